@@ -1,0 +1,91 @@
+/* es-web-notify.conf: one INI file for all programs, read through one table of keys (config_keys.c), from which parser,
+ * `--check-config`, sample file and docs/configuration.md are made, so that they cannot drift apart. */
+#ifndef ESN_CONFIG_H
+#define ESN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum config_type {
+    CONFIG_TEXT,     /* char *; NULL when empty */
+    CONFIG_PATH,     /* char *; NULL when empty; relative paths are taken from the file's own folder */
+    CONFIG_LIST,     /* char **: blank-separated words, NULL-ended, never NULL */
+    CONFIG_NUMBER,   /* uint64_t */
+    CONFIG_SIZE,     /* uint64_t bytes: 512, 64k, 1M, 2G */
+    CONFIG_DURATION, /* uint64_t milliseconds: 300ms, 50s, 5m, 1h, 1d */
+    CONFIG_BOOL,     /* bool: yes, no */
+    CONFIG_MODE,     /* uint64_t: octal file mode, 0660 */
+    CONFIG_CHOICE    /* int: index into the NULL-ended list `choices` */
+};
+
+struct config_key {
+    const char *section;
+    const char *name;
+    enum config_type type;
+    size_t offset;            /* of the member in struct config */
+    const char *default_text; /* as one would write it in the file */
+    uint64_t minimum, maximum; /* NUMBER, SIZE, DURATION; both 0: any */
+    const char *const *choices;
+    bool reloadable;     /* honoured on SIGHUP */
+    const char *example; /* a value other than the default */
+    const char *help;    /* whole sentences, Markdown without headings */
+};
+
+/* Ended by a key whose section is NULL. */
+extern const struct config_key config_keys[];
+
+struct config {
+    /* [fanout] */
+    char **listen;
+    uint64_t stream_time, keep_alive;
+    uint64_t max_alive;
+    uint64_t max_body, max_headers, max_topics, max_topic_length, max_topic_levels;
+    uint64_t header_time, body_time, idle_time, linger_time, vanish_time;
+    uint64_t max_connections, max_pending, max_pending_soft, soft_time, max_pending_total;
+    uint64_t max_ignored_input;
+    bool keep_headers;
+    /* [publish] */
+    char *publish_token_file;
+    uint64_t publish_time, publish_down_time;
+    uint64_t max_event_body, max_depth, max_event_points;
+    /* [bus] */
+    char **bus_events, **bus_acks, **bus_topics;
+    uint64_t bus_mode;
+    uint64_t bus_batch;
+    uint64_t remember_events, remember_time;
+    char *bus_public_key_file, *bus_secret_key_file;
+    /* [admin] */
+    char *admin_token_file;
+    /* [log] */
+    int log_level, log_destination;
+
+    char *path; /* the file this was read from */
+};
+
+enum { CONFIG_ERROR_SIZE = 512 };
+
+/* Every key at its default. False only without memory. */
+bool config_set_defaults(struct config *config);
+/* Defaults, then the file's values. On failure config is empty and error holds one line for each fault, "FILE:LINE: what
+ * is wrong, and what would be right"; as many as fit. */
+bool config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE]);
+void config_free(struct config *config);
+
+/* The path to use: `option` when given, else $ESN_CONF, else the one compiled in (SYSCONFDIR/es-web-notify.conf). */
+const char *config_path(const char *option);
+
+/* Writes one key's value as it would stand in the file. */
+void config_print_value(FILE *out, const struct config *config, const struct config_key *key);
+/* Writes a commented sample file with every key at its default. */
+void config_print_sample(FILE *out);
+/* Write docs/configuration.md and the manual page es-web-notify.conf(5). */
+void config_print_markdown(FILE *out);
+void config_print_manual(FILE *out);
+/* Copies into *running every reloadable value of *fresh; for each other key that differs calls told(key, context).
+ * Takes over the memory it needs from *fresh, which is still to be freed. */
+void config_apply_reload(struct config *running, struct config *fresh,
+                         void (*told)(const struct config_key *key, void *context), void *context);
+
+#endif

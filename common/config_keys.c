@@ -1,0 +1,128 @@
+#include "config.h"
+
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const log_destinations[] = {"stderr", "journal", NULL};
+
+#define AT(member) offsetof(struct config, member)
+
+/* The one place where a key, its default, its bounds and its words are written. */
+const struct config_key config_keys[] = {
+    {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false,
+     "127.0.0.1:8010 unix:/run/es-web-notify/http.sock",
+     "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several separated by blanks. Behind a "
+     "web server on the same machine keep it on loopback."},
+    {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true,
+     "10m",
+     "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "
+     "Clients are told as `timeout` in `connected`."},
+    {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "50s", 1000, 3600000, NULL, true,
+     "20s",
+     "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
+     "time-out (nginx: 60s)."},
+    {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
+     "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
+    {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "1000000", 1, 104857600, NULL, true, "64k",
+     "Largest request body the daemon reads, in bytes; more is `413`."},
+    {"fanout", "max_headers", CONFIG_SIZE, AT(max_headers), "16k", 512, 1048576, NULL, true, "32k",
+     "Largest request line and headers together; more is `431`."},
+    {"fanout", "max_topics", CONFIG_NUMBER, AT(max_topics), "1000", 1, 1000000, NULL, true, "100",
+     "Most topics in one subscription."},
+    {"fanout", "max_topic_length", CONFIG_SIZE, AT(max_topic_length), "4096", 1, 65535, NULL, true,
+     "256", "Longest topic in bytes, for subscribers and publishers."},
+    {"fanout", "max_topic_levels", CONFIG_NUMBER, AT(max_topic_levels), "64", 1, 10000, NULL, true,
+     "16", "Most levels of a topic, for subscribers and publishers."},
+    {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true,
+     "5s",
+     "A client that opened a connection or began a request has so long to send its whole head; then the connection is "
+     "closed."},
+    {"fanout", "body_time", CONFIG_DURATION, AT(body_time), "30s", 100, 3600000, NULL, true, "10s",
+     "After the head, a client has so long to send the whole body; then `408` and the connection is closed."},
+    {"fanout", "idle_time", CONFIG_DURATION, AT(idle_time), "75s", 100, 86400000, NULL, true, "5s",
+     "A connection that is kept open between two requests is closed after so long without one."},
+    {"fanout", "linger_time", CONFIG_DURATION, AT(linger_time), "2s", 0, 60000, NULL, true, "500ms",
+     "After an answer that ends the connection while the client still sends, its bytes are read and thrown away for so "
+     "long, so that the answer is not lost in a reset."},
+    {"fanout", "vanish_time", CONFIG_DURATION, AT(vanish_time), "30s", 1000, 3600000, NULL, true,
+     "15s",
+     "A client whose machine went away without a word is dropped when what was sent to it, data or TCP's own "
+     "keep-alive probes, is not acknowledged for so long (`TCP_USER_TIMEOUT`, tcp(7)). New connections only after a "
+     "reload."},
+    {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
+     "20000",
+     "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "
+     "allows, less 64."},
+    {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true,
+     "1M",
+     "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it the connection is closed "
+     "as `slow` at once. An event larger than this still goes to a client that has nothing else waiting."},
+    {"fanout", "max_pending_soft", CONFIG_SIZE, AT(max_pending_soft), "1M", 1024, 1073741824, NULL,
+     true, "256k",
+     "Soft limit of the same: a client that stays above it for `soft_time` is closed as `slow`."},
+    {"fanout", "soft_time", CONFIG_DURATION, AT(soft_time), "10s", 1000, 3600000, NULL, true, "30s",
+     "How long a client may stay above `max_pending_soft`."},
+    {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576, 0xffffffffffULL,
+     NULL, true, "1G",
+     "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
+     "as `slow`."},
+    {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
+     true, "4k",
+     "A client that goes on sending while it should listen is closed after so many bytes."},
+    {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, "no",
+     "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
+     "idle browser's stream."},
+
+    {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/publish.token",
+     "File of entry tokens for `POST /event`, one a line; several, so that they can be rotated. Nobody but owner and group "
+     "may be able to read it. Without one every post is answered `404`."},
+    {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true, "500ms",
+     "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
+    {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
+     true, "20ms",
+     "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
+    {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true,
+     "64k", "Largest body of `POST /event` in bytes; more is `413`."},
+    {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, "32",
+     "How deep arrays and objects of a body may be nested."},
+    {"publish", "max_event_points", CONFIG_NUMBER, AT(max_event_points), "1000", 1, 100000, NULL,
+     true, "10", "Most event points in one post."},
+
+    {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false,
+     "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",
+     "Endpoints on which events travel: the daemon binds all of them, handlers connect to all of them. On a handler host of "
+     "its own: the daemon's `tcp` endpoint."},
+    {"bus", "acks", CONFIG_LIST, AT(bus_acks), "ipc:///run/es-web-notify/acks", 0, 0, NULL, false,
+     "ipc:///run/es-web-notify/acks tcp://10.0.0.5:8012",
+     "Endpoints on which acknowledgements travel back; likewise."},
+    {"bus", "topics", CONFIG_LIST, AT(bus_topics), "", 0, 0, NULL, false, "casa/ taller/",
+     "Prefixes of topics that this daemon takes from the bus; empty: all. With it topics can be split over daemons."},
+    {"bus", "mode", CONFIG_MODE, AT(bus_mode), "0660", 0, 0777, NULL, false, "0600",
+     "File mode of the `ipc` sockets and of `unix:` listeners: who of this machine may publish."},
+    {"bus", "batch", CONFIG_NUMBER, AT(bus_batch), "256", 1, 100000, NULL, true, "64",
+     "Most events taken from the bus before what they made is written to the clients. More means fewer, larger writes "
+     "under load; a lone event is never delayed."},
+    {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL, false,
+     "1000000",
+     "How many events the daemon can recognise when they come a second time (40 bytes each, taken as needed)."},
+    {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true, "1h",
+     "How long an event is recognised. Longer than any publisher goes on trying with the same `id`."},
+    {"bus", "public_key_file", CONFIG_PATH, AT(bus_public_key_file), "", 0, 0, NULL, false,
+     "/etc/es-web-notify/bus.pub",
+     "CURVE public key of the daemon (40 characters Z85, as `curve_keygen` makes them), for daemon and handlers. A `tcp` "
+     "endpoint beyond loopback is refused without it."},
+    {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
+     "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
+
+    {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/admin.token",
+     "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
+     "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
+
+    {"log", "level", CONFIG_CHOICE, AT(log_level), "info", 0, 0, log_levels, true, "debug",
+     "The least weight that is written: `error`, `warning`, `info` or `debug`."},
+    {"log", "destination", CONFIG_CHOICE, AT(log_destination), "stderr", 0, 0, log_destinations, true,
+     "journal",
+     "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
+     "prefixes and no time; chosen by itself when standard error is the journal's."},
+    {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, NULL, NULL},
+};

@@ -1,0 +1,59 @@
+/* The bus's records as bytes: docs/bus.md has the layout. Big-endian, fixed size, versioned. No I/O. */
+#ifndef ESN_ENVELOPE_H
+#define ESN_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ENVELOPE_VERSION = 1, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
+
+enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2 };
+enum envelope_flag {
+    ENVELOPE_PATTERN = 1,      /* the topic has wildcards */
+    ENVELOPE_WHISPER = 2,      /* only to connection `whisper` */
+    ENVELOPE_BOUND = 4,        /* only to bound subscriptions whose user is allowed */
+    ENVELOPE_EVERYONE = 8,     /* bound, and unbound subscriptions too ("*" in sub) */
+    ENVELOPE_ALL_USERS = 16,   /* bound, every bound user ("+" in sub) */
+    ENVELOPE_TARGETED = 32,    /* to the inboxes (@USER@) of the allowed users */
+    ENVELOPE_HAS_POST_KEY = 64 /* post_key holds a publisher's own id: doubles across handlers are dropped */
+};
+
+enum { ENVELOPE_POST_KEY_SIZE = 16 };
+
+struct envelope {
+    enum envelope_kind kind;
+    uint16_t flags;
+    uint64_t publisher; /* random, one per handler process */
+    uint64_t sequence;  /* counts the publisher's messages; a message sent again keeps it */
+    uint64_t whisper;   /* connid */
+    unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
+};
+
+enum ack_status {
+    ACK_DELIVERED = 0,
+    ACK_DOUBLE = 1,  /* was had before; receivers and event_sequence are those of the first time */
+    ACK_OVERLOAD = 2 /* not taken: say 503 */
+};
+
+struct ack {
+    uint64_t sequence;
+    uint64_t event_sequence; /* second half of the event's id */
+    uint32_t receivers;
+    enum ack_status status;
+};
+
+/* Writes ENVELOPE_SIZE bytes. */
+void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *envelope);
+/* False when the bytes are no envelope of this version; nothing is asserted of them. */
+bool envelope_read(struct envelope *out, const void *bytes, size_t length);
+
+/* An acknowledgement message: a header with the daemon's epoch (first half of event ids), then 1..n records. */
+void ack_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch);
+void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack);
+/* Number of records in an acknowledgement message, or -1 when it is not one of this version. */
+int ack_count(const void *bytes, size_t length, uint64_t *epoch);
+/* Reads record `index` (below ack_count). False when its status is unknown. */
+bool ack_read(struct ack *out, const void *bytes, int index);
+
+#endif

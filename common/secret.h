@@ -1,0 +1,32 @@
+/* Secrets: files of their own, random values, comparison in constant time. */
+#ifndef ESN_SECRET_H
+#define ESN_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SECRET_ERROR_SIZE = 256 };
+
+/* Tokens of a file, one a line; blank lines and lines that start with '#' are skipped. */
+struct secret_list {
+    char **values; /* owned */
+    size_t count;
+};
+
+/* Reads a file that nobody but its owner and group may read (else it is refused). False with a sentence in error. A NULL
+ * path gives an empty list. */
+bool secret_list_load(struct secret_list *list, const char *path, char error[SECRET_ERROR_SIZE]);
+/* Wipes and frees; leaves an empty list. */
+void secret_list_free(struct secret_list *list);
+/* True when the candidate is one of the list. Takes the same time wherever the first difference is; every value is
+ * compared. An empty list or candidate never matches. */
+bool secret_list_has(const struct secret_list *list, const char *candidate, size_t length);
+
+/* Fills with random bytes of the system (RAND_bytes(3)); false when there are none. */
+bool secret_random(void *out, size_t size);
+/* Lower-case hex of `size` bytes; out has room for 2 * size + 1. */
+void secret_hex(char *out, const void *bytes, size_t size);
+/* Constant time. */
+bool secret_equal(const void *a, const void *b, size_t size);
+
+#endif
