@@ -140,7 +140,7 @@ static void line_begin(struct log_line *line, enum log_level level)
     } else {
         struct timespec now = {0};
         struct tm date = {0};
-        char day[32], time[40];
+        char day[32], time[64];
         (void)clock_gettime(CLOCK_REALTIME, &now);
         (void)gmtime_r(&now.tv_sec, &date);
         (void)strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &date);
