@@ -30,6 +30,8 @@ void bytes_append_format(struct bytes *bytes, const char *format, ...)
 /* Appends a JSON string with its quotes in pure ASCII: control characters, '"', '\\', the apostrophe and all beyond
  * ASCII are escaped (\uXXXX, surrogate pairs above U+FFFF). `text` must be valid UTF-8. */
 void bytes_append_json_string(struct bytes *bytes, const char *text, size_t length);
+/* Appends \uXXXX, or a surrogate pair of them, for a code point. */
+void bytes_append_json_escape(struct bytes *bytes, uint32_t code_point);
 /* Appends a NUL that `length` does not count; returns data (never NULL unless failed). */
 const char *bytes_terminate(struct bytes *bytes);
 

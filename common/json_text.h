@@ -15,7 +15,8 @@ struct json_span {
     size_t length;
 };
 
-/* True when text[0..length) is exactly one JSON value, in valid UTF-8, nested at most max_depth arrays and objects
+/* True when text[0..length) is exactly one JSON value, in valid UTF-8, nested at most max_depth (and never more
+ * than 100,000) arrays and objects
  * deep. Otherwise *fault (when given) points to a static sentence that says what is wrong. Uses no recursion. */
 bool json_text_check(const char *text, size_t length, unsigned max_depth, const char **fault);
 

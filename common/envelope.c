@@ -1,0 +1,133 @@
+#include "envelope.h"
+
+#include <string.h>
+
+/* Offsets; docs/bus.md has them as tables. */
+enum {
+    AT_MAGIC = 0,
+    AT_VERSION = 3,
+    AT_KIND = 4,
+    AT_ZERO = 5,
+    AT_FLAGS = 6,
+    AT_PUBLISHER = 8,
+    AT_SEQUENCE = 16,
+    AT_WHISPER = 24,
+    AT_POST_KEY = 32,
+    AT_SPARE = 48,
+    SPARE_SIZE = ENVELOPE_SIZE - AT_SPARE,
+
+    AT_ACK_ZERO = 4,
+    AT_ACK_EPOCH = 8,
+    AT_RECORD_SEQUENCE = 0,
+    AT_RECORD_EVENT = 8,
+    AT_RECORD_RECEIVERS = 16,
+    AT_RECORD_STATUS = 20,
+
+    KNOWN_FLAGS = ENVELOPE_PATTERN | ENVELOPE_WHISPER | ENVELOPE_BOUND | ENVELOPE_EVERYONE |
+                  ENVELOPE_ALL_USERS | ENVELOPE_TARGETED | ENVELOPE_HAS_POST_KEY
+};
+
+static const char envelope_magic[] = "ESE";
+static const char ack_magic[] = "ESA";
+
+static void put(unsigned char *out, uint64_t value, int size)
+{
+    for (int i = size - 1; i >= 0; i--, value >>= 8)
+        out[i] = (unsigned char)(value & 0xff);
+}
+
+static uint64_t get(const unsigned char *bytes, int size)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < size; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+static bool has_magic(const unsigned char *bytes, const char *magic)
+{
+    return memcmp(bytes + AT_MAGIC, magic, AT_VERSION) == 0 &&
+           bytes[AT_VERSION] == ENVELOPE_VERSION;
+}
+
+void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *envelope)
+{
+    memset(out, 0, ENVELOPE_SIZE);
+    memcpy(out + AT_MAGIC, envelope_magic, AT_VERSION);
+    out[AT_VERSION] = ENVELOPE_VERSION;
+    out[AT_KIND] = (unsigned char)envelope->kind;
+    put(out + AT_FLAGS, envelope->flags, 2);
+    put(out + AT_PUBLISHER, envelope->publisher, 8);
+    put(out + AT_SEQUENCE, envelope->sequence, 8);
+    put(out + AT_WHISPER, envelope->whisper, 8);
+    memcpy(out + AT_POST_KEY, envelope->post_key, ENVELOPE_POST_KEY_SIZE);
+}
+
+bool envelope_read(struct envelope *out, const void *bytes, size_t length)
+{
+    const unsigned char *in = bytes;
+    if (length != ENVELOPE_SIZE || !has_magic(in, envelope_magic))
+        return false;
+    /* A flag of a later version could narrow who may hear the event: what is not known is refused,
+     * never skipped. */
+    uint64_t flags = get(in + AT_FLAGS, 2);
+    if ((flags & ~(uint64_t)KNOWN_FLAGS) != 0 || in[AT_ZERO] != 0 ||
+        get(in + AT_SPARE, SPARE_SIZE) != 0)
+        return false;
+    if (in[AT_KIND] != ENVELOPE_HELLO && in[AT_KIND] != ENVELOPE_EVENT)
+        return false;
+    *out = (struct envelope){
+        .kind = in[AT_KIND] == ENVELOPE_HELLO ? ENVELOPE_HELLO : ENVELOPE_EVENT,
+        .flags = (uint16_t)flags,
+        .publisher = get(in + AT_PUBLISHER, 8),
+        .sequence = get(in + AT_SEQUENCE, 8),
+        .whisper = get(in + AT_WHISPER, 8),
+    };
+    memcpy(out->post_key, in + AT_POST_KEY, ENVELOPE_POST_KEY_SIZE);
+    return true;
+}
+
+void ack_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch)
+{
+    memset(out, 0, ACK_HEADER_SIZE);
+    memcpy(out + AT_MAGIC, ack_magic, AT_VERSION);
+    out[AT_VERSION] = ENVELOPE_VERSION;
+    put(out + AT_ACK_EPOCH, epoch, 8);
+}
+
+void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack)
+{
+    memset(out, 0, ACK_RECORD_SIZE);
+    put(out + AT_RECORD_SEQUENCE, ack->sequence, 8);
+    put(out + AT_RECORD_EVENT, ack->event_sequence, 8);
+    put(out + AT_RECORD_RECEIVERS, ack->receivers, 4);
+    out[AT_RECORD_STATUS] = (unsigned char)ack->status;
+}
+
+int ack_count(const void *bytes, size_t length, uint64_t *epoch)
+{
+    const unsigned char *in = bytes;
+    if (length < ACK_HEADER_SIZE || !has_magic(in, ack_magic) || get(in + AT_ACK_ZERO, 4) != 0)
+        return -1;
+    size_t records = (length - ACK_HEADER_SIZE) / ACK_RECORD_SIZE;
+    if ((length - ACK_HEADER_SIZE) % ACK_RECORD_SIZE != 0 || records > INT32_MAX)
+        return -1;
+    *epoch = get(in + AT_ACK_EPOCH, 8);
+    return (int)records;
+}
+
+bool ack_read(struct ack *out, const void *bytes, int index)
+{
+    const unsigned char *in = bytes;
+    in += ACK_HEADER_SIZE + (size_t)index * ACK_RECORD_SIZE;
+    unsigned char status = in[AT_RECORD_STATUS];
+    if (status != ACK_DELIVERED && status != ACK_DOUBLE && status != ACK_OVERLOAD)
+        return false;
+    *out = (struct ack){
+        .sequence = get(in + AT_RECORD_SEQUENCE, 8),
+        .event_sequence = get(in + AT_RECORD_EVENT, 8),
+        .receivers = (uint32_t)get(in + AT_RECORD_RECEIVERS, 4),
+        .status = (enum ack_status)status,
+    };
+    return true;
+}

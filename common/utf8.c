@@ -1,0 +1,100 @@
+#include "utf8.h"
+
+#include <string.h>
+
+static const uint64_t ones = 0x0101010101010101ULL;
+static const uint64_t tops = 0x8080808080808080ULL;
+
+/* Some byte of `word` is zero (exact as a yes or no, which is all that is asked of it). */
+static uint64_t zero_byte(uint64_t word)
+{
+    return (word - ones) & ~word & tops;
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '\'';
+}
+
+/* Eight bytes at once: nothing above ASCII, no control character, none of the three. */
+static bool is_plain_word(uint64_t word)
+{
+    uint64_t odd = word & tops;
+    odd |= (word - ones * 0x20) & ~word & tops;
+    odd |= zero_byte(word ^ (ones * '"'));
+    odd |= zero_byte(word ^ (ones * '\\'));
+    odd |= zero_byte(word ^ (ones * '\''));
+    return odd == 0;
+}
+
+size_t utf8_plain_run(const char *text, size_t length)
+{
+    size_t run = 0;
+    for (uint64_t word; length - run >= sizeof word; run += sizeof word) {
+        memcpy(&word, text + run, sizeof word);
+        if (!is_plain_word(word))
+            break;
+    }
+    while (run < length && is_plain((unsigned char)text[run]))
+        run++;
+    return run;
+}
+
+/* Bytes that follow the first one and the smallest number that may be written with so many; 0: no
+ * first byte. */
+static size_t lead(unsigned char byte, uint32_t *bits, uint32_t *smallest)
+{
+    if ((byte & 0xe0) == 0xc0) {
+        *bits = byte & 0x1f;
+        *smallest = 0x80;
+        return 1;
+    }
+    if ((byte & 0xf0) == 0xe0) {
+        *bits = byte & 0x0f;
+        *smallest = 0x800;
+        return 2;
+    }
+    if ((byte & 0xf8) == 0xf0) {
+        *bits = byte & 0x07;
+        *smallest = 0x10000;
+        return 3;
+    }
+    return 0;
+}
+
+size_t utf8_decode(const char *text, size_t length, uint32_t *code_point)
+{
+    if (length == 0)
+        return 0;
+    unsigned char first = (unsigned char)text[0];
+    if (first < 0x80) {
+        *code_point = first;
+        return 1;
+    }
+    uint32_t value = 0, smallest = 0;
+    size_t more = lead(first, &value, &smallest);
+    if (more == 0 || more >= length)
+        return 0;
+    for (size_t i = 1; i <= more; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if ((byte & 0xc0) != 0x80)
+            return 0;
+        value = value << 6 | (byte & 0x3f);
+    }
+    if (value < smallest || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+        return 0;
+    *code_point = value;
+    return more + 1;
+}
+
+bool utf8_is_valid(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        uint32_t code_point;
+        size_t size = utf8_decode(text + at, length - at, &code_point);
+        if (size == 0)
+            return false;
+        at += size;
+    }
+    return true;
+}

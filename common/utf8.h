@@ -1,0 +1,20 @@
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. Pure. */
+#ifndef ESN_UTF8_H
+#define ESN_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the first character of text[0..length), its number in *code_point; 0 when it is not
+ * valid. */
+size_t utf8_decode(const char *text, size_t length, uint32_t *code_point);
+
+bool utf8_is_valid(const char *text, size_t length);
+
+/* How many of the first bytes stand for themselves in our canonical JSON strings: ASCII but for
+ * control characters, '"',
+ * '\\' and the apostrophe. */
+size_t utf8_plain_run(const char *text, size_t length);
+
+#endif
