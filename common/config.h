@@ -64,7 +64,10 @@ struct config {
     char *path; /* the file this was read from */
 };
 
-enum { CONFIG_ERROR_SIZE = 512 };
+enum { CONFIG_ERROR_SIZE = 2048 };
+
+/* NULL when there is no such key. */
+const struct config_key *config_key_find(const char *section, const char *name);
 
 /* Every key at its default. False only without memory. */
 bool config_set_defaults(struct config *config);

@@ -60,7 +60,7 @@ const struct config_key config_keys[] = {
      "Soft limit of the same: a client that stays above it for `soft_time` is closed as `slow`."},
     {"fanout", "soft_time", CONFIG_DURATION, AT(soft_time), "10s", 1000, 3600000, NULL, true, "30s",
      "How long a client may stay above `max_pending_soft`."},
-    {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576, 0xffffffffffULL,
+    {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576, 1099511627776,
      NULL, true, "1G",
      "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
      "as `slow`."},

@@ -1,0 +1,137 @@
+#include "config_check.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { SENTENCE_SIZE = 400, HOST_SIZE = 256 };
+
+struct config_checker {
+    config_check_report *report;
+    void *context;
+    const struct config_key *key; /* the one that is looked at */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+report_fault(const struct config_checker *checker, const char *format, ...)
+{
+    char sentence[SENTENCE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    checker->report(checker->context, checker->key, sentence);
+}
+
+/* Splits "host:port" or "[host]:port"; false when it is neither. */
+static bool split_address(const char *text, char host[HOST_SIZE], unsigned *port)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return false;
+    const char *start = text, *end = colon;
+    if (*start == '[') {
+        if (end - start < 3 || end[-1] != ']')
+            return false;
+        start++;
+        end--;
+    } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
+        return false;
+    }
+    size_t length = (size_t)(end - start);
+    if (length == 0 || length >= HOST_SIZE)
+        return false;
+    memcpy(host, start, length);
+    host[length] = '\0';
+
+    size_t digits = strspn(colon + 1, "0123456789");
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
+        return false;
+    *port = 0;
+    for (const char *at = colon + 1; *at != '\0'; at++)
+        *port = *port * 10 + (unsigned)(*at - '0');
+    return *port <= 65535;
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcmp(host, "localhost") == 0;
+}
+
+static void check_socket_path(const struct config_checker *checker, const char *word,
+                              const char *path)
+{
+    struct sockaddr_un address;
+    if (*path != '/')
+        report_fault(checker, "\"%s\" should have an absolute path, such as %s", word,
+                     checker->key->example);
+    else if (strlen(path) >= sizeof address.sun_path)
+        report_fault(checker, "\"%s\" is too long for a socket: the path may have %zu bytes", word,
+                     sizeof address.sun_path - 1);
+}
+
+static void check_listen(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("fanout", "listen");
+    if (config->listen[0] == NULL)
+        report_fault(checker,
+                     "is empty; without an address nobody could subscribe, write such as %s",
+                     checker->key->default_text);
+    for (char *const *word = config->listen; *word != NULL; word++) {
+        char host[HOST_SIZE];
+        unsigned port;
+        if (strncmp(*word, "unix:", 5) == 0)
+            check_socket_path(checker, *word, *word + 5);
+        else if (!split_address(*word, host, &port))
+            report_fault(checker, "\"%s\" should be host:port, [ipv6]:port or unix:/path", *word);
+    }
+}
+
+static void check_endpoints(struct config_checker *checker, const struct config *config,
+                            const char *name, char *const *words)
+{
+    checker->key = config_key_find("bus", name);
+    if (*words == NULL)
+        report_fault(checker, "is empty; write such as %s", checker->key->default_text);
+    for (; *words != NULL; words++) {
+        char host[HOST_SIZE];
+        unsigned port;
+        if (strncmp(*words, "ipc://", 6) == 0)
+            check_socket_path(checker, *words, *words + 6);
+        else if (strncmp(*words, "tcp://", 6) != 0 || !split_address(*words + 6, host, &port) ||
+                 port == 0)
+            report_fault(checker, "\"%s\" should be ipc:///path or tcp://host:port", *words);
+        else if (!is_loopback(host) && config->bus_public_key_file == NULL)
+            report_fault(checker,
+                         "\"%s\" leaves this machine unencrypted and open to everybody; set [bus] "
+                         "public_key_file, or stay on ipc:// or loopback",
+                         *words);
+    }
+}
+
+void config_check(const struct config *config, config_check_report *report, void *context)
+{
+    struct config_checker checker = {.report = report, .context = context};
+    check_listen(&checker, config);
+    check_endpoints(&checker, config, "events", config->bus_events);
+    check_endpoints(&checker, config, "acks", config->bus_acks);
+
+    checker.key = config_key_find("bus", "secret_key_file");
+    if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
+        report_fault(&checker, "is of no use without public_key_file; set both");
+    checker.key = config_key_find("fanout", "max_pending_soft");
+    if (config->max_pending_soft > config->max_pending)
+        report_fault(&checker, "is above max_pending; the soft limit may be at most the hard one");
+    checker.key = config_key_find("fanout", "max_pending_total");
+    if (config->max_pending_total < config->max_pending)
+        report_fault(&checker,
+                     "is below max_pending; all clients together need at least as much as "
+                     "one of them");
+}
