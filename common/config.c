@@ -245,7 +245,7 @@ static char *prepare_line(struct config_reading *reading, char *line, size_t roo
     } else if (!clean) {
         add_fault(reading, reading->line_number,
                   "\"#\" begins a comment only where a line begins; write \";\" behind a value");
-    } else if (*text == '[') {
+    } else if (*text == '[' && (text == line || text[strlen(text) - 1] == ']')) {
         enter_section(reading, text);
         return text;
     } else if (text > line && reading->open_list != NULL && strchr(text, '=') == NULL) {

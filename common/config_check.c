@@ -1,5 +1,7 @@
 #include "config_check.h"
 
+#include "config_value.h"
+
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <string.h>
@@ -70,8 +72,7 @@ static void check_socket_path(const struct config_checker *checker, const char *
 {
     struct sockaddr_un address;
     if (*path != '/')
-        report_fault(checker, "\"%s\" should have an absolute path, such as %s", word,
-                     checker->key->example);
+        report_fault(checker, "\"%s\" should have an absolute path, one that begins with /", word);
     else if (strlen(path) >= sizeof address.sun_path)
         report_fault(checker, "\"%s\" is too long for a socket: the path may have %zu bytes", word,
                      sizeof address.sun_path - 1);
@@ -116,6 +117,22 @@ static void check_endpoints(struct config_checker *checker, const struct config 
     }
 }
 
+static void check_pending(struct config_checker *checker, const struct config *config)
+{
+    char soft[32], hard[32], total[32];
+    config_number_format(soft, sizeof soft, CONFIG_SIZE, config->max_pending_soft);
+    config_number_format(hard, sizeof hard, CONFIG_SIZE, config->max_pending);
+    config_number_format(total, sizeof total, CONFIG_SIZE, config->max_pending_total);
+    checker->key = config_key_find("fanout", "max_pending_soft");
+    if (config->max_pending_soft > config->max_pending)
+        report_fault(checker, "%s is above max_pending, which is %s; it may be equal at most", soft,
+                     hard);
+    checker->key = config_key_find("fanout", "max_pending_total");
+    if (config->max_pending_total < config->max_pending)
+        report_fault(checker, "%s is below max_pending, which is %s; it should be equal at least",
+                     total, hard);
+}
+
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
@@ -126,12 +143,5 @@ void config_check(const struct config *config, config_check_report *report, void
     checker.key = config_key_find("bus", "secret_key_file");
     if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
         report_fault(&checker, "is of no use without public_key_file; set both");
-    checker.key = config_key_find("fanout", "max_pending_soft");
-    if (config->max_pending_soft > config->max_pending)
-        report_fault(&checker, "is above max_pending; the soft limit may be at most the hard one");
-    checker.key = config_key_find("fanout", "max_pending_total");
-    if (config->max_pending_total < config->max_pending)
-        report_fault(&checker,
-                     "is below max_pending; all clients together need at least as much as "
-                     "one of them");
+    check_pending(&checker, config);
 }
