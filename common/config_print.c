@@ -42,8 +42,8 @@ static const char *const introduction[] = {
     "moment on; the others keep theirs until the program starts again, and the log names them. "
     "When the new file "
     "has a fault, the log says so and nothing changes.",
-    "Tokens and keys stand in files of their own, refused when others than owner and group can "
-    "read them."};
+    "Tokens and keys stand in files of their own, refused when everybody can read them.",
+};
 enum { PARAGRAPHS = sizeof introduction / sizeof *introduction };
 
 enum print_form { PRINT_PLAIN, PRINT_MARKDOWN, PRINT_MAN };
@@ -66,6 +66,17 @@ static void print_letter(FILE *out, enum print_form form, char letter, bool *cod
     }
 }
 
+/* Letters that a word takes on the page. */
+static size_t word_width(enum print_form form, const char *word, size_t length)
+{
+    size_t width = length;
+    for (size_t i = 0; i < length; i++) {
+        if (word[i] == '`' && form != PRINT_MARKDOWN)
+            width--;
+    }
+    return width;
+}
+
 /* Writes text in lines of at most `width` letters, each begun with prefix. */
 static void print_wrapped(FILE *out, enum print_form form, const char *prefix, size_t width,
                           const char *text)
@@ -74,12 +85,14 @@ static void print_wrapped(FILE *out, enum print_form form, const char *prefix, s
     size_t column = 0;
     while (*text != '\0') {
         size_t length = strcspn(text, " ");
-        if (column > 0 && column + 1 + length > width) {
+        size_t letters = word_width(form, text, length);
+        if (column > 0 && column + 1 + letters > width) {
             (void)fputc('\n', out);
             column = 0;
         }
         if (column == 0) {
-            (void)fputs(prefix, out);
+            /* A dot that begins a line would be a command to man. */
+            (void)fputs(form == PRINT_MAN && *text == '.' ? "\\&" : prefix, out);
             column = strlen(prefix);
         } else {
             (void)fputc(' ', out);
@@ -87,7 +100,7 @@ static void print_wrapped(FILE *out, enum print_form form, const char *prefix, s
         }
         for (size_t i = 0; i < length; i++)
             print_letter(out, form, text[i], &code);
-        column += length;
+        column += letters;
         text += length;
         text += strspn(text, " ");
     }
