@@ -1,4 +1,5 @@
-/* The bus between handlers and daemon: publishing with acknowledgement over an engine that only bus.c knows (ZeroMQ).
+/* The bus between handlers and daemon: publishing with acknowledgement over an engine (ZeroMQ) that only
+ * the files bus_*.c know.
  * The daemon binds one inbox, every handler process opens one publisher. docs/bus.md has the messages. */
 #ifndef ESN_BUS_H
 #define ESN_BUS_H
