@@ -1,0 +1,495 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct scene {
+    char folder[64];
+    char path[96];
+    char error[CONFIG_ERROR_SIZE];
+    struct config config;
+};
+
+static int set_up(void **state)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    assert_non_null(scene);
+    (void)snprintf(scene->folder, sizeof scene->folder, "/tmp/esn-config-XXXXXX");
+    assert_non_null(mkdtemp(scene->folder));
+    (void)snprintf(scene->path, sizeof scene->path, "%s/a.conf", scene->folder);
+    *state = scene;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *scene = *state;
+    config_free(&scene->config);
+    (void)unlink(scene->path);
+    assert_int_equal(rmdir(scene->folder), 0);
+    free(scene);
+    return 0;
+}
+
+static bool load_bytes(struct scene *scene, const char *bytes, size_t length)
+{
+    FILE *file = fopen(scene->path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+    config_free(&scene->config);
+    return config_load(&scene->config, scene->path, scene->error);
+}
+
+static void load_well(struct scene *scene, const char *text)
+{
+    if (!load_bytes(scene, text, strlen(text)))
+        fail_msg("refused: %s", scene->error);
+    assert_string_equal(scene->error, "");
+}
+
+/* Expects exactly these faults; "@" stands for the file's path. */
+static void load_badly(struct scene *scene, const char *text, const char *faults)
+{
+    char expected[2 * CONFIG_ERROR_SIZE] = "";
+    size_t used = 0;
+    for (; *faults != '\0'; faults++) {
+        used += (size_t)(*faults == '@'
+                             ? snprintf(expected + used, sizeof expected - used, "%s", scene->path)
+                             : snprintf(expected + used, sizeof expected - used, "%c", *faults));
+    }
+    assert_false(load_bytes(scene, text, strlen(text)));
+    assert_string_equal(scene->error, expected);
+    assert_null(scene->config.listen);
+    assert_null(scene->config.path);
+}
+
+static void expect_list(char **list, const char *const *words)
+{
+    for (; *words != NULL; list++, words++) {
+        assert_non_null(*list);
+        assert_string_equal(*list, *words);
+    }
+    assert_null(*list);
+}
+#define EXPECT_LIST(list, ...) expect_list(list, (const char *const[]){__VA_ARGS__, NULL})
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+    struct scene *scene = *state;
+    load_well(scene, "");
+    EXPECT_LIST(scene->config.listen, "127.0.0.1:8010");
+    assert_int_equal(scene->config.stream_time, 3600000);
+    assert_int_equal(scene->config.max_headers, 16384);
+    assert_int_equal(scene->config.bus_mode, 0660);
+    assert_true(scene->config.keep_headers);
+    assert_null(scene->config.admin_token_file);
+    assert_null(scene->config.bus_topics[0]);
+    assert_int_equal(scene->config.log_level, 2);
+    assert_string_equal(scene->config.path, scene->path);
+}
+
+static void each_kind_of_value_is_read(void **state)
+{
+    struct scene *scene = *state;
+    load_well(scene, "[fanout]\n"
+                     "listen = 10.1.2.3:80 [::1]:8010 unix:/run/x.sock example.org:65535\n"
+                     "stream_time=90 s\nkeep_alive : 2m\nidle_time = 1500ms\nlinger_time = 0\n"
+                     "max_body = 2M\nmax_headers = 1024\nmax_topics = 7\nkeep_headers = no\n"
+                     "[log]\nlevel = debug\ndestination = journal\n"
+                     "[bus]\nmode = 0600\ntopics = a/ b\n"
+                     "[fanout]\nbody_time = 1h\n");
+    EXPECT_LIST(scene->config.listen, "10.1.2.3:80", "[::1]:8010", "unix:/run/x.sock",
+                "example.org:65535");
+    EXPECT_LIST(scene->config.bus_topics, "a/", "b");
+    assert_int_equal(scene->config.stream_time, 90000);
+    assert_int_equal(scene->config.keep_alive, 120000);
+    assert_int_equal(scene->config.idle_time, 1500);
+    assert_int_equal(scene->config.linger_time, 0);
+    assert_int_equal(scene->config.body_time, 3600000);
+    assert_int_equal(scene->config.max_body, 2097152);
+    assert_int_equal(scene->config.max_headers, 1024);
+    assert_int_equal(scene->config.max_topics, 7);
+    assert_false(scene->config.keep_headers);
+    assert_int_equal(scene->config.log_level, 3);
+    assert_int_equal(scene->config.log_destination, 1);
+    assert_int_equal(scene->config.bus_mode, 0600);
+}
+
+static void relative_paths_are_taken_from_the_files_folder(void **state)
+{
+    struct scene *scene = *state;
+    char expected[PATH_MAX], here[PATH_MAX];
+    load_well(scene, "[publish]\ntoken_file = tokens/entry\n[admin]\ntoken_file = /etc/admin\n");
+    (void)snprintf(expected, sizeof expected, "%s/tokens/entry", scene->folder);
+    assert_string_equal(scene->config.publish_token_file, expected);
+    assert_string_equal(scene->config.admin_token_file, "/etc/admin");
+
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(scene->folder), 0);
+    config_free(&scene->config);
+    bool loaded = config_load(&scene->config, "a.conf", scene->error);
+    assert_int_equal(chdir(here), 0);
+    assert_true(loaded);
+    assert_string_equal(scene->config.publish_token_file, expected);
+}
+
+static void comments_and_blanks_are_no_part_of_values(void **state)
+{
+    struct scene *scene = *state;
+    load_well(scene, "\xef\xbb\xbf# first\r\n\r\n[fanout] ; the daemon\r\n"
+                     "  ; indented\r\n   max_topics = 5 ; five\r\n\tmax_alive = 6\t; six\r\n"
+                     "[publish]\r\ntoken_file = /a;b\r\n[log]\r\nlevel = error");
+    assert_int_equal(scene->config.max_topics, 5);
+    assert_int_equal(scene->config.max_alive, 6);
+    assert_string_equal(scene->config.publish_token_file, "/a;b");
+    assert_int_equal(scene->config.log_level, 0);
+}
+
+static void indented_lines_continue_a_list_and_nothing_else(void **state)
+{
+    struct scene *scene = *state;
+    load_well(scene, "[fanout]\nlisten = 127.0.0.1:1 ; one\n  [::1]:2 ; two\n\n# between\n"
+                     "\tunix:/three 127.0.0.1:4\n  max_topics = 9\n");
+    EXPECT_LIST(scene->config.listen, "127.0.0.1:1", "[::1]:2", "unix:/three", "127.0.0.1:4");
+    assert_int_equal(scene->config.max_topics, 9);
+    load_badly(scene, "[fanout]\nmax_topics = 9\n  10\n",
+               "@:3: should be \"key = value\", [section] or a comment");
+    load_badly(scene, "[bus]\ntopics = a\n[log]\n  b\n",
+               "@:4: should be \"key = value\", [section] or a comment");
+    load_well(scene, "[bus]\ntopics = a\n  [log]\nlevel = error\n");
+    EXPECT_LIST(scene->config.bus_topics, "a");
+}
+
+static void long_lines_are_refused_and_long_comments_are_not(void **state)
+{
+    struct scene *scene = *state;
+    char text[600], word[256];
+    memset(word, 'x', sizeof word);
+    word[sizeof word - 1] = '\0';
+    (void)snprintf(text, sizeof text, "# %s\n[bus]\ntopics = %.189s\n", word, word);
+    load_well(scene, text); /* 198 characters: all that the library takes */
+    assert_int_equal(strlen(scene->config.bus_topics[0]), 189);
+    (void)snprintf(text, sizeof text, "[bus]\ntopics = %.100s ; %s\n", word, word);
+    load_well(scene, text);
+    assert_int_equal(strlen(scene->config.bus_topics[0]), 100);
+
+    (void)snprintf(text, sizeof text, "[bus]\n\ntopics = %.190s\nmode = 0600", word);
+    load_badly(scene, text,
+               "@:3: the line has more than 198 characters; a list can go on in indented lines");
+}
+
+static void every_fault_is_told_with_its_line(void **state)
+{
+    load_badly(
+        *state,
+        "max = 3\n[fanout]\nkeep_alife = 20s\nmax_body = 0\nlevel = info\n"
+        "keep_alive = 20\nmax_topics = 5x\nmax_alive = 18446744073709551616\n"
+        "max_headers = 17179869184G\nmax_headers = 16k\nkeep_headers = true\ngarbage\nzzz = 1\n"
+        "[fanuot]\nx = 1\n[qqqqqqqq]\n[log]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = 0778\n",
+        "@:1: \"max\" stands before the first section; put such as [fanout] above it\n"
+        "@:3: unknown key \"keep_alife\" in [fanout]; did you mean keep_alive?\n"
+        "@:4: max_body: 0 is out of bounds: from 1 to 100M are allowed\n"
+        "@:5: unknown key \"level\" in [fanout]; did you mean level of [log]?\n"
+        "@:6: keep_alive: \"20\" should be a duration: digits, then ms, s, m, h or d, such as "
+        "20s\n"
+        "@:7: max_topics: \"5x\" should be a number: digits alone, such as 100\n"
+        "@:8: max_alive: \"18446744073709551616\" should be a number: digits alone, such as 10\n"
+        "@:9: max_headers: \"17179869184G\" should be a size in bytes: digits, then nothing, k, "
+        "M or G, such as 32k\n"
+        "@:10: max_headers was set before, on line 9; keep one of them\n"
+        "@:11: keep_headers: \"true\" should be yes or no\n"
+        "@:12: should be \"key = value\", [section] or a comment\n"
+        "@:13: unknown key \"zzz\" in [fanout]\n"
+        "@:14: unknown section [fanuot]; did you mean [fanout]?\n"
+        "@:16: unknown section [qqqqqqqq]\n"
+        "@:18: level: \"loud\" should be one of: error warning info debug\n"
+        "@:19: a section should be its name in brackets alone: [fanout]\n"
+        "@:22: mode: \"0778\" should be an octal file mode that begins with 0, such as 0600");
+}
+
+static void a_comment_sign_that_is_none_is_told(void **state)
+{
+    load_badly(*state, "[bus]\ntopics = a # b\n",
+               "@:2: \"#\" begins a comment only where a line begins; write \";\" behind a value");
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+    static const char text[] = "[log]\nlevel = in\0fo\n";
+    struct scene *scene = *state;
+    assert_false(load_bytes(scene, text, sizeof text - 1));
+    assert_non_null(strstr(scene->error, "a.conf:2: holds a NUL byte; the file should be text"));
+}
+
+static void faults_that_do_not_fit_are_counted(void **state)
+{
+    struct scene *scene = *state;
+    char text[4096] = "[fanout]\n";
+    for (int i = 0; i < 200; i++)
+        strcat(text, "zzzzzzzz = 1\n");
+    assert_false(load_bytes(scene, text, strlen(text)));
+    unsigned more = 0, told = 0;
+    for (const char *line = scene->error; line != NULL; line = strchr(line + 1, '\n')) {
+        if (sscanf(line, "\nand %u more", &more) != 1)
+            told++;
+    }
+    assert_int_equal(told + more, 200);
+    assert_true(told >= 10);
+}
+
+static void files_that_cannot_be_read_are_named(void **state)
+{
+    struct scene *scene = *state;
+    assert_false(config_load(&scene->config, scene->path, scene->error));
+    assert_non_null(strstr(scene->error, "a.conf: No such file or directory"));
+    assert_false(config_load(&scene->config, scene->folder, scene->error));
+    assert_non_null(strstr(scene->error, ": Is a directory"));
+}
+
+static void addresses_are_checked(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(
+        scene,
+        "[fanout]\nlisten = 8010 a:b ::1:80 []:1 a:65536 unix:x\n[bus]\nevents =\n"
+        "acks = ipc://x inproc://a tcp://127.0.0.1:0\n",
+        "@:2: [fanout] listen: \"8010\" should be host:port, [ipv6]:port or unix:/path\n"
+        "@:2: [fanout] listen: \"a:b\" should be host:port, [ipv6]:port or unix:/path\n"
+        "@:2: [fanout] listen: \"::1:80\" should be host:port, [ipv6]:port or unix:/path\n"
+        "@:2: [fanout] listen: \"[]:1\" should be host:port, [ipv6]:port or unix:/path\n"
+        "@:2: [fanout] listen: \"a:65536\" should be host:port, [ipv6]:port or unix:/path\n"
+        "@:2: [fanout] listen: \"unix:x\" should have an absolute path, one that begins with "
+        "/\n"
+        "@:4: [bus] events: is empty; write such as ipc:///run/es-web-notify/events\n"
+        "@:5: [bus] acks: \"ipc://x\" should have an absolute path, one that begins with /\n"
+        "@:5: [bus] acks: \"inproc://a\" should be ipc:///path or tcp://host:port\n"
+        "@:5: [bus] acks: \"tcp://127.0.0.1:0\" should be ipc:///path or tcp://host:port");
+
+    char text[300];
+    (void)snprintf(text, sizeof text, "[fanout]\nlisten = unix:/%0107d\n", 0);
+    assert_false(load_bytes(scene, text, strlen(text)));
+    assert_non_null(strstr(scene->error, "is too long for a socket: the path may have 107 bytes"));
+    (void)snprintf(text, sizeof text, "[fanout]\nlisten = unix:/%0106d\n", 0);
+    load_well(scene, text);
+}
+
+static void an_open_bus_needs_keys(void **state)
+{
+    static const char *const open[] = {"*", "0.0.0.0", "10.0.0.5", "eth0", "[::]", "128.0.0.1"};
+    static const char *const closed[] = {"127.0.0.1", "127.9.9.9", "localhost", "[::1]"};
+    struct scene *scene = *state;
+    char text[200];
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        (void)snprintf(text, sizeof text, "[bus]\nevents = tcp://%s:1\n", open[i]);
+        assert_false(load_bytes(scene, text, strlen(text)));
+        assert_non_null(strstr(scene->error, "leaves this machine unencrypted"));
+        (void)snprintf(text, sizeof text, "[bus]\nacks = tcp://%s:1\npublic_key_file = k\n",
+                       open[i]);
+        load_well(scene, text);
+    }
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+        (void)snprintf(text, sizeof text, "[bus]\nevents = tcp://%s:1\n", closed[i]);
+        load_well(scene, text);
+    }
+    load_badly(scene, "[bus]\nsecret_key_file = k\n",
+               "@:2: [bus] secret_key_file: is of no use without public_key_file; set both");
+}
+
+static void limits_must_agree(void **state)
+{
+    load_badly(
+        *state, "[fanout]\nmax_pending = 2M\nmax_pending_soft = 3M\nmax_pending_total = 1M\n",
+        "@:3: [fanout] max_pending_soft: 3M is above max_pending, which is 2M; it may be equal "
+        "at most\n"
+        "@:4: [fanout] max_pending_total: 1M is below max_pending, which is 2M; it should be "
+        "equal at least");
+    load_badly(
+        *state, "[fanout]\nmax_pending = 64k\n",
+        "@: [fanout] max_pending_soft: 1M is above max_pending, which is 64k; it may be equal "
+        "at most");
+    load_well(*state, "[fanout]\nmax_pending = 1M\nmax_pending_soft = 1M\n");
+}
+
+static void remember_told(const struct config_key *key, void *context)
+{
+    const struct config_key **told = context;
+    while (*told != NULL)
+        told++;
+    *told = key;
+}
+
+static void a_reload_takes_what_it_may(void **state)
+{
+    struct scene *scene = *state;
+    struct config running = {0};
+    const struct config_key *told[100] = {NULL};
+    load_well(scene, "[fanout]\nlisten = 127.0.0.1:1\nmax_topics = 3\n[publish]\ntoken_file = /a\n"
+                     "[bus]\nmode = 0600\ntopics = x\n");
+    running = scene->config;
+    scene->config = (struct config){0};
+    load_well(scene, "[fanout]\nlisten = 127.0.0.1:1 127.0.0.1:2\nmax_topics = 4\n[publish]\n"
+                     "token_file = /b\n[log]\nlevel = error\n[bus]\nmode = 0600\n");
+    config_apply_reload(&running, &scene->config, remember_told, told);
+    config_free(&scene->config);
+
+    EXPECT_LIST(running.listen, "127.0.0.1:1");
+    EXPECT_LIST(running.bus_topics, "x");
+    assert_int_equal(running.max_topics, 4);
+    assert_string_equal(running.publish_token_file, "/b");
+    assert_int_equal(running.log_level, 0);
+    assert_ptr_equal(told[0], config_key_find("fanout", "listen"));
+    assert_ptr_equal(told[1], config_key_find("bus", "topics"));
+    assert_null(told[2]);
+    config_free(&running);
+}
+
+static void the_path_is_option_or_environment_or_built_in(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("ESN_CONF", "/from/environment", 1), 0);
+    assert_string_equal(config_path("/from/option"), "/from/option");
+    assert_string_equal(config_path(NULL), "/from/environment");
+    assert_int_equal(setenv("ESN_CONF", "", 1), 0);
+    assert_string_equal(config_path(NULL), SYSCONFDIR "/es-web-notify.conf");
+    assert_int_equal(unsetenv("ESN_CONF"), 0);
+    assert_string_equal(config_path(NULL), SYSCONFDIR "/es-web-notify.conf");
+}
+
+static char *print(void (*printer)(FILE *out, const struct config *config,
+                                   const struct config_key *key),
+                   const struct config *config, const struct config_key *key)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    printer(out, config, key);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+/* Writes each key with the given text and reads the file; then writes what the values print as, and
+ * reads that. */
+static void every_default_and_example_can_be_read(void **state)
+{
+    struct scene *scene = *state;
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        const char *const values[] = {key->default_text, key->example};
+        assert_string_not_equal(key->default_text, key->example);
+        for (size_t i = 0; i < 2; i++) {
+            char text[600];
+            /* What two of the examples presuppose. */
+            const char *also =
+                strcmp(key->name, "public_key_file") == 0 ? "" : "[bus]\npublic_key_file = k\n";
+            (void)snprintf(text, sizeof text, "%s[fanout]\n%s[%s]\n%s = %s\n", also,
+                           strcmp(key->name, "max_pending") == 0 ? "max_pending_soft = 64k\n" : "",
+                           key->section, key->name, values[i]);
+            load_well(scene, text);
+            char *once = print(config_print_value, &scene->config, key);
+            (void)snprintf(text, sizeof text, "%s[fanout]\n%s[%s]\n%s = %s\n", also,
+                           strcmp(key->name, "max_pending") == 0 ? "max_pending_soft = 64k\n" : "",
+                           key->section, key->name, once);
+            load_well(scene, text);
+            char *twice = print(config_print_value, &scene->config, key);
+            assert_string_equal(once, twice);
+            free(once);
+            free(twice);
+        }
+    }
+}
+
+static void expect_tracked(const char *name, void (*printer)(FILE *out))
+{
+    const char *folder = getenv("srcdir");
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : ".", name);
+    char *printed = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&printed, &size);
+    assert_non_null(out);
+    printer(out);
+    assert_int_equal(fclose(out), 0);
+
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        fail_msg("%s cannot be read", path);
+    char *tracked = calloc(1, size + 2);
+    assert_non_null(tracked);
+    size_t length = fread(tracked, 1, size + 1, file);
+    assert_int_equal(fclose(file), 0);
+    if (length != size || memcmp(tracked, printed, size) != 0)
+        fail_msg("%s is not what the table of keys prints: run make docs", name);
+    free(tracked);
+    free(printed);
+}
+
+static void the_tracked_documents_are_what_the_table_prints(void **state)
+{
+    (void)state;
+    expect_tracked("docs/configuration.md", config_print_markdown);
+    expect_tracked("docs/man/es-web-notify.conf.5", config_print_manual);
+    expect_tracked("deploy/es-web-notify.conf.sample", config_print_sample);
+}
+
+/* With its comment signs taken off, the sample sets every key to its default. */
+static void the_sample_is_a_file_of_defaults(void **state)
+{
+    struct scene *scene = *state;
+    char *printed = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&printed, &size);
+    assert_non_null(out);
+    config_print_sample(out);
+    assert_int_equal(fclose(out), 0);
+    load_well(scene, printed);
+    unsigned opened = 0;
+    for (char *line = printed; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (line[0] == '#' && line[1] != ' ' && line[1] != '\n') {
+            line[0] = ' ';
+            opened++;
+        }
+    }
+    load_well(scene, printed);
+    unsigned keys = 0;
+    for (const struct config_key *key = config_keys; key->section != NULL; key++)
+        keys++;
+    assert_int_equal(opened, keys);
+    free(printed);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(an_empty_file_gives_the_defaults),
+        TEST(each_kind_of_value_is_read),
+        TEST(relative_paths_are_taken_from_the_files_folder),
+        TEST(comments_and_blanks_are_no_part_of_values),
+        TEST(indented_lines_continue_a_list_and_nothing_else),
+        TEST(long_lines_are_refused_and_long_comments_are_not),
+        TEST(every_fault_is_told_with_its_line),
+        TEST(a_comment_sign_that_is_none_is_told),
+        TEST(a_nul_byte_is_refused),
+        TEST(faults_that_do_not_fit_are_counted),
+        TEST(files_that_cannot_be_read_are_named),
+        TEST(addresses_are_checked),
+        TEST(an_open_bus_needs_keys),
+        TEST(limits_must_agree),
+        TEST(a_reload_takes_what_it_may),
+        TEST(the_path_is_option_or_environment_or_built_in),
+        TEST(every_default_and_example_can_be_read),
+        TEST(the_tracked_documents_are_what_the_table_prints),
+        TEST(the_sample_is_a_file_of_defaults),
+    };
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
