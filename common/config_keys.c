@@ -47,6 +47,8 @@ const struct config_key config_keys[] = {
      "A client whose machine went away without a word is dropped when what was sent to it, data or TCP's own "
      "keep-alive probes, is not acknowledged for so long (`TCP_USER_TIMEOUT`, tcp(7)). New connections only after a "
      "reload."},
+    {"fanout", "stop_time", CONFIG_DURATION, AT(stop_time), "5s", 0, 600000, NULL, true, "30s",
+     "After SIGTERM every stream is ended with its last chunk; clients that have not taken it after so long are cut."},
     {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
      "20000",
      "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "

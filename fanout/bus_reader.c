@@ -1,0 +1,193 @@
+#include "bus_reader.h"
+
+#include "log.h"
+#include "server.h"
+#include "topic.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct bus_reader {
+    struct server *server;
+    struct bus_inbox *inbox;
+    uv_poll_t readable;
+    uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
+};
+
+static enum ack_status deliver(struct server *server, const struct bus_message *message,
+                               struct ack *ack)
+{
+    const struct config *config = &server->config;
+    struct delivery_event event = {.topic = message->topic,
+                                   .topic_length = message->topic_length,
+                                   .json = message->event,
+                                   .json_length = message->event_length};
+
+    const char *fault = topic_fault(message->topic, message->topic_length, config->max_topic_length,
+                                    config->max_topic_levels);
+
+    if (fault) { /* a handler with other limits in its configuration */
+        log_warning("event refused: its topic is over the daemon's limits",
+                    log_text("fault", fault));
+        return ACK_OVERLOAD;
+    }
+    if (message->envelope.flags & ENVELOPE_WHISPER)
+        event.whisper = message->envelope.whisper;
+    event.sequence = ack->event_sequence = event_log_next(&server->events);
+    if (!delivery_publish(server, &event, &ack->receivers)) {
+        server->counters.overloads++;
+        return ACK_OVERLOAD;
+    }
+    server->counters.events++;
+    return ACK_DELIVERED;
+}
+
+static void take(struct bus_reader *reader, const struct bus_message *message)
+{
+    struct server *server = reader->server;
+    struct ack ack = {.sequence = message->envelope.sequence};
+    unsigned char key[ENVELOPE_POST_KEY_SIZE];
+    const struct seen_event *seen;
+
+    seen_events_key(key, &message->envelope);
+    seen = seen_events_find(&server->seen, key, server_now(server));
+    if (seen) {
+        server->counters.doubles++;
+        ack.status = ACK_DOUBLE;
+        ack.event_sequence = seen->event_sequence;
+        ack.receivers = seen->receivers;
+    } else {
+        ack.status = deliver(server, message, &ack);
+        if (ack.status == ACK_DELIVERED && !seen_events_add(&server->seen, key, ack.event_sequence,
+                                                            ack.receivers, server_now(server)))
+            log_error("event not remembered for want of memory: a resend would be delivered twice");
+    }
+    bus_inbox_acknowledge(reader->inbox, message->envelope.publisher, &ack);
+}
+
+static void on_again(uv_idle_t *idle);
+
+static void take_batch(struct bus_reader *reader)
+{
+    struct bus_message message;
+    uint64_t batch = reader->server->config.bus_batch;
+    int got = 1;
+
+    while (batch-- > 0 && (got = bus_inbox_next(reader->inbox, &message)) == 1)
+        take(reader, &message);
+    bus_inbox_flush(reader->inbox);
+    if (got < 0)
+        log_error("cannot read the bus", log_error_code(errno));
+    /* The inbox tells of new messages only after it was emptied once. */
+    if (got == 1)
+        (void)uv_idle_start(&reader->again, on_again);
+    else
+        (void)uv_idle_stop(&reader->again);
+}
+
+static void on_again(uv_idle_t *idle)
+{
+    take_batch(idle->data);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status < 0)
+        log_error("cannot wait for the bus", log_text("error", uv_strerror(status)));
+    take_batch(poll->data);
+}
+
+static bool read_key(char key[64], const char *path, char error[BUS_ERROR_SIZE])
+{
+    struct secret_list list = {0};
+    bool good = true;
+
+    key[0] = '\0';
+    if (path && !secret_list_load(&list, path, error))
+        return false;
+    if (list.count > 0)
+        good = (size_t)snprintf(key, 64, "%s", list.values[0]) < 64;
+    secret_list_free(&list);
+    if (!good || (path && !key[0]))
+        snprintf(error, BUS_ERROR_SIZE, "%s: holds no bus key", path);
+    return good && (!path || key[0]);
+}
+
+static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_SIZE])
+{
+    const struct config *config = &server->config;
+    char public_key[64], secret_key[64];
+    struct bus_options options = {
+        .event_endpoints = (const char *const *)config->bus_events,
+        .ack_endpoints = (const char *const *)config->bus_acks,
+        .topic_prefixes = (const char *const *)config->bus_topics,
+        .socket_mode = (unsigned)config->bus_mode,
+        /* Escaping to ASCII makes a byte of a body six bytes at most. */
+        .max_message_bytes = (size_t)config->max_event_body * 6 + 65536,
+    };
+
+    if (!read_key(public_key, config->bus_public_key_file, error) ||
+        !read_key(secret_key, config->bus_secret_key_file, error))
+        return NULL;
+    options.server_public_key = public_key[0] ? public_key : NULL;
+    options.server_secret_key = secret_key[0] ? secret_key : NULL;
+    return bus_inbox_open(&options, server->events.epoch, error);
+}
+
+static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
+{
+    uv_loop_t *loop = &reader->server->loop;
+    int failure;
+
+    reader->readable.data = reader->again.data = reader;
+    failure = uv_idle_init(loop, &reader->again);
+    if (!failure)
+        failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
+    if (!failure)
+        failure = uv_poll_start(&reader->readable, UV_READABLE, on_readable);
+    /* What came before the loop waits raises no edge any more: look once. */
+    if (!failure)
+        failure = uv_idle_start(&reader->again, on_again);
+    if (failure)
+        snprintf(error, BUS_ERROR_SIZE, "cannot wait for the bus: %s", uv_strerror(failure));
+    return failure == 0;
+}
+
+struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_SIZE])
+{
+    struct bus_reader *reader = calloc(1, sizeof *reader);
+
+    if (!reader) {
+        snprintf(error, BUS_ERROR_SIZE, "out of memory");
+        return NULL;
+    }
+    reader->server = server;
+    reader->inbox = open_inbox(server, error);
+    if (!reader->inbox || !join_loop(reader, error)) {
+        bus_reader_free(&reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void bus_reader_stop(struct bus_reader *reader)
+{
+    uv_close((uv_handle_t *)&reader->readable, NULL);
+    uv_close((uv_handle_t *)&reader->again, NULL);
+}
+
+void bus_reader_free(struct bus_reader **reader)
+{
+    if (!*reader)
+        return;
+    bus_inbox_close(&(*reader)->inbox);
+    free(*reader);
+    *reader = NULL;
+}
+
+uint64_t bus_reader_malformed(const struct bus_reader *reader)
+{
+    return bus_inbox_malformed(reader->inbox);
+}

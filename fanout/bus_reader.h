@@ -1,0 +1,20 @@
+/* Takes events off the bus, has them delivered and acknowledges them. */
+#ifndef ESN_BUS_READER_H
+#define ESN_BUS_READER_H
+
+#include "bus.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server;
+struct bus_reader;
+
+/* Binds the bus and joins the loop. NULL on failure, with a sentence in error. */
+struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_SIZE]);
+/* Leaves the loop, which must run once more before bus_reader_free(). */
+void bus_reader_stop(struct bus_reader *reader);
+void bus_reader_free(struct bus_reader **reader);
+uint64_t bus_reader_malformed(const struct bus_reader *reader);
+
+#endif

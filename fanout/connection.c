@@ -1,0 +1,297 @@
+/* The life of a connection: accepted, answers or streams, ends. */
+#include "connection.h"
+
+#include "http_reply.h"
+#include "log.h"
+#include "server.h"
+#include "subscribe.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const char *const reason_names[CLOSE_REASONS] = {
+    "client", "reset",     "done",    "idle", "head_time", "body_time", "stream_time",
+    "slow",   "talkative", "refused", "full", "memory",    "stopping"};
+
+static const char keep_alive_chunk[] = "5\r\n''0''\r\n";
+static const char last_chunk[] = "0\r\n\r\n";
+
+const char *connection_reason_name(enum connection_close_reason reason)
+{
+    return reason_names[reason];
+}
+
+struct connection *connection_of_subscriber(struct subscriber *subscriber)
+{
+    return (struct connection *)(void *)((char *)subscriber -
+                                         offsetof(struct connection, subscriber));
+}
+
+struct connection *connection_of_connid_node(struct hash_node *by_connid)
+{
+    return (struct connection *)(void *)((char *)by_connid -
+                                         offsetof(struct connection, by_connid));
+}
+
+struct connection *connection_find(const struct server *server, uint64_t connid)
+{
+    struct hash_node *node = hash_table_find(&server->streams, connid);
+
+    return node ? connection_of_connid_node(node) : NULL;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct connection *connection = handle->data;
+
+    connection->server->connections--;
+    free(connection);
+}
+
+bool connection_owns_handle(const uv_handle_t *handle)
+{
+    const struct connection *connection = handle->data;
+
+    return (handle->type == UV_TCP || handle->type == UV_NAMED_PIPE) && connection &&
+           (const void *)&connection->io.handle == (const void *)handle;
+}
+
+void connection_close(struct connection *connection, enum connection_close_reason reason)
+{
+    struct server *server = connection->server;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (connection->connid)
+        subscribe_leave(connection);
+    connection->state = CONNECTION_CLOSED;
+    server->counters.closed[reason]++;
+    log_debug("connection closed", log_text("reason", reason_names[reason]));
+    deadlines_remove(&connection->deadline);
+    http_request_free(&connection->request);
+    connection_drop_output(connection);
+    uv_close(&connection->io.handle, on_closed);
+}
+
+static int start_io(struct connection *connection, uv_stream_t *listening, bool is_tcp)
+{
+    uv_loop_t *loop = &connection->server->loop;
+    int error = is_tcp ? uv_tcp_init(loop, &connection->io.tcp)
+                       : uv_pipe_init(loop, &connection->io.pipe, 0);
+
+    if (error) {
+        free(connection);
+        return error;
+    }
+    connection->io.handle.data = connection;
+    connection->server->connections++;
+    error = uv_accept(listening, &connection->io.stream);
+    if (!error)
+        error = uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+    if (error)
+        connection_close(connection, CLOSE_RESET);
+    return error;
+}
+
+static void refuse_full(struct connection *connection)
+{
+    static const char answer[] = "HTTP/1.1 503 Too many connections\r\nRetry-After: 5\r\n"
+                                 "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
+                                 "Content-Type: application/json;charset=utf-8\r\n"
+                                 "Content-Length: 32\r\n\r\n{\"error\":\"Too many connections\"}";
+    uv_buf_t buffer;
+    char copy[sizeof answer];
+
+    memcpy(copy, answer, sizeof answer);
+    buffer = uv_buf_init(copy, sizeof answer - 1);
+    (void)uv_try_write(&connection->io.stream, &buffer,
+                       1); /* a courtesy: it is closed either way */
+    connection->server->counters.refused_full++;
+    connection_close(connection, CLOSE_FULL);
+}
+
+void connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    int error;
+
+    if (!connection || !delivery_reserve(&server->delivery, server->connections + 1)) {
+        free(connection);
+        log_error("cannot accept a connection", log_error_code(ENOMEM));
+        return;
+    }
+    connection->server = server;
+    error = start_io(connection, listening, is_tcp);
+    if (error) {
+        log_warning("cannot accept a connection", log_text("error", uv_strerror(error)));
+        return;
+    }
+    server->counters.accepted++;
+    if (server->connections > server->max_connections)
+        refuse_full(connection);
+    else
+        connection_set_deadline(connection);
+}
+
+static uint64_t stream_deadline(const struct connection *connection)
+{
+    uint64_t due = connection->written_at + connection->server->config.keep_alive;
+    uint64_t slow = connection_slow_deadline(connection);
+
+    if (connection->ends_at < due)
+        due = connection->ends_at;
+    return slow < due ? slow : due;
+}
+
+static uint64_t reading_deadline(const struct connection *connection)
+{
+    const struct config *config = &connection->server->config;
+
+    if (connection->request && http_request_head_is_complete(connection->request))
+        return config->body_time;
+    if (connection->request || !connection->keep_alive)
+        return config->header_time;
+    return config->idle_time;
+}
+
+void connection_set_deadline(struct connection *connection)
+{
+    struct server *server = connection->server;
+    uint64_t due = server_now(server);
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (connection->state == CONNECTION_STREAMING)
+        due = stream_deadline(connection);
+    else if (connection->state == CONNECTION_READING)
+        due += reading_deadline(connection);
+    else if (connection->state == CONNECTION_ENDING)
+        due += server->config.soft_time;
+    else
+        due += server->config.linger_time;
+    deadlines_set(&server->deadlines, &connection->deadline, due);
+}
+
+static void stream_due(struct connection *connection)
+{
+    struct server *server = connection->server;
+    uint64_t now = server_now(server);
+    bool chunked = connection->encoding == FRAME_CHUNKED;
+    size_t skip = chunked ? 0 : 3, length = sizeof keep_alive_chunk - 1 - (chunked ? 0 : 5);
+
+    if (now >= connection->ends_at) {
+        connection_end_stream(connection, CLOSE_STREAM_TIME);
+        return;
+    }
+    if (now >= connection_slow_deadline(connection)) {
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
+    if (connection->output.length > 0)
+        connection->written_at = now; /* what waits keeps it alive as well */
+    else if (now - connection->written_at >= server->config.keep_alive &&
+             !connection_queue_bytes(connection, keep_alive_chunk + skip, length)) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    connection_set_deadline(connection);
+}
+
+static void reading_due(struct connection *connection)
+{
+    bool head = connection->request && http_request_head_is_complete(connection->request);
+
+    if (!connection->request) {
+        connection_close(connection, connection->keep_alive ? CLOSE_IDLE : CLOSE_HEAD_TIME);
+        return;
+    }
+    connection->close_reason = head ? CLOSE_BODY_TIME : CLOSE_HEAD_TIME;
+    http_request_free(&connection->request);
+    http_reply_error(connection, NULL, 408,
+                     head ? "Body not received in time" : "Head not received in time");
+}
+
+void connection_on_deadline(struct deadline *deadline, void *context)
+{
+    struct connection *connection =
+        (struct connection *)(void *)((char *)deadline - offsetof(struct connection, deadline));
+
+    (void)context;
+    if (connection->state == CONNECTION_STREAMING)
+        stream_due(connection);
+    else if (connection->state == CONNECTION_READING)
+        reading_due(connection);
+    else
+        connection_close(connection, connection->state == CONNECTION_LINGERING
+                                         ? connection->close_reason
+                                         : CLOSE_SLOW);
+}
+
+void connection_end_answer(struct connection *connection, bool keep_alive)
+{
+    connection->keep_alive = keep_alive;
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    connection->state = keep_alive ? CONNECTION_READING : CONNECTION_ENDING;
+    if (!keep_alive && connection->close_reason == CLOSE_CLIENT)
+        connection->close_reason = CLOSE_DONE;
+    connection_set_deadline(connection);
+}
+
+void connection_begin_stream(struct connection *connection)
+{
+    uint64_t now = server_now(connection->server);
+
+    connection->state = CONNECTION_STREAMING;
+    connection->ends_at = now + connection->server->config.stream_time;
+    connection->written_at = now;
+    connection->alive_count = 0;
+    connection->ignored_input = 0;
+    connection_set_deadline(connection);
+}
+
+void connection_renew(struct connection *connection)
+{
+    connection->ends_at = server_now(connection->server) + connection->server->config.stream_time;
+    connection_set_deadline(connection);
+}
+
+void connection_end_stream(struct connection *connection, enum connection_close_reason reason)
+{
+    bool chunked = connection->encoding == FRAME_CHUNKED;
+
+    subscribe_leave(connection);
+    connection->state = CONNECTION_ENDING;
+    connection->close_reason = (uint8_t)reason;
+    connection->keep_alive = connection->keep_alive && chunked && !connection->dirty_input &&
+                             !connection->server->stopping;
+    connection_set_deadline(connection);
+    if (chunked && !connection_queue_bytes(connection, last_chunk, sizeof last_chunk - 1))
+        connection_close(connection, CLOSE_MEMORY);
+    else
+        delivery_mark(connection->server, connection);
+}
+
+void connection_drained(struct connection *connection)
+{
+    uv_os_fd_t descriptor;
+
+    if (connection->state != CONNECTION_ENDING)
+        return;
+    if (connection->keep_alive) {
+        connection->state = CONNECTION_READING;
+        connection->close_reason = CLOSE_CLIENT;
+        connection_set_deadline(connection);
+        return;
+    }
+    /* Closing at once could throw away the answer when bytes of the client are still unread (a
+     * reset): say that nothing more comes, then wait for its end a little. */
+    if (uv_fileno(&connection->io.handle, &descriptor) != 0 || shutdown(descriptor, SHUT_WR) != 0 ||
+        !uv_is_active(&connection->io.handle)) {
+        connection_close(connection, connection->close_reason);
+        return;
+    }
+    connection->state = CONNECTION_LINGERING;
+    connection_set_deadline(connection);
+}

@@ -1,0 +1,214 @@
+/* The writing half of a connection: what is queued goes out at once as far as the socket takes it;
+ * a slow client's rest waits in a backlog, which only slow clients have. */
+#include "connection.h"
+
+#include "log.h"
+#include "server.h"
+
+#include <stdlib.h>
+
+enum { WRITE_RANGES = 64, WRITE_ROUNDS = 16 };
+
+struct backlog {
+    uv_write_t write;
+    struct connection *connection; /* NULL once it is closed */
+    struct backlog *older, *newer; /* in server->backlogs, by the time they began */
+    size_t in_flight;              /* bytes handed to the loop */
+    uint64_t over_soft_since;      /* 0: below max_pending_soft */
+};
+
+static void continue_backlog(struct connection *connection);
+
+static void backlog_link(struct server *server, struct backlog *backlog)
+{
+    backlog->older = server->newest_backlog;
+    if (server->newest_backlog)
+        server->newest_backlog->newer = backlog;
+    else
+        server->oldest_backlog = backlog;
+    server->newest_backlog = backlog;
+    server->backlogs++;
+}
+
+static void backlog_unlink(struct server *server, struct backlog *backlog)
+{
+    if (backlog->older)
+        backlog->older->newer = backlog->newer;
+    else
+        server->oldest_backlog = backlog->newer;
+    if (backlog->newer)
+        backlog->newer->older = backlog->older;
+    else
+        server->newest_backlog = backlog->older;
+    backlog->older = backlog->newer = NULL;
+    server->backlogs--;
+}
+
+void connection_drop_output(struct connection *connection)
+{
+    output_clear(&connection->output);
+    if (!connection->backlog)
+        return;
+    /* The loop still owns the write request; on_written() frees it. */
+    backlog_unlink(connection->server, connection->backlog);
+    connection->backlog->connection = NULL;
+    connection->backlog = NULL;
+}
+
+bool connection_queue(struct connection *connection, const struct frame *frame)
+{
+    if (!output_append(&connection->output, frame))
+        return false;
+    connection->written_at = server_now(connection->server);
+    delivery_mark(connection->server, connection);
+    return true;
+}
+
+bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length)
+{
+    struct frame frame;
+
+    return frame_store(&connection->server->delivery.pool, FRAME_PRIVATE, bytes, length, "", 0, "",
+                       0, &frame) &&
+           connection_queue(connection, &frame);
+}
+
+/* Bytes that wait beyond the oldest range: that one may be a single event larger than the limit. */
+static uint64_t waiting(const struct connection *connection)
+{
+    return connection->output.length - connection->output.first.length;
+}
+
+static void apply_limits(struct connection *connection)
+{
+    const struct config *config = &connection->server->config;
+    struct backlog *backlog = connection->backlog;
+    uint64_t now = server_now(connection->server);
+
+    if (waiting(connection) > config->max_pending) {
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
+    if (waiting(connection) <= config->max_pending_soft) {
+        backlog->over_soft_since = 0;
+    } else if (backlog->over_soft_since == 0) {
+        backlog->over_soft_since = now;
+        connection_set_deadline(connection);
+    }
+}
+
+uint64_t connection_slow_deadline(const struct connection *connection)
+{
+    if (!connection->backlog || connection->backlog->over_soft_since == 0)
+        return UINT64_MAX;
+    return connection->backlog->over_soft_since + connection->server->config.soft_time;
+}
+
+static int gather(struct connection *connection, uv_buf_t *buffers, size_t *length)
+{
+    struct iovec vectors[WRITE_RANGES];
+    int count = output_gather(&connection->output, vectors, WRITE_RANGES);
+
+    *length = 0;
+    for (int i = 0; i < count; i++) {
+        buffers[i] = uv_buf_init(vectors[i].iov_base, (unsigned)vectors[i].iov_len);
+        *length += vectors[i].iov_len;
+    }
+    return count;
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct backlog *backlog = write->data;
+    struct connection *connection = backlog->connection;
+
+    if (!connection) {
+        free(backlog);
+        return;
+    }
+    if (status < 0) {
+        connection_close(connection, CLOSE_RESET);
+        free(backlog);
+        return;
+    }
+    output_consume(&connection->output, backlog->in_flight);
+    if (connection->output.length > 0) {
+        continue_backlog(connection);
+        return;
+    }
+    connection->backlog = NULL;
+    backlog_unlink(connection->server, backlog);
+    free(backlog);
+    connection_drained(connection);
+}
+
+/* Hands the oldest ranges to the loop, which writes them when the socket takes more. */
+static void continue_backlog(struct connection *connection)
+{
+    struct backlog *backlog = connection->backlog;
+    uv_buf_t buffers[WRITE_RANGES];
+    int count = gather(connection, buffers, &backlog->in_flight);
+
+    if (uv_write(&backlog->write, &connection->io.stream, buffers, (unsigned)count, on_written) ==
+        0) {
+        apply_limits(connection);
+        return;
+    }
+    connection->backlog = NULL;
+    backlog_unlink(connection->server, backlog);
+    free(backlog);
+    connection_close(connection, CLOSE_MEMORY);
+}
+
+static void begin_backlog(struct connection *connection)
+{
+    struct backlog *backlog = calloc(1, sizeof *backlog);
+
+    if (!backlog) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    backlog->connection = connection;
+    backlog->write.data = backlog;
+    connection->backlog = backlog;
+    backlog_link(connection->server, backlog);
+    continue_backlog(connection);
+}
+
+void connection_flush(struct connection *connection)
+{
+    uv_buf_t buffers[WRITE_RANGES];
+    size_t length;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (connection->backlog) {
+        apply_limits(connection);
+        return;
+    }
+    for (int round = 0; round < WRITE_ROUNDS && connection->output.length > 0; round++) {
+        int count = gather(connection, buffers, &length);
+        int written = uv_try_write(&connection->io.stream, buffers, (unsigned)count);
+        if (written < 0 && written != UV_EAGAIN) {
+            connection_close(connection, CLOSE_RESET);
+            return;
+        }
+        if (written > 0)
+            output_consume(&connection->output, (size_t)written);
+        if (written < 0 || (size_t)written < length) {
+            begin_backlog(connection);
+            return;
+        }
+    }
+    if (connection->output.length > 0)
+        delivery_mark(connection->server, connection); /* others first */
+    else
+        connection_drained(connection);
+}
+
+void connection_relieve_memory(struct server *server)
+{
+    while (server->delivery.pool.bytes_held > server->config.max_pending_total &&
+           server->oldest_backlog)
+        connection_close(server->oldest_backlog->connection, CLOSE_SLOW);
+}

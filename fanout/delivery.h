@@ -1,0 +1,52 @@
+/* Brings an event to its receivers: formats it once for each requested topic and encoding, marks
+ * the connections, and writes each marked one once before the loop sleeps. */
+#ifndef ESN_DELIVERY_H
+#define ESN_DELIVERY_H
+
+#include "bytes.h"
+#include "frame.h"
+#include "topic_index.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+struct connection;
+
+struct delivery {
+    struct frame_pool pool;
+    struct topic_matches matches;
+    struct connection **marked; /* a queue of those to be written: [marked_start, marked_end) */
+    size_t marked_start, marked_end, marked_capacity;
+    struct bytes json, name; /* scratch */
+    uint64_t frames_formatted, deliveries;
+};
+
+struct delivery_event {
+    const char *topic;
+    size_t topic_length;
+    const char *json; /* `e` as canonical ASCII JSON */
+    size_t json_length;
+    uint64_t sequence; /* second half of its id */
+    uint64_t whisper;  /* connid, or 0 for a shout */
+    bool literal;      /* wildcards in the topic mean nothing */
+};
+
+/* Queues the event for everybody whose subscriptions match; *receivers is how many connections.
+ * False without memory: then nobody has it. A receiver for which alone there is no memory is closed
+ * instead, so that it knows of the gap. */
+bool delivery_publish(struct server *server, const struct delivery_event *event,
+                      uint32_t *receivers);
+/* Queues a frame for one connection alone, where requested and emitted topic are the same. */
+bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
+                      size_t topic_length, const char *json, size_t json_length, uint64_t sequence);
+/* Room for marking so many connections, so that marking cannot fail; false without memory. */
+bool delivery_reserve(struct delivery *delivery, uint64_t connections);
+/* The connection has something to write, or is doomed; harmless when it is marked already. */
+void delivery_mark(struct server *server, struct connection *connection);
+/* Writes every marked connection once. */
+void delivery_flush(struct server *server);
+void delivery_close(struct server *server);
+
+#endif

@@ -1,0 +1,27 @@
+/* Whole answers, as opposed to streams. Each ends the present request (connection_end_answer). */
+#ifndef ESN_HTTP_REPLY_H
+#define ESN_HTTP_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct connection;
+struct http_request;
+
+/* request NULL: it was malformed or never became whole, so the connection ends after the answer.
+ * reason: a plain ASCII phrase, used as reason phrase too. */
+void http_reply_json(struct connection *connection, const struct http_request *request, int status,
+                     const char *reason, const char *json, size_t length);
+/* {"error": reason} */
+void http_reply_error(struct connection *connection, const struct http_request *request, int status,
+                      const char *reason);
+/* As http_reply_error with one more header line, "Name: value" without line end. */
+void http_reply_error_with(struct connection *connection, const struct http_request *request,
+                           int status, const char *reason, const char *header);
+/* 204 with the CORS headers that let a page of any origin use this server (Fetch standard,
+ * CORS-preflight). */
+void http_reply_preflight(struct connection *connection, const struct http_request *request);
+/* Queues the head of a stream; false without memory. */
+bool http_reply_stream_head(struct connection *connection, const struct http_request *request);
+
+#endif

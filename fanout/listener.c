@@ -1,0 +1,226 @@
+#include "listener.h"
+
+#include "connection.h"
+#include "log.h"
+#include "server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 };
+
+struct listener {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } io;
+    struct server *server;
+    struct listener *next;
+    bool is_tcp;
+};
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct listener *listener = stream->data;
+
+    if (status < 0)
+        log_warning("cannot accept a connection", log_text("error", uv_strerror(status)));
+    else
+        connection_accept(listener->server, stream, listener->is_tcp);
+}
+
+static void set_option(int descriptor, int level, int option, int value, const char *name)
+{
+    if (setsockopt(descriptor, level, option, &value, sizeof value) != 0)
+        log_warning("cannot set a socket option", log_text("option", name), log_error_code(errno));
+}
+
+/* Linux hands these on to every accepted socket, which saves system calls for each connection
+ * (tcp(7)). */
+static void set_inherited_options(const struct listener *listener)
+{
+    uint64_t vanish_ms = listener->server->config.vanish_time;
+    int seconds = (int)(vanish_ms / 1000), probe = seconds / 6 > 0 ? seconds / 6 : 1;
+    uv_os_fd_t descriptor;
+
+    if (!listener->is_tcp || uv_fileno(&listener->io.handle, &descriptor) != 0)
+        return;
+    set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+    set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
+    set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, seconds / 2 > 0 ? seconds / 2 : 1,
+               "TCP_KEEPIDLE");
+    set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, probe, "TCP_KEEPINTVL");
+    set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3, "TCP_KEEPCNT");
+    set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)vanish_ms, "TCP_USER_TIMEOUT");
+}
+
+void listener_apply_config(struct server *server)
+{
+    for (const struct listener *listener = server->listeners; listener; listener = listener->next)
+        set_inherited_options(listener);
+}
+
+static struct listener *listener_new(struct server *server, bool is_tcp, int family, int *error)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+
+    if (!listener) {
+        *error = UV_ENOMEM;
+        return NULL;
+    }
+    listener->server = server;
+    listener->is_tcp = is_tcp;
+    *error = is_tcp ? uv_tcp_init_ex(&server->loop, &listener->io.tcp, (unsigned)family)
+                    : uv_pipe_init(&server->loop, &listener->io.pipe, 0);
+    if (*error) {
+        free(listener);
+        return NULL;
+    }
+    listener->io.handle.data = listener;
+    listener->next = server->listeners;
+    server->listeners = listener;
+    return listener;
+}
+
+static int listen_on_address(struct server *server, const struct addrinfo *address)
+{
+    int error;
+    struct listener *listener = listener_new(server, true, address->ai_family, &error);
+
+    if (!listener)
+        return error;
+    set_inherited_options(listener);
+    error = uv_tcp_bind(&listener->io.tcp, address->ai_addr, 0);
+    return error ? error : uv_listen(&listener->io.stream, BACKLOG, on_connection);
+}
+
+/* Splits "host:port" and "[ipv6]:port" in place; false when it is neither. */
+static bool split_address(char *text, char **host, char **port)
+{
+    char *colon = strrchr(text, ':');
+
+    if (!colon || !colon[1])
+        return false;
+    *colon = '\0';
+    *port = colon + 1;
+    *host = text;
+    if (text[0] == '[' && colon > text && colon[-1] == ']') {
+        colon[-1] = '\0';
+        *host = text + 1;
+    } else if (strchr(text, ':')) {
+        return false;
+    }
+    return true;
+}
+
+static bool open_tcp(struct server *server, const char *text, char *error)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *addresses;
+    char copy[256], *host, *port;
+    int failure;
+
+    if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy ||
+        !split_address(copy, &host, &port)) {
+        snprintf(error, SERVER_ERROR_SIZE,
+                 "cannot listen on %s: write host:port, [ipv6]:port or unix:/path", text);
+        return false;
+    }
+    failure = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
+    if (failure) {
+        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, gai_strerror(failure));
+        return false;
+    }
+    failure = listen_on_address(server, addresses);
+    freeaddrinfo(addresses);
+    if (failure)
+        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, uv_strerror(failure));
+    return failure == 0;
+}
+
+/* A socket file that nobody answers on was left by a daemon that was killed. */
+static bool remove_stale(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), refused;
+
+    if (descriptor < 0)
+        return false;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    refused = connect(descriptor, (const struct sockaddr *)&address, sizeof address) != 0 &&
+              errno == ECONNREFUSED;
+    close(descriptor);
+    return refused && unlink(path) == 0;
+}
+
+static bool open_unix(struct server *server, const char *path, char *error)
+{
+    int failure = UV_EADDRINUSE;
+    struct stat status;
+    mode_t old_mask;
+    struct listener *listener;
+
+    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
+        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: path is too long", path);
+        return false;
+    }
+    if (stat(path, &status) == 0 && !remove_stale(path)) {
+        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
+                 S_ISSOCK(status.st_mode) ? "another program answers there" : "it is no socket");
+        return false;
+    }
+    listener = listener_new(server, false, AF_UNIX, &failure);
+    if (listener) {
+        old_mask = umask((mode_t)(~server->config.bus_mode & 0777));
+        failure = uv_pipe_bind(&listener->io.pipe, path);
+        umask(old_mask);
+        if (!failure)
+            failure = uv_listen(&listener->io.stream, BACKLOG, on_connection);
+    }
+    if (failure)
+        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
+                 uv_strerror(failure));
+    return failure == 0;
+}
+
+bool listener_open_all(struct server *server, char *error)
+{
+    if (!server->config.listen[0]) {
+        snprintf(error, SERVER_ERROR_SIZE, "[fanout] listen names no address");
+        return false;
+    }
+    for (char **text = server->config.listen; *text; text++) {
+        bool opened = strncmp(*text, "unix:", 5) == 0 ? open_unix(server, *text + 5, error)
+                                                      : open_tcp(server, *text, error);
+        if (!opened)
+            return false;
+        log_info("listening", log_text("address", *text));
+    }
+    return true;
+}
+
+void listener_stop_all(struct server *server)
+{
+    for (struct listener *listener = server->listeners; listener; listener = listener->next)
+        if (!uv_is_closing(&listener->io.handle))
+            uv_close(&listener->io.handle, NULL);
+}
+
+void listener_free_all(struct server *server)
+{
+    while (server->listeners) {
+        struct listener *next = server->listeners->next;
+        free(server->listeners);
+        server->listeners = next;
+    }
+}

@@ -1,0 +1,101 @@
+/* esn-fanout: reads options and configuration, serves, and says how it ended. */
+#include "config.h"
+#include "log.h"
+#include "server.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_USAGE = 2 };
+
+static void print_help(FILE *out)
+{
+    fprintf(
+        out,
+        "Usage: esn-fanout [--config FILE] [--check-config]\n"
+        "Holds the streams of all subscribers and brings events from the bus to them.\n"
+        "\n"
+        "  -c, --config FILE   configuration (default: $ESN_CONF, else " SYSCONFDIR
+        "/es-web-notify.conf)\n"
+        "      --check-config  say whether the configuration is good, and end\n"
+        "  -h, --help          this text\n"
+        "  -V, --version       version\n"
+        "\n"
+        "Stays in the foreground and logs to standard error. SIGTERM and SIGINT end every stream\n"
+        "cleanly; SIGHUP reads the configuration and the tokens again.\n"
+        "See esn-fanout(8), es-web-notify.conf(5), esnctl(1).\n");
+}
+
+static int serve(struct config *config)
+{
+    struct server *server = malloc(sizeof *server);
+    char error[SERVER_ERROR_SIZE] = "out of memory";
+
+    if (!server || !server_open(server, config, error)) {
+        log_error("cannot start", log_text("error", error));
+        free(server);
+        return EXIT_FAILURE;
+    }
+    log_info("ready", log_text("version", PACKAGE_VERSION),
+             log_number("max_connections", (int64_t)server->max_connections));
+    server_run(server);
+    server_close(server);
+    free(server);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
+    const char *path = NULL;
+    struct config config;
+    char error[CONFIG_ERROR_SIZE];
+    int option;
+    bool only_check = false;
+
+    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            only_check = true;
+            break;
+        case 'h':
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        case 'V':
+            printf("esn-fanout %s\n", PACKAGE_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            fprintf(stderr, "See esn-fanout --help\n");
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "esn-fanout: unexpected argument: %s\nSee esn-fanout --help\n",
+                argv[optind]);
+        return EXIT_USAGE;
+    }
+    if (!config_load(&config, config_path(path), error)) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_USAGE;
+    }
+    if (only_check) {
+        printf("%s: good\n", config.path);
+        config_free(&config);
+        return EXIT_SUCCESS;
+    }
+    log_configure("esn-fanout", (enum log_level)config.log_level,
+                  (enum log_destination)config.log_destination);
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        log_warning("cannot ignore SIGPIPE");
+    return serve(&config);
+}

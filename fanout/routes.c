@@ -1,0 +1,92 @@
+#include "routes.h"
+
+#include "connection.h"
+#include "http_reply.h"
+#include "inspect.h"
+#include "renew.h"
+#include "server.h"
+#include "subscribe.h"
+
+#include <string.h>
+
+struct route {
+    const char *path;
+    enum http_request_method method;
+    bool admin; /* needs the admin token */
+    void (*answer)(struct connection *, const struct http_request *);
+};
+
+static void answer_health(struct connection *connection, const struct http_request *request)
+{
+    static const char ok[] = "{\"status\":\"ok\"}";
+
+    if (connection->server->stopping)
+        http_reply_error(connection, request, 503, "Stopping");
+    else
+        http_reply_json(connection, request, 200, "OK", ok, sizeof ok - 1);
+}
+
+static const struct route routes[] = {
+    {"/", HTTP_METHOD_POST, false, subscribe_answer},
+    {"/alive", HTTP_METHOD_POST, false, renew_answer},
+    {"/connections", HTTP_METHOD_GET, true, inspect_connections},
+    {"/state", HTTP_METHOD_GET, true, inspect_state},
+    {"/memory", HTTP_METHOD_GET, true, inspect_memory},
+    {"/healthz", HTTP_METHOD_GET, false, answer_health},
+};
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    return NULL;
+}
+
+static bool is_admin(const struct connection *connection, const struct http_request *request)
+{
+    const char *header = http_request_header(request, "Authorization");
+    const struct secret_list *tokens = &connection->server->admin_tokens;
+    struct bytes token = BYTES_EMPTY;
+    bool admin;
+
+    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+        return secret_list_has(tokens, header + 7, strlen(header + 7));
+    admin = http_request_query(request, "token", &token) &&
+            secret_list_has(tokens, token.data, token.length);
+    bytes_free(&token);
+    return admin;
+}
+
+static void refuse_method(struct connection *connection, const struct http_request *request,
+                          const struct route *route)
+{
+    /* PROTOCOL.md section 2: the original's root answers 400 to any other method. */
+    if (route->answer == subscribe_answer)
+        http_reply_error(connection, request, 400, "Subscribe with POST");
+    else if (route->method == HTTP_METHOD_POST)
+        http_reply_error_with(connection, request, 405, "Method not allowed",
+                              "Allow: POST, OPTIONS");
+    else
+        http_reply_error_with(connection, request, 405, "Method not allowed",
+                              "Allow: GET, HEAD, OPTIONS");
+}
+
+void routes_answer(struct connection *connection, const struct http_request *request)
+{
+    const struct route *route = find_route(http_request_path(request));
+    enum http_request_method method = http_request_method(request);
+
+    if (method == HTTP_METHOD_OPTIONS)
+        http_reply_preflight(connection, request);
+    else if (!route)
+        http_reply_error(connection, request, 404, "Not found");
+    else if (method != route->method &&
+             !(method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET))
+        refuse_method(connection, request, route);
+    else if (route->admin && !is_admin(connection, request))
+        http_reply_error_with(connection, request, 401, "Admin token missing or wrong",
+                              "WWW-Authenticate: Bearer");
+    else
+        route->answer(connection, request);
+}

@@ -1,0 +1,41 @@
+/* Recognises events that come a second time: sent again by a handler that missed the
+ * acknowledgement, or posted again by a publisher with the same id. Bounded by count and age,
+ * oldest forgotten first. */
+#ifndef ESN_SEEN_EVENTS_H
+#define ESN_SEEN_EVENTS_H
+
+#include "envelope.h"
+#include "hash_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct seen_event {
+    struct hash_node by_key;
+    struct seen_event *newer;
+    unsigned char key[ENVELOPE_POST_KEY_SIZE];
+    uint64_t event_sequence;
+    uint64_t seen_at_ms;
+    uint32_t receivers;
+};
+
+struct seen_events {
+    struct hash_table by_key;
+    struct seen_event *oldest, *newest;
+    uint64_t seed;
+    uint64_t max_count; /* set by the owner, like the next; may change at any time */
+    uint64_t max_age_ms;
+};
+
+/* What an event is known by: the publisher's own id when it gave one, else handler and sequence. */
+void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope);
+/* The earlier one (borrowed until the next call), or NULL. */
+const struct seen_event *seen_events_find(struct seen_events *events,
+                                          const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                                          uint64_t now_ms);
+/* False without memory: the event is not remembered. */
+bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms);
+void seen_events_free(struct seen_events *events);
+
+#endif

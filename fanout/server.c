@@ -1,0 +1,293 @@
+#include "server.h"
+
+#include "bus_reader.h"
+#include "clock.h"
+#include "connection.h"
+#include "listener.h"
+#include "log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { SPARE_DESCRIPTORS = 64 };
+
+uint64_t server_now(const struct server *server)
+{
+    return uv_now(&server->loop);
+}
+
+const char *server_date(struct server *server)
+{
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm utc;
+
+    if (now != server->date_second && gmtime_r(&now, &utc) &&
+        strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0)
+        server->date_second = now;
+    return server->date;
+}
+
+/* Raises the limit of open files as far as it goes and says how many connections that allows. */
+static uint64_t descriptors_for_connections(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024 - SPARE_DESCRIPTORS;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024 - SPARE_DESCRIPTORS;
+    return limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS
+                                                  : limit.rlim_cur / 2;
+}
+
+static void apply_config(struct server *server)
+{
+    uint64_t allowed = descriptors_for_connections();
+
+    server->max_connections = server->config.max_connections;
+    if (server->max_connections == 0 || server->max_connections > allowed)
+        server->max_connections = allowed;
+    if (server->config.max_connections > allowed)
+        log_warning("max_connections is more than the limit of open files allows",
+                    log_number("wanted", (int64_t)server->config.max_connections),
+                    log_number("allowed", (int64_t)allowed));
+    server->seen.max_count = server->config.remember_events;
+    server->seen.max_age_ms = server->config.remember_time;
+    log_configure("esn-fanout", (enum log_level)server->config.log_level,
+                  (enum log_destination)server->config.log_destination);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+
+    deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
+}
+
+static void on_before_sleep(uv_prepare_t *prepare)
+{
+    delivery_flush(prepare->data);
+}
+
+static void on_after_sleep(uv_check_t *check)
+{
+    delivery_flush(check->data);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Every stream and socket is gone: what is left of the loop goes too. */
+static void leave_loop(struct server *server)
+{
+    if (server->bus)
+        bus_reader_stop(server->bus);
+    close_handle((uv_handle_t *)&server->tick);
+    close_handle((uv_handle_t *)&server->before_sleep);
+    close_handle((uv_handle_t *)&server->after_sleep);
+    close_handle((uv_handle_t *)&server->on_terminate);
+    close_handle((uv_handle_t *)&server->on_interrupt);
+    close_handle((uv_handle_t *)&server->on_hangup);
+    close_handle((uv_handle_t *)&server->stop_timer);
+}
+
+static void end_one(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = handle->data;
+
+    (void)context;
+    if (!connection_owns_handle(handle) || uv_is_closing(handle))
+        return;
+    if (connection->state == CONNECTION_STREAMING)
+        connection_end_stream(connection, CLOSE_STOPPING);
+    else if (connection->state == CONNECTION_READING && !connection->request)
+        connection_close(connection, CLOSE_STOPPING);
+}
+
+static void close_one(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (connection_owns_handle(handle) && !uv_is_closing(handle))
+        connection_close(handle->data, CLOSE_STOPPING);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+
+    if (server->connections > 0 && server_now(server) < server->stop_deadline)
+        return;
+    uv_walk(&server->loop, close_one, NULL);
+    leave_loop(server);
+}
+
+static void on_stop_signal(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+
+    if (server->stopping)
+        return;
+    log_info("stopping", log_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
+             log_number("streams", (int64_t)server->streams.count));
+    server->stopping = true;
+    server->stop_deadline = server_now(server) + server->config.stop_time;
+    listener_stop_all(server);
+    uv_walk(&server->loop, end_one, NULL);
+    (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
+}
+
+static void tell_not_reloadable(const struct config_key *key, void *context)
+{
+    (void)context;
+    log_warning("changed in the file, but needs a restart", log_text("section", key->section),
+                log_text("key", key->name));
+}
+
+static void reload_tokens(struct server *server)
+{
+    struct secret_list tokens = {0};
+    char error[SECRET_ERROR_SIZE];
+
+    if (!secret_list_load(&tokens, server->config.admin_token_file, error)) {
+        log_error("admin tokens not reloaded, the old ones stay", log_text("error", error));
+        return;
+    }
+    secret_list_free(&server->admin_tokens);
+    server->admin_tokens = tokens;
+}
+
+static void on_reload_signal(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+    struct config fresh;
+    char error[CONFIG_ERROR_SIZE];
+
+    (void)number;
+    if (!config_load(&fresh, server->config.path, error)) {
+        log_error("configuration not reloaded, the old one stays", log_text("error", error));
+        return;
+    }
+    config_apply_reload(&server->config, &fresh, tell_not_reloadable, NULL);
+    config_free(&fresh);
+    reload_tokens(server);
+    apply_config(server);
+    listener_apply_config(server);
+    log_info("configuration reloaded", log_text("file", server->config.path));
+}
+
+static int start_handles(struct server *server)
+{
+    uv_loop_t *loop = &server->loop;
+    int error = uv_timer_init(loop, &server->tick);
+
+    server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
+    server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
+    if (!error)
+        error = uv_timer_init(loop, &server->stop_timer);
+    server->stop_timer.data = server;
+    if (!error)
+        error = uv_prepare_init(loop, &server->before_sleep);
+    if (!error)
+        error = uv_check_init(loop, &server->after_sleep);
+    if (!error)
+        error = uv_signal_init(loop, &server->on_terminate);
+    if (!error)
+        error = uv_signal_init(loop, &server->on_interrupt);
+    if (!error)
+        error = uv_signal_init(loop, &server->on_hangup);
+    if (!error)
+        error = uv_timer_start(&server->tick, on_tick, DEADLINES_TICK_MS, DEADLINES_TICK_MS);
+    if (!error)
+        error = uv_prepare_start(&server->before_sleep, on_before_sleep);
+    if (!error)
+        error = uv_check_start(&server->after_sleep, on_after_sleep);
+    if (!error)
+        error = uv_signal_start(&server->on_terminate, on_stop_signal, SIGTERM);
+    if (!error)
+        error = uv_signal_start(&server->on_interrupt, on_stop_signal, SIGINT);
+    if (!error)
+        error = uv_signal_start(&server->on_hangup, on_reload_signal, SIGHUP);
+    return error;
+}
+
+static bool open_parts(struct server *server, char *error)
+{
+    uint64_t wall = clock_wall_ms();
+    uint64_t seeds[3];
+
+    server->counters.started_at_ms = wall;
+    event_log_open(&server->events, wall);
+    deadlines_start(&server->deadlines, server_now(server));
+    /* Never one that an earlier daemon gave away, short of a million connections a second
+     * (PROTOCOL.md section 1: below 2^53). */
+    server->next_connid = (wall / 1000) << 20;
+    if (!secret_random(seeds, sizeof seeds)) {
+        snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
+        return false;
+    }
+    server->presence.seed = seeds[0];
+    server->seen.seed = seeds[1];
+    if (!topic_index_open(&server->topics, seeds[2])) {
+        snprintf(error, SERVER_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    if (!secret_list_load(&server->admin_tokens, server->config.admin_token_file, error))
+        return false;
+    apply_config(server);
+    if (!listener_open_all(server, error))
+        return false;
+    server->bus = bus_reader_open(server, error);
+    return server->bus != NULL;
+}
+
+bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE])
+{
+    int failure;
+
+    memset(server, 0, sizeof *server);
+    server->config = *config;
+    *config = (struct config){0};
+    failure = uv_loop_init(&server->loop);
+    if (failure) {
+        snprintf(error, SERVER_ERROR_SIZE, "cannot make an event loop: %s", uv_strerror(failure));
+        config_free(&server->config);
+        return false;
+    }
+    failure = start_handles(server);
+    if (failure)
+        snprintf(error, SERVER_ERROR_SIZE, "cannot join the event loop: %s", uv_strerror(failure));
+    if (!failure && open_parts(server, error))
+        return true;
+    listener_stop_all(server);
+    leave_loop(server);
+    server_run(server);
+    server_close(server);
+    return false;
+}
+
+void server_run(struct server *server)
+{
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+}
+
+void server_close(struct server *server)
+{
+    bus_reader_free(&server->bus);
+    listener_free_all(server);
+    delivery_close(server);
+    topic_index_close(&server->topics);
+    presence_free(&server->presence);
+    seen_events_free(&server->seen);
+    hash_table_free(&server->streams);
+    secret_list_free(&server->admin_tokens);
+    config_free(&server->config);
+    if (uv_loop_close(&server->loop) != 0)
+        log_error("the event loop still holds handles");
+}

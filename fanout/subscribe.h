@@ -1,0 +1,15 @@
+/* POST /: a request becomes a held stream (PROTOCOL.md section 2), and a stream ceases to be one.
+ */
+#ifndef ESN_SUBSCRIBE_H
+#define ESN_SUBSCRIBE_H
+
+struct connection;
+struct http_request;
+
+/* Answers 400 with the reason, or begins the stream. */
+void subscribe_answer(struct connection *connection, const struct http_request *request);
+/* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
+ * its client id. The connection itself goes on. */
+void subscribe_leave(struct connection *connection);
+
+#endif

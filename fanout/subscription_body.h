@@ -1,0 +1,30 @@
+/* The body of a subscription: bytes in, topics or reason out. Pure. */
+#ifndef ESN_SUBSCRIPTION_BODY_H
+#define ESN_SUBSCRIPTION_BODY_H
+
+#include "config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct subscription_topic {
+    const char *text; /* borrowed from the body's JSON */
+    size_t length;
+    bool has_wildcard;
+};
+
+struct subscription_body {
+    struct json_t *json;
+    const char *clid; /* PRESENCE_ANONYMOUS when the client gave none */
+    size_t clid_length;
+    struct subscription_topic *topics; /* each once, in the order asked for */
+    size_t topic_count;
+};
+
+/* NULL, or the static reason why the body is refused (PROTOCOL.md section 2). Free it either way.
+ */
+const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
+                                   const struct config *config);
+void subscription_body_free(struct subscription_body *body);
+
+#endif
