@@ -13,8 +13,8 @@
 
 enum { FILE_LIMIT = 65536 };
 
-/* Opens the file and refuses it unless it is a regular one that others cannot touch. */
-static int open_guarded(const char *path, char error[SECRET_ERROR_SIZE])
+/* Opens the file and refuses it unless it is a regular one, and public or out of others' reach. */
+static int open_guarded(const char *path, bool is_public, char error[SECRET_ERROR_SIZE])
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat status;
@@ -22,7 +22,7 @@ static int open_guarded(const char *path, char error[SECRET_ERROR_SIZE])
         (void)snprintf(error, SECRET_ERROR_SIZE, "%s: %s", path, strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
         (void)snprintf(error, SECRET_ERROR_SIZE, "%s: is not a regular file", path);
-    } else if ((status.st_mode & S_IRWXO) != 0) {
+    } else if (!is_public && (status.st_mode & S_IRWXO) != 0) {
         (void)snprintf(error, SECRET_ERROR_SIZE,
                        "%s: mode %04o lets everybody at a secret; forbid it with: chmod o= %s",
                        path, (unsigned)(status.st_mode & 07777), path);
@@ -107,12 +107,13 @@ static bool list_read(struct secret_list *list, int file, char *buffer, const ch
     return false;
 }
 
-bool secret_list_load(struct secret_list *list, const char *path, char error[SECRET_ERROR_SIZE])
+static bool load_lines(struct secret_list *list, const char *path, bool is_public,
+                       char error[SECRET_ERROR_SIZE])
 {
     *list = (struct secret_list){0};
     if (path == NULL)
         return true;
-    int file = open_guarded(path, error);
+    int file = open_guarded(path, is_public, error);
     if (file < 0)
         return false;
     char *buffer = malloc(FILE_LIMIT + 1);
@@ -127,6 +128,30 @@ bool secret_list_load(struct secret_list *list, const char *path, char error[SEC
         OPENSSL_cleanse(buffer, FILE_LIMIT + 1);
     free(buffer);
     (void)close(file);
+    return good;
+}
+
+bool secret_list_load(struct secret_list *list, const char *path, char error[SECRET_ERROR_SIZE])
+{
+    return load_lines(list, path, false, error);
+}
+
+bool secret_bus_key_load(char key[SECRET_BUS_KEY_SIZE], const char *path, bool is_public,
+                         char error[SECRET_ERROR_SIZE])
+{
+    struct secret_list list;
+    key[0] = '\0';
+    if (!load_lines(&list, path, is_public, error))
+        return false;
+    bool good =
+        path == NULL || (list.count == 1 && strlen(list.values[0]) == SECRET_BUS_KEY_SIZE - 1);
+    if (good && path != NULL)
+        memcpy(key, list.values[0], SECRET_BUS_KEY_SIZE);
+    else if (!good)
+        (void)snprintf(error, SECRET_ERROR_SIZE,
+                       "%s: should hold a key of %d characters, as curve_keygen makes them", path,
+                       SECRET_BUS_KEY_SIZE - 1);
+    secret_list_free(&list);
     return good;
 }
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SECRET_ERROR_SIZE = 256 };
+enum { SECRET_ERROR_SIZE = 256, SECRET_BUS_KEY_SIZE = 41 };
 
 /* Tokens of a file, one a line; blank lines and lines that start with '#' are skipped. */
 struct secret_list {
@@ -21,6 +21,11 @@ void secret_list_free(struct secret_list *list);
 /* True when the candidate is one of the list. Takes the same time wherever the first difference is; every value is
  * compared. An empty list or candidate never matches. */
 bool secret_list_has(const struct secret_list *list, const char *candidate, size_t length);
+
+/* Reads the one line of a bus key's file, 40 characters of Z85 (curve_keygen(1)). A secret key's file is refused when
+ * others can read it; a public key's is not. A NULL path gives "". False with a sentence in error. */
+bool secret_bus_key_load(char key[SECRET_BUS_KEY_SIZE], const char *path, bool is_public,
+                         char error[SECRET_ERROR_SIZE]);
 
 /* Fills with random bytes of the system (RAND_bytes(3)); false when there are none. */
 bool secret_random(void *out, size_t size);

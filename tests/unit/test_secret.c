@@ -148,6 +148,34 @@ static void freeing_twice_does_no_harm(void **state)
     assert_int_equal(scene->list.count, 0);
 }
 
+static void bus_keys_have_forty_characters(void **state)
+{
+    static const char text[] = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    struct scene *scene = *state;
+    char key[SECRET_BUS_KEY_SIZE], expected[SECRET_ERROR_SIZE];
+    assert_true(load_text(scene, 0600, text));
+    assert_true(secret_bus_key_load(key, scene->path, false, scene->error));
+    assert_string_equal(key, text);
+    assert_true(secret_bus_key_load(key, NULL, false, scene->error));
+    assert_string_equal(key, "");
+
+    assert_false(load_text(scene, 0644, text));
+    assert_false(secret_bus_key_load(key, scene->path, false, scene->error));
+    assert_true(secret_bus_key_load(key, scene->path, true, scene->error));
+    assert_string_equal(key, text);
+
+    (void)snprintf(expected, sizeof expected,
+                   "%s: should hold a key of 40 characters, as curve_keygen makes them",
+                   scene->path);
+    static const char *const wrong[] = {"", "short", "a\nb"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_true(load_text(scene, 0600, wrong[i]));
+        assert_false(secret_bus_key_load(key, scene->path, false, scene->error));
+        assert_string_equal(scene->error, expected);
+        assert_string_equal(key, "");
+    }
+}
+
 static void random_bytes_differ(void **state)
 {
     (void)state;
@@ -182,6 +210,7 @@ int main(void)
         TEST(files_that_cannot_be_read_are_named),
         TEST(a_candidate_matches_as_a_whole),
         TEST(freeing_twice_does_no_harm),
+        TEST(bus_keys_have_forty_characters),
         TEST(random_bytes_differ),
         TEST(hex_is_lower_case_and_ended),
     };
