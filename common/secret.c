@@ -34,6 +34,11 @@ static int open_guarded(const char *path, bool is_public, char error[SECRET_ERRO
     return -1;
 }
 
+int secret_file_open(const char *path, char error[SECRET_ERROR_SIZE])
+{
+    return open_guarded(path, false, error);
+}
+
 /* Reads at most `size` bytes; -1 with errno. */
 static ssize_t read_all(int file, char *buffer, size_t size)
 {
