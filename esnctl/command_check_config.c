@@ -1,0 +1,169 @@
+/* esnctl check-config: reads the configuration and what it names, and prints what is made from the
+ * table of keys. */
+#include "commands.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: esnctl check-config [OPTION...]\n"
+    "\n"
+    "Reads the configuration as the programs do and says every fault with file, line and what\n"
+    "would be right; also reads the files of tokens and keys that it names. Those that you may\n"
+    "not read are only mentioned: run it as the user that the programs run as.\n"
+    "\n"
+    "Options:\n"
+    "  --print values    every key with the value that it has\n"
+    "  --print sample    a commented file with every key at its default\n"
+    "  --print markdown  the reference of all keys (docs/configuration.md)\n"
+    "  --print man       the manual page es-web-notify.conf(5)\n"
+    "  --config FILE     configuration (default: ESN_CONF, else " SYSCONFDIR
+    "/es-web-notify.conf)\n"
+    "  --help            this text\n"
+    "\n"
+    "Examples:\n"
+    "  esnctl check-config && systemctl reload esn-fanout\n"
+    "  esnctl check-config --print values | grep max_\n"
+    "  esnctl check-config --print sample > es-web-notify.conf\n"
+    "\n"
+    "Exit status: 0 good, 1 there are faults, 2 usage.\n";
+
+enum { OPTION_PRINT = SETTINGS_OPTION_OWN };
+
+struct printer {
+    const char *name;
+    void (*print)(FILE *out); /* NULL: values, which needs the file */
+};
+
+static const struct printer printers[] = {{"values", NULL},
+                                          {"sample", config_print_sample},
+                                          {"markdown", config_print_markdown},
+                                          {"man", config_print_manual}};
+enum { PRINTERS = sizeof printers / sizeof *printers };
+
+static const struct printer *find_printer(const char *name)
+{
+    for (size_t i = 0; i < PRINTERS; i++) {
+        if (strcmp(printers[i].name, name) == 0)
+            return &printers[i];
+    }
+    return NULL;
+}
+
+static void print_values(const struct config *config)
+{
+    const char *section = "";
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        if (strcmp(section, key->section) != 0)
+            (void)printf("%s[%s]\n", *section != '\0' ? "\n" : "", key->section);
+        section = key->section;
+        (void)printf("%s = ", key->name);
+        config_print_value(stdout, config, key);
+        (void)putchar('\n');
+    }
+}
+
+/* True when there is nothing to read here: no file is named, or it is not for this user's eyes. */
+static bool is_out_of_reach(const char *path, bool *partly)
+{
+    if (path == NULL)
+        return true;
+    if (access(path, R_OK) == 0 || errno != EACCES)
+        return false;
+    (void)fprintf(stderr, "%s: not checked: you may not read it\n", path);
+    *partly = true;
+    return true;
+}
+
+static bool check_tokens(const char *path, bool *partly)
+{
+    struct secret_list list;
+    char error[SECRET_ERROR_SIZE];
+    if (is_out_of_reach(path, partly))
+        return true;
+    if (!secret_list_load(&list, path, error)) {
+        (void)fprintf(stderr, "%s\n", error);
+        return false;
+    }
+    bool good = list.count > 0;
+    if (!good)
+        (void)fprintf(stderr, "%s: holds no token; write one a line\n", path);
+    secret_list_free(&list);
+    return good;
+}
+
+static bool check_key(const char *path, bool is_public, bool *partly)
+{
+    char key[SECRET_BUS_KEY_SIZE], error[SECRET_ERROR_SIZE];
+    if (is_out_of_reach(path, partly))
+        return true;
+    bool good = secret_bus_key_load(key, path, is_public, error);
+    if (!good)
+        (void)fprintf(stderr, "%s\n", error);
+    explicit_bzero(key, sizeof key);
+    return good;
+}
+
+static int check(const struct config *config)
+{
+    bool partly = false;
+    bool good = check_tokens(config->publish_token_file, &partly);
+    good = check_tokens(config->admin_token_file, &partly) && good;
+    good = check_key(config->bus_public_key_file, true, &partly) && good;
+    good = check_key(config->bus_secret_key_file, false, &partly) && good;
+    if (!good)
+        return COMMAND_FAILED;
+    (void)printf("%s: good%s\n", config->path, partly ? ", as far as you may read" : "");
+    return COMMAND_GOOD;
+}
+
+static int check_file(const char *option, bool prints_values)
+{
+    struct config config;
+    char error[CONFIG_ERROR_SIZE];
+    if (!config_load(&config, config_path(option), error)) {
+        (void)fprintf(stderr, "%s\n", error);
+        return COMMAND_FAILED;
+    }
+    int status = COMMAND_GOOD;
+    if (prints_values)
+        print_values(&config);
+    else
+        status = check(&config);
+    config_free(&config);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct option options[] = {
+        SETTINGS_OPTIONS_COMMON,
+        {"print", required_argument, NULL, OPTION_PRINT},
+        {NULL, 0, NULL, 0},
+    };
+    const struct printer *printer = NULL;
+    const char *path = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == SETTINGS_OPTION_HELP)
+            return command_help(&command_check_config);
+        if (option == OPTION_PRINT && (printer = find_printer(optarg)) == NULL)
+            return command_usage(&command_check_config,
+                                 "--print should be values, sample, markdown or man");
+        if (option == SETTINGS_OPTION_CONFIG)
+            path = optarg;
+        else if (option != OPTION_PRINT)
+            return command_usage(&command_check_config, "options are as --help says");
+    }
+    if (optind < argc)
+        return command_usage(&command_check_config, "takes no argument: %s", argv[optind]);
+    if (printer == NULL || printer->print == NULL)
+        return check_file(path, printer != NULL);
+    printer->print(stdout);
+    return COMMAND_GOOD;
+}
+
+const struct command command_check_config = {
+    "check-config", "read the configuration and say what is wrong", help, run};

@@ -1,0 +1,332 @@
+/* esnctl emit: one event, on the bus as the handlers do it, or by HTTP as a backend does it. */
+#include "../fcgi-handlers/publish_request.h"
+#include "bus.h"
+#include "bytes.h"
+#include "commands.h"
+#include "json_text.h"
+#include "settings.h"
+#include "utf8.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: esnctl emit [OPTION...] TOPIC TYPE [DETAIL]\n"
+    "\n"
+    "Publishes one event of TYPE on TOPIC. DETAIL is any JSON value; - reads it from standard\n"
+    "input; without it the event has none. Says how many streams the daemon gave it to.\n"
+    "\n"
+    "By default the event goes on the bus, as esn-event sends it: the daemon has to run, and you\n"
+    "need write access to the bus's sockets. With --url it goes through the web server and\n"
+    "esn-event, as a backend sends it, which shows that the whole way works.\n"
+    "\n"
+    "Options:\n"
+    "  --whisper CONNID   only to this connection (listen and `connections --details` show it)\n"
+    "  --id ID            name the event: sent again with the same ID it is not delivered twice\n"
+    "  --url URL          post to URL; one that ends with / gets `event` appended\n"
+    "  --token TOKEN      entry token for --url; others can see it in the list of processes\n"
+    "  --token-file FILE  file with the entry token (default: [publish] token_file)\n"
+    "  --json             say the result as JSON: {\"id\": ..., \"receivers\": ...}\n"
+    "  --config FILE      configuration (default: ESN_CONF, else " SYSCONFDIR
+    "/es-web-notify.conf)\n"
+    "  --help             this text\n"
+    "\n"
+    "Examples:\n"
+    "  esnctl emit news/today hello\n"
+    "  esnctl emit news/today hello '{\"text\": \"It works\"}'\n"
+    "  esnctl emit --whisper 17 desk/3 note '\"only for you\"'\n"
+    "  date +'\"%s\"' | esnctl emit clock tick -\n"
+    "  esnctl emit --url https://example.org/notify/ --token-file entry.token news/today hello\n"
+    "\n"
+    "Exit status: 0 the daemon has the event (also when nobody listened), 1 failed, 2 usage.\n";
+
+enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_ID, OPTION_TOKEN };
+
+struct emission {
+    struct settings settings;
+    const char *topic, *type, *detail, *whisper, *id, *token;
+    struct bytes input; /* the detail, when it came from standard input */
+    struct bytes body;  /* as posted */
+};
+
+/* ---- what is sent ---- */
+
+static bool read_input(struct emission *emission)
+{
+    char piece[4096];
+    size_t length;
+    while ((length = fread(piece, 1, sizeof piece, stdin)) > 0)
+        bytes_append(&emission->input, piece, length);
+    if (ferror(stdin) || emission->input.failed) {
+        (void)command_fail("standard input cannot be read");
+        return false;
+    }
+    return true;
+}
+
+static int append_detail(struct emission *emission)
+{
+    const char *fault = NULL;
+    struct json_span detail = {.start = emission->detail};
+    if (emission->detail == NULL)
+        return COMMAND_GOOD;
+    detail.length = strlen(emission->detail);
+    if (strcmp(emission->detail, "-") == 0) {
+        if (!read_input(emission))
+            return COMMAND_FAILED;
+        detail.length = emission->input.length;
+        detail.start = bytes_terminate(&emission->input);
+    }
+    if (!json_text_check(detail.start, detail.length, (unsigned)emission->settings.config.max_depth,
+                         &fault))
+        return command_usage(&command_emit,
+                             "DETAIL is no JSON: %s. Text needs quotes of its own: '\"text\"'",
+                             fault);
+    bytes_append_text(&emission->body, ",\"detail\":");
+    bytes_append(&emission->body, detail.start, detail.length);
+    return COMMAND_GOOD;
+}
+
+/* Writes what a backend would post: the bus's way takes it apart with the code that esn-event has
+ * for it, so that both ways refuse the same things. */
+static int write_body(struct emission *emission)
+{
+    struct bytes *body = &emission->body;
+    bytes_append_text(body, "{");
+    if (emission->id != NULL) {
+        bytes_append_text(body, "\"id\":");
+        bytes_append_json_string(body, emission->id, strlen(emission->id));
+        bytes_append_text(body, ",");
+    }
+    bytes_append_text(body, "\"ep\":[{\"topic\":");
+    bytes_append_json_string(body, emission->topic, strlen(emission->topic));
+    if (emission->whisper != NULL)
+        bytes_append_format(body, ",\"whisper\":%s", emission->whisper);
+    bytes_append_text(body, "}],\"e\":{\"type\":");
+    bytes_append_json_string(body, emission->type, strlen(emission->type));
+    int status = append_detail(emission);
+    bytes_append_text(body, "}}");
+    if (status == COMMAND_GOOD && body->failed)
+        return command_fail("out of memory");
+    return status;
+}
+
+static void print_result(const struct emission *emission, const char *id, uint64_t receivers,
+                         bool again)
+{
+    if (emission->settings.json)
+        (void)printf("{\"id\":\"%s\",\"receivers\":%" PRIu64 "%s}\n", id, receivers,
+                     again ? ",\"double\":true" : "");
+    else
+        (void)printf("%s %" PRIu64 " %s, id %s\n",
+                     again ? "the daemon had it before; it was sent to" : "sent to", receivers,
+                     receivers == 1 ? "stream" : "streams", id);
+}
+
+/* ---- on the bus ---- */
+
+/* Says what is wrong with the sockets of this machine, when that is why nobody answered. */
+static void explain_sockets(char *const *endpoints)
+{
+    for (; *endpoints != NULL; endpoints++) {
+        if (strncmp(*endpoints, "ipc://", 6) == 0 && access(*endpoints + 6, R_OK | W_OK) != 0)
+            (void)fprintf(stderr, "esnctl: %s: %m\n", *endpoints + 6);
+    }
+}
+
+static int publish(struct emission *emission, struct bus_publisher *publisher,
+                   struct bus_event *event)
+{
+    const struct config *config = &emission->settings.config;
+    unsigned limit = (unsigned)config->publish_time;
+    if (!bus_publish(publisher, event, 1, limit, limit)) {
+        if (event->acknowledged)
+            return command_fail("the daemon refused the event: it is overloaded");
+        explain_sockets(config->bus_events);
+        explain_sockets(config->bus_acks);
+        return command_fail("no daemon took the event within %u ms; does esn-fanout run, on the "
+                            "endpoints of [bus]?",
+                            limit);
+    }
+    char id[48];
+    (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, event->epoch, event->ack.event_sequence);
+    print_result(emission, id, event->ack.receivers, event->ack.status == ACK_DOUBLE);
+    return COMMAND_GOOD;
+}
+
+static int emit_on_open_bus(struct emission *emission, const struct publish_request *request)
+{
+    const struct config *config = &emission->settings.config;
+    const struct publish_point *point = &request->points[0];
+    struct bus_event event = {.topic = point->topic,
+                              .topic_length = point->topic_length,
+                              .whisper = point->whisper,
+                              .event = request->event.data,
+                              .event_length = request->event.length};
+    event.flags = (uint16_t)((point->wildcard ? ENVELOPE_PATTERN : 0) |
+                             (point->whispered ? ENVELOPE_WHISPER : 0) |
+                             (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
+    memcpy(event.post_key, point->post_key, sizeof event.post_key);
+
+    char key[SECRET_BUS_KEY_SIZE], error[BUS_ERROR_SIZE];
+    struct bus_options options = {.event_endpoints = (const char *const *)config->bus_events,
+                                  .ack_endpoints = (const char *const *)config->bus_acks};
+    if (!secret_bus_key_load(key, config->bus_public_key_file, true, error))
+        return command_fail("%s", error);
+    options.server_public_key = key[0] != '\0' ? key : NULL;
+    struct bus_publisher *publisher = bus_publisher_open(&options, error);
+    if (publisher == NULL)
+        return command_fail("%s", error);
+    int status = publish(emission, publisher, &event);
+    bus_publisher_close(&publisher);
+    return status;
+}
+
+static int emit_on_bus(struct emission *emission)
+{
+    const struct config *config = &emission->settings.config;
+    struct publish_limits limits = {.max_depth = (unsigned)config->max_depth,
+                                    .max_event_points = 1,
+                                    .max_topic_length = config->max_topic_length,
+                                    .max_topic_levels = config->max_topic_levels};
+    struct publish_request request;
+    struct publish_fault fault;
+    if (!publish_request_parse(&request, emission->body.data, emission->body.length, &limits,
+                               &fault))
+        return fault.detail != NULL ? command_fail("%s: %s", fault.reason, fault.detail)
+                                    : command_fail("%s", fault.reason);
+    int status = emit_on_open_bus(emission, &request);
+    publish_request_free(&request);
+    return status;
+}
+
+/* ---- by HTTP ---- */
+
+static int read_reply(struct emission *emission, const struct http_client_answer *answer)
+{
+    json_t *reply = json_loadb(answer->body.data, answer->body.length, 0, NULL);
+    const char *error = json_string_value(json_object_get(reply, "error"));
+    const char *id = json_string_value(json_object_get(reply, "id"));
+    int status = COMMAND_GOOD;
+    if (answer->status == 404)
+        status = command_fail("404: the token is missing or wrong, or no esn-event is there");
+    else if (answer->status != 200)
+        status = command_fail("%ld: %s", answer->status, error != NULL ? error : "refused");
+    else if (id == NULL)
+        status = command_fail("the answer does not come from esn-event: it has no id");
+    else
+        print_result(emission, id,
+                     (uint64_t)json_integer_value(json_object_get(reply, "receivers")), false);
+    json_decref(reply);
+    return status;
+}
+
+static int emit_by_http(struct emission *emission)
+{
+    struct settings *settings = &emission->settings;
+    struct http_client_request request = {.body = emission->body.data,
+                                          .body_length = emission->body.length};
+    struct http_client_answer answer;
+    size_t length = strlen(settings->url);
+    const char *path = length > 0 && settings->url[length - 1] == '/' ? "/event" : NULL;
+    bool has_token = emission->token != NULL || strstr(settings->url, "token=") != NULL;
+    if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
+        !settings_aim(settings, path, &request))
+        return COMMAND_FAILED;
+    if (emission->token != NULL)
+        request.token = emission->token;
+    int status = http_client_perform(&request, &answer) ? read_reply(emission, &answer)
+                                                        : command_fail("%s", answer.error);
+    http_client_answer_free(&answer);
+    return status;
+}
+
+/* ---- options ---- */
+
+static bool is_connection_id(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && text[digits] == '\0' && digits <= 16 &&
+           strtoull(text, NULL, 10) < UINT64_C(1) << 53;
+}
+
+static int check_arguments(const struct emission *emission)
+{
+    const char *const texts[] = {emission->topic, emission->type, emission->id};
+    if (emission->whisper != NULL && !is_connection_id(emission->whisper))
+        return command_usage(&command_emit, "--whisper should be a connection's number");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i] != NULL && !utf8_is_valid(texts[i], strlen(texts[i])))
+            return command_usage(&command_emit, "TOPIC, TYPE and ID should be UTF-8");
+    }
+    if (emission->settings.url == NULL &&
+        (emission->token != NULL || emission->settings.token_file != NULL))
+        return command_usage(&command_emit, "a token is for --url; the bus has none");
+    return COMMAND_GOOD;
+}
+
+static int emit(struct emission *emission)
+{
+    int status = check_arguments(emission);
+    if (status != COMMAND_GOOD)
+        return status;
+    if (!settings_load(&emission->settings))
+        return COMMAND_FAILED;
+    status = write_body(emission);
+    if (status != COMMAND_GOOD)
+        return status;
+    return emission->settings.url != NULL ? emit_by_http(emission) : emit_on_bus(emission);
+}
+
+static bool take_option(struct emission *emission, int option)
+{
+    switch (option) {
+    case OPTION_WHISPER:
+        emission->whisper = optarg;
+        return true;
+    case OPTION_ID:
+        emission->id = optarg;
+        return true;
+    case OPTION_TOKEN:
+        emission->token = optarg;
+        return true;
+    default:
+        return settings_take_option(&emission->settings, option);
+    }
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct option options[] = {
+        SETTINGS_OPTIONS_COMMON,
+        SETTINGS_OPTIONS_HTTP,
+        {"json", no_argument, NULL, SETTINGS_OPTION_JSON},
+        {"whisper", required_argument, NULL, OPTION_WHISPER},
+        {"id", required_argument, NULL, OPTION_ID},
+        {"token", required_argument, NULL, OPTION_TOKEN},
+        {NULL, 0, NULL, 0},
+    };
+    struct emission emission = {0};
+    int option;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == SETTINGS_OPTION_HELP)
+            return command_help(&command_emit);
+        if (!take_option(&emission, option))
+            return command_usage(&command_emit, "options are as --help says");
+    }
+    if (argc - optind < 2 || argc - optind > 3)
+        return command_usage(&command_emit, "needs TOPIC and TYPE, and at most a DETAIL more");
+    emission.topic = argv[optind];
+    emission.type = argv[optind + 1];
+    emission.detail = argc - optind == 3 ? argv[optind + 2] : NULL;
+    int status = emit(&emission);
+    settings_free(&emission.settings);
+    bytes_free(&emission.input);
+    bytes_free(&emission.body);
+    return status;
+}
+
+const struct command command_emit = {"emit", "publish an event", help, run};

@@ -1,0 +1,119 @@
+#include "settings.h"
+
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool settings_take_option(struct settings *settings, int option)
+{
+    switch (option) {
+    case SETTINGS_OPTION_CONFIG:
+        settings->config_option = optarg;
+        return true;
+    case SETTINGS_OPTION_URL:
+        settings->url = optarg;
+        return true;
+    case SETTINGS_OPTION_TOKEN_FILE:
+        settings->token_file = optarg;
+        return true;
+    case SETTINGS_OPTION_JSON:
+        settings->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_missing_default(const struct settings *settings, const char *path)
+{
+    return settings->config_option == NULL && strcmp(path, config_path(NULL)) == 0 &&
+           getenv("ESN_CONF") == NULL && access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+bool settings_load(struct settings *settings)
+{
+    char error[CONFIG_ERROR_SIZE];
+    const char *path = config_path(settings->config_option);
+    if (is_missing_default(settings, path)) {
+        if (config_set_defaults(&settings->config))
+            return true;
+        (void)command_fail("out of memory");
+        return false;
+    }
+    if (config_load(&settings->config, path, error))
+        return true;
+    (void)fprintf(stderr, "%s\n", error);
+    return false;
+}
+
+bool settings_load_tokens(struct settings *settings, const char *configured)
+{
+    char error[SECRET_ERROR_SIZE];
+    const char *path = settings->token_file != NULL ? settings->token_file : configured;
+    if (!secret_list_load(&settings->tokens, path, error)) {
+        (void)command_fail("%s", error);
+        return false;
+    }
+    if (path != NULL && settings->tokens.count == 0) {
+        (void)command_fail("%s: holds no token", path);
+        return false;
+    }
+    return true;
+}
+
+/* The loopback address that reaches a daemon which listens on all of them. */
+static const char *reachable(const char *address, char *out, size_t size)
+{
+    static const char *const everywhere[][2] = {
+        {"0.0.0.0:", "127.0.0.1:"}, {"*:", "127.0.0.1:"}, {"[::]:", "[::1]:"}};
+    for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++) {
+        size_t length = strlen(everywhere[i][0]);
+        if (strncmp(address, everywhere[i][0], length) == 0) {
+            (void)snprintf(out, size, "%s%s", everywhere[i][1], address + length);
+            return out;
+        }
+    }
+    return address;
+}
+
+bool settings_aim(struct settings *settings, const char *path, struct http_client_request *request)
+{
+    char reached[64];
+    const char *listen = settings->config.listen[0];
+    const char *below = path != NULL ? path : "/";
+    int length;
+    if (settings->url != NULL && path == NULL) {
+        length = asprintf(&settings->address, "%s", settings->url);
+    } else if (settings->url != NULL) {
+        size_t slashes = strlen(settings->url);
+        while (slashes > 0 && settings->url[slashes - 1] == '/')
+            slashes--;
+        length = asprintf(&settings->address, "%.*s%s", (int)slashes, settings->url, path);
+    } else if (strncmp(listen, "unix:", 5) == 0) {
+        request->socket_path = listen + 5;
+        length = asprintf(&settings->address, "http://localhost%s", below);
+    } else {
+        length = asprintf(&settings->address, "http://%s%s",
+                          reachable(listen, reached, sizeof reached), below);
+    }
+    if (length < 0) {
+        settings->address = NULL;
+        (void)command_fail("out of memory");
+        return false;
+    }
+    request->url = settings->address;
+    if (settings->tokens.count > 0)
+        request->token = settings->tokens.values[0];
+    return true;
+}
+
+void settings_free(struct settings *settings)
+{
+    config_free(&settings->config);
+    secret_list_free(&settings->tokens);
+    free(settings->address);
+    *settings = (struct settings){0};
+}
