@@ -1,0 +1,22 @@
+/* An answer to the web server: CGI headers and a JSON body, with the headers that every answer
+ * carries. */
+#ifndef ESN_HANDLER_REPLY_H
+#define ESN_HANDLER_REPLY_H
+
+#include "handler_request.h"
+
+struct handler_reply {
+    int status;
+    const char *reason;
+    const char *headers;      /* further header lines, each ended by "\r\n"; NULL: none */
+    const struct bytes *body; /* JSON; NULL: none */
+};
+
+/* False when the web server is gone. */
+bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply);
+
+/* {"error": reason} and, when given, "detail", as body. */
+bool handler_reply_send_error(struct handler_request *request, int status, const char *reason,
+                              const char *detail, const char *headers);
+
+#endif

@@ -1,0 +1,58 @@
+/* A request as a web server hands it over, FastCGI and CGI alike. With handler_reply.c the only
+ * code that knows how it came; the rest sees CGI variables (RFC 3875) and a body. */
+#ifndef ESN_HANDLER_REQUEST_H
+#define ESN_HANDLER_REQUEST_H
+
+#include "bytes.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct handler_request;
+
+enum { HANDLER_CGI = -1 };
+
+enum handler_body {
+    HANDLER_BODY_WHOLE,
+    HANDLER_BODY_TOO_LARGE,
+    HANDLER_BODY_NO_LENGTH,  /* not announced, and this kind of request ends with nothing else */
+    HANDLER_BODY_BAD_LENGTH, /* CONTENT_LENGTH is no number */
+    HANDLER_BODY_SHORT,      /* ended before what was announced */
+    HANDLER_BODY_NO_MEMORY
+};
+
+/* True when descriptor 0 is no listening socket: started by a web server for one CGI request, or by
+ * hand. */
+bool handler_is_cgi(void);
+
+/* Requests that arrive at a listening socket (made non-blocking), or the one of HANDLER_CGI. NULL:
+ * out of memory. */
+struct handler_request *handler_request_open(int listener);
+void handler_request_close(struct handler_request **request);
+
+/* Waits for the next request, with the signals of `waiting` blocked meanwhile (sigsuspend(2)) and
+ * no others. 1: here it is; 0: none, a signal came or (CGI) there is no more; -1: the socket failed
+ * (errno). */
+int handler_request_accept(struct handler_request *request, const sigset_t *waiting);
+/* Ends the request: what of its body was not read is thrown away, so that the answer is not lost in
+ * a reset. */
+void handler_request_finish(struct handler_request *request);
+
+/* A CGI variable, such as REQUEST_METHOD; NULL when it is not there. Borrowed until the request is
+ * finished. */
+const char *handler_request_variable(const struct handler_request *request, const char *name);
+/* Appends the percent-decoded value of the query's first parameter of this name ('+' stands for
+ * itself). False: there is none, or no memory. */
+bool handler_request_query(const struct handler_request *request, const char *name,
+                           struct bytes *value);
+/* The token of `Authorization: Bearer TOKEN`, or NULL. Borrowed. */
+const char *handler_request_bearer(const struct handler_request *request);
+
+/* Reads the whole body, at most `limit` bytes. */
+enum handler_body handler_request_read_body(struct handler_request *request, size_t limit,
+                                            struct bytes *body);
+/* Writes a part of the answer; false when the web server is gone. */
+bool handler_request_write(struct handler_request *request, const void *data, size_t length);
+
+#endif

@@ -1,0 +1,224 @@
+#include "publish_request.h"
+
+#include "json_text.h"
+#include "topic.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_ID = 200 };
+
+static const double beyond_integers = 9007199254740992.0; /* 2^53 */
+
+static bool refuse(struct publish_fault *fault, int status, const char *reason, const char *detail)
+{
+    *fault = (struct publish_fault){.status = status, .reason = reason, .detail = detail};
+    return false;
+}
+
+static bool bad(struct publish_fault *fault, const char *reason, const char *detail)
+{
+    return refuse(fault, 400, reason, detail);
+}
+
+static json_t *tree_of(struct json_span text)
+{
+    return json_loadb(text.start, text.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+}
+
+/* ---- the event ---- */
+
+static bool read_event(struct publish_request *request, struct json_span event,
+                       struct publish_fault *fault)
+{
+    if (event.start == NULL)
+        return bad(fault, "Invalid object", "e is missing");
+    if (json_text_kind(event) != '{')
+        return bad(fault, "Invalid object", "e should be an object");
+    struct json_span type = json_text_member(event, "type");
+    if (json_text_kind(type) != '"')
+        return bad(fault, "Invalid object", "type of e should be a string");
+    struct json_span detail = json_text_member(event, "detail");
+    bytes_append_text(&request->event, "{\"type\":");
+    json_text_write_ascii(&request->event, type);
+    if (detail.start != NULL) {
+        bytes_append_text(&request->event, ",\"detail\":");
+        json_text_write_ascii(&request->event, detail);
+    }
+    bytes_append_text(&request->event, "}");
+    return !request->event.failed || refuse(fault, 500, "Out of memory", NULL);
+}
+
+/* ---- event points ---- */
+
+/* JavaScript's idea of an integer: 5, 5.0 and 5e0 are one. */
+static bool read_connection(struct publish_point *point, const json_t *whisper)
+{
+    double number = json_is_number(whisper) ? json_number_value(whisper) : -1;
+    if (number < 0 || number >= beyond_integers || (double)(uint64_t)number < number)
+        return false;
+    point->whispered = true;
+    point->whisper = (uint64_t)number;
+    return true;
+}
+
+static bool read_flag(bool *flag, const json_t *value)
+{
+    *flag = json_is_true(value);
+    return value == NULL || json_is_boolean(value) || json_is_null(value);
+}
+
+static bool read_topic(struct publish_point *point, const json_t *topic,
+                       const struct publish_limits *limits, struct publish_fault *fault)
+{
+    if (topic == NULL)
+        return bad(fault, "Topic missing", NULL);
+    if (!json_is_string(topic))
+        return bad(fault, "Topic should be a string", NULL);
+    point->topic = json_string_value(topic);
+    point->topic_length = json_string_length(topic);
+    const char *wrong = topic_fault(point->topic, point->topic_length, limits->max_topic_length,
+                                    limits->max_topic_levels);
+    if (wrong != NULL)
+        return bad(fault, wrong, NULL);
+    if (topic_is_reserved(point->topic, point->topic_length))
+        return refuse(fault, 403, "Reserved topic", NULL);
+    point->wildcard = topic_has_wildcard(point->topic, point->topic_length);
+    return true;
+}
+
+static bool read_point(struct publish_point *point, const json_t *value,
+                       const struct publish_limits *limits, struct publish_fault *fault)
+{
+    if (json_is_null(value))
+        return bad(fault, "Event Point can't be null", NULL);
+    if (json_is_string(value))
+        return read_topic(point, value, limits, fault);
+    if (!json_is_object(value))
+        return bad(fault, "Invalid Event Point", "it should be a string or an object");
+    if (!read_topic(point, json_object_get(value, "topic"), limits, fault))
+        return false;
+    const json_t *whisper = json_object_get(value, "whisper");
+    if (whisper != NULL && !read_connection(point, whisper))
+        return bad(fault, "Invalid connection id in whisper", NULL);
+    if (!read_flag(&point->bound, json_object_get(value, "binded")))
+        return bad(fault, "Invalid Event Point", "binded should be true or false");
+    if (!read_flag(&point->targeted, json_object_get(value, "targeted")))
+        return bad(fault, "Invalid Event Point", "targeted should be true or false");
+    return true;
+}
+
+static bool read_points(struct publish_request *request, struct json_span list,
+                        const struct publish_limits *limits, struct publish_fault *fault)
+{
+    if (json_text_kind(list) != '[')
+        return bad(fault, "Event Points should be an array", NULL);
+    json_t *tree = tree_of(list);
+    request->tree = tree;
+    if (tree == NULL)
+        return bad(fault, "Invalid Event Point",
+                   "a lone surrogate, a key with NUL or a number out of range");
+    size_t count = json_array_size(tree);
+    if (count == 0)
+        return bad(fault, "Event Point missing", "the array is empty");
+    if (count > limits->max_event_points)
+        return bad(fault, "Too many Event Points", NULL);
+    request->points = calloc(count, sizeof *request->points);
+    if (request->points == NULL)
+        return refuse(fault, 500, "Out of memory", NULL);
+    request->count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_point(&request->points[i], json_array_get(tree, i), limits, fault))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the publisher's own id ---- */
+
+/* Appends the id as text; false when it is none. */
+static bool append_id(struct bytes *text, const json_t *id)
+{
+    if (json_is_integer(id)) {
+        bytes_append_format(text, "%lld", (long long)json_integer_value(id));
+        return true;
+    }
+    size_t length = json_is_string(id) ? json_string_length(id) : 0;
+    if (length == 0 || length > LONGEST_ID || memchr(json_string_value(id), '\0', length) != NULL)
+        return false;
+    bytes_append(text, json_string_value(id), length);
+    return true;
+}
+
+/* Each event point of a post is an event of its own: the same post again gives the same keys,
+ * whichever handler it reaches. */
+static bool make_post_key(struct publish_point *point, struct bytes *text, size_t id_length,
+                          size_t index)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    text->length = id_length;
+    bytes_append(text, "", 1);
+    bytes_append_number(text, index);
+    bytes_append(text, "", 1);
+    bytes_append(text, point->topic, point->topic_length);
+    if (text->failed || EVP_Digest(text->data, text->length, digest, NULL, EVP_sha256(), NULL) != 1)
+        return false;
+    memcpy(point->post_key, digest, sizeof point->post_key);
+    return true;
+}
+
+static bool read_id(struct publish_request *request, struct json_span id,
+                    struct publish_fault *fault)
+{
+    if (id.start == NULL)
+        return true;
+    struct bytes text = BYTES_EMPTY;
+    json_t *tree = tree_of(id);
+    bool valid = append_id(&text, tree);
+    json_decref(tree);
+    size_t id_length = text.length;
+    bool made = valid;
+    for (size_t i = 0; i < request->count && made; i++)
+        made = make_post_key(&request->points[i], &text, id_length, i);
+    bytes_free(&text);
+    request->has_id = made;
+    if (!valid)
+        return bad(fault, "Invalid id", "it should be an integer or a string of 1 to 200 bytes");
+    return made || refuse(fault, 500, "Out of memory", NULL);
+}
+
+/* ---- the whole ---- */
+
+static bool read_body(struct publish_request *request, struct json_span body,
+                      const struct publish_limits *limits, struct publish_fault *fault)
+{
+    const char *wrong;
+    if (!json_text_check(body.start, body.length, limits->max_depth, &wrong))
+        return bad(fault, "Invalid JSON in body", wrong);
+    if (json_text_kind(body) != '{')
+        return bad(fault, "Invalid object", "the body should be an object");
+    return read_event(request, json_text_member(body, "e"), fault) &&
+           read_points(request, json_text_member(body, "ep"), limits, fault) &&
+           read_id(request, json_text_member(body, "id"), fault);
+}
+
+bool publish_request_parse(struct publish_request *request, const char *body, size_t length,
+                           const struct publish_limits *limits, struct publish_fault *fault)
+{
+    *request = (struct publish_request){0};
+    struct json_span text = {.start = body == NULL ? "" : body, .length = length};
+    if (read_body(request, text, limits, fault))
+        return true;
+    publish_request_free(request);
+    return false;
+}
+
+void publish_request_free(struct publish_request *request)
+{
+    json_decref(request->tree);
+    free(request->points);
+    bytes_free(&request->event);
+    *request = (struct publish_request){0};
+}

@@ -1,0 +1,50 @@
+/* The body of `POST /event`: bytes in, validated event points and the canonical event out, or what
+ * is wrong. Pure. */
+#ifndef ESN_PUBLISH_REQUEST_H
+#define ESN_PUBLISH_REQUEST_H
+
+#include "bytes.h"
+#include "envelope.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct publish_limits {
+    unsigned max_depth;
+    size_t max_event_points;
+    size_t max_topic_length;
+    size_t max_topic_levels;
+};
+
+struct publish_point {
+    const char *topic; /* valid UTF-8, as long as the request lives */
+    size_t topic_length;
+    bool wildcard;
+    bool bound;    /* "binded": true */
+    bool targeted; /* "targeted": true */
+    bool whispered;
+    uint64_t whisper; /* connid, when whispered */
+    unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
+};
+
+struct publish_request {
+    struct publish_point *points; /* at least one */
+    size_t count;
+    struct bytes event; /* {"type":...,"detail":...} as it goes to subscribers */
+    bool has_id;        /* the publisher gave an id: each point's post_key is set */
+    void *tree;         /* owns the topics */
+};
+
+struct publish_fault {
+    int status;         /* HTTP */
+    const char *reason; /* static, fit for a reason phrase */
+    const char *detail; /* static, or NULL */
+};
+
+/* False with *fault set, and an empty request. The caller frees. */
+bool publish_request_parse(struct publish_request *request, const char *body, size_t length,
+                           const struct publish_limits *limits, struct publish_fault *fault);
+void publish_request_free(struct publish_request *request);
+
+#endif

@@ -1,0 +1,262 @@
+#include "workers.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SOON_MS = 1000, /* a worker that dies so soon after its start is not started again at once */
+    FIRST_PAUSE_MS = 100,
+    LAST_PAUSE_MS = 10000,
+    STOP_LIMIT_MS = 40000 /* longer than the slowest request; then SIGKILL */
+};
+
+struct worker {
+    pid_t pid; /* 0: none now */
+    uint64_t started;
+    uint64_t start_at; /* when there is none */
+    uint64_t pause;
+    unsigned generation; /* of the configuration it was started with */
+    bool ending;         /* it was asked to */
+};
+
+struct supervisor {
+    const struct workers_plan *plan;
+    struct worker *workers;
+    sigset_t signals;
+    unsigned generation;
+    bool stopping;
+    uint64_t kill_at;
+};
+
+/* ---- one worker ---- */
+
+static int be_worker(const struct workers_plan *plan, pid_t supervisor)
+{
+    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR ||
+        prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+        log_error("cannot prepare a worker", log_error_code(errno));
+        return EXIT_FAILURE;
+    }
+    /* The supervisor may have died before it could be tied to it. */
+    return getppid() == supervisor ? plan->serve(plan->context) : EXIT_FAILURE;
+}
+
+static void put_off(struct worker *worker, uint64_t now)
+{
+    worker->start_at = now + worker->pause;
+    worker->pause = worker->pause * 2 < LAST_PAUSE_MS ? worker->pause * 2 : LAST_PAUSE_MS;
+}
+
+static void start(struct supervisor *supervisor, struct worker *worker, uint64_t now)
+{
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(be_worker(supervisor->plan, self));
+    if (pid < 0) {
+        log_error("cannot start a worker", log_error_code(errno));
+        put_off(worker, now);
+        return;
+    }
+    worker->pid = pid;
+    worker->started = now;
+    worker->generation = supervisor->generation;
+    worker->ending = false;
+    log_debug("worker started", log_number("pid", pid));
+}
+
+static void end(struct worker *worker)
+{
+    worker->ending = true;
+    if (kill(worker->pid, SIGTERM) != 0)
+        log_error("cannot end a worker", log_number("pid", worker->pid), log_error_code(errno));
+}
+
+static void tell_death(const struct worker *worker, int status, uint64_t pause)
+{
+    bool killed = WIFSIGNALED(status);
+    log_warning(
+        "worker ended, starting another", log_number("pid", worker->pid),
+        log_number(killed ? "signal" : "status", killed ? WTERMSIG(status) : WEXITSTATUS(status)),
+        log_number("pause_ms", (int64_t)pause));
+}
+
+static void take_death(const struct supervisor *supervisor, struct worker *worker, int status)
+{
+    uint64_t now = clock_monotonic_ms();
+    bool at_once = worker->ending || now - worker->started >= SOON_MS;
+    if (at_once) {
+        worker->start_at = now;
+        worker->pause = FIRST_PAUSE_MS;
+    } else {
+        put_off(worker, now);
+    }
+    if (!worker->ending && !supervisor->stopping)
+        tell_death(worker, status, worker->start_at - now);
+    worker->pid = 0;
+}
+
+/* ---- all of them ---- */
+
+static void reap(struct supervisor *supervisor)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        for (unsigned i = 0; i < supervisor->plan->count; i++) {
+            if (supervisor->workers[i].pid == pid)
+                take_death(supervisor, &supervisor->workers[i], status);
+        }
+    }
+}
+
+static void start_due(struct supervisor *supervisor)
+{
+    uint64_t now = clock_monotonic_ms();
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        struct worker *worker = &supervisor->workers[i];
+        if (worker->pid == 0 && worker->start_at <= now)
+            start(supervisor, worker, now);
+    }
+}
+
+/* Asks one worker of an old configuration to end, unless some other is missing: requests go on
+ * being served. */
+static void renew_one(struct supervisor *supervisor)
+{
+    struct worker *old = NULL;
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        struct worker *worker = &supervisor->workers[i];
+        if (worker->pid == 0 || worker->ending)
+            return;
+        if (worker->generation != supervisor->generation)
+            old = worker;
+    }
+    if (old != NULL)
+        end(old);
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    if (supervisor->stopping)
+        return;
+    supervisor->stopping = true;
+    supervisor->kill_at = clock_monotonic_ms() + STOP_LIMIT_MS;
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        if (supervisor->workers[i].pid != 0)
+            end(&supervisor->workers[i]);
+    }
+}
+
+static void kill_late(struct supervisor *supervisor)
+{
+    if (clock_monotonic_ms() < supervisor->kill_at)
+        return;
+    supervisor->kill_at = UINT64_MAX;
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        pid_t pid = supervisor->workers[i].pid;
+        if (pid != 0) {
+            log_warning("worker does not end, killing it", log_number("pid", pid));
+            (void)kill(pid, SIGKILL);
+        }
+    }
+}
+
+static bool any_left(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        if (supervisor->workers[i].pid != 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- signals ---- */
+
+/* When something is to be done without a signal; UINT64_MAX: never. */
+static uint64_t next_time(const struct supervisor *supervisor)
+{
+    uint64_t next = supervisor->stopping ? supervisor->kill_at : UINT64_MAX;
+    for (unsigned i = 0; i < supervisor->plan->count && !supervisor->stopping; i++) {
+        const struct worker *worker = &supervisor->workers[i];
+        if (worker->pid == 0 && worker->start_at < next)
+            next = worker->start_at;
+    }
+    return next;
+}
+
+/* The next signal, or 0 when it is time to do something without one. */
+static int wait_for_signal(const struct supervisor *supervisor)
+{
+    uint64_t next = next_time(supervisor);
+    int signal_number;
+    if (next == UINT64_MAX) {
+        signal_number = sigwaitinfo(&supervisor->signals, NULL);
+    } else {
+        uint64_t now = clock_monotonic_ms();
+        uint64_t left = next > now ? next - now : 0;
+        const struct timespec limit = {.tv_sec = (time_t)(left / 1000),
+                                       .tv_nsec = (long)(left % 1000) * 1000000};
+        signal_number = sigtimedwait(&supervisor->signals, NULL, &limit);
+    }
+    return signal_number < 0 ? 0 : signal_number;
+}
+
+static void act(struct supervisor *supervisor, int signal_number)
+{
+    switch (signal_number) {
+    case SIGTERM:
+    case SIGINT:
+        stop(supervisor);
+        break;
+    case SIGHUP:
+        if (!supervisor->stopping && supervisor->plan->reload(supervisor->plan->context))
+            supervisor->generation++;
+        break;
+    default:
+        break;
+    }
+    reap(supervisor);
+}
+
+static void supervise(struct supervisor *supervisor)
+{
+    while (!supervisor->stopping || any_left(supervisor)) {
+        if (supervisor->stopping) {
+            kill_late(supervisor);
+        } else {
+            start_due(supervisor);
+            renew_one(supervisor);
+        }
+        act(supervisor, wait_for_signal(supervisor));
+    }
+}
+
+int workers_run(const struct workers_plan *plan)
+{
+    struct supervisor supervisor = {.plan = plan};
+    supervisor.workers = calloc(plan->count, sizeof *supervisor.workers);
+    sigemptyset(&supervisor.signals);
+    sigaddset(&supervisor.signals, SIGTERM);
+    sigaddset(&supervisor.signals, SIGINT);
+    sigaddset(&supervisor.signals, SIGHUP);
+    sigaddset(&supervisor.signals, SIGCHLD);
+    if (supervisor.workers == NULL || sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) != 0) {
+        log_error("cannot supervise workers", log_error_code(errno));
+        free(supervisor.workers);
+        return EXIT_FAILURE;
+    }
+    for (unsigned i = 0; i < plan->count; i++)
+        supervisor.workers[i].pause = FIRST_PAUSE_MS;
+    supervise(&supervisor);
+    free(supervisor.workers);
+    return EXIT_SUCCESS;
+}
