@@ -1,0 +1,153 @@
+<?php
+
+declare(strict_types=1);
+
+namespace EsWebNotify;
+
+use EsWebNotify\BindKey\BindKeyMaker;
+use EsWebNotify\Exception\InvalidEvent;
+use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Http\AnswerReader;
+use EsWebNotify\Http\CurlTransport;
+use EsWebNotify\Http\RetryingPost;
+use EsWebNotify\Http\Transport;
+use EsWebNotify\Quiet\DownMemory;
+use EsWebNotify\Quiet\FileDownMemory;
+use EsWebNotify\Quiet\QuietEmitter;
+use EsWebNotify\Time\Backoff;
+use EsWebNotify\Time\Clock;
+use EsWebNotify\Time\SystemClock;
+
+/** Hands events to the broker. */
+final class Emitter
+{
+    private const JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
+        | JSON_PRESERVE_ZERO_FRACTION;
+
+    private const MAX_ID_BYTES = 200;
+
+    private readonly RetryingPost $post;
+    private bool $hasPublisher = false;
+    private string|int|null $publisher = null;
+
+    /**
+     * @param string            $url      of the broker's /event, with or without "?token=..."
+     * @param string|null       $token    the entry token, when it is not in the URL
+     * @param BindKeyMaker|null $bindKeys with the broker's public key; needed for bound events alone
+     */
+    public function __construct(
+        #[\SensitiveParameter] private readonly string $url,
+        #[\SensitiveParameter] private readonly ?string $token = null,
+        private readonly ?BindKeyMaker $bindKeys = null,
+        private TimeLimits $limits = new TimeLimits(),
+        ?Transport $transport = null,
+        private readonly Clock $clock = new SystemClock(),
+        Backoff $backoff = new Backoff(),
+    ) {
+        $this->post = new RetryingPost($transport ?? CurlTransport::shared(), $clock, $backoff);
+    }
+
+    /** An emitter that says bound events on this user's behalf; null for a visitor whom nobody knows. */
+    public function onBehalfOf(string|int|null $user): self
+    {
+        UserId::onTheWire($user);
+        $copy = clone $this;
+        $copy->hasPublisher = true;
+        $copy->publisher = $user;
+        return $copy;
+    }
+
+    public function withTimeLimits(TimeLimits $limits): self
+    {
+        $copy = clone $this;
+        $copy->limits = $limits;
+        return $copy;
+    }
+
+    /**
+     * An emitter for pages: it returns false where this one throws, takes at most $timeLimit seconds, and takes none
+     * for some seconds after the broker was found to be down.
+     *
+     * @param (\Closure(NotifyException): void)|null $report called once for each failure; default: PHP's error log
+     */
+    public function quiet(float $timeLimit = 1.0, ?\Closure $report = null, ?DownMemory $memory = null): QuietEmitter
+    {
+        $limits = new TimeLimits(min($timeLimit, $this->limits->total), $this->limits->connect);
+        return new QuietEmitter(
+            $this->withTimeLimits($limits),
+            $memory ?? FileDownMemory::forUrl($this->url, $this->clock),
+            $report,
+        );
+    }
+
+    /**
+     * Returns when the broker has the event, which it then delivers once.
+     *
+     * @throws NotifyException
+     */
+    public function emit(Event $event, EventPoint ...$points): Receipt
+    {
+        return $this->emitOnce(bin2hex(random_bytes(16)), $event, ...$points);
+    }
+
+    /**
+     * As emit(), with an id of your own: an event emitted again with the same id is not delivered twice. For queues
+     * that go on trying after BrokerUnreachable.
+     *
+     * @param string $id UTF-8 text of 1 to 200 bytes
+     *
+     * @throws NotifyException
+     */
+    public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt
+    {
+        if ($id === '' || strlen($id) > self::MAX_ID_BYTES) {
+            throw new InvalidEvent('The id of an event has 1 to ' . self::MAX_ID_BYTES . ' bytes.');
+        }
+        $bound = $this->checkPoints($points);
+        $body = function () use ($id, $event, $points, $bound): string {
+            $key = $bound ? ['bind_key' => $this->bindKeys->forPublishing($this->publisher)] : [];
+            return self::json(['id' => $id] + $key + ['ep' => array_values($points), 'e' => $event]);
+        };
+        return (new AnswerReader())->read($this->post->send($this->url, $this->headers(), $body, $this->limits));
+    }
+
+    /**
+     * @param array<EventPoint> $points
+     *
+     * @return bool whether a bind key is needed
+     */
+    private function checkPoints(array $points): bool
+    {
+        if ($points === []) {
+            throw new InvalidEvent('An event needs at least one event point.');
+        }
+        $bound = array_filter($points, static fn (EventPoint $point): bool => $point->isBound()) !== [];
+        if ($bound && $this->bindKeys === null) {
+            throw new InvalidEvent('A bound event needs a BindKeyMaker in the emitter.');
+        }
+        if ($bound && !$this->hasPublisher) {
+            throw new InvalidEvent('A bound event needs a publisher: call onBehalfOf() first.');
+        }
+        return $bound;
+    }
+
+    /** @return list<string> */
+    private function headers(): array
+    {
+        $headers = ['Content-Type: application/json', 'Accept: application/json'];
+        if ($this->token !== null) {
+            $headers[] = 'Authorization: Bearer ' . $this->token;
+        }
+        return $headers;
+    }
+
+    /** @param array<string, mixed> $body */
+    private static function json(array $body): string
+    {
+        try {
+            return json_encode($body, self::JSON);
+        } catch (\JsonException $error) {
+            throw new InvalidEvent("The event cannot be written as JSON: {$error->getMessage()}.", 0, $error);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace EsWebNotify;
+
+use EsWebNotify\Exception\InvalidEvent;
+
+/** Where an event goes: a topic and who of its subscribers may hear it. */
+final class EventPoint implements \JsonSerializable
+{
+    /** Connection ids are integers that JavaScript can hold. */
+    private const MAX_CONNECTION_ID = 2 ** 53 - 1;
+
+    /** @param array<string, bool|int|string> $options */
+    private function __construct(public readonly string $topic, private readonly array $options = [])
+    {
+        if ($topic === '') {
+            throw new InvalidEvent('A topic is empty.');
+        }
+        if (str_contains($topic, "\0") || preg_match('//u', $topic) !== 1) {
+            throw new InvalidEvent('A topic has to be UTF-8 text without NUL.');
+        }
+    }
+
+    /** To every subscriber of the topic. */
+    public static function shout(string $topic): self
+    {
+        return new self($topic);
+    }
+
+    /** To the one connection that the subscriber was told its id of. */
+    public static function whisper(string $topic, int $connectionId): self
+    {
+        return self::shout($topic)->onlyTo($connectionId);
+    }
+
+    /** To those bound users who may hear the registered topic; the publisher needs the right to say it. */
+    public static function bound(string $topic, #[\SensitiveParameter] ?string $password = null): self
+    {
+        $options = ['binded' => true];
+        if ($password !== null) {
+            $options['password'] = $password;
+        }
+        return new self($topic, $options);
+    }
+
+    /** As bound(), to the inbox of every user who follows the registered topic, whatever page the user is on. */
+    public static function targeted(string $topic, #[\SensitiveParameter] ?string $password = null): self
+    {
+        $point = self::bound($topic, $password);
+        return new self($topic, $point->options + ['targeted' => true]);
+    }
+
+    /** The same event point for one connection alone. */
+    public function onlyTo(int $connectionId): self
+    {
+        if ($connectionId < 0 || $connectionId > self::MAX_CONNECTION_ID) {
+            throw new InvalidEvent('A connection id is an integer from 0 to 2^53 - 1.');
+        }
+        return new self($this->topic, ['whisper' => $connectionId] + $this->options);
+    }
+
+    public function isBound(): bool
+    {
+        return isset($this->options['binded']);
+    }
+
+    /** @return string|array<string, bool|int|string> */
+    public function jsonSerialize(): string|array
+    {
+        return $this->options === [] ? $this->topic : ['topic' => $this->topic] + $this->options;
+    }
+
+    /** A dump of an event point shows no password. */
+    public function __debugInfo(): array
+    {
+        $shown = ['topic' => $this->topic] + $this->options;
+        if (isset($shown['password'])) {
+            $shown['password'] = '(hidden)';
+        }
+        return $shown;
+    }
+}

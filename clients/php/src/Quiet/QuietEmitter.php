@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace EsWebNotify\Quiet;
+
+use EsWebNotify\Emitter;
+use EsWebNotify\Event;
+use EsWebNotify\EventPoint;
+use EsWebNotify\Exception\BrokerUnreachable;
+use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Receipt;
+
+/** Emits where the page matters more than the event: false instead of an exception. Made by Emitter::quiet(). */
+final class QuietEmitter
+{
+    private readonly \Closure $report;
+    private ?NotifyException $failure = null;
+
+    /** @param (\Closure(NotifyException): void)|null $report */
+    public function __construct(
+        private Emitter $emitter,
+        private readonly DownMemory $memory,
+        ?\Closure $report = null,
+    ) {
+        $this->report = $report ?? static function (NotifyException $failure): void {
+            error_log('es-web-notify: ' . $failure->getMessage());
+        };
+    }
+
+    public function emit(Event $event, EventPoint ...$points): Receipt|false
+    {
+        return $this->tryTo(static fn (Emitter $emitter): Receipt => $emitter->emit($event, ...$points));
+    }
+
+    public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt|false
+    {
+        return $this->tryTo(static fn (Emitter $emitter): Receipt => $emitter->emitOnce($id, $event, ...$points));
+    }
+
+    /** A user id that cannot be one throws here too: it is known before the page is made. */
+    public function onBehalfOf(string|int|null $user): self
+    {
+        $copy = clone $this;
+        $copy->emitter = $this->emitter->onBehalfOf($user);
+        return $copy;
+    }
+
+    /** Why the last emit() returned false; null when it did not. */
+    public function lastFailure(): ?NotifyException
+    {
+        return $this->failure;
+    }
+
+    /** @param \Closure(Emitter): Receipt $send */
+    private function tryTo(\Closure $send): Receipt|false
+    {
+        if (!$this->memory->mayTry()) {
+            // Not reported: whoever found it down has done so.
+            $this->failure = new BrokerUnreachable('The broker was found to be down a moment ago.');
+            return false;
+        }
+        try {
+            $receipt = $send($this->emitter);
+            $this->memory->up();
+            $this->failure = null;
+            return $receipt;
+        } catch (NotifyException $failure) {
+            $this->remember($failure);
+            ($this->report)($failure);
+            return false;
+        }
+    }
+
+    private function remember(NotifyException $failure): void
+    {
+        $this->failure = $failure;
+        if ($failure instanceof BrokerUnreachable) {
+            $this->memory->down($failure->retryAfter);
+        } elseif ($failure->status !== 0) {
+            $this->memory->up();
+        }
+    }
+}
