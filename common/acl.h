@@ -1,0 +1,129 @@
+/* Registered topics: who owns one, who may publish and hear, who follows it. Read from SQLite or
+ * MariaDB at every call: nothing is remembered, so a right that was taken away is gone. schema/ has
+ * the tables, docs/rights.md their meaning.
+ *
+ * A database that does not answer is ACL_UNAVAILABLE, never "not found" and never a guess. The next
+ * call connects anew, so the caller does nothing but say 503. A lookup on a connection that the
+ * server had closed while it was idle is asked once more on a new one before that. One thread at a
+ * time; open after fork(2). */
+#ifndef ESN_ACL_H
+#define ESN_ACL_H
+
+#include "bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum acl_kind { ACL_SQLITE, ACL_MARIADB };
+
+struct acl_options {
+    enum acl_kind kind;
+    unsigned
+        limit_ms; /* for one statement; MariaDB's network waits are rounded up to whole seconds */
+    /* SQLite */
+    const char *path;
+    bool create; /* make the file when it is missing */
+    /* MariaDB; NULL or 0: the client library's default */
+    const char *host;
+    unsigned port;
+    const char *socket; /* a Unix socket instead of host and port */
+    const char *user;
+    const char *password;
+    const char *database;
+    bool tls; /* required, and the server's certificate is checked against host and tls_ca */
+    const char *tls_ca;   /* PEM file; NULL: the system's authorities */
+    const char *tls_cert; /* PEM files of the client's own certificate and key, or NULL */
+    const char *tls_key;
+};
+
+enum acl_status {
+    ACL_OK,
+    ACL_NOT_FOUND,
+    ACL_EXISTS,      /* of adding: the topic is registered already */
+    ACL_CONFLICT,    /* of changing: somebody else changed the row in between */
+    ACL_INVALID,     /* the values are refused; acl_error() says which */
+    ACL_UNAVAILABLE, /* the database did not answer, or not usably; acl_error() says why */
+    ACL_NO_MEMORY
+};
+
+struct acl_text {
+    const char *text; /* ended by NUL as well; NULL: SQL's NULL, or "leave as it is" */
+    size_t length;
+};
+
+struct acl_topic {
+    struct acl_text topic, owner, pub, sub, pub_password;
+    struct bytes storage; /* owns the texts */
+};
+
+#define ACL_TOPIC_EMPTY ((struct acl_topic){0})
+
+struct acl;
+
+/* Connects to nothing yet. The options and their texts are kept, not copied. NULL only without
+ * memory or when the options cannot be used, with a sentence in error. */
+enum { ACL_ERROR_SIZE = 512 };
+struct acl *acl_open(const struct acl_options *options, char error[ACL_ERROR_SIZE]);
+void acl_close(struct acl **acl);
+/* What went wrong in the last call that was not ACL_OK: for the log, not for clients. */
+const char *acl_error(const struct acl *acl);
+/* "database unavailable" and the like: short words for clients. */
+const char *acl_status_words(enum acl_status status);
+
+/* ---- what publishing needs ---- */
+
+/* Looks up exactly this topic. `row` is overwritten (start with ACL_TOPIC_EMPTY, use it again, free
+ * it at the end). */
+enum acl_status acl_find_topic(struct acl *acl, const char *topic, size_t length,
+                               struct acl_topic *row);
+void acl_topic_free(struct acl_topic *row);
+/* Appends the topic's followers to `users`, each followed by NUL, in order. A topic that is not
+ * registered has none. */
+enum acl_status acl_find_followers(struct acl *acl, const char *topic, size_t length,
+                                   struct bytes *users);
+
+/* ---- what operators need ---- */
+
+/* Asks the database for something small: is it there, and are the tables? */
+enum acl_status acl_check(struct acl *acl);
+
+/* Calls visit(row, context) for each topic, by its bytes; false from it ends the list. The row is
+ * borrowed until it returns; it must not use `acl`. */
+enum acl_status acl_list_topics(struct acl *acl,
+                                bool (*visit)(const struct acl_topic *row, void *context),
+                                void *context);
+
+/* NULL: "" for owner and pub_password, "[]" for pub and sub. `pub` and `sub` are JSON arrays of
+ * user ids and wildcards. Nothing is changed unless all values are right. */
+struct acl_values {
+    const char *owner;
+    const char *pub;
+    const char *sub;
+    const char *pub_password; /* a hash as password_make() makes it */
+};
+enum acl_status acl_add_topic(struct acl *acl, const char *topic, const struct acl_values *values);
+/* NULL: leave as it is. */
+enum acl_status acl_change_topic(struct acl *acl, const char *topic,
+                                 const struct acl_values *values);
+/* Followers go with it. */
+enum acl_status acl_remove_topic(struct acl *acl, const char *topic);
+
+enum acl_list { ACL_PUB, ACL_SUB };
+/* Put one user id or wildcard into a list, or take it out, without losing what others change
+ * meanwhile. ACL_OK as well when nothing was to do. */
+enum acl_status acl_grant(struct acl *acl, const char *topic, enum acl_list list,
+                          const char *entry);
+enum acl_status acl_revoke(struct acl *acl, const char *topic, enum acl_list list,
+                           const char *entry);
+
+/* ACL_OK as well when the user follows already. ACL_NOT_FOUND: no such topic. */
+enum acl_status acl_follow(struct acl *acl, const char *topic, const char *user);
+/* ACL_NOT_FOUND: no such topic, or the user did not follow it. */
+enum acl_status acl_unfollow(struct acl *acl, const char *topic, const char *user);
+
+/* Runs statements separated by ';' (schema, migration). What they select is thrown away. Stops at
+ * the first failure; what came before it stays, unless the script has a transaction of its own. */
+enum acl_status acl_run_script(struct acl *acl, const char *sql);
+
+#endif
