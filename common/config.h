@@ -59,6 +59,8 @@ struct config {
     /* [admin] */
     char *admin_token_file;
     /* [log] */
+    uint64_t log_max_bytes, log_max_age, log_max_departed;
+    /* [messages] */
     int log_level, log_destination;
 
     char *path; /* the file this was read from */

@@ -120,9 +120,19 @@ const struct config_key config_keys[] = {
      "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
      "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
 
-    {"log", "level", CONFIG_CHOICE, AT(log_level), "info", 0, 0, log_levels, true, "debug",
+    {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 0xffffffffffULL, NULL, true, "1G",
+     "Memory for recent events, so that clients that come back get what they missed; the oldest are forgotten first. `0` "
+     "keeps none."},
+    {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, "10m",
+     "How long events are kept for clients that come back."},
+    {"log", "max_departed", CONFIG_NUMBER, AT(log_max_departed), "100000", 0, 100000000, NULL, true,
+     "10000",
+     "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
+     "same one keeps its connection id and gets the whispers it missed."},
+
+    {"messages", "level", CONFIG_CHOICE, AT(log_level), "info", 0, 0, log_levels, true, "debug",
      "The least weight that is written: `error`, `warning`, `info` or `debug`."},
-    {"log", "destination", CONFIG_CHOICE, AT(log_destination), "stderr", 0, 0, log_destinations, true,
+    {"messages", "destination", CONFIG_CHOICE, AT(log_destination), "stderr", 0, 0, log_destinations, true,
      "journal",
      "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
      "prefixes and no time; chosen by itself when standard error is the journal's."},

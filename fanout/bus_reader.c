@@ -34,11 +34,11 @@ static enum ack_status deliver(struct server *server, const struct bus_message *
     }
     if (message->envelope.flags & ENVELOPE_WHISPER)
         event.whisper = message->envelope.whisper;
-    event.sequence = ack->event_sequence = event_log_next(&server->events);
     if (!delivery_publish(server, &event, &ack->receivers)) {
         server->counters.overloads++;
         return ACK_OVERLOAD;
     }
+    ack->event_sequence = event.sequence;
     server->counters.events++;
     return ACK_DELIVERED;
 }

@@ -3,6 +3,7 @@
 
 #include "http_reply.h"
 #include "log.h"
+#include "replay.h"
 #include "server.h"
 #include "subscribe.h"
 
@@ -12,7 +13,7 @@
 
 static const char *const reason_names[CLOSE_REASONS] = {
     "client", "reset",     "done",    "idle", "head_time", "body_time", "stream_time",
-    "slow",   "talkative", "refused", "full", "memory",    "stopping"};
+    "slow",   "talkative", "refused", "full", "memory",    "stopping",  "replaced"};
 
 static const char keep_alive_chunk[] = "5\r\n''0''\r\n";
 static const char last_chunk[] = "0\r\n\r\n";
@@ -277,6 +278,7 @@ void connection_drained(struct connection *connection)
 {
     uv_os_fd_t descriptor;
 
+    replay_continue(connection);
     if (connection->state != CONNECTION_ENDING)
         return;
     if (connection->keep_alive) {

@@ -39,6 +39,7 @@ enum connection_close_reason {
     CLOSE_FULL,        /* max_connections */
     CLOSE_MEMORY,
     CLOSE_STOPPING, /* the daemon ends */
+    CLOSE_REPLACED, /* the same client came back on another connection */
     CLOSE_REASONS
 };
 
@@ -67,6 +68,7 @@ struct connection {
     bool dirty_input : 1;         /* bytes came while it should listen: no reuse */
     struct output output;         /* what is queued for it */
     struct backlog *backlog;      /* while the socket takes no more */
+    struct replay *replay;        /* while it catches up with the log */
     struct http_request *request; /* while one comes in */
     struct deadline deadline;
     uint64_t written_at; /* last time something was queued, ms of the loop's clock */

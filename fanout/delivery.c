@@ -89,36 +89,56 @@ static void write_json(struct server *server, const char *requested, size_t requ
     bytes_append_text(json, "}");
 }
 
+static bool store(struct delivery *delivery, int kind, enum frame_encoding encoding,
+                  struct frame *frame)
+{
+    delivery->frames_formatted++;
+    delivery->bytes_formatted += delivery->json.length;
+    return !delivery->json.failed &&
+           frame_store_json(&delivery->pool, kind, encoding, delivery->json.data,
+                            delivery->json.length, frame);
+}
+
+static bool write_json_for_node(struct server *server, const struct topic_node *node,
+                                const struct delivery_event *event)
+{
+    struct bytes *name = &server->delivery.name;
+
+    bytes_clear(name);
+    topic_node_write_name(node, name);
+    if (name->failed)
+        return false;
+    write_json(server, name->data, name->length, event);
+    return true;
+}
+
 static bool format_frame(struct server *server, const struct topic_node *node,
                          enum frame_encoding encoding, const struct delivery_event *event,
                          struct formatted *formatted)
 {
-    struct delivery *delivery = &server->delivery;
+    if (!formatted->json_written && !write_json_for_node(server, node, event))
+        return false;
+    formatted->json_written = true;
+    return store(&server->delivery, (int)encoding, encoding, &formatted->frames[encoding]);
+}
 
-    if (!formatted->json_written) {
-        bytes_clear(&delivery->name);
-        topic_node_write_name(node, &delivery->name);
-        if (delivery->name.failed)
-            return false;
-        write_json(server, delivery->name.data, delivery->name.length, event);
-        formatted->json_written = true;
-    }
-    delivery->frames_formatted++;
-    return !delivery->json.failed &&
-           frame_store_json(&delivery->pool, encoding, delivery->json.data, delivery->json.length,
-                            &formatted->frames[encoding]);
+static bool queue_shared(struct server *server, struct connection *connection,
+                         const struct topic_node *node, const struct delivery_event *event,
+                         struct formatted *formatted)
+{
+    struct frame *frame = &formatted->frames[connection->encoding];
+
+    return (frame->segment || format_frame(server, node, connection->encoding, event, formatted)) &&
+           connection_queue(connection, frame);
 }
 
 /* Gives the event to one receiver. One that cannot have it is closed before the loop sleeps, not
- * here: its topics are just being walked. */
+ * here: its topics are just being walked. One that catches up will find it in the log. */
 static void give(struct server *server, struct connection *connection,
                  const struct topic_node *node, const struct delivery_event *event,
                  struct formatted *formatted, uint32_t *receivers)
 {
-    struct frame *frame = &formatted->frames[connection->encoding];
-
-    if ((!frame->segment && !format_frame(server, node, connection->encoding, event, formatted)) ||
-        !connection_queue(connection, frame)) {
+    if (!connection->replay && !queue_shared(server, connection, node, event, formatted)) {
         connection->doomed = true;
         delivery_mark(server, connection);
         return;
@@ -146,19 +166,10 @@ static void whisper(struct server *server, const struct delivery_event *event, u
     }
 }
 
-bool delivery_publish(struct server *server, const struct delivery_event *event,
-                      uint32_t *receivers)
+static void shout(struct server *server, const struct delivery_event *event, uint32_t *receivers)
 {
-    struct topic_matches *matches = &server->delivery.matches;
+    const struct topic_matches *matches = &server->delivery.matches;
 
-    *receivers = 0;
-    if (event->whisper) {
-        whisper(server, event, receivers);
-        return true;
-    }
-    topic_index_match(&server->topics, event->topic, event->topic_length, event->literal, matches);
-    if (matches->failed)
-        return false;
     for (size_t i = 0; i < matches->count; i++) {
         const struct topic_node *node = matches->nodes[i];
         struct formatted formatted = {0};
@@ -167,13 +178,40 @@ bool delivery_publish(struct server *server, const struct delivery_event *event,
             give(server, connection_of_subscriber(node->receivers[r].subscriber), node, event,
                  &formatted, receivers);
     }
+}
+
+static bool take_sequence(struct server *server, struct delivery_event *event)
+{
+    if (event->presence)
+        event->sequence = event_log_next(&server->events);
+    else
+        event->sequence =
+            event_log_append(&server->events, event->topic, event->topic_length, event->whisper,
+                             event->json, event->json_length, server_now(server));
+    return event->sequence != 0;
+}
+
+bool delivery_publish(struct server *server, struct delivery_event *event, uint32_t *receivers)
+{
+    struct topic_matches *matches = &server->delivery.matches;
+
+    *receivers = 0;
+    if (event->whisper) {
+        if (!take_sequence(server, event))
+            return false;
+        whisper(server, event, receivers);
+        return true;
+    }
+    topic_index_match(&server->topics, event->topic, event->topic_length, event->presence, matches);
+    if (matches->failed || !take_sequence(server, event))
+        return false;
+    shout(server, event, receivers);
     return true;
 }
 
 bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
                       size_t topic_length, const char *json, size_t json_length, uint64_t sequence)
 {
-    struct delivery *delivery = &server->delivery;
     struct delivery_event event = {.topic = topic,
                                    .topic_length = topic_length,
                                    .json = json,
@@ -182,9 +220,17 @@ bool delivery_send_to(struct server *server, struct connection *connection, cons
     struct frame frame;
 
     write_json(server, topic, topic_length, &event);
-    return !delivery->json.failed &&
-           frame_store_json(&delivery->pool, connection->encoding, delivery->json.data,
-                            delivery->json.length, &frame) &&
+    return store(&server->delivery, FRAME_PRIVATE, connection->encoding, &frame) &&
+           connection_queue(connection, &frame);
+}
+
+bool delivery_replay(struct server *server, struct connection *connection,
+                     const struct topic_node *requested, const struct delivery_event *event)
+{
+    struct frame frame;
+
+    return write_json_for_node(server, requested, event) &&
+           store(&server->delivery, FRAME_PRIVATE, connection->encoding, &frame) &&
            connection_queue(connection, &frame);
 }
 

@@ -20,7 +20,7 @@ struct delivery {
     struct connection **marked; /* a queue of those to be written: [marked_start, marked_end) */
     size_t marked_start, marked_end, marked_capacity;
     struct bytes json, name; /* scratch */
-    uint64_t frames_formatted, deliveries;
+    uint64_t frames_formatted, bytes_formatted, deliveries;
 };
 
 struct delivery_event {
@@ -28,19 +28,22 @@ struct delivery_event {
     size_t topic_length;
     const char *json; /* `e` as canonical ASCII JSON */
     size_t json_length;
-    uint64_t sequence; /* second half of its id */
+    uint64_t sequence; /* second half of its id; set by delivery_publish() */
     uint64_t whisper;  /* connid, or 0 for a shout */
-    bool literal;      /* wildcards in the topic mean nothing */
+    bool presence;     /* not kept in the log, and wildcards in the topic mean nothing */
 };
 
-/* Queues the event for everybody whose subscriptions match; *receivers is how many connections.
- * False without memory: then nobody has it. A receiver for which alone there is no memory is closed
- * instead, so that it knows of the gap. */
-bool delivery_publish(struct server *server, const struct delivery_event *event,
-                      uint32_t *receivers);
+/* Gives the event its id, keeps it in the log and queues it for everybody whose subscriptions
+ * match; *receivers is how many connections. False without memory: then nobody has it, nor has the
+ * log. A receiver for which alone there is no memory is closed instead, so that it knows of the
+ * gap. */
+bool delivery_publish(struct server *server, struct delivery_event *event, uint32_t *receivers);
 /* Queues a frame for one connection alone, where requested and emitted topic are the same. */
 bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
                       size_t topic_length, const char *json, size_t json_length, uint64_t sequence);
+/* Queues an event of the log for one connection that catches up. */
+bool delivery_replay(struct server *server, struct connection *connection,
+                     const struct topic_node *requested, const struct delivery_event *event);
 /* Room for marking so many connections, so that marking cannot fail; false without memory. */
 bool delivery_reserve(struct delivery *delivery, uint64_t connections);
 /* The connection has something to write, or is doomed; harmless when it is marked already. */

@@ -1,8 +1,14 @@
 #include "event_log.h"
 
-void event_log_open(struct event_log *log, uint64_t wall_ms)
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_RING = 4 };
+
+bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
 {
     *log = (struct event_log){.epoch = wall_ms};
+    return topic_index_open(&log->topics, seed);
 }
 
 uint64_t event_log_next(struct event_log *log)
@@ -15,4 +21,191 @@ uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms)
     if (wall_ms > log->last_iat)
         log->last_iat = wall_ms;
     return log->last_iat;
+}
+
+struct logged_topic *event_log_topic_of(const struct topic_node *node)
+{
+    return (struct logged_topic *)(void *)((char *)node->receivers[0].subscriber -
+                                           offsetof(struct logged_topic, subscriber));
+}
+
+static uint64_t event_bytes(const struct logged_event *event)
+{
+    return sizeof *event + event->json_length + sizeof(struct logged_event *);
+}
+
+static struct logged_event **slot_at(const struct logged_topic *topic, uint32_t position)
+{
+    return &topic->events[(topic->start + position) & (topic->capacity - 1)];
+}
+
+const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position)
+{
+    return *slot_at(topic, position);
+}
+
+uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence)
+{
+    uint32_t low = 0, high = topic->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (logged_topic_at(topic, middle)->sequence > sequence)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void topic_free(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->subscription.node)
+        topic_index_remove(&log->topics, &topic->subscriber, 0);
+    log->bytes -= sizeof *topic + topic->length;
+    free(topic->events);
+    free(topic);
+}
+
+static void forget_oldest(struct event_log *log)
+{
+    struct logged_event *event = log->oldest;
+    struct logged_topic *topic = event->topic;
+
+    log->oldest = event->newer;
+    if (!log->oldest)
+        log->newest = NULL;
+    log->forgotten = event->sequence;
+    log->bytes -= event_bytes(event);
+    log->events--;
+    free(event);
+    topic->start = (topic->start + 1) & (topic->capacity - 1);
+    if (--topic->count == 0)
+        topic_free(log, topic);
+}
+
+void event_log_expire(struct event_log *log, uint64_t now_ms)
+{
+    while (log->oldest &&
+           (log->bytes > log->max_bytes || now_ms - log->oldest->logged_at_ms > log->max_age_ms))
+        forget_oldest(log);
+}
+
+static struct logged_topic *topic_new(struct event_log *log, const char *name, size_t length)
+{
+    struct logged_topic *topic = calloc(1, sizeof *topic + length);
+
+    if (!topic)
+        return NULL;
+    topic->length = (uint32_t)length;
+    memcpy(topic->name, name, length);
+    topic->subscriber = (struct subscriber){&topic->subscription, 1};
+    log->bytes += sizeof *topic + length;
+    if (!topic_index_add(&log->topics, &topic->subscriber, 0, name, length)) {
+        topic_free(log, topic);
+        return NULL;
+    }
+    return topic;
+}
+
+static struct logged_topic *find_topic(struct event_log *log, const char *name, size_t length)
+{
+    const struct topic_node *node = topic_index_find(&log->topics, name, length);
+
+    return node && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
+}
+
+static bool make_room(struct logged_topic *topic)
+{
+    uint32_t capacity = topic->capacity ? topic->capacity * 2 : FIRST_RING;
+    struct logged_event **larger;
+
+    if (topic->count < topic->capacity)
+        return true;
+    larger = malloc(capacity * sizeof(struct logged_event *));
+    if (!larger)
+        return false;
+    for (uint32_t i = 0; i < topic->count; i++)
+        larger[i] = *slot_at(topic, i);
+    free(topic->events);
+    topic->events = larger;
+    topic->start = 0;
+    topic->capacity = capacity;
+    return true;
+}
+
+static void link_event(struct event_log *log, struct logged_event *event)
+{
+    struct logged_topic *topic = event->topic;
+
+    *slot_at(topic, topic->count) = event;
+    topic->count++;
+    if (log->newest)
+        log->newest->newer = event;
+    else
+        log->oldest = event;
+    log->newest = event;
+    log->events++;
+    log->bytes += event_bytes(event);
+}
+
+uint64_t event_log_append(struct event_log *log, const char *topic, size_t topic_length,
+                          uint64_t whisper, const char *json, size_t json_length, uint64_t now_ms)
+{
+    struct logged_topic *logged = find_topic(log, topic, topic_length);
+    struct logged_event *event = malloc(sizeof *event + json_length);
+
+    if (!logged)
+        logged = topic_new(log, topic, topic_length);
+    if (!event || !logged || !make_room(logged)) {
+        if (logged && logged->count == 0)
+            topic_free(log, logged);
+        free(event);
+        return 0;
+    }
+    *event = (struct logged_event){.topic = logged,
+                                   .sequence = ++log->sequence,
+                                   .whisper = whisper,
+                                   .logged_at_ms = now_ms,
+                                   .json_length = (uint32_t)json_length};
+    memcpy(event->json, json, json_length);
+    link_event(log, event);
+    event_log_expire(log, now_ms);
+    return log->sequence;
+}
+
+static bool parse_number(const char **at, const char *end, uint64_t *number)
+{
+    const char *start = *at;
+
+    *number = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
+        if (*number > (UINT64_MAX - 9) / 10)
+            return false;
+        *number = *number * 10 + (uint64_t)(**at - '0');
+    }
+    return *at > start;
+}
+
+bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence)
+{
+    const char *at = text, *end = text + length;
+
+    if (!parse_number(&at, end, epoch) || at == end || *at++ != '-')
+        return false;
+    return parse_number(&at, end, sequence) && at == end;
+}
+
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length)
+{
+    topic_index_match(&log->topics, topic, length, false, &log->matches);
+    return log->matches.failed ? NULL : &log->matches;
+}
+
+void event_log_close(struct event_log *log)
+{
+    while (log->oldest)
+        forget_oldest(log);
+    topic_matches_free(&log->matches);
+    topic_index_close(&log->topics);
 }

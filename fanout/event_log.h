@@ -1,21 +1,78 @@
-/* Gives events their ids and their time. Ids are "<epoch>-<sequence>": the epoch is another after
- * each start of the daemon, the sequence counts events from 1. */
+/* The log of recent events: gives every event its id, and keeps the newest ones so that a client
+ * that comes back can have what it missed. Bounded by bytes and age, oldest forgotten first; found
+ * by topic through an index of its own, so that what one client missed is found without walking
+ * what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is another after each start
+ * of the daemon, the sequence counts from 1. */
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 
+#include "topic_index.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct event_log {
-    uint64_t epoch;    /* milliseconds since 1970 at the start */
-    uint64_t sequence; /* of the newest event; 0: none yet */
-    uint64_t last_iat;
+struct logged_topic;
+
+struct logged_event {
+    struct logged_event *newer;
+    struct logged_topic *topic;
+    uint64_t sequence;
+    uint64_t whisper; /* connid, or 0 */
+    uint64_t logged_at_ms;
+    uint32_t json_length;
+    char json[]; /* `e` as canonical ASCII JSON */
 };
 
-void event_log_open(struct event_log *log, uint64_t wall_ms);
-/* The next event's sequence. */
+/* A topic on which something was published; stands in the index as its own only subscriber. */
+struct logged_topic {
+    struct subscriber subscriber;
+    struct subscription subscription;
+    struct logged_event **events; /* a ring, oldest first */
+    uint32_t start, count, capacity;
+    uint32_t length;
+    char name[]; /* not terminated by NUL */
+};
+
+struct event_log {
+    uint64_t epoch;     /* milliseconds since 1970 at the start */
+    uint64_t sequence;  /* of the newest event; 0: none yet */
+    uint64_t forgotten; /* every logged event up to this sequence is gone */
+    uint64_t last_iat;
+    struct topic_index topics;
+    struct topic_matches matches; /* scratch */
+    struct logged_event *oldest, *newest;
+    uint64_t events, bytes;
+    uint64_t
+        max_bytes; /* set by the owner, like the next; may change at any time; 0: nothing is kept */
+    uint64_t max_age_ms;
+};
+
+/* False without memory. */
+bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed);
+void event_log_close(struct event_log *log);
+/* A sequence for an event that is not kept (presence). */
 uint64_t event_log_next(struct event_log *log);
+/* Keeps an event and gives it its sequence; 0 without memory, and nothing is kept then. An event
+ * larger than max_bytes gets its sequence and is forgotten at once. */
+uint64_t event_log_append(struct event_log *log, const char *topic, size_t topic_length,
+                          uint64_t whisper, const char *json, size_t json_length, uint64_t now_ms);
+/* Forgets what is too old; appending does so too. */
+void event_log_expire(struct event_log *log, uint64_t now_ms);
 /* wall_ms, or the last value given when the wall clock went back: iat never does (PROTOCOL.md
  * section 2). */
 uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
+
+/* Reads "<epoch>-<sequence>". */
+bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
+/* Finds the logged topics that match a requested one; borrowed until the next call or append. NULL
+ * without memory. */
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic,
+                                            size_t length);
+struct logged_topic *event_log_topic_of(const struct topic_node *node);
+/* Position (0 .. count) of the first event with a sequence above the given one. */
+uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);
+/* position must be below count. */
+const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position);
 
 #endif

@@ -44,10 +44,10 @@ bool frame_store(struct frame_pool *pool, int kind, const char *head, size_t hea
                  const char *body, size_t body_length, const char *tail, size_t tail_length,
                  struct frame *out);
 
-/* Writes one event as a frame of this encoding: ''LENGTH''json, where json is ASCII (PROTOCOL:
- * length in UTF-16 units). */
-bool frame_store_json(struct frame_pool *pool, enum frame_encoding encoding, const char *json,
-                      size_t length, struct frame *out);
+/* Writes one event as a frame of this encoding into a segment of the given kind: ''LENGTH''json,
+ * where json is ASCII (PROTOCOL: length in UTF-16 units). */
+bool frame_store_json(struct frame_pool *pool, int kind, enum frame_encoding encoding,
+                      const char *json, size_t length, struct frame *out);
 
 void frame_hold(struct frame *frame);
 /* Gives the reference back and clears the frame; harmless on a cleared one. */

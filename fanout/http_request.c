@@ -18,6 +18,20 @@ struct http_request {
     bool begun, in_value, head_complete, complete, expects;
 };
 
+/* The value of the first header of this name from `at` on, which is a header's name or the end. */
+static const char *find_header(const struct http_request *request, const char *at, const char *name)
+{
+    const char *end = request->headers.data + request->headers.length;
+
+    while (at < end) {
+        const char *value = at + strlen(at) + 1;
+        if (strcasecmp(at, name) == 0)
+            return value;
+        at = value + strlen(value) + 1;
+    }
+    return NULL;
+}
+
 static int refuse(struct http_request *request, int status, const char *reason)
 {
     request->status = status;
@@ -41,10 +55,21 @@ static int on_url(http_parser *parser, const char *at, size_t length)
     return count_head(request, length);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Blanks behind a value are not part of it (RFC 9112, section 5.1). */
 static void end_value(struct http_request *request)
 {
-    if (request->in_value)
-        bytes_append(&request->headers, "", 1);
+    struct bytes *headers = &request->headers;
+
+    if (!request->in_value)
+        return;
+    while (headers->length > 0 && is_blank(headers->data[headers->length - 1]))
+        headers->length--;
+    bytes_append(headers, "", 1);
     request->in_value = false;
 }
 
@@ -52,6 +77,10 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
+    /* The library may be built to let it pass; then "Content-Length : 5" would count, although
+     * others do not see a length there (RFC 9112, section 5.1). */
+    if (memchr(at, ' ', length))
+        return refuse(request, 400, "Blank in a header name");
     if (request->head_complete) /* a trailer: counted, not kept */
         return count_head(request, length);
     end_value(request);
@@ -78,7 +107,7 @@ static bool split_url(struct http_request *request)
     const char *url = bytes_terminate(&request->url);
 
     http_parser_url_init(&parts);
-    if (!url)
+    if (!url || request->url.length > UINT16_MAX) /* offsets are of 16 bits */
         return false;
     if (strcmp(url, "*") == 0) { /* OPTIONS *, RFC 9112 section 3.2.4 */
         request->path_offset = 0;
@@ -98,19 +127,38 @@ static bool split_url(struct http_request *request)
     return true;
 }
 
+/* Only a single `chunked` is understood, and HTTP/1.0 knows none (RFC 9112, section 6.1). */
+static int check_transfer_encoding(struct http_request *request)
+{
+    const char *coding = http_request_header(request, "Transfer-Encoding");
+
+    if (!coding)
+        return 0;
+    if (request->parser.http_minor < 1)
+        return refuse(request, 400, "Invalid Transfer-Encoding");
+    if (strcasecmp(coding, "chunked") != 0 ||
+        find_header(request, coding + strlen(coding) + 1, "Transfer-Encoding"))
+        return refuse(request, 501, "Transfer-Encoding not supported");
+    return 0;
+}
+
 static int on_headers_complete(http_parser *parser)
 {
     struct http_request *request = parser->data;
     const char *expect;
+    bool valid;
 
     end_value(request);
     request->head_complete = true;
+    valid = parser->method != HTTP_CONNECT && split_url(request);
     if (request->headers.failed || request->url.failed)
         return refuse(request, 503, "Out of memory");
-    if (parser->method == HTTP_CONNECT || !split_url(request))
+    if (!valid)
         return refuse(request, 400, "Invalid request target");
     if (parser->http_major != 1)
         return refuse(request, 505, "HTTP Version Not Supported");
+    if (check_transfer_encoding(request) != 0)
+        return -1;
     if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
         return refuse(request, 413, "Body too large");
     expect = http_request_header(request, "Expect");
@@ -178,7 +226,7 @@ static void refuse_malformed(struct http_request *request)
 {
     switch (HTTP_PARSER_ERRNO(&request->parser)) {
     case HPE_UNEXPECTED_CONTENT_LENGTH:
-        (void)refuse(request, 400, "Contradicting Content-Length and Transfer-Encoding");
+        (void)refuse(request, 400, "Doubled or contradicted Content-Length");
         return;
     case HPE_INVALID_CONTENT_LENGTH:
         (void)refuse(request, 400, "Invalid Content-Length");
@@ -210,12 +258,11 @@ enum http_verdict http_request_feed(struct http_request *request, const char *by
     if (request->status)
         return HTTP_REFUSED;
     if (request->complete) {
-        /* A request for another protocol (Upgrade) leaves the rest unread as well. */
         http_parser_pause(&request->parser, 0);
         return HTTP_COMPLETE;
     }
     error = HTTP_PARSER_ERRNO(&request->parser);
-    if (error != HPE_OK || request->parser.upgrade) {
+    if (error != HPE_OK) {
         refuse_malformed(request);
         return HTTP_REFUSED;
     }
@@ -295,16 +342,7 @@ const char *http_request_headers(const struct http_request *request, size_t *len
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    size_t length;
-    const char *at = http_request_headers(request, &length), *end = at + length;
-
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        if (strcasecmp(at, name) == 0)
-            return value;
-        at = value + strlen(value) + 1;
-    }
-    return NULL;
+    return request->headers.data ? find_header(request, request->headers.data, name) : NULL;
 }
 
 static int hex_digit(char c)

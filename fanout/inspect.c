@@ -222,6 +222,10 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "sockets", server->connections);
     set_number(state, "max_sockets", server->max_connections);
     set_number(state, "clids", server->presence.by_clid.count);
+    set_number(state, "catching_up", server->replays.catching_up);
+    set_number(state, "replayed", server->replays.events);
+    set_number(state, "log_events", server->events.events);
+    set_number(state, "log_from", server->events.forgotten + 1);
     set_number(state, "topics", server->topics.topics);
     set_number(state, "subscriptions", server->topics.subscriptions);
     set_number(state, "events", counters->events);
@@ -260,6 +264,7 @@ void inspect_memory(struct connection *connection, const struct http_request *re
     set_number(memory, "presence",
                server->presence.bytes + hash_table_bytes(&server->presence.by_clid));
     set_number(memory, "frames", server->delivery.pool.bytes_held);
+    set_number(memory, "log", server->events.bytes + server->events.topics.bytes);
     set_number(memory, "seen_events",
                server->seen.by_key.count * sizeof(struct seen_event) +
                    hash_table_bytes(&server->seen.by_key));

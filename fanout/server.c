@@ -57,6 +57,10 @@ static void apply_config(struct server *server)
                     log_number("allowed", (int64_t)allowed));
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
+    server->events.max_bytes = server->config.log_max_bytes;
+    server->events.max_age_ms = server->config.log_max_age;
+    server->departed.max_count = server->config.log_max_departed;
+    server->departed.max_age_ms = server->config.log_max_age;
     log_configure("esn-fanout", (enum log_level)server->config.log_level,
                   (enum log_destination)server->config.log_destination);
 }
@@ -66,11 +70,24 @@ static void on_tick(uv_timer_t *timer)
     struct server *server = timer->data;
 
     deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
+    event_log_expire(&server->events, server_now(server));
+}
+
+static void on_busy(uv_idle_t *idle)
+{
+    (void)idle; /* its being there is enough: the loop does not sleep */
 }
 
 static void on_before_sleep(uv_prepare_t *prepare)
 {
-    delivery_flush(prepare->data);
+    struct server *server = prepare->data;
+    bool more = replay_run(server);
+
+    delivery_flush(server);
+    if (more)
+        (void)uv_idle_start(&server->busy, on_busy);
+    else
+        (void)uv_idle_stop(&server->busy);
 }
 
 static void on_after_sleep(uv_check_t *check)
@@ -92,6 +109,7 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->tick);
     close_handle((uv_handle_t *)&server->before_sleep);
     close_handle((uv_handle_t *)&server->after_sleep);
+    close_handle((uv_handle_t *)&server->busy);
     close_handle((uv_handle_t *)&server->on_terminate);
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
@@ -197,6 +215,8 @@ static int start_handles(struct server *server)
     if (!error)
         error = uv_check_init(loop, &server->after_sleep);
     if (!error)
+        error = uv_idle_init(loop, &server->busy);
+    if (!error)
         error = uv_signal_init(loop, &server->on_terminate);
     if (!error)
         error = uv_signal_init(loop, &server->on_interrupt);
@@ -220,10 +240,10 @@ static int start_handles(struct server *server)
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
-    uint64_t seeds[3];
+    uint64_t seeds[4];
 
     server->counters.started_at_ms = wall;
-    event_log_open(&server->events, wall);
+    replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
     /* Never one that an earlier daemon gave away, short of a million connections a second
      * (PROTOCOL.md section 1: below 2^53). */
@@ -234,7 +254,8 @@ static bool open_parts(struct server *server, char *error)
     }
     server->presence.seed = seeds[0];
     server->seen.seed = seeds[1];
-    if (!topic_index_open(&server->topics, seeds[2])) {
+    if (!topic_index_open(&server->topics, seeds[2]) ||
+        !event_log_open(&server->events, wall, seeds[3])) {
         snprintf(error, SERVER_ERROR_SIZE, "out of memory");
         return false;
     }
@@ -283,6 +304,9 @@ void server_close(struct server *server)
     listener_free_all(server);
     delivery_close(server);
     topic_index_close(&server->topics);
+    event_log_close(&server->events);
+    replay_close(&server->replays);
+    departed_free(&server->departed);
     presence_free(&server->presence);
     seen_events_free(&server->seen);
     hash_table_free(&server->streams);

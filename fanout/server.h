@@ -7,8 +7,10 @@
 #include "config.h"
 #include "deadlines.h"
 #include "delivery.h"
+#include "departed.h"
 #include "event_log.h"
 #include "presence.h"
+#include "replay.h"
 #include "secret.h"
 #include "seen_events.h"
 #include "topic_index.h"
@@ -39,6 +41,8 @@ struct server {
     struct presence presence;
     struct event_log events;
     struct seen_events seen;
+    struct departed departed;
+    struct replay_queue replays;
     struct deadlines deadlines;
     struct delivery delivery;
     struct bus_reader *bus;
@@ -54,6 +58,7 @@ struct server {
     uv_timer_t tick;
     uv_prepare_t before_sleep;
     uv_check_t after_sleep;
+    uv_idle_t busy; /* keeps the loop awake while clients catch up */
     uv_signal_t on_terminate, on_interrupt, on_hangup;
     uv_timer_t stop_timer;
     uint64_t stop_deadline;

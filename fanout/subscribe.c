@@ -3,8 +3,10 @@
 #include "connection.h"
 #include "http_reply.h"
 #include "log.h"
+#include "replay.h"
 #include "server.h"
 #include "subscription_body.h"
+#include "topic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ static void publish_presence(struct server *server, const char *type,
 {
     char json[96];
     struct bytes topic = BYTES_EMPTY;
-    struct delivery_event event = {.json = json, .literal = true};
+    struct delivery_event event = {.json = json, .presence = true};
     uint32_t receivers;
 
     write_presence_topic(&topic, entry->clid, entry->length);
@@ -31,7 +33,6 @@ static void publish_presence(struct server *server, const char *type,
         json, sizeof json, "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}", type, instances);
     event.topic = topic.data;
     event.topic_length = topic.length;
-    event.sequence = event_log_next(&server->events);
     if (topic.failed || !delivery_publish(server, &event, &receivers))
         log_error("presence event lost for want of memory", log_text("type", type));
     bytes_free(&topic);
@@ -74,7 +75,9 @@ void subscribe_leave(struct connection *connection)
     if (!connection->connid)
         return;
     remove_topics(connection);
+    replay_abandon(connection);
     hash_table_remove(&server->streams, &connection->by_connid);
+    departed_add(&server->departed, connection->connid, connection->secret, server_now(server));
     connection->connid = 0;
     free(connection->headers);
     connection->headers = NULL;
@@ -98,48 +101,112 @@ static bool keep_headers(struct connection *connection, const struct http_reques
     return true;
 }
 
+static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET_SIZE])
+{
+    for (size_t i = 0; i < 2 * CONNECTION_SECRET_SIZE; i++) {
+        const char *digits = "0123456789abcdef";
+        const char *digit = hex[i] ? strchr(digits, hex[i]) : NULL;
+        if (!digit)
+            return false;
+        secret[i / 2] = (unsigned char)(secret[i / 2] << 4 | (digit - digits));
+    }
+    return hex[2 * CONNECTION_SECRET_SIZE] == '\0';
+}
+
+/* The connection id that the client had and can prove to have had, or 0. A connection that still
+ * holds it is one of which the client knows already that it is dead. */
+static uint64_t take_former_connid(struct server *server, const struct subscription_body *body)
+{
+    unsigned char secret[CONNECTION_SECRET_SIZE];
+    struct connection *former;
+
+    if (!body->connid || !reads_secret(body->secret, secret))
+        return 0;
+    former = connection_find(server, body->connid);
+    if (former && secret_equal(former->secret, secret, sizeof secret))
+        connection_close(former, CLOSE_REPLACED);
+    return departed_take(&server->departed, body->connid, secret, server_now(server)) ? body->connid
+                                                                                      : 0;
+}
+
+static bool enter_table(struct connection *connection, uint64_t connid)
+{
+    if (!hash_table_add(&connection->server->streams, &connection->by_connid, connid))
+        return false;
+    connection->connid = connid;
+    return true;
+}
+
 /* The client is in the table and in presence before its own topics are, so that it does not hear
  * itself come. On failure nothing is left of it. */
 static bool enter(struct connection *connection, const struct http_request *request,
                   const struct subscription_body *body)
 {
     struct server *server = connection->server;
-    uint64_t connid = server->next_connid;
+    uint64_t connid = take_former_connid(server, body);
 
     connection->presence = presence_enter(&server->presence, body->clid, body->clid_length);
     if (!connection->presence)
         return false;
-    if (!hash_table_add(&server->streams, &connection->by_connid, connid)) {
+    if (!enter_table(connection, connid ? connid : server->next_connid)) {
         presence_leave(&server->presence, connection->presence);
         connection->presence = NULL;
         return false;
     }
-    server->next_connid++;
-    connection->connid = connid;
+    server->next_connid += connid ? 0 : 1;
     publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return secret_random(connection->secret, sizeof connection->secret) &&
            keep_headers(connection, request) && add_topics(connection, body);
 }
 
-static bool send_connected(struct connection *connection)
+/* Where the stream begins: at the head of the log, or where the client was. */
+struct starting_point {
+    uint64_t after; /* sequence */
+    bool asked, recovered;
+};
+
+static struct starting_point find_start(const struct event_log *log,
+                                        const struct subscription_body *body)
+{
+    struct starting_point start = {.after = log->sequence, .asked = body->last_id != NULL};
+    uint64_t epoch, sequence;
+
+    if (!start.asked || !event_log_parse_id(body->last_id, body->last_id_length, &epoch, &sequence))
+        return start;
+    if (epoch < log->epoch) {
+        start.after = 0; /* all that this daemon has came after what the client had */
+    } else if (epoch == log->epoch && sequence <= log->sequence) {
+        start.recovered = sequence >= log->forgotten;
+        start.after = sequence;
+    }
+    return start;
+}
+
+/* Its frame's id is where the stream begins, so that a client that is cut off right after it
+ * resumes from there. */
+static bool send_connected(struct connection *connection, const struct starting_point *start)
 {
     struct server *server = connection->server;
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
-    char json[192];
+    char json[320];
     int length;
 
     secret_hex(secret, connection->secret, sizeof connection->secret);
     length = snprintf(json, sizeof json,
                       "{\"type\":\"connected\",\"detail\":{\"connid\":%llu,\"secret\":\"%s\","
-                      "\"timeout\":%llu}}",
+                      "\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}}",
                       (unsigned long long)connection->connid, secret,
-                      (unsigned long long)server->config.stream_time);
-    return delivery_send_to(server, connection, "@SERVER@", 8, json, (size_t)length,
-                            server->events.sequence);
+                      (unsigned long long)server->config.stream_time,
+                      (unsigned long long)server->events.epoch,
+                      (unsigned long long)server->events.sequence,
+                      !start->asked      ? ""
+                      : start->recovered ? ",\"recovered\":true"
+                                         : ",\"recovered\":false");
+    return delivery_send_to(server, connection, "@SERVER@", 8, json, (size_t)length, start->after);
 }
 
 /* Only for exact topics "@CONNECTION@/clid": a pattern names nobody. */
-static bool send_available(struct connection *connection, const struct subscription_topic *topic)
+static bool send_available(struct connection *connection, const char *topic, size_t topic_length)
 {
     static const char prefix[] = "@CONNECTION@/";
     const size_t prefix_length = sizeof prefix - 1;
@@ -147,27 +214,49 @@ static bool send_available(struct connection *connection, const struct subscript
     char json[96];
     int length;
 
-    if (topic->length <= prefix_length || memcmp(topic->text, prefix, prefix_length) != 0 ||
-        topic->has_wildcard)
+    if (topic_length <= prefix_length || memcmp(topic, prefix, prefix_length) != 0 ||
+        topic_has_wildcard(topic, topic_length))
         return true;
-    length = snprintf(json, sizeof json,
-                      "{\"type\":\"available\",\"detail\":{\"clid_instances\":\"%u\"}}",
-                      presence_count(&server->presence, topic->text + prefix_length,
-                                     topic->length - prefix_length));
-    return delivery_send_to(server, connection, topic->text, topic->length, json, (size_t)length,
+    length = snprintf(
+        json, sizeof json, "{\"type\":\"available\",\"detail\":{\"clid_instances\":\"%u\"}}",
+        presence_count(&server->presence, topic + prefix_length, topic_length - prefix_length));
+    return delivery_send_to(server, connection, topic, topic_length, json, (size_t)length,
                             server->events.sequence);
 }
 
+bool subscribe_send_available(struct connection *connection)
+{
+    struct bytes name = BYTES_EMPTY;
+    bool sent = true;
+
+    for (uint32_t i = 0; sent && i < connection->subscriber.count; i++) {
+        bytes_clear(&name);
+        topic_node_write_name(connection->subscriber.subscriptions[i].node, &name);
+        sent = !name.failed && send_available(connection, name.data ? name.data : "", name.length);
+    }
+    bytes_free(&name);
+    return sent;
+}
+
+/* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
+ * that count. */
 static bool begin_stream(struct connection *connection, const struct http_request *request,
                          const struct subscription_body *body)
 {
+    struct starting_point start;
+
     connection->encoding = http_request_is_1_1(request) ? FRAME_CHUNKED : FRAME_PLAIN;
-    if (!enter(connection, request, body) || !http_reply_stream_head(connection, request) ||
-        !send_connected(connection))
+    if (!enter(connection, request, body))
         return false;
-    for (size_t i = 0; i < body->topic_count; i++)
-        if (!send_available(connection, &body->topics[i]))
+    start = find_start(&connection->server->events, body);
+    if (!http_reply_stream_head(connection, request) || !send_connected(connection, &start))
+        return false;
+    if (start.after < connection->server->events.sequence) {
+        if (!replay_begin(connection, start.after, !start.recovered))
             return false;
+    } else if (!subscribe_send_available(connection)) {
+        return false;
+    }
     connection_begin_stream(connection);
     connection->server->counters.streams_begun++;
     log_debug("stream begun", log_number("connid", (int64_t)connection->connid),

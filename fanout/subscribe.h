@@ -3,6 +3,8 @@
 #ifndef ESN_SUBSCRIBE_H
 #define ESN_SUBSCRIBE_H
 
+#include <stdbool.h>
+
 struct connection;
 struct http_request;
 
@@ -11,5 +13,7 @@ void subscribe_answer(struct connection *connection, const struct http_request *
 /* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
  * its client id. The connection itself goes on. */
 void subscribe_leave(struct connection *connection);
+/* Tells the client how many streams the client ids have that it watches. False without memory. */
+bool subscribe_send_available(struct connection *connection);
 
 #endif

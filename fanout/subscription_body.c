@@ -118,6 +118,26 @@ static const char *read_clid(struct subscription_body *body, const json_t *clid,
     return strcmp(body->clid, "@TOTAL@") == 0 ? "Reserved client id" : NULL;
 }
 
+/* What a client that comes back says of itself: where it was, and, for its whispers, who it was. */
+static const char *read_past(struct subscription_body *body)
+{
+    const json_t *last_id = json_object_get(body->json, "last_id");
+    const json_t *connid = json_object_get(body->json, "connid");
+    const json_t *secret = json_object_get(body->json, "secret");
+
+    if (last_id && !json_is_null(last_id)) {
+        if (!json_is_string(last_id))
+            return "Last id should be a string";
+        body->last_id = json_string_value(last_id);
+        body->last_id_length = json_string_length(last_id);
+    }
+    if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret)) {
+        body->connid = (uint64_t)json_integer_value(connid);
+        body->secret = json_string_value(secret);
+    }
+    return NULL;
+}
+
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config)
 {
@@ -134,6 +154,8 @@ const char *subscription_body_read(struct subscription_body *body, const char *t
     if (bind_key && !json_is_null(bind_key))
         return "Bind keys are not accepted here";
     fault = read_clid(body, json_object_get(body->json, "clid"), config);
+    if (!fault)
+        fault = read_past(body);
     return fault ? fault : read_topics(body, json_object_get(body->json, "ep"), config);
 }
 

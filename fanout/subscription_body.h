@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct subscription_topic {
     const char *text; /* borrowed from the body's JSON */
@@ -19,6 +20,10 @@ struct subscription_body {
     size_t clid_length;
     struct subscription_topic *topics; /* each once, in the order asked for */
     size_t topic_count;
+    const char *last_id; /* of the newest event the client had; NULL: it wants no past */
+    size_t last_id_length;
+    uint64_t connid;    /* its last one; 0: it does not say who it was */
+    const char *secret; /* that proves it */
 };
 
 /* NULL, or the static reason why the body is refused (PROTOCOL.md section 2). Free it either way.

@@ -137,6 +137,18 @@ void topic_index_close(struct topic_index *index)
     *index = (struct topic_index){0};
 }
 
+const struct topic_node *topic_index_find(const struct topic_index *index, const char *topic,
+                                          size_t length)
+{
+    const struct topic_node *node = index->root;
+    const char *level;
+    size_t level_length;
+
+    while (node && topic_next_level(&topic, &length, &level, &level_length))
+        node = find_child(index, node, level, level_length);
+    return node;
+}
+
 static bool make_room_for_receiver(struct topic_index *index, struct topic_node *node)
 {
     uint32_t capacity = node->receiver_capacity ? node->receiver_capacity * 2 : 1;

@@ -69,6 +69,10 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
 /* Takes out one that is in the index; topics that nobody subscribes to any more are forgotten. */
 void topic_index_remove(struct topic_index *index, struct subscriber *subscriber, uint32_t slot);
 
+/* The node of exactly this topic, or NULL. */
+const struct topic_node *topic_index_find(const struct topic_index *index, const char *topic,
+                                          size_t length);
+
 /* Finds every node with receivers whose topic matches (topic_matches() of topic.h is the
  * reference). literal: wildcards in the published topic have no meaning (presence of a client that
  * calls itself `+`). matches->failed without memory. */

@@ -104,7 +104,7 @@ static void each_kind_of_value_is_read(void **state)
                      "listen = 10.1.2.3:80 [::1]:8010 unix:/run/x.sock example.org:65535\n"
                      "stream_time=90 s\nkeep_alive : 2m\nidle_time = 1500ms\nlinger_time = 0\n"
                      "max_body = 2M\nmax_headers = 1024\nmax_topics = 7\nkeep_headers = no\n"
-                     "[log]\nlevel = debug\ndestination = journal\n"
+                     "[messages]\nlevel = debug\ndestination = journal\n"
                      "[bus]\nmode = 0600\ntopics = a/ b\n"
                      "[fanout]\nbody_time = 1h\n");
     EXPECT_LIST(scene->config.listen, "10.1.2.3:80", "[::1]:8010", "unix:/run/x.sock",
@@ -147,7 +147,7 @@ static void comments_and_blanks_are_no_part_of_values(void **state)
     struct scene *scene = *state;
     load_well(scene, "\xef\xbb\xbf# first\r\n\r\n[fanout] ; the daemon\r\n"
                      "  ; indented\r\n   max_topics = 5 ; five\r\n\tmax_alive = 6\t; six\r\n"
-                     "[publish]\r\ntoken_file = /a;b\r\n[log]\r\nlevel = error");
+                     "[publish]\r\ntoken_file = /a;b\r\n[messages]\r\nlevel = error");
     assert_int_equal(scene->config.max_topics, 5);
     assert_int_equal(scene->config.max_alive, 6);
     assert_string_equal(scene->config.publish_token_file, "/a;b");
@@ -163,9 +163,9 @@ static void indented_lines_continue_a_list_and_nothing_else(void **state)
     assert_int_equal(scene->config.max_topics, 9);
     load_badly(scene, "[fanout]\nmax_topics = 9\n  10\n",
                "@:3: should be \"key = value\", [section] or a comment");
-    load_badly(scene, "[bus]\ntopics = a\n[log]\n  b\n",
+    load_badly(scene, "[bus]\ntopics = a\n[messages]\n  b\n",
                "@:4: should be \"key = value\", [section] or a comment");
-    load_well(scene, "[bus]\ntopics = a\n  [log]\nlevel = error\n");
+    load_well(scene, "[bus]\ntopics = a\n  [messages]\nlevel = error\n");
     EXPECT_LIST(scene->config.bus_topics, "a");
 }
 
@@ -194,11 +194,11 @@ static void every_fault_is_told_with_its_line(void **state)
         "max = 3\n[fanout]\nkeep_alife = 20s\nmax_body = 0\nlevel = info\n"
         "keep_alive = 20\nmax_topics = 5x\nmax_alive = 18446744073709551616\n"
         "max_headers = 17179869184G\nmax_headers = 16k\nkeep_headers = true\ngarbage\nzzz = 1\n"
-        "[fanuot]\nx = 1\n[qqqqqqqq]\n[log]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = 0778\n",
+        "[fanuot]\nx = 1\n[qqqqqqqq]\n[messages]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = 0778\n",
         "@:1: \"max\" stands before the first section; put such as [fanout] above it\n"
         "@:3: unknown key \"keep_alife\" in [fanout]; did you mean keep_alive?\n"
         "@:4: max_body: 0 is out of bounds: from 1 to 100M are allowed\n"
-        "@:5: unknown key \"level\" in [fanout]; did you mean level of [log]?\n"
+        "@:5: unknown key \"level\" in [fanout]; did you mean level of [messages]?\n"
         "@:6: keep_alive: \"20\" should be a duration: digits, then ms, s, m, h or d, such as "
         "20s\n"
         "@:7: max_topics: \"5x\" should be a number: digits alone, such as 100\n"
@@ -224,7 +224,7 @@ static void a_comment_sign_that_is_none_is_told(void **state)
 
 static void a_nul_byte_is_refused(void **state)
 {
-    static const char text[] = "[log]\nlevel = in\0fo\n";
+    static const char text[] = "[messages]\nlevel = in\0fo\n";
     struct scene *scene = *state;
     assert_false(load_bytes(scene, text, sizeof text - 1));
     assert_non_null(strstr(scene->error, "a.conf:2: holds a NUL byte; the file should be text"));
@@ -337,7 +337,7 @@ static void a_reload_takes_what_it_may(void **state)
     running = scene->config;
     scene->config = (struct config){0};
     load_well(scene, "[fanout]\nlisten = 127.0.0.1:1 127.0.0.1:2\nmax_topics = 4\n[publish]\n"
-                     "token_file = /b\n[log]\nlevel = error\n[bus]\nmode = 0600\n");
+                     "token_file = /b\n[messages]\nlevel = error\n[bus]\nmode = 0600\n");
     config_apply_reload(&running, &scene->config, remember_told, told);
     config_free(&scene->config);
 

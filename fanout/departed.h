@@ -1,0 +1,32 @@
+/* Streams that ended a short time ago: their connection ids and last secrets, so that a client that
+ * comes back can prove that it is the same one, keep its connection id and have the whispers it
+ * missed. Bounded by count and age. */
+#ifndef ESN_DEPARTED_H
+#define ESN_DEPARTED_H
+
+#include "hash_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DEPARTED_SECRET_SIZE = 16 };
+
+struct departed_stream;
+
+struct departed {
+    struct hash_table by_connid;
+    struct departed_stream *oldest, *newest;
+    uint64_t max_count; /* set by the owner, like the next; may change at any time */
+    uint64_t max_age_ms;
+};
+
+/* Remembers one; without memory it is simply not remembered. */
+void departed_add(struct departed *departed, uint64_t connid,
+                  const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms);
+/* True when this stream ended lately with this secret (compared in constant time); it is forgotten
+ * then, so that only one can come back as it. */
+bool departed_take(struct departed *departed, uint64_t connid,
+                   const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms);
+void departed_free(struct departed *departed);
+
+#endif

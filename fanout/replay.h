@@ -1,0 +1,38 @@
+/* What a client missed: events of the log after its last id, in order, before it goes live. A
+ * connection that catches up holds a cursor instead of receiving live events, gets a slice whenever
+ * its output has room, and joins the living in the same turn of the loop in which it reached the
+ * head of the log: no gap, no double. Slices are small and taken in turn, so that thousands who
+ * come back at once do not hold up live events. */
+#ifndef ESN_REPLAY_H
+#define ESN_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+struct server;
+
+/* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
+ * far. False without memory. */
+bool replay_begin(struct connection *connection, uint64_t after, bool may_have_gap);
+/* The connection ends, or has room again; harmless when it does not catch up. */
+void replay_abandon(struct connection *connection);
+void replay_continue(struct connection *connection);
+
+/* All that catch up. */
+struct replay_queue {
+    struct replay *first, **last;  /* those that have room */
+    struct replay_source *sources; /* a heap by next sequence; scratch of one slice */
+    size_t source_count, source_capacity;
+    uint64_t catching_up; /* connections, with room or without */
+    uint64_t events;      /* replayed since the start */
+};
+
+void replay_open(struct replay_queue *queue);
+/* Gives slices to those that have room, within the measure of one turn. True when some are left
+ * that could go on. */
+bool replay_run(struct server *server);
+void replay_close(struct replay_queue *queue);
+
+#endif

@@ -1,0 +1,135 @@
+// es-web-notify itself: the daemon alone, published to on its bus; or all of it, behind nginx, published to by HTTP.
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EVENT, OTHER_TOPIC, TOPIC, heldPatterns, heldTopics, httpPost } from './event.mjs';
+import { startNginx } from './nginx.mjs';
+import { hex, keepMessage } from '../harness/tools.mjs';
+import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
+
+const TOKEN = 'a-token-for-measuring-only';
+const WORKERS = 2;
+
+// What Chromium sends with a POST of a page, in the same order.
+const BROWSER_HEADERS = [
+  'Connection: keep-alive',
+  'sec-ch-ua: "Chromium";v="124", "Not-A.Brand";v="99"',
+  'sec-ch-ua-platform: "Linux"',
+  'sec-ch-ua-mobile: ?0',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36',
+  'Content-Type: text/plain;charset=UTF-8',
+  'Accept: */*',
+  'Origin: https://shop.example.com',
+  'Sec-Fetch-Site: same-site',
+  'Sec-Fetch-Mode: cors',
+  'Sec-Fetch-Dest: empty',
+  'Referer: https://shop.example.com/orders/4711',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Accept-Language: en-GB,en;q=0.9,es;q=0.8',
+];
+
+function writeConfig(dir, port, keepHeaders) {
+  const token = join(dir, 'publish.token');
+  writeFileSync(token, `${TOKEN}\n`);
+  chmodSync(token, 0o600);
+  const path = join(dir, 'es-web-notify.conf');
+  writeFileSync(path, `
+[fanout]
+listen = 127.0.0.1:${port}
+keep_headers = ${keepHeaders ? 'yes' : 'no'}
+[publish]
+token_file = ${token}
+[bus]
+events = ipc://${dir}/events
+acks = ipc://${dir}/acks
+[messages]
+level = warning
+`);
+  return path;
+}
+
+async function startDaemon(dir, programs, port, config) {
+  const daemon = startServer(dir, 'esn-fanout', programs.fanout, ['--config', config]);
+  await waitForServer(daemon, port);
+  return daemon;
+}
+
+function subscription(port, path, topics, headers = []) {
+  const body = JSON.stringify({ clid: 'client-{{ID}}', ep: topics });
+  return { port, request: httpPost(path, body, headers), subscribed: hex('"connected"') };
+}
+
+function subscriptions(port, headers) {
+  return {
+    subscriber: subscription(port, '/', [TOPIC], headers),
+    idle: subscription(port, '/', [OTHER_TOPIC], headers),
+    holders: (kind, count) => subscription(port, '/', kind === 'patterns' ? heldPatterns(count) : heldTopics(count), headers),
+  };
+}
+
+function daemonAlone(name, label, keepHeaders) {
+  return {
+    name,
+    label,
+    async start(dir, programs) {
+      const port = await freePort();
+      const daemon = await startDaemon(dir, programs, port, writeConfig(dir, port, keepHeaders));
+      const event = keepMessage(dir, 'event', EVENT);
+      return {
+        pids: () => pidsOf(daemon),
+        ...subscriptions(port, keepHeaders ? BROWSER_HEADERS : []),
+        publisher: {
+          port,
+          command: `exec ${programs.busPublish} --events ipc://${dir}/events --acks ipc://${dir}/acks --topic ${TOPIC} --event ${event}`,
+        },
+        stop: () => endServer(daemon),
+      };
+    },
+  };
+}
+
+const webLocations = (dir, daemonPort) => `
+    location = /notify/event { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${dir}/event.sock; }
+    location = /empty { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${dir}/empty.sock; }
+    location /notify/ {
+      proxy_pass http://127.0.0.1:${daemonPort}/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+    }`;
+
+export const notify = daemonAlone('notify', 'this', false);
+export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept', true);
+
+export const notifyWeb = {
+  name: 'notify-web',
+  label: 'this with nginx and esn-event',
+  async start(dir, programs) {
+    mkdirSync(dir, { recursive: true });
+    const [daemonPort, port] = [await freePort(), await freePort()];
+    const config = writeConfig(dir, daemonPort, false);
+    const daemon = await startDaemon(dir, programs, daemonPort, config);
+    const handlers = startServer(dir, 'esn-event', programs.event,
+      ['--config', config, '--listen', `unix:${dir}/event.sock`, '--workers', String(WORKERS)]);
+    const empty = startServer(dir, 'empty_answer', programs.emptyAnswer, [join(dir, 'empty.sock'), String(WORKERS)]);
+    await waitForServer(handlers, join(dir, 'event.sock'));
+    await waitForServer(empty, join(dir, 'empty.sock'));
+    const nginx = await startNginx(dir, { port, workers: 'auto', server: webLocations(dir, daemonPort) });
+    const path = `/notify/event?token=${TOKEN}`;
+    const body = (topic) => `{"ep":["${topic}"],"e":${EVENT}}`;
+    return {
+      pids: () => pidsOf(daemon, handlers, nginx),
+      ...subscriptions(daemonPort, []),
+      publisher: { port, message: httpPost(path, body(TOPIC), ['Content-Type: application/json']), connectionPerEvent: true },
+      posts: { port, request: httpPost(path, body('bench/nobody'), ['Content-Type: application/json']) },
+      emptyPosts: { port, request: httpPost('/empty', body('bench/nobody'), ['Content-Type: application/json']) },
+      emptyPids: () => pidsOf(empty, nginx),
+      proxied: subscription(port, '/notify/', [TOPIC]),
+      eventUrl: `http://127.0.0.1:${port}${path}`,
+      eventBody: body(TOPIC),
+      stop: async () => {
+        for (const server of [nginx, handlers, empty, daemon]) await endServer(server);
+      },
+    };
+  },
+};
