@@ -1,0 +1,232 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Starts the four programs, keeps them running and stops them: nothing but what was started here, by process id.
+# Each is the leader of a session of its own, so that Ctrl-C reaches quickstart alone, which then stops them in order, and
+# so that what a killed one leaves behind (its workers) can be found.
+
+services=(esn-fanout esn-event php-fpm nginx)
+declare -A pid_of=()     # program -> process id, while it runs
+declare -A started_at=() # program -> second of quickstart's life
+declare -A complained=() # program -> yes: it was said that it does not stay up
+to_revive=()             # programs that ended
+timer=''                 # process id of the second that is waited before they are started again
+port_is_taken=no         # it was said that somebody else has the daemon's port
+ready=no locked=no step='' own_sockets=''
+
+# As many streams as the machine allows.
+raise_open_files() {
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null
+    open_files=$(ulimit -n)
+}
+
+start_services() {
+    local service
+    for service in "${services[@]}"; do
+        start_service "$service"
+    done
+}
+
+start_service() { # PROGRAM
+    case $1 in
+        esn-fanout) launch "$1" "$dir/install/sbin/esn-fanout" --config "$conf" ;;
+        esn-event)
+            launch "$1" "$dir/install/libexec/esn-event" --config "$conf" --listen "unix:$sockets/event.sock" --workers 4
+            ;;
+        php-fpm)
+            local as_root=()
+            ((run_as_root)) && as_root=(--allow-to-run-as-root)
+            launch "$1" "$php_fpm" --nodaemonize "${as_root[@]}" --fpm-config "$dir/conf/php-fpm.conf"
+            ;;
+        nginx) launch "$1" nginx -p "$dir" -e "$dir/log/nginx.log" -c "$dir/conf/nginx.conf" ;;
+    esac
+}
+
+# The log is opened by the user who will write it.
+launch() { # PROGRAM COMMAND...
+    # shellcheck disable=SC2016
+    setsid "${as_run_user[@]}" sh -c 'log=$1; shift; exec "$@" >>"$log" 2>&1' sh "$dir/log/$1.log" "${@:2}" \
+        </dev/null 9>&- &
+    pid_of[$1]=$!
+    started_at[$1]=$SECONDS
+}
+
+# 200 and nothing else. The address has a token: it goes by standard input, where `ps` does not show it.
+answers() { # URL [CURL OPTION...]
+    [[ $(printf 'url = "%s"\n' "$1" |
+        curl -K - -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code}' "${@:2}") == 200 ]]
+}
+
+all_answer() {
+    is_listening "${pid_of[esn-fanout]}" "$fanout_port" && answers "${base_url}healthz" &&
+        answers "$event_url" --data '{"ep": ["quickstart"], "e": {"type": "started"}}' &&
+        answers "http://127.0.0.1:$port/"
+}
+
+wait_until_ready() {
+    local service limit=$((SECONDS + 30))
+    until all_answer; do
+        for service in "${services[@]}"; do
+            kill -0 "${pid_of[$service]}" 2>/dev/null || fail_at "$service" "ended at once"
+        done
+        ((SECONDS < limit)) || fail "not all of it answers after 30 s; the logs are in $dir/log"
+        sleep 0.1
+    done
+    ready=yes
+}
+
+fail_at() { # PROGRAM WHAT
+    printf 'quickstart: %s %s\n' "$1" "$2" >&2
+    show_log_end "$dir/log/$1.log" 8
+    fail "its log: $dir/log/$1.log"
+}
+
+# Whether this very process listens there, not just somebody.
+is_listening() { # PID PORT
+    local hex inodes
+    hex=$(printf ':%04X$' "$2")
+    inodes=$(awk -v port="$hex" '$2 ~ port && $4 == "0A" { print "socket:[" $10 "]" }' /proc/net/tcp)
+    [[ -n $inodes ]] && find "/proc/$1/fd" -type l -printf '%l\n' 2>/dev/null | grep -qxF -- "$inodes"
+}
+
+# Sleeps until something ends. `timer` is a child too: its end says that the waiting second is over.
+supervise() {
+    local ended status service
+    exec 2>/dev/null # bash's own words on killed jobs; what there is to say goes through say()
+    while :; do
+        ended=''
+        wait -n -p ended
+        status=$?
+        if [[ -n $ended && $ended == "$timer" ]]; then
+            timer=''
+            revive_services
+            continue
+        fi
+        for service in "${services[@]}"; do
+            [[ -n $ended && ${pid_of[$service]:-} == "$ended" ]] && note_end "$service" "$status"
+        done
+    done
+}
+
+note_end() { # PROGRAM STATUS
+    local how="with status $2"
+    (($2 > 128)) && how="by signal $(($2 - 128))"
+    if ((SECONDS - started_at[$1] > 5)); then
+        complained[$1]=''
+    fi
+    if [[ -z ${complained[$1]:-} ]]; then
+        say "$1 (pid ${pid_of[$1]}) ended $how; starting it again"
+        ((SECONDS - started_at[$1] > 5)) || complained[$1]=yes
+    fi
+    kill -KILL -- "-${pid_of[$1]}" 2>/dev/null # workers it left behind
+    unset "pid_of[$1]"
+    revive_later "$1"
+}
+
+revive_later() { # PROGRAM
+    to_revive+=("$1")
+    [[ -n $timer ]] && return
+    sleep 1 9>&- &
+    timer=$!
+}
+
+revive_services() {
+    local service again=("${to_revive[@]}")
+    to_revive=()
+    for service in "${again[@]}"; do
+        if [[ $service == esn-fanout ]]; then
+            revive_fanout
+        else
+            start_service "$service"
+        fi
+    done
+}
+
+# While somebody else has the port (an operator's own daemon, say) it is left alone: starting would only take the bus away.
+revive_fanout() {
+    if is_port_taken "$fanout_port"; then
+        [[ $port_is_taken == yes ]] ||
+            say "port $fanout_port is in use by another program; esn-fanout waits until it is free"
+        port_is_taken=yes
+        revive_later esn-fanout
+        return
+    fi
+    port_is_taken=no
+    start_service esn-fanout
+    while kill -0 "${pid_of[esn-fanout]}" 2>/dev/null; do
+        if is_listening "${pid_of[esn-fanout]}" "$fanout_port"; then
+            write_env
+            say "esn-fanout runs again, pid ${pid_of[esn-fanout]}"
+            return
+        fi
+        sleep 0.05
+    done
+}
+
+write_env() {
+    local new
+    new=$(mktemp "$dir/.env.XXXXXX") && print_env >"$new" || { say "cannot write $dir/env" && exit 1; }
+    [[ $run_user == "${SUDO_USER:-}" ]] && chown -- "$run_user" "$new"
+    mv -f -- "$new" "$dir/env" || exit 1
+}
+
+print_env() {
+    cat <<END
+ESN_BASE_URL=$base_url
+ESN_EVENT_URL=$event_url
+ESN_FANOUT_URL=$fanout_url
+ESN_ADMIN_TOKEN=$admin_token
+ESN_FANOUT_PID=${pid_of[esn-fanout]}
+ESN_CONF=$conf
+ESN_DEMO_URL=http://127.0.0.1:$port/
+END
+}
+
+show_addresses() {
+    cat <<END
+
+  es-web-notify runs (as $run_user).
+
+    The demo     http://127.0.0.1:$port/     open it in two browsers
+    Subscribe    $base_url
+    Publish      ESN_EVENT_URL in $dir/env
+    Logs         $dir/log
+
+  Ctrl-C stops it.
+
+END
+}
+
+stop_by_signal() {
+    trap '' INT TERM HUP
+    [[ $ready == yes ]] && exit 0
+    exit 130
+}
+
+# The daemon first: it ends its streams cleanly, and nginx passes that on.
+clean_up() {
+    trap '' INT TERM HUP
+    [[ $locked == yes ]] || return
+    exec 2>/dev/null # as in supervise()
+    [[ -n $step ]] && kill -- "-$step"
+    [[ -n $timer ]] && kill "$timer"
+    [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
+    stop_services esn-fanout
+    stop_services esn-event php-fpm nginx
+    [[ -n $own_sockets ]] && rm -rf -- "$own_sockets"
+    rm -f -- "$dir"/env "$dir"/.env.* "$dir"/.install.*
+}
+
+# Asks, waits up to 5 s, then insists; a group can outlive its leader.
+stop_services() { # PROGRAM...
+    local service pid pids=() limit=$((SECONDS + 5))
+    for service in "$@"; do
+        [[ -n ${pid_of[$service]:-} ]] && pids+=("${pid_of[$service]}")
+    done
+    ((${#pids[@]})) || return 0
+    kill -TERM -- "${pids[@]}"
+    while kill -0 -- "${pids[@]}" && ((SECONDS < limit)); do
+        sleep 0.05
+    done
+    for pid in "${pids[@]}"; do
+        kill -KILL -- "-$pid"
+    done
+}
