@@ -100,11 +100,11 @@ static void report_unknown_section(struct config_reading *reading, const char *n
 {
     const char *nearest = NULL;
     size_t distance = tolerated_distance(name) + 1;
-    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-        size_t now = edit_distance(name, key->section);
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
+        size_t now = edit_distance(name, section->name);
         if (now < distance) {
             distance = now;
-            nearest = key->section;
+            nearest = section->name;
         }
     }
     if (nearest != NULL)
@@ -222,8 +222,8 @@ static void enter_section(struct config_reading *reading, char *line)
         return;
     }
     *end = '\0';
-    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-        if (strcmp(key->section, line + 1) == 0)
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
+        if (strcmp(section->name, line + 1) == 0)
             reading->in_unknown_section = false;
     }
     if (reading->in_unknown_section)

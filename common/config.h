@@ -36,6 +36,14 @@ struct config_key {
 /* Ended by a key whose section is NULL. */
 extern const struct config_key config_keys[];
 
+struct config_section {
+    const char *name;
+    const char *help; /* as a key's */
+};
+
+/* Ended by a section whose name is NULL; every key's section is here. */
+extern const struct config_section config_sections[];
+
 struct config {
     /* [fanout] */
     char **listen;

@@ -5,6 +5,17 @@ static const char *const log_destinations[] = {"stderr", "journal", NULL};
 
 #define AT(member) offsetof(struct config, member)
 
+/* In the order in which they are printed. */
+const struct config_section config_sections[] = {
+    {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
+    {"publish", "What `esn-event` takes from those who publish."},
+    {"bus", "The way from `esn-event` to `esn-fanout`; both read this section."},
+    {"admin", "Who may look in."},
+    {"log", "The daemon's log of recent events, from which clients that come back get what they missed."},
+    {"messages", "What the programs say of themselves."},
+    {NULL, NULL},
+};
+
 /* The one place where a key, its default, its bounds and its words are written. */
 const struct config_key config_keys[] = {
     {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false,
@@ -120,7 +131,7 @@ const struct config_key config_keys[] = {
      "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
      "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
 
-    {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 0xffffffffffULL, NULL, true, "1G",
+    {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 1099511627776, NULL, true, "1G",
      "Memory for recent events, so that clients that come back get what they missed; the oldest are forgotten first. `0` "
      "keeps none."},
     {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, "10m",

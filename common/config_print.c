@@ -4,20 +4,6 @@
 
 #include <string.h>
 
-struct section_words {
-    const char *name;
-    const char *help;
-};
-
-static const struct section_words sections[] = {
-    {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
-    {"publish", "What `esn-event` takes from those who publish."},
-    {"bus", "The way from `esn-event` to `esn-fanout`; both read this section."},
-    {"admin", "Who may look in."},
-    {"log", "What the programs say of themselves."},
-};
-enum { SECTIONS = sizeof sections / sizeof *sections };
-
 /* Said once of the whole file, in each of the three forms. */
 static const char *const introduction[] = {
     "One file configures all programs of es-web-notify. They look for it where their option "
@@ -154,7 +140,7 @@ static bool has_bounds(const struct config_key *key)
     return key->choices != NULL || key->minimum != 0 || key->maximum != 0;
 }
 
-static bool is_in(const struct config_key *key, const struct section_words *section)
+static bool is_in(const struct config_key *key, const struct config_section *section)
 {
     return strcmp(key->section, section->name) == 0;
 }
@@ -183,12 +169,12 @@ void config_print_sample(FILE *out)
         (void)fputs("#\n", out);
         print_wrapped(out, PRINT_PLAIN, "# ", 100, introduction[i]);
     }
-    for (size_t i = 0; i < SECTIONS; i++) {
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         (void)fputc('\n', out);
-        print_wrapped(out, PRINT_PLAIN, "# ", 100, sections[i].help);
-        (void)fprintf(out, "[%s]\n", sections[i].name);
+        print_wrapped(out, PRINT_PLAIN, "# ", 100, section->help);
+        (void)fprintf(out, "[%s]\n", section->name);
         for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, &sections[i]))
+            if (is_in(key, section))
                 print_sample_key(out, key);
         }
     }
@@ -212,11 +198,11 @@ static void print_markdown_key(FILE *out, const struct config_key *key)
 static void print_markdown_contents(FILE *out)
 {
     (void)fputs("\n| section | keys |\n|---|---|\n", out);
-    for (size_t i = 0; i < SECTIONS; i++) {
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         const char *comma = "";
-        (void)fprintf(out, "| [\\[%s\\]](#%s) | ", sections[i].name, sections[i].name);
+        (void)fprintf(out, "| [\\[%s\\]](#%s) | ", section->name, section->name);
         for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (!is_in(key, &sections[i]))
+            if (!is_in(key, section))
                 continue;
             (void)fprintf(out, "%s[%s](#%s-%s)", comma, key->name, key->section, key->name);
             comma = ", ";
@@ -236,10 +222,10 @@ void config_print_markdown(FILE *out)
         print_wrapped(out, PRINT_MARKDOWN, "", 110, introduction[i]);
     }
     print_markdown_contents(out);
-    for (size_t i = 0; i < SECTIONS; i++) {
-        (void)fprintf(out, "\n## [%s]\n\n%s\n", sections[i].name, sections[i].help);
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
+        (void)fprintf(out, "\n## [%s]\n\n%s\n", section->name, section->help);
         for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, &sections[i]))
+            if (is_in(key, section))
                 print_markdown_key(out, key);
         }
     }
@@ -280,11 +266,11 @@ void config_print_manual(FILE *out)
         print_wrapped(out, PRINT_MAN, "", 80, introduction[i]);
     }
     (void)fputs(".PP\nBelow, each key stands with its default.\n", out);
-    for (size_t i = 0; i < SECTIONS; i++) {
-        (void)fprintf(out, ".SH [%s]\n", sections[i].name);
-        print_wrapped(out, PRINT_MAN, "", 80, sections[i].help);
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
+        (void)fprintf(out, ".SH [%s]\n", section->name);
+        print_wrapped(out, PRINT_MAN, "", 80, section->help);
         for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, &sections[i]))
+            if (is_in(key, section))
                 print_man_key(out, key);
         }
     }

@@ -155,7 +155,7 @@ static int run(int argc, char **argv)
         if (option == SETTINGS_OPTION_CONFIG)
             path = optarg;
         else if (option != OPTION_PRINT)
-            return command_usage(&command_check_config, "options are as --help says");
+            return command_usage_option(&command_check_config);
     }
     if (optind < argc)
         return command_usage(&command_check_config, "takes no argument: %s", argv[optind]);

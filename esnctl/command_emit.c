@@ -315,7 +315,7 @@ static int run(int argc, char **argv)
         if (option == SETTINGS_OPTION_HELP)
             return command_help(&command_emit);
         if (!take_option(&emission, option))
-            return command_usage(&command_emit, "options are as --help says");
+            return command_usage_option(&command_emit);
     }
     if (argc - optind < 2 || argc - optind > 3)
         return command_usage(&command_emit, "needs TOPIC and TYPE, and at most a DETAIL more");

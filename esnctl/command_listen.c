@@ -189,8 +189,13 @@ static int hold_stream(struct listening *listening, const struct bytes *body)
     struct http_client_answer answer;
     if (!settings_aim(&listening->settings, NULL, &request))
         return COMMAND_FAILED;
-    int status = http_client_perform(&request, &answer) ? tell_end(listening, &answer)
-                                                        : command_fail("%s", answer.error);
+    int status;
+    if (http_client_perform(&request, &answer))
+        status = tell_end(listening, &answer);
+    else if (answer.status == 200)
+        status = command_fail("the stream was cut: %s", answer.error);
+    else
+        status = command_fail("%s", answer.error);
     http_client_answer_free(&answer);
     return status;
 }
@@ -259,9 +264,9 @@ static int run(int argc, char **argv)
         if (option == SETTINGS_OPTION_HELP)
             return command_help(&command_listen);
         if (!take_option(&listening, option))
-            return command_usage(&command_listen, option == OPTION_COUNT
-                                                      ? "--count should be a number above 0"
-                                                      : "options are as --help says");
+            return option == OPTION_COUNT
+                       ? command_usage(&command_listen, "--count should be a number above 0")
+                       : command_usage_option(&command_listen);
     }
     if (optind == argc)
         return command_usage(&command_listen, "needs a TOPIC at least");

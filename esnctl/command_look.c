@@ -186,7 +186,7 @@ static int look_in(const struct command *command, const struct option *options, 
         if (option == SETTINGS_OPTION_HELP)
             return command_help(command);
         if (!take_option(&look, option))
-            return command_usage(command, "options are as --help says");
+            return command_usage_option(command);
     }
     if (optind < argc)
         return command_usage(command, "takes no argument: %s", argv[optind]);

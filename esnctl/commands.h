@@ -18,6 +18,8 @@ extern const struct command command_emit, command_listen, command_connections, c
 /* Complains on standard error about how the command was called; returns COMMAND_USAGE. */
 int command_usage(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same where getopt_long(3) has complained already. */
+int command_usage_option(const struct command *command);
 /* Says on standard error what failed; returns COMMAND_FAILED. */
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the command's help; returns the exit status. */

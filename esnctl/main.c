@@ -55,6 +55,12 @@ int command_usage(const struct command *command, const char *format, ...)
     return COMMAND_USAGE;
 }
 
+int command_usage_option(const struct command *command)
+{
+    (void)fprintf(stderr, "Try: esnctl %s --help\n", command->name);
+    return COMMAND_USAGE;
+}
+
 int command_fail(const char *format, ...)
 {
     va_list arguments;
@@ -90,7 +96,13 @@ static int run_command(int argc, char **argv)
         (void)fprintf(stderr, "esnctl: there is no command \"%s\"\nTry: esnctl --help\n", name);
         return COMMAND_USAGE;
     }
-    return asks ? command_help(command) : command->run(argc - 1, argv + 1);
+    if (asks)
+        return command_help(command);
+    /* So begin the complaints of getopt_long(3). */
+    char called[64];
+    (void)snprintf(called, sizeof called, "esnctl %s", command->name);
+    argv[1] = called;
+    return command->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

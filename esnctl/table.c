@@ -75,7 +75,8 @@ static void visit_leaf(struct table_walk *walk, json_t *value)
     if (name == NULL)
         return;
     if (walk->prints) {
-        print_padded(name, walk->width + 2);
+        if (*name != '\0')
+            print_padded(name, walk->width + 2);
         print_value(value);
         (void)putchar('\n');
     } else if (text_width(name) > walk->width) {

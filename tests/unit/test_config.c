@@ -194,7 +194,8 @@ static void every_fault_is_told_with_its_line(void **state)
         "max = 3\n[fanout]\nkeep_alife = 20s\nmax_body = 0\nlevel = info\n"
         "keep_alive = 20\nmax_topics = 5x\nmax_alive = 18446744073709551616\n"
         "max_headers = 17179869184G\nmax_headers = 16k\nkeep_headers = true\ngarbage\nzzz = 1\n"
-        "[fanuot]\nx = 1\n[qqqqqqqq]\n[messages]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = 0778\n",
+        "[fanuot]\nx = 1\n[qqqqqqqq]\n[messages]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = "
+        "0778\n",
         "@:1: \"max\" stands before the first section; put such as [fanout] above it\n"
         "@:3: unknown key \"keep_alife\" in [fanout]; did you mean keep_alive?\n"
         "@:4: max_body: 0 is out of bounds: from 1 to 100M are allowed\n"
@@ -407,6 +408,20 @@ static void every_default_and_example_can_be_read(void **state)
     }
 }
 
+static void every_key_is_of_a_section_that_is_explained(void **state)
+{
+    (void)state;
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        const struct config_section *section = config_sections;
+        while (section->name != NULL && strcmp(section->name, key->section) != 0)
+            section++;
+        if (section->name == NULL)
+            fail_msg("[%s] is not among config_sections", key->section);
+    }
+    for (const struct config_section *section = config_sections; section->name != NULL; section++)
+        assert_true(strlen(section->help) > 0);
+}
+
 static void expect_tracked(const char *name, void (*printer)(FILE *out))
 {
     const char *folder = getenv("srcdir");
@@ -488,6 +503,7 @@ int main(void)
         TEST(a_reload_takes_what_it_may),
         TEST(the_path_is_option_or_environment_or_built_in),
         TEST(every_default_and_example_can_be_read),
+        TEST(every_key_is_of_a_section_that_is_explained),
         TEST(the_tracked_documents_are_what_the_table_prints),
         TEST(the_sample_is_a_file_of_defaults),
     };
