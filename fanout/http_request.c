@@ -94,11 +94,13 @@ static int on_header_value(http_parser *parser, const char *at, size_t length)
 
     if (request->head_complete)
         return count_head(request, length);
-    if (!request->in_value)
+    if (!request->in_value) {
         bytes_append(&request->headers, "", 1);
+        request->head_bytes += sizeof ": \r\n" - 1;
+    }
     request->in_value = true;
     bytes_append(&request->headers, at, length);
-    return count_head(request, length + 4);
+    return count_head(request, length);
 }
 
 static bool split_url(struct http_request *request)

@@ -1,0 +1,433 @@
+#include "http_request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_HEADERS = 600, MAX_BODY = 40 };
+
+static const struct http_limits limits = {MAX_HEADERS, MAX_BODY};
+
+/* What a row of the table expects. */
+struct expected {
+    const char *bytes;
+    size_t length;
+    enum http_verdict verdict;
+    int status;         /* of HTTP_REFUSED */
+    const char *path;   /* of HTTP_COMPLETE, like all that follows */
+    const char *body;   /* NULL: none */
+    size_t left_over;   /* bytes of the next request */
+    const char *header; /* "name=value" of one header, or NULL */
+    enum http_request_method method;
+    bool closes, is_1_0;
+};
+
+#define TEXT(text) .bytes = (text), .length = sizeof(text) - 1
+#define COMPLETE .verdict = HTTP_COMPLETE
+#define REFUSED(number) .verdict = HTTP_REFUSED, .status = (number)
+#define MORE .verdict = HTTP_NEED_MORE
+#define GET .method = HTTP_METHOD_GET
+#define POST .method = HTTP_METHOD_POST
+#define CHUNKED "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static const struct expected good[] = {
+    {TEXT("GET / HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/"},
+    {TEXT("HEAD /state HTTP/1.1\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_HEAD, .path = "/state"},
+    {TEXT("SUBSCRIBE /x HTTP/1.1\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_OTHER, .path = "/x"},
+    {TEXT("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_OPTIONS,
+     .path = "*", .header = "HOST=h"},
+    {TEXT("\r\n\r\nGET /a HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/a"},
+    {TEXT("GET /p?q=1 HTTP/1.1\nA: b\n\n"), COMPLETE, GET, .path = "/p", .header = "a=b"},
+    {TEXT("GET http://host:1/p?q#f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/p"},
+    {TEXT("GET /p#f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/p"},
+    {TEXT("GET //p/../q HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "//p/../q"},
+    {TEXT("GET /%00%2f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/%00%2f"},
+    {TEXT("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .closes = true},
+    {TEXT("GET / HTTP/1.0\r\n\r\n"), COMPLETE, GET, .path = "/", .closes = true, .is_1_0 = true},
+    {TEXT("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .is_1_0 = true},
+    {TEXT("GET / HTTP/1.1\r\nA: \t b c \t \r\n\r\n"), COMPLETE, GET, .path = "/",
+     .header = "A=b c"},
+    {TEXT("GET / HTTP/1.1\r\nA:\r\nB:   \r\nC: d\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .header = "b="},
+    {TEXT("GET / HTTP/1.1\r\nA: b\r\n c\r\n\td\r\nE: f\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .header = "e=f"},
+    {TEXT("GET / HTTP/1.1\r\nA: \xe9\xff\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .header = "a=\xe9\xff"},
+    {TEXT("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .left_over = 19},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST"), COMPLETE, POST, .path = "/",
+     .body = "abc", .left_over = 4},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3 \r\n\r\nabc"), COMPLETE, POST, .path = "/",
+     .body = "abc", .header = "content-length=3"},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), COMPLETE, POST, .path = "/"},
+    {TEXT("POST / HTTP/1.1\r\n\r\n"), COMPLETE, POST, .path = "/"},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n0123456789012345678901234567890123456789"),
+     COMPLETE, POST, .path = "/", .body = "0123456789012345678901234567890123456789"},
+    {TEXT(CHUNKED "3\r\nabc\r\n0\r\n\r\n"), COMPLETE, POST, .path = "/", .body = "abc"},
+    {TEXT(CHUNKED "0\r\n\r\nGET"), COMPLETE, POST, .path = "/", .left_over = 3},
+    {TEXT(CHUNKED "1\r\na\r\n01;x=\"y\"\r\nb\r\n00001\r\nc\r\n0\r\nTrail: er\r\n\r\nGET"), COMPLETE,
+     POST, .path = "/", .body = "abc", .left_over = 3},
+    {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n0\r\n\r\n"), COMPLETE, POST,
+     .path = "/", .body = "0123456789012345678901234567890123456789"},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n"),
+     COMPLETE, POST, .path = "/", .body = "a"},
+    /* Who offers another protocol is served in this one. */
+    {TEXT("POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+          "Content-Length: 3\r\n\r\nabcGET"),
+     COMPLETE, POST, .path = "/", .body = "abc", .left_over = 3},
+    {TEXT("POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n"
+          "\r\n3\r\nabc\r\n0\r\n\r\nGET"),
+     COMPLETE, POST, .path = "/", .body = "abc", .left_over = 3},
+    {TEXT("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET"), COMPLETE, GET,
+     .path = "/", .left_over = 3},
+    {TEXT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"), COMPLETE,
+     POST, .path = "/", .body = "abc"},
+    {TEXT("GET / HTTP/1.1"), MORE},
+    {TEXT("\r\n\r\n\r\n"), MORE},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab"), MORE},
+    {TEXT(CHUNKED "3\r\nabc\r\n0\r\n"), MORE},
+};
+
+static const struct expected bad[] = {
+    /* Where the body ends must have one answer only. */
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+     REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
+     REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n 4\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length:\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n"), REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n"), REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+     REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA: b\r\nTransfer-Encoding: "
+          "gzip\r\n\r\n"),
+     REFUSED(501)},
+    {TEXT(CHUNKED "-3\r\nabc"), REFUSED(400)},
+    {TEXT(CHUNKED "3\nabc"), REFUSED(400)},
+    {TEXT(CHUNKED "g\r\nabc"), REFUSED(400)},
+    {TEXT(CHUNKED "3\r\nabcd\r\n0\r\n\r\n"), REFUSED(400)},
+    {TEXT(CHUNKED "ffffffffffffffffff\r\nabc"), REFUSED(400)},
+    /* Malformed heads. */
+    {TEXT("GET / HTTP/1.1\r\nA b: c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\n A: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\n: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nno colon\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nA\0: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /a\0b HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET foo HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http://host HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / http/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("CONNECT host:1 HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("get / HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GETGETGETGETGETGETGETGETGETGETGETGETGET / HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), REFUSED(400)},
+    {TEXT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), REFUSED(400)},
+    {TEXT("\0"), REFUSED(400)},
+    {TEXT("GET /\r\n\r\n"), REFUSED(505)},
+    {TEXT("GET / HTTP/0.9\r\n\r\n"), REFUSED(505)},
+    {TEXT("GET / HTTP/2.0\r\n\r\n"), REFUSED(505)},
+    {TEXT("GET / HTTP/11.1\r\n\r\n"), REFUSED(505)},
+    /* Limits. */
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 41\r\n\r\n"), REFUSED(413)},
+    {TEXT("POST / HTTP/1.1\r\nContent-Length: 18446744073709551614\r\n\r\n"), REFUSED(400)},
+    {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n1\r\nx\r\n"), REFUSED(413)},
+    {TEXT(CHUNKED "29\r\n01234567890123456789012345678901234567890\r\n"), REFUSED(413)},
+};
+
+/* Feeds `bytes` in pieces of `first`, then of `piece` bytes, and never anything after a verdict. */
+static enum http_verdict feed(struct http_request *request, const char *bytes, size_t length,
+                              size_t first, size_t piece, size_t *used)
+{
+    enum http_verdict verdict = HTTP_NEED_MORE;
+    size_t next = first, consumed;
+
+    for (*used = 0; *used < length && verdict == HTTP_NEED_MORE; next = piece) {
+        /* A copy without neighbours, so that reading past the piece is caught. */
+        size_t size = next < length - *used ? next : length - *used;
+        char *copy = malloc(size);
+        assert_non_null(copy);
+        memcpy(copy, bytes + *used, size);
+        verdict = http_request_feed(request, copy, size, &consumed);
+        free(copy);
+        if (verdict == HTTP_NEED_MORE)
+            assert_int_equal(consumed, size);
+        assert_true(consumed <= size);
+        *used += consumed;
+    }
+    return verdict;
+}
+
+static void check_complete(struct http_request *request, const struct expected *row, size_t used)
+{
+    const char *body = row->body ? row->body : "";
+    char name[32];
+    size_t length;
+    const char *text = http_request_body(request, &length);
+
+    assert_int_equal(length, strlen(body));
+    assert_memory_equal(text, body, length);
+    assert_int_equal(http_request_method(request), row->method);
+    assert_string_equal(http_request_path(request), row->path);
+    assert_int_equal(row->length - used, row->left_over);
+    assert_int_equal(http_request_keep_alive(request), !row->closes);
+    assert_int_equal(http_request_is_1_1(request), !row->is_1_0);
+    if (row->header) {
+        const char *equals = strchr(row->header, '=');
+        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - row->header), row->header);
+        assert_non_null(http_request_header(request, name));
+        assert_string_equal(http_request_header(request, name), equals + 1);
+    }
+}
+
+static void check_row(const struct expected *row, size_t first, size_t piece)
+{
+    struct http_request *request = http_request_new(&limits);
+    enum http_verdict verdict;
+    size_t used;
+
+    assert_non_null(request);
+    verdict = feed(request, row->bytes, row->length, first, piece, &used);
+    if (verdict != row->verdict)
+        fail_msg("verdict %d, not %d, in pieces of %zu, then %zu: %s", (int)verdict,
+                 (int)row->verdict, first, piece, row->bytes);
+    if (verdict == HTTP_COMPLETE)
+        check_complete(request, row, used);
+    if (verdict == HTTP_REFUSED) {
+        if (http_request_status(request) != row->status)
+            fail_msg("status %d, not %d: %s", http_request_status(request), row->status,
+                     row->bytes);
+        assert_true(strlen(http_request_reason(request)) > 0);
+    }
+    http_request_free(&request);
+    assert_null(request);
+}
+
+static void check_table(const struct expected *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        check_row(&rows[i], rows[i].length, rows[i].length);
+        for (size_t split = 1; split < rows[i].length; split++)
+            check_row(&rows[i], split, rows[i].length);
+        for (size_t piece = 1; piece < 5; piece++)
+            check_row(&rows[i], piece, piece);
+    }
+}
+
+static void good_requests_are_read_however_they_are_cut(void **state)
+{
+    (void)state;
+    check_table(good, sizeof good / sizeof *good);
+}
+
+static void bad_requests_are_refused_however_they_are_cut(void **state)
+{
+    (void)state;
+    check_table(bad, sizeof bad / sizeof *bad);
+}
+
+/* Builds a request out of a head, `count` times `filler`, and a tail. */
+static void check_filled(const char *head, const char *filler, size_t count, const char *tail,
+                         enum http_verdict verdict, int status)
+{
+    struct bytes bytes = BYTES_EMPTY;
+    struct expected row = {.verdict = verdict, .status = status, .path = "/"};
+
+    bytes_append_text(&bytes, head);
+    for (size_t i = 0; i < count; i++)
+        bytes_append_text(&bytes, filler);
+    bytes_append_text(&bytes, tail);
+    assert_false(bytes.failed);
+    row.bytes = bytes_terminate(&bytes);
+    row.length = bytes.length;
+    check_row(&row, row.length, row.length);
+    check_row(&row, 1, 1);
+    check_row(&row, row.length / 2, row.length);
+    bytes_free(&bytes);
+}
+
+static void heads_over_the_limit_are_refused(void **state)
+{
+    (void)state;
+    check_filled("GET / HTTP/1.1\r\nA: ", "x", MAX_HEADERS - 20, "\r\n\r\n", HTTP_COMPLETE, 0);
+    check_filled("GET / HTTP/1.1\r\nA: ", "x", MAX_HEADERS, "\r\n\r\n", HTTP_REFUSED, 431);
+    check_filled("GET / HTTP/1.1\r\n", "x", MAX_HEADERS + 1, ": y\r\n\r\n", HTTP_REFUSED, 431);
+    check_filled("GET /", "x", MAX_HEADERS, " HTTP/1.1\r\n\r\n", HTTP_REFUSED, 431);
+    /* Many small ones, which hold more memory than bytes. */
+    check_filled("GET / HTTP/1.1\r\n", "a:\r\n", MAX_HEADERS / 4, "\r\n", HTTP_REFUSED, 431);
+    /* Trailers count as well. */
+    check_filled(CHUNKED "0\r\n", "A: xxxxxxxx\r\n", MAX_HEADERS / 8, "\r\n", HTTP_REFUSED, 431);
+}
+
+static void targets_beyond_the_parsers_offsets_are_refused(void **state)
+{
+    const struct http_limits wide = {1 << 20, MAX_BODY};
+    struct http_request *request = http_request_new(&wide);
+    struct bytes bytes = BYTES_EMPTY;
+    size_t used;
+
+    (void)state;
+    /* In 16 bits, the length of this path is that of "/state". */
+    bytes_append_text(&bytes, "GET /state");
+    while (bytes.length < sizeof "GET /state" - 1 + 65536)
+        bytes_append_text(&bytes, "x");
+    bytes_append_text(&bytes, " HTTP/1.1\r\n\r\n");
+    assert_int_equal(feed(request, bytes.data, bytes.length, bytes.length, 1, &used), HTTP_REFUSED);
+    assert_int_equal(http_request_status(request), 400);
+    http_request_free(&request);
+    bytes_free(&bytes);
+}
+
+static void an_expectation_is_taken_once(void **state)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nExpect: 100-Continue\r\n"
+                               "Content-Length: 3\r\n\r\n";
+    struct http_request *request = http_request_new(&limits);
+    size_t used;
+
+    (void)state;
+    assert_int_equal(feed(request, head, sizeof head - 2, 1, 1, &used), HTTP_NEED_MORE);
+    assert_false(http_request_take_expectation(request));
+    assert_false(http_request_head_is_complete(request));
+    assert_int_equal(http_request_feed(request, "\n", 1, &used), HTTP_NEED_MORE);
+    assert_true(http_request_head_is_complete(request));
+    assert_true(http_request_take_expectation(request));
+    assert_false(http_request_take_expectation(request));
+    http_request_free(&request);
+}
+
+static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **state)
+{
+    static const char old[] = "POST / HTTP/1.0\r\nExpect: 100-continue\r\n"
+                              "Content-Length: 3\r\n\r\n";
+    static const char begun[] = "POST / HTTP/1.1\r\nExpect: 100-continue\r\n"
+                                "Content-Length: 3\r\n\r\na";
+    struct http_request *request = http_request_new(&limits);
+    size_t used;
+
+    (void)state;
+    assert_int_equal(feed(request, old, sizeof old - 1, 1, 1, &used), HTTP_NEED_MORE);
+    assert_false(http_request_take_expectation(request));
+    http_request_free(&request);
+    request = http_request_new(&limits);
+    assert_int_equal(feed(request, begun, sizeof begun - 1, sizeof begun, 1, &used),
+                     HTTP_NEED_MORE);
+    assert_false(http_request_take_expectation(request));
+    http_request_free(&request);
+}
+
+static void it_has_begun_with_the_first_byte(void **state)
+{
+    struct http_request *request = http_request_new(&limits);
+    size_t used;
+
+    (void)state;
+    assert_false(http_request_has_begun(request));
+    assert_int_equal(http_request_feed(request, "", 0, &used), HTTP_NEED_MORE);
+    assert_false(http_request_has_begun(request));
+    assert_int_equal(http_request_feed(request, "\r", 1, &used), HTTP_NEED_MORE);
+    assert_true(http_request_has_begun(request));
+    http_request_free(&request);
+}
+
+/* Reads a parameter of a GET request with this target. NULL: there is none. */
+static void check_query(const char *target, const char *name, const char *value, size_t length)
+{
+    struct http_request *request = http_request_new(&limits);
+    struct bytes line = BYTES_EMPTY, found = BYTES_EMPTY;
+    bool has;
+    size_t used;
+
+    bytes_append_format(&line, "GET %s HTTP/1.1\r\n\r\n", target);
+    assert_int_equal(http_request_feed(request, line.data, line.length, &used), HTTP_COMPLETE);
+    has = http_request_query(request, name, &found);
+    if (has != (value != NULL))
+        fail_msg("%s in %s: %d", name, target, has);
+    if (value) {
+        assert_int_equal(found.length, length);
+        assert_memory_equal(found.data, value, length);
+    }
+    bytes_free(&line);
+    bytes_free(&found);
+    http_request_free(&request);
+}
+
+static void query_parameters_are_decoded(void **state)
+{
+    (void)state;
+    check_query("/?a=b", "a", "b", 1);
+    check_query("/?a=b&c=d#e", "c", "d", 1);
+    check_query("/?aa=b&a=c", "a", "c", 1);
+    check_query("/?a=1&a=2", "a", "1", 1);
+    check_query("/?a", "a", "", 0);
+    check_query("/?a=", "a", "", 0);
+    check_query("/?&&a=b=c&", "a", "b=c", 3);
+    check_query("/?a=%2B+%00%c3%A9", "a", "+ \0\xc3\xa9", 5);
+    check_query("/", "a", NULL, 0);
+    check_query("/?", "a", NULL, 0);
+    check_query("/?b=a", "a", NULL, 0);
+    check_query("/?a=%", "a", NULL, 0);
+    check_query("/?a=%4", "a", NULL, 0);
+    check_query("/?a=%4&b", "a", NULL, 0);
+    check_query("/?a=%4g", "a", NULL, 0);
+    check_query("/?a=%-1", "a", NULL, 0);
+    check_query("/?a=x%41", "a", "xA", 2);
+}
+
+static void headers_are_kept_in_order_and_whole(void **state)
+{
+    static const char bytes[] = "GET / HTTP/1.1\r\nB: 1\r\na: 2\r\nb: 3\r\n\r\n";
+    static const char kept[] = "B\0001\0a\0002\0b\0003";
+    struct http_request *request = http_request_new(&limits);
+    const char *headers;
+    size_t used, length;
+
+    (void)state;
+    assert_int_equal(feed(request, bytes, sizeof bytes - 1, 1, 1, &used), HTTP_COMPLETE);
+    headers = http_request_headers(request, &length);
+    assert_int_equal(length, sizeof kept);
+    assert_memory_equal(headers, kept, length);
+    assert_string_equal(http_request_header(request, "b"), "1");
+    assert_null(http_request_header(request, "c"));
+    assert_null(http_request_header(request, ""));
+    http_request_free(&request);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_requests_are_read_however_they_are_cut),
+        cmocka_unit_test(bad_requests_are_refused_however_they_are_cut),
+        cmocka_unit_test(heads_over_the_limit_are_refused),
+        cmocka_unit_test(targets_beyond_the_parsers_offsets_are_refused),
+        cmocka_unit_test(an_expectation_is_taken_once),
+        cmocka_unit_test(nothing_is_expected_by_old_clients_or_once_the_body_comes),
+        cmocka_unit_test(it_has_begun_with_the_first_byte),
+        cmocka_unit_test(query_parameters_are_decoded),
+        cmocka_unit_test(headers_are_kept_in_order_and_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
