@@ -22,7 +22,10 @@ static enum ack_status deliver(struct server *server, const struct bus_message *
     struct delivery_event event = {.topic = message->topic,
                                    .topic_length = message->topic_length,
                                    .json = message->event,
-                                   .json_length = message->event_length};
+                                   .json_length = message->event_length,
+                                   .audience = {.flags = message->envelope.flags,
+                                                .allowed = message->allowed,
+                                                .allowed_length = message->allowed_length}};
 
     const char *fault = topic_fault(message->topic, message->topic_length, config->max_topic_length,
                                     config->max_topic_levels);

@@ -57,6 +57,7 @@ struct connection {
     uint64_t connid; /* 0 until a stream begins */
     struct subscriber subscriber;
     struct presence_entry *presence;
+    char *user;    /* canonical user id of a bound stream; NULL: unbound */
     char *headers; /* of the subscription, "name\0value\0..."; NULL when not kept */
     uint32_t headers_length;
     uint8_t state;                /* enum connection_state */

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "connection.h"
+#include "envelope.h"
 #include "log.h"
 #include "server.h"
 #include "topic.h"
@@ -99,11 +100,16 @@ static bool store(struct delivery *delivery, int kind, enum frame_encoding encod
                             delivery->json.length, frame);
 }
 
-static bool write_json_for_node(struct server *server, const struct topic_node *node,
-                                const struct delivery_event *event)
+/* An inbox is asked for by one name, whoever's it is. */
+static bool write_json_for_node(struct server *server, enum subscription_kind kind,
+                                const struct topic_node *node, const struct delivery_event *event)
 {
     struct bytes *name = &server->delivery.name;
 
+    if (kind == SUBSCRIPTION_INBOX) {
+        write_json(server, AUDIENCE_INBOX_TOPIC, sizeof AUDIENCE_INBOX_TOPIC - 1, event);
+        return true;
+    }
     bytes_clear(name);
     topic_node_write_name(node, name);
     if (name->failed)
@@ -112,33 +118,39 @@ static bool write_json_for_node(struct server *server, const struct topic_node *
     return true;
 }
 
-static bool format_frame(struct server *server, const struct topic_node *node,
-                         enum frame_encoding encoding, const struct delivery_event *event,
-                         struct formatted *formatted)
+/* Where one event goes in one look-up: the requested topic, and its frames so far. */
+struct destination {
+    enum subscription_kind kind;
+    const struct topic_node *node;
+    struct formatted formatted;
+};
+
+static bool format_frame(struct server *server, struct destination *to,
+                         enum frame_encoding encoding, const struct delivery_event *event)
 {
-    if (!formatted->json_written && !write_json_for_node(server, node, event))
+    if (!to->formatted.json_written && !write_json_for_node(server, to->kind, to->node, event))
         return false;
-    formatted->json_written = true;
-    return store(&server->delivery, (int)encoding, encoding, &formatted->frames[encoding]);
+    to->formatted.json_written = true;
+    return store(&server->delivery, (int)encoding, encoding, &to->formatted.frames[encoding]);
 }
 
 static bool queue_shared(struct server *server, struct connection *connection,
-                         const struct topic_node *node, const struct delivery_event *event,
-                         struct formatted *formatted)
+                         struct destination *to, const struct delivery_event *event)
 {
-    struct frame *frame = &formatted->frames[connection->encoding];
+    struct frame *frame = &to->formatted.frames[connection->encoding];
 
-    return (frame->segment || format_frame(server, node, connection->encoding, event, formatted)) &&
+    return (frame->segment || format_frame(server, to, connection->encoding, event)) &&
            connection_queue(connection, frame);
 }
 
 /* Gives the event to one receiver. One that cannot have it is closed before the loop sleeps, not
  * here: its topics are just being walked. One that catches up will find it in the log. */
-static void give(struct server *server, struct connection *connection,
-                 const struct topic_node *node, const struct delivery_event *event,
-                 struct formatted *formatted, uint32_t *receivers)
+static void give(struct server *server, struct connection *connection, struct destination *to,
+                 const struct delivery_event *event, uint32_t *receivers)
 {
-    if (!connection->replay && !queue_shared(server, connection, node, event, formatted)) {
+    if (connection->replay && event->presence)
+        return;
+    if (!connection->replay && !queue_shared(server, connection, to, event)) {
         connection->doomed = true;
         delivery_mark(server, connection);
         return;
@@ -149,64 +161,134 @@ static void give(struct server *server, struct connection *connection,
     connection->last_event = event->sequence;
 }
 
-static void whisper(struct server *server, const struct delivery_event *event, uint32_t *receivers)
+static bool whisper_reaches(struct server *server, const struct subscription *subscription,
+                            const struct delivery_event *event)
 {
-    struct connection *connection = connection_find(server, event->whisper);
     struct bytes *name = &server->delivery.name;
 
-    for (uint32_t i = 0; connection && i < connection->subscriber.count; i++) {
-        const struct topic_node *node = connection->subscriber.subscriptions[i].node;
-        struct formatted formatted = {0};
+    if (subscription->kind == SUBSCRIPTION_INBOX)
+        return true; /* the audience says whether it is targeted */
+    bytes_clear(name);
+    topic_node_write_name(subscription->node, name);
+    return !name->failed &&
+           topic_matches(name->data, name->length, event->topic, event->topic_length);
+}
 
-        bytes_clear(name);
-        topic_node_write_name(node, name);
-        if (!name->failed &&
-            topic_matches(name->data, name->length, event->topic, event->topic_length))
-            give(server, connection, node, event, &formatted, receivers);
+static void whisper(struct server *server, struct delivery_event *event, uint32_t *receivers)
+{
+    struct connection *connection = connection_find(server, event->whisper);
+
+    for (uint32_t i = 0; connection && i < connection->subscriber.count; i++) {
+        const struct subscription *subscription = &connection->subscriber.subscriptions[i];
+        struct destination to = {.kind = subscription->kind, .node = subscription->node};
+
+        if (audience_has(&event->audience, to.kind, connection->user) &&
+            whisper_reaches(server, subscription, event))
+            give(server, connection, &to, event, receivers);
     }
 }
 
-static void shout(struct server *server, const struct delivery_event *event, uint32_t *receivers)
+static void shout_to_node(struct server *server, enum subscription_kind kind,
+                          const struct topic_node *node, struct delivery_event *event,
+                          uint32_t *receivers)
 {
-    const struct topic_matches *matches = &server->delivery.matches;
+    struct destination to = {.kind = kind, .node = node};
 
-    for (size_t i = 0; i < matches->count; i++) {
-        const struct topic_node *node = matches->nodes[i];
-        struct formatted formatted = {0};
+    for (uint32_t r = 0; r < node->receiver_count; r++) {
+        struct connection *connection = connection_of_subscriber(node->receivers[r].subscriber);
+        if (kind == SUBSCRIPTION_OPEN || audience_has(&event->audience, kind, connection->user))
+            give(server, connection, &to, event, receivers);
+    }
+}
 
-        for (uint32_t r = 0; r < node->receiver_count; r++)
-            give(server, connection_of_subscriber(node->receivers[r].subscriber), node, event,
-                 &formatted, receivers);
+static void shout_to_matches(struct server *server, enum subscription_kind kind,
+                             struct delivery_event *event, uint32_t *receivers)
+{
+    const struct topic_matches *matches = &server->delivery.matches[kind];
+
+    for (size_t i = 0; i < matches->count; i++)
+        shout_to_node(server, kind, matches->nodes[i], event, receivers);
+}
+
+/* Each allowed user's inbox is looked up: the cost is that of those users, not of all who have an
+ * inbox. */
+static void shout_to_inboxes(struct server *server, struct delivery_event *event,
+                             uint32_t *receivers)
+{
+    const struct audience *audience = &event->audience;
+    const struct topic_index *inboxes = &server->topics[SUBSCRIPTION_INBOX];
+
+    for (size_t at = 0; at < audience->allowed_length;) {
+        const char *user = audience->allowed + at;
+        size_t length = strnlen(user, audience->allowed_length - at);
+        const struct topic_node *node = topic_index_find(inboxes, user, length);
+        if (node)
+            shout_to_node(server, SUBSCRIPTION_INBOX, node, event, receivers);
+        at += length + 1;
     }
 }
 
 static bool take_sequence(struct server *server, struct delivery_event *event)
 {
+    const struct event_record record = {.topic = event->topic,
+                                        .topic_length = event->topic_length,
+                                        .json = event->json,
+                                        .json_length = event->json_length,
+                                        .allowed = event->audience.allowed,
+                                        .allowed_length = event->audience.allowed_length,
+                                        .flags = event->audience.flags,
+                                        .whisper = event->whisper};
+
     if (event->presence)
         event->sequence = event_log_next(&server->events);
     else
-        event->sequence =
-            event_log_append(&server->events, event->topic, event->topic_length, event->whisper,
-                             event->json, event->json_length, server_now(server));
+        event->sequence = event_log_append(&server->events, &record, server_now(server));
     return event->sequence != 0;
+}
+
+static bool match(struct server *server, enum subscription_kind kind,
+                  const struct delivery_event *event)
+{
+    struct topic_matches *matches = &server->delivery.matches[kind];
+
+    topic_index_match(&server->topics[kind], event->topic, event->topic_length, event->presence,
+                      matches);
+    return !matches->failed;
+}
+
+static bool shout(struct server *server, struct delivery_event *event, uint32_t *receivers)
+{
+    uint16_t flags = event->audience.flags;
+    bool bound = (flags & ENVELOPE_BOUND) != 0;
+    bool open = !bound || (flags & ENVELOPE_EVERYONE) != 0;
+
+    if (flags & ENVELOPE_TARGETED) {
+        if (!take_sequence(server, event))
+            return false;
+        shout_to_inboxes(server, event, receivers);
+        return true;
+    }
+    if ((bound && !match(server, SUBSCRIPTION_BOUND, event)) ||
+        (open && !match(server, SUBSCRIPTION_OPEN, event)) || !take_sequence(server, event))
+        return false;
+    if (bound)
+        shout_to_matches(server, SUBSCRIPTION_BOUND, event, receivers);
+    if (open)
+        shout_to_matches(server, SUBSCRIPTION_OPEN, event, receivers);
+    return true;
 }
 
 bool delivery_publish(struct server *server, struct delivery_event *event, uint32_t *receivers)
 {
-    struct topic_matches *matches = &server->delivery.matches;
+    bool taken = true;
 
     *receivers = 0;
-    if (event->whisper) {
-        if (!take_sequence(server, event))
-            return false;
+    if (!event->whisper)
+        taken = shout(server, event, receivers);
+    else if ((taken = take_sequence(server, event)))
         whisper(server, event, receivers);
-        return true;
-    }
-    topic_index_match(&server->topics, event->topic, event->topic_length, event->presence, matches);
-    if (matches->failed || !take_sequence(server, event))
-        return false;
-    shout(server, event, receivers);
-    return true;
+    audience_free(&event->audience);
+    return taken;
 }
 
 bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
@@ -225,11 +307,11 @@ bool delivery_send_to(struct server *server, struct connection *connection, cons
 }
 
 bool delivery_replay(struct server *server, struct connection *connection,
-                     const struct topic_node *requested, const struct delivery_event *event)
+                     const struct subscription *requested, const struct delivery_event *event)
 {
     struct frame frame;
 
-    return write_json_for_node(server, requested, event) &&
+    return write_json_for_node(server, requested->kind, requested->node, event) &&
            store(&server->delivery, FRAME_PRIVATE, connection->encoding, &frame) &&
            connection_queue(connection, &frame);
 }
@@ -239,7 +321,8 @@ void delivery_close(struct server *server)
     struct delivery *delivery = &server->delivery;
 
     frame_pool_close(&delivery->pool);
-    topic_matches_free(&delivery->matches);
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        topic_matches_free(&delivery->matches[kind]);
     bytes_free(&delivery->json);
     bytes_free(&delivery->name);
     free(delivery->marked);

@@ -3,6 +3,7 @@
 #ifndef ESN_DELIVERY_H
 #define ESN_DELIVERY_H
 
+#include "audience.h"
 #include "bytes.h"
 #include "frame.h"
 #include "topic_index.h"
@@ -16,7 +17,7 @@ struct connection;
 
 struct delivery {
     struct frame_pool pool;
-    struct topic_matches matches;
+    struct topic_matches matches[SUBSCRIPTION_KINDS];
     struct connection **marked; /* a queue of those to be written: [marked_start, marked_end) */
     size_t marked_start, marked_end, marked_capacity;
     struct bytes json, name; /* scratch */
@@ -30,7 +31,8 @@ struct delivery_event {
     size_t json_length;
     uint64_t sequence; /* second half of its id; set by delivery_publish() */
     uint64_t whisper;  /* connid, or 0 for a shout */
-    bool presence;     /* not kept in the log, and wildcards in the topic mean nothing */
+    struct audience audience;
+    bool presence; /* not kept in the log, and wildcards in the topic mean nothing */
 };
 
 /* Gives the event its id, keeps it in the log and queues it for everybody whose subscriptions
@@ -43,7 +45,7 @@ bool delivery_send_to(struct server *server, struct connection *connection, cons
                       size_t topic_length, const char *json, size_t json_length, uint64_t sequence);
 /* Queues an event of the log for one connection that catches up. */
 bool delivery_replay(struct server *server, struct connection *connection,
-                     const struct topic_node *requested, const struct delivery_event *event);
+                     const struct subscription *requested, const struct delivery_event *event);
 /* Room for marking so many connections, so that marking cannot fail; false without memory. */
 bool delivery_reserve(struct delivery *delivery, uint64_t connections);
 /* The connection has something to write, or is doomed; harmless when it is marked already. */

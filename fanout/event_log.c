@@ -1,5 +1,7 @@
 #include "event_log.h"
 
+#include "envelope.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +10,7 @@ enum { FIRST_RING = 4 };
 bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
 {
     *log = (struct event_log){.epoch = wall_ms};
-    return topic_index_open(&log->topics, seed);
+    return topic_index_open(&log->topics, seed) && topic_index_open(&log->targeted, seed);
 }
 
 uint64_t event_log_next(struct event_log *log)
@@ -31,7 +33,8 @@ struct logged_topic *event_log_topic_of(const struct topic_node *node)
 
 static uint64_t event_bytes(const struct logged_event *event)
 {
-    return sizeof *event + event->json_length + sizeof(struct logged_event *);
+    return sizeof *event + event->json_length + event->allowed_length +
+           sizeof(struct logged_event *);
 }
 
 static struct logged_event **slot_at(const struct logged_topic *topic, uint32_t position)
@@ -61,7 +64,7 @@ uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence)
 static void topic_free(struct event_log *log, struct logged_topic *topic)
 {
     if (topic->subscription.node)
-        topic_index_remove(&log->topics, &topic->subscriber, 0);
+        topic_index_remove(topic->targeted ? &log->targeted : &log->topics, &topic->subscriber, 0);
     log->bytes -= sizeof *topic + topic->length;
     free(topic->events);
     free(topic);
@@ -91,26 +94,34 @@ void event_log_expire(struct event_log *log, uint64_t now_ms)
         forget_oldest(log);
 }
 
-static struct logged_topic *topic_new(struct event_log *log, const char *name, size_t length)
+static struct topic_index *index_of(struct event_log *log, bool targeted)
+{
+    return targeted ? &log->targeted : &log->topics;
+}
+
+static struct logged_topic *topic_new(struct event_log *log, const char *name, size_t length,
+                                      bool targeted)
 {
     struct logged_topic *topic = calloc(1, sizeof *topic + length);
 
     if (!topic)
         return NULL;
     topic->length = (uint32_t)length;
+    topic->targeted = targeted;
     memcpy(topic->name, name, length);
     topic->subscriber = (struct subscriber){&topic->subscription, 1};
     log->bytes += sizeof *topic + length;
-    if (!topic_index_add(&log->topics, &topic->subscriber, 0, name, length)) {
+    if (!topic_index_add(index_of(log, targeted), &topic->subscriber, 0, name, length)) {
         topic_free(log, topic);
         return NULL;
     }
     return topic;
 }
 
-static struct logged_topic *find_topic(struct event_log *log, const char *name, size_t length)
+static struct logged_topic *find_topic(struct event_log *log, const char *name, size_t length,
+                                       bool targeted)
 {
-    const struct topic_node *node = topic_index_find(&log->topics, name, length);
+    const struct topic_node *node = topic_index_find(index_of(log, targeted), name, length);
 
     return node && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
 }
@@ -149,29 +160,48 @@ static void link_event(struct event_log *log, struct logged_event *event)
     log->bytes += event_bytes(event);
 }
 
-uint64_t event_log_append(struct event_log *log, const char *topic, size_t topic_length,
-                          uint64_t whisper, const char *json, size_t json_length, uint64_t now_ms)
+static struct logged_event *event_new(const struct event_record *record, uint64_t now_ms)
 {
-    struct logged_topic *logged = find_topic(log, topic, topic_length);
-    struct logged_event *event = malloc(sizeof *event + json_length);
+    struct logged_event *event =
+        malloc(sizeof *event + record->json_length + record->allowed_length);
 
-    if (!logged)
-        logged = topic_new(log, topic, topic_length);
-    if (!event || !logged || !make_room(logged)) {
-        if (logged && logged->count == 0)
-            topic_free(log, logged);
+    if (!event)
+        return NULL;
+    *event = (struct logged_event){.whisper = record->whisper,
+                                   .logged_at_ms = now_ms,
+                                   .flags = record->flags,
+                                   .json_length = (uint32_t)record->json_length,
+                                   .allowed_length = (uint32_t)record->allowed_length};
+    memcpy(event->json, record->json, record->json_length);
+    if (record->allowed_length > 0)
+        memcpy(event->json + record->json_length, record->allowed, record->allowed_length);
+    return event;
+}
+
+uint64_t event_log_append(struct event_log *log, const struct event_record *record, uint64_t now_ms)
+{
+    bool targeted = (record->flags & ENVELOPE_TARGETED) != 0;
+    struct logged_topic *topic = find_topic(log, record->topic, record->topic_length, targeted);
+    struct logged_event *event = event_new(record, now_ms);
+
+    if (!topic)
+        topic = topic_new(log, record->topic, record->topic_length, targeted);
+    if (!event || !topic || !make_room(topic)) {
+        if (topic && topic->count == 0)
+            topic_free(log, topic);
         free(event);
         return 0;
     }
-    *event = (struct logged_event){.topic = logged,
-                                   .sequence = ++log->sequence,
-                                   .whisper = whisper,
-                                   .logged_at_ms = now_ms,
-                                   .json_length = (uint32_t)json_length};
-    memcpy(event->json, json, json_length);
+    event->topic = topic;
+    event->sequence = ++log->sequence;
     link_event(log, event);
     event_log_expire(log, now_ms);
     return log->sequence;
+}
+
+const char *logged_event_allowed(const struct logged_event *event)
+{
+    return event->json + event->json_length;
 }
 
 static bool parse_number(const char **at, const char *end, uint64_t *number)
@@ -202,10 +232,17 @@ const struct topic_matches *event_log_match(struct event_log *log, const char *t
     return log->matches.failed ? NULL : &log->matches;
 }
 
+const struct topic_matches *event_log_match_targeted(struct event_log *log)
+{
+    topic_index_match(&log->targeted, "#", 1, false, &log->matches);
+    return log->matches.failed ? NULL : &log->matches;
+}
+
 void event_log_close(struct event_log *log)
 {
     while (log->oldest)
         forget_oldest(log);
     topic_matches_free(&log->matches);
     topic_index_close(&log->topics);
+    topic_index_close(&log->targeted);
 }

@@ -20,8 +20,21 @@ struct logged_event {
     uint64_t sequence;
     uint64_t whisper; /* connid, or 0 */
     uint64_t logged_at_ms;
-    uint32_t json_length;
-    char json[]; /* `e` as canonical ASCII JSON */
+    uint16_t flags; /* enum envelope_flag: who may hear it */
+    uint32_t json_length, allowed_length;
+    char json[]; /* `e` as canonical ASCII JSON, then the allowed users, each followed by NUL */
+};
+
+/* What is to be kept of an event. */
+struct event_record {
+    const char *topic;
+    size_t topic_length;
+    const char *json;
+    size_t json_length;
+    const char *allowed;
+    size_t allowed_length;
+    uint16_t flags;
+    uint64_t whisper;
 };
 
 /* A topic on which something was published; stands in the index as its own only subscriber. */
@@ -31,6 +44,7 @@ struct logged_topic {
     struct logged_event **events; /* a ring, oldest first */
     uint32_t start, count, capacity;
     uint32_t length;
+    bool targeted;
     char name[]; /* not terminated by NUL */
 };
 
@@ -40,6 +54,7 @@ struct event_log {
     uint64_t forgotten; /* every logged event up to this sequence is gone */
     uint64_t last_iat;
     struct topic_index topics;
+    struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
     struct topic_matches matches; /* scratch */
     struct logged_event *oldest, *newest;
     uint64_t events, bytes;
@@ -55,8 +70,8 @@ void event_log_close(struct event_log *log);
 uint64_t event_log_next(struct event_log *log);
 /* Keeps an event and gives it its sequence; 0 without memory, and nothing is kept then. An event
  * larger than max_bytes gets its sequence and is forgotten at once. */
-uint64_t event_log_append(struct event_log *log, const char *topic, size_t topic_length,
-                          uint64_t whisper, const char *json, size_t json_length, uint64_t now_ms);
+uint64_t event_log_append(struct event_log *log, const struct event_record *record,
+                          uint64_t now_ms);
 /* Forgets what is too old; appending does so too. */
 void event_log_expire(struct event_log *log, uint64_t now_ms);
 /* wall_ms, or the last value given when the wall clock went back: iat never does (PROTOCOL.md
@@ -65,10 +80,13 @@ uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
 
 /* Reads "<epoch>-<sequence>". */
 bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
-/* Finds the logged topics that match a requested one; borrowed until the next call or append. NULL
- * without memory. */
+/* Finds the logged topics that match a requested one, or all with targeted events; borrowed until
+ * the next call or append. NULL without memory. */
 const struct topic_matches *event_log_match(struct event_log *log, const char *topic,
                                             size_t length);
+const struct topic_matches *event_log_match_targeted(struct event_log *log);
+/* Its allowed users. */
+const char *logged_event_allowed(const struct logged_event *event);
 struct logged_topic *event_log_topic_of(const struct topic_node *node);
 /* Position (0 .. count) of the first event with a sequence above the given one. */
 uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);

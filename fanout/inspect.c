@@ -103,19 +103,32 @@ static json_t *headers_of(const struct connection *stream)
     return headers;
 }
 
+/* As the client would have written it: a plain topic, or one that is bound. */
+static json_t *topic_of(const struct subscription *subscription, struct bytes *name)
+{
+    bytes_clear(name);
+    if (subscription->kind == SUBSCRIPTION_INBOX)
+        bytes_append_text(name, AUDIENCE_INBOX_TOPIC);
+    else
+        topic_node_write_name(subscription->node, name);
+    if (subscription->kind == SUBSCRIPTION_OPEN)
+        return json_stringn(name->data ? name->data : "", name->length);
+    return json_pack("{s:s%, s:b}", "topic", name->data, name->length, "binded", 1);
+}
+
 static json_t *body_of(const struct connection *stream)
 {
-    json_t *topics = json_array();
+    json_t *topics = json_array(), *body;
     struct bytes name = BYTES_EMPTY;
 
-    for (uint32_t i = 0; i < stream->subscriber.count; i++) {
-        bytes_clear(&name);
-        topic_node_write_name(stream->subscriber.subscriptions[i].node, &name);
-        (void)json_array_append_new(topics, json_stringn(name.data ? name.data : "", name.length));
-    }
+    for (uint32_t i = 0; i < stream->subscriber.count; i++)
+        (void)json_array_append_new(topics, topic_of(&stream->subscriber.subscriptions[i], &name));
     bytes_free(&name);
-    return json_pack("{s:s%, s:o}", "clid", stream->presence->clid, (int)stream->presence->length,
-                     "ep", topics);
+    body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
+                     (size_t)stream->presence->length, "ep", topics);
+    if (body && stream->user)
+        (void)json_object_set_new(body, "user", json_string(stream->user));
+    return body;
 }
 
 struct detail_search {
@@ -213,6 +226,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     const struct server *server = connection->server;
     const struct server_counters *counters = &server->counters;
     json_t *state = json_object();
+    uint64_t topics = 0, subscriptions = 0;
 
     (void)json_object_set_new(state, "version", json_string(PACKAGE_VERSION));
     set_number(state, "uptime_ms", clock_wall_ms() - counters->started_at_ms);
@@ -226,8 +240,12 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "replayed", server->replays.events);
     set_number(state, "log_events", server->events.events);
     set_number(state, "log_from", server->events.forgotten + 1);
-    set_number(state, "topics", server->topics.topics);
-    set_number(state, "subscriptions", server->topics.subscriptions);
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
+        topics += server->topics[kind].topics;
+        subscriptions += server->topics[kind].subscriptions;
+    }
+    set_number(state, "topics", topics);
+    set_number(state, "subscriptions", subscriptions);
     set_number(state, "events", counters->events);
     set_number(state, "events_doubled", counters->doubles);
     set_number(state, "events_not_taken", counters->overloads);
@@ -254,13 +272,16 @@ void inspect_memory(struct connection *connection, const struct http_request *re
     const struct server *server = connection->server;
     struct mallinfo2 heap = mallinfo2();
     json_t *memory = json_object();
+    uint64_t topics = 0;
 
     set_number(memory, "resident", resident_bytes());
     set_number(memory, "heap_used", heap.uordblks + heap.hblkhd);
     set_number(memory, "heap_free", heap.fordblks);
     set_number(memory, "connection", sizeof(struct connection));
     set_number(memory, "connections", server->connections * sizeof(struct connection));
-    set_number(memory, "topics", server->topics.bytes + hash_table_bytes(&server->topics.levels));
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        topics += server->topics[kind].bytes + hash_table_bytes(&server->topics[kind].levels);
+    set_number(memory, "topics", topics);
     set_number(memory, "presence",
                server->presence.bytes + hash_table_bytes(&server->presence.by_clid));
     set_number(memory, "frames", server->delivery.pool.bytes_held);

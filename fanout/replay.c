@@ -14,7 +14,7 @@ enum {
 /* One logged topic that matches one requested topic. */
 struct replay_source {
     const struct logged_topic *topic;
-    const struct topic_node *requested;
+    const struct subscription *requested;
     uint32_t position; /* of its next event */
 };
 
@@ -65,14 +65,22 @@ static bool add_source(struct replay_queue *queue, const struct replay_source *s
     return true;
 }
 
-static bool add_sources(struct server *server, const struct topic_node *requested, uint64_t after)
+static const struct topic_matches *find_logged(struct server *server,
+                                               const struct subscription *requested)
 {
     struct bytes *name = &server->delivery.name;
-    const struct topic_matches *matches;
 
+    if (requested->kind == SUBSCRIPTION_INBOX)
+        return event_log_match_targeted(&server->events);
     bytes_clear(name);
-    topic_node_write_name(requested, name);
-    matches = name->failed ? NULL : event_log_match(&server->events, name->data, name->length);
+    topic_node_write_name(requested->node, name);
+    return name->failed ? NULL : event_log_match(&server->events, name->data, name->length);
+}
+
+static bool add_sources(struct server *server, const struct subscription *requested, uint64_t after)
+{
+    const struct topic_matches *matches = find_logged(server, requested);
+
     for (size_t i = 0; matches && i < matches->count; i++) {
         struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
                                        .requested = requested};
@@ -90,7 +98,7 @@ static bool gather_sources(struct server *server, const struct connection *conne
 
     queue->source_count = 0;
     for (uint32_t i = 0; i < connection->subscriber.count; i++)
-        if (!add_sources(server, connection->subscriber.subscriptions[i].node, after))
+        if (!add_sources(server, &connection->subscriber.subscriptions[i], after))
             return false;
     for (size_t i = queue->source_count / 2; i-- > 0;)
         sift_down(queue, i);
@@ -117,7 +125,9 @@ static bool send_event(struct server *server, struct connection *connection,
                                    .json_length = logged->json_length,
                                    .sequence = logged->sequence};
 
-    if (logged->whisper && logged->whisper != connection->connid)
+    if ((logged->whisper && logged->whisper != connection->connid) ||
+        !audience_may_hear(logged->flags, logged_event_allowed(logged), logged->allowed_length,
+                           source->requested->kind, connection->user))
         return true;
     server->replays.events++;
     return delivery_replay(server, connection, source->requested, &event);

@@ -241,6 +241,7 @@ static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
     uint64_t seeds[4];
+    bool out_of_memory = false;
 
     server->counters.started_at_ms = wall;
     replay_open(&server->replays);
@@ -254,8 +255,10 @@ static bool open_parts(struct server *server, char *error)
     }
     server->presence.seed = seeds[0];
     server->seen.seed = seeds[1];
-    if (!topic_index_open(&server->topics, seeds[2]) ||
-        !event_log_open(&server->events, wall, seeds[3])) {
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        if (!topic_index_open(&server->topics[kind], seeds[2]))
+            out_of_memory = true;
+    if (out_of_memory || !event_log_open(&server->events, wall, seeds[3])) {
         snprintf(error, SERVER_ERROR_SIZE, "out of memory");
         return false;
     }
@@ -303,7 +306,8 @@ void server_close(struct server *server)
     bus_reader_free(&server->bus);
     listener_free_all(server);
     delivery_close(server);
-    topic_index_close(&server->topics);
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        topic_index_close(&server->topics[kind]);
     event_log_close(&server->events);
     replay_close(&server->replays);
     departed_free(&server->departed);

@@ -37,7 +37,7 @@ struct server {
     uv_loop_t loop;
     struct config config; /* taken over from main */
     struct secret_list admin_tokens;
-    struct topic_index topics;
+    struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;
     struct event_log events;
     struct seen_events seen;

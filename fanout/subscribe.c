@@ -38,22 +38,37 @@ static void publish_presence(struct server *server, const char *type,
     bytes_free(&topic);
 }
 
+static bool add_topic(struct connection *connection, const struct subscription_topic *topic)
+{
+    struct subscriber *subscriber = &connection->subscriber;
+    struct subscription *subscription = &subscriber->subscriptions[subscriber->count];
+    const char *name = topic->text;
+    size_t length = topic->length;
+
+    subscription->kind = topic->kind;
+    if (topic->kind == SUBSCRIPTION_INBOX) {
+        name = connection->user;
+        length = strlen(name);
+    }
+    if (!topic_index_add(&connection->server->topics[topic->kind], subscriber, subscriber->count,
+                         name, length))
+        return false;
+    subscriber->count++;
+    return true;
+}
+
 static bool add_topics(struct connection *connection, const struct subscription_body *body)
 {
     struct subscriber *subscriber = &connection->subscriber;
-    struct topic_index *index = &connection->server->topics;
 
     if (body->topic_count == 0)
         return true;
     subscriber->subscriptions = calloc(body->topic_count, sizeof *subscriber->subscriptions);
     if (!subscriber->subscriptions)
         return false;
-    for (size_t i = 0; i < body->topic_count; i++) {
-        uint32_t slot = subscriber->count;
-        if (!topic_index_add(index, subscriber, slot, body->topics[i].text, body->topics[i].length))
+    for (size_t i = 0; i < body->topic_count; i++)
+        if (!add_topic(connection, &body->topics[i]))
             return false;
-        subscriber->count++;
-    }
     return true;
 }
 
@@ -62,7 +77,8 @@ static void remove_topics(struct connection *connection)
     struct subscriber *subscriber = &connection->subscriber;
 
     for (uint32_t i = 0; i < subscriber->count; i++)
-        topic_index_remove(&connection->server->topics, subscriber, i);
+        topic_index_remove(&connection->server->topics[subscriber->subscriptions[i].kind],
+                           subscriber, i);
     free(subscriber->subscriptions);
     *subscriber = (struct subscriber){0};
 }
@@ -81,6 +97,8 @@ void subscribe_leave(struct connection *connection)
     connection->connid = 0;
     free(connection->headers);
     connection->headers = NULL;
+    free(connection->user);
+    connection->user = NULL;
     connection->presence = NULL;
     publish_presence(server, "disconnect", presence, presence->instances - 1);
     presence_leave(&server->presence, presence);
@@ -99,6 +117,13 @@ static bool keep_headers(struct connection *connection, const struct http_reques
     memcpy(connection->headers, headers, length);
     connection->headers_length = (uint32_t)length;
     return true;
+}
+
+static bool keep_user(struct connection *connection, const struct subscription_body *body)
+{
+    if (body->user)
+        connection->user = strdup(body->user);
+    return !body->user || connection->user;
 }
 
 static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET_SIZE])
@@ -156,7 +181,8 @@ static bool enter(struct connection *connection, const struct http_request *requ
     server->next_connid += connid ? 0 : 1;
     publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return secret_random(connection->secret, sizeof connection->secret) &&
-           keep_headers(connection, request) && add_topics(connection, body);
+           keep_user(connection, body) && keep_headers(connection, request) &&
+           add_topics(connection, body);
 }
 
 /* Where the stream begins: at the head of the log, or where the client was. */
@@ -230,8 +256,11 @@ bool subscribe_send_available(struct connection *connection)
     bool sent = true;
 
     for (uint32_t i = 0; sent && i < connection->subscriber.count; i++) {
+        const struct subscription *subscription = &connection->subscriber.subscriptions[i];
+        if (subscription->kind != SUBSCRIPTION_OPEN)
+            continue;
         bytes_clear(&name);
-        topic_node_write_name(connection->subscriber.subscriptions[i].node, &name);
+        topic_node_write_name(subscription->node, &name);
         sent = !name.failed && send_available(connection, name.data ? name.data : "", name.length);
     }
     bytes_free(&name);

@@ -25,7 +25,6 @@ static const char *read_topic(const json_t *point, const struct config *config,
         return "Topic should be a string";
     topic->text = json_string_value(name);
     topic->length = json_string_length(name);
-    topic->has_wildcard = topic_has_wildcard(topic->text, topic->length);
     return topic_fault(topic->text, topic->length, config->max_topic_length,
                        config->max_topic_levels);
 }
@@ -39,12 +38,14 @@ static int compare_topics(const void *a, const void *b)
 
     if (order == 0)
         order = (left->length > right->length) - (left->length < right->length);
+    if (order == 0)
+        order = (left->kind > right->kind) - (left->kind < right->kind);
     return order ? order : (left > right) - (left < right);
 }
 
 static bool same_topic(const struct subscription_topic *a, const struct subscription_topic *b)
 {
-    return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+    return a->kind == b->kind && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
 /* Keeps the first of equal topics: an event arrives once for each requested topic, however often it

@@ -2,6 +2,7 @@
 #ifndef ESN_SUBSCRIPTION_BODY_H
 #define ESN_SUBSCRIPTION_BODY_H
 
+#include "audience.h"
 #include "config.h"
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 struct subscription_topic {
     const char *text; /* borrowed from the body's JSON */
     size_t length;
-    bool has_wildcard;
+    enum subscription_kind kind;
 };
 
 struct subscription_body {
@@ -24,6 +25,7 @@ struct subscription_body {
     size_t last_id_length;
     uint64_t connid;    /* its last one; 0: it does not say who it was */
     const char *secret; /* that proves it */
+    const char *user;   /* of a ticket; NULL: unbound */
 };
 
 /* NULL, or the static reason why the body is refused (PROTOCOL.md section 2). Free it either way.

@@ -189,7 +189,8 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
     if (node->receiver_count == 0)
         index->topics++;
     index->subscriptions++;
-    subscriber->subscriptions[slot] = (struct subscription){node, node->receiver_count};
+    subscriber->subscriptions[slot].node = node;
+    subscriber->subscriptions[slot].position = node->receiver_count;
     node->receivers[node->receiver_count++] = (struct topic_receiver){subscriber, slot};
     return true;
 }

@@ -17,6 +17,7 @@ struct topic_node;
 struct subscription {
     struct topic_node *node; /* NULL while not in the index */
     uint32_t position;       /* in node->receivers */
+    uint32_t kind;           /* which index it is in; the owner's word */
 };
 
 /* Embedded in whatever subscribes; owns its array of subscriptions. */

@@ -1,0 +1,37 @@
+/* Who may hear one event, beyond its topic (PROTOCOL.md sections 3 and 9). */
+#ifndef ESN_AUDIENCE_H
+#define ESN_AUDIENCE_H
+
+#include "user_set.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a subscription is; each kind has a topic index of its own. */
+enum subscription_kind {
+    SUBSCRIPTION_OPEN,  /* hears what is not bound */
+    SUBSCRIPTION_BOUND, /* hears bound events that its user may hear */
+    SUBSCRIPTION_INBOX, /* @USER@: hears what is targeted at its user; indexed by user id */
+    SUBSCRIPTION_KINDS
+};
+
+struct audience {
+    uint16_t flags;      /* enum envelope_flag */
+    const char *allowed; /* user ids, each followed by NUL; borrowed */
+    size_t allowed_length;
+    struct user_set users; /* of `allowed`, filled when the first receiver asks */
+    bool filled, failed;
+};
+
+#define AUDIENCE_INBOX_TOPIC "@USER@"
+
+/* True when a subscription of this kind and user (NULL: none) may hear it. */
+bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user);
+/* For events of the log, one receiver at a time. */
+bool audience_may_hear(uint16_t flags, const char *allowed, size_t allowed_length,
+                       enum subscription_kind kind, const char *user);
+/* Frees the set; harmless when there is none. */
+void audience_free(struct audience *audience);
+
+#endif
