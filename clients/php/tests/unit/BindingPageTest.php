@@ -236,8 +236,10 @@ final class BindingPageTest extends TestCase
 
     private function ask(string $site, string $body, ?array &$headers = null): string
     {
-        $http = ['method' => 'POST', 'content' => $body, 'ignore_errors' => true, 'header' => 'Content-Type: text/plain'];
-        $answer = file_get_contents("$site/binding.php", false, stream_context_create(['http' => $http]));
+        $context = stream_context_create(['http' => [
+            'method' => 'POST', 'content' => $body, 'header' => 'Content-Type: text/plain', 'ignore_errors' => true,
+        ]]);
+        $answer = file_get_contents("$site/binding.php", false, $context);
         $headers = $http_response_header;
         return explode(' ', $http_response_header[0])[1] . ' ' . $answer;
     }

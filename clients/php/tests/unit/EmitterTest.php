@@ -34,8 +34,9 @@ final class EmitterTest extends TestCase
     public function testWhatIsPosted(): void
     {
         $transport = new FakeTransport(self::sent());
+        $event = new Event('level', ['cm' => 1.0, 'ñ' => 'a/b']);
         $receipt = $this->emitter($transport, 'secret')
-            ->emit(new Event('level', ['cm' => 1.0, 'ñ' => 'a/b']), EventPoint::shout('a'), EventPoint::whisper('b', 3));
+            ->emit($event, EventPoint::shout('a'), EventPoint::whisper('b', 3));
 
         self::assertSame('7-9', $receipt->id);
         $post = $transport->posts[0];
