@@ -103,7 +103,7 @@ export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept',
 
 export const notifyWeb = {
   name: 'notify-web',
-  label: 'this with nginx and esn-event',
+  label: 'this, web server counted',
   async start(dir, programs) {
     mkdirSync(dir, { recursive: true });
     const [daemonPort, port] = [await freePort(), await freePort()];

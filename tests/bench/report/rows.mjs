@@ -1,0 +1,106 @@
+// The table's rows: what is shown of each server, and what this program has to reach.
+import { readable } from './svg.mjs';
+
+const microseconds = (value) => `${readable(value)} us`;
+const kib = (value) => `${Number(value.toFixed(2))} KiB`;
+const milliseconds = (value) => `${readable(value)} ms`;
+const perSecond = (value) => `${Math.round(value).toLocaleString('en')}/s`;
+
+/** A bar: `value` must be at most (or at least) `limit`; `what` says what it is. */
+const atMost = (what, value, limit) => ({ what, value, limit, met: value <= limit, sign: '<=' });
+const atLeast = (what, value, limit) => ({ what, value, limit, met: value >= limit, sign: '>=' });
+
+function deliveryBars(figures, match, floorLimit, peer, peerLimit, server = 'notify') {
+  return [
+    atMost('x floor', figures.ratio(match, server, 'floor', 'cpu_us'), floorLimit),
+    atMost(`x ${peer.label}`, figures.ratio(match, server, peer.name, 'cpu_us'), peerLimit),
+  ];
+}
+
+const WEBSOCKET = { name: 'nchan-websocket', label: 'nchan WebSocket' };
+const NATS = { name: 'nats', label: 'NATS' };
+
+const delivery = (scenario, subscribers, window, floorLimit, peer, peerLimit) => ({
+  what: `one delivery, ${window} in flight, ${subscribers.toLocaleString('en')} subscribers`,
+  match: { scenario, subscribers, window },
+  column: 'cpu_us',
+  show: microseconds,
+  bars: (figures) => deliveryBars(figures, { scenario, subscribers, window }, floorLimit, peer, peerLimit),
+});
+
+const STREAM = { scenario: 'stream' };
+
+export const ROWS = [
+  delivery('fanout', 1000, 1, 1.15, WEBSOCKET, 0.75),
+  delivery('streams', 10000, 1, 1.15, WEBSOCKET, 0.75),
+  delivery('fanout', 1000, 32, 1.5, NATS, 0.4),
+  {
+    what: 'memory of an idle stream (of 10,000)', match: STREAM, column: 'pss_kib', show: kib,
+    bars: (figures) => [atMost('KiB', figures.median({ ...STREAM, server: 'notify' }, 'pss_kib'), 0.75)],
+  },
+  {
+    what: 'accept and answer one subscription', match: STREAM, column: 'connect_cpu_us', show: microseconds,
+    bars: (figures) => [atMost('x floor', figures.ratio(STREAM, 'notify', 'floor', 'connect_cpu_us'), 1.4)],
+  },
+  {
+    what: 'event to 1 receiver, no other topic', match: { scenario: 'topics', topics: 0 }, column: 'cpu_us', show: microseconds, bars: () => [],
+  },
+  {
+    what: 'the same, 100,000 topics and 10,000 patterns held', match: { scenario: 'topics', topics: 100000 }, column: 'cpu_us', show: microseconds,
+    bars: (figures) => [atMost('x with none',
+      figures.ratio({ scenario: 'topics', topics: 100000 }, 'notify', 'notify', 'cpu_us', { scenario: 'topics', topics: 0 }), 1.2)],
+  },
+  {
+    what: 'posts a second, nobody subscribed, 16 clients', match: { scenario: 'publish' }, column: 'rate', show: perSecond,
+    bars: (figures) => [atLeast('x empty answer', figures.ratio({ scenario: 'publish' }, 'notify-web', 'empty', 'rate'), 0.6)],
+  },
+  { what: 'the same, 99th percentile', match: { scenario: 'publish' }, column: 'p99_us', show: (us) => milliseconds(us / 1000), bars: () => [] },
+  {
+    what: 'PHP to subscriber, median', match: { scenario: 'latency' }, column: 'p50_us', show: (us) => milliseconds(us / 1000),
+    bars: (figures) => [atMost('ms', figures.median({ scenario: 'latency', server: 'notify-web' }, 'p50_us') / 1000, 1)],
+  },
+  {
+    what: 'PHP to subscriber, 99th percentile', match: { scenario: 'latency' }, column: 'p99_us', show: (us) => milliseconds(us / 1000),
+    bars: (figures) => [atMost('ms', figures.median({ scenario: 'latency', server: 'notify-web' }, 'p99_us') / 1000, 3)],
+  },
+  {
+    what: '10,000 opened at once: latest event', match: { scenario: 'burst' }, column: 'opening_ms', show: milliseconds,
+    bars: (figures) => [atMost('ms beyond floor', beyondFloor(figures, 'opening_ms'), 100)],
+  },
+  {
+    what: '10,000 closed at once: latest event', match: { scenario: 'burst' }, column: 'closing_ms', show: milliseconds,
+    bars: (figures) => [atMost('ms beyond floor', beyondFloor(figures, 'closing_ms'), 100)],
+  },
+];
+
+function beyondFloor(figures, column) {
+  return figures.median({ scenario: 'burst', server: 'notify' }, column) - figures.median({ scenario: 'burst', server: 'floor' }, column);
+}
+
+export const COLUMNS = [
+  { name: 'floor', label: 'floor' },
+  { name: 'notify', label: 'this' },
+  { name: 'notify-headers', label: 'this, headers kept' },
+  { name: 'notify-web', label: 'this, web server counted' },
+  { name: 'empty', label: 'nginx, empty answer' },
+  { name: 'nchan-websocket', label: 'nchan WebSocket' },
+  { name: 'nchan-chunked', label: 'nchan chunked' },
+  { name: 'nchan-sse', label: 'nchan SSE' },
+  { name: 'nats', label: 'NATS' },
+  { name: 'mosquitto', label: 'Mosquitto' },
+  { name: 'redis', label: 'Redis' },
+];
+
+/** The cells of a row in the order of COLUMNS; an empty text where nothing was measured. */
+export function cellsOf(row, figures) {
+  return COLUMNS.map(({ name }) => {
+    const value = figures.median({ ...row.match, server: name }, row.column);
+    return Number.isFinite(value) ? row.show(value) : '';
+  });
+}
+
+/** "0.93 x floor (<= 1.15)", and whether every bar is met; only bars that were measured. */
+export function barsOf(row, figures) {
+  const measured = row.bars(figures).filter(({ value }) => Number.isFinite(value));
+  return measured.map((bar) => ({ ...bar, text: `${Number(bar.value.toFixed(2))} ${bar.what} (${bar.sign} ${bar.limit})` }));
+}

@@ -1,0 +1,8 @@
+import { fanout } from './fanout.mjs';
+import { streams } from './streams.mjs';
+import { topics } from './topics.mjs';
+import { publish } from './publish.mjs';
+import { latency } from './latency.mjs';
+import { burst } from './burst.mjs';
+
+export const scenarios = [latency, burst, fanout, streams, topics, publish];

@@ -1,0 +1,6 @@
+export { floor } from './floor.mjs';
+export { notify, notifyHeaders, notifyWeb } from './notify.mjs';
+export { nchanWebsocket, nchanChunked, nchanEvents } from './nchan.mjs';
+export { nats } from './nats.mjs';
+export { mosquitto } from './mosquitto.mjs';
+export { redis } from './redis.mjs';
