@@ -18,7 +18,7 @@ enum {
     EVENT_HIGH_WATER = 1024, /* whole messages to or from one peer */
     ACK_HIGH_WATER = 4096,
     LARGEST_ACK_BYTES = 1 << 20,
-    CURVE_KEY_TEXT = 41 /* with its NUL */
+    CURVE_KEY_TEXT = 40 /* characters of Z85 */
 };
 
 bool bus_engine_fail(char error[BUS_ERROR_SIZE], const char *what)
@@ -109,14 +109,25 @@ static bool prepare_for_tcp(void *socket, const struct bus_options *options, enu
                zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, options->server_secret_key,
                               CURVE_KEY_TEXT) == 0;
     }
-    char public_key[CURVE_KEY_TEXT], secret_key[CURVE_KEY_TEXT];
+    char public_key[CURVE_KEY_TEXT + 1], secret_key[CURVE_KEY_TEXT + 1];
     ready = zmq_curve_keypair(public_key, secret_key) == 0 &&
             zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, options->server_public_key,
                            CURVE_KEY_TEXT) == 0 &&
-            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, sizeof public_key) == 0 &&
-            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, sizeof secret_key) == 0;
+            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, CURVE_KEY_TEXT) == 0 &&
+            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, CURVE_KEY_TEXT) == 0;
     explicit_bzero(secret_key, sizeof secret_key);
     return ready;
+}
+
+static const char *key_fault(const struct bus_options *options, enum bus_side side)
+{
+    const char *open = options->server_public_key;
+    const char *secret = options->server_secret_key;
+    if (side == BUS_DAEMON && secret == NULL)
+        return "needs the secret key that goes with the public one";
+    if (strlen(open) != CURVE_KEY_TEXT || (side == BUS_DAEMON && strlen(secret) != CURVE_KEY_TEXT))
+        return "needs keys of 40 characters";
+    return NULL;
 }
 
 static bool check_endpoints(const char *const *endpoints, const struct bus_options *options,
@@ -130,9 +141,8 @@ static bool check_endpoints(const char *const *endpoints, const struct bus_optio
             fault = "is neither ipc:///path nor tcp://host:port";
         else if (is_tcp(name) && !is_loopback(name) && options->server_public_key == NULL)
             fault = "leaves this machine, which needs a CURVE key";
-        else if (is_tcp(name) && side == BUS_DAEMON && options->server_public_key != NULL &&
-                 options->server_secret_key == NULL)
-            fault = "needs the secret key that goes with the public one";
+        else if (is_tcp(name) && options->server_public_key != NULL)
+            fault = key_fault(options, side);
     }
     if (fault == NULL)
         return true;

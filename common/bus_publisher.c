@@ -10,6 +10,7 @@
 enum {
     WINDOW_EVENTS = 256,
     WINDOW_BYTES = 8 << 20,
+    CAUTIOUS_WINDOW = 8, /* events, after a silence */
     FIRST_HELLO_MS = 1,
     LAST_HELLO_MS = 20,
     FIRST_RESEND_MS = 30,
@@ -30,8 +31,12 @@ struct publication {
     struct bus_event *events;
     size_t count;
     uint64_t first_sequence;
-    size_t sent;     /* events before this one were sent at least once */
+    size_t
+        next; /* the event to send next; what was sent before it and not answered is on the way */
+    size_t farthest; /* events before this one were sent at least once */
     size_t answered; /* in any order */
+    size_t window;   /* most events on the way */
+    size_t events_on_the_way;
     size_t bytes_on_the_way;
     uint64_t deadline;
     zmq_msg_t body; /* one text for all messages that carry the same event */
@@ -87,14 +92,19 @@ static size_t size_of(const struct bus_event *event)
 static void take_ack(struct publication *now, const struct ack *ack, uint64_t epoch)
 {
     uint64_t index = ack->sequence - now->first_sequence;
-    if (index >= now->sent || now->events[index].acknowledged)
+    if (index >= now->farthest || now->events[index].acknowledged)
         return; /* of an earlier call, or said twice */
     struct bus_event *event = &now->events[index];
     event->acknowledged = true;
     event->epoch = epoch;
     event->ack = *ack;
     now->answered++;
-    now->bytes_on_the_way -= size_of(event);
+    if (index < now->next) {
+        now->events_on_the_way--;
+        now->bytes_on_the_way -= size_of(event);
+    }
+    if (now->window < WINDOW_EVENTS)
+        now->window++;
 }
 
 /* Waits until `until` for one message of acknowledgements. 1: taken, 0: none, or not ours to
@@ -200,27 +210,38 @@ static void send_event(struct publication *now, size_t index)
         bus_parts_close(parts, BUS_EVENT_PARTS);
 }
 
+static bool is_full(const struct publication *now, size_t size)
+{
+    return now->events_on_the_way > 0 &&
+           (now->events_on_the_way >= now->window || now->bytes_on_the_way + size > WINDOW_BYTES);
+}
+
 /* Sends what fits into the window, which keeps one publisher from filling the daemon's memory. */
 static void send_more(struct publication *now)
 {
-    while (now->sent < now->count) {
-        size_t waiting = now->sent - now->answered;
-        size_t size = size_of(&now->events[now->sent]);
-        if (waiting > 0 &&
-            (waiting >= WINDOW_EVENTS || now->bytes_on_the_way + size > WINDOW_BYTES))
+    for (; now->next < now->count; now->next++) {
+        size_t size = size_of(&now->events[now->next]);
+        if (now->events[now->next].acknowledged)
+            continue;
+        if (is_full(now, size))
             return;
+        now->events_on_the_way++;
         now->bytes_on_the_way += size;
-        send_event(now, now->sent++);
+        send_event(now, now->next);
+        if (now->farthest == now->next)
+            now->farthest++;
     }
 }
 
-static void send_again(struct publication *now)
+/* Begins again with the oldest unanswered event, a few at first: a daemon that is slow, not gone,
+ * would fall ever farther behind if it was given the whole window again and again. */
+static void go_back(struct publication *now)
 {
     bus_socket_refresh(now->publisher->engine.events);
-    for (size_t i = 0; i < now->sent; i++) {
-        if (!now->events[i].acknowledged)
-            send_event(now, i);
-    }
+    now->next = 0;
+    now->events_on_the_way = 0;
+    now->bytes_on_the_way = 0;
+    now->window = CAUTIOUS_WINDOW;
 }
 
 /* True when every event was answered before the deadline. What is answered puts off sending the
@@ -238,7 +259,7 @@ static bool send_all(struct publication *now)
             again = time + pause;
             answered_before = now->answered;
         } else if (time >= again) {
-            send_again(now);
+            go_back(now);
             pause = earlier(pause * 2, LAST_RESEND_MS);
             again = time + pause;
         }
@@ -267,6 +288,7 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
                               .events = events,
                               .count = count,
                               .first_sequence = publisher->last_sequence + 1,
+                              .window = WINDOW_EVENTS,
                               .deadline = start + limit_ms};
     for (size_t i = 0; i < count; i++)
         events[i].acknowledged = false;

@@ -1,0 +1,251 @@
+#include "publish_request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct publish_limits limits = {
+    .max_depth = 10, .max_event_points = 5, .max_topic_length = 20, .max_topic_levels = 4};
+
+#define EVENT "\"e\":{\"type\":\"t\"}"
+
+static void parse(struct publish_request *request, const char *body)
+{
+    struct publish_fault fault = {0};
+    if (!publish_request_parse(request, body, strlen(body), &limits, &fault))
+        fail_msg("%s: %d %s (%s)", body, fault.status, fault.reason,
+                 fault.detail != NULL ? fault.detail : "");
+}
+
+static void assert_event(const char *body, const char *expected)
+{
+    struct publish_request request;
+    parse(&request, body);
+    assert_string_equal(bytes_terminate(&request.event), expected);
+    publish_request_free(&request);
+}
+
+static void makes_the_canonical_event(void **state)
+{
+    (void)state;
+    assert_event("{\"ep\":[\"a\"],\"e\":{\"type\":\"t\"}}", "{\"type\":\"t\"}");
+    assert_event("{\"e\":{\"detail\" : null , \"x\":1, \"type\":\"\"},\"ep\":[\"a\"]}",
+                 "{\"type\":\"\",\"detail\":null}");
+    assert_event(
+        "{\"ep\":[\"a\"],\"e\":{\"type\":\"it's \xc3\xa9\\ud800\",\"detail\":{\"n\": 1e999, "
+        "\"big\":123456789012345678901234567890,\"''9''\":[ 1 , 2 ]}}}",
+        "{\"type\":\"it\\u0027s \\u00e9\\ud800\",\"detail\":{\"n\":1e999,\"big\":"
+        "123456789012345678901234567890,\"\\u0027\\u00279\\u0027\\u0027\":[1,2]}}");
+    assert_event("{\"e\":{\"type\":\"first\"},\"ep\":[\"a\"],\"\\u0065\":{\"type\":\"last\","
+                 "\"type\":\"wins\"}}",
+                 "{\"type\":\"wins\"}");
+}
+
+static void assert_topic(const struct publish_point *point, const char *topic)
+{
+    assert_int_equal(point->topic_length, strlen(topic));
+    assert_memory_equal(point->topic, topic, strlen(topic));
+}
+
+static void reads_event_points(void **state)
+{
+    struct publish_request request;
+    (void)state;
+    parse(&request, "{\"ep\":[\"a/b\",{\"topic\":\"\\u00e9/+\",\"whisper\":9007199254740991},"
+                    "{\"topic\":\"x\",\"binded\":true,\"password\":\"p\",\"other\":[1]},"
+                    "{\"topic\":\"y/#\",\"binded\":false,\"targeted\":true,\"whisper\":7.0},"
+                    "{\"topic\":\"a/#/b\",\"binded\":null,\"whisper\":0}]," EVENT "}");
+    assert_int_equal(request.count, 5);
+    const struct publish_point *points = request.points;
+    assert_topic(&points[0], "a/b");
+    assert_false(points[0].wildcard || points[0].whispered || points[0].bound ||
+                 points[0].targeted);
+    assert_topic(&points[1], "\xc3\xa9/+");
+    assert_true(points[1].wildcard && points[1].whispered);
+    assert_true(points[1].whisper == 9007199254740991ULL);
+    assert_true(points[2].bound && !points[2].targeted && !points[2].wildcard);
+    assert_true(points[3].targeted && !points[3].bound && points[3].wildcard &&
+                points[3].whispered);
+    assert_int_equal(points[3].whisper, 7);
+    assert_false(points[4].wildcard || points[4].bound);
+    assert_true(points[4].whispered && points[4].whisper == 0);
+    assert_false(request.has_id);
+    publish_request_free(&request);
+    assert_null(request.points);
+    publish_request_free(&request);
+}
+
+struct refusal {
+    const char *body;
+    int status;
+    const char *reason;
+};
+
+static const struct refusal refusals[] = {
+    {"", 400, "Invalid JSON in body"},
+    {"{", 400, "Invalid JSON in body"},
+    {"{\"ep\":[\"a\"],\"e\":{\"type\":\"\xff\"}}", 400, "Invalid JSON in body"},
+    {"{\"ep\":[\"a\"],\"e\":{\"type\":\"t\",\"detail\":[[[[[[[[[0]]]]]]]]]}}", 400,
+     "Invalid JSON in body"},
+    {"null", 400, "Invalid object"},
+    {"[]", 400, "Invalid object"},
+    {"\"e\"", 400, "Invalid object"},
+    {"{}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"]}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"],\"e\":null}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"],\"e\":[\"type\"]}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"],\"e\":{}}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"],\"e\":{\"type\":5}}", 400, "Invalid object"},
+    {"{\"ep\":[\"a\"],\"e\":{\"type\":null}}", 400, "Invalid object"},
+    {"{" EVENT "}", 400, "Event Points should be an array"},
+    {"{\"ep\":\"a\"," EVENT "}", 400, "Event Points should be an array"},
+    {"{\"ep\":{\"topic\":\"a\"}," EVENT "}", 400, "Event Points should be an array"},
+    {"{\"ep\":[]," EVENT "}", 400, "Event Point missing"},
+    {"{\"ep\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]," EVENT "}", 400, "Too many Event Points"},
+    {"{\"ep\":[null]," EVENT "}", 400, "Event Point can't be null"},
+    {"{\"ep\":[\"a\",null]," EVENT "}", 400, "Event Point can't be null"},
+    {"{\"ep\":[1]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[[\"a\"]]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[{\"topic\":\"a\",\"binded\":1}]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[{\"topic\":\"a\",\"targeted\":\"yes\"}]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[\"\\ud800\"]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[{}]," EVENT "}", 400, "Topic missing"},
+    {"{\"ep\":[{\"topic\":null}]," EVENT "}", 400, "Topic should be a string"},
+    {"{\"ep\":[{\"topic\":[\"a\"]}]," EVENT "}", 400, "Topic should be a string"},
+    {"{\"ep\":[\"\"]," EVENT "}", 400, "Topic is empty"},
+    {"{\"ep\":[{\"topic\":\"\"}]," EVENT "}", 400, "Topic is empty"},
+    {"{\"ep\":[\"a\\u0000b\"]," EVENT "}", 400, "Topic has a NUL character"},
+    {"{\"ep\":[\"aaaaaaaaaaaaaaaaaaaaa\"]," EVENT "}", 400, "Topic is too long"},
+    {"{\"ep\":[\"a/b/c/d/e\"]," EVENT "}", 400, "Topic has too many levels"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":\"1\"}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":null}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":1.5}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":-1}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":9007199254740992}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[{\"topic\":\"a\",\"whisper\":1e300}]," EVENT "}", 400,
+     "Invalid connection id in whisper"},
+    {"{\"ep\":[\"@USER@\"]," EVENT "}", 403, "Reserved topic"},
+    {"{\"ep\":[\"a\",{\"topic\":\"@SERVER@/x\"}]," EVENT "}", 403, "Reserved topic"},
+    {"{\"ep\":[\"a\"],\"id\":\"\"," EVENT "}", 400, "Invalid id"},
+    {"{\"ep\":[\"a\"],\"id\":null," EVENT "}", 400, "Invalid id"},
+    {"{\"ep\":[\"a\"],\"id\":1.5," EVENT "}", 400, "Invalid id"},
+    {"{\"ep\":[\"a\"],\"id\":{}," EVENT "}", 400, "Invalid id"},
+    {"{\"ep\":[\"a\"],\"id\":\"a\\u0000b\"," EVENT "}", 400, "Invalid id"},
+};
+
+static void refuses_with_the_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct refusal *refusal = &refusals[i];
+        struct publish_request request;
+        struct publish_fault fault = {0};
+        if (publish_request_parse(&request, refusal->body, strlen(refusal->body), &limits, &fault))
+            fail_msg("was taken: %s", refusal->body);
+        if (fault.status != refusal->status || strcmp(fault.reason, refusal->reason) != 0)
+            fail_msg("%s: %d %s", refusal->body, fault.status, fault.reason);
+        assert_null(request.points);
+        assert_null(request.tree);
+        assert_null(request.event.data);
+    }
+    struct publish_request request;
+    struct publish_fault fault;
+    assert_false(publish_request_parse(&request, NULL, 0, &limits, &fault));
+}
+
+static void allows_what_is_just_within_bounds(void **state)
+{
+    struct publish_request request;
+    (void)state;
+    parse(&request, "{\"ep\":[\"a/b/c/d\",\"aaaaaaaaaaaaaaaaaaaa\",\"@user@\",\"a/@USER@\",\"+\"],"
+                    "\"e\":{\"type\":\"t\",\"detail\":[[[[[[[[0]]]]]]]]}}");
+    assert_int_equal(request.count, 5);
+    publish_request_free(&request);
+}
+
+/* ---- post keys ---- */
+
+static void keys_of(unsigned char keys[2][ENVELOPE_POST_KEY_SIZE], const char *id,
+                    const char *topics)
+{
+    struct publish_request request;
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_format(&body, "{\"id\":%s,\"ep\":%s," EVENT "}", id, topics);
+    assert_non_null(bytes_terminate(&body));
+    parse(&request, body.data);
+    assert_true(request.has_id);
+    assert_int_equal(request.count, 2);
+    for (int i = 0; i < 2; i++)
+        memcpy(keys[i], request.points[i].post_key, ENVELOPE_POST_KEY_SIZE);
+    publish_request_free(&request);
+    bytes_free(&body);
+}
+
+static bool same_key(const char *id, const char *topics, const char *other_id,
+                     const char *other_topics)
+{
+    unsigned char one[2][ENVELOPE_POST_KEY_SIZE], two[2][ENVELOPE_POST_KEY_SIZE];
+    keys_of(one, id, topics);
+    keys_of(two, other_id, other_topics);
+    /* Every event point has a key of its own, also when the topic is the same. */
+    assert_memory_not_equal(one[0], one[1], ENVELOPE_POST_KEY_SIZE);
+    return memcmp(one[0], two[0], ENVELOPE_POST_KEY_SIZE) == 0;
+}
+
+static void makes_post_keys(void **state)
+{
+    /* sha256("5" NUL "0" NUL "a"), sha256("5" NUL "1" NUL "a") */
+    static const unsigned char first[] = {0x5a, 0x8a, 0x39, 0x2c, 0x0c, 0x66, 0x34, 0x8c,
+                                          0xf0, 0x5f, 0x02, 0x60, 0x0f, 0xf1, 0x15, 0x59};
+    static const unsigned char second[] = {0x93, 0x8b, 0x2c, 0xe6, 0x8e, 0x55, 0x7d, 0xab,
+                                           0x59, 0x14, 0xfa, 0xdf, 0x9b, 0x79, 0xb7, 0x95};
+    unsigned char keys[2][ENVELOPE_POST_KEY_SIZE];
+    (void)state;
+    keys_of(keys, "5", "[\"a\",\"a\"]");
+    assert_memory_equal(keys[0], first, sizeof first);
+    assert_memory_equal(keys[1], second, sizeof second);
+    assert_true(same_key("\"5\"", "[\"a\",\"b\"]", "5", "[{\"topic\":\"a\"},\"c\"]"));
+    assert_false(same_key("\"5\"", "[\"a\",\"b\"]", "\"6\"", "[\"a\",\"b\"]"));
+    assert_false(same_key("\"5\"", "[\"a\",\"b\"]", "\"5\"", "[\"b\",\"a\"]"));
+    assert_false(same_key("\"x\"", "[\"a\",\"a\"]", "\"x0\"", "[\"a\",\"a\"]"));
+}
+
+static void bounds_ids(void **state)
+{
+    char id[203];
+    unsigned char keys[2][ENVELOPE_POST_KEY_SIZE];
+    struct publish_request request;
+    struct publish_fault fault;
+    (void)state;
+    memset(id, 'x', sizeof id);
+    id[0] = id[201] = '"';
+    id[202] = '\0';
+    keys_of(keys, id, "[\"a\",\"b\"]");
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_format(&body, "{\"id\":\"y%.*s,\"ep\":[\"a\"]," EVENT "}", 201, id + 1);
+    assert_false(publish_request_parse(&request, body.data, body.length, &limits, &fault));
+    assert_string_equal(fault.reason, "Invalid id");
+    bytes_free(&body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(makes_the_canonical_event),
+        cmocka_unit_test(reads_event_points),
+        cmocka_unit_test(refuses_with_the_reason),
+        cmocka_unit_test(allows_what_is_just_within_bounds),
+        cmocka_unit_test(makes_post_keys),
+        cmocka_unit_test(bounds_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
