@@ -64,6 +64,11 @@ struct config {
     uint64_t bus_batch;
     uint64_t remember_events, remember_time;
     char *bus_public_key_file, *bus_secret_key_file;
+    /* [ticket] */
+    char *ticket_secret_file;
+    uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
+    /* [subscribe] */
+    char *subscribe_url;
     /* [admin] */
     char *admin_token_file;
     /* [log] */

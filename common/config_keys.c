@@ -126,6 +126,27 @@ const struct config_key config_keys[] = {
     {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
 
+    {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/ticket.secret",
+     "Secrets that sign the tickets with which `esn-subscribe` hands subscribers to the daemon, one a line, 32 characters or "
+     "more; the first signs, all are accepted, so that they can be rotated. Nobody but owner and group may be able to read "
+     "the file. Without one every ticket is refused, and so there are no bound subscriptions."},
+    {"ticket", "life", CONFIG_DURATION, AT(ticket_life), "10s", 1000, 3600000, NULL, true, "5s",
+     "How long a ticket that `esn-subscribe` signs is valid."},
+    {"ticket", "life_max", CONFIG_DURATION, AT(ticket_life_max), "1m", 1000, 3600000, NULL, true, "10s",
+     "Longest life of a ticket that the daemon accepts; a backend may sign tickets too."},
+    {"ticket", "skew", CONFIG_DURATION, AT(ticket_skew), "2s", 0, 3600000, NULL, true, "0ms",
+     "How far the clocks of who signs and who accepts may be apart."},
+    {"ticket", "max_used", CONFIG_NUMBER, AT(ticket_max_used), "1000000", 1000, 100000000, NULL, false,
+     "100000",
+     "How many used tickets the daemon remembers while they live (24 bytes each), so that none is used twice; past it "
+     "subscribers with tickets are told to try again."},
+
+    {"subscribe", "url", CONFIG_TEXT, AT(subscribe_url), "", 0, 0, NULL, true,
+     "https://shop.example/notify/",
+     "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is sent there (`307`); without "
+     "it the answer is `400`."},
+
     {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/admin.token",
      "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "

@@ -28,6 +28,7 @@ static void answer_health(struct connection *connection, const struct http_reque
 
 static const struct route routes[] = {
     {"/", HTTP_METHOD_POST, false, subscribe_answer},
+    {"/", HTTP_METHOD_GET, false, subscribe_answer},
     {"/alive", HTTP_METHOD_POST, false, renew_answer},
     {"/connections", HTTP_METHOD_GET, true, inspect_connections},
     {"/state", HTTP_METHOD_GET, true, inspect_state},
@@ -35,12 +36,25 @@ static const struct route routes[] = {
     {"/healthz", HTTP_METHOD_GET, false, answer_health},
 };
 
-static const struct route *find_route(const char *path)
+static bool takes(const struct route *route, enum http_request_method method)
 {
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (strcmp(routes[i].path, path) == 0)
+    return route->method == method ||
+           (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET);
+}
+
+/* The route of this path and method, else one of this path, else NULL. */
+static const struct route *find_route(const char *path, enum http_request_method method)
+{
+    const struct route *of_path = NULL;
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].path, path) != 0)
+            continue;
+        if (takes(&routes[i], method))
             return &routes[i];
-    return NULL;
+        of_path = &routes[i];
+    }
+    return of_path;
 }
 
 static bool is_admin(const struct connection *connection, const struct http_request *request)
@@ -63,7 +77,7 @@ static void refuse_method(struct connection *connection, const struct http_reque
 {
     /* PROTOCOL.md section 2: the original's root answers 400 to any other method. */
     if (route->answer == subscribe_answer)
-        http_reply_error(connection, request, 400, "Subscribe with POST");
+        http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
     else if (route->method == HTTP_METHOD_POST)
         http_reply_error_with(connection, request, 405, "Method not allowed",
                               "Allow: POST, OPTIONS");
@@ -74,15 +88,14 @@ static void refuse_method(struct connection *connection, const struct http_reque
 
 void routes_answer(struct connection *connection, const struct http_request *request)
 {
-    const struct route *route = find_route(http_request_path(request));
     enum http_request_method method = http_request_method(request);
+    const struct route *route = find_route(http_request_path(request), method);
 
     if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
     else if (!route)
         http_reply_error(connection, request, 404, "Not found");
-    else if (method != route->method &&
-             !(method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET))
+    else if (!takes(route, method))
         refuse_method(connection, request, route);
     else if (route->admin && !is_admin(connection, request))
         http_reply_error_with(connection, request, 401, "Admin token missing or wrong",

@@ -168,11 +168,13 @@ static void tell_not_reloadable(const struct config_key *key, void *context)
                 log_text("key", key->name));
 }
 
-static void reload_tokens(struct server *server)
+static void reload_secrets(struct server *server)
 {
     struct secret_list tokens = {0};
     char error[SECRET_ERROR_SIZE];
 
+    if (!ticket_gate_reload(&server->tickets, &server->config, error))
+        log_error("ticket secrets not reloaded, the old ones stay", log_text("error", error));
     if (!secret_list_load(&tokens, server->config.admin_token_file, error)) {
         log_error("admin tokens not reloaded, the old ones stay", log_text("error", error));
         return;
@@ -194,7 +196,7 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     }
     config_apply_reload(&server->config, &fresh, tell_not_reloadable, NULL);
     config_free(&fresh);
-    reload_tokens(server);
+    reload_secrets(server);
     apply_config(server);
     listener_apply_config(server);
     log_info("configuration reloaded", log_text("file", server->config.path));
@@ -262,7 +264,8 @@ static bool open_parts(struct server *server, char *error)
         snprintf(error, SERVER_ERROR_SIZE, "out of memory");
         return false;
     }
-    if (!secret_list_load(&server->admin_tokens, server->config.admin_token_file, error))
+    if (!secret_list_load(&server->admin_tokens, server->config.admin_token_file, error) ||
+        !ticket_gate_open(&server->tickets, &server->config, error))
         return false;
     apply_config(server);
     if (!listener_open_all(server, error))
@@ -315,6 +318,7 @@ void server_close(struct server *server)
     seen_events_free(&server->seen);
     hash_table_free(&server->streams);
     secret_list_free(&server->admin_tokens);
+    ticket_gate_close(&server->tickets);
     config_free(&server->config);
     if (uv_loop_close(&server->loop) != 0)
         log_error("the event loop still holds handles");

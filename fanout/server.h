@@ -13,6 +13,7 @@
 #include "replay.h"
 #include "secret.h"
 #include "seen_events.h"
+#include "ticket_gate.h"
 #include "topic_index.h"
 
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct server {
     uv_loop_t loop;
     struct config config; /* taken over from main */
     struct secret_list admin_tokens;
+    struct ticket_gate tickets;
     struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;
     struct event_log events;

@@ -1,5 +1,6 @@
 #include "subscribe.h"
 
+#include "clock.h"
 #include "connection.h"
 #include "http_reply.h"
 #include "log.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* presence_topic is "@CONNECTION@/clid". */
 static void write_presence_topic(struct bytes *out, const char *clid, size_t length)
@@ -293,16 +295,115 @@ static bool begin_stream(struct connection *connection, const struct http_reques
     return true;
 }
 
-void subscribe_answer(struct connection *connection, const struct http_request *request)
+static void begin_or_refuse(struct connection *connection, const struct http_request *request,
+                            const struct subscription_body *body, const char *fault)
+{
+    if (fault)
+        http_reply_error(connection, request, 400, fault);
+    else if (!begin_stream(connection, request, body))
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+/* The ticket of a request: in the query, or as a Bearer token (PROTOCOL.md section 8). */
+static bool find_ticket(const struct http_request *request, struct bytes *ticket)
+{
+    const char *header = http_request_header(request, "Authorization");
+
+    if (http_request_query(request, "ticket", ticket))
+        return true;
+    if (!header || strncasecmp(header, "Bearer ", 7) != 0)
+        return false;
+    bytes_append_text(ticket, header + 7);
+    return true;
+}
+
+/* A client that comes back with a ticket says in the query who it was. */
+static void read_former_self(const struct http_request *request, struct subscription_body *body,
+                             struct bytes *secret)
+{
+    struct bytes connid = BYTES_EMPTY;
+
+    if (http_request_query(request, "connid", &connid) &&
+        http_request_query(request, "secret", secret)) {
+        const char *text = bytes_terminate(&connid);
+        body->connid = text ? strtoull(text, NULL, 10) : 0;
+        body->secret = bytes_terminate(secret);
+    }
+    bytes_free(&connid);
+    if (!body->secret)
+        body->connid = 0;
+}
+
+static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
+                                  const struct bytes *text)
+{
+    struct server *server = connection->server;
+    struct bytes secret = BYTES_EMPTY;
+    struct subscription_body body;
+    struct ticket ticket;
+    const char *fault;
+
+    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
+                              text->length, clock_wall_ms() / 1000, &ticket)) {
+    case TICKET_GATE_OPEN:
+        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        read_former_self(request, &body, &secret);
+        begin_or_refuse(connection, request, &body, fault);
+        subscription_body_free(&body);
+        bytes_free(&secret);
+        ticket_free(&ticket);
+        break;
+    case TICKET_GATE_REFUSED:
+        http_reply_error(connection, request, 400, "Invalid ticket");
+        break;
+    default:
+        http_reply_error_with(connection, request, 503, "Too many tickets at once",
+                              "Retry-After: 1");
+    }
+}
+
+/* Whoever has a bind key is sent to the program that can read it; 307 keeps method and body (RFC
+ * 9110, section 15.4.8). */
+static void send_to_subscribe_url(struct connection *connection, const struct http_request *request)
+{
+    const char *url = connection->server->config.subscribe_url;
+    struct bytes header = BYTES_EMPTY;
+
+    if (!url) {
+        http_reply_error(connection, request, 400, SUBSCRIPTION_HAS_BIND_KEY);
+        return;
+    }
+    bytes_append_format(&header, "Location: %s", url);
+    http_reply_error_with(connection, request, 307, "Subscribe there with a bind key",
+                          header.failed ? "" : bytes_terminate(&header));
+    bytes_free(&header);
+}
+
+static void subscribe_with_body(struct connection *connection, const struct http_request *request)
 {
     struct subscription_body body;
     size_t length;
     const char *text = http_request_body(request, &length);
     const char *fault = subscription_body_read(&body, text, length, &connection->server->config);
 
-    if (fault)
-        http_reply_error(connection, request, 400, fault);
-    else if (!begin_stream(connection, request, &body))
-        connection_close(connection, CLOSE_MEMORY);
+    if (fault == SUBSCRIPTION_HAS_BIND_KEY)
+        send_to_subscribe_url(connection, request);
+    else
+        begin_or_refuse(connection, request, &body, fault);
     subscription_body_free(&body);
+}
+
+void subscribe_answer(struct connection *connection, const struct http_request *request)
+{
+    struct bytes ticket = BYTES_EMPTY;
+
+    enum http_request_method method = http_request_method(request);
+
+    if (method != HTTP_METHOD_HEAD && find_ticket(request, &ticket))
+        subscribe_with_ticket(connection, request, &ticket);
+    else if (method == HTTP_METHOD_POST)
+        subscribe_with_body(connection, request);
+    else
+        http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
+    bytes_free(&ticket);
 }

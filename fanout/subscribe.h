@@ -8,7 +8,8 @@
 struct connection;
 struct http_request;
 
-/* Answers 400 with the reason, or begins the stream. */
+/* POST with a body, or any method with a ticket: answers 400 with the reason, or begins the stream.
+ */
 void subscribe_answer(struct connection *connection, const struct http_request *request);
 /* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
  * its client id. The connection itself goes on. */

@@ -139,6 +139,8 @@ static const char *read_past(struct subscription_body *body)
     return NULL;
 }
 
+const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
+
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config)
 {
@@ -153,11 +155,52 @@ const char *subscription_body_read(struct subscription_body *body, const char *t
         return "Event Points should be an array";
     bind_key = json_object_get(body->json, "bind_key");
     if (bind_key && !json_is_null(bind_key))
-        return "Bind keys are not accepted here";
+        return SUBSCRIPTION_HAS_BIND_KEY;
     fault = read_clid(body, json_object_get(body->json, "clid"), config);
     if (!fault)
         fault = read_past(body);
     return fault ? fault : read_topics(body, json_object_get(body->json, "ep"), config);
+}
+
+static const char *take_ticket_topics(struct subscription_body *body, const struct ticket *ticket,
+                                      const struct config *config)
+{
+    if (ticket->topic_count > config->max_topics)
+        return "Too many Event Points";
+    body->topics = calloc(ticket->topic_count ? ticket->topic_count : 1, sizeof *body->topics);
+    if (!body->topics)
+        return "Out of memory";
+    for (size_t i = 0; i < ticket->topic_count; i++) {
+        const struct ticket_topic *topic = &ticket->topics[i];
+        const char *fault = topic_fault(topic->topic, topic->length, config->max_topic_length,
+                                        config->max_topic_levels);
+        if (fault)
+            return fault;
+        body->topics[i] = (struct subscription_topic){
+            topic->topic, topic->length, topic->bound ? SUBSCRIPTION_BOUND : SUBSCRIPTION_OPEN};
+        if (topic->bound && strcmp(topic->topic, AUDIENCE_INBOX_TOPIC) == 0)
+            body->topics[i].kind = SUBSCRIPTION_INBOX;
+    }
+    body->topic_count = ticket->topic_count;
+    return drop_doubles(body) ? NULL : "Out of memory";
+}
+
+const char *subscription_body_from_ticket(struct subscription_body *body,
+                                          const struct ticket *ticket, const struct config *config)
+{
+    *body = (struct subscription_body){.clid = PRESENCE_ANONYMOUS, .user = ticket->user};
+    if (ticket->clid && *ticket->clid)
+        body->clid = ticket->clid;
+    body->clid_length = strlen(body->clid);
+    if (body->clid_length > config->max_topic_length)
+        return "Client id is too long";
+    if (strcmp(body->clid, "@TOTAL@") == 0)
+        return "Reserved client id";
+    if (ticket->last_id) {
+        body->last_id = ticket->last_id;
+        body->last_id_length = strlen(ticket->last_id);
+    }
+    return take_ticket_topics(body, ticket, config);
 }
 
 void subscription_body_free(struct subscription_body *body)

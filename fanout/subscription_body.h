@@ -4,10 +4,14 @@
 
 #include "audience.h"
 #include "config.h"
+#include "ticket.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The reason of subscription_body_read() when a bind key was given: compare pointers. */
+extern const char SUBSCRIPTION_HAS_BIND_KEY[];
 
 struct subscription_topic {
     const char *text; /* borrowed from the body's JSON */
@@ -32,6 +36,9 @@ struct subscription_body {
  */
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config);
+/* The same from a ticket, which must outlive the body. */
+const char *subscription_body_from_ticket(struct subscription_body *body,
+                                          const struct ticket *ticket, const struct config *config);
 void subscription_body_free(struct subscription_body *body);
 
 #endif

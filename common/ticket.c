@@ -1,0 +1,293 @@
+#include "ticket.h"
+
+#include "user_id.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <jwt.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RANDOM_SIZE = 16 };
+
+/* Behind a ticket that was read. */
+struct ticket_storage {
+    json_t *claims;
+    char user[USER_ID_SIZE];
+    struct ticket_topic topics[];
+};
+
+const char *ticket_rules_fault(const struct ticket_rules *rules)
+{
+    if (rules->secrets == NULL || rules->secrets->count == 0)
+        return "there is no ticket secret";
+    for (size_t i = 0; i < rules->secrets->count; i++)
+        if (strlen(rules->secrets->values[i]) < TICKET_SECRET_MIN)
+            return "a ticket secret has fewer than 32 characters";
+    return NULL;
+}
+
+/* ---- signing ---- */
+
+static bool add_text(json_t *object, const char *name, const char *text)
+{
+    return text == NULL || json_object_set_new(object, name, json_string(text)) == 0;
+}
+
+static json_t *write_topics(const struct ticket *ticket)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < ticket->topic_count; i++) {
+        const struct ticket_topic *topic = &ticket->topics[i];
+        json_t *entry = json_stringn(topic->topic, topic->length);
+        if (topic->bound)
+            entry = json_pack("{so sb}", "topic", entry, "binded", 1);
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* NULL without memory or random numbers. The caller frees. */
+static char *write_claims(const struct ticket_rules *rules, const struct ticket *ticket,
+                          uint64_t now_s)
+{
+    unsigned char random[RANDOM_SIZE];
+    char id[2 * RANDOM_SIZE + 1];
+    if (!secret_random(random, sizeof random))
+        return NULL;
+    secret_hex(id, random, sizeof random);
+    json_t *claims =
+        json_pack("{ss sI sI ss so}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s, "exp",
+                  (json_int_t)(now_s + rules->life_s), "jti", id, "ep", write_topics(ticket));
+    char *text = NULL;
+    if (claims != NULL && add_text(claims, "uid", ticket->user) &&
+        add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id))
+        text = json_dumps(claims, JSON_COMPACT);
+    json_decref(claims);
+    return text;
+}
+
+static char *sign_claims(const char *claims, const char *secret)
+{
+    jwt_t *jwt = NULL;
+    char *text = NULL;
+    if (jwt_new(&jwt) != 0)
+        return NULL;
+    if (jwt_add_grants_json(jwt, claims) == 0 &&
+        jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, (int)strlen(secret)) == 0)
+        text = jwt_encode_str(jwt);
+    jwt_free(jwt);
+    return text;
+}
+
+enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rules,
+                               const struct ticket *ticket, uint64_t now_s)
+{
+    char *claims = write_claims(rules, ticket, now_s);
+    if (claims == NULL)
+        return TICKET_NO_RESOURCES;
+    /* Signing makes it longer by a third and more: what is too long now need not be signed. */
+    bool large = strlen(claims) > TICKET_SIZE_MAX;
+    char *text = large ? NULL : sign_claims(claims, rules->secrets->values[0]);
+    large = large || (text != NULL && strlen(text) > TICKET_SIZE_MAX);
+    enum ticket_result result = large ? TICKET_TOO_LARGE : TICKET_NO_RESOURCES;
+    if (text != NULL && !large) {
+        bytes_append_text(out, text);
+        result = out->failed ? TICKET_NO_RESOURCES : TICKET_OK;
+    }
+    free(text);
+    free(claims);
+    return result;
+}
+
+/* ---- reading ---- */
+
+static bool looks_like_ticket(const char *text, size_t length)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    size_t dots = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\0' || strchr(letters, text[i]) == NULL)
+            return false;
+        dots += text[i] == '.';
+    }
+    return dots == 2;
+}
+
+/* Signed by this secret, with the one algorithm, without conditions that we do not know. */
+static bool is_signed(jwt_t **jwt, const char *text, const char *secret)
+{
+    if (jwt_decode(jwt, text, (const unsigned char *)secret, (int)strlen(secret)) != 0) {
+        *jwt = NULL;
+        return false;
+    }
+    char *conditions = jwt_get_headers_json(*jwt, "crit");
+    bool good = jwt_get_alg(*jwt) == JWT_ALG_HS256 && conditions == NULL;
+    free(conditions);
+    if (!good) {
+        jwt_free(*jwt);
+        *jwt = NULL;
+    }
+    return good;
+}
+
+/* The claims of a ticket with a right signature; NULL for any other. Every secret is tried,
+ * whichever fits. */
+static json_t *open_claims(const struct secret_list *secrets, const char *text)
+{
+    char *claims = NULL;
+    for (size_t i = 0; i < secrets->count; i++) {
+        jwt_t *jwt = NULL;
+        if (is_signed(&jwt, text, secrets->values[i]) && claims == NULL)
+            claims = jwt_get_grants_json(jwt, NULL);
+        jwt_free(jwt);
+    }
+    json_t *root = claims != NULL ? json_loads(claims, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    free(claims);
+    return root;
+}
+
+static bool is_audience(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    if (text != NULL)
+        return strcmp(text, TICKET_AUDIENCE) == 0;
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        found |= is_audience(json_array_get(value, i));
+    return found;
+}
+
+/* A point in time that may be missing: then, or when it is no whole number, `otherwise`. */
+static json_int_t seconds(const json_t *claims, const char *name, json_int_t otherwise)
+{
+    const json_t *value = json_object_get(claims, name);
+    if (value == NULL)
+        return otherwise;
+    return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
+                               uint64_t now_s)
+{
+    json_int_t now = (json_int_t)now_s, skew = rules->skew_s;
+    json_int_t expires = seconds(claims, "exp", -1);
+    json_int_t issued = seconds(claims, "iat", 0), begins = seconds(claims, "nbf", 0);
+    if (expires < 0 || issued < 0 || begins < 0)
+        return "times missing or no whole numbers";
+    if (expires <= now - skew)
+        return "expired";
+    if (expires > now + skew + (json_int_t)rules->life_max_s)
+        return "lives too long";
+    if (issued > now + skew || begins > now + skew)
+        return "from the future";
+    return NULL;
+}
+
+static bool is_text_or_absent(const json_t *claims, const char *name)
+{
+    const json_t *value = json_object_get(claims, name);
+    return value == NULL || json_is_string(value);
+}
+
+static const char *check_shape(const json_t *claims)
+{
+    size_t id_length = json_string_length(json_object_get(claims, "jti"));
+    if (!is_audience(json_object_get(claims, "aud")))
+        return "for another audience";
+    if (id_length == 0 || id_length > TICKET_ID_MAX)
+        return "jti missing or too long";
+    if (!json_is_array(json_object_get(claims, "ep")))
+        return "ep missing";
+    if (!is_text_or_absent(claims, "clid") || !is_text_or_absent(claims, "last_id"))
+        return "clid or last_id no text";
+    return NULL;
+}
+
+static bool take_topic(struct ticket_topic *out, const json_t *entry)
+{
+    const json_t *bound = json_object_get(entry, "binded");
+    const json_t *topic = json_is_string(entry) ? entry : json_object_get(entry, "topic");
+    if (!json_is_string(topic) || (bound != NULL && !json_is_boolean(bound)))
+        return false;
+    *out = (struct ticket_topic){json_string_value(topic), json_string_length(topic),
+                                 json_is_true(bound)};
+    return true;
+}
+
+static const char *take_topics(struct ticket *ticket, struct ticket_storage *storage,
+                               const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (!take_topic(&storage->topics[i], json_array_get(list, i)))
+            return "an entry of ep is no topic";
+        if (storage->topics[i].bound && ticket->user == NULL)
+            return "a bound topic without uid";
+    }
+    ticket->topics = storage->topics;
+    ticket->topic_count = json_array_size(list);
+    return NULL;
+}
+
+/* Takes over the claims in any case. NULL when all is well, else why not. */
+static const char *fill(struct ticket *ticket, json_t *claims, const struct ticket_rules *rules)
+{
+    const json_t *list = json_object_get(claims, "ep"), *user = json_object_get(claims, "uid");
+    struct ticket_storage *storage =
+        calloc(1, sizeof *storage + json_array_size(list) * sizeof *storage->topics);
+    if (storage == NULL) {
+        json_decref(claims);
+        return "no memory";
+    }
+    storage->claims = claims;
+    *ticket = (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
+                              .last_id = json_string_value(json_object_get(claims, "last_id")),
+                              .id = json_string_value(json_object_get(claims, "jti")),
+                              .forget_after_s = (uint64_t)seconds(claims, "exp", 0) + rules->skew_s,
+                              .storage = storage};
+    if (user != NULL && user_id_from_json(storage->user, user) == USER_ID_INVALID)
+        return "uid is no user id";
+    if (user != NULL)
+        ticket->user = storage->user;
+    return take_topics(ticket, storage, list);
+}
+
+enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules *rules,
+                               const char *text, size_t length, uint64_t now_s, const char **why)
+{
+    *ticket = (struct ticket){0};
+    const char *fault = NULL;
+    json_t *claims = NULL;
+    char *copy = length <= TICKET_SIZE_MAX ? strndup(text, length) : NULL;
+    if (length > TICKET_SIZE_MAX)
+        fault = "too large";
+    else if (copy == NULL)
+        fault = "no memory";
+    else if (!looks_like_ticket(text, length))
+        fault = "no JWT";
+    else if ((claims = open_claims(rules->secrets, copy)) == NULL)
+        fault = "not signed by us with HS256";
+    free(copy);
+    if (claims != NULL && (fault = check_shape(claims)) == NULL)
+        fault = check_times(claims, rules, now_s);
+    if (claims != NULL && fault != NULL)
+        json_decref(claims);
+    if (fault == NULL && (fault = fill(ticket, claims, rules)) != NULL)
+        ticket_free(ticket);
+    if (why != NULL)
+        *why = fault;
+    return fault == NULL ? TICKET_OK : TICKET_REFUSED;
+}
+
+void ticket_free(struct ticket *ticket)
+{
+    if (ticket->storage != NULL)
+        json_decref(ticket->storage->claims);
+    free(ticket->storage);
+    *ticket = (struct ticket){0};
+}

@@ -1,0 +1,76 @@
+/* Tickets: what esn-subscribe hands to the daemon with a subscriber, and what a backend may make
+ * itself. A JWT (RFC 7519) signed with HS256 and nothing else, for the audience "esn-fanout", valid
+ * for seconds and once.
+ *
+ *     {"aud": "esn-fanout", "exp": 1700000010, "iat": 1700000000, "jti": "random", "uid": "ana",
+ *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12"}
+ *
+ * `uid`, `clid` and `last_id` may be missing. `ep` is as in a subscription request; a bound topic
+ * needs a `uid`. The only part that knows libjwt. */
+#ifndef ESN_TICKET_H
+#define ESN_TICKET_H
+
+#include "bytes.h"
+#include "secret.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TICKET_AUDIENCE "esn-fanout"
+
+enum {
+    TICKET_SIZE_MAX = 7500, /* it travels in header lines */
+    TICKET_ID_MAX = 64,
+    TICKET_SECRET_MIN = 32 /* characters: shorter ones could be found by trying */
+};
+
+struct ticket_rules {
+    const struct secret_list
+        *secrets;        /* signs with the first, takes any: so they are changed without a gap */
+    unsigned life_s;     /* of the tickets signed */
+    unsigned life_max_s; /* of the tickets taken: bounds the memory of used ones */
+    unsigned skew_s;     /* between the clocks of who signs and who takes */
+};
+
+struct ticket_topic {
+    const char *topic;
+    size_t length;
+    bool bound;
+};
+
+/* All texts are borrowed: of a ticket that was read, from `storage`. NULL: absent. */
+struct ticket {
+    const char *user; /* canonical user id, or USER_ID_NO_USER */
+    const struct ticket_topic *topics;
+    size_t topic_count;
+    const char *clid;
+    const char *last_id;
+    /* Of a ticket that was read; signing makes its own. */
+    const char *id;          /* jti, for the memory of used tickets */
+    uint64_t forget_after_s; /* from then on the ticket is refused for its age */
+    struct ticket_storage *storage;
+};
+
+enum ticket_result {
+    TICKET_OK,
+    TICKET_TOO_LARGE, /* more than TICKET_SIZE_MAX: 413 */
+    TICKET_REFUSED,
+    TICKET_NO_RESOURCES /* memory or random numbers */
+};
+
+/* NULL when the rules can be used, else a sentence. */
+const char *ticket_rules_fault(const struct ticket_rules *rules);
+
+/* Appends a ticket: characters of base64url and dots only. Not TICKET_REFUSED. */
+enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rules,
+                               const struct ticket *ticket, uint64_t now_s);
+
+/* TICKET_OK: *ticket is filled, the caller frees it with ticket_free(). Else it is empty, and *why
+ * (when given) a few static words for the log; clients are all told the same. Topics are not looked
+ * at beyond being texts. Whether the ticket was used before is another question: used_tickets.h. */
+enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules *rules,
+                               const char *text, size_t length, uint64_t now_s, const char **why);
+void ticket_free(struct ticket *ticket);
+
+#endif
