@@ -1,0 +1,457 @@
+/* Tickets, and the memory of used ones. */
+#include "ticket.h"
+#include "used_tickets.h"
+
+#include <jwt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { NOW = 1700000000 };
+
+static char first_secret[] = "0123456789abcdef0123456789abcdef";
+static char second_secret[] = "fedcba9876543210fedcba9876543210";
+static char other_secret[] = "nobody knows this one, not even us";
+static char *both[] = {first_secret, second_secret}, *swapped[] = {second_secret, first_secret},
+            *strange[] = {other_secret};
+static const struct secret_list both_secrets = {both, 2}, swapped_secrets = {swapped, 2},
+                                second_alone = {swapped, 1}, strange_secrets = {strange, 1};
+static const struct ticket_rules rules = {&both_secrets, 10, 60, 0};
+
+static const struct ticket_topic topics[] = {
+    {"a/b", 3, false}, {"CASA/\xc3\xb1/#", 9, true}, {"@USER@", 6, true}};
+static const struct ticket full = {
+    .user = "ana", .topics = topics, .topic_count = 3, .clid = "page", .last_id = "7-12"};
+
+static const char *sign(struct bytes *out, const struct ticket_rules *with,
+                        const struct ticket *ticket)
+{
+    bytes_clear(out);
+    assert_int_equal(ticket_sign(out, with, ticket, NOW), TICKET_OK);
+    return bytes_terminate(out);
+}
+
+static enum ticket_result read_at(const char *text, const struct ticket_rules *with, uint64_t now)
+{
+    struct ticket ticket;
+    const char *why = NULL;
+    enum ticket_result result = ticket_read(&ticket, with, text, strlen(text), now, &why);
+    if (result == TICKET_OK) {
+        assert_null(why);
+        assert_non_null(ticket.id);
+    } else {
+        assert_non_null(why);
+        assert_null(ticket.storage);
+        assert_null(ticket.topics);
+    }
+    ticket_free(&ticket);
+    return result;
+}
+
+/* ---- what we sign ourselves ---- */
+
+static void test_comes_back_as_it_went(void **state)
+{
+    (void)state;
+    struct bytes text = BYTES_EMPTY;
+    struct ticket ticket;
+    sign(&text, &rules, &full);
+    assert_int_equal(strspn(text.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789-_."),
+                     text.length);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_string_equal(ticket.user, "ana");
+    assert_string_equal(ticket.clid, "page");
+    assert_string_equal(ticket.last_id, "7-12");
+    assert_int_equal(strlen(ticket.id), 32);
+    assert_int_equal(ticket.forget_after_s, NOW + 10);
+    assert_int_equal(ticket.topic_count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ticket.topics[i].length, topics[i].length);
+        assert_string_equal(ticket.topics[i].topic, topics[i].topic);
+        assert_int_equal(ticket.topics[i].bound, topics[i].bound);
+    }
+    ticket_free(&ticket);
+    ticket_free(&ticket);
+    bytes_free(&text);
+}
+
+static void test_what_may_be_missing(void **state)
+{
+    (void)state;
+    struct bytes text = BYTES_EMPTY;
+    struct ticket ticket;
+    const struct ticket small = {.topics = topics, .topic_count = 1};
+    const struct ticket empty = {.user = "[][][]"};
+    sign(&text, &rules, &small);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_null(ticket.user);
+    assert_null(ticket.clid);
+    assert_null(ticket.last_id);
+    assert_false(ticket.topics[0].bound);
+    ticket_free(&ticket);
+    sign(&text, &rules, &empty);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_string_equal(ticket.user, "[][][]");
+    assert_int_equal(ticket.topic_count, 0);
+    ticket_free(&ticket);
+    bytes_free(&text);
+}
+
+static void test_each_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    struct bytes one = BYTES_EMPTY, two = BYTES_EMPTY;
+    assert_string_not_equal(sign(&one, &rules, &full), sign(&two, &rules, &full));
+    bytes_free(&one);
+    bytes_free(&two);
+}
+
+static void test_time(void **state)
+{
+    (void)state;
+    struct bytes text = BYTES_EMPTY;
+    struct ticket_rules skewed = rules, short_lived = rules;
+    skewed.skew_s = 3;
+    short_lived.life_max_s = 9;
+    sign(&text, &rules, &full);
+    assert_int_equal(read_at(text.data, &rules, NOW), TICKET_OK);
+    assert_int_equal(read_at(text.data, &rules, NOW + 9), TICKET_OK);
+    assert_int_equal(read_at(text.data, &rules, NOW + 10), TICKET_REFUSED);
+    assert_int_equal(read_at(text.data, &rules, NOW - 1), TICKET_REFUSED); /* from the future */
+    assert_int_equal(read_at(text.data, &skewed, NOW + 12), TICKET_OK);
+    assert_int_equal(read_at(text.data, &skewed, NOW + 13), TICKET_REFUSED);
+    assert_int_equal(read_at(text.data, &skewed, NOW - 3), TICKET_OK);
+    assert_int_equal(read_at(text.data, &skewed, NOW - 4), TICKET_REFUSED);
+    assert_int_equal(read_at(text.data, &short_lived, NOW), TICKET_REFUSED);
+    bytes_free(&text);
+}
+
+static void test_secrets_can_be_changed(void **state)
+{
+    (void)state;
+    struct bytes old = BYTES_EMPTY, fresh = BYTES_EMPTY;
+    struct ticket_rules after = rules, at_end = rules, strangers = rules;
+    after.secrets = &swapped_secrets;
+    at_end.secrets = &second_alone;
+    strangers.secrets = &strange_secrets;
+    sign(&old, &rules, &full);
+    sign(&fresh, &after, &full);
+    assert_int_equal(read_at(old.data, &after, NOW), TICKET_OK);
+    assert_int_equal(read_at(fresh.data, &rules, NOW), TICKET_OK);
+    assert_int_equal(read_at(fresh.data, &at_end, NOW), TICKET_OK);
+    assert_int_equal(read_at(old.data, &at_end, NOW), TICKET_REFUSED);
+    assert_int_equal(read_at(old.data, &strangers, NOW), TICKET_REFUSED);
+    bytes_free(&old);
+    bytes_free(&fresh);
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    static char short_one[] = "0123456789abcdef0123456789abcde";
+    char *list[] = {first_secret, short_one};
+    const struct secret_list one_short = {list, 2}, none = {NULL, 0};
+    struct ticket_rules bad = rules;
+    assert_null(ticket_rules_fault(&rules));
+    bad.secrets = &one_short;
+    assert_non_null(ticket_rules_fault(&bad));
+    bad.secrets = &none;
+    assert_non_null(ticket_rules_fault(&bad));
+    bad.secrets = NULL;
+    assert_non_null(ticket_rules_fault(&bad));
+}
+
+static void test_size_limit(void **state)
+{
+    (void)state;
+    struct bytes out = BYTES_EMPTY;
+    struct ticket_topic many[400];
+    for (int i = 0; i < 400; i++)
+        many[i] = (struct ticket_topic){"casa/planta baja/nivel de agua", 30, false};
+    struct ticket ticket = {.topics = many, .topic_count = 1};
+    bool fits = true;
+    for (; ticket.topic_count <= 400 && fits; ticket.topic_count++) {
+        bytes_clear(&out);
+        enum ticket_result result = ticket_sign(&out, &rules, &ticket, NOW);
+        fits = result == TICKET_OK;
+        if (fits) {
+            assert_true(out.length <= TICKET_SIZE_MAX);
+            assert_int_equal(read_at(bytes_terminate(&out), &rules, NOW), TICKET_OK);
+        } else {
+            assert_int_equal(result, TICKET_TOO_LARGE);
+            assert_int_equal(out.length, 0);
+        }
+    }
+    assert_false(fits);
+    assert_true(ticket.topic_count > 150);
+    ticket.topic_count = 400;
+    assert_int_equal(ticket_sign(&out, &rules, &ticket, NOW), TICKET_TOO_LARGE);
+    bytes_free(&out);
+}
+
+/* ---- what others send ---- */
+
+/* A JWT as another library could make it. The caller frees. */
+static char *forge(const char *claims, jwt_alg_t algorithm, const char *secret, const char *header)
+{
+    jwt_t *jwt = NULL;
+    assert_int_equal(jwt_new(&jwt), 0);
+    if (jwt_add_grants_json(jwt, claims) != 0)
+        fail_msg("%s", claims);
+    if (header != NULL)
+        assert_int_equal(jwt_add_headers_json(jwt, header), 0);
+    assert_int_equal(jwt_set_alg(jwt, algorithm, (const unsigned char *)secret,
+                                 secret != NULL ? (int)strlen(secret) : 0),
+                     0);
+    char *text = jwt_encode_str(jwt);
+    assert_non_null(text);
+    jwt_free(jwt);
+    return text;
+}
+
+static enum ticket_result try_forged(const char *claims, jwt_alg_t algorithm, const char *secret,
+                                     const char *header)
+{
+    char *text = forge(claims, algorithm, secret, header);
+    enum ticket_result result = read_at(text, &rules, NOW);
+    free(text);
+    return result;
+}
+
+#define GOOD                                                                                       \
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":7,"                          \
+    "\"ep\":[\"a\",{\"topic\":\"b\"},{\"topic\":\"c\",\"binded\":true}]}"
+
+static void test_minted_by_a_backend(void **state)
+{
+    (void)state;
+    char *text = forge(GOOD, JWT_ALG_HS256, second_secret, NULL);
+    struct ticket ticket;
+    assert_int_equal(ticket_read(&ticket, &rules, text, strlen(text), NOW, NULL), TICKET_OK);
+    assert_string_equal(ticket.user, "7");
+    assert_int_equal(ticket.topic_count, 3);
+    assert_false(ticket.topics[1].bound);
+    assert_true(ticket.topics[2].bound);
+    assert_string_equal(ticket.topics[2].topic, "c");
+    ticket_free(&ticket);
+    free(text);
+}
+
+static void test_other_algorithms(void **state)
+{
+    (void)state;
+    assert_int_equal(try_forged(GOOD, JWT_ALG_HS256, first_secret, NULL), TICKET_OK);
+    assert_int_equal(try_forged(GOOD, JWT_ALG_HS384, first_secret, NULL), TICKET_REFUSED);
+    assert_int_equal(try_forged(GOOD, JWT_ALG_HS512, first_secret, NULL), TICKET_REFUSED);
+    assert_int_equal(try_forged(GOOD, JWT_ALG_NONE, NULL, NULL), TICKET_REFUSED);
+    assert_int_equal(try_forged(GOOD, JWT_ALG_HS256, other_secret, NULL), TICKET_REFUSED);
+    assert_int_equal(try_forged(GOOD, JWT_ALG_HS256, first_secret, "{\"crit\":[\"exp\"]}"),
+                     TICKET_REFUSED);
+}
+
+/* {"alg":X,"typ":"JWT"} in front of claims and signature of a good ticket. */
+static void test_exchanged_headers(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0",  /* none */
+                                          "eyJhbGciOiJOT05FIiwidHlwIjoiSldUIn0",  /* NONE */
+                                          "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9", /* RS256 */
+                                          "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9", /* ES256 */
+                                          "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9", /* HS384 */
+                                          "eyJ0eXAiOiJKV1QifQ",                   /* none named */
+                                          "e30",                                  /* {} */
+                                          "bnVsbA",                               /* null */
+                                          "",
+                                          "x"};
+    char *good = forge(GOOD, JWT_ALG_HS256, first_secret, NULL), forged[1024];
+    const char *claims = strchr(good, '.'), *signature = strrchr(good, '.');
+    assert_int_equal(read_at(good, &rules, NOW), TICKET_OK);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        (void)snprintf(forged, sizeof forged, "%s%s", headers[i], claims);
+        assert_int_equal(read_at(forged, &rules, NOW), TICKET_REFUSED);
+        (void)snprintf(forged, sizeof forged, "%s%.*s.", headers[i], (int)(signature - claims),
+                       claims);
+        assert_int_equal(read_at(forged, &rules, NOW), TICKET_REFUSED);
+    }
+    free(good);
+}
+
+static void test_other_claims(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{}",
+        "{\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-other\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":[\"esn-other\"],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":[],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":7,\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":\"1700000010\",\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010.5,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000000,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000061,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":9223372036854775807,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":-1,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"nbf\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":\"x\",\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":7,\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[],\"jti\":"
+        "\"0123456789012345678901234567"
+        "89012345678901234567890123456789012345\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":\"a\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[7]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"binded\":true}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":7}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":7,"
+        "\"ep\":[{\"topic\":\"a\",\"binded\":1}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\","
+        "\"ep\":[{\"topic\":\"a\",\"binded\":true}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":null}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"*\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"__DONT__\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"clid\":7}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"last_id\":7}"};
+    static const char *const good[] = {
+        "{\"aud\":[\"a\",\"esn-fanout\"],\"exp\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000060,\"nbf\":1700000000,\"jti\":\"x\",\"ep\":[]}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (try_forged(bad[i], JWT_ALG_HS256, first_secret, NULL) != TICKET_REFUSED)
+            fail_msg("taken: %s", bad[i]);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(try_forged(good[i], JWT_ALG_HS256, first_secret, NULL), TICKET_OK);
+}
+
+static void test_broken_texts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",        ".",       "..",       "...",         "a.b",
+        "a.b.c",   "a.b.c.d", "e30.e30.", "e30.e30.e30", "\xff.\xff.\xff",
+        "a b.c.d", "%00.a.b"};
+    char *good = forge(GOOD, JWT_ALG_HS256, first_secret, NULL);
+    size_t length = strlen(good);
+    struct ticket ticket;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(read_at(bad[i], &rules, NOW), TICKET_REFUSED);
+    for (size_t cut = 0; cut < length; cut++)
+        assert_int_equal(ticket_read(&ticket, &rules, good, cut, NOW, NULL), TICKET_REFUSED);
+    assert_int_equal(ticket_read(&ticket, &rules, good, length + 1, NOW, NULL), TICKET_REFUSED);
+    for (size_t i = 0; i < length; i++) {
+        char kept = good[i];
+        good[i] = kept == 'A' ? 'B' : 'A';
+        assert_int_equal(read_at(good, &rules, NOW), TICKET_REFUSED);
+        good[i] = kept;
+    }
+    assert_int_equal(read_at(good, &rules, NOW), TICKET_OK);
+    free(good);
+}
+
+static void test_too_long_to_look_at(void **state)
+{
+    (void)state;
+    char claims[8000];
+    int length = snprintf(claims, sizeof claims,
+                          "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[\"");
+    memset(claims + length, 'a', 6000);
+    (void)snprintf(claims + length + 6000, sizeof claims - 6000 - (size_t)length, "\"]}");
+    assert_int_equal(try_forged(claims, JWT_ALG_HS256, first_secret, NULL), TICKET_REFUSED);
+    (void)snprintf(claims + length + 5000, sizeof claims - 5000 - (size_t)length, "\"]}");
+    assert_int_equal(try_forged(claims, JWT_ALG_HS256, first_secret, NULL), TICKET_OK);
+}
+
+/* ---- used tickets ---- */
+
+static void test_each_once(void **state)
+{
+    (void)state;
+    struct used_tickets *used = used_tickets_open(100);
+    assert_non_null(used);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_FIRST);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_AGAIN);
+    assert_int_equal(used_tickets_take(used, "b", NOW + 10, NOW), USED_TICKETS_FIRST);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW + 9), USED_TICKETS_AGAIN);
+    assert_int_equal(used_tickets_take(used, "", NOW + 10, NOW), USED_TICKETS_FIRST);
+    assert_int_equal(used_tickets_count(used), 3);
+    used_tickets_close(&used);
+    assert_null(used);
+    used_tickets_close(&used);
+}
+
+static void test_forgets_the_past_alone(void **state)
+{
+    (void)state;
+    enum { A_SECOND = 1000, SECONDS = 100, LIFE = 10 };
+    struct used_tickets *used = used_tickets_open(100000);
+    size_t most = 0;
+    char id[32];
+    for (uint64_t second = 0; second < SECONDS; second++) {
+        for (int i = 0; i < A_SECOND; i++) {
+            (void)snprintf(id, sizeof id, "%u-%d", (unsigned)second, i);
+            assert_int_equal(used_tickets_take(used, id, NOW + second + LIFE, NOW + second),
+                             USED_TICKETS_FIRST);
+        }
+        /* All that still live are known. */
+        for (uint64_t before = second >= LIFE ? second - LIFE + 1 : 0; before <= second; before++) {
+            (void)snprintf(id, sizeof id, "%u-%d", (unsigned)before, (int)(second * 7 % A_SECOND));
+            assert_int_equal(used_tickets_take(used, id, NOW + before + LIFE, NOW + second),
+                             USED_TICKETS_AGAIN);
+        }
+        if (used_tickets_count(used) > most)
+            most = used_tickets_count(used);
+    }
+    assert_true(most < 5 * A_SECOND * LIFE);
+    used_tickets_close(&used);
+}
+
+static void test_when_it_is_full(void **state)
+{
+    (void)state;
+    struct used_tickets *used = used_tickets_open(100);
+    char id[32];
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        assert_int_equal(used_tickets_take(used, id, (uint64_t)NOW + 10 + (uint64_t)i / 50, NOW),
+                         USED_TICKETS_FIRST);
+    }
+    assert_int_equal(used_tickets_take(used, "more", NOW + 20, NOW), USED_TICKETS_FULL);
+    assert_int_equal(used_tickets_take(used, "more", NOW + 20, NOW), USED_TICKETS_FULL);
+    assert_int_equal(used_tickets_take(used, "0", NOW + 10, NOW), USED_TICKETS_AGAIN);
+    assert_int_equal(used_tickets_take(used, "more", NOW + 20, NOW + 10), USED_TICKETS_FIRST);
+    assert_int_equal(used_tickets_count(used), 51);
+    used_tickets_close(&used);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_comes_back_as_it_went),
+        cmocka_unit_test(test_what_may_be_missing),
+        cmocka_unit_test(test_each_has_an_id_of_its_own),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_secrets_can_be_changed),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_minted_by_a_backend),
+        cmocka_unit_test(test_other_algorithms),
+        cmocka_unit_test(test_exchanged_headers),
+        cmocka_unit_test(test_other_claims),
+        cmocka_unit_test(test_broken_texts),
+        cmocka_unit_test(test_too_long_to_look_at),
+        cmocka_unit_test(test_each_once),
+        cmocka_unit_test(test_forgets_the_past_alone),
+        cmocka_unit_test(test_when_it_is_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
