@@ -44,13 +44,7 @@ class Stack {
    */
   static async start(label, options = {}) {
     const stack = new Stack(label, options);
-    try {
-      await stack.#start();
-    } catch (error) {
-      stack.#report(error);
-      await stack.#endAll();
-      throw error;
-    }
+    await stack.start();
     return stack;
   }
 
@@ -63,7 +57,18 @@ class Stack {
     this.config = config;
   }
 
-  async #start() {
+  /** For who has something to put into the folder or the configuration first. */
+  async start() {
+    try {
+      await this.#startAll();
+    } catch (error) {
+      console.error(`${this.label}: ${error.message}\nLogs are in ${this.folder}`);
+      await this.#endAll();
+      throw error;
+    }
+  }
+
+  async #startAll() {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
     this.addresses = this.options.addresses ?? [`127.0.0.1:${this.port}`];
@@ -240,10 +245,6 @@ location /notify/ {
 
   #programs() {
     return [this.nginx, ...this.handlers, this.daemon].filter(Boolean);
-  }
-
-  #report(error) {
-    console.error(`${this.label}: ${error.message}\nLogs are in ${this.folder}`);
   }
 
   async #endAll() {

@@ -1,0 +1,131 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { programs, source } = require('./lib/paths');
+const { Program, run } = require('./lib/program');
+const { Stack } = require('./lib/stack');
+
+describe('esnctl', () => {
+  let stack;
+  before(async () => {
+    stack = await Stack.start('esnctl', { handlers: 1 });
+  });
+  after(() => stack?.stop());
+
+  function esnctl(words, options) {
+    return run([programs.esnctl, ...words], { env: { ESN_CONF: stack.file }, ...options });
+  }
+
+  async function good(words, options) {
+    const end = await esnctl(words, options);
+    assert.equal(end.code, 0, `${words.join(' ')}: ${end.stderr}${end.stdout}`);
+    return end.stdout;
+  }
+
+  test('emit: on the bus, or as a backend does it', async () => {
+    const client = await stack.subscribe(['news/#']);
+    for (const by of [[], ['--url', `${stack.webUrl}/notify/`], ['--url', stack.eventUrl]]) {
+      const detail = { text: "it's ñandú 😀", n: 1 };
+      const said = JSON.parse(await good(['emit', '--json', ...by, 'news/a', 'hello', JSON.stringify(detail)]));
+      assert.equal(said.receivers, 1);
+      const [frame] = (await client.takeUntil('hello')).slice(-1);
+      assert.deepEqual(frame.json.e, { type: 'hello', detail });
+      assert.deepEqual(frame.json.ep, { requested: 'news/#', emitted: 'news/a' });
+      assert.equal(frame.json.id, said.id);
+      await good(['emit', ...by, 'news', 'bare']);
+      assert.deepEqual((await client.takeUntil('bare')).at(-1).json.e, { type: 'bare' });
+      await good(['emit', ...by, 'news', 'read', '-'], { input: '[1, 2]\n' });
+      assert.deepEqual((await client.takeUntil('read')).at(-1).json.e, { type: 'read', detail: [1, 2] });
+    }
+    await client.close();
+  });
+
+  test('emit: whispers, and knows an event by its id', async () => {
+    const [first, second] = [await stack.subscribe(['a']), await stack.subscribe(['a'])];
+    for (let i = 0; i < 2; i++) {
+      await good(['emit', '--whisper', String(second.connid), '--id', 'only-once', 'a', 'psst']);
+    }
+    const [one, two] = await stack.drain('a', first, second);
+    assert.deepEqual(one.map((frame) => frame.json.e.type), ['connected']);
+    assert.deepEqual(two.map((frame) => frame.json.e.type), ['connected', 'psst']);
+    await first.close();
+    await second.close();
+  });
+
+  test('emit: says why it did not', async () => {
+    for (const words of [
+      ['emit', 'a', 'x', '{'],
+      ['emit', '@SERVER@/x', 'x'],
+      ['emit', '', 'x'],
+      ['emit', '--url', `${stack.webUrl}/notify/`, '--token', 'wrong', 'a', 'x'],
+      ['emit', '--url', `${stack.webUrl}/notify/`, '@CONNECTION@/x', 'x'],
+      ['emit', '--url', 'http://127.0.0.1:1/', 'a', 'x'],
+      ['emit'],
+      ['emit', 'a'],
+      ['emit', '--whisper', 'x', 'a', 'x'],
+      ['emit', '--nonsense', 'a', 'x'],
+    ]) {
+      const end = await esnctl(words);
+      assert.ok([1, 2].includes(end.code), `${words.join(' ')}: ${end.code}`);
+      assert.notEqual(end.stderr, '');
+    }
+  });
+
+  test('listen: one line of JSON an event', async () => {
+    const listener = new Program('listener', [programs.esnctl, 'listen', '--count', '3', '--clid', 'ear', 'a/+'], {
+      log: path.join(stack.folder, 'listener.log'),
+      env: { ESN_CONF: stack.file },
+    });
+    await stack.untilTotal(1);
+    assert.equal(await stack.look('/connections?clid=ear'), 1);
+    for (const detail of [1, 'é', null]) {
+      await stack.publish('a/b', 'x', detail);
+    }
+    assert.equal(await listener.ended, 0);
+    const lines = listener.output().split('\n').filter((line) => line.startsWith('{')).map(JSON.parse);
+    assert.deepEqual(lines.map((line) => line.e), [1, 'é', null].map((detail) => ({ type: 'x', detail })));
+    assert.deepEqual(lines[0].ep, { requested: 'a/+', emitted: 'a/b' });
+  });
+
+  test('listen: ends with 1 when the stream is cut before all came', async () => {
+    const end = await esnctl(['listen', '--count', '1', '--url', 'http://127.0.0.1:1/', 'a']);
+    assert.equal(end.code, 1);
+    assert.notEqual(end.stderr, '');
+  });
+
+  test('connections and state', async () => {
+    const clients = [];
+    for (const clid of ['ana', 'ana', 'beto']) {
+      clients.push(await stack.subscribe({ ep: ['a'], clid }));
+    }
+    await stack.untilTotal(3);
+    assert.deepEqual(JSON.parse(await good(['connections', '--json'])), { ana: 2, beto: 1, '@TOTAL@': 3 });
+    assert.match(await good(['connections']), /\bana\b.*\b2\b/);
+    assert.match(await good(['connections', '--clid', 'ana']), /\b2\b/);
+    const details = JSON.parse(await good(['connections', '--clid', 'beto', '--details', '--json']));
+    assert.deepEqual(Object.keys(details), [String(clients[2].connid)]);
+    assert.equal(JSON.parse(await good(['state', '--json'])).connections, 3);
+    assert.match(await good(['state']), /connections\D+3/);
+    assert.ok(JSON.parse(await good(['state', '--memory', '--json'])).resident > 0);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  test('check-config: values, sample and reference', async () => {
+    await good(['check-config']);
+    assert.match(await good(['check-config', '--print', 'values']), new RegExp(`127\\.0\\.0\\.1:${stack.port}`));
+    const sample = path.join(stack.folder, 'sample.conf');
+    fs.writeFileSync(sample, await good(['check-config', '--print', 'sample']));
+    await good(['check-config', '--config', sample]);
+    for (const [kind, file] of [
+      ['markdown', 'docs/configuration.md'],
+      ['sample', 'deploy/es-web-notify.conf.sample'],
+      ['man', 'docs/man/es-web-notify.conf.5'],
+    ]) {
+      const printed = await good(['check-config', '--print', kind]);
+      assert.equal(printed, fs.readFileSync(path.join(source, file), 'utf8'), `${file} is up to date`);
+    }
+  });
+});

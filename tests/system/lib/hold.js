@@ -1,0 +1,59 @@
+'use strict';
+
+// A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--clid NAME] [--ep TOPIC]
+// Opens N streams and prints "all N connected", then a line "events M" whenever the number of frames beyond `connected`
+// on all streams has reached a multiple of N. A stream that ends is told as "lost I".
+
+const { parseArgs } = require('node:util');
+const { Subscriber } = require('./subscriber');
+
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string' },
+    socket: { type: 'string' },
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string' },
+    clid: { type: 'string', default: 'held' },
+    ep: { type: 'string', default: 'a' },
+  },
+});
+
+const PARALLEL = 100;
+const count = Number(values.count);
+const url = values.socket ? 'http://localhost/' : `http://${values.host}:${values.port}/`;
+let events = 0;
+let opened = 0;
+let connected = 0;
+
+function countEvent({ json }) {
+  if (json.e.type === 'connected') {
+    return;
+  }
+  events++;
+  if (events % count === 0) {
+    console.log(`events ${events}`);
+  }
+}
+
+async function openSome() {
+  while (opened < count) {
+    const index = opened++;
+    const subscriber = await Subscriber.open(
+      url,
+      { ep: [values.ep], clid: values.clid },
+      { socketPath: values.socket, onFrame: countEvent },
+    );
+    subscriber.over.then(() => console.log(`lost ${index}`));
+    connected++;
+  }
+}
+
+async function main() {
+  await Promise.all(Array.from({ length: PARALLEL }, openSome));
+  console.log(`all ${connected} connected`);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
