@@ -33,7 +33,7 @@ copy_sources() {
     cd -- "$clone" || return 1
     install -C -m 644 -t "$dir/source" -- configure.ac Makefile.am README.md LICENSE || return 1
     # Only names like sources': what a build in the clone made there would be taken for up to date.
-    find common fanout fcgi-handlers esnctl docs deploy tests/unit -name '.?*' -prune -o -type d -print |
+    find */ \( -name '.?*' -o -name 'build*' -o -name node_modules -o -name vendor \) -prune -o -type d -print |
         while IFS= read -r folder; do
             mkdir -p -- "$dir/source/$folder" &&
                 find "$folder" -maxdepth 1 -type f -name '[!.]*.*' ! -name '*.[oa]' -print0 |

@@ -9,7 +9,7 @@ declare -A started_at=() # program -> second of quickstart's life
 declare -A complained=() # program -> yes: it was said that it does not stay up
 to_revive=()             # programs that ended
 timer=''                 # process id of the second that is waited before they are started again
-port_is_taken=no         # it was said that somebody else has the daemon's port
+said_port_taken=no       # it was said that somebody else has the daemon's port
 ready=no locked=no step='' own_sockets=''
 
 # As many streams as the machine allows.
@@ -143,13 +143,13 @@ revive_services() {
 # While somebody else has the port (an operator's own daemon, say) it is left alone: starting would only take the bus away.
 revive_fanout() {
     if is_port_taken "$fanout_port"; then
-        [[ $port_is_taken == yes ]] ||
+        [[ $said_port_taken == yes ]] ||
             say "port $fanout_port is in use by another program; esn-fanout waits until it is free"
-        port_is_taken=yes
+        said_port_taken=yes
         revive_later esn-fanout
         return
     fi
-    port_is_taken=no
+    said_port_taken=no
     start_service esn-fanout
     while kill -0 "${pid_of[esn-fanout]}" 2>/dev/null; do
         if is_listening "${pid_of[esn-fanout]}" "$fanout_port"; then
@@ -215,9 +215,9 @@ clean_up() {
     rm -f -- "$dir"/env "$dir"/.env.* "$dir"/.install.*
 }
 
-# Asks, waits up to 5 s, then insists; a group can outlive its leader.
+# Asks, waits up to 10 s (the daemon: [fanout] stop_time), then insists; a group can outlive its leader.
 stop_services() { # PROGRAM...
-    local service pid pids=() limit=$((SECONDS + 5))
+    local service pid pids=() limit=$((SECONDS + 10))
     for service in "$@"; do
         [[ -n ${pid_of[$service]:-} ]] && pids+=("${pid_of[$service]}")
     done

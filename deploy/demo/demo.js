@@ -1,0 +1,117 @@
+// The page: one stream in, what it says shown, and a form whose words go out through PHP.
+
+import { EventList } from './events.js';
+import { People, paint } from './people.js';
+import { Rate } from './rate.js';
+import { listenForEver } from './stream.js';
+
+const NOTIFY = '/notify/'; // where the web server leads to the broker
+const PRESENCE = '@CONNECTION@/';
+const TOPICS = ['demo/#', `${PRESENCE}+`];
+
+const $ = (id) => document.getElementById(id);
+const form = $('say');
+const clid = ownName();
+let connection = {}; // connid and secret, as the broker gave them
+let lastId; // of the newest event that arrived: the next stream begins after it
+
+const people = new People({ list: $('people'), count: $('count'), own: clid, choose: whisperToPerson });
+const rate = new Rate({ figure: $('rate'), most: $('most'), drawing: $('sparkline') });
+const events = new EventList({ list: $('events'), total: $('total'), hint: $('nothing'), choose: whisperTo });
+
+/** A name for this tab; it stays when the page is loaded again. */
+function ownName() {
+  const names = ['ana', 'bruno', 'carla', 'dario', 'elena', 'fidel', 'gala', 'hugo', 'irene', 'julia', 'leo', 'mara'];
+  const pick = (from) => from[Math.floor(Math.random() * from.length)];
+  const name = sessionStorage.getItem('clid') ?? `${pick(names)}-${1000 + Math.floor(Math.random() * 9000)}`;
+  sessionStorage.setItem('clid', name);
+  return name;
+}
+
+function showState(state, words) {
+  $('state').dataset.state = state;
+  $('state').textContent = words;
+}
+
+function hear(event) {
+  const { emitted } = event.ep;
+  const { type, detail } = event.e;
+  if (event.id) {
+    lastId = event.id;
+    $('newest').textContent = lastId;
+  }
+  if (emitted === '@SERVER@' && type === 'connected') {
+    greet(detail);
+    return;
+  }
+  rate.count();
+  events.add(event);
+  if (emitted.startsWith(PRESENCE)) people.hear(emitted.slice(PRESENCE.length), Number(detail.clid_instances));
+}
+
+function greet(detail) {
+  connection = { connid: detail.connid, secret: detail.secret };
+  $('connid').textContent = detail.connid;
+  $('until').textContent = new Date(Date.now() + detail.timeout).toLocaleTimeString([], { timeStyle: 'short' });
+  showState('connected', 'Connected');
+  people.refresh();
+}
+
+/** With last_id the broker first sends what was missed; with connid and secret it knows the page again. */
+function subscription() {
+  return { clid, ep: TOPICS, ...(lastId && { last_id: lastId, ...connection }) };
+}
+
+async function whisperToPerson(name) {
+  const ids = await (await fetch(`people.php?clid=${encodeURIComponent(name)}`)).json();
+  if (ids.length) whisperTo(ids.at(-1));
+  else $('answer').textContent = `${name} has just left`;
+}
+
+function whisperTo(connid) {
+  form.way.value = 'whisper';
+  form.connid.value = connid;
+  showWay();
+  form.text.focus();
+}
+
+function showWay() {
+  form.dataset.way = form.way.value;
+  form.connid.required = form.way.value === 'whisper';
+  form.topic.required = !form.connid.required;
+}
+
+async function send(submission) {
+  submission.preventDefault();
+  const whispering = form.way.value === 'whisper';
+  const detail = { text: form.text.value, from: clid, connid: connection.connid };
+  const say = whispering
+    ? { topic: 'demo/whisper', type: 'whisper', whisper: Number(form.connid.value), detail }
+    : { topic: form.topic.value, type: 'shout', detail };
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await fetch('emit.php', { method: 'POST', headers, body: JSON.stringify(say) });
+  showAnswer(response, await response.json());
+}
+
+function showAnswer(response, answer) {
+  const heard = answer.receivers === 1 ? '1 connection' : `${answer.receivers} connections`;
+  $('answer').textContent = response.ok ? `Heard by ${heard}` : `${response.status}: ${answer.error}`;
+  $('answer').dataset.result = response.ok ? 'good' : 'bad';
+  if (!response.ok) return;
+  form.text.value = '';
+  form.text.focus();
+}
+
+$('clid').textContent = clid;
+paint($('avatar'), clid);
+$('topics').replaceChildren(...TOPICS.map((topic) => Object.assign(document.createElement('code'), { textContent: topic })));
+people.begin(JSON.parse($('present').textContent));
+form.addEventListener('submit', send);
+form.addEventListener('change', showWay);
+showWay();
+
+listenForEver(NOTIFY, subscription, {
+  event: hear,
+  connecting: () => showState('connecting', 'Connecting'),
+  waiting: (wait) => showState('waiting', `Connecting again in ${Math.ceil(wait / 1000)} s`),
+});
