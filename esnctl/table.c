@@ -8,42 +8,42 @@
 
 enum { NAME_WIDTH_LIMIT = 48 };
 
-/* Letters that UTF-8 text takes on the screen, nearly: one a code point. */
-static int text_width(const char *text)
-{
-    int width = 0;
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
-/* Control characters, those of C1 too, come out as \xNN. */
-static int print_safely(const char *text)
+/* Writes text (NULL: nowhere) with its control characters, those of C1 too, as \xNN. Returns how
+ * many letters it takes on the screen, nearly: one a code point. */
+static int write_safely(FILE *out, const char *text)
 {
     int width = 0;
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
         bool second_of_c1 = *at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
         if (*at < 0x20 || *at == 0x7f || second_of_c1) {
             at += second_of_c1;
-            width += printf("\\x%02x", *at);
+            width += 4;
+            if (out != NULL)
+                (void)fprintf(out, "\\x%02x", *at);
         } else {
-            (void)putchar(*at);
             width += (*at & 0xc0) != 0x80;
+            if (out != NULL)
+                (void)fputc(*at, out);
         }
     }
     return width;
 }
 
+static int text_width(const char *text)
+{
+    return write_safely(NULL, text);
+}
+
 static void print_padded(const char *text, int width)
 {
-    int printed = print_safely(text);
+    int printed = write_safely(stdout, text);
     (void)printf("%*s", printed < width ? width - printed : 0, "");
 }
 
 static void print_value(json_t *value)
 {
     if (json_is_string(value)) {
-        (void)print_safely(json_string_value(value));
+        (void)write_safely(stdout, json_string_value(value));
     } else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         (void)fputs(text != NULL ? text : "?", stdout);
