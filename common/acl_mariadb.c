@@ -83,7 +83,8 @@ static enum acl_status fail(struct acl_mariadb *self, unsigned code, const char 
     if (is_fault_of_values(code))
         return ACL_INVALID;
     self->lost = code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST ||
-                 code == ER_CONNECTION_KILLED || code == ER_SERVER_SHUTDOWN;
+                 code == CR_SSL_CONNECTION_ERROR || code == ER_CONNECTION_KILLED ||
+                 code == ER_SERVER_SHUTDOWN;
     disconnect(self);
     return code == CR_OUT_OF_MEMORY ? ACL_NO_MEMORY : ACL_UNAVAILABLE;
 }
