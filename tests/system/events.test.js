@@ -2,6 +2,8 @@
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
+const { tool } = require('./lib/paths');
+const { run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 
 /** Frames as [requested, emitted, type]. */
@@ -180,8 +182,6 @@ describe('who gets an event', () => {
   });
 
   test('the daemon hears of PHP', async () => {
-    const { run } = require('./lib/program');
-    const { tool } = require('./lib/paths');
     const client = await stack.subscribe(['php']);
     const script = `
       $event = ['ep' => ['php'], 'e' => ['type' => 'hello', 'detail' => ['text' => "d'été €", 'n' => 1.5]]];

@@ -55,10 +55,10 @@ class Program {
   }
 
   /** Waits until condition() is true; an error at once when the program ends meanwhile. */
-  until(what, condition) {
+  until(what, condition, limit) {
     const state = {};
     return Promise.race([
-      until(what, async () => state.over || (await condition())),
+      until(what, async () => state.over || (await condition()), limit),
       this.ended.then((code) => {
         state.over = true;
         throw new Error(`${this.name} ended with ${code} before ${what}:\n${this.output()}`);

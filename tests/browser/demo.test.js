@@ -1,0 +1,161 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { chromium } = require('playwright-core');
+const { request } = require('../system/lib/http');
+const { newFolder, source, tool } = require('../system/lib/paths');
+const { freePort } = require('../system/lib/ports');
+const { Program } = require('../system/lib/program');
+const { LIMIT_MS, until } = require('../system/lib/wait');
+
+const QUICKSTART_LIMIT_MS = 300_000; // it builds
+
+/** A browser of its own with the demo open, connected. */
+async function openDemo(url) {
+  const browser = await chromium.launch({
+    executablePath: tool('chromium', 'chromium'),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(LIMIT_MS);
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  await page.goto(url);
+  await page.locator('#state[data-state=connected]').waitFor();
+  return {
+    browser,
+    page,
+    faults,
+    name: await page.locator('#clid').textContent(),
+    connid: () => page.locator('#connid').textContent(),
+    entries: (text) => page.locator('#events li').filter({ hasText: text }),
+    person: (name) => page.locator('#people li').filter({ hasText: name }),
+  };
+}
+
+describe('the demo, started by quickstart, in separate browsers', () => {
+  let folder;
+  let quickstart;
+  let env;
+  let ana;
+  let beto;
+
+  before(async () => {
+    folder = newFolder('quickstart');
+    const port = await freePort();
+    quickstart = new Program(
+      'quickstart',
+      [path.join(source, 'deploy/quickstart'), '--no-install', '--dir', `${folder}/state`, '--port', String(port)],
+      { log: `${folder}/quickstart.log` },
+    );
+    await quickstart.until('DIR/env is there', () => fs.existsSync(`${folder}/state/env`), QUICKSTART_LIMIT_MS);
+    readEnv();
+    [ana, beto] = await Promise.all([openDemo(env.ESN_DEMO_URL), openDemo(env.ESN_DEMO_URL)]);
+  });
+
+  after(async () => {
+    await Promise.all([ana, beto].map((demo) => demo?.browser.close()));
+    const code = await quickstart?.end();
+    assert.equal(code, 0, 'exit code of quickstart');
+    await assert.rejects(request(env.ESN_DEMO_URL, { agent: false }), { code: 'ECONNREFUSED' });
+  });
+
+  function readEnv() {
+    const lines = fs.readFileSync(`${folder}/state/env`, 'utf8').trim().split('\n');
+    env = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  }
+
+  test('DIR/env says where everything is', async () => {
+    assert.match(env.ESN_BASE_URL, /^http:.*\/$/);
+    assert.equal((await request(`${env.ESN_BASE_URL}healthz`, { agent: false })).status, 200);
+    const state = await request(`${env.ESN_FANOUT_URL}state`, {
+      agent: false,
+      headers: { Authorization: `Bearer ${env.ESN_ADMIN_TOKEN}` },
+    });
+    assert.equal(state.json.connections, 2);
+    assert.equal(fs.existsSync(env.ESN_CONF), true);
+    process.kill(Number(env.ESN_FANOUT_PID), 0);
+  });
+
+  test('each shows both as present', async () => {
+    for (const demo of [ana, beto]) {
+      await demo.person(ana.name).waitFor();
+      await demo.person(beto.name).waitFor();
+    }
+    assert.notEqual(await ana.connid(), await beto.connid());
+  });
+
+  test('what PHP emits for one browser appears in the other', async () => {
+    const text = `it's ''9'' ñandú 😀 <b>&amp; \u2028`;
+    await ana.page.fill('input[name=text]', text);
+    await ana.page.click('#say button');
+    for (const demo of [ana, beto]) {
+      const entry = demo.entries('ñandú');
+      await entry.waitFor();
+      assert.equal(await entry.locator('.text').textContent(), text);
+      assert.equal(await entry.locator('.topic').textContent(), 'demo/plaza');
+      assert.equal(await demo.page.locator('#events b').count(), 0, 'it is text, not markup');
+    }
+    await ana.page.locator('#answer[data-result=good]').waitFor();
+    assert.match(await ana.page.locator('#answer').textContent(), /\b2\b/);
+  });
+
+  test('a whisper reaches the named connection alone', async () => {
+    await ana.page.check('input[name=way][value=whisper]');
+    await ana.page.fill('input[name=connid]', await beto.connid());
+    await ana.page.fill('input[name=text]', 'only for you');
+    await ana.page.click('#say button');
+    await beto.entries('only for you').waitFor();
+    await ana.page.check('input[name=way][value=shout]');
+    await ana.page.fill('input[name=text]', 'for all again');
+    await ana.page.click('#say button');
+    await ana.entries('for all again').waitFor();
+    assert.equal(await ana.entries('only for you').count(), 0);
+  });
+
+  test('an event posted by a backend appears in both', async () => {
+    const answer = await request(env.ESN_EVENT_URL, {
+      method: 'POST',
+      agent: false,
+      body: JSON.stringify({ ep: ['demo/backend'], e: { type: 'news', detail: { answer: 42 } } }),
+    });
+    assert.equal(answer.status, 200, answer.text);
+    for (const demo of [ana, beto]) {
+      await demo.entries('{"answer":42}').waitFor();
+    }
+  });
+
+  test('who leaves is no longer present, who comes is', async () => {
+    const carla = await openDemo(env.ESN_DEMO_URL);
+    await ana.person(carla.name).waitFor();
+    await carla.browser.close();
+    await ana.person(carla.name).waitFor({ state: 'detached' });
+  });
+
+  test('the daemon is killed: it is started again, the pages find it and events go on', async () => {
+    const killed = Number(env.ESN_FANOUT_PID);
+    process.kill(killed, 'SIGKILL');
+    await until('another daemon runs', () => {
+      readEnv();
+      return Number(env.ESN_FANOUT_PID) !== killed;
+    });
+    await ana.page.fill('input[name=text]', 'back again');
+    await until('both pages are connected again', async () => {
+      const answer = await request(`${env.ESN_FANOUT_URL}connections`, {
+        agent: false,
+        headers: { Authorization: `Bearer ${env.ESN_ADMIN_TOKEN}` },
+      });
+      return answer.json['@TOTAL@'] === 2;
+    });
+    await ana.page.click('#say button');
+    await beto.entries('back again').waitFor();
+    await ana.entries('back again').waitFor();
+  });
+
+  test('no script failed', () => {
+    assert.deepEqual([...ana.faults, ...beto.faults], []);
+  });
+});

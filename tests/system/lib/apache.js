@@ -1,0 +1,75 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { Program } = require('./program');
+const { request } = require('./http');
+const { tool } = require('./paths');
+
+const MODULE_FOLDER = '/usr/lib/apache2/modules';
+const MODULES = {
+  mpm_event: 'apache2-bin',
+  authz_core: 'apache2-bin',
+  alias: 'apache2-bin',
+  env: 'apache2-bin',
+  headers: 'apache2-bin',
+  proxy: 'apache2-bin',
+  proxy_http: 'apache2-bin',
+  proxy_fcgi: 'apache2-bin',
+  fcgid: 'libapache2-mod-fcgid',
+};
+
+function loadModules() {
+  return Object.entries(MODULES)
+    .map(([name, debianPackage]) => {
+      const file = path.join(MODULE_FOLDER, `mod_${name}.so`);
+      if (!fs.existsSync(file)) {
+        throw new Error(`${file} is missing: install the Debian package ${debianPackage}`);
+      }
+      return `LoadModule ${name}_module ${file}`;
+    })
+    .join('\n');
+}
+
+/** Apache started by root would give its work to another user, who may not enter the test's folder. */
+function asOrdinaryUser() {
+  return process.getuid() === 0 ? [tool('unshare', 'util-linux'), '--user', '--map-user=1000', '--map-group=1000'] : [];
+}
+
+/** Starts Apache in the foreground with the given directives in its only virtual host. */
+async function startApache(folder, port, directives) {
+  const own = path.join(folder, 'apache');
+  const root = path.join(own, 'htdocs');
+  fs.mkdirSync(root, { recursive: true });
+  const file = path.join(own, 'apache.conf');
+  fs.writeFileSync(
+    file,
+    `ServerRoot ${own}
+ServerName localhost
+PidFile ${own}/pid
+DefaultRuntimeDir ${own}
+Mutex file:${own}
+ErrorLog ${own}/error.log
+LogLevel warn
+Listen 127.0.0.1:${port}
+${loadModules()}
+FcgidIPCDir ${own}
+FcgidProcessTableFile ${own}/fcgid_shm
+ThreadsPerChild 64
+ThreadLimit 64
+ServerLimit 4
+MaxRequestWorkers 256
+<VirtualHost *:${port}>
+DocumentRoot ${root}
+${directives}
+</VirtualHost>
+`,
+  );
+  const apache = new Program('apache', [...asOrdinaryUser(), tool('apache2', 'apache2-bin'), '-D', 'FOREGROUND', '-f', file], {
+    log: path.join(folder, 'apache.log'),
+  });
+  await apache.until('apache answers', () => request(`http://127.0.0.1:${port}/`, { agent: false }));
+  return apache;
+}
+
+module.exports = { startApache };
