@@ -133,6 +133,16 @@ static void check_pending(struct config_checker *checker, const struct config *c
                      total, hard);
 }
 
+static void check_tickets(struct config_checker *checker, const struct config *config)
+{
+    char longest[32];
+    config_number_format(longest, sizeof longest, CONFIG_DURATION, config->ticket_life_max);
+    checker->key = config_key_find("ticket", "life");
+    if (config->ticket_life > config->ticket_life_max)
+        report_fault(checker, "is longer than life_max, which is %s: every ticket would be refused",
+                     longest);
+}
+
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
@@ -144,4 +154,5 @@ void config_check(const struct config *config, config_check_report *report, void
     if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
         report_fault(&checker, "is of no use without public_key_file; set both");
     check_pending(&checker, config);
+    check_tickets(&checker, config);
 }

@@ -10,29 +10,29 @@ const struct config_section config_sections[] = {
     {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
     {"publish", "What `esn-event` takes from those who publish."},
     {"bus", "The way from `esn-event` to `esn-fanout`; both read this section."},
+    {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
+    {"subscribe", "Where subscribers with a bind key have to go."},
     {"admin", "Who may look in."},
-    {"log",
-     "The daemon's log of recent events, from which clients that come back get what they missed."},
+    {"log", "The daemon's log of recent events, from which clients that come back get what they missed."},
     {"messages", "What the programs say of themselves."},
     {NULL, NULL},
 };
+
+/* clang-format off */
 
 /* The one place where a key, its default, its bounds and its words are written. */
 const struct config_key config_keys[] = {
     {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false,
      "127.0.0.1:8010 unix:/run/es-web-notify/http.sock",
-     "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several "
-     "separated by blanks. Behind a "
+     "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several separated by blanks. Behind a "
      "web server on the same machine keep it on loopback."},
     {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true,
      "10m",
-     "How long a stream is held before it ends cleanly and the client subscribes again; `POST "
-     "/alive` starts it anew. "
+     "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "
      "Clients are told as `timeout` in `connected`."},
     {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "50s", 1000, 3600000, NULL, true,
      "20s",
-     "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it "
-     "below every proxy's read "
+     "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s)."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
@@ -48,69 +48,55 @@ const struct config_key config_keys[] = {
      "16", "Most levels of a topic, for subscribers and publishers."},
     {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true,
      "5s",
-     "A client that opened a connection or began a request has so long to send its whole head; "
-     "then the connection is "
+     "A client that opened a connection or began a request has so long to send its whole head; then the connection is "
      "closed."},
     {"fanout", "body_time", CONFIG_DURATION, AT(body_time), "30s", 100, 3600000, NULL, true, "10s",
-     "After the head, a client has so long to send the whole body; then `408` and the connection "
-     "is closed."},
+     "After the head, a client has so long to send the whole body; then `408` and the connection is closed."},
     {"fanout", "idle_time", CONFIG_DURATION, AT(idle_time), "75s", 100, 86400000, NULL, true, "5s",
      "A connection that is kept open between two requests is closed after so long without one."},
     {"fanout", "linger_time", CONFIG_DURATION, AT(linger_time), "2s", 0, 60000, NULL, true, "500ms",
-     "After an answer that ends the connection while the client still sends, its bytes are read "
-     "and thrown away for so "
+     "After an answer that ends the connection while the client still sends, its bytes are read and thrown away for so "
      "long, so that the answer is not lost in a reset."},
     {"fanout", "vanish_time", CONFIG_DURATION, AT(vanish_time), "30s", 1000, 3600000, NULL, true,
      "15s",
-     "A client whose machine went away without a word is dropped when what was sent to it, data or "
-     "TCP's own "
-     "keep-alive probes, is not acknowledged for so long (`TCP_USER_TIMEOUT`, tcp(7)). New "
-     "connections only after a "
+     "A client whose machine went away without a word is dropped when what was sent to it, data or TCP's own "
+     "keep-alive probes, is not acknowledged for so long (`TCP_USER_TIMEOUT`, tcp(7)). New connections only after a "
      "reload."},
     {"fanout", "stop_time", CONFIG_DURATION, AT(stop_time), "5s", 0, 600000, NULL, true, "30s",
-     "After SIGTERM every stream is ended with its last chunk; clients that have not taken it "
-     "after so long are cut."},
+     "After SIGTERM every stream is ended with its last chunk; clients that have not taken it after so long are cut."},
     {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
      "20000",
-     "Most connections held at once; more are answered `503` and closed. `0`: what the limit of "
-     "open files (`ulimit -n`) "
+     "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "
      "allows, less 64."},
     {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true,
      "1M",
-     "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it "
-     "the connection is closed "
-     "as `slow` at once. An event larger than this still goes to a client that has nothing else "
-     "waiting."},
+     "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it the connection is closed "
+     "as `slow` at once. An event larger than this still goes to a client that has nothing else waiting."},
     {"fanout", "max_pending_soft", CONFIG_SIZE, AT(max_pending_soft), "1M", 1024, 1073741824, NULL,
      true, "256k",
      "Soft limit of the same: a client that stays above it for `soft_time` is closed as `slow`."},
     {"fanout", "soft_time", CONFIG_DURATION, AT(soft_time), "10s", 1000, 3600000, NULL, true, "30s",
      "How long a client may stay above `max_pending_soft`."},
-    {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576,
-     1099511627776, NULL, true, "1G",
-     "Most memory that events waiting for slow clients may hold in all; past it those that have "
-     "waited longest are closed "
+    {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576, 1099511627776,
+     NULL, true, "1G",
+     "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
      "as `slow`."},
     {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
      true, "4k",
      "A client that goes on sending while it should listen is closed after so many bytes."},
     {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, "no",
-     "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most "
-     "of the memory of an "
+     "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
      "idle browser's stream."},
 
     {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/publish.token",
-     "File of entry tokens for `POST /event`, one a line; several, so that they can be rotated. "
-     "Nobody but owner and group "
+     "File of entry tokens for `POST /event`, one a line; several, so that they can be rotated. Nobody but owner and group "
      "may be able to read it. Without one every post is answered `404`."},
-    {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true,
-     "500ms",
+    {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true, "500ms",
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
      true, "20ms",
-     "The same while the daemon is known not to answer, so that posts do not queue up behind each "
-     "other."},
+     "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
     {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true,
      "64k", "Largest body of `POST /event` in bytes; more is `413`."},
     {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, "32",
@@ -118,88 +104,75 @@ const struct config_key config_keys[] = {
     {"publish", "max_event_points", CONFIG_NUMBER, AT(max_event_points), "1000", 1, 100000, NULL,
      true, "10", "Most event points in one post."},
 
-    {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL,
-     false, "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",
-     "Endpoints on which events travel: the daemon binds all of them, handlers connect to all of "
-     "them. On a handler host of "
+    {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false,
+     "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",
+     "Endpoints on which events travel: the daemon binds all of them, handlers connect to all of them. On a handler host of "
      "its own: the daemon's `tcp` endpoint."},
     {"bus", "acks", CONFIG_LIST, AT(bus_acks), "ipc:///run/es-web-notify/acks", 0, 0, NULL, false,
      "ipc:///run/es-web-notify/acks tcp://10.0.0.5:8012",
      "Endpoints on which acknowledgements travel back; likewise."},
     {"bus", "topics", CONFIG_LIST, AT(bus_topics), "", 0, 0, NULL, false, "casa/ taller/",
-     "Prefixes of topics that this daemon takes from the bus; empty: all. With it topics can be "
-     "split over daemons."},
+     "Prefixes of topics that this daemon takes from the bus; empty: all. With it topics can be split over daemons."},
     {"bus", "mode", CONFIG_MODE, AT(bus_mode), "0660", 0, 0777, NULL, false, "0600",
      "File mode of the `ipc` sockets and of `unix:` listeners: who of this machine may publish."},
     {"bus", "batch", CONFIG_NUMBER, AT(bus_batch), "256", 1, 100000, NULL, true, "64",
-     "Most events taken from the bus before what they made is written to the clients. More means "
-     "fewer, larger writes "
+     "Most events taken from the bus before what they made is written to the clients. More means fewer, larger writes "
      "under load; a lone event is never delayed."},
-    {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL,
-     false, "1000000",
-     "How many events the daemon can recognise when they come a second time (40 bytes each, taken "
-     "as needed)."},
-    {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true,
-     "1h",
-     "How long an event is recognised. Longer than any publisher goes on trying with the same "
-     "`id`."},
+    {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL, false,
+     "1000000",
+     "How many events the daemon can recognise when they come a second time (40 bytes each, taken as needed)."},
+    {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true, "1h",
+     "How long an event is recognised. Longer than any publisher goes on trying with the same `id`."},
     {"bus", "public_key_file", CONFIG_PATH, AT(bus_public_key_file), "", 0, 0, NULL, false,
      "/etc/es-web-notify/bus.pub",
-     "CURVE public key of the daemon (40 characters Z85, as `curve_keygen` makes them), for daemon "
-     "and handlers. A `tcp` "
+     "CURVE public key of the daemon (40 characters Z85, as `curve_keygen` makes them), for daemon and handlers. A `tcp` "
      "endpoint beyond loopback is refused without it."},
     {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
 
     {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/ticket.secret",
-     "Secrets that sign the tickets with which `esn-subscribe` hands subscribers to the daemon, "
-     "one a line, 32 characters or "
-     "more; the first signs, all are accepted, so that they can be rotated. Nobody but owner and "
-     "group may be able to read "
+     "Secrets that sign the tickets with which `esn-subscribe` hands subscribers to the daemon, one a line, 32 characters or "
+     "more; the first signs, all are accepted, so that they can be rotated. Nobody but owner and group may be able to read "
      "the file. Without one every ticket is refused, and so there are no bound subscriptions."},
     {"ticket", "life", CONFIG_DURATION, AT(ticket_life), "10s", 1000, 3600000, NULL, true, "5s",
      "How long a ticket that `esn-subscribe` signs is valid."},
-    {"ticket", "life_max", CONFIG_DURATION, AT(ticket_life_max), "1m", 1000, 3600000, NULL, true,
-     "10s", "Longest life of a ticket that the daemon accepts; a backend may sign tickets too."},
+    {"ticket", "life_max", CONFIG_DURATION, AT(ticket_life_max), "1m", 1000, 3600000, NULL, true, "10s",
+     "Longest life of a ticket that the daemon accepts; a backend may sign tickets too."},
     {"ticket", "skew", CONFIG_DURATION, AT(ticket_skew), "2s", 0, 3600000, NULL, true, "0ms",
      "How far the clocks of who signs and who accepts may be apart."},
-    {"ticket", "max_used", CONFIG_NUMBER, AT(ticket_max_used), "1000000", 1000, 100000000, NULL,
-     false, "100000",
-     "How many used tickets the daemon remembers while they live (24 bytes each), so that none is "
-     "used twice; past it "
+    {"ticket", "max_used", CONFIG_NUMBER, AT(ticket_max_used), "1000000", 1000, 100000000, NULL, false,
+     "100000",
+     "How many used tickets the daemon remembers while they live (24 bytes each), so that none is used twice; past it "
      "subscribers with tickets are told to try again."},
 
     {"subscribe", "url", CONFIG_TEXT, AT(subscribe_url), "", 0, 0, NULL, true,
      "https://shop.example/notify/",
-     "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is "
-     "sent there (`307`); without "
+     "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is sent there (`307`); without "
      "it the answer is `400`."},
 
     {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/admin.token",
-     "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in "
-     "the query or "
+     "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
      "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
 
     {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 1099511627776, NULL, true, "1G",
-     "Memory for recent events, so that clients that come back get what they missed; the oldest "
-     "are forgotten first. `0` "
+     "Memory for recent events, so that clients that come back get what they missed; the oldest are forgotten first. `0` "
      "keeps none."},
-    {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true,
-     "10m", "How long events are kept for clients that come back."},
+    {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, "10m",
+     "How long events are kept for clients that come back."},
     {"log", "max_departed", CONFIG_NUMBER, AT(log_max_departed), "100000", 0, 100000000, NULL, true,
      "10000",
-     "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that "
-     "proves that it is the "
+     "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
      "same one keeps its connection id and gets the whispers it missed."},
 
     {"messages", "level", CONFIG_CHOICE, AT(log_level), "info", 0, 0, log_levels, true, "debug",
      "The least weight that is written: `error`, `warning`, `info` or `debug`."},
-    {"messages", "destination", CONFIG_CHOICE, AT(log_destination), "stderr", 0, 0,
-     log_destinations, true, "journal",
-     "`stderr`: lines with time and level on standard error. `journal`: the same stream with the "
-     "journal's priority "
+    {"messages", "destination", CONFIG_CHOICE, AT(log_destination), "stderr", 0, 0, log_destinations, true,
+     "journal",
+     "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
      "prefixes and no time; chosen by itself when standard error is the journal's."},
     {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, NULL, NULL},
 };
+
+/* clang-format on */

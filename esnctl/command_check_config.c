@@ -111,6 +111,7 @@ static int check(const struct config *config)
     bool partly = false;
     bool good = check_tokens(config->publish_token_file, &partly);
     good = check_tokens(config->admin_token_file, &partly) && good;
+    good = check_tokens(config->ticket_secret_file, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
     if (!good)

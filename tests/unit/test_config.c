@@ -318,6 +318,10 @@ static void limits_must_agree(void **state)
         "@: [fanout] max_pending_soft: 1M is above max_pending, which is 64k; it may be equal "
         "at most");
     load_well(*state, "[fanout]\nmax_pending = 1M\nmax_pending_soft = 1M\n");
+    load_badly(*state, "[ticket]\nlife = 61s\n",
+               "@:2: [ticket] life: is longer than life_max, which is 1m: every ticket would be "
+               "refused");
+    load_well(*state, "[ticket]\nlife = 60s\n");
 }
 
 static void remember_told(const struct config_key *key, void *context)
