@@ -1,8 +1,12 @@
 #include "user_list.h"
 
+#include "json_text.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { DEEPEST = 32 };
 
 void user_list_free(struct user_list *list)
 {
@@ -29,7 +33,7 @@ static bool entry_is(const json_t *entry, const char *word)
            memcmp(json_string_value(entry), word, strlen(word)) == 0;
 }
 
-static void take_entry(struct user_list *list, const json_t *entry)
+static void take_value(struct user_list *list, const json_t *entry)
 {
     char user[USER_ID_SIZE];
     switch (user_id_from_json(user, entry)) {
@@ -51,16 +55,76 @@ static void take_entry(struct user_list *list, const json_t *entry)
     }
 }
 
+/* A list may have ten thousand users: those that are plain texts, nearly always all, are taken as
+ * they stand. */
+static void take_entry(struct user_list *list, const char *text, size_t length)
+{
+    bool plain = text[0] == '"' && memchr(text, '\\', length) == NULL;
+    if (plain && user_id_kind(text + 1, length - 2) == USER_ID_USER) {
+        bytes_append(&list->users, text + 1, length - 2);
+        bytes_append(&list->users, "", 1);
+        list->count++;
+        return;
+    }
+    json_t *entry = json_loadb(text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    take_value(list, entry);
+    json_decref(entry);
+}
+
+/* Behind a string of a checked text. */
+static const char *skip_string(const char *at)
+{
+    for (at++; *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    return at + 1;
+}
+
+/* Behind a value of an array of a checked text: at the comma or bracket that follows. */
+static const char *skip_value(const char *at)
+{
+    for (size_t depth = 0; depth > 0 || (*at != ',' && *at != ']');) {
+        if (*at == '"') {
+            at = skip_string(at);
+            continue;
+        }
+        depth += *at == '[' || *at == '{';
+        depth -= *at == ']' || *at == '}';
+        at++;
+    }
+    return at;
+}
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static void take_entries(struct user_list *list, const char *at)
+{
+    while (is_blank(*at))
+        at++;
+    for (at++; *at != ']'; at += *at == ',') {
+        while (is_blank(*at))
+            at++;
+        const char *stop = skip_value(at), *end = stop;
+        while (end > at && is_blank(end[-1]))
+            end--;
+        if (end > at)
+            take_entry(list, at, (size_t)(end - at));
+        at = stop;
+    }
+}
+
 enum user_list_result user_list_read(struct user_list *list, const char *text, size_t length)
 {
+    const struct json_span span = {text, length};
     user_list_free(list);
-    json_t *root = load_array(text, length);
-    if (root == NULL)
+    if (text == NULL || length == 0)
+        return USER_LIST_OK;
+    if (!json_text_check(text, length, DEEPEST, NULL) || json_text_kind(span) != '[')
         return USER_LIST_BAD;
-    size_t index;
-    json_t *entry;
-    json_array_foreach(root, index, entry) take_entry(list, entry);
-    json_decref(root);
+    take_entries(list, text);
     if (!list->users.failed)
         return USER_LIST_OK;
     user_list_free(list);

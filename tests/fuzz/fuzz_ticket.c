@@ -1,0 +1,48 @@
+/* Tickets: any bytes, then the same bytes as the claims of a well-signed one. */
+#include "ticket.h"
+#include "user_id.h"
+
+#include <jwt.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char secret[] = "0123456789abcdef0123456789abcdef";
+static char *secrets[] = {secret};
+static const struct secret_list list = {secrets, 1};
+static const struct ticket_rules rules = {&list, 10, 60, 0};
+
+static enum ticket_result read_ticket(const char *text, size_t length)
+{
+    struct ticket ticket;
+    enum ticket_result result = ticket_read(&ticket, &rules, text, length, 1700000000, NULL);
+    if (result == TICKET_OK) {
+        bool named = ticket.user == NULL ||
+                     user_id_kind(ticket.user, strlen(ticket.user)) != USER_ID_INVALID;
+        for (size_t i = 0; i < ticket.topic_count; i++)
+            named &=
+                ticket.topics[i].topic != NULL && (ticket.user != NULL || !ticket.topics[i].bound);
+        if (!named || ticket.id[0] == '\0' || ticket.forget_after_s > 1700000060)
+            abort();
+    }
+    ticket_free(&ticket);
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    jwt_t *jwt = NULL;
+    char *claims = strndup((const char *)data, size), *text = NULL;
+    if (read_ticket((const char *)data, size) == TICKET_OK)
+        abort();
+    if (claims != NULL && jwt_new(&jwt) == 0 && jwt_add_grants_json(jwt, claims) == 0 &&
+        jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, (int)strlen(secret)) == 0 &&
+        (text = jwt_encode_str(jwt)) != NULL)
+        (void)read_ticket(text, strlen(text));
+    jwt_free(jwt);
+    free(text);
+    free(claims);
+    return 0;
+}
