@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { BATCH_BYTES = 256 * 1024 };
+
 struct bus_reader {
     struct server *server;
     struct bus_inbox *inbox;
@@ -35,8 +37,9 @@ static enum ack_status deliver(struct server *server, const struct bus_message *
                     log_text("fault", fault));
         return ACK_OVERLOAD;
     }
+    /* No stream has connection id 0, which would be a shout. */
     if (message->envelope.flags & ENVELOPE_WHISPER)
-        event.whisper = message->envelope.whisper;
+        event.whisper = message->envelope.whisper ? message->envelope.whisper : UINT64_MAX;
     if (!delivery_publish(server, &event, &ack->receivers)) {
         server->counters.overloads++;
         return ACK_OVERLOAD;
@@ -71,14 +74,20 @@ static void take(struct bus_reader *reader, const struct bus_message *message)
 
 static void on_again(uv_idle_t *idle);
 
+/* Bounded in bytes too: what is taken at once is queued for a client before it can read any of it.
+ */
 static void take_batch(struct bus_reader *reader)
 {
     struct bus_message message;
     uint64_t batch = reader->server->config.bus_batch;
+    size_t bytes = 0;
     int got = 1;
 
-    while (batch-- > 0 && (got = bus_inbox_next(reader->inbox, &message)) == 1)
+    while (batch-- > 0 && bytes < BATCH_BYTES &&
+           (got = bus_inbox_next(reader->inbox, &message)) == 1) {
+        bytes += message.event_length;
         take(reader, &message);
+    }
     bus_inbox_flush(reader->inbox);
     if (got < 0)
         log_error("cannot read the bus", log_error_code(errno));
@@ -102,26 +111,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     take_batch(poll->data);
 }
 
-static bool read_key(char key[64], const char *path, char error[BUS_ERROR_SIZE])
-{
-    struct secret_list list = {0};
-    bool good = true;
-
-    key[0] = '\0';
-    if (path && !secret_list_load(&list, path, error))
-        return false;
-    if (list.count > 0)
-        good = (size_t)snprintf(key, 64, "%s", list.values[0]) < 64;
-    secret_list_free(&list);
-    if (!good || (path && !key[0]))
-        snprintf(error, BUS_ERROR_SIZE, "%s: holds no bus key", path);
-    return good && (!path || key[0]);
-}
-
 static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_SIZE])
 {
     const struct config *config = &server->config;
-    char public_key[64], secret_key[64];
+    char public_key[SECRET_BUS_KEY_SIZE], secret_key[SECRET_BUS_KEY_SIZE];
     struct bus_options options = {
         .event_endpoints = (const char *const *)config->bus_events,
         .ack_endpoints = (const char *const *)config->bus_acks,
@@ -131,8 +124,8 @@ static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_
         .max_message_bytes = (size_t)config->max_event_body * 6 + 65536,
     };
 
-    if (!read_key(public_key, config->bus_public_key_file, error) ||
-        !read_key(secret_key, config->bus_secret_key_file, error))
+    if (!secret_bus_key_load(public_key, config->bus_public_key_file, true, error) ||
+        !secret_bus_key_load(secret_key, config->bus_secret_key_file, false, error))
         return NULL;
     options.server_public_key = public_key[0] ? public_key : NULL;
     options.server_secret_key = secret_key[0] ? secret_key : NULL;
@@ -145,17 +138,17 @@ static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
     int failure;
 
     reader->readable.data = reader->again.data = reader;
-    failure = uv_idle_init(loop, &reader->again);
-    if (!failure)
-        failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
-    if (!failure)
-        failure = uv_poll_start(&reader->readable, UV_READABLE, on_readable);
-    /* What came before the loop waits raises no edge any more: look once. */
-    if (!failure)
-        failure = uv_idle_start(&reader->again, on_again);
-    if (failure)
+    failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
+    if (failure) {
         snprintf(error, BUS_ERROR_SIZE, "cannot wait for the bus: %s", uv_strerror(failure));
-    return failure == 0;
+        return false;
+    }
+    /* From here on nothing can fail, so the caller may free a reader that did not join. */
+    (void)uv_poll_start(&reader->readable, UV_READABLE, on_readable);
+    (void)uv_idle_init(loop, &reader->again);
+    /* What came before the loop waits raises no edge any more: look once. */
+    (void)uv_idle_start(&reader->again, on_again);
+    return true;
 }
 
 struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_SIZE])

@@ -240,6 +240,18 @@ void connection_end_answer(struct connection *connection, bool keep_alive)
     connection_set_deadline(connection);
 }
 
+void connection_end_reading(struct connection *connection, enum connection_close_reason reason)
+{
+    if (connection->output.length == 0) {
+        connection_close(connection, reason);
+        return;
+    }
+    connection->state = CONNECTION_ENDING;
+    connection->close_reason = (uint8_t)reason;
+    connection->keep_alive = false;
+    connection_set_deadline(connection);
+}
+
 void connection_begin_stream(struct connection *connection)
 {
     uint64_t now = server_now(connection->server);

@@ -108,6 +108,8 @@ void connection_set_deadline(struct connection *connection);
 /* The answer to the present request is queued whole: what follows it is read when it was written.
  */
 void connection_end_answer(struct connection *connection, bool keep_alive);
+/* No further request is to be read: closes once what is queued is written. */
+void connection_end_reading(struct connection *connection, enum connection_close_reason reason);
 /* The present request became a stream: sets state and deadlines. */
 void connection_begin_stream(struct connection *connection);
 /* Ends a stream cleanly with the last chunk; the connection is reused when the client keeps it. */

@@ -101,6 +101,8 @@ static void ignore_input(struct connection *connection, size_t length)
 
 static void on_end(struct connection *connection, ssize_t error)
 {
+    if (connection->state == CONNECTION_READING && error == UV_EOF)
+        connection_end_reading(connection, CLOSE_CLIENT);
     if (connection->state == CONNECTION_ENDING && error == UV_EOF) {
         /* It has said all it wants to say, but may still read the answer. */
         connection->keep_alive = false;
@@ -121,6 +123,8 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
         on_end(connection, count);
         return;
     }
+    if (count == 0) /* nothing there after all */
+        return;
     switch (connection->state) {
     case CONNECTION_READING:
         take_requests(connection, buffer->base, (size_t)count);

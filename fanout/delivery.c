@@ -56,6 +56,7 @@ void delivery_flush(struct server *server)
 {
     struct delivery *delivery = &server->delivery;
 
+    /* None may stay marked: those that are closed are freed before the next time. */
     while (delivery->marked_start < delivery->marked_end) {
         struct connection *connection = delivery->marked[delivery->marked_start++];
         connection->marked = false;
@@ -63,9 +64,10 @@ void delivery_flush(struct server *server)
             connection_close(connection, CLOSE_MEMORY);
         else
             connection_flush(connection);
+        if (delivery->marked_start == delivery->marked_end)
+            connection_relieve_memory(server);
     }
     delivery->marked_start = delivery->marked_end = 0;
-    connection_relieve_memory(server);
 }
 
 static void write_json(struct server *server, const char *requested, size_t requested_length,

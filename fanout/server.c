@@ -97,7 +97,7 @@ static void on_after_sleep(uv_check_t *check)
 
 static void close_handle(uv_handle_t *handle)
 {
-    if (!uv_is_closing(handle))
+    if (handle->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handle))
         uv_close(handle, NULL);
 }
 
@@ -126,7 +126,7 @@ static void end_one(uv_handle_t *handle, void *context)
     if (connection->state == CONNECTION_STREAMING)
         connection_end_stream(connection, CLOSE_STOPPING);
     else if (connection->state == CONNECTION_READING && !connection->request)
-        connection_close(connection, CLOSE_STOPPING);
+        connection_end_reading(connection, CLOSE_STOPPING);
 }
 
 static void close_one(uv_handle_t *handle, void *context)

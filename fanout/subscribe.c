@@ -300,18 +300,23 @@ static void begin_or_refuse(struct connection *connection, const struct http_req
 {
     if (fault)
         http_reply_error(connection, request, 400, fault);
+    else if (connection->server->stopping)
+        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
     else if (!begin_stream(connection, request, body))
         connection_close(connection, CLOSE_MEMORY);
 }
 
-/* The ticket of a request: in the query, or as a Bearer token (PROTOCOL.md section 8). */
+/* The ticket of a request: in the query, or as a Bearer token (PROTOCOL.md section 8). A request with a body subscribes by
+ * that: its Authorization header is the business of whatever stands before the daemon. */
 static bool find_ticket(const struct http_request *request, struct bytes *ticket)
 {
     const char *header = http_request_header(request, "Authorization");
+    size_t body_length;
 
     if (http_request_query(request, "ticket", ticket))
         return true;
-    if (!header || strncasecmp(header, "Bearer ", 7) != 0)
+    (void)http_request_body(request, &body_length);
+    if (body_length > 0 || !header || strncasecmp(header, "Bearer ", 7) != 0)
         return false;
     bytes_append_text(ticket, header + 7);
     return true;
