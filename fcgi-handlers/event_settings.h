@@ -9,7 +9,7 @@
 struct event_settings {
     struct config config;
     struct secret_list tokens;
-    struct secret_list bus_key; /* one value, or none */
+    char bus_key[SECRET_BUS_KEY_SIZE]; /* "": none */
 };
 
 /* False with a sentence in error, and nothing to free. */
