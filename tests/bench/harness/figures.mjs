@@ -19,6 +19,8 @@ export class Figures {
   add(scenario, record) {
     const unknown = Object.keys(record).find((key) => !COLUMNS.includes(key));
     if (unknown) throw new Error(`no column for ${unknown}`);
+    const free = ['cpu_us', 'connect_cpu_us'].find((column) => record[column] <= 0);
+    if (free) throw new Error(`${record.server}: ${free} is ${record[free]}: the processes that were counted did not do the work`);
     const path = join(this.#folder, `${scenario}.csv`);
     if (!this.#records.some((kept) => kept.scenario === scenario)) writeFileSync(path, `${COLUMNS.join(',')}\n`);
     appendFileSync(path, `${COLUMNS.map((column) => record[column] ?? '').join(',')}\n`);
@@ -40,6 +42,13 @@ export class Figures {
       }
     }
     return figures;
+  }
+
+  /** How many rounds are complete in every scenario. */
+  get rounds() {
+    const last = new Map();
+    for (const { scenario, round } of this.#records) last.set(scenario, Math.max(last.get(scenario) ?? 0, round));
+    return Math.min(...last.values());
   }
 
   select(match) {

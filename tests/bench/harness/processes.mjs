@@ -54,13 +54,14 @@ function accepts(where) {
   });
 }
 
-/** Waits until the server accepts connections: a port number or the path of a unix socket. */
-export async function waitForServer(server, where) {
+/** Waits until the server accepts connections, on a port or the path of a unix socket, and has all its workers. The kernel
+ * accepts before a server has forked, and workers that pidsOf() does not see would cost nothing. */
+export async function waitForServer(server, where, workers = 0) {
   const target = typeof where === 'number' ? { port: where, host: '127.0.0.1' } : { path: where };
   const limit = Date.now() + START_LIMIT_MS;
-  while (!(await accepts(target))) {
+  while (!(await accepts(target)) || childrenOf(server.child.pid).length < workers) {
     if (server.ended) throw failed(server, `ended (${server.ended})`);
-    if (Date.now() > limit) throw failed(server, 'does not accept connections');
+    if (Date.now() > limit) throw failed(server, `does not accept connections with ${workers} workers`);
     await pause(20);
   }
 }
@@ -79,9 +80,13 @@ export async function endAllServers() {
 
 function childrenOf(pid) {
   const found = [];
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const text = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
-    if (text) found.push(...text.split(' ').map(Number));
+  try {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      const text = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
+      if (text) found.push(...text.split(' ').map(Number));
+    }
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error; // it has ended: nothing is its child
   }
   return found;
 }

@@ -12,9 +12,9 @@ function replacePart(text, name, content) {
   return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
 }
 
-function markdownMachine(machine) {
+function markdownMachine(figures, machine) {
   return [
-    `Taken on ${machine.date}: ${machine.processors}, ${machine.memory_gib} GiB, ${machine.kernel}; medians of ${machine.rounds} rounds.`,
+    `Taken on ${machine.date}: ${machine.processors}, ${machine.memory_gib} GiB, ${machine.kernel}; medians of ${figures.rounds} rounds.`,
     `Debian packages: ${machine.packages.join(', ')}.`,
   ].join('\n');
 }
@@ -23,7 +23,7 @@ export function fillDocument(source, figures, machine, pictures) {
   if (machine.quick) throw new Error('figures of a quick run do not go into the documents');
   const path = join(source, 'docs/performance.md');
   let text = readFileSync(path, 'utf8');
-  text = replacePart(text, 'machine', markdownMachine(machine));
+  text = replacePart(text, 'machine', markdownMachine(figures, machine));
   text = replacePart(text, 'bars', markdownBars(figures));
   text = replacePart(text, 'table', markdownTable(figures));
   text = replacePart(text, 'million', markdownMillion(figures));

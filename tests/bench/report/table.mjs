@@ -24,7 +24,7 @@ export function printTable(figures, machine) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
   const last = widths.length - 1;
   const text = lines.map((line) => line.map((cell, i) => (i === 0 || i === last ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ').trimEnd());
-  const head = `${machine.date}, ${machine.processors}, ${machine.kernel}; medians of ${machine.rounds} rounds, server's processor time${machine.quick ? '; QUICK: not for quoting' : ''}`;
+  const head = `${machine.date}, ${machine.processors}, ${machine.kernel}; medians of ${figures.rounds} rounds, server's processor time${machine.quick ? '; QUICK: not for quoting' : ''}`;
   return `${head}\n${text.join('\n')}\n`;
 }
 

@@ -38,6 +38,6 @@ ${server}
   const path = join(dir, 'nginx', 'nginx.conf');
   writeFileSync(path, config);
   const nginx = startServer(dir, 'nginx', NGINX, ['-p', dir, '-c', path, '-e', join(dir, 'nginx', 'error.log')]);
-  await waitForServer(nginx, port);
+  await waitForServer(nginx, port, workers);
   return nginx;
 }

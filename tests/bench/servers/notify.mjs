@@ -1,5 +1,6 @@
 // es-web-notify itself: the daemon alone, published to on its bus; or all of it, behind nginx, published to by HTTP.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EVENT, OTHER_TOPIC, TOPIC, heldPatterns, heldTopics, httpPost } from './event.mjs';
 import { startNginx } from './nginx.mjs';
@@ -112,9 +113,9 @@ export const notifyWeb = {
     const handlers = startServer(dir, 'esn-event', programs.event,
       ['--config', config, '--listen', `unix:${dir}/event.sock`, '--workers', String(WORKERS)]);
     const empty = startServer(dir, 'empty_answer', programs.emptyAnswer, [join(dir, 'empty.sock'), String(WORKERS)]);
-    await waitForServer(handlers, join(dir, 'event.sock'));
-    await waitForServer(empty, join(dir, 'empty.sock'));
-    const nginx = await startNginx(dir, { port, workers: 'auto', server: webLocations(dir, daemonPort) });
+    await waitForServer(handlers, join(dir, 'event.sock'), WORKERS);
+    await waitForServer(empty, join(dir, 'empty.sock'), WORKERS);
+    const nginx = await startNginx(dir, { port, workers: availableParallelism(), server: webLocations(dir, daemonPort) });
     const path = `/notify/event?token=${TOKEN}`;
     const body = (topic) => `{"ep":["${topic}"],"e":${EVENT}}`;
     return {
