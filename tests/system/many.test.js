@@ -27,6 +27,8 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
       wrapper: [...unlimited, ...network.onServer],
       config: {
         fanout: { vanish_time: '3s' },
+        // Ten thousand writes an event take their time on a busy machine.
+        publish: { time_limit: '60s', down_time_limit: '60s' },
         messages: { level: 'info' },
       },
       addresses: [`127.0.0.1:${port}`, `${SERVER_ADDRESS}:${port}`],

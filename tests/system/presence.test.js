@@ -153,7 +153,7 @@ describe('looking in', () => {
       {
         headers: {
           Cookie: 'session=very-secret-cookie',
-          Authorization: 'Bearer very-secret-bearer',
+          Authorization: 'Basic very-secret-basic',
           'Proxy-Authorization': 'Basic very-secret-proxy',
           'User-Agent': 'the-test/1.0',
         },

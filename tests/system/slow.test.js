@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, before, beforeEach, describe, test } = require('node:test');
 const { Stack } = require('./lib/stack');
+const { until } = require('./lib/wait');
 
 const BIG = 'x'.repeat(100_000);
 
@@ -66,5 +67,52 @@ describe('clients that do not read', () => {
     const frames = await reader.takeUntil('huge');
     assert.equal(frames.at(-1).json.e.detail === detail, true);
     await reader.close();
+  });
+});
+
+describe('clients that are late', () => {
+  let stack;
+  before(async () => {
+    stack = await Stack.start('late', {
+      handlers: 1,
+      config: { fanout: { max_pending: '64M', max_pending_soft: '256k', soft_time: '1s', stream_time: '1h' } },
+    });
+  });
+  after(() => stack?.stop());
+  beforeEach(() => stack.untilTotal(0));
+
+  const EVENTS = 20;
+
+  /** More than the system's buffers take. */
+  async function publishMuch() {
+    for (let count = 0; count < EVENTS; count++) {
+      await stack.publish('a', 'big', { count, text: 'x'.repeat(900_000) });
+    }
+  }
+
+  test('are closed as slow when they stay above the soft limit, and said so', async () => {
+    const sleeper = await stack.subscribe(['a']);
+    sleeper.pause();
+    const { closed } = await stack.look('/state');
+    await publishMuch();
+    await stack.untilTotal(0);
+    assert.equal((await stack.look('/state')).closed.slow, closed.slow + 1);
+    await sleeper.close();
+  });
+
+  test('have everything in order when they catch up in time', async () => {
+    stack.writeConfig({ fanout: { soft_time: '10m' } });
+    stack.daemon.signal('SIGHUP');
+    await stack.daemon.untilLog(/configuration reloaded/);
+    const late = await stack.subscribe(['a']);
+    late.pause();
+    await publishMuch();
+    await until('its events wait', async () => (await stack.look('/state')).slow === 1);
+    late.resume();
+    const [frames] = await stack.drain('a', late);
+    const counts = frames.slice(1).map((frame) => frame.json.e.detail.count);
+    assert.deepEqual(counts, Array.from({ length: EVENTS }, (_, i) => i));
+    assert.equal((await stack.look('/state')).slow, 0);
+    await late.close();
   });
 });

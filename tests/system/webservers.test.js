@@ -22,6 +22,23 @@ function adapted(file, changes) {
   return text;
 }
 
+/** The configuration for Apache with the way in that its comments offer instead of mod_fcgid. */
+function withWorkersOfTheirOwn(text) {
+  const other = text.match(/^# {5}.*$/gm).filter((line) => !line.includes('Include '));
+  assert.ok(other.some((line) => line.includes('unix:')), 'the other way is in the comments');
+  const lines = other.map((line) => line.slice(1)).join('\n');
+  return text.replace(/^ProxyPass "\/notify\/event" "!"$[^]*?^FcgidMaxProcessesPerClass.*$/m, lines);
+}
+
+function apacheChanges(stack) {
+  return [
+    ['127.0.0.1:8010', `127.0.0.1:${stack.port}`],
+    ['/usr/local/libexec/esn-event', programs.event],
+    ['/etc/es-web-notify.conf', stack.file],
+    ['/run/es-web-notify/event.sock', stack.handlers[0].socket],
+  ];
+}
+
 const servers = {
   nginx: (stack, port) => {
     const server = adapted('nginx/es-web-notify.conf', [
@@ -30,23 +47,21 @@ const servers = {
     ]);
     return startNginx(path.join(stack.folder, 'web'), port, { server });
   },
-  apache: (stack, port) => {
-    const directives = adapted('apache/es-web-notify.conf', [
-      ['127.0.0.1:8010', `127.0.0.1:${stack.port}`],
-      ['/usr/local/libexec/esn-event', programs.event],
-      ['/etc/es-web-notify.conf', stack.file],
-    ]);
-    return startApache(path.join(stack.folder, 'web'), port, directives);
+  apache: (stack, port) =>
+    startApache(path.join(stack.folder, 'web'), port, adapted('apache/es-web-notify.conf', apacheChanges(stack))),
+  'apache and workers of their own': (stack, port) => {
+    const text = withWorkersOfTheirOwn(adapted('apache/es-web-notify.conf', apacheChanges(stack)));
+    return startApache(path.join(stack.folder, 'web'), port, text);
   },
 };
 
 for (const [name, startServer] of Object.entries(servers)) {
-  describe(`behind ${name}, with the configuration of deploy/${name}`, () => {
+  describe(`behind ${name}, as configured in deploy/`, () => {
     let stack;
     let server;
     let url;
     before(async () => {
-      stack = await Stack.start(name, { handlers: 1, config: { fanout: { keep_alive: '1s' } } });
+      stack = await Stack.start('web', { handlers: 1, config: { fanout: { keep_alive: '1s' } } });
       const port = await freePort();
       fs.mkdirSync(path.join(stack.folder, 'web'));
       server = await startServer(stack, port);

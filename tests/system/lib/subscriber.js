@@ -165,6 +165,10 @@ class Subscriber {
     this.#response.pause();
   }
 
+  resume() {
+    this.#response.resume();
+  }
+
   close() {
     this.#request.destroy();
     return within('the close of a stream', this.over);
