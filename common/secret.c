@@ -187,6 +187,22 @@ bool secret_random(void *out, size_t size)
     return size <= INT_MAX && RAND_bytes(out, (int)size) == 1;
 }
 
+bool secret_pool_take(struct secret_pool *pool, void *out, size_t size)
+{
+    if (size > sizeof pool->bytes)
+        return false;
+    if (pool->left < size) {
+        if (!secret_random(pool->bytes, sizeof pool->bytes))
+            return false;
+        pool->left = sizeof pool->bytes;
+    }
+    unsigned char *from = pool->bytes + sizeof pool->bytes - pool->left;
+    memcpy(out, from, size);
+    OPENSSL_cleanse(from, size);
+    pool->left -= size;
+    return true;
+}
+
 void secret_hex(char *out, const void *bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdef";

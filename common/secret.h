@@ -33,6 +33,15 @@ int secret_file_open(const char *path, char error[SECRET_ERROR_SIZE]);
 
 /* Fills with random bytes of the system (RAND_bytes(3)); false when there are none. */
 bool secret_random(void *out, size_t size);
+
+/* Random bytes in small pieces: the system is asked for many at a time, which saves most of what asking costs. */
+enum { SECRET_POOL_SIZE = 2048 };
+struct secret_pool {
+    unsigned char bytes[SECRET_POOL_SIZE];
+    size_t left; /* at the end of bytes; 0: to be filled */
+};
+/* Each byte is given out once and wiped; false when the system gives none or size is above SECRET_POOL_SIZE. */
+bool secret_pool_take(struct secret_pool *pool, void *out, size_t size);
 /* Lower-case hex of `size` bytes; out has room for 2 * size + 1. */
 void secret_hex(char *out, const void *bytes, size_t size);
 /* Constant time. */

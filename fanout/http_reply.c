@@ -4,6 +4,7 @@
 #include "connection.h"
 #include "server.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char common_headers[] = "Access-Control-Allow-Origin: *\r\n"
@@ -107,21 +108,21 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
 
 bool http_reply_stream_head(struct connection *connection, const struct http_request *request)
 {
-    struct bytes out = BYTES_EMPTY;
-    bool queued;
+    bool chunked = connection->encoding == FRAME_CHUNKED;
+    char head[640];
+    int length;
 
-    connection->keep_alive = stays_open(connection, request);
-    begin(&out, connection, 200, "OK");
-    bytes_append_text(&out, "Content-Type: text/plain;charset=utf-8\r\n"
-                            "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
-                            "Pragma: no-cache\r\n"
-                            "X-Accel-Buffering: no\r\n");
-    if (connection->encoding == FRAME_CHUNKED)
-        bytes_append_text(&out, "Transfer-Encoding: chunked\r\n");
-    else
-        connection->keep_alive = false;
-    connection_header(&out, connection->keep_alive);
-    queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
-    bytes_free(&out);
-    return queued;
+    connection->keep_alive = chunked && stays_open(connection, request);
+    length = snprintf(head, sizeof head,
+                      "HTTP/1.1 200 OK\r\nDate: %s\r\n%s"
+                      "Content-Type: text/plain;charset=utf-8\r\n"
+                      "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
+                      "Pragma: no-cache\r\n"
+                      "X-Accel-Buffering: no\r\n"
+                      "%s%s\r\n",
+                      server_date(connection->server), common_headers,
+                      chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                      connection->keep_alive ? "Connection: keep-alive\r\n"
+                                             : "Connection: close\r\n");
+    return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
 }
