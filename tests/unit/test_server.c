@@ -1,0 +1,358 @@
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "connection.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
+
+/* An event of about so many bytes. */
+static char *make_event(size_t size)
+{
+    char *json = malloc(size + 64);
+
+    assert_non_null(json);
+    memcpy(json, "{\"type\":\"x\",\"detail\":\"", 22);
+    memset(json + 22, 'y', size);
+    memcpy(json + 22 + size, "\"}", 3);
+    return json;
+}
+
+static bool nobody_is_left(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->connections == 0;
+}
+
+static size_t count(const char *text, const char *part)
+{
+    size_t found = 0;
+
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        found++;
+    return found;
+}
+
+static void requests_sent_at_once_are_answered_in_order(void **state)
+{
+    enum { REQUESTS = 3000 };
+    struct daemon daemon;
+    struct client client;
+    struct bytes requests = BYTES_EMPTY;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    for (int i = 0; i < REQUESTS; i++)
+        bytes_append_text(&requests, GET("/healthz"));
+    bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert_true(client_send(&client, requests.data, requests.length));
+    client_expect_end(&client);
+    assert_int_equal(count(client.text, "HTTP/1.1 200"), REQUESTS);
+    assert_int_equal(count(client.text, "HTTP/1.1 404"), 1);
+    assert_non_null(strstr(client.text, "{\"error\":\"Not found\"}"));
+    bytes_free(&requests);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* Subscribes to so many long topics that the daemon's description of it fills any socket. */
+static void subscribe_to_much(struct client *client)
+{
+    struct bytes json = BYTES_EMPTY;
+
+    bytes_append_text(&json, "{\"clid\":\"much\",\"ep\":[\"last\"");
+    for (int i = 0; i < 900; i++)
+        bytes_append_format(&json, ",\"%03d%04000d\"", i, 0);
+    bytes_append_text(&json, "]}");
+    (void)client_subscribe(client, bytes_terminate(&json));
+    bytes_free(&json);
+}
+
+static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
+{
+    struct daemon daemon;
+    struct client much, asking;
+
+    (void)state;
+    daemon_start(&daemon, "max_body = 8M\n");
+    client_open(&much, &daemon);
+    subscribe_to_much(&much);
+    client_open(&asking, &daemon);
+    assert_true(client_send_text(&asking, GET("/connections?clid=much&details=true&token=admin")));
+    assert_int_equal(shutdown(asking.descriptor, SHUT_WR), 0);
+    for (int i = 0; i < 10; i++)
+        daemon_turn(&daemon);
+    client_expect_end(&asking);
+    assert_true(asking.length > 3000000);
+    assert_true(client_has(&asking, "\"last\""));
+    assert_string_equal(asking.text + asking.length - 1, "}");
+    client_close(&asking);
+    client_close(&much);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+struct poller {
+    uv_async_t async;
+    struct daemon *daemon;
+    const char *topic, *event;
+};
+
+static void publish_now(uv_async_t *async)
+{
+    struct poller *poller = async->data;
+
+    (void)daemon_publish(poller->daemon, poller->topic, poller->event);
+}
+
+/* Publishes while the loop polls, as the bus does: the loop frees what is closed right after that.
+ */
+static void publish_polling_until_slow(struct daemon *daemon, const char *topic, const char *event)
+{
+    struct poller poller = {.daemon = daemon, .topic = topic, .event = event};
+
+    assert_int_equal(uv_async_init(&daemon->server->loop, &poller.async, publish_now), 0);
+    poller.async.data = &poller;
+    while (daemon->server->counters.closed[CLOSE_SLOW] == 0) {
+        assert_int_equal(uv_async_send(&poller.async), 0);
+        daemon_turn(daemon);
+    }
+    uv_close((uv_handle_t *)&poller.async, NULL);
+    daemon_turn(daemon);
+}
+
+/* Both hold the same frames, so closing the one frees nothing: the other, which is told of it, is
+ * closed in the same breath. */
+static void one_that_is_closed_may_be_watched_by_the_next(void **state)
+{
+    struct daemon daemon;
+    struct client watched, watching, healthy;
+    char *event = make_event(100000);
+
+    (void)state;
+    daemon_start(&daemon, "max_pending = 1M\nmax_pending_total = 1M\n");
+    client_open(&watched, &daemon);
+    (void)client_subscribe(&watched, "{\"clid\":\"w\",\"ep\":[\"a\"]}");
+    client_open(&watching, &daemon);
+    (void)client_subscribe(&watching, "{\"ep\":[\"a\",\"@CONNECTION@/w\"]}");
+    client_open(&healthy, &daemon);
+    (void)client_subscribe(&healthy, "{\"ep\":[\"@CONNECTION@/w\"]}");
+    publish_polling_until_slow(&daemon, "a", event);
+    client_expect(&healthy, "\"type\":\"disconnect\",\"detail\":{\"clid_instances\":0}");
+    assert_int_equal(daemon.server->counters.closed[CLOSE_SLOW], 2);
+    client_expect_end(&watched);
+    client_expect_end(&watching);
+    client_close(&watched);
+    client_close(&watching);
+    client_close(&healthy);
+    free(event);
+    daemon_stop(&daemon);
+}
+
+static void many_that_watch_each_other_vanish_at_once(void **state)
+{
+    enum { CLIENTS = 40 };
+    struct daemon daemon;
+    struct client clients[CLIENTS];
+    char *event = make_event(1000);
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&clients[i], &daemon);
+        (void)client_subscribe(&clients[i], "{\"clid\":\"c\",\"ep\":[\"#\",\"@CONNECTION@/c\","
+                                            "\"@CONNECTION@/+\",\"a/+\"]}");
+    }
+    assert_int_equal(daemon_publish(&daemon, "a/b", event), CLIENTS);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    assert_int_equal(daemon_publish(&daemon, "a/b", event), CLIENTS);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    free(event);
+    daemon_stop(&daemon);
+}
+
+static void it_stops_with_the_last_chunk_and_begins_nothing_new(void **state)
+{
+    static const char subscription[] = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n";
+    struct daemon daemon;
+    struct client stream, late;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&stream, &daemon);
+    (void)client_subscribe(&stream, "{\"ep\":[\"a\"]}");
+    client_open(&late, &daemon);
+    assert_true(client_send_text(&late, subscription));
+    while (daemon.server->connections < 2)
+        daemon_turn(&daemon);
+    daemon_turn(&daemon);
+    assert_int_equal(raise(SIGTERM), 0);
+    while (!daemon.server->stopping)
+        daemon_turn(&daemon);
+    assert_true(client_send_text(&late, "{\"ep\":[] }"));
+    client_expect(&late, "HTTP/1.1 503 ");
+    client_expect(&late, "Connection: close");
+    client_expect_end(&stream);
+    assert_string_equal(stream.text + stream.length - 7, "\r\n0\r\n\r\n");
+    client_close(&late);
+    client_close(&stream);
+    daemon_stop(&daemon);
+}
+
+static void one_too_many_is_told_so(void **state)
+{
+    struct daemon daemon;
+    struct client first, second;
+
+    (void)state;
+    daemon_start(&daemon, "max_connections = 1\n");
+    client_open(&first, &daemon);
+    (void)client_subscribe(&first, "{\"ep\":[\"a\"]}");
+    client_open_tcp(&second, &daemon);
+    /* Whatever it sends, it must not be reset before it has the answer. */
+    assert_true(client_send_text(&second, GET("/healthz")));
+    client_expect_end(&second);
+    assert_true(client_has(&second, "HTTP/1.1 503 Too many connections\r\n"));
+    assert_true(client_has(&second, "{\"error\":\"Too many connections\"}"));
+    assert_int_equal(daemon.server->counters.refused_full, 1);
+    client_close(&second);
+    client_close(&first);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+/* ---- events from the bus ---- */
+
+struct publishing {
+    struct bus_options options;
+    const char *const events[2], *const acks[2];
+    struct bus_event *list;
+    size_t count;
+    bool published;
+    volatile bool done;
+};
+
+static void *publish(void *context)
+{
+    struct publishing *publishing = context;
+    char error[BUS_ERROR_SIZE];
+    struct bus_publisher *publisher = bus_publisher_open(&publishing->options, error);
+
+    if (publisher)
+        publishing->published =
+            bus_publish(publisher, publishing->list, publishing->count, 30000, 30000);
+    bus_publisher_close(&publisher);
+    publishing->done = true;
+    return NULL;
+}
+
+/* Publishes over the bus while `between` is called after each turn of the daemon. */
+static void publish_over_bus(struct daemon *daemon, struct bus_event *list, size_t length,
+                             void (*between)(void *), void *context)
+{
+    struct publishing publishing = {
+        .events = {daemon->events}, .acks = {daemon->acks}, .list = list, .count = length};
+    pthread_t thread;
+
+    publishing.options = (struct bus_options){.event_endpoints = publishing.events,
+                                              .ack_endpoints = publishing.acks};
+    assert_int_equal(pthread_create(&thread, NULL, publish, &publishing), 0);
+    while (!publishing.done) {
+        daemon_turn(daemon);
+        if (between)
+            between(context);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(publishing.published);
+}
+
+static void what_is_whispered_to_nobody_is_not_shouted(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    struct bus_event events[] = {
+        {.topic = "a",
+         .topic_length = 1,
+         .event = "{\"type\":\"hidden\"}",
+         .event_length = 17,
+         .flags = ENVELOPE_WHISPER},
+        {.topic = "a", .topic_length = 1, .event = "{\"type\":\"open\"}", .event_length = 15},
+    };
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    publish_over_bus(&daemon, events, 2, NULL, NULL);
+    client_expect(&client, "open");
+    assert_false(client_has(&client, "hidden"));
+    assert_int_equal(events[0].ack.receivers, 0);
+    assert_int_equal(events[1].ack.receivers, 1);
+    client_close(&client);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+static void take_all(void *context)
+{
+    client_receive(context);
+}
+
+/* A batch is bounded in bytes as well, so that a client that reads gets to read. */
+static void a_burst_of_large_events_reaches_a_client_that_reads(void **state)
+{
+    enum { EVENTS = 60, SIZE = 500000 };
+    struct daemon daemon;
+    struct client client;
+    struct bus_event events[EVENTS];
+    char *event = make_event(SIZE);
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open_tcp(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    for (int i = 0; i < EVENTS; i++)
+        events[i] = (struct bus_event){
+            .topic = "a", .topic_length = 1, .event = event, .event_length = strlen(event)};
+    publish_over_bus(&daemon, events, EVENTS, take_all, &client);
+    while (!client.ended && client.length < (size_t)EVENTS * SIZE) {
+        daemon_turn(&daemon);
+        client_receive(&client);
+    }
+    assert_false(client.ended);
+    client_close(&client);
+    free(event);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
+        cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
+        cmocka_unit_test(one_that_is_closed_may_be_watched_by_the_next),
+        cmocka_unit_test(many_that_watch_each_other_vanish_at_once),
+        cmocka_unit_test(it_stops_with_the_last_chunk_and_begins_nothing_new),
+        cmocka_unit_test(one_too_many_is_told_so),
+        cmocka_unit_test(what_is_whispered_to_nobody_is_not_shouted),
+        cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
