@@ -73,6 +73,9 @@ struct config {
     char *admin_token_file;
     /* [log] */
     uint64_t log_max_bytes, log_max_age, log_max_departed;
+    char *log_path;
+    int log_sync;
+    uint64_t log_sync_interval, log_max_unsynced;
     /* [messages] */
     int log_level, log_destination;
 

@@ -1,6 +1,8 @@
 #include "config.h"
 
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+/* enum log_sync */
+static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
 
 #define AT(member) offsetof(struct config, member)
@@ -165,6 +167,20 @@ const struct config_key config_keys[] = {
      "10000",
      "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
      "same one keeps its connection id and gets the whispers it missed."},
+    {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log",
+     "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
+     "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "
+     "`-wal` and `-mark`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
+    {"log", "sync", CONFIG_CHOICE, AT(log_sync), "always", 0, 0, log_syncs, false, "interval",
+     "`always`: an event is delivered and acknowledged when it is on the disk; nothing that was answered `200` is ever "
+     "missing, and while the disk is full or broken posts are answered `503`. `interval`: events are delivered at once and written "
+     "every `sync_interval`. `never`: likewise, but written as they come, and the system says when they reach the disk: a "
+     "daemon that is killed loses next to nothing, a machine that loses its power what was on the way. In both, clients "
+     "that come back after such an end are told that they may have missed something."},
+    {"log", "sync_interval", CONFIG_DURATION, AT(log_sync_interval), "1s", 1, 3600000, NULL, false, "100ms",
+     "For `sync = interval`."},
+    {"log", "max_unsynced", CONFIG_SIZE, AT(log_max_unsynced), "16M", 65536, 1099511627776, NULL, false,
+     "64M", "Most memory of events on their way to the disk; beyond it events are refused at once, which posts see as `503`."},
 
     {"messages", "level", CONFIG_CHOICE, AT(log_level), "info", 0, 0, log_levels, true, "debug",
      "The least weight that is written: `error`, `warning`, `info` or `debug`."},

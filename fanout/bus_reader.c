@@ -1,8 +1,8 @@
 #include "bus_reader.h"
 
+#include "intake.h"
 #include "log.h"
 #include "server.h"
-#include "topic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,61 +16,6 @@ struct bus_reader {
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
 };
-
-static enum ack_status deliver(struct server *server, const struct bus_message *message,
-                               struct ack *ack)
-{
-    const struct config *config = &server->config;
-    struct delivery_event event = {.topic = message->topic,
-                                   .topic_length = message->topic_length,
-                                   .json = message->event,
-                                   .json_length = message->event_length,
-                                   .audience = {.flags = message->envelope.flags,
-                                                .allowed = message->allowed,
-                                                .allowed_length = message->allowed_length}};
-
-    const char *fault = topic_fault(message->topic, message->topic_length, config->max_topic_length,
-                                    config->max_topic_levels);
-
-    if (fault) { /* a handler with other limits in its configuration */
-        log_warning("event refused: its topic is over the daemon's limits",
-                    log_text("fault", fault));
-        return ACK_OVERLOAD;
-    }
-    /* No stream has connection id 0, which would be a shout. */
-    if (message->envelope.flags & ENVELOPE_WHISPER)
-        event.whisper = message->envelope.whisper ? message->envelope.whisper : UINT64_MAX;
-    if (!delivery_publish(server, &event, &ack->receivers)) {
-        server->counters.overloads++;
-        return ACK_OVERLOAD;
-    }
-    ack->event_sequence = event.sequence;
-    server->counters.events++;
-    return ACK_DELIVERED;
-}
-
-static void take(struct bus_reader *reader, const struct bus_message *message)
-{
-    struct server *server = reader->server;
-    struct ack ack = {.sequence = message->envelope.sequence};
-    unsigned char key[ENVELOPE_POST_KEY_SIZE];
-    const struct seen_event *seen;
-
-    seen_events_key(key, &message->envelope);
-    seen = seen_events_find(&server->seen, key, server_now(server));
-    if (seen) {
-        server->counters.doubles++;
-        ack.status = ACK_DOUBLE;
-        ack.event_sequence = seen->event_sequence;
-        ack.receivers = seen->receivers;
-    } else {
-        ack.status = deliver(server, message, &ack);
-        if (ack.status == ACK_DELIVERED && !seen_events_add(&server->seen, key, ack.event_sequence,
-                                                            ack.receivers, server_now(server)))
-            log_error("event not remembered for want of memory: a resend would be delivered twice");
-    }
-    bus_inbox_acknowledge(reader->inbox, message->envelope.publisher, &ack);
-}
 
 static void on_again(uv_idle_t *idle);
 
@@ -86,7 +31,7 @@ static void take_batch(struct bus_reader *reader)
     while (batch-- > 0 && bytes < BATCH_BYTES &&
            (got = bus_inbox_next(reader->inbox, &message)) == 1) {
         bytes += message.event_length;
-        take(reader, &message);
+        intake_take(reader->server->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
     if (got < 0)
@@ -181,6 +126,16 @@ void bus_reader_free(struct bus_reader **reader)
     bus_inbox_close(&(*reader)->inbox);
     free(*reader);
     *reader = NULL;
+}
+
+void bus_reader_acknowledge(struct bus_reader *reader, uint64_t publisher, const struct ack *ack)
+{
+    bus_inbox_acknowledge(reader->inbox, publisher, ack);
+}
+
+void bus_reader_flush(struct bus_reader *reader)
+{
+    bus_inbox_flush(reader->inbox);
 }
 
 uint64_t bus_reader_malformed(const struct bus_reader *reader)

@@ -1,4 +1,4 @@
-/* Takes events off the bus, has them delivered and acknowledges them. */
+/* Takes events off the bus for the intake, and brings acknowledgements back. */
 #ifndef ESN_BUS_READER_H
 #define ESN_BUS_READER_H
 
@@ -15,6 +15,9 @@ struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_S
 /* Leaves the loop, which must run once more before bus_reader_free(). */
 void bus_reader_stop(struct bus_reader *reader);
 void bus_reader_free(struct bus_reader **reader);
+/* Queues an acknowledgement; those queued are sent by the flush, or after the present batch. */
+void bus_reader_acknowledge(struct bus_reader *reader, uint64_t publisher, const struct ack *ack);
+void bus_reader_flush(struct bus_reader *reader);
 uint64_t bus_reader_malformed(const struct bus_reader *reader);
 
 #endif

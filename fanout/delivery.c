@@ -230,7 +230,7 @@ static void shout_to_inboxes(struct server *server, struct delivery_event *event
     }
 }
 
-static bool take_sequence(struct server *server, struct delivery_event *event)
+static bool keep(struct server *server, struct delivery_event *event)
 {
     const struct event_record record = {.topic = event->topic,
                                         .topic_length = event->topic_length,
@@ -241,11 +241,14 @@ static bool take_sequence(struct server *server, struct delivery_event *event)
                                         .flags = event->audience.flags,
                                         .whisper = event->whisper};
 
-    if (event->presence)
-        event->sequence = event_log_next(&server->events);
-    else
-        event->sequence = event_log_append(&server->events, &record, server_now(server));
-    return event->sequence != 0;
+    if (event->presence) {
+        /* Not kept, so a client that resumes from it resumes from the event before. */
+        event->sequence = server->events.sequence;
+        return true;
+    }
+    if (!event->sequence)
+        event->sequence = event_log_take_sequence(&server->events);
+    return event_log_append(&server->events, &record, event->sequence, server_now(server));
 }
 
 static bool match(struct server *server, enum subscription_kind kind,
@@ -265,13 +268,13 @@ static bool shout(struct server *server, struct delivery_event *event, uint32_t 
     bool open = !bound || (flags & ENVELOPE_EVERYONE) != 0;
 
     if (flags & ENVELOPE_TARGETED) {
-        if (!take_sequence(server, event))
+        if (!keep(server, event))
             return false;
         shout_to_inboxes(server, event, receivers);
         return true;
     }
     if ((bound && !match(server, SUBSCRIPTION_BOUND, event)) ||
-        (open && !match(server, SUBSCRIPTION_OPEN, event)) || !take_sequence(server, event))
+        (open && !match(server, SUBSCRIPTION_OPEN, event)) || !keep(server, event))
         return false;
     if (bound)
         shout_to_matches(server, SUBSCRIPTION_BOUND, event, receivers);
@@ -287,7 +290,7 @@ bool delivery_publish(struct server *server, struct delivery_event *event, uint3
     *receivers = 0;
     if (!event->whisper)
         taken = shout(server, event, receivers);
-    else if ((taken = take_sequence(server, event)))
+    else if ((taken = keep(server, event)))
         whisper(server, event, receivers);
     audience_free(&event->audience);
     return taken;

@@ -29,7 +29,7 @@ struct delivery_event {
     size_t topic_length;
     const char *json; /* `e` as canonical ASCII JSON */
     size_t json_length;
-    uint64_t sequence; /* second half of its id; set by delivery_publish() */
+    uint64_t sequence; /* second half of its id; 0: delivery_publish() takes the next one */
     uint64_t whisper;  /* connid, or 0 for a shout */
     struct audience audience;
     bool presence; /* not kept in the log, and wildcards in the topic mean nothing */

@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_RING = 4 };
+enum {
+    FIRST_RING = 4,
+    RESUME_GAP = 1 << 20,
+    SEQUENCES_PER_MS_BITS = 10 /* more events than a daemon can take in a millisecond */
+};
 
 bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
 {
@@ -13,9 +17,32 @@ bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
     return topic_index_open(&log->topics, seed) && topic_index_open(&log->targeted, seed);
 }
 
-uint64_t event_log_next(struct event_log *log)
+static uint64_t greater(uint64_t a, uint64_t b)
 {
-    return ++log->sequence;
+    return a > b ? a : b;
+}
+
+/* Clients may hold ids that never reached the disk: none is given a second time. */
+void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_through, bool sure,
+                      uint64_t wall_ms)
+{
+    uint64_t elapsed = wall_ms > log->epoch ? wall_ms - log->epoch : 0;
+
+    log->stored_head = head;
+    log->resumed_at = greater(head + RESUME_GAP, elapsed << SEQUENCES_PER_MS_BITS);
+    log->lost_through = sure ? lost_through : log->resumed_at;
+    log->sequence = log->given = log->resumed_at;
+}
+
+uint64_t event_log_take_sequence(struct event_log *log)
+{
+    return ++log->given;
+}
+
+bool event_log_has_all_after(const struct event_log *log, uint64_t sequence)
+{
+    return sequence >= log->forgotten && sequence >= log->lost_through &&
+           (sequence <= log->stored_head || sequence >= log->resumed_at);
 }
 
 uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms)
@@ -78,7 +105,7 @@ static void forget_oldest(struct event_log *log)
     log->oldest = event->newer;
     if (!log->oldest)
         log->newest = NULL;
-    log->forgotten = event->sequence;
+    log->forgotten = greater(log->forgotten, event->sequence);
     log->bytes -= event_bytes(event);
     log->events--;
     free(event);
@@ -92,6 +119,13 @@ void event_log_expire(struct event_log *log, uint64_t now_ms)
     while (log->oldest &&
            (log->bytes > log->max_bytes || now_ms - log->oldest->logged_at_ms > log->max_age_ms))
         forget_oldest(log);
+}
+
+void event_log_forget(struct event_log *log, uint64_t through)
+{
+    while (log->oldest && log->oldest->sequence <= through)
+        forget_oldest(log);
+    log->forgotten = greater(log->forgotten, through);
 }
 
 static struct topic_index *index_of(struct event_log *log, bool targeted)
@@ -178,7 +212,8 @@ static struct logged_event *event_new(const struct event_record *record, uint64_
     return event;
 }
 
-uint64_t event_log_append(struct event_log *log, const struct event_record *record, uint64_t now_ms)
+bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
+                      uint64_t now_ms)
 {
     bool targeted = (record->flags & ENVELOPE_TARGETED) != 0;
     struct logged_topic *topic = find_topic(log, record->topic, record->topic_length, targeted);
@@ -190,13 +225,13 @@ uint64_t event_log_append(struct event_log *log, const struct event_record *reco
         if (topic && topic->count == 0)
             topic_free(log, topic);
         free(event);
-        return 0;
+        return false;
     }
     event->topic = topic;
-    event->sequence = ++log->sequence;
+    event->sequence = log->sequence = sequence;
     link_event(log, event);
     event_log_expire(log, now_ms);
-    return log->sequence;
+    return true;
 }
 
 const char *logged_event_allowed(const struct logged_event *event)

@@ -1,8 +1,8 @@
 /* The log of recent events: gives every event its id, and keeps the newest ones so that a client
  * that comes back can have what it missed. Bounded by bytes and age, oldest forgotten first; found
  * by topic through an index of its own, so that what one client missed is found without walking
- * what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is another after each start
- * of the daemon, the sequence counts from 1. */
+ * what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is the time when the log
+ * was begun, the sequence grows with each event. */
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 
@@ -49,9 +49,13 @@ struct logged_topic {
 };
 
 struct event_log {
-    uint64_t epoch;     /* milliseconds since 1970 at the start */
-    uint64_t sequence;  /* of the newest event; 0: none yet */
+    uint64_t epoch;     /* milliseconds since 1970 when the log was begun */
+    uint64_t sequence;  /* of the newest event that was delivered; 0: none yet */
+    uint64_t given;     /* newest sequence given to an event, which may be on its way to the disk */
     uint64_t forgotten; /* every logged event up to this sequence is gone */
+    /* When it went on from what was on disk: no event between these two was ever kept ... */
+    uint64_t stored_head, resumed_at;
+    uint64_t lost_through; /* ... and up to this one some may be missing */
     uint64_t last_iat;
     struct topic_index topics;
     struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
@@ -66,12 +70,20 @@ struct event_log {
 /* False without memory. */
 bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed);
 void event_log_close(struct event_log *log);
-/* A sequence for an event that is not kept (presence). */
-uint64_t event_log_next(struct event_log *log);
-/* Keeps an event and gives it its sequence; 0 without memory, and nothing is kept then. An event
- * larger than max_bytes gets its sequence and is forgotten at once. */
-uint64_t event_log_append(struct event_log *log, const struct event_record *record,
-                          uint64_t now_ms);
+/* What a log on disk held was appended: goes on after it, with a sequence that no client can have.
+ * sure: nothing acknowledged is missing. */
+void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_through, bool sure,
+                      uint64_t wall_ms);
+/* A sequence for a new event; events are to be appended in this order. */
+uint64_t event_log_take_sequence(struct event_log *log);
+/* Keeps an event; false without memory, and nothing is kept then. One larger than max_bytes is
+ * forgotten at once. */
+bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
+                      uint64_t now_ms);
+/* Nobody gets events up to this sequence any more. */
+void event_log_forget(struct event_log *log, uint64_t through);
+/* True when a client that had everything up to this sequence can have everything after it. */
+bool event_log_has_all_after(const struct event_log *log, uint64_t sequence);
 /* Forgets what is too old; appending does so too. */
 void event_log_expire(struct event_log *log, uint64_t now_ms);
 /* wall_ms, or the last value given when the wall clock went back: iat never does (PROTOCOL.md

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "http_reply.h"
+#include "intake.h"
 #include "server.h"
 
 #include <jansson.h>
@@ -212,6 +213,18 @@ void inspect_connections(struct connection *connection, const struct http_reques
     bytes_free(&details);
 }
 
+static void add_disk(json_t *state, const struct server *server)
+{
+    const struct log_store_figures figures = intake_figures(server->intake);
+
+    if (!intake_has_store(server->intake))
+        return;
+    set_number(state, "log_stored", figures.stored);
+    set_number(state, "log_not_stored", figures.failed);
+    set_number(state, "log_transactions", figures.transactions);
+    set_number(state, "log_unsynced_bytes", figures.unsynced_bytes);
+}
+
 static json_t *closed_counts(const struct server *server)
 {
     json_t *closed = json_object();
@@ -240,6 +253,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "replayed", server->replays.events);
     set_number(state, "log_events", server->events.events);
     set_number(state, "log_from", server->events.forgotten + 1);
+    add_disk(state, server);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
         topics += server->topics[kind].topics;
         subscriptions += server->topics[kind].subscriptions;

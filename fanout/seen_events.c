@@ -19,65 +19,106 @@ void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct env
     memcpy(key + 8, &envelope->sequence, 8);
 }
 
-static void forget_oldest(struct seen_events *events)
+static void forget(struct seen_events *events, struct seen_event *event)
 {
-    struct seen_event *oldest = events->oldest;
-
-    events->oldest = oldest->newer;
-    if (!events->oldest)
-        events->newest = NULL;
-    hash_table_remove(&events->by_key, &oldest->by_key);
-    free(oldest);
+    *(event->older ? &event->older->newer : &events->oldest) = event->newer;
+    *(event->newer ? &event->newer->older : &events->newest) = event->older;
+    hash_table_remove(&events->by_key, &event->by_key);
+    free(event);
 }
 
 static void forget_old(struct seen_events *events, uint64_t now_ms)
 {
-    while (events->oldest && (events->by_key.count > events->max_count ||
-                              now_ms - events->oldest->seen_at_ms > events->max_age_ms))
-        forget_oldest(events);
+    while (events->oldest && !events->oldest->pending &&
+           (events->by_key.count > events->max_count ||
+            now_ms - events->oldest->seen_at_ms > events->max_age_ms))
+        forget(events, events->oldest);
 }
 
-const struct seen_event *seen_events_find(struct seen_events *events,
-                                          const unsigned char key[ENVELOPE_POST_KEY_SIZE],
-                                          uint64_t now_ms)
+static struct seen_event *find(const struct seen_events *events,
+                               const unsigned char key[ENVELOPE_POST_KEY_SIZE])
 {
-    struct hash_node *node;
-
-    forget_old(events, now_ms);
-    node = hash_table_find(&events->by_key, hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE));
+    struct hash_node *node =
+        hash_table_find(&events->by_key, hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE));
     for (; node; node = hash_table_find_next(node))
         if (memcmp(event_of(node)->key, key, ENVELOPE_POST_KEY_SIZE) == 0)
             return event_of(node);
     return NULL;
 }
 
-bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
-                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
+const struct seen_event *seen_events_find(struct seen_events *events,
+                                          const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                                          uint64_t now_ms)
+{
+    forget_old(events, now_ms);
+    return find(events, key);
+}
+
+static struct seen_event *add(struct seen_events *events,
+                              const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                              uint64_t event_sequence, uint64_t now_ms)
 {
     struct seen_event *event = calloc(1, sizeof *event);
 
     if (!event)
-        return false;
+        return NULL;
     memcpy(event->key, key, ENVELOPE_POST_KEY_SIZE);
     event->event_sequence = event_sequence;
-    event->receivers = receivers;
     event->seen_at_ms = now_ms;
     if (!hash_table_add(&events->by_key, &event->by_key,
                         hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE))) {
         free(event);
-        return false;
+        return NULL;
     }
-    if (events->newest)
-        events->newest->newer = event;
-    else
-        events->oldest = event;
+    event->older = events->newest;
+    *(events->newest ? &events->newest->newer : &events->oldest) = event;
     events->newest = event;
-    return true;
+    return event;
+}
+
+bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
+{
+    struct seen_event *event = add(events, key, event_sequence, now_ms);
+
+    if (event)
+        event->receivers = receivers;
+    return event != NULL;
+}
+
+bool seen_events_add_pending(struct seen_events *events,
+                             const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                             uint64_t event_sequence, uint64_t now_ms)
+{
+    struct seen_event *event = add(events, key, event_sequence, now_ms);
+
+    if (event)
+        event->pending = true;
+    return event != NULL;
+}
+
+void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                        uint32_t receivers)
+{
+    struct seen_event *event = find(events, key);
+
+    if (!event)
+        return;
+    event->receivers = receivers;
+    event->pending = false;
+}
+
+void seen_events_forget(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE])
+{
+    struct seen_event *event = find(events, key);
+
+    if (event)
+        forget(events, event);
 }
 
 void seen_events_free(struct seen_events *events)
 {
     while (events->oldest)
-        forget_oldest(events);
+        forget(events, events->oldest);
     hash_table_free(&events->by_key);
 }

@@ -12,11 +12,12 @@
 
 struct seen_event {
     struct hash_node by_key;
-    struct seen_event *newer;
+    struct seen_event *newer, *older;
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
     uint64_t event_sequence;
     uint64_t seen_at_ms;
     uint32_t receivers;
+    bool pending; /* on its way to the disk, not delivered yet */
 };
 
 struct seen_events {
@@ -36,6 +37,16 @@ const struct seen_event *seen_events_find(struct seen_events *events,
 /* False without memory: the event is not remembered. */
 bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                      uint64_t event_sequence, uint32_t receivers, uint64_t now_ms);
+/* The same for one whose fate is open: it is remembered at least until it is settled or forgotten.
+ */
+bool seen_events_add_pending(struct seen_events *events,
+                             const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                             uint64_t event_sequence, uint64_t now_ms);
+void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                        uint32_t receivers);
+/* It was not taken after all. */
+void seen_events_forget(struct seen_events *events,
+                        const unsigned char key[ENVELOPE_POST_KEY_SIZE]);
 void seen_events_free(struct seen_events *events);
 
 #endif

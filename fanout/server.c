@@ -3,6 +3,7 @@
 #include "bus_reader.h"
 #include "clock.h"
 #include "connection.h"
+#include "intake.h"
 #include "listener.h"
 #include "log.h"
 
@@ -106,6 +107,8 @@ static void leave_loop(struct server *server)
 {
     if (server->bus)
         bus_reader_stop(server->bus);
+    if (server->intake)
+        intake_stop(server->intake);
     close_handle((uv_handle_t *)&server->tick);
     close_handle((uv_handle_t *)&server->before_sleep);
     close_handle((uv_handle_t *)&server->after_sleep);
@@ -248,9 +251,9 @@ static bool open_parts(struct server *server, char *error)
     server->counters.started_at_ms = wall;
     replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
-    /* Never one that an earlier daemon gave away, short of a million connections a second
+    /* Never one that an earlier daemon gave away, short of a thousand connections a millisecond
      * (PROTOCOL.md section 1: below 2^53). */
-    server->next_connid = (wall / 1000) << 20;
+    server->next_connid = wall << 10;
     if (!secret_random(seeds, sizeof seeds)) {
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
         return false;
@@ -268,7 +271,8 @@ static bool open_parts(struct server *server, char *error)
         !ticket_gate_open(&server->tickets, &server->config, error))
         return false;
     apply_config(server);
-    if (!listener_open_all(server, error))
+    server->intake = intake_open(server, error);
+    if (!server->intake || !listener_open_all(server, error))
         return false;
     server->bus = bus_reader_open(server, error);
     return server->bus != NULL;
@@ -307,6 +311,7 @@ void server_run(struct server *server)
 void server_close(struct server *server)
 {
     bus_reader_free(&server->bus);
+    intake_free(&server->intake);
     listener_free_all(server);
     delivery_close(server);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)

@@ -30,7 +30,7 @@ struct server_counters {
     uint64_t streams_begun;
     uint64_t events;     /* taken from the bus, doubles not counted */
     uint64_t doubles;    /* recognised and dropped */
-    uint64_t overloads;  /* not taken for want of memory */
+    uint64_t overloads;  /* not taken: no memory, or not kept on disk */
     uint64_t closed[16]; /* by enum connection_close_reason */
 };
 
@@ -48,6 +48,7 @@ struct server {
     struct deadlines deadlines;
     struct delivery delivery;
     struct bus_reader *bus;
+    struct intake *intake;
     struct listener *listeners; /* chained */
     struct hash_table streams;  /* held streams by connid */
     struct server_counters counters;

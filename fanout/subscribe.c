@@ -202,9 +202,9 @@ static struct starting_point find_start(const struct event_log *log,
     if (!start.asked || !event_log_parse_id(body->last_id, body->last_id_length, &epoch, &sequence))
         return start;
     if (epoch < log->epoch) {
-        start.after = 0; /* all that this daemon has came after what the client had */
+        start.after = 0; /* all that this log has came after what the client had */
     } else if (epoch == log->epoch && sequence <= log->sequence) {
-        start.recovered = sequence >= log->forgotten;
+        start.recovered = event_log_has_all_after(log, sequence);
         start.after = sequence;
     }
     return start;
