@@ -89,6 +89,8 @@ static int start_io(struct connection *connection, uv_stream_t *listening, bool 
     connection->server->connections++;
     error = uv_accept(listening, &connection->io.stream);
     if (!error)
+        error = uv_fileno(&connection->io.handle, &connection->descriptor);
+    if (!error)
         error = uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     if (error)
         connection_close(connection, CLOSE_RESET);
@@ -288,8 +290,6 @@ void connection_end_stream(struct connection *connection, enum connection_close_
 
 void connection_drained(struct connection *connection)
 {
-    uv_os_fd_t descriptor;
-
     replay_continue(connection);
     if (connection->state != CONNECTION_ENDING)
         return;
@@ -301,8 +301,7 @@ void connection_drained(struct connection *connection)
     }
     /* Closing at once could throw away the answer when bytes of the client are still unread (a
      * reset): say that nothing more comes, then wait for its end a little. */
-    if (uv_fileno(&connection->io.handle, &descriptor) != 0 || shutdown(descriptor, SHUT_WR) != 0 ||
-        !uv_is_active(&connection->io.handle)) {
+    if (shutdown(connection->descriptor, SHUT_WR) != 0 || !uv_is_active(&connection->io.handle)) {
         connection_close(connection, connection->close_reason);
         return;
     }

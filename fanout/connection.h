@@ -45,39 +45,43 @@ enum connection_close_reason {
 
 enum { CONNECTION_SECRET_SIZE = 16 };
 
+/* What a delivery touches stands first and close together: with thousands of receivers the
+ * processor waits for memory more than for anything else. */
 struct connection {
+    struct subscriber subscriber;
+    struct server *server;
+    struct replay *replay;   /* while it catches up with the log */
+    struct backlog *backlog; /* while the socket takes no more */
+    uint64_t last_event;     /* sequence of the newest event counted for this connection */
+    struct output output;    /* what is queued for it */
+    uint64_t written_at;     /* last time something was queued, ms of the loop's clock */
+    char *user;              /* canonical user id of a bound stream; NULL: unbound */
+    int descriptor;          /* of the socket, owned by io */
+    uint8_t state;           /* enum connection_state */
+    uint8_t encoding;        /* enum frame_encoding */
+    uint8_t close_reason;    /* enum connection_close_reason, once known */
+    bool marked : 1;         /* in the delivery's list */
+    bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
+    bool keep_alive : 1;     /* after the present answer or stream */
+    bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
+
+    struct hash_node by_connid;
+    uint64_t connid; /* 0 until a stream begins */
+    struct presence_entry *presence;
+    struct http_request *request; /* while one comes in */
+    struct deadline deadline;
+    uint64_t ends_at; /* of the stream, or of the present wait */
+    char *headers;    /* of the subscription, "name\0value\0..."; NULL when not kept */
+    uint32_t headers_length;
+    uint32_t ignored_input;
+    uint32_t alive_count;
+    unsigned char secret[CONNECTION_SECRET_SIZE];
     union {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } io;
-    struct server *server;
-    struct hash_node by_connid;
-    uint64_t connid; /* 0 until a stream begins */
-    struct subscriber subscriber;
-    struct presence_entry *presence;
-    char *user;    /* canonical user id of a bound stream; NULL: unbound */
-    char *headers; /* of the subscription, "name\0value\0..."; NULL when not kept */
-    uint32_t headers_length;
-    uint8_t state;                /* enum connection_state */
-    uint8_t encoding;             /* enum frame_encoding */
-    uint8_t close_reason;         /* enum connection_close_reason, once known */
-    bool marked : 1;              /* in the delivery's list */
-    bool doomed : 1;              /* could not be given an event: closed before the loop sleeps */
-    bool keep_alive : 1;          /* after the present answer or stream */
-    bool dirty_input : 1;         /* bytes came while it should listen: no reuse */
-    struct output output;         /* what is queued for it */
-    struct backlog *backlog;      /* while the socket takes no more */
-    struct replay *replay;        /* while it catches up with the log */
-    struct http_request *request; /* while one comes in */
-    struct deadline deadline;
-    uint64_t written_at; /* last time something was queued, ms of the loop's clock */
-    uint64_t ends_at;    /* of the stream, or of the present wait */
-    uint64_t last_event; /* sequence of the newest event counted for this connection */
-    uint32_t ignored_input;
-    uint32_t alive_count;
-    unsigned char secret[CONNECTION_SECRET_SIZE];
 };
 
 /* Takes a connection from a listening socket; refuses it in words when the table is full. */

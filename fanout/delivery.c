@@ -59,6 +59,8 @@ void delivery_flush(struct server *server)
     /* None may stay marked: those that are closed are freed before the next time. */
     while (delivery->marked_start < delivery->marked_end) {
         struct connection *connection = delivery->marked[delivery->marked_start++];
+        if (delivery->marked_start < delivery->marked_end)
+            __builtin_prefetch(delivery->marked[delivery->marked_start]);
         connection->marked = false;
         if (connection->doomed)
             connection_close(connection, CLOSE_MEMORY);
