@@ -41,5 +41,6 @@ require_commands() {
     for command in autoreconf automake make cc pkg-config curl nginx "${php_fpm:-php-fpm}" flock setpriv setsid; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
+    [[ -z $php_fpm || $("$php_fpm" -m) == *$'\n'curl$'\n'* ]] || missing+=("PHP's curl extension")
     ((${#missing[@]} == 0)) || fail "not on this machine: ${missing[*]}"
 }

@@ -107,7 +107,9 @@ http {
         root $dir/source/deploy/demo;
         index index.php;
         charset utf-8;
-        add_header Cache-Control no-cache;
+        location / {
+            add_header Cache-Control no-cache;
+        }
         location ~ \.php\$ {
             include /etc/nginx/fastcgi_params;
             fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
