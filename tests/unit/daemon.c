@@ -33,7 +33,7 @@ static void write_config(struct daemon *daemon, const char *path, const char *fa
     (void)snprintf(daemon->acks, sizeof daemon->acks, "ipc://%s/acks", daemon->folder);
     assert_non_null(file);
     assert_true(fprintf(file,
-                        "[fanout]\nlisten = unix:%s 127.0.0.1:0\n%s\n"
+                        "[fanout]\nlisten = unix:%s 127.0.0.1:0\nlinger_time = 100ms\n%s\n"
                         "[bus]\nevents = %s\nacks = %s\n"
                         "[admin]\ntoken_file = token\n[messages]\nlevel = error\n",
                         daemon->socket, fanout_lines, daemon->events, daemon->acks) > 0);
