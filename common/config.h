@@ -64,6 +64,18 @@ struct config {
     uint64_t bus_batch;
     uint64_t remember_events, remember_time;
     char *bus_public_key_file, *bus_secret_key_file;
+    /* [acl] */
+    int acl_kind; /* enum acl_kind */
+    char *acl_file, *acl_host, *acl_socket, *acl_user, *acl_password_file, *acl_database;
+    char *acl_tls_ca, *acl_tls_cert, *acl_tls_key;
+    uint64_t acl_time, acl_port;
+    bool acl_tls;
+    /* [bind_key] */
+    char *bind_key_file;
+    int bind_key_padding; /* enum bind_key_padding */
+    uint64_t bind_key_tolerance, bind_key_skew;
+    /* [password] */
+    uint64_t password_remember, password_wrong_at_once, password_wrong_time;
     /* [ticket] */
     char *ticket_secret_file;
     uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;

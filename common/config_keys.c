@@ -1,5 +1,7 @@
 #include "config.h"
 
+static const char *const acl_kinds[] = {"sqlite", "mariadb", NULL};
+static const char *const paddings[] = {"pkcs1", "oaep", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 /* enum log_sync */
 static const char *const log_syncs[] = {"always", "interval", "never", NULL};
@@ -12,6 +14,9 @@ const struct config_section config_sections[] = {
     {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
     {"publish", "What `esn-event` takes from those who publish."},
     {"bus", "The way from `esn-event` to `esn-fanout`; both read this section."},
+    {"acl", "The database of registered topics (docs/rights.md)."},
+    {"bind_key", "How `esn-event`, and `esn-subscribe` without a binding server, read bind keys."},
+    {"password", "How `esn-event` checks the passwords of registered topics."},
     {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
     {"subscribe", "Where subscribers with a bind key have to go."},
     {"admin", "Who may look in."},
@@ -131,6 +136,56 @@ const struct config_key config_keys[] = {
      "endpoint beyond loopback is refused without it."},
     {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
+
+    {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, false, "mariadb",
+     "Where registered topics are: in a `sqlite` file, or in a `mariadb` server."},
+    {"acl", "file", CONFIG_PATH, AT(acl_file), "/var/lib/es-web-notify/topics.db", 0, 0, NULL, false,
+     "/srv/notify/topics.db",
+     "The SQLite file. It must exist (`esnctl` makes it), and it and its folder must be writable for the handlers."},
+    {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, false, "300ms",
+     "How long one lookup may take; then the post is answered `503`. Keep it below `time_limit` of `[publish]`. Where a "
+     "MariaDB server does not answer at all, it is rounded up to whole seconds."},
+    {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, false, "10.0.0.7",
+     "MariaDB: name or address of the server; empty: this machine."},
+    {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, false, "3307",
+     "MariaDB: port; `0`: the usual one."},
+    {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, false, "/run/mysqld/mysqld.sock",
+     "MariaDB: Unix socket, used when `host` is empty."},
+    {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, false, "notify",
+     "MariaDB: user; handlers need no more than `SELECT`. Empty: the name of the process's own user."},
+    {"acl", "password_file", CONFIG_PATH, AT(acl_password_file), "", 0, 0, NULL, false,
+     "/etc/es-web-notify/acl.password",
+     "MariaDB: file with the user's password in its first line. Nobody but owner and group may be able to read it."},
+    {"acl", "database", CONFIG_TEXT, AT(acl_database), "", 0, 0, NULL, false, "notify",
+     "MariaDB: database that has the tables of `schema/mariadb.sql`."},
+    {"acl", "tls", CONFIG_BOOL, AT(acl_tls), "no", 0, 0, NULL, false, "yes",
+     "MariaDB: require TLS, and a certificate that names `host` and is signed by `tls_ca`."},
+    {"acl", "tls_ca", CONFIG_PATH, AT(acl_tls_ca), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb-ca.pem",
+     "MariaDB: PEM file of the authorities trusted; empty: the system's."},
+    {"acl", "tls_cert", CONFIG_PATH, AT(acl_tls_cert), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb.pem",
+     "MariaDB: PEM file of our own certificate, where the server asks for one."},
+    {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb.key",
+     "MariaDB: PEM file of its private key."},
+
+    {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, false,
+     "/etc/es-web-notify/bind.key",
+     "PEM file of the RSA key (2,048 bits or more, without passphrase) that decrypts bind keys. Nobody but owner and group may "
+     "be able to read it. Without one every bind key of a post is refused."},
+    {"bind_key", "padding", CONFIG_CHOICE, AT(bind_key_padding), "pkcs1", 0, 0, paddings, false, "oaep",
+     "`pkcs1`: PKCS#1 v1.5, what PHP's `openssl_public_encrypt()` does unless told otherwise. `oaep`: OAEP with SHA-1, "
+     "`OPENSSL_PKCS1_OAEP_PADDING`."},
+    {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, false, "10s",
+     "How old a bind key may be, in whole seconds."},
+    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "0s", 0, 3600000, NULL, false, "1s",
+     "How far the clocks of application and handlers may be apart, in whole seconds: so much older, or from the future, a bind "
+     "key may be."},
+
+    {"password", "remember_time", CONFIG_DURATION, AT(password_remember), "30s", 0, 3600000, NULL, false, "5m",
+     "How long a right password is remembered in memory, since hashing is slow by intent; `0s`: not at all."},
+    {"password", "wrong_at_once", CONFIG_NUMBER, AT(password_wrong_at_once), "5", 0, 1000000, NULL, false, "20",
+     "How many wrong passwords may be tried on one topic (for each worker) before tries have to grow back; `0`: no limit."},
+    {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, false, "1m",
+     "After how long one more try has grown back."},
 
     {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/ticket.secret",
