@@ -38,6 +38,7 @@ struct server {
     uv_loop_t loop;
     struct config config; /* taken over from main */
     struct secret_list admin_tokens;
+    struct secret_pool secrets; /* of streams */
     struct ticket_gate tickets;
     struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;
@@ -47,8 +48,8 @@ struct server {
     struct replay_queue replays;
     struct deadlines deadlines;
     struct delivery delivery;
-    struct bus_reader *bus;
     struct intake *intake;
+    struct bus_reader *bus;
     struct listener *listeners; /* chained */
     struct hash_table streams;  /* held streams by connid */
     struct server_counters counters;

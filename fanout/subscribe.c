@@ -30,6 +30,9 @@ static void publish_presence(struct server *server, const char *type,
     struct delivery_event event = {.json = json, .presence = true};
     uint32_t receivers;
 
+    /* Mostly nobody watches anybody: then there is no topic below the first level. */
+    if (!topic_index_find(&server->topics[SUBSCRIPTION_OPEN], "@CONNECTION@", 12))
+        return;
     write_presence_topic(&topic, entry->clid, entry->length);
     event.json_length = (size_t)snprintf(
         json, sizeof json, "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}", type, instances);
@@ -182,7 +185,7 @@ static bool enter(struct connection *connection, const struct http_request *requ
     }
     server->next_connid += connid ? 0 : 1;
     publish_presence(server, "connect", connection->presence, connection->presence->instances);
-    return secret_random(connection->secret, sizeof connection->secret) &&
+    return secret_pool_take(&server->secrets, connection->secret, sizeof connection->secret) &&
            keep_user(connection, body) && keep_headers(connection, request) &&
            add_topics(connection, body);
 }
