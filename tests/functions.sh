@@ -119,12 +119,15 @@ add_up() {
     echo $((${sum:-0}))
 }
 
+# What a failed program says of its failures, or the end of what it says.
 tell_failed_units() { # BUILD
-    local trs
+    local trs log
     while IFS= read -r trs; do
+        log=${trs%.trs}.log
         printf '    %s\n' "$(basename "$trs" .trs)"
-        grep -E '\[  FAILED  \]|\[  ERROR   \]|error:|ERROR:|runtime error|^Error' "${trs%.trs}.log" | head -n 30 | sed 's/^/      /'
-        printf '      log: %s\n' "${trs%.trs}.log"
+        { grep -E '\[  FAILED  \]|\[  ERROR   \]|error:|ERROR:|runtime error' "$log" || tail -n 15 -- "$log"; } |
+            head -n 30 | sed 's/^/      /'
+        printf '      log: %s\n' "$log"
     done < <(grep -Lx ':test-result: PASS' "$1"/tests/unit/*.trs 2>/dev/null)
 }
 
