@@ -220,13 +220,14 @@ static void write_mark(struct log_database *database)
         log_debug("cannot write how far the event log goes", log_error_code(errno));
 }
 
+/* Also when nothing is left at all. */
 static bool mark_is_ahead(const struct log_database *database, const struct log_state *state)
 {
     struct mark mark;
 
     return pread(database->mark, &mark, sizeof mark, 0) == (ssize_t)sizeof mark &&
-           mark.check == make_mark(mark.epoch, mark.head).check && mark.epoch == state->epoch &&
-           mark.head > state->head;
+           mark.check == make_mark(mark.epoch, mark.head).check && mark.head > state->head &&
+           (mark.epoch == state->epoch || state->epoch == 0);
 }
 
 /* Moves the file and its companions out of the way; nothing is deleted. */

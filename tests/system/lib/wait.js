@@ -41,4 +41,4 @@ async function within(what, promise, limit = LIMIT_MS) {
   }
 }
 
-module.exports = { LIMIT_MS, until, within };
+module.exports = { LIMIT_MS, pause, until, within };

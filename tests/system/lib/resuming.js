@@ -1,0 +1,258 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { Stack } = require('./stack');
+const { Subscriber } = require('./subscriber');
+const { pause, until } = require('./wait');
+
+function chance(list) {
+  return list[Math.floor(Math.random() * list.length)];
+}
+
+/** Posts numbered events on one topic, one after the other, each again with its id until it is answered 200. */
+class Source {
+  acknowledged = 0; // events 0 .. acknowledged - 1
+  refusals = 0;
+  longestWait = 0; // ms from the first try to 200
+
+  constructor(stack, topic, intervalMs) {
+    this.topic = topic;
+    this.done = this.#run(stack, intervalMs);
+  }
+
+  async #post(stack, number) {
+    const began = Date.now();
+    const body = { id: `${this.topic}#${number}`, ep: [this.topic], e: { type: 'n', detail: number } };
+    for (;;) {
+      const { status, text } = await stack.post(body);
+      if (status === 200) {
+        this.longestWait = Math.max(this.longestWait, Date.now() - began);
+        return;
+      }
+      assert.equal(status, 503, text);
+      this.refusals++;
+      await pause(20);
+    }
+  }
+
+  async #run(stack, intervalMs) {
+    const began = Date.now();
+    await pause(Math.random() * intervalMs);
+    for (let number = 0; !this.isStopped; number++) {
+      await this.#post(stack, number);
+      this.acknowledged = number + 1;
+      await pause(Math.max(0, began + number * intervalMs - Date.now()));
+    }
+  }
+}
+
+/** A client that comes and goes at random and resumes from the last frame it had. */
+class Wanderer {
+  next = new Map(); // topic -> number of the event that is due
+  events = 0;
+  visits = 0;
+  refused = 0; // tries while the daemon was away
+  lastSequence = -1n;
+  #silent = []; // streams that were left without a word
+
+  constructor(stack, topics, index, longestVisitMs) {
+    this.stack = stack;
+    this.index = index;
+    this.patterns = index % 2 === 0 ? topics : ['t/+'];
+    this.longestVisitMs = longestVisitMs;
+    for (const topic of topics) {
+      this.next.set(topic, 0);
+    }
+  }
+
+  start() {
+    this.done = this.#run();
+    this.done.catch(() => {});
+    return until(`client ${this.index} is there`, () => this.visits > 0);
+  }
+
+  #take({ json }) {
+    this.lastId = json.id;
+    if (json.e.type !== 'n') {
+      return;
+    }
+    const topic = json.ep.emitted;
+    const sequence = BigInt(json.id.split('-')[1]);
+    const where = `client ${this.index}, visit ${this.visits}, ${topic}, id ${json.id}`;
+    assert.equal(json.e.detail, this.next.get(topic), `${where}: another event was due`);
+    assert.ok(sequence > this.lastSequence, `${where}: came after ${this.lastSequence}`);
+    this.next.set(topic, json.e.detail + 1);
+    this.lastSequence = sequence;
+    this.events++;
+  }
+
+  async #visit() {
+    const { lastId, proof } = this;
+    const body = { ep: this.patterns, clid: `wanderer-${this.index}` };
+    if (lastId) {
+      body.last_id = lastId;
+    }
+    if (proof && Math.random() < 0.5) {
+      Object.assign(body, proof);
+    }
+    const stream = {};
+    const onFrame = (frame) => {
+      if (!stream.isLeft && !this.fault) {
+        try {
+          this.#take(frame);
+        } catch (error) {
+          this.fault = error;
+        }
+      }
+    };
+    try {
+      stream.subscriber = await Subscriber.open(`${this.stack.url}/`, body, { onFrame });
+    } catch {
+      this.refused++;
+      await pause(20);
+      return undefined;
+    }
+    const { connid, secret, recovered } = stream.subscriber.connected;
+    this.proof = { connid, secret };
+    this.visits++;
+    if (lastId && recovered !== true) {
+      this.fault ??= new Error(`client ${this.index} was told that ${lastId} cannot be resumed`);
+    }
+    return stream;
+  }
+
+  /** Leaves as clients do: with a word, with a reset, or without any, as one whose network is gone. */
+  async #leave(stream) {
+    stream.isLeft = true;
+    const { subscriber } = stream;
+    switch (chance(['close', 'reset', 'silence'])) {
+      case 'close':
+        return subscriber.close();
+      case 'reset':
+        return subscriber.isOver ? undefined : subscriber.reset();
+      default:
+        subscriber.pause();
+        this.#silent.push(subscriber);
+        return this.#silent.length > 3 ? this.#silent.shift().close() : undefined;
+    }
+  }
+
+  async #run() {
+    while (!this.isStopped && !this.fault) {
+      const stream = await this.#visit();
+      if (!stream) {
+        continue;
+      }
+      const end = Date.now() + Math.random() * this.longestVisitMs;
+      while (!stream.subscriber.isOver && !this.fault && !this.isStopped && Date.now() < end) {
+        await pause(10);
+        stream.subscriber.frames.length = 1;
+      }
+      if (this.isStopped) {
+        this.last = stream.subscriber;
+        return;
+      }
+      await this.#leave(stream);
+      await pause(Math.random() * this.longestVisitMs * 0.3);
+    }
+    if (this.fault) {
+      throw this.fault;
+    }
+  }
+
+  hasAll(sources) {
+    if (this.fault) {
+      throw this.fault;
+    }
+    return sources.every((source) => this.next.get(source.topic) === source.acknowledged);
+  }
+
+  /** Stays from now on. */
+  async settle(sources) {
+    this.isStopped = true;
+    await this.done;
+    for (;;) {
+      while (!this.last || this.last.isOver) {
+        this.last = (await this.#visit())?.subscriber;
+      }
+      if (this.hasAll(sources)) {
+        return;
+      }
+      await pause(10);
+    }
+  }
+
+  async end() {
+    for (const subscriber of [this.last, ...this.#silent]) {
+      await subscriber?.close();
+    }
+  }
+}
+
+function sum(list, of) {
+  return list.reduce((total, item) => total + of(item), 0);
+}
+
+/** Kills the daemon so many times, at moments spread at random over the time, and leaves it dead for a while. */
+async function killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty) {
+  const outages = [];
+  for (let kill = 0; kill < kills && !isFaulty(); kill++) {
+    const part = durationMs / (kills + 1);
+    await pause(part * (0.5 + Math.random()));
+    const began = Date.now();
+    stack.daemon.signal('SIGKILL');
+    assert.equal(await stack.daemon.ended, 'SIGKILL');
+    await pause(Math.random() * longestOutageMs);
+    await stack.startDaemon();
+    outages.push(Date.now() - began);
+  }
+  return outages;
+}
+
+/**
+ * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
+ * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder.
+ */
+async function runResuming(label, options) {
+  const { durationMs, rate, topicCount = 20, clientCount, kills = 0, log = {}, longestVisitMs, longestOutageMs } = options;
+  const stack = new Stack(label, { handlers: 1, workers: topicCount, config: { messages: { level: 'info' } } });
+  stack.config.log = Object.fromEntries(
+    Object.entries(log).map(([key, value]) => [key, String(value).replace('$', path.join(stack.folder, ''))]),
+  );
+  await stack.start();
+  const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
+  const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
+  await Promise.all(clients.map((client) => client.start()));
+  const sources = topics.map((topic) => new Source(stack, topic, (1000 * topicCount) / rate));
+  const isFaulty = () => clients.some((client) => client.fault);
+  const began = Date.now();
+  const outages = await killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty);
+  while (Date.now() < began + durationMs && !isFaulty()) {
+    await pause(20);
+  }
+  const seconds = (Date.now() - began) / 1000;
+  for (const source of sources) {
+    source.isStopped = true;
+  }
+  await Promise.all(sources.map((source) => source.done));
+  await Promise.all(clients.map((client) => client.settle(sources)));
+  const state = await stack.look('/state');
+  await Promise.all(clients.map((client) => client.end()));
+  await stack.stop();
+  return {
+    seconds,
+    topics: topicCount,
+    acknowledged: sum(sources, (source) => source.acknowledged),
+    refusals: sum(sources, (source) => source.refusals),
+    longestWaitMs: Math.max(...sources.map((source) => source.longestWait)),
+    clients: clientCount,
+    visits: sum(clients, (client) => client.visits),
+    received: sum(clients, (client) => client.events),
+    outagesMs: outages,
+    replayedSinceLastStart: state.replayed,
+    doublesSinceLastStart: state.events_doubled,
+  };
+}
+
+module.exports = { runResuming };

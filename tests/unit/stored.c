@@ -1,0 +1,191 @@
+#include "stored.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const suffixes[] = {"", "-wal", "-mark"};
+
+void stored_files_make(struct stored_files *files)
+{
+    /* In memory where there is such a place: what is tested is not the disk. */
+    (void)snprintf(files->folder, sizeof files->folder, "%s/esn-log-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(files->folder));
+    (void)snprintf(files->path, sizeof files->path, "%s/log", files->folder);
+}
+
+static void each_file(const struct stored_files *files,
+                      void (*visit)(const char *path, const char *name, void *context),
+                      void *context)
+{
+    DIR *folder = opendir(files->folder);
+    const struct dirent *entry;
+    char path[400];
+
+    assert_non_null(folder);
+    while ((entry = readdir(folder))) {
+        (void)snprintf(path, sizeof path, "%s/%s", files->folder, entry->d_name);
+        if (entry->d_name[0] != '.')
+            visit(path, entry->d_name, context);
+    }
+    assert_int_equal(closedir(folder), 0);
+}
+
+static void remove_one(const char *path, const char *name, void *context)
+{
+    (void)name;
+    (void)context;
+    assert_int_equal(unlink(path), 0);
+}
+
+void stored_files_remove(const struct stored_files *files)
+{
+    each_file(files, remove_one, NULL);
+    assert_int_equal(rmdir(files->folder), 0);
+}
+
+struct counting {
+    const char *part;
+    int count;
+};
+
+static void count_one(const char *path, const char *name, void *context)
+{
+    struct counting *counting = context;
+
+    (void)path;
+    if (strstr(name, counting->part))
+        counting->count++;
+}
+
+int stored_files_count(const struct stored_files *files, const char *part)
+{
+    struct counting counting = {.part = part};
+
+    each_file(files, count_one, &counting);
+    return counting.count;
+}
+
+static FILE *open_file(const struct stored_files *files, const char *suffix, const char *mode)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s%s", files->path, suffix);
+    return fopen(path, mode);
+}
+
+char *stored_files_read(const struct stored_files *files, const char *suffix, size_t *length)
+{
+    FILE *file = open_file(files, suffix, "r");
+    struct stat status;
+    char *bytes;
+
+    *length = 0;
+    if (!file)
+        return NULL;
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    *length = (size_t)status.st_size;
+    bytes = malloc(*length + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *length, file), *length);
+    assert_int_equal(fclose(file), 0);
+    return bytes;
+}
+
+void stored_files_write(const struct stored_files *files, const char *suffix, const char *bytes,
+                        size_t length)
+{
+    FILE *file = open_file(files, suffix, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+void stored_files_copy(const struct stored_files *from, const struct stored_files *to)
+{
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t length;
+        char *bytes = stored_files_read(from, suffixes[i], &length);
+        if (bytes)
+            stored_files_write(to, suffixes[i], bytes, length);
+        free(bytes);
+    }
+}
+
+const struct stored_event *stored_event_make(uint64_t sequence)
+{
+    static char topic[64], json[256], allowed[64];
+    static struct stored_event event;
+
+    event = (struct stored_event){.sequence = sequence, .wall_ms = 1700000000000 + sequence};
+    event.record = (struct event_record){
+        .topic = topic,
+        .topic_length =
+            (size_t)snprintf(topic, sizeof topic, "t/%llu", (unsigned long long)sequence % 7),
+        .json = json,
+        .json_length = (size_t)snprintf(json, sizeof json, "{\"type\":\"x\",\"detail\":\"%0*llu\"}",
+                                        20 + (int)(sequence % 150), (unsigned long long)sequence),
+        .allowed = allowed,
+        .allowed_length = sequence % 3 ? 0
+                                       : (size_t)snprintf(allowed, sizeof allowed, "user%llu",
+                                                          (unsigned long long)sequence) +
+                                             1,
+        .flags = (uint16_t)(sequence % 64),
+        .whisper = sequence % 5 ? 0 : UINT64_MAX - sequence};
+    memset(event.key, (int)(sequence % 251), sizeof event.key);
+    memcpy(event.key, &sequence, sizeof sequence);
+    return &event;
+}
+
+static bool same_bytes(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    return a_length == b_length && (a_length == 0 || memcmp(a, b, a_length) == 0);
+}
+
+bool stored_event_is_made(const struct stored_event *event)
+{
+    const struct stored_event *made = stored_event_make(event->sequence);
+    const struct event_record *a = &event->record, *b = &made->record;
+
+    return event->wall_ms == made->wall_ms &&
+           memcmp(event->key, made->key, sizeof event->key) == 0 && a->flags == b->flags &&
+           a->whisper == b->whisper &&
+           same_bytes(a->topic, a->topic_length, b->topic, b->topic_length) &&
+           same_bytes(a->json, a->json_length, b->json, b->json_length) &&
+           same_bytes(a->allowed, a->allowed_length, b->allowed, b->allowed_length);
+}
+
+void stored_list_visit(const struct stored_event *event, void *context)
+{
+    struct stored_list *list = context;
+
+    if (list->count == sizeof list->sequences / sizeof *list->sequences ||
+        !stored_event_is_made(event) ||
+        (list->count > 0 && event->sequence <= list->sequences[list->count - 1])) {
+        list->wrong++;
+        return;
+    }
+    list->sequences[list->count++] = event->sequence;
+}
+
+void stored_list_forget(struct stored_list *list, uint64_t through)
+{
+    size_t gone = 0;
+
+    while (gone < list->count && list->sequences[gone] <= through)
+        gone++;
+    memmove(list->sequences, list->sequences + gone,
+            (list->count - gone) * sizeof *list->sequences);
+    list->count -= gone;
+}

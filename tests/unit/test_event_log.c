@@ -1,0 +1,313 @@
+#include "event_log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "envelope.h"
+#include "random.h"
+#include "seen_events.h"
+#include "topic.h"
+
+enum { EPOCH = 1000000, TOPICS = 30, EVENTS = 2000 };
+
+static void open_log(struct event_log *log)
+{
+    assert_true(event_log_open(log, EPOCH, 7));
+    log->max_bytes = 1 << 20;
+    log->max_age_ms = 1000;
+}
+
+static struct event_record record_of(const char *topic, const char *json)
+{
+    return (struct event_record){
+        .topic = topic, .topic_length = strlen(topic), .json = json, .json_length = strlen(json)};
+}
+
+static uint64_t append(struct event_log *log, const char *topic, uint64_t now_ms)
+{
+    const struct event_record record = record_of(topic, "{\"type\":\"x\"}");
+    uint64_t sequence = event_log_take_sequence(log);
+
+    assert_true(event_log_append(log, &record, sequence, now_ms));
+    return sequence;
+}
+
+/* How many events after a sequence match a requested topic. */
+static size_t count_after(struct event_log *log, const char *requested, uint64_t sequence)
+{
+    const struct topic_matches *matches = event_log_match(log, requested, strlen(requested));
+    size_t count = 0;
+
+    assert_non_null(matches);
+    for (size_t i = 0; i < matches->count; i++) {
+        const struct logged_topic *topic = event_log_topic_of(matches->nodes[i]);
+        count += topic->count - logged_topic_after(topic, sequence);
+    }
+    return count;
+}
+
+static void sequences_grow_with_what_is_delivered(void **state)
+{
+    struct event_log log;
+    struct event_record record = record_of("a", "1");
+    uint64_t first, second;
+
+    (void)state;
+    open_log(&log);
+    first = event_log_take_sequence(&log);
+    second = event_log_take_sequence(&log);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 2);
+    assert_int_equal(log.sequence, 0);
+    /* The first was not kept after all. */
+    assert_true(event_log_append(&log, &record, second, 0));
+    assert_int_equal(log.sequence, 2);
+    assert_int_equal(append(&log, "a", 0), 3);
+    assert_int_equal(count_after(&log, "a", 0), 2);
+    assert_int_equal(count_after(&log, "a", 2), 1);
+    assert_int_equal(count_after(&log, "a", 3), 0);
+    event_log_close(&log);
+}
+
+static void topics_are_found_as_everywhere(void **state)
+{
+    static const char *const requested[] = {"#", "a/#", "a/+", "+/+", "a/3", "b", "+", "a/+/c"};
+    struct event_log log;
+    char topics[TOPICS][16];
+    uint64_t random = 1, sequences[EVENTS];
+    size_t topic_of[EVENTS];
+
+    (void)state;
+    open_log(&log);
+    for (int i = 0; i < TOPICS; i++)
+        (void)snprintf(topics[i], sizeof topics[i], i % 3 ? "a/%d" : i % 2 ? "a/%d/c" : "b%d", i);
+    for (size_t i = 0; i < EVENTS; i++) {
+        topic_of[i] = random_below(&random, TOPICS);
+        sequences[i] = append(&log, topics[topic_of[i]], 0);
+    }
+    for (size_t r = 0; r < sizeof requested / sizeof *requested; r++) {
+        size_t from = random_below(&random, EVENTS), expected = 0;
+        for (size_t i = from + 1; i < EVENTS; i++)
+            expected += topic_matches(requested[r], strlen(requested[r]), topics[topic_of[i]],
+                                      strlen(topics[topic_of[i]]));
+        assert_int_equal(count_after(&log, requested[r], sequences[from]), expected);
+    }
+    event_log_close(&log);
+}
+
+static void the_oldest_are_forgotten_by_age_and_by_bytes(void **state)
+{
+    struct event_log log;
+    uint64_t empty;
+
+    (void)state;
+    open_log(&log);
+    empty = log.bytes;
+    for (uint64_t i = 0; i < 10; i++)
+        (void)append(&log, "a", i * 100);
+    event_log_expire(&log, 1450);
+    assert_int_equal(log.forgotten, 5);
+    assert_int_equal(log.events, 5);
+    assert_true(event_log_has_all_after(&log, 5));
+    assert_false(event_log_has_all_after(&log, 4));
+    log.max_bytes = log.bytes - 1;
+    event_log_expire(&log, 1450);
+    assert_int_equal(log.forgotten, 6);
+    event_log_forget(&log, 8);
+    assert_int_equal(log.events, 2);
+    event_log_forget(&log, 3);
+    assert_int_equal(log.forgotten, 8);
+    event_log_forget(&log, 1000);
+    assert_int_equal(log.forgotten, 1000);
+    assert_int_equal(log.events, 0);
+    assert_int_equal(log.bytes, empty);
+    event_log_close(&log);
+}
+
+static void one_that_is_larger_than_all_room_is_delivered_and_forgotten(void **state)
+{
+    struct event_log log;
+
+    (void)state;
+    open_log(&log);
+    log.max_bytes = 0;
+    assert_int_equal(append(&log, "a", 0), 1);
+    assert_int_equal(log.sequence, 1);
+    assert_int_equal(log.events, 0);
+    assert_int_equal(log.forgotten, 1);
+    assert_true(event_log_has_all_after(&log, 1));
+    event_log_close(&log);
+}
+
+/* The loop's clock may begin after events that were loaded. */
+static void age_is_right_across_the_beginning_of_the_clock(void **state)
+{
+    struct event_log log;
+
+    (void)state;
+    open_log(&log);
+    (void)append(&log, "a", (uint64_t)0 - 900);
+    (void)append(&log, "a", (uint64_t)0 - 100);
+    (void)append(&log, "a", 50);
+    assert_int_equal(log.events, 3);
+    event_log_expire(&log, 150);
+    assert_int_equal(log.events, 2);
+    event_log_expire(&log, 1000);
+    assert_int_equal(log.events, 1);
+    event_log_close(&log);
+}
+
+static void a_log_that_goes_on_gives_no_id_twice_and_vouches_for_what_it_has(void **state)
+{
+    enum { GAP = 1 << 20 };
+    struct event_log log;
+    uint64_t resumed;
+
+    (void)state;
+    open_log(&log);
+    (void)append(&log, "a", 0);
+    event_log_resume(&log, 100, 0, true, EPOCH);
+    resumed = log.sequence;
+    assert_int_equal(resumed, 100 + GAP);
+    assert_int_equal(append(&log, "a", 0), resumed + 1);
+    assert_true(event_log_has_all_after(&log, 0));
+    assert_true(event_log_has_all_after(&log, 100));
+    assert_false(event_log_has_all_after(&log, 101));
+    assert_false(event_log_has_all_after(&log, resumed - 1));
+    assert_true(event_log_has_all_after(&log, resumed));
+    event_log_close(&log);
+
+    open_log(&log);
+    event_log_resume(&log, 100, 40, true, EPOCH);
+    assert_false(event_log_has_all_after(&log, 39));
+    assert_true(event_log_has_all_after(&log, 40));
+    event_log_close(&log);
+
+    open_log(&log);
+    event_log_resume(&log, 100, 40, false, EPOCH);
+    assert_false(event_log_has_all_after(&log, 100));
+    assert_true(event_log_has_all_after(&log, resumed));
+    assert_int_equal(log.lost_through, log.resumed_at);
+    event_log_close(&log);
+
+    /* A day later, more may have been given than the file knows of. */
+    open_log(&log);
+    event_log_resume(&log, 100, 0, true, EPOCH + 86400000);
+    assert_true(log.sequence >= 86400000ull * 1000);
+    assert_true(log.sequence < 1ull << 53);
+    event_log_close(&log);
+    open_log(&log);
+    event_log_resume(&log, 100, 0, true, EPOCH - 5000);
+    assert_int_equal(log.sequence, 100 + GAP);
+    event_log_close(&log);
+}
+
+static void ids_are_read_strictly(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "1",
+                                      "1-",
+                                      "-1",
+                                      "1-2-",
+                                      "1-2 ",
+                                      " 1-2",
+                                      "1--2",
+                                      "a-1",
+                                      "1-a",
+                                      "99999999999999999999-1",
+                                      "1-99999999999999999999"};
+    uint64_t epoch, sequence;
+
+    (void)state;
+    assert_true(event_log_parse_id("12-345", 6, &epoch, &sequence));
+    assert_int_equal(epoch, 12);
+    assert_int_equal(sequence, 345);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(event_log_parse_id(bad[i], strlen(bad[i]), &epoch, &sequence));
+}
+
+/* ---- what was seen before ---- */
+
+static const unsigned char *key_of(unsigned char number)
+{
+    static unsigned char key[ENVELOPE_POST_KEY_SIZE];
+
+    memset(key, number, sizeof key);
+    return key;
+}
+
+static void events_are_recognised_while_they_are_remembered(void **state)
+{
+    struct seen_events seen = {.seed = 3, .max_count = 3, .max_age_ms = 100};
+    const struct seen_event *event;
+
+    (void)state;
+    assert_null(seen_events_find(&seen, key_of(1), 0));
+    for (unsigned char i = 1; i <= 3; i++)
+        assert_true(seen_events_add(&seen, key_of(i), i * 10u, i, i * 10u));
+    event = seen_events_find(&seen, key_of(2), 110);
+    assert_non_null(event);
+    assert_int_equal(event->event_sequence, 20);
+    assert_int_equal(event->receivers, 2);
+    assert_false(event->pending);
+    assert_null(seen_events_find(&seen, key_of(1), 111));
+    for (unsigned char i = 4; i <= 6; i++)
+        assert_true(seen_events_add(&seen, key_of(i), i, i, 112));
+    assert_null(seen_events_find(&seen, key_of(3), 112));
+    assert_non_null(seen_events_find(&seen, key_of(4), 112));
+    seen_events_free(&seen);
+}
+
+static void those_under_way_are_remembered_until_they_are_settled(void **state)
+{
+    struct seen_events seen = {.seed = 3, .max_count = 1, .max_age_ms = 100};
+
+    (void)state;
+    for (unsigned char i = 1; i <= 5; i++)
+        assert_true(seen_events_add_pending(&seen, key_of(i), i, 0));
+    for (unsigned char i = 1; i <= 5; i++)
+        assert_true(seen_events_find(&seen, key_of(i), 1000)->pending);
+    seen_events_forget(&seen, key_of(3));
+    seen_events_forget(&seen, key_of(3));
+    assert_null(seen_events_find(&seen, key_of(3), 0));
+    seen_events_settle(&seen, key_of(5), 55);
+    assert_false(seen_events_find(&seen, key_of(5), 0)->pending);
+    assert_int_equal(seen_events_find(&seen, key_of(5), 0)->receivers, 55);
+    seen_events_settle(&seen, key_of(1), 11);
+    seen_events_settle(&seen, key_of(9), 99);
+    assert_null(seen_events_find(&seen, key_of(1), 0));
+    assert_non_null(seen_events_find(&seen, key_of(2), 0));
+    seen_events_forget(&seen, key_of(5));
+    seen_events_forget(&seen, key_of(2));
+    seen_events_forget(&seen, key_of(4));
+    assert_null(seen.oldest);
+    assert_null(seen.newest);
+    assert_true(seen_events_add(&seen, key_of(1), 1, 1, 0));
+    assert_non_null(seen_events_find(&seen, key_of(1), 0));
+    seen_events_free(&seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequences_grow_with_what_is_delivered),
+        cmocka_unit_test(topics_are_found_as_everywhere),
+        cmocka_unit_test(the_oldest_are_forgotten_by_age_and_by_bytes),
+        cmocka_unit_test(one_that_is_larger_than_all_room_is_delivered_and_forgotten),
+        cmocka_unit_test(age_is_right_across_the_beginning_of_the_clock),
+        cmocka_unit_test(a_log_that_goes_on_gives_no_id_twice_and_vouches_for_what_it_has),
+        cmocka_unit_test(ids_are_read_strictly),
+        cmocka_unit_test(events_are_recognised_while_they_are_remembered),
+        cmocka_unit_test(those_under_way_are_remembered_until_they_are_settled),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
