@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,7 @@ struct handler {
     bool supervised;
 };
 
-static volatile sig_atomic_t stop_wanted, reload_wanted;
+static atomic_int stop_wanted, reload_wanted; /* set by signals, read by all threads */
 
 static void on_signal(int signal_number)
 {
@@ -83,53 +85,130 @@ static bool reload_settings(void *context)
     return true;
 }
 
-static void reload_between_requests(struct handler *handler, struct publish_service *service)
-{
-    reload_wanted = 0;
-    publish_event_disconnect(service);
-    (void)reload_settings(handler);
-    (void)publish_event_connect(service);
-}
+/* ---- threads ---- */
 
-static int take_requests(struct handler *handler, struct handler_request *request,
-                         struct publish_service *service, const sigset_t *waiting)
+/* The threads of one process. One of them at a time waits for a request; it lets the next one wait
+ * before it serves its own. Signals come to whichever waits. */
+struct crew {
+    struct handler *handler;
+    struct publish_service service;
+    sigset_t waiting;
+    pthread_mutex_t turn;
+    unsigned count;
+    atomic_int failed;
+};
+
+struct member {
+    struct crew *crew;
+    struct handler_request *request;
+    pthread_t thread;
+    bool started;
+};
+
+/* 1: a request; 0: none yet; -1: it is time to end. */
+static int wait_for_request(struct member *member)
 {
-    while (!stop_wanted) {
-        int here = handler_request_accept(request, waiting);
+    struct crew *crew = member->crew;
+    int here = -1;
+    if (crew->count > 1)
+        handler_request_release_peer(member->request);
+    (void)pthread_mutex_lock(&crew->turn);
+    if (!stop_wanted && !crew->failed) {
+        here = handler_request_accept(member->request, &crew->waiting);
         if (here < 0) {
             log_error("cannot accept requests", log_error_code(errno));
-            return EXIT_FAILURE;
+            crew->failed = 1;
         }
+    }
+    (void)pthread_mutex_unlock(&crew->turn);
+    return here;
+}
+
+static void reload_between_requests(struct crew *crew)
+{
+    struct handler *handler = crew->handler;
+    reload_wanted = 0;
+    publish_queue_free(&crew->service.queue);
+    (void)reload_settings(handler);
+    struct bus_options options = event_settings_bus(&handler->settings);
+    crew->service.queue = publish_queue_new(&options, &handler->settings.config);
+    if (crew->service.queue == NULL)
+        crew->failed = 1;
+}
+
+static void *take_requests(void *context)
+{
+    struct member *member = context;
+    struct crew *crew = member->crew;
+    int here;
+    while ((here = wait_for_request(member)) >= 0) {
         if (here > 0) {
-            publish_event_handle(service, request);
-            handler_request_finish(request);
-        } else if (handler->listener == HANDLER_CGI) {
+            publish_event_handle(&crew->service, member->request);
+            handler_request_finish(member->request);
+        } else if (crew->handler->listener == HANDLER_CGI) {
             break;
         }
-        if (reload_wanted)
-            reload_between_requests(handler, service);
+        if (reload_wanted && crew->count == 1)
+            reload_between_requests(crew);
     }
-    return EXIT_SUCCESS;
+    return NULL;
+}
+
+static bool open_requests(struct crew *crew, struct member *members)
+{
+    for (unsigned i = 0; i < crew->count; i++) {
+        members[i].crew = crew;
+        members[i].request = handler_request_open(crew->handler->listener);
+        if (members[i].request == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The calling thread is the first member. */
+static void run_crew(struct crew *crew, struct member *members)
+{
+    for (unsigned i = 1; i < crew->count; i++) {
+        int error = pthread_create(&members[i].thread, NULL, take_requests, &members[i]);
+        members[i].started = error == 0;
+        if (error != 0)
+            log_error("cannot start a thread", log_error_code(error));
+    }
+    (void)take_requests(&members[0]);
+    for (unsigned i = 1; i < crew->count; i++)
+        if (members[i].started)
+            (void)pthread_join(members[i].thread, NULL);
+}
+
+static bool open_crew(struct crew *crew)
+{
+    struct bus_options options = event_settings_bus(&crew->handler->settings);
+    crew->service.queue = publish_queue_new(&options, &crew->handler->settings.config);
+    /* A CGI process may have nothing to publish: it connects when it has. */
+    if (crew->service.queue != NULL && crew->handler->listener != HANDLER_CGI)
+        (void)publish_queue_connect(crew->service.queue);
+    return crew->service.queue != NULL && pthread_mutex_init(&crew->turn, NULL) == 0 &&
+           prepare_signals(&crew->waiting, crew->handler->supervised);
 }
 
 static int serve(void *context)
 {
     struct handler *handler = context;
-    struct publish_service service = {.settings = &handler->settings};
-    struct handler_request *request = handler_request_open(handler->listener);
-    sigset_t waiting;
-    if (request == NULL || !prepare_signals(&waiting, handler->supervised)) {
+    /* A web server's own process manager gives each process one request at a time. */
+    unsigned count = handler->supervised ? (unsigned)handler->settings.config.publish_threads : 1;
+    struct crew crew = {.handler = handler, .service.settings = &handler->settings, .count = count};
+    struct member *members = calloc(count, sizeof *members);
+    if (members != NULL && open_crew(&crew) && open_requests(&crew, members)) {
+        run_crew(&crew, members);
+    } else {
         log_error("cannot prepare for requests", log_error_code(errno));
-        handler_request_close(&request);
-        return EXIT_FAILURE;
+        crew.failed = 1;
     }
-    /* A CGI process may have nothing to publish: it connects when it has. */
-    if (handler->listener != HANDLER_CGI)
-        (void)publish_event_connect(&service);
-    int status = take_requests(handler, request, &service, &waiting);
-    publish_event_disconnect(&service);
-    handler_request_close(&request);
-    return status;
+    for (unsigned i = 0; members != NULL && i < count; i++)
+        handler_request_close(&members[i].request);
+    free(members);
+    publish_queue_free(&crew.service.queue);
+    return crew.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int serve_with_workers(struct handler *handler, const struct options *options)

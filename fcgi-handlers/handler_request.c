@@ -87,6 +87,15 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
+void handler_request_release_peer(struct handler_request *request)
+{
+    struct pollfd peer = {.fd = request->fcgi.ipcFd, .events = POLLIN};
+    if (request->listener == HANDLER_CGI || peer.fd < 0)
+        return;
+    if (poll(&peer, 1, 0) <= 0)
+        FCGX_Free(&request->fcgi, 1);
+}
+
 static void limit_peer_time(int peer)
 {
     const struct timeval limit = {.tv_sec = PEER_TIME_LIMIT_S};

@@ -35,6 +35,9 @@ void handler_request_close(struct handler_request **request);
  * no others. 1: here it is; 0: none, a signal came or (CGI) there is no more; -1: the socket failed
  * (errno). */
 int handler_request_accept(struct handler_request *request, const sigset_t *waiting);
+/* Gives up a connection that the web server keeps for its next request, unless that is there already: for threads that take
+ * turns in waiting, of which only one watches its own. */
+void handler_request_release_peer(struct handler_request *request);
 /* Ends the request: what of its body was not read is thrown away, so that the answer is not lost in
  * a reset. */
 void handler_request_finish(struct handler_request *request);

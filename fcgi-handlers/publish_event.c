@@ -2,7 +2,6 @@
 
 #include "authorise_point.h"
 #include "handler_reply.h"
-#include "log.h"
 #include "publish_request.h"
 
 #include <stdlib.h>
@@ -14,40 +13,6 @@ static const char preflight_headers[] =
     "Access-Control-Max-Age: 86400\r\n";
 static const char allow_header[] = "Allow: POST, OPTIONS\r\n";
 static const char retry_header[] = "Retry-After: 1\r\n";
-
-/* ---- bus ---- */
-
-bool publish_event_connect(struct publish_service *service)
-{
-    if (service->bus != NULL)
-        return true;
-    char error[BUS_ERROR_SIZE];
-    struct bus_options options = event_settings_bus(service->settings);
-    service->bus = bus_publisher_open(&options, error);
-    if (service->bus == NULL && !service->trouble)
-        log_error("cannot open the bus", log_text("reason", error));
-    service->trouble = service->trouble || service->bus == NULL;
-    return service->bus != NULL;
-}
-
-void publish_event_disconnect(struct publish_service *service)
-{
-    bus_publisher_close(&service->bus);
-}
-
-/* One line when events begin to fail and one when they are taken again, not one for each. */
-static void tell_change(struct publish_service *service, bool published)
-{
-    const struct config *config = &service->settings->config;
-    if (!published && !service->trouble)
-        log_warning("the fan-out daemon does not take events",
-                    log_text("endpoint", config->bus_events[0]),
-                    log_number("time_limit_ms", (int64_t)config->publish_time));
-    if (published && service->trouble)
-        log_warning("the fan-out daemon takes events again",
-                    log_text("endpoint", config->bus_events[0]));
-    service->trouble = !published;
-}
 
 /* ---- answers ---- */
 
@@ -160,18 +125,13 @@ static void fill_events(struct bus_event *events, const struct publish_request *
 static void publish(struct publish_service *service, struct handler_request *request,
                     const struct publish_request *post)
 {
-    const struct config *config = &service->settings->config;
     struct bus_event *events = calloc(post->count, sizeof *events);
     if (events == NULL) {
         (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
         return;
     }
     fill_events(events, post);
-    bool published = publish_event_connect(service) &&
-                     bus_publish(service->bus, events, post->count, (unsigned)config->publish_time,
-                                 (unsigned)config->publish_down_time);
-    tell_change(service, published);
-    if (published)
+    if (publish_queue_send(service->queue, events, post->count))
         answer_published(request, events, post->count);
     else
         answer_unpublished(request, events, post->count);

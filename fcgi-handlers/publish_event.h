@@ -4,17 +4,13 @@
 
 #include "event_settings.h"
 #include "handler_request.h"
+#include "publish_queue.h"
 
+/* What one thread serves with. */
 struct publish_service {
     const struct event_settings *settings;
-    struct bus_publisher *bus; /* NULL until publish_event_connect() or the first event */
-    bool trouble;              /* the log says that events are not acknowledged */
+    struct publish_queue *queue; /* shared by the threads of a process */
 };
-
-/* Opens the bus, so that it is ready before the first request. False (and logged) when it cannot;
- * each event tries again. */
-bool publish_event_connect(struct publish_service *service);
-void publish_event_disconnect(struct publish_service *service);
 
 /* Serves one request with exactly one answer. */
 void publish_event_handle(struct publish_service *service, struct handler_request *request);

@@ -1,0 +1,170 @@
+#include "publish_queue.h"
+
+#include "log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One thread's events; lives on its stack until they are done. */
+struct job {
+    struct job *next;
+    struct bus_event *events;
+    size_t count;
+    bool done, published;
+    pthread_cond_t wake;
+};
+
+struct publish_queue {
+    struct bus_options options;
+    const struct config *config;
+    struct bus_publisher *bus; /* the leader's; NULL until opened */
+    bool trouble;              /* the leader's: the log says that events are not acknowledged */
+    pthread_mutex_t lock;      /* guards what follows */
+    struct job *first, **last;
+    bool led; /* some thread is publishing */
+};
+
+struct publish_queue *publish_queue_new(const struct bus_options *options,
+                                        const struct config *config)
+{
+    struct publish_queue *queue = calloc(1, sizeof *queue);
+    if (queue == NULL)
+        return NULL;
+    queue->options = *options;
+    queue->config = config;
+    queue->last = &queue->first;
+    if (pthread_mutex_init(&queue->lock, NULL) == 0)
+        return queue;
+    free(queue);
+    return NULL;
+}
+
+void publish_queue_free(struct publish_queue **queue)
+{
+    if (*queue == NULL)
+        return;
+    bus_publisher_close(&(*queue)->bus);
+    (void)pthread_mutex_destroy(&(*queue)->lock);
+    free(*queue);
+    *queue = NULL;
+}
+
+bool publish_queue_connect(struct publish_queue *queue)
+{
+    if (queue->bus != NULL)
+        return true;
+    char error[BUS_ERROR_SIZE];
+    queue->bus = bus_publisher_open(&queue->options, error);
+    if (queue->bus == NULL && !queue->trouble)
+        log_error("cannot open the bus", log_text("reason", error));
+    queue->trouble = queue->trouble || queue->bus == NULL;
+    return queue->bus != NULL;
+}
+
+/* One line when events begin to fail and one when they are taken again, not one for each. */
+static void tell_change(struct publish_queue *queue, bool published)
+{
+    const struct config *config = queue->config;
+    if (!published && !queue->trouble)
+        log_warning("the fan-out daemon does not take events",
+                    log_text("endpoint", config->bus_events[0]),
+                    log_number("time_limit_ms", (int64_t)config->publish_time));
+    if (published && queue->trouble)
+        log_warning("the fan-out daemon takes events again",
+                    log_text("endpoint", config->bus_events[0]));
+    queue->trouble = !published;
+}
+
+static bool publish(struct publish_queue *queue, struct bus_event *events, size_t count)
+{
+    bool published = publish_queue_connect(queue) &&
+                     bus_publish(queue->bus, events, count, (unsigned)queue->config->publish_time,
+                                 (unsigned)queue->config->publish_down_time);
+    tell_change(queue, published);
+    return published;
+}
+
+static bool was_taken(const struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        if (!job->events[i].acknowledged || job->events[i].ack.status == ACK_OVERLOAD)
+            return false;
+    return true;
+}
+
+/* The bus takes one array: the jobs' events are gathered in one and their answers handed back. */
+static void publish_together(struct publish_queue *queue, struct job *batch, size_t count)
+{
+    struct bus_event *events = calloc(count, sizeof *events);
+    size_t at = 0;
+    if (events == NULL)
+        return; /* nothing was acknowledged: every job says so */
+    for (const struct job *job = batch; job != NULL; job = job->next) {
+        memcpy(events + at, job->events, job->count * sizeof *events);
+        at += job->count;
+    }
+    (void)publish(queue, events, count);
+    at = 0;
+    for (struct job *job = batch; job != NULL; job = job->next) {
+        memcpy(job->events, events + at, job->count * sizeof *events);
+        at += job->count;
+        job->published = was_taken(job);
+    }
+    free(events);
+}
+
+static void publish_batch(struct publish_queue *queue, struct job *batch)
+{
+    size_t count = 0;
+    for (const struct job *job = batch; job != NULL; job = job->next)
+        count += job->count;
+    if (batch->next == NULL)
+        batch->published = publish(queue, batch->events, batch->count);
+    else
+        publish_together(queue, batch, count);
+}
+
+static struct job *take_jobs(struct publish_queue *queue)
+{
+    struct job *batch = queue->first;
+    queue->first = NULL;
+    queue->last = &queue->first;
+    return batch;
+}
+
+/* With the lock held, as on return. */
+static void lead(struct publish_queue *queue)
+{
+    queue->led = true;
+    struct job *batch = take_jobs(queue);
+    (void)pthread_mutex_unlock(&queue->lock);
+    publish_batch(queue, batch);
+    (void)pthread_mutex_lock(&queue->lock);
+    while (batch != NULL) {
+        struct job *next = batch->next;
+        batch->done = true;
+        (void)pthread_cond_signal(&batch->wake);
+        batch = next;
+    }
+    queue->led = false;
+    if (queue->first != NULL) /* whoever waits longest leads next */
+        (void)pthread_cond_signal(&queue->first->wake);
+}
+
+bool publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count)
+{
+    struct job job = {.events = events, .count = count};
+    if (pthread_cond_init(&job.wake, NULL) != 0)
+        return false;
+    (void)pthread_mutex_lock(&queue->lock);
+    *queue->last = &job;
+    queue->last = &job.next;
+    while (!job.done && queue->led)
+        (void)pthread_cond_wait(&job.wake, &queue->lock);
+    if (!job.done)
+        lead(queue);
+    (void)pthread_mutex_unlock(&queue->lock);
+    (void)pthread_cond_destroy(&job.wake);
+    return job.published;
+}
