@@ -95,7 +95,8 @@ int main(int argc, char **argv)
     }
     log_configure("esn-fanout", (enum log_level)config.log_level,
                   (enum log_destination)config.log_destination);
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        log_warning("cannot ignore SIGPIPE");
+    /* Both are told by errno: a client that is gone, a log on disk that may not grow. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+        log_warning("cannot ignore SIGPIPE and SIGXFSZ");
     return serve(&config);
 }

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { programs } = require('./lib/paths');
+const { programs, tool } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
@@ -113,5 +113,211 @@ describe('one file for two daemons', () => {
     for (const name of fs.readdirSync(stack.folder).filter((entry) => entry.startsWith('log'))) {
       assert.equal(fs.statSync(path.join(stack.folder, name)).mode & 0o777, 0o600, name);
     }
+  });
+});
+
+for (const sync of ['interval', 'never']) {
+  describe(`a log with sync = ${sync}`, () => {
+    let stack;
+    before(async () => {
+      stack = newStack('loose', { sync, sync_interval: '10ms' });
+      await stack.start();
+    });
+    after(() => stack?.stop());
+
+    test('after a clean end nothing is missing, and that is said', async () => {
+      const client = await stack.subscribe(['a']);
+      for (let i = 0; i < 20; i++) {
+        await stack.publish('a', `e${i}`);
+      }
+      await restart(stack, 'SIGTERM');
+      const back = await stack.subscribe({ ep: ['a'], last_id: client.connected.id });
+      assert.equal(back.connected.recovered, true);
+      await stack.publish('a', 'last');
+      const expected = Array.from({ length: 20 }, (_, i) => `e${i}`);
+      assert.deepEqual(types(await back.takeUntil('last')), ['connected', ...expected, 'last']);
+      await back.close();
+    });
+
+    test('after a kill what is there is replayed, and that something may be missing is said', async () => {
+      const client = await stack.subscribe(['b']);
+      await stack.publish('b', 'early');
+      await until('it is on the disk', async () => (await stack.look('/state')).log_unsynced_bytes === 0);
+      await restart(stack, 'SIGKILL');
+      const back = await stack.subscribe({ ep: ['b'], last_id: client.connected.id });
+      assert.equal(back.connected.recovered, false);
+      await stack.publish('b', 'last');
+      const frames = await back.takeUntil('last');
+      assert.deepEqual(types(frames), ['connected', 'early', 'last']);
+      await back.close();
+      const later = await stack.subscribe({ ep: ['b'], last_id: frames.at(-1).json.id });
+      assert.equal(later.connected.recovered, true);
+      await later.close();
+      // The doubt does not go away with the next start.
+      await restart(stack, 'SIGTERM');
+      const doubtful = await stack.subscribe({ ep: ['b'], last_id: client.connected.id });
+      assert.equal(doubtful.connected.recovered, false);
+      await doubtful.close();
+      const sure = await stack.subscribe({ ep: ['b'], last_id: frames.at(-1).json.id });
+      assert.equal(sure.connected.recovered, true);
+      await sure.close();
+    });
+  });
+}
+
+describe('the disk of a log that is synced always is full', () => {
+  let stack;
+  let folder; // of the disk, as the daemon sees it
+  let outside; // the same from here
+  before(async () => {
+    stack = newStack('full');
+    folder = path.join(stack.folder, 'disk');
+    fs.mkdirSync(folder);
+    stack.config.log.path = path.join(folder, 'log');
+    const mount = `mount -t tmpfs -o size=1m none '${folder}' && exec "$@"`;
+    stack.options.wrapper = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--mount', 'sh', '-c', mount, 'sh'];
+    await stack.start();
+    outside = `/proc/${stack.daemon.pid}/root${folder}`;
+  });
+  after(() => stack?.stop());
+
+  function fill() {
+    const file = fs.openSync(path.join(outside, 'filler'), 'w');
+    for (let size = 65536; size > 0; ) {
+      try {
+        fs.writeSync(file, Buffer.alloc(size));
+      } catch (error) {
+        assert.equal(error.code, 'ENOSPC');
+        size = Math.floor(size / 2);
+      }
+    }
+    fs.closeSync(file);
+  }
+
+  test('posts are answered 503 at once and delivered to nobody, everything else goes on, and it ends by itself', async () => {
+    const client = await stack.subscribe(['a', '@CONNECTION@/visitor']);
+    await stack.publish('a', 'before');
+    fill();
+    const body = { id: 'refused', ep: ['a'], e: { type: 'refused', detail: 'x'.repeat(20_000) } };
+    await until('an event has no room', async () => (await stack.post(body)).status === 503);
+    for (let i = 0; i < 3; i++) {
+      const answer = await stack.post({ ep: ['a'], e: { type: 'never', detail: 'x'.repeat(20_000) } });
+      assert.equal(answer.status, 503, answer.text);
+      assert.equal(answer.json.error, 'The fan-out daemon is overloaded');
+      assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
+    }
+    const visitor = await stack.subscribe({ ep: ['a'], clid: 'visitor' });
+    await client.takeUntil('connect');
+    assert.ok((await stack.look('/state')).log_not_stored >= 4);
+    assert.equal(stack.daemon.output().match(/cannot write the event log/g).length, 1);
+    fs.rmSync(path.join(outside, 'filler'));
+    const id = (await stack.publish('a', 'after')).id;
+    assert.equal((await stack.post(body)).status, 200);
+    await stack.publish('a', 'last');
+    assert.deepEqual(types(await client.takeUntil('last')), ['after', 'refused', 'last']);
+    assert.deepEqual(types(await visitor.takeUntil('last')), ['connected', 'after', 'refused', 'last']);
+    assert.match(stack.daemon.output(), /the event log can be written again/);
+    const back = await stack.subscribe({ ep: ['a'], last_id: id });
+    assert.equal(back.connected.recovered, true);
+    assert.deepEqual(types(await back.takeUntil('last')), ['connected', 'refused', 'last']);
+    for (const one of [client, visitor, back]) {
+      await one.close();
+    }
+  });
+});
+
+describe('a log with sync = never that may not grow', () => {
+  let stack;
+  before(async () => {
+    stack = newStack('small', { sync: 'never' });
+    await stack.start();
+  });
+  after(() => stack?.stop());
+
+  async function allowFileSize(size) {
+    const { code, stderr } = await run([tool('prlimit', 'util-linux'), '--pid', String(stack.daemon.pid), `--fsize=${size}:`]);
+    assert.equal(code, 0, stderr);
+  }
+
+  test('events are delivered all the same, and clients are told of the gap after the next start', async () => {
+    const client = await stack.subscribe(['a']);
+    const first = await stack.publish('a', 'kept');
+    await allowFileSize(4096);
+    for (let i = 0; i < 5; i++) {
+      await stack.publish('a', `e${i}`);
+    }
+    await until('that is noticed', async () => (await stack.look('/state')).log_not_stored === 5);
+    await allowFileSize('unlimited');
+    const last = await stack.publish('a', 'last');
+    assert.deepEqual(types(await client.takeUntil('last')), ['connected', 'kept', 'e0', 'e1', 'e2', 'e3', 'e4', 'last']);
+    // While it runs it has all of them in memory.
+    const before = await stack.subscribe({ ep: ['a'], last_id: first.id });
+    assert.equal(before.connected.recovered, true);
+    assert.deepEqual(types(await before.takeUntil('last')), ['connected', 'e0', 'e1', 'e2', 'e3', 'e4', 'last']);
+    await before.close();
+    await restart(stack, 'SIGTERM');
+    const back = await stack.subscribe({ ep: ['a'], last_id: first.id });
+    assert.equal(back.connected.recovered, false);
+    assert.deepEqual(types(await back.takeUntil('last')), ['connected', 'last']);
+    const sure = await stack.subscribe({ ep: ['a'], last_id: last.id });
+    assert.equal(sure.connected.recovered, true);
+    for (const one of [back, sure]) {
+      await one.close();
+    }
+  });
+});
+
+describe('a log whose bytes were changed', () => {
+  let stack;
+  before(async () => {
+    stack = newStack('damage');
+    await stack.start();
+  });
+  after(() => stack?.stop());
+
+  async function changeFile(change) {
+    await stack.daemon.end();
+    fs.writeFileSync(stack.logFile, change(fs.readFileSync(stack.logFile)));
+    await stack.startDaemon();
+    await until('events are taken again', async () => (await stack.post({ ep: ['x'], e: { type: 'x' } })).status === 200);
+  }
+
+  test('what lies before the change is not replayed, what lies behind it is, and both are said', async () => {
+    const client = await stack.subscribe(['a']);
+    const ids = [];
+    for (let i = 0; i < 9; i++) {
+      ids.push((await stack.publish('a', `event-${i}`)).id);
+    }
+    await changeFile((bytes) => {
+      const at = bytes.indexOf('event-4');
+      assert.ok(at > 0);
+      bytes[at + 6] = '5'.charCodeAt(0);
+      return bytes;
+    });
+    assert.match(stack.daemon.output(), /events on disk are damaged/);
+    const all = await stack.subscribe({ ep: ['a'], last_id: client.connected.id });
+    assert.equal(all.connected.recovered, false);
+    const some = await stack.subscribe({ ep: ['a'], last_id: ids[5] });
+    assert.equal(some.connected.recovered, true);
+    await stack.publish('a', 'last');
+    assert.deepEqual(types(await all.takeUntil('last')), ['connected', 'event-5', 'event-6', 'event-7', 'event-8', 'last']);
+    assert.deepEqual(types(await some.takeUntil('last')), ['connected', 'event-6', 'event-7', 'event-8', 'last']);
+    await all.close();
+    await some.close();
+  });
+
+  test('a file that is no log any more is set aside, and a new one begun', async () => {
+    const client = await stack.subscribe(['a']);
+    const old = client.connected.id;
+    const [epoch] = old.split('-');
+    await changeFile((bytes) => bytes.fill(0x55, 0, 4096));
+    assert.match(stack.daemon.output(), /the event log on disk is damaged: it is set aside/);
+    assert.equal(fs.readdirSync(stack.folder).filter((name) => /^log\.damaged-\d+$/.test(name)).length, 1);
+    const back = await stack.subscribe({ ep: ['a'], last_id: old });
+    assert.equal(back.connected.recovered, false);
+    assert.notEqual(back.connected.id.split('-')[0], epoch);
+    await stack.publish('a', 'last');
+    assert.deepEqual(types(await back.takeUntil('last')), ['connected', 'last']);
+    await back.close();
   });
 });
