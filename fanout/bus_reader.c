@@ -34,6 +34,8 @@ static void take_batch(struct bus_reader *reader)
         intake_take(reader->server->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
+    /* Not only before the loop sleeps: in a burst of clients that come and go it has much to do before it does. */
+    delivery_flush(reader->server);
     if (got < 0)
         log_error("cannot read the bus", log_error_code(errno));
     /* The inbox tells of new messages only after it was emptied once. */
