@@ -151,7 +151,8 @@ revive_fanout() {
     fi
     said_port_taken=no
     start_service esn-fanout
-    while kill -0 "${pid_of[esn-fanout]}" 2>/dev/null; do
+    local limit=$((SECONDS + 30))
+    while kill -0 "${pid_of[esn-fanout]}" && ((SECONDS < limit)); do
         if is_listening "${pid_of[esn-fanout]}" "$fanout_port"; then
             write_env
             say "esn-fanout runs again, pid ${pid_of[esn-fanout]}"

@@ -10,7 +10,7 @@ write_settings() {
     admin_token=$(keep_token admin) || exit 1
     choose_fanout_port
     base_url=http://127.0.0.1:$port/notify/
-    event_url=${base_url}event?token=$publish_token
+    event_url="${base_url}event?token=$publish_token"
     fanout_url=http://127.0.0.1:$fanout_port/
     print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && print_nginx_conf >"$dir/conf/nginx.conf" &&
         print_nginx_include >"$dir/conf/nginx-es-web-notify.conf" || exit 1
