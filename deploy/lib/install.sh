@@ -24,7 +24,7 @@ install_packages() {
         command -v sudo >/dev/null || fail "no right to install (neither root nor sudo). Missing: ${missing[*]}"
         as_root=(sudo --)
     fi
-    say "installing ${#missing[@]} packages: ${missing[*]}"
+    say "installing: ${missing[*]}"
     log=$(mktemp "$dir/.install.XXXXXX") || exit 1
     if ! "${as_root[@]}" "$here/lib/apt-install" "${missing[@]}" >"$log" 2>&1; then
         show_log_end "$log"
