@@ -371,6 +371,9 @@ static const struct acl_operations operations = {run_query, run_script, close_al
 
 struct acl *acl_mariadb_open(void)
 {
+    /* Else the first connection does it, and two threads may make theirs at once. */
+    if (mysql_library_init(0, NULL, NULL) != 0)
+        return NULL;
     struct acl_mariadb *self = calloc(1, sizeof *self);
     if (self == NULL)
         return NULL;

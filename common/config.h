@@ -44,6 +44,15 @@ struct config_section {
 /* Ended by a section whose name is NULL; every key's section is here. */
 extern const struct config_section config_sections[];
 
+/* Choices, in the order of their words. */
+enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA };
+enum config_handoff {
+    CONFIG_HANDOFF_ACCEL,
+    CONFIG_HANDOFF_LOCAL,
+    CONFIG_HANDOFF_REDIRECT,
+    CONFIG_HANDOFF_JSON
+};
+
 struct config {
     /* [fanout] */
     char **listen;
@@ -81,6 +90,14 @@ struct config {
     uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
     /* [subscribe] */
     char *subscribe_url;
+    uint64_t subscribe_threads;
+    /* [binding] */
+    int binding_mode; /* enum config_binding */
+    char *binding_url, *binding_method, *binding_ca_file;
+    uint64_t binding_time, binding_max_answer;
+    /* [handoff] */
+    int handoff_mode; /* enum config_handoff */
+    char *handoff_prefix, *handoff_url;
     /* [admin] */
     char *admin_token_file;
     /* [log] */

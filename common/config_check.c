@@ -1,5 +1,6 @@
 #include "config_check.h"
 
+#include "acl.h"
 #include "config_value.h"
 
 #include <arpa/inet.h>
@@ -143,6 +144,71 @@ static void check_tickets(struct config_checker *checker, const struct config *c
                      longest);
 }
 
+/* ---- bound topics ---- */
+
+static bool is_web_address(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    return scheme > 0 && text[scheme] != '\0' && strpbrk(text, " \t\"<>#") == NULL;
+}
+
+static void check_binding(struct config_checker *checker, const struct config *config)
+{
+    static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    const char *method = config->binding_method;
+    checker->key = config_key_find("binding", "url");
+    if (config->binding_url != NULL && !is_web_address(config->binding_url))
+        report_fault(checker, "\"%s\" should begin with http:// or https://", config->binding_url);
+    checker->key = config_key_find("binding", "method");
+    if (method == NULL || method[strspn(method, token)] != '\0')
+        report_fault(checker, "should be one word, such as %s", checker->key->default_text);
+    checker->key = config_key_find("binding", "mode");
+    if (config->binding_mode == CONFIG_BINDING_RSA && config->bind_key_file == NULL)
+        report_fault(checker, "rsa needs [bind_key] private_key_file");
+}
+
+static void check_handoff(struct config_checker *checker, const struct config *config)
+{
+    bool public = config->handoff_mode == CONFIG_HANDOFF_REDIRECT ||
+                  config->handoff_mode == CONFIG_HANDOFF_JSON;
+    const char *prefix = config->handoff_prefix;
+    const char *url = config->handoff_url;
+    checker->key = config_key_find("handoff", "prefix");
+    if (prefix == NULL || prefix[0] != '/' || prefix[strlen(prefix) - 1] != '/' ||
+        strpbrk(prefix, " \t?#%") != NULL)
+        report_fault(checker, "should be a path that begins and ends with /, such as %s",
+                     checker->key->default_text);
+    checker->key = config_key_find("handoff", "url");
+    if (url != NULL && (!is_web_address(url) || url[strlen(url) - 1] != '/' || strchr(url, '?')))
+        report_fault(checker, "\"%s\" should begin with http:// or https:// and end with /", url);
+    checker->key = config_key_find("handoff", "mode");
+    if (public && url == NULL)
+        report_fault(checker, "%s needs url, the daemon's public address",
+                     checker->key->choices[config->handoff_mode]);
+}
+
+static void check_bind_key(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("bind_key", "tolerance");
+    if (config->bind_key_tolerance % 1000 != 0)
+        report_fault(checker, "should be whole seconds, as the time in a bind key is");
+    checker->key = config_key_find("bind_key", "skew");
+    if (config->bind_key_skew % 1000 != 0)
+        report_fault(checker, "should be whole seconds, as the time in a bind key is");
+}
+
+static void check_acl(struct config_checker *checker, const struct config *config)
+{
+    const bool mariadb = config->acl_kind == ACL_MARIADB;
+    checker->key = config_key_find("acl", "kind");
+    if (!mariadb && config->acl_file == NULL)
+        report_fault(checker, "sqlite needs file");
+    if (mariadb && config->acl_database == NULL)
+        report_fault(checker, "mariadb needs database, its name");
+}
+
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
@@ -155,4 +221,8 @@ void config_check(const struct config *config, config_check_report *report, void
         report_fault(&checker, "is of no use without public_key_file; set both");
     check_pending(&checker, config);
     check_tickets(&checker, config);
+    check_binding(&checker, config);
+    check_handoff(&checker, config);
+    check_bind_key(&checker, config);
+    check_acl(&checker, config);
 }

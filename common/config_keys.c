@@ -6,6 +6,8 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 /* enum log_sync */
 static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
+static const char *const bindings[] = {"server", "rsa", NULL};
+static const char *const handoffs[] = {"accel", "local", "redirect", "json", NULL};
 
 #define AT(member) offsetof(struct config, member)
 
@@ -18,7 +20,9 @@ const struct config_section config_sections[] = {
     {"bind_key", "How `esn-event`, and `esn-subscribe` without a binding server, read bind keys."},
     {"password", "How `esn-event` checks the passwords of registered topics."},
     {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
-    {"subscribe", "Where subscribers with a bind key have to go."},
+    {"subscribe", "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
+    {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
+    {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
     {"admin", "Who may look in."},
     {"log", "The daemon's log of recent events, from which clients that come back get what they missed."},
     {"messages", "What the programs say of themselves."},
@@ -140,54 +144,54 @@ const struct config_key config_keys[] = {
     {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
 
-    {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, false, "mariadb",
+    {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, true, "mariadb",
      "Where registered topics are: in a `sqlite` file, or in a `mariadb` server."},
-    {"acl", "file", CONFIG_PATH, AT(acl_file), "/var/lib/es-web-notify/topics.db", 0, 0, NULL, false,
+    {"acl", "file", CONFIG_PATH, AT(acl_file), "/var/lib/es-web-notify/topics.db", 0, 0, NULL, true,
      "/srv/notify/topics.db",
      "The SQLite file. It must exist (`esnctl` makes it), and it and its folder must be writable for the handlers."},
-    {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, false, "300ms",
+    {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, true, "300ms",
      "How long one lookup may take; then the post is answered `503`. Keep it below `time_limit` of `[publish]`. Where a "
      "MariaDB server does not answer at all, it is rounded up to whole seconds."},
-    {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, false, "10.0.0.7",
+    {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, true, "10.0.0.7",
      "MariaDB: name or address of the server; empty: this machine."},
-    {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, false, "3307",
+    {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, true, "3307",
      "MariaDB: port; `0`: the usual one."},
-    {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, false, "/run/mysqld/mysqld.sock",
+    {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, true, "/run/mysqld/mysqld.sock",
      "MariaDB: Unix socket, used when `host` is empty."},
-    {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, false, "notify",
+    {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, true, "notify",
      "MariaDB: user; handlers need no more than `SELECT`. Empty: the name of the process's own user."},
-    {"acl", "password_file", CONFIG_PATH, AT(acl_password_file), "", 0, 0, NULL, false,
+    {"acl", "password_file", CONFIG_PATH, AT(acl_password_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/acl.password",
      "MariaDB: file with the user's password in its first line. Nobody but owner and group may be able to read it."},
-    {"acl", "database", CONFIG_TEXT, AT(acl_database), "", 0, 0, NULL, false, "notify",
+    {"acl", "database", CONFIG_TEXT, AT(acl_database), "", 0, 0, NULL, true, "notify",
      "MariaDB: database that has the tables of `schema/mariadb.sql`."},
-    {"acl", "tls", CONFIG_BOOL, AT(acl_tls), "no", 0, 0, NULL, false, "yes",
+    {"acl", "tls", CONFIG_BOOL, AT(acl_tls), "no", 0, 0, NULL, true, "yes",
      "MariaDB: require TLS, and a certificate that names `host` and is signed by `tls_ca`."},
-    {"acl", "tls_ca", CONFIG_PATH, AT(acl_tls_ca), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb-ca.pem",
+    {"acl", "tls_ca", CONFIG_PATH, AT(acl_tls_ca), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb-ca.pem",
      "MariaDB: PEM file of the authorities trusted; empty: the system's."},
-    {"acl", "tls_cert", CONFIG_PATH, AT(acl_tls_cert), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb.pem",
+    {"acl", "tls_cert", CONFIG_PATH, AT(acl_tls_cert), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb.pem",
      "MariaDB: PEM file of our own certificate, where the server asks for one."},
-    {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, false, "/etc/es-web-notify/mariadb.key",
+    {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb.key",
      "MariaDB: PEM file of its private key."},
 
-    {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, false,
+    {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/bind.key",
      "PEM file of the RSA key (2,048 bits or more, without passphrase) that decrypts bind keys. Nobody but owner and group may "
      "be able to read it. Without one every bind key of a post is refused."},
-    {"bind_key", "padding", CONFIG_CHOICE, AT(bind_key_padding), "pkcs1", 0, 0, paddings, false, "oaep",
+    {"bind_key", "padding", CONFIG_CHOICE, AT(bind_key_padding), "pkcs1", 0, 0, paddings, true, "oaep",
      "`pkcs1`: PKCS#1 v1.5, what PHP's `openssl_public_encrypt()` does unless told otherwise. `oaep`: OAEP with SHA-1, "
      "`OPENSSL_PKCS1_OAEP_PADDING`."},
-    {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, false, "10s",
+    {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, true, "10s",
      "How old a bind key may be, in whole seconds."},
-    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "0s", 0, 3600000, NULL, false, "1s",
+    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "0s", 0, 3600000, NULL, true, "1s",
      "How far the clocks of application and handlers may be apart, in whole seconds: so much older, or from the future, a bind "
      "key may be."},
 
-    {"password", "remember_time", CONFIG_DURATION, AT(password_remember), "30s", 0, 3600000, NULL, false, "5m",
+    {"password", "remember_time", CONFIG_DURATION, AT(password_remember), "30s", 0, 3600000, NULL, true, "5m",
      "How long a right password is remembered in memory, since hashing is slow by intent; `0s`: not at all."},
-    {"password", "wrong_at_once", CONFIG_NUMBER, AT(password_wrong_at_once), "5", 0, 1000000, NULL, false, "20",
+    {"password", "wrong_at_once", CONFIG_NUMBER, AT(password_wrong_at_once), "5", 0, 1000000, NULL, true, "20",
      "How many wrong passwords may be tried on one topic (for each worker) before tries have to grow back; `0`: no limit."},
-    {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, false, "1m",
+    {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, true, "1m",
      "After how long one more try has grown back."},
 
     {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
@@ -210,6 +214,36 @@ const struct config_key config_keys[] = {
      "https://shop.example/notify/",
      "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is sent there (`307`); without "
      "it the answer is `400`."},
+    {"subscribe", "threads", CONFIG_NUMBER, AT(subscribe_threads), "8", 1, 256, NULL, true, "32",
+     "How many subscribers one worker process of `esn-subscribe --workers` serves at once. A thread waits while the binding "
+     "server thinks."},
+
+    {"binding", "mode", CONFIG_CHOICE, AT(binding_mode), "server", 0, 0, bindings, true, "rsa",
+     "`server`: the bind key is sent to the application's own binding server, which knows its sessions. `rsa`: the key is "
+     "of the kind that publishers make, and is read here with `[bind_key] private_key_file`."},
+    {"binding", "url", CONFIG_TEXT, AT(binding_url), "", 0, 0, NULL, true, "https://shop.example/binding.php",
+     "Address of the binding server. The bind key is the body of the request; the answer is the user's id as JSON. Without "
+     "an address whoever brings a bind key is answered `400`. Redirects are not followed and no proxy is used."},
+    {"binding", "method", CONFIG_TEXT, AT(binding_method), "RETREIVE", 0, 0, NULL, true, "POST",
+     "HTTP method of that request. `RETREIVE`, so spelt, is what the binding servers of the original expect."},
+    {"binding", "time_limit", CONFIG_DURATION, AT(binding_time), "2s", 10, 60000, NULL, true, "500ms",
+     "How long the binding server may take for the whole answer; then the subscriber is answered `503` with "
+     "`Retry-After`."},
+    {"binding", "ca_file", CONFIG_PATH, AT(binding_ca_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/binding-ca.pem",
+     "PEM file of the authorities that may have signed the binding server's certificate; empty: the system's. The "
+     "certificate of an `https` address is always checked."},
+    {"binding", "max_answer", CONFIG_SIZE, AT(binding_max_answer), "4k", 64, 1048576, NULL, true, "1k",
+     "Largest answer of the binding server that is read."},
+
+    {"handoff", "mode", CONFIG_CHOICE, AT(handoff_mode), "accel", 0, 0, handoffs, true, "redirect",
+     "`accel`: nginx passes the request on (`X-Accel-Redirect`). `local`: Apache with mod_fcgid, or any server with plain "
+     "CGI, does (local redirect). `redirect`: the client goes to the daemon's public address itself (`303`), which works "
+     "behind every web server and holds none of its threads. `json`: the client gets ticket and address as JSON."},
+    {"handoff", "prefix", CONFIG_TEXT, AT(handoff_prefix), "/_fanout/", 0, 0, NULL, true, "/internal/notify/",
+     "For `accel` and `local`: the path, for internal use alone, that the web server passes on to the daemon's `/`."},
+    {"handoff", "url", CONFIG_TEXT, AT(handoff_url), "", 0, 0, NULL, true, "https://stream.shop.example/",
+     "For `redirect` and `json`: the public address of the daemon's `/`."},
 
     {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/admin.token",

@@ -1,12 +1,257 @@
 #include "authorise_point.h"
 
-/* An entry token lets its holder publish to every topic that is not bound. Published without its
- * ties, a bound or targeted event would reach people who must not hear it, so it is refused as a
- * whole. */
-bool authorise_point(const struct publish_point *point, struct publish_fault *fault)
+#include "clock.h"
+#include "log.h"
+#include "password.h"
+#include "rights.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct authority_common {
+    struct password_checker *passwords;
+    /* Of the checker. It also bounds what passwords cost at a time: one hash for each process. */
+    pthread_mutex_t lock;
+    atomic_bool trouble; /* the log says that the database does not answer */
+};
+
+struct authority {
+    struct authority_common *common;
+    struct acl *acl;
+    struct acl_topic row; /* used again for each point */
+    struct bytes followers;
+};
+
+_Static_assert((int)ACL_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+
+struct authority_common *authority_common_open(const struct config *config)
 {
-    if (!point->bound && !point->targeted)
-        return true;
-    *fault = (struct publish_fault){.status = 400, .reason = "Bound topics are not configured"};
+    const struct password_options passwords = {
+        .remember_ms = config->password_remember,
+        .wrong_at_once = (unsigned)config->password_wrong_at_once,
+        .wrong_ms = config->password_wrong_time,
+    };
+    struct authority_common *common = calloc(1, sizeof *common);
+    if (common == NULL)
+        return NULL;
+    common->passwords = password_checker_open(&passwords);
+    if (common->passwords != NULL && pthread_mutex_init(&common->lock, NULL) == 0)
+        return common;
+    password_checker_close(&common->passwords);
+    free(common);
+    return NULL;
+}
+
+void authority_common_close(struct authority_common **common)
+{
+    struct authority_common *old = *common;
+    if (old == NULL)
+        return;
+    *common = NULL;
+    password_checker_close(&old->passwords);
+    (void)pthread_mutex_destroy(&old->lock);
+    free(old);
+}
+
+struct authority *authority_open(const struct event_settings *settings,
+                                 struct authority_common *common, char error[CONFIG_ERROR_SIZE])
+{
+    struct authority *authority = calloc(1, sizeof *authority);
+    if (authority == NULL)
+        return NULL;
+    authority->common = common;
+    authority->acl = acl_open(&settings->acl.options, error);
+    if (authority->acl == NULL)
+        authority_close(&authority);
+    return authority;
+}
+
+void authority_close(struct authority **authority)
+{
+    struct authority *old = *authority;
+    if (old == NULL)
+        return;
+    *authority = NULL;
+    acl_close(&old->acl);
+    acl_topic_free(&old->row);
+    bytes_free(&old->followers);
+    free(old);
+}
+
+static bool refuse(struct publish_fault *fault, int status, const char *reason, const char *detail)
+{
+    *fault = (struct publish_fault){.status = status, .reason = reason, .detail = detail};
     return false;
+}
+
+static bool decide(struct point_decision *decision, enum point_result result)
+{
+    decision->result = result;
+    return true;
+}
+
+static bool lack_memory(struct publish_fault *fault)
+{
+    return refuse(fault, 503, "Out of memory", NULL);
+}
+
+/* ---- the database ---- */
+
+/* One line when it goes away and one when it is back, not one for each post. */
+static void tell_change(struct authority *authority, enum acl_status status)
+{
+    bool trouble = status == ACL_UNAVAILABLE;
+    if (atomic_exchange(&authority->common->trouble, trouble) == trouble)
+        return;
+    if (trouble)
+        log_error("the database of registered topics does not answer",
+                  log_text("reason", acl_error(authority->acl)));
+    else
+        log_warning("the database of registered topics answers again");
+}
+
+/* False, with *fault set, when the database's answer is none. */
+static bool was_answered(struct authority *authority, enum acl_status status,
+                         struct publish_fault *fault)
+{
+    tell_change(authority, status);
+    if (status == ACL_OK || status == ACL_NOT_FOUND)
+        return true;
+    if (status == ACL_NO_MEMORY)
+        return lack_memory(fault);
+    if (status == ACL_UNAVAILABLE)
+        return refuse(fault, 503, "Registered topics are unavailable", NULL);
+    log_error("a topic cannot be looked up", log_text("reason", acl_error(authority->acl)));
+    return refuse(fault, 500, "Registered topics cannot be read", NULL);
+}
+
+/* ---- the rules, one by one ---- */
+
+static void tell_damage(const struct authority *authority, const char *what)
+{
+    log_error("the row of a registered topic is damaged",
+              log_text("topic", authority->row.topic.text), log_text("fault", what));
+}
+
+/* True: go on; false: it is settled, by *decision or by *fault (*settled false). */
+static bool may_publish(struct authority *authority, const char *publisher,
+                        struct point_decision *decision, struct publish_fault *fault, bool *settled)
+{
+    switch (rights_check_publisher(&authority->row, publisher, NULL)) {
+    case RIGHTS_GRANTED:
+        return true;
+    case RIGHTS_NO_MEMORY:
+        *settled = lack_memory(fault);
+        return false;
+    case RIGHTS_UNBOUND:
+        *settled = refuse(fault, 400, "Bind key missing", NULL);
+        return false;
+    case RIGHTS_DAMAGED:
+        tell_damage(authority, "pub is no JSON array");
+        break;
+    case RIGHTS_FORBIDDEN:
+        break;
+    }
+    *settled = decide(decision, POINT_FORBIDDEN);
+    return false;
+}
+
+static enum password_result check_password(const struct authority *authority,
+                                           const struct publish_point *point)
+{
+    struct authority_common *common = authority->common;
+    (void)pthread_mutex_lock(&common->lock);
+    enum password_result result = password_check(
+        common->passwords, point->topic, point->topic_length, authority->row.pub_password.text,
+        point->password, point->password_length, clock_monotonic_ms());
+    (void)pthread_mutex_unlock(&common->lock);
+    return result;
+}
+
+static bool knows_password(struct authority *authority, const struct publish_point *point,
+                           struct point_decision *decision, struct publish_fault *fault,
+                           bool *settled)
+{
+    const struct acl_text *hash = &authority->row.pub_password;
+    if (hash->text == NULL || hash->length == 0)
+        return true;
+    switch (check_password(authority, point)) {
+    case PASSWORD_RIGHT:
+        return true;
+    case PASSWORD_NO_RESOURCES:
+        *settled = lack_memory(fault);
+        return false;
+    case PASSWORD_LIMITED:
+        log_warning("too many wrong passwords for a topic",
+                    log_text("topic", authority->row.topic.text));
+        *settled = decide(decision, POINT_LIMITED);
+        return false;
+    case PASSWORD_BAD_HASH:
+        tell_damage(authority, "pub_password is no hash that is known and not too costly");
+        break;
+    case PASSWORD_WRONG:
+        break;
+    }
+    *settled = decide(decision, POINT_WRONG_PASSWORD);
+    return false;
+}
+
+static enum rights_result find_hearers(struct authority *authority,
+                                       const struct publish_point *point,
+                                       struct point_decision *decision)
+{
+    if (point->targeted)
+        return rights_find_inboxes(&authority->row, &authority->followers, &decision->flags,
+                                   &decision->allowed);
+    return rights_find_receivers(&authority->row, &decision->flags, &decision->allowed);
+}
+
+static bool grant(struct authority *authority, const struct publish_point *point,
+                  struct point_decision *decision, struct publish_fault *fault)
+{
+    if (point->targeted) {
+        bytes_clear(&authority->followers);
+        enum acl_status status = acl_find_followers(authority->acl, point->topic,
+                                                    point->topic_length, &authority->followers);
+        if (!was_answered(authority, status, fault))
+            return false;
+    }
+    enum rights_result result = find_hearers(authority, point, decision);
+    if (result == RIGHTS_NO_MEMORY)
+        return lack_memory(fault);
+    /* The flags are those of a bound event with nobody who may hear it. */
+    if (result == RIGHTS_DAMAGED)
+        tell_damage(authority, "sub is no JSON array");
+    return decide(decision, POINT_GRANTED);
+}
+
+static bool authorise_bound(struct authority *authority, const struct publish_point *point,
+                            const char *publisher, struct point_decision *decision,
+                            struct publish_fault *fault)
+{
+    bool settled;
+    enum acl_status status =
+        acl_find_topic(authority->acl, point->topic, point->topic_length, &authority->row);
+    if (!was_answered(authority, status, fault))
+        return false;
+    if (status == ACL_NOT_FOUND)
+        return decide(decision, POINT_UNREGISTERED);
+    if (!may_publish(authority, publisher, decision, fault, &settled) ||
+        !knows_password(authority, point, decision, fault, &settled))
+        return settled;
+    return grant(authority, point, decision, fault);
+}
+
+bool authorise_point(struct authority *authority, const struct publish_point *point,
+                     const char *publisher, struct point_decision *decision,
+                     struct publish_fault *fault)
+{
+    /* An entry token lets its holder publish to every topic that is not bound. */
+    if (!point->bound)
+        return decide(decision, POINT_GRANTED);
+    if (publisher == NULL)
+        return refuse(fault, 400, "Bind key missing",
+                      "a bound event point needs the publisher's bind key");
+    return authorise_bound(authority, point, publisher, decision, fault);
 }

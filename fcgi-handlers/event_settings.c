@@ -1,33 +1,73 @@
 #include "event_settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
-{
-    char fault[SECRET_ERROR_SIZE];
-    if (secret_list_load(&settings->tokens, settings->config.publish_token_file, fault) &&
-        secret_bus_key_load(settings->bus_key, settings->config.bus_public_key_file, true, fault))
-        return true;
-    snprintf(error, CONFIG_ERROR_SIZE, "%s", fault);
-    return false;
-}
+enum { BUS_KEY_LENGTH = 40 };
 
-bool event_settings_load(struct event_settings *settings, const char *path,
-                         char error[CONFIG_ERROR_SIZE])
+_Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+_Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+
+static bool load_tokens(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
 {
-    *settings = (struct event_settings){0};
-    if (!config_load(&settings->config, path, error))
+    const char *key_file = settings->config.bus_public_key_file;
+    if (!secret_list_load(&settings->tokens, settings->config.publish_token_file, error) ||
+        !secret_list_load(&settings->bus_key, key_file, error))
         return false;
-    if (load_secrets(settings, error))
+    const struct secret_list *key = &settings->bus_key;
+    if (key_file == NULL || (key->count == 1 && strlen(key->values[0]) == BUS_KEY_LENGTH))
         return true;
-    event_settings_free(settings);
+    snprintf(error, CONFIG_ERROR_SIZE, "%s: should hold one key of %d characters", key_file,
+             BUS_KEY_LENGTH);
     return false;
 }
 
-void event_settings_free(struct event_settings *settings)
+bool event_settings_open_bind_keys(const struct event_settings *settings,
+                                   struct bind_key_reader **reader, char error[CONFIG_ERROR_SIZE])
 {
-    secret_list_free(&settings->tokens);
-    config_free(&settings->config);
+    const struct bind_key_options options = bind_key_config_options(&settings->config);
+    *reader = NULL;
+    if (options.private_key_file == NULL)
+        return true;
+    *reader = bind_key_reader_open(&options, error);
+    return *reader != NULL;
+}
+
+/* A key that cannot be read is to be known at the start. */
+static bool check_bind_keys(const struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
+{
+    struct bind_key_reader *reader;
+    bool good = event_settings_open_bind_keys(settings, &reader, error);
+    bind_key_reader_close(&reader);
+    return good;
+}
+
+struct event_settings *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE])
+{
+    struct event_settings *settings = calloc(1, sizeof *settings);
+    if (settings == NULL) {
+        snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
+        return NULL;
+    }
+    if (!config_load(&settings->config, path, error) || !load_tokens(settings, error) ||
+        !check_bind_keys(settings, error) ||
+        !acl_config_load(&settings->acl, &settings->config, error))
+        event_settings_free(&settings);
+    return settings;
+}
+
+void event_settings_free(struct event_settings **settings)
+{
+    struct event_settings *old = *settings;
+    if (old == NULL)
+        return;
+    *settings = NULL;
+    secret_list_free(&old->tokens);
+    secret_list_free(&old->bus_key);
+    acl_config_free(&old->acl);
+    config_free(&old->config);
+    free(old);
 }
 
 struct bus_options event_settings_bus(const struct event_settings *settings)
@@ -35,6 +75,6 @@ struct bus_options event_settings_bus(const struct event_settings *settings)
     return (struct bus_options){
         .event_endpoints = (const char *const *)settings->config.bus_events,
         .ack_endpoints = (const char *const *)settings->config.bus_acks,
-        .server_public_key = settings->bus_key[0] ? settings->bus_key : NULL,
+        .server_public_key = settings->bus_key.count > 0 ? settings->bus_key.values[0] : NULL,
     };
 }

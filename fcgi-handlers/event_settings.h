@@ -2,6 +2,8 @@
 #ifndef ESN_EVENT_SETTINGS_H
 #define ESN_EVENT_SETTINGS_H
 
+#include "acl_config.h"
+#include "bind_key.h"
 #include "bus.h"
 #include "config.h"
 #include "secret.h"
@@ -9,13 +11,18 @@
 struct event_settings {
     struct config config;
     struct secret_list tokens;
-    char bus_key[SECRET_BUS_KEY_SIZE]; /* "": none */
+    struct secret_list bus_key; /* one value, or none */
+    struct acl_config acl;
 };
 
-/* False with a sentence in error, and nothing to free. */
-bool event_settings_load(struct event_settings *settings, const char *path,
-                         char error[CONFIG_ERROR_SIZE]);
-void event_settings_free(struct event_settings *settings);
+/* NULL with a sentence in error. */
+struct event_settings *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE]);
+void event_settings_free(struct event_settings **settings);
+
+/* Opens a reader of bind keys, for one thread; NULL in *reader when none are taken. False with a
+ * sentence in error. */
+bool event_settings_open_bind_keys(const struct event_settings *settings,
+                                   struct bind_key_reader **reader, char error[CONFIG_ERROR_SIZE]);
 
 /* The publisher's side of the bus; borrows from the settings. */
 struct bus_options event_settings_bus(const struct event_settings *settings);

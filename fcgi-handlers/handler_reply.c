@@ -2,15 +2,20 @@
 
 #include <string.h>
 
-bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply)
+void handler_reply_write_head(struct bytes *out, int status, const char *reason)
 {
-    struct bytes head = BYTES_EMPTY;
-    bytes_append_format(&head,
+    bytes_append_format(out,
                         "Status: %d %s\r\n"
                         "Access-Control-Allow-Origin: *\r\n"
                         "Cache-Control: no-store\r\n"
                         "X-Content-Type-Options: nosniff\r\n",
-                        reply->status, reply->reason);
+                        status, reason);
+}
+
+bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply)
+{
+    struct bytes head = BYTES_EMPTY;
+    handler_reply_write_head(&head, reply->status, reply->reason);
     if (reply->headers != NULL)
         bytes_append_text(&head, reply->headers);
     if (reply->body != NULL)
@@ -40,4 +45,35 @@ bool handler_reply_send_error(struct handler_request *request, int status, const
     bool sent = handler_reply_send(request, &reply);
     bytes_free(&body);
     return sent;
+}
+
+void handler_reply_send_preflight(struct handler_request *request)
+{
+    const struct handler_reply reply = {
+        .status = 204,
+        .reason = "No Content",
+        .headers = "Access-Control-Allow-Methods: POST, OPTIONS\r\n"
+                   "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, "
+                   "X-Requested-With\r\n"
+                   "Access-Control-Max-Age: 86400\r\n"};
+    (void)handler_reply_send(request, &reply);
+}
+
+bool handler_reply_refuse_body(struct handler_request *request, enum handler_body verdict)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } faults[] = {
+        [HANDLER_BODY_TOO_LARGE] = {413, "Payload Too Large"},
+        [HANDLER_BODY_NO_LENGTH] = {411, "Length Required"},
+        [HANDLER_BODY_BAD_LENGTH] = {400, "Invalid Content-Length"},
+        [HANDLER_BODY_SHORT] = {400, "Body shorter than announced"},
+        [HANDLER_BODY_NO_MEMORY] = {500, "Out of memory"},
+    };
+    if (verdict == HANDLER_BODY_WHOLE)
+        return false;
+    (void)handler_reply_send_error(request, faults[verdict].status, faults[verdict].reason, NULL,
+                                   NULL);
+    return true;
 }

@@ -12,8 +12,17 @@ struct handler_reply {
     const struct bytes *body; /* JSON; NULL: none */
 };
 
+/* Appends the status line and the headers that every answer carries. */
+void handler_reply_write_head(struct bytes *out, int status, const char *reason);
+
 /* False when the web server is gone. */
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply);
+
+/* Answers the question that browsers ask first (OPTIONS): any page may post. */
+void handler_reply_send_preflight(struct handler_request *request);
+
+/* Answers for a body that could not be read; false, and no answer, for one that could. */
+bool handler_reply_refuse_body(struct handler_request *request, enum handler_body verdict);
 
 /* {"error": reason} and, when given, "detail", as body. */
 bool handler_reply_send_error(struct handler_request *request, int status, const char *reason,

@@ -1,150 +1,190 @@
 #include "publish_event.h"
 
 #include "authorise_point.h"
+#include "clock.h"
 #include "handler_reply.h"
+#include "log.h"
+#include "publish_answer.h"
+#include "publish_queue.h"
 #include "publish_request.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char preflight_headers[] =
-    "Access-Control-Allow-Methods: POST, OPTIONS\r\n"
-    "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Requested-With\r\n"
-    "Access-Control-Max-Age: 86400\r\n";
 static const char allow_header[] = "Allow: POST, OPTIONS\r\n";
-static const char retry_header[] = "Retry-After: 1\r\n";
 
-/* ---- answers ---- */
+struct publish_shared {
+    struct publish_queue *queue;
+    struct authority_common *common;
+};
 
-static void refuse(struct handler_request *request, const struct publish_fault *fault)
+struct publish_service {
+    const struct event_settings *settings;
+    struct publish_queue *queue;
+    struct authority *authority;
+    struct bind_key_reader *bind_keys; /* NULL: none are taken */
+};
+
+/* ---- what is needed ---- */
+
+struct publish_shared *publish_event_open(const struct event_settings *settings, bool connect)
 {
-    (void)handler_reply_send_error(request, fault->status, fault->reason, fault->detail, NULL);
+    struct bus_options options = event_settings_bus(settings);
+    struct publish_shared *shared = calloc(1, sizeof *shared);
+    if (shared == NULL)
+        return NULL;
+    shared->queue = publish_queue_new(&options, &settings->config);
+    shared->common = authority_common_open(&settings->config);
+    if (shared->queue == NULL || shared->common == NULL)
+        publish_event_close(&shared);
+    else if (connect)
+        (void)publish_queue_connect(shared->queue);
+    return shared;
 }
 
-static void append_event_id(struct bytes *out, const struct bus_event *event)
+void publish_event_close(struct publish_shared **shared)
 {
-    bytes_append_format(out, "\"%llu-%llu\"", (unsigned long long)event->epoch,
-                        (unsigned long long)event->ack.event_sequence);
-}
-
-static bool was_taken(const struct bus_event *event)
-{
-    return event->acknowledged && event->ack.status != ACK_OVERLOAD;
-}
-
-static void append_point(struct bytes *out, const struct bus_event *event)
-{
-    bytes_append_text(out, "{\"topic\":");
-    bytes_append_json_string(out, event->topic, event->topic_length);
-    if (!was_taken(event)) {
-        bytes_append_text(out, ",\"result\":\"unacknowledged\"}");
+    struct publish_shared *old = *shared;
+    if (old == NULL)
         return;
+    *shared = NULL;
+    publish_queue_free(&old->queue);
+    authority_common_close(&old->common);
+    free(old);
+}
+
+struct publish_service *publish_event_begin(const struct event_settings *settings,
+                                            struct publish_shared *shared)
+{
+    char error[CONFIG_ERROR_SIZE] = "out of memory";
+    struct publish_service *service = calloc(1, sizeof *service);
+    bool ready = service != NULL;
+    if (ready) {
+        service->settings = settings;
+        service->queue = shared->queue;
+        service->authority = authority_open(settings, shared->common, error);
+        ready = service->authority != NULL &&
+                event_settings_open_bind_keys(settings, &service->bind_keys, error);
     }
-    bytes_append_text(out, ",\"result\":\"sent\",\"receivers\":");
-    bytes_append_number(out, event->ack.receivers);
-    bytes_append_text(out, ",\"id\":");
-    append_event_id(out, event);
-    /* Without an id of the publisher's own a double can only be the bus's second try of this very
-     * post. */
-    if (event->ack.status == ACK_DOUBLE && (event->flags & ENVELOPE_HAS_POST_KEY) != 0)
-        bytes_append_text(out, ",\"duplicate\":true");
-    bytes_append_text(out, "}");
-}
-
-static void append_points(struct bytes *out, const struct bus_event *events, size_t count)
-{
-    bytes_append_text(out, ",\"ep\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            bytes_append_text(out, ",");
-        append_point(out, &events[i]);
+    if (!ready) {
+        log_error("cannot prepare for requests", log_text("reason", error));
+        publish_event_end(&service);
     }
-    bytes_append_text(out, "]}\n");
+    return service;
 }
 
-static void send_body(struct handler_request *request, struct handler_reply reply,
-                      struct bytes *body)
+void publish_event_end(struct publish_service **service)
 {
-    reply.body = body;
-    if (body->failed)
-        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
-    else
-        (void)handler_reply_send(request, &reply);
-    bytes_free(body);
-}
-
-static void answer_published(struct handler_request *request, const struct bus_event *events,
-                             size_t count)
-{
-    uint64_t receivers = 0;
-    for (size_t i = 0; i < count; i++)
-        receivers += events[i].ack.receivers;
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_text(&body, "{\"id\":");
-    append_event_id(&body, &events[0]);
-    bytes_append_text(&body, ",\"receivers\":");
-    bytes_append_number(&body, receivers);
-    append_points(&body, events, count);
-    send_body(request, (struct handler_reply){.status = 200, .reason = "OK"}, &body);
-}
-
-static void answer_unpublished(struct handler_request *request, const struct bus_event *events,
-                               size_t count)
-{
-    const char *error = "The fan-out daemon is overloaded";
-    for (size_t i = 0; i < count; i++) {
-        if (!events[i].acknowledged)
-            error = "The fan-out daemon did not acknowledge the event in time";
-    }
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_format(&body, "{\"error\":\"%s\"", error);
-    append_points(&body, events, count);
-    struct handler_reply reply = {
-        .status = 503, .reason = "Service Unavailable", .headers = retry_header};
-    send_body(request, reply, &body);
+    struct publish_service *old = *service;
+    if (old == NULL)
+        return;
+    *service = NULL;
+    bind_key_reader_close(&old->bind_keys);
+    authority_close(&old->authority);
+    free(old);
 }
 
 /* ---- publishing ---- */
 
-static void fill_events(struct bus_event *events, const struct publish_request *post)
+static void fill_event(struct bus_event *event, const struct publish_request *post,
+                       const struct publish_point *point, const struct point_decision *decision)
 {
+    *event = (struct bus_event){.topic = point->topic,
+                                .topic_length = point->topic_length,
+                                .whisper = point->whisper,
+                                .allowed = decision->allowed.data,
+                                .allowed_length = decision->allowed.length,
+                                .event = post->event.data,
+                                .event_length = post->event.length};
+    event->flags = (uint16_t)(decision->flags | (point->wildcard ? ENVELOPE_PATTERN : 0) |
+                              (point->whispered ? ENVELOPE_WHISPER : 0) |
+                              (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
+    memcpy(event->post_key, point->post_key, sizeof event->post_key);
+}
+
+/* The events of all points that were granted. */
+static size_t fill_events(struct bus_event *events, const struct publish_request *post,
+                          const struct point_decision *decisions)
+{
+    size_t count = 0;
     for (size_t i = 0; i < post->count; i++) {
-        const struct publish_point *point = &post->points[i];
-        events[i] = (struct bus_event){.topic = point->topic,
-                                       .topic_length = point->topic_length,
-                                       .whisper = point->whisper,
-                                       .event = post->event.data,
-                                       .event_length = post->event.length};
-        events[i].flags = (uint16_t)((point->wildcard ? ENVELOPE_PATTERN : 0) |
-                                     (point->whispered ? ENVELOPE_WHISPER : 0) |
-                                     (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
-        memcpy(events[i].post_key, point->post_key, sizeof events[i].post_key);
+        if (decisions[i].result == POINT_GRANTED)
+            fill_event(&events[count++], post, &post->points[i], &decisions[i]);
     }
+    return count;
 }
 
 static void publish(struct publish_service *service, struct handler_request *request,
-                    const struct publish_request *post)
+                    const struct publish_request *post, const struct point_decision *decisions)
 {
     struct bus_event *events = calloc(post->count, sizeof *events);
     if (events == NULL) {
         (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
         return;
     }
-    fill_events(events, post);
-    if (publish_queue_send(service->queue, events, post->count))
-        answer_published(request, events, post->count);
+    const struct publish_outcome outcome = {.post = post,
+                                            .decisions = decisions,
+                                            .events = events,
+                                            .event_count = fill_events(events, post, decisions)};
+    if (outcome.event_count == 0)
+        publish_answer_forbidden(request, &outcome);
+    else if (publish_queue_send(service->queue, events, outcome.event_count))
+        publish_answer_taken(request, &outcome);
     else
-        answer_unpublished(request, events, post->count);
+        publish_answer_unavailable(request, &outcome);
     free(events);
 }
 
-static bool authorise_points(const struct publish_request *post, struct publish_fault *fault)
+/* ---- who may ---- */
+
+/* Once for each post. A key that nobody asked for has to be right all the same. */
+static bool find_publisher(const struct publish_service *service,
+                           const struct publish_request *post, char user[USER_ID_SIZE],
+                           struct publish_fault *fault)
 {
+    user[0] = '\0';
+    if (post->bind_key == NULL)
+        return true;
+    *fault = (struct publish_fault){.status = 400, .reason = "Bind keys are not configured"};
+    if (service->bind_keys == NULL)
+        return false;
+    fault->reason = "Invalid Bind Key";
+    return bind_key_read(service->bind_keys, post->bind_key, post->bind_key_length,
+                         clock_wall_ms() / 1000, user);
+}
+
+static bool authorise_points(const struct publish_service *service,
+                             const struct publish_request *post, struct point_decision *decisions,
+                             struct publish_fault *fault)
+{
+    char user[USER_ID_SIZE];
+    if (!find_publisher(service, post, user, fault))
+        return false;
+    const char *publisher = user[0] != '\0' ? user : NULL;
     for (size_t i = 0; i < post->count; i++) {
-        if (!authorise_point(&post->points[i], fault))
+        if (!authorise_point(service->authority, &post->points[i], publisher, &decisions[i], fault))
             return false;
     }
     return true;
+}
+
+/* All is decided before anything is published. */
+static void handle_post(struct publish_service *service, struct handler_request *request,
+                        const struct publish_request *post)
+{
+    struct publish_fault fault;
+    struct point_decision *decisions = calloc(post->count, sizeof *decisions);
+    if (decisions == NULL) {
+        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
+        return;
+    }
+    if (authorise_points(service, post, decisions, &fault))
+        publish(service, request, post, decisions);
+    else
+        publish_answer_fault(request, &fault);
+    for (size_t i = 0; i < post->count; i++)
+        bytes_free(&decisions[i].allowed);
+    free(decisions);
 }
 
 static void handle_body(struct publish_service *service, struct handler_request *request,
@@ -160,13 +200,10 @@ static void handle_body(struct publish_service *service, struct handler_request 
     struct publish_request post;
     struct publish_fault fault;
     if (!publish_request_parse(&post, body->data, body->length, &limits, &fault)) {
-        refuse(request, &fault);
+        publish_answer_fault(request, &fault);
         return;
     }
-    if (authorise_points(&post, &fault))
-        publish(service, request, &post);
-    else
-        refuse(request, &fault);
+    handle_post(service, request, &post);
     publish_request_free(&post);
 }
 
@@ -183,28 +220,11 @@ static bool has_token(const struct publish_service *service, const struct handle
     return known || (bearer != NULL && secret_list_has(tokens, bearer, strlen(bearer)));
 }
 
-/* Answers for a body that could not be read; false for one that could. */
-static bool refuse_body(struct handler_request *request, enum handler_body verdict)
-{
-    static const struct publish_fault faults[] = {
-        [HANDLER_BODY_TOO_LARGE] = {413, "Payload Too Large", NULL},
-        [HANDLER_BODY_NO_LENGTH] = {411, "Length Required", NULL},
-        [HANDLER_BODY_BAD_LENGTH] = {400, "Invalid Content-Length", NULL},
-        [HANDLER_BODY_SHORT] = {400, "Body shorter than announced", NULL},
-        [HANDLER_BODY_NO_MEMORY] = {500, "Out of memory", NULL},
-    };
-    if (verdict != HANDLER_BODY_WHOLE)
-        refuse(request, &faults[verdict]);
-    return verdict != HANDLER_BODY_WHOLE;
-}
-
 void publish_event_handle(struct publish_service *service, struct handler_request *request)
 {
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
     if (method != NULL && strcmp(method, "OPTIONS") == 0) {
-        const struct handler_reply reply = {
-            .status = 204, .reason = "No Content", .headers = preflight_headers};
-        (void)handler_reply_send(request, &reply);
+        handler_reply_send_preflight(request);
         return;
     }
     if (!has_token(service, request)) {
@@ -218,7 +238,7 @@ void publish_event_handle(struct publish_service *service, struct handler_reques
     struct bytes body = BYTES_EMPTY;
     enum handler_body verdict =
         handler_request_read_body(request, (size_t)service->settings->config.max_event_body, &body);
-    if (!refuse_body(request, verdict))
+    if (!handler_reply_refuse_body(request, verdict))
         handle_body(service, request, &body);
     bytes_free(&body);
 }

@@ -89,6 +89,25 @@ static bool read_topic(struct publish_point *point, const json_t *topic,
     return true;
 }
 
+static bool read_bonds(struct publish_point *point, const json_t *value,
+                       struct publish_fault *fault)
+{
+    const json_t *password = json_object_get(value, "password");
+    if (!read_flag(&point->bound, json_object_get(value, "binded")))
+        return bad(fault, "Invalid Event Point", "binded should be true or false");
+    if (!read_flag(&point->targeted, json_object_get(value, "targeted")))
+        return bad(fault, "Invalid Event Point", "targeted should be true or false");
+    if (point->targeted && !point->bound)
+        return bad(fault, "Invalid Event Point", "targeted needs binded");
+    if (password == NULL || json_is_null(password))
+        return true;
+    if (!json_is_string(password))
+        return bad(fault, "Invalid Event Point", "password should be a string");
+    point->password = json_string_value(password);
+    point->password_length = json_string_length(password);
+    return true;
+}
+
 static bool read_point(struct publish_point *point, const json_t *value,
                        const struct publish_limits *limits, struct publish_fault *fault)
 {
@@ -103,11 +122,7 @@ static bool read_point(struct publish_point *point, const json_t *value,
     const json_t *whisper = json_object_get(value, "whisper");
     if (whisper != NULL && !read_connection(point, whisper))
         return bad(fault, "Invalid connection id in whisper", NULL);
-    if (!read_flag(&point->bound, json_object_get(value, "binded")))
-        return bad(fault, "Invalid Event Point", "binded should be true or false");
-    if (!read_flag(&point->targeted, json_object_get(value, "targeted")))
-        return bad(fault, "Invalid Event Point", "targeted should be true or false");
-    return true;
+    return read_bonds(point, value, fault);
 }
 
 static bool read_points(struct publish_request *request, struct json_span list,
@@ -189,6 +204,23 @@ static bool read_id(struct publish_request *request, struct json_span id,
     return made || refuse(fault, 500, "Out of memory", NULL);
 }
 
+/* ---- who publishes ---- */
+
+/* Whether it is valid is another question; one that cannot be is told the same. */
+static bool read_bind_key(struct publish_request *request, struct json_span key,
+                          struct publish_fault *fault)
+{
+    if (key.start == NULL || json_text_kind(key) == 'n')
+        return true;
+    json_t *tree = tree_of(key);
+    request->key_tree = tree;
+    if (!json_is_string(tree))
+        return bad(fault, "Invalid Bind Key", NULL);
+    request->bind_key = json_string_value(tree);
+    request->bind_key_length = json_string_length(tree);
+    return true;
+}
+
 /* ---- the whole ---- */
 
 static bool read_body(struct publish_request *request, struct json_span body,
@@ -201,6 +233,7 @@ static bool read_body(struct publish_request *request, struct json_span body,
         return bad(fault, "Invalid object", "the body should be an object");
     return read_event(request, json_text_member(body, "e"), fault) &&
            read_points(request, json_text_member(body, "ep"), limits, fault) &&
+           read_bind_key(request, json_text_member(body, "bind_key"), fault) &&
            read_id(request, json_text_member(body, "id"), fault);
 }
 
@@ -218,6 +251,7 @@ bool publish_request_parse(struct publish_request *request, const char *body, si
 void publish_request_free(struct publish_request *request)
 {
     json_decref(request->tree);
+    json_decref(request->key_tree);
     free(request->points);
     bytes_free(&request->event);
     *request = (struct publish_request){0};

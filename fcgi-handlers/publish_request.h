@@ -22,18 +22,22 @@ struct publish_point {
     size_t topic_length;
     bool wildcard;
     bool bound;    /* "binded": true */
-    bool targeted; /* "targeted": true */
+    bool targeted; /* "targeted": true; bound too */
     bool whispered;
-    uint64_t whisper; /* connid, when whispered */
+    uint64_t whisper;     /* connid, when whispered */
+    const char *password; /* NULL: none was given */
+    size_t password_length;
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
 };
 
 struct publish_request {
     struct publish_point *points; /* at least one */
     size_t count;
-    struct bytes event; /* {"type":...,"detail":...} as it goes to subscribers */
-    bool has_id;        /* the publisher gave an id: each point's post_key is set */
-    void *tree;         /* owns the topics */
+    struct bytes event;   /* {"type":...,"detail":...} as it goes to subscribers */
+    bool has_id;          /* the publisher gave an id: each point's post_key is set */
+    const char *bind_key; /* NULL: none was given */
+    size_t bind_key_length;
+    void *tree, *key_tree; /* own the texts */
 };
 
 struct publish_fault {

@@ -51,13 +51,26 @@ static void assert_topic(const struct publish_point *point, const char *topic)
     assert_memory_equal(point->topic, topic, strlen(topic));
 }
 
+static void reads_the_bind_key(void **state)
+{
+    (void)state;
+    struct publish_request request;
+    parse(&request, "{\"bind_key\":\"a\\u002fb\\u0000c\",\"ep\":[\"a\"]," EVENT "}");
+    assert_int_equal(request.bind_key_length, 5);
+    assert_memory_equal(request.bind_key, "a/b\0c", 5);
+    publish_request_free(&request);
+    parse(&request, "{\"bind_key\":null,\"ep\":[\"a\"]," EVENT "}");
+    assert_null(request.bind_key);
+    publish_request_free(&request);
+}
+
 static void reads_event_points(void **state)
 {
     struct publish_request request;
     (void)state;
     parse(&request, "{\"ep\":[\"a/b\",{\"topic\":\"\\u00e9/+\",\"whisper\":9007199254740991},"
                     "{\"topic\":\"x\",\"binded\":true,\"password\":\"p\",\"other\":[1]},"
-                    "{\"topic\":\"y/#\",\"binded\":false,\"targeted\":true,\"whisper\":7.0},"
+                    "{\"topic\":\"y/#\",\"binded\":true,\"targeted\":true,\"whisper\":7.0},"
                     "{\"topic\":\"a/#/b\",\"binded\":null,\"whisper\":0}]," EVENT "}");
     assert_int_equal(request.count, 5);
     const struct publish_point *points = request.points;
@@ -68,8 +81,11 @@ static void reads_event_points(void **state)
     assert_true(points[1].wildcard && points[1].whispered);
     assert_true(points[1].whisper == 9007199254740991ULL);
     assert_true(points[2].bound && !points[2].targeted && !points[2].wildcard);
-    assert_true(points[3].targeted && !points[3].bound && points[3].wildcard &&
-                points[3].whispered);
+    assert_int_equal(points[2].password_length, 1);
+    assert_memory_equal(points[2].password, "p", 1);
+    assert_null(points[3].password);
+    assert_null(request.bind_key);
+    assert_true(points[3].targeted && points[3].bound && points[3].wildcard && points[3].whispered);
     assert_int_equal(points[3].whisper, 7);
     assert_false(points[4].wildcard || points[4].bound);
     assert_true(points[4].whispered && points[4].whisper == 0);
@@ -112,6 +128,12 @@ static const struct refusal refusals[] = {
     {"{\"ep\":[[\"a\"]]," EVENT "}", 400, "Invalid Event Point"},
     {"{\"ep\":[{\"topic\":\"a\",\"binded\":1}]," EVENT "}", 400, "Invalid Event Point"},
     {"{\"ep\":[{\"topic\":\"a\",\"targeted\":\"yes\"}]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[{\"topic\":\"a\",\"targeted\":true}]," EVENT "}", 400, "Invalid Event Point"},
+    {"{\"ep\":[{\"topic\":\"a\",\"binded\":true,\"password\":5}]," EVENT "}", 400,
+     "Invalid Event Point"},
+    {"{\"bind_key\":7,\"ep\":[\"a\"]," EVENT "}", 400, "Invalid Bind Key"},
+    {"{\"bind_key\":[],\"ep\":[\"a\"]," EVENT "}", 400, "Invalid Bind Key"},
+    {"{\"bind_key\":\"\\ud800\",\"ep\":[\"a\"]," EVENT "}", 400, "Invalid Bind Key"},
     {"{\"ep\":[\"\\ud800\"]," EVENT "}", 400, "Invalid Event Point"},
     {"{\"ep\":[{}]," EVENT "}", 400, "Topic missing"},
     {"{\"ep\":[{\"topic\":null}]," EVENT "}", 400, "Topic should be a string"},
@@ -242,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_the_canonical_event),
         cmocka_unit_test(reads_event_points),
+        cmocka_unit_test(reads_the_bind_key),
         cmocka_unit_test(refuses_with_the_reason),
         cmocka_unit_test(allows_what_is_just_within_bounds),
         cmocka_unit_test(makes_post_keys),

@@ -1,0 +1,246 @@
+#include "admit_subscriber.h"
+
+#include "authorise_subscription.h"
+#include "binding_server.h"
+#include "clock.h"
+#include "hand_off.h"
+#include "handler_reply.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Far more than RSA needs: what is longer is not sent to the binding server. */
+enum { BIND_KEY_MAX = 16384 };
+
+static const char retry_header[] = "Retry-After: 1\r\n";
+
+struct subscribe_shared {
+    struct binding_common binding;
+};
+
+struct subscribe_service {
+    const struct subscribe_settings *settings;
+    struct bind_key_reader *bind_keys; /* NULL: the binding server is asked */
+    struct binding_server *binding;    /* NULL: nobody is asked */
+};
+
+/* ---- what is needed ---- */
+
+struct subscribe_shared *admit_subscriber_open(void)
+{
+    struct subscribe_shared *shared = calloc(1, sizeof *shared);
+    if (shared != NULL && !binding_common_open(&shared->binding)) {
+        free(shared);
+        shared = NULL;
+    }
+    return shared;
+}
+
+void admit_subscriber_close(struct subscribe_shared **shared)
+{
+    if (*shared != NULL)
+        binding_common_close(&(*shared)->binding);
+    free(*shared);
+    *shared = NULL;
+}
+
+static bool open_binding(struct subscribe_service *service, struct subscribe_shared *shared)
+{
+    const struct config *config = &service->settings->config;
+    if (service->bind_keys != NULL || config->binding_url == NULL)
+        return true;
+    service->binding = binding_server_open(config, &shared->binding);
+    return service->binding != NULL;
+}
+
+struct subscribe_service *admit_subscriber_begin(const struct subscribe_settings *settings,
+                                                 struct subscribe_shared *shared)
+{
+    char error[CONFIG_ERROR_SIZE] = "out of memory";
+    struct subscribe_service *service = calloc(1, sizeof *service);
+    bool ready = service != NULL;
+    if (ready) {
+        service->settings = settings;
+        ready = subscribe_settings_open_bind_keys(settings, &service->bind_keys, error) &&
+                open_binding(service, shared);
+    }
+    if (!ready) {
+        log_error("cannot prepare for requests", log_text("reason", error));
+        admit_subscriber_end(&service);
+    }
+    return service;
+}
+
+void admit_subscriber_end(struct subscribe_service **service)
+{
+    struct subscribe_service *old = *service;
+    if (old == NULL)
+        return;
+    *service = NULL;
+    bind_key_reader_close(&old->bind_keys);
+    binding_server_close(&old->binding);
+    free(old);
+}
+
+static void refuse(struct handler_request *request, int status, const char *reason,
+                   const char *detail)
+{
+    (void)handler_reply_send_error(request, status, reason, detail,
+                                   status == 503 ? retry_header : NULL);
+}
+
+/* ---- who it is ---- */
+
+static enum binding_answer identify(struct subscribe_service *service,
+                                    const struct subscription *subscription,
+                                    char user[USER_ID_SIZE])
+{
+    const char *key = subscription->bind_key;
+    size_t length = subscription->bind_key_length;
+    if (service->bind_keys != NULL)
+        return bind_key_read(service->bind_keys, key, length, clock_wall_ms() / 1000, user)
+                   ? BINDING_USER
+                   : BINDING_REFUSED;
+    if (length == 0 || length > BIND_KEY_MAX)
+        return BINDING_REFUSED;
+    return binding_server_ask(service->binding, key, length, user);
+}
+
+/* True: `user` is who it is, empty without a bind key. False: it has been answered. */
+static bool find_user(struct subscribe_service *service, struct handler_request *request,
+                      const struct subscription *subscription, char user[USER_ID_SIZE])
+{
+    user[0] = '\0';
+    if (subscription->bind_key == NULL)
+        return true;
+    if (service->bind_keys == NULL && service->binding == NULL) {
+        refuse(request, 400, "Bind keys are not configured", NULL);
+        return false;
+    }
+    switch (identify(service, subscription, user)) {
+    case BINDING_USER:
+        return true;
+    case BINDING_REFUSED:
+        log_info("bind key refused");
+        refuse(request, 400, "Invalid Bind Key", NULL);
+        return false;
+    case BINDING_UNAVAILABLE:
+        break;
+    }
+    refuse(request, 503, "Bind keys cannot be checked now", NULL);
+    return false;
+}
+
+/* ---- the way on ---- */
+
+static void send_answer(struct handler_request *request, const struct bytes *answer)
+{
+    if (answer->failed)
+        refuse(request, 500, "Out of memory", NULL);
+    else
+        (void)handler_request_write(request, answer->data, answer->length);
+}
+
+static void hand_over(struct subscribe_service *service, struct handler_request *request,
+                      const struct subscription *subscription, const struct bytes *text)
+{
+    struct bytes answer = BYTES_EMPTY;
+    const struct hand_off hand_off = {.ticket = text->data,
+                                      .ticket_length = text->length,
+                                      .connid = subscription->connid,
+                                      .secret = subscription->secret};
+    hand_off_write(&answer, &hand_off, &service->settings->config);
+    send_answer(request, &answer);
+    bytes_free(&answer);
+    log_debug("subscriber handed over", log_number("topics", (int64_t)subscription->topic_count),
+              log_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
+}
+
+static void admit(struct subscribe_service *service, struct handler_request *request,
+                  const struct subscription *subscription)
+{
+    char user[USER_ID_SIZE];
+    if (!find_user(service, request, subscription, user))
+        return;
+    const struct ticket ticket =
+        authorise_subscription_ticket(subscription, user[0] != '\0' ? user : NULL);
+    const struct ticket_rules rules = subscribe_settings_rules(service->settings);
+    struct bytes text = BYTES_EMPTY;
+    switch (ticket_sign(&text, &rules, &ticket, clock_wall_ms() / 1000)) {
+    case TICKET_OK:
+        hand_over(service, request, subscription, &text);
+        break;
+    case TICKET_TOO_LARGE:
+        refuse(request, 413, "Too many or too long Event Points",
+               "the ticket for them would be longer than 7500 bytes, which is all that header "
+               "lines take");
+        break;
+    default:
+        refuse(request, 500, "Out of memory", NULL);
+    }
+    bytes_free(&text);
+}
+
+static void handle_body(struct subscribe_service *service, struct handler_request *request,
+                        const struct bytes *body)
+{
+    struct subscription subscription;
+    const char *fault =
+        authorise_subscription_read(&subscription, body->data != NULL ? body->data : "",
+                                    body->length, &service->settings->config);
+    if (fault == NULL)
+        admit(service, request, &subscription);
+    else
+        refuse(request, 400, fault, NULL);
+    authorise_subscription_free(&subscription);
+}
+
+/* ---- the request ---- */
+
+/* Where the web server sends all of the prefix here, renewals come along. */
+static bool is_alive_path(const struct handler_request *request)
+{
+    static const char name[] = "/alive";
+    const char *uri = handler_request_variable(request, "REQUEST_URI");
+    size_t length = uri == NULL ? 0 : strcspn(uri, "?");
+    return length >= sizeof name - 1 &&
+           memcmp(uri + length - (sizeof name - 1), name, sizeof name - 1) == 0;
+}
+
+/* A body cannot be handed over, only the client be asked to send it again. */
+static void pass_on_alive(struct subscribe_service *service, struct handler_request *request)
+{
+    const struct config *config = &service->settings->config;
+    struct bytes answer = BYTES_EMPTY;
+    if (config->handoff_mode != CONFIG_HANDOFF_REDIRECT) {
+        refuse(request, 404, "Not found", "let the web server pass this path to esn-fanout");
+        return;
+    }
+    hand_off_write_alive(&answer, config);
+    send_answer(request, &answer);
+    bytes_free(&answer);
+}
+
+void admit_subscriber_handle(struct subscribe_service *service, struct handler_request *request)
+{
+    const char *method = handler_request_variable(request, "REQUEST_METHOD");
+    if (method != NULL && strcmp(method, "OPTIONS") == 0) {
+        handler_reply_send_preflight(request);
+        return;
+    }
+    if (is_alive_path(request)) {
+        pass_on_alive(service, request);
+        return;
+    }
+    if (method == NULL || strcmp(method, "POST") != 0) {
+        refuse(request, 400, "Subscribe with POST", NULL);
+        return;
+    }
+    struct bytes body = BYTES_EMPTY;
+    enum handler_body verdict =
+        handler_request_read_body(request, (size_t)service->settings->config.max_body, &body);
+    if (!handler_reply_refuse_body(request, verdict))
+        handle_body(service, request, &body);
+    bytes_free(&body);
+}

@@ -1,0 +1,41 @@
+/* The application's own server that knows whose a subscriber's bind key is (PROTOCOL.md section 4).
+ * The only handler code that knows libcurl. */
+#ifndef ESN_BINDING_SERVER_H
+#define ESN_BINDING_SERVER_H
+
+#include "config.h"
+#include "user_id.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the threads of a process share. */
+struct binding_common {
+    atomic_bool trouble; /* the log says that the server does not answer */
+};
+
+/* One thread's connection, kept between questions. */
+struct binding_server;
+
+enum binding_answer {
+    BINDING_USER,       /* a user id, or USER_ID_NO_USER */
+    BINDING_REFUSED,    /* "", "__DONT__" or another word that is nobody's name */
+    BINDING_UNAVAILABLE /* no answer in time, or none that can be understood: nothing is known */
+};
+
+/* Before any thread opens a connection. False without memory. */
+bool binding_common_open(struct binding_common *common);
+void binding_common_close(struct binding_common *common);
+
+/* Connects to nothing yet; configuration and `common` outlive it. NULL without memory. */
+struct binding_server *binding_server_open(const struct config *config,
+                                           struct binding_common *common);
+void binding_server_close(struct binding_server **server);
+
+/* Asks, and waits at most [binding] time_limit. A server that fails is logged once, until it
+ * answers again. */
+enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
+                                       size_t length, char user[USER_ID_SIZE]);
+
+#endif

@@ -1,0 +1,102 @@
+#include "hand_off.h"
+
+#include "handler_reply.h"
+
+#include <string.h>
+
+/* A secret is 32 characters; what cannot be one is not handed on. */
+enum { LONGEST_SECRET = 64 };
+
+static void append_escaped(struct bytes *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+                     (*text >= '0' && *text <= '9');
+        if (plain)
+            bytes_append(out, text, 1);
+        else
+            bytes_append_format(out, "%%%02X", (unsigned)(unsigned char)*text);
+    }
+}
+
+static void append_target(struct bytes *out, const char *base, const struct hand_off *hand_off)
+{
+    bytes_append_text(out, base);
+    bytes_append_text(out, "?ticket=");
+    bytes_append(out, hand_off->ticket, hand_off->ticket_length);
+    if (hand_off->connid == 0 || strlen(hand_off->secret) > LONGEST_SECRET)
+        return;
+    bytes_append_text(out, "&connid=");
+    bytes_append_number(out, hand_off->connid);
+    bytes_append_text(out, "&secret=");
+    append_escaped(out, hand_off->secret);
+}
+
+/* The web server takes the headers of the answer from the daemon. */
+static void write_accel(struct bytes *out, const struct hand_off *hand_off,
+                        const struct config *config)
+{
+    bytes_append_text(out, "Status: 200 OK\r\nContent-Type: text/plain\r\nX-Accel-Redirect: ");
+    append_target(out, config->handoff_prefix, hand_off);
+    bytes_append_text(out, "\r\n\r\n");
+}
+
+/* RFC 3875 section 6.2.2: no other field and no body. */
+static void write_local(struct bytes *out, const struct hand_off *hand_off,
+                        const struct config *config)
+{
+    bytes_append_text(out, "Location: ");
+    append_target(out, config->handoff_prefix, hand_off);
+    bytes_append_text(out, "\r\n\r\n");
+}
+
+static void write_redirect(struct bytes *out, const struct hand_off *hand_off,
+                           const struct config *config)
+{
+    handler_reply_write_head(out, 303, "See Other");
+    bytes_append_text(out, "Location: ");
+    append_target(out, config->handoff_url, hand_off);
+    bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void write_json(struct bytes *out, const struct hand_off *hand_off,
+                       const struct config *config)
+{
+    struct bytes body = BYTES_EMPTY, url = BYTES_EMPTY;
+    append_target(&url, config->handoff_url, hand_off);
+    bytes_append_text(&body, "{\"ticket\":");
+    bytes_append_json_string(&body, hand_off->ticket, hand_off->ticket_length);
+    bytes_append_text(&body, ",\"url\":");
+    bytes_append_json_string(&body, url.data, url.length);
+    bytes_append_text(&body, "}\n");
+    handler_reply_write_head(out, 200, "OK");
+    bytes_append_format(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                        body.length);
+    bytes_append(out, body.data, body.length);
+    out->failed = out->failed || url.failed || body.failed;
+    bytes_free(&url);
+    bytes_free(&body);
+}
+
+void hand_off_write(struct bytes *out, const struct hand_off *hand_off, const struct config *config)
+{
+    switch (config->handoff_mode) {
+    case CONFIG_HANDOFF_LOCAL:
+        write_local(out, hand_off, config);
+        break;
+    case CONFIG_HANDOFF_REDIRECT:
+        write_redirect(out, hand_off, config);
+        break;
+    case CONFIG_HANDOFF_JSON:
+        write_json(out, hand_off, config);
+        break;
+    default:
+        write_accel(out, hand_off, config);
+    }
+}
+
+void hand_off_write_alive(struct bytes *out, const struct config *config)
+{
+    handler_reply_write_head(out, 307, "Temporary Redirect");
+    bytes_append_format(out, "Location: %salive\r\nContent-Length: 0\r\n\r\n", config->handoff_url);
+}

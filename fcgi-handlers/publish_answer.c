@@ -1,0 +1,113 @@
+#include "publish_answer.h"
+
+#include "handler_reply.h"
+
+#include <string.h>
+
+static const char retry_header[] = "Retry-After: 1\r\n";
+
+static void append_event_id(struct bytes *out, const struct bus_event *event)
+{
+    bytes_append_format(out, "\"%llu-%llu\"", (unsigned long long)event->epoch,
+                        (unsigned long long)event->ack.event_sequence);
+}
+
+static void append_result(struct bytes *out, const char *result, uint32_t receivers)
+{
+    bytes_append_format(out, ",\"result\":\"%s\",\"receivers\":%u", result, receivers);
+}
+
+static void append_event(struct bytes *out, const struct bus_event *event)
+{
+    if (!event->acknowledged || event->ack.status == ACK_OVERLOAD) {
+        bytes_append_text(out, ",\"result\":\"unacknowledged\"");
+        return;
+    }
+    append_result(out, "sent", event->ack.receivers);
+    bytes_append_text(out, ",\"id\":");
+    append_event_id(out, event);
+    /* Without an id of the publisher's own a double can only be the bus's second try of this very
+     * post. */
+    if (event->ack.status == ACK_DOUBLE && (event->flags & ENVELOPE_HAS_POST_KEY) != 0)
+        bytes_append_text(out, ",\"duplicate\":true");
+}
+
+static void append_points(struct bytes *out, const struct publish_outcome *outcome)
+{
+    static const char *const words[] = {
+        [POINT_UNREGISTERED] = "unregistered",
+        [POINT_FORBIDDEN] = "forbidden",
+        [POINT_WRONG_PASSWORD] = "wrong password",
+        [POINT_LIMITED] = "too many wrong passwords",
+    };
+    const struct bus_event *event = outcome->events;
+    bytes_append_text(out, ",\"ep\":[");
+    for (size_t i = 0; i < outcome->post->count; i++) {
+        const struct publish_point *point = &outcome->post->points[i];
+        enum point_result result = outcome->decisions[i].result;
+        bytes_append_text(out, i > 0 ? ",{\"topic\":" : "{\"topic\":");
+        bytes_append_json_string(out, point->topic, point->topic_length);
+        if (result == POINT_GRANTED)
+            append_event(out, event++);
+        else
+            append_result(out, words[result], 0);
+        bytes_append_text(out, "}");
+    }
+    bytes_append_text(out, "]}\n");
+}
+
+static void send_body(struct handler_request *request, struct handler_reply reply,
+                      struct bytes *body)
+{
+    reply.body = body;
+    if (body->failed)
+        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
+    else
+        (void)handler_reply_send(request, &reply);
+    bytes_free(body);
+}
+
+void publish_answer_taken(struct handler_request *request, const struct publish_outcome *outcome)
+{
+    uint64_t receivers = 0;
+    for (size_t i = 0; i < outcome->event_count; i++)
+        receivers += outcome->events[i].ack.receivers;
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_text(&body, "{\"id\":");
+    append_event_id(&body, &outcome->events[0]);
+    bytes_append_text(&body, ",\"receivers\":");
+    bytes_append_number(&body, receivers);
+    append_points(&body, outcome);
+    send_body(request, (struct handler_reply){.status = 200, .reason = "OK"}, &body);
+}
+
+void publish_answer_forbidden(struct handler_request *request,
+                              const struct publish_outcome *outcome)
+{
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_text(&body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
+    append_points(&body, outcome);
+    send_body(request, (struct handler_reply){.status = 403, .reason = "Forbidden"}, &body);
+}
+
+void publish_answer_unavailable(struct handler_request *request,
+                                const struct publish_outcome *outcome)
+{
+    const char *error = "The fan-out daemon is overloaded";
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        if (!outcome->events[i].acknowledged)
+            error = "The fan-out daemon did not acknowledge the event in time";
+    }
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_format(&body, "{\"error\":\"%s\"", error);
+    append_points(&body, outcome);
+    const struct handler_reply reply = {
+        .status = 503, .reason = "Service Unavailable", .headers = retry_header};
+    send_body(request, reply, &body);
+}
+
+void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault)
+{
+    (void)handler_reply_send_error(request, fault->status, fault->reason, fault->detail,
+                                   fault->status == 503 ? retry_header : NULL);
+}

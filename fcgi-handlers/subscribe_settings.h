@@ -1,0 +1,27 @@
+/* What esn-subscribe needs from configuration and secret files, read together. */
+#ifndef ESN_SUBSCRIBE_SETTINGS_H
+#define ESN_SUBSCRIBE_SETTINGS_H
+
+#include "bind_key.h"
+#include "config.h"
+#include "secret.h"
+#include "ticket.h"
+
+struct subscribe_settings {
+    struct config config;
+    struct secret_list ticket_secrets;
+};
+
+/* NULL with a sentence in error; it is one when there is no secret to sign tickets with. */
+struct subscribe_settings *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_SIZE]);
+void subscribe_settings_free(struct subscribe_settings **settings);
+
+/* Opens a reader of bind keys, for one thread; NULL in *reader unless [binding] mode is rsa. False
+ * with a sentence in error. */
+bool subscribe_settings_open_bind_keys(const struct subscribe_settings *settings,
+                                       struct bind_key_reader **reader,
+                                       char error[CONFIG_ERROR_SIZE]);
+
+struct ticket_rules subscribe_settings_rules(const struct subscribe_settings *settings);
+
+#endif
