@@ -1,5 +1,6 @@
 /* esnctl check-config: reads the configuration and what it names, and prints what is made from the
  * table of keys. */
+#include "acl_config.h"
 #include "commands.h"
 #include "settings.h"
 
@@ -106,12 +107,28 @@ static bool check_key(const char *path, bool is_public, bool *partly)
     return good;
 }
 
+static bool check_bind_key(const struct config *config, bool *partly)
+{
+    char error[BIND_KEY_ERROR_SIZE];
+    const struct bind_key_options options = bind_key_config_options(config);
+    if (is_out_of_reach(options.private_key_file, partly))
+        return true;
+    struct bind_key_reader *reader = bind_key_reader_open(&options, error);
+    if (reader == NULL)
+        (void)fprintf(stderr, "%s\n", error);
+    bool good = reader != NULL;
+    bind_key_reader_close(&reader);
+    return good;
+}
+
 static int check(const struct config *config)
 {
     bool partly = false;
     bool good = check_tokens(config->publish_token_file, &partly);
     good = check_tokens(config->admin_token_file, &partly) && good;
     good = check_tokens(config->ticket_secret_file, &partly) && good;
+    good = check_tokens(config->acl_password_file, &partly) && good;
+    good = check_bind_key(config, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
     if (!good)

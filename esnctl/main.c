@@ -7,15 +7,18 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_emit, &command_listen, &command_connections, &command_state, &command_check_config};
+    &command_emit,         &command_listen,   &command_connections, &command_state,
+    &command_check_config, &command_keygen,   &command_topic,       &command_follow,
+    &command_unfollow,     &command_password, &command_bindkey,     &command_whoami};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-static const char help_head[] =
-    "Usage: esnctl COMMAND [OPTION...] [ARGUMENT...]\n"
-    "\n"
-    "The operator's hand on es-web-notify: sends events, listens to them, looks in.\n"
-    "\n"
-    "Commands:\n";
+static const char help_head[] = "Usage: esnctl COMMAND [OPTION...] [ARGUMENT...]\n"
+                                "\n"
+                                "The operator's hand on es-web-notify: sends events, listens to "
+                                "them, looks in, keeps keys and\n"
+                                "rights.\n"
+                                "\n"
+                                "Commands:\n";
 
 static const char help_tail[] =
     "\n"

@@ -1,0 +1,214 @@
+/* esnctl keygen: the secrets that the programs need, each in a file of its own. */
+#include "bind_key.h"
+#include "bytes.h"
+#include "commands.h"
+#include "secret.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: esnctl keygen [OPTION...] [WHAT...]\n"
+    "\n"
+    "Makes the secrets that the programs need, in files that nobody but their owner and group can\n"
+    "read, and says which lines of the configuration name them. WHAT, all of them without it:\n"
+    "  bind     bind.key and bind.pub: the application makes bind keys with the public one,\n"
+    "           esn-event reads them with the private one\n"
+    "  ticket   ticket.secret: esn-subscribe signs with it what esn-fanout takes\n"
+    "  publish  publish.token: who has it may post events\n"
+    "  admin    admin.token: who has it may look into the daemon\n"
+    "Nothing is ever overwritten: when one of the files exists, none is made.\n"
+    "\n"
+    "Options:\n"
+    "  --dir DIR      where to put them (default: the folder of the configuration)\n"
+    "  --bits N       of the RSA key: 2048 to 8192 (default: 2048; 4096 reads six times as "
+    "slowly)\n"
+    "  --config FILE  configuration (default: ESN_CONF, else " SYSCONFDIR "/es-web-notify.conf)\n"
+    "  --help         this text\n"
+    "\n"
+    "Examples:\n"
+    "  esnctl keygen\n"
+    "  esnctl keygen --dir /etc/es-web-notify && chgrp notify /etc/es-web-notify/*\n"
+    "  esnctl keygen --dir new publish\n"
+    "\n"
+    "Exit status: 0 good, 1 failed, 2 usage.\n";
+
+enum {
+    OPTION_DIR = SETTINGS_OPTION_OWN,
+    OPTION_BITS,
+    DEFAULT_BITS = 2048,
+    SECRET_BYTES = 32,
+    SECRET_MODE = 0640
+};
+
+static const struct product {
+    const char *what, *file, *second; /* second: of a pair */
+    const char *section, *key;
+} products[] = {
+    {"bind", "bind.key", "bind.pub", "bind_key", "private_key_file"},
+    {"ticket", "ticket.secret", NULL, "ticket", "secret_file"},
+    {"publish", "publish.token", NULL, "publish", "token_file"},
+    {"admin", "admin.token", NULL, "admin", "token_file"},
+};
+enum { PRODUCTS = sizeof products / sizeof *products };
+
+struct generation {
+    const char *folder;
+    unsigned bits;
+    bool wanted[PRODUCTS];
+};
+
+/* NULL after it said why. The caller frees. */
+static char *path_in(const char *folder, const char *file)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, file) >= 0)
+        return path;
+    (void)command_fail("out of memory");
+    return NULL;
+}
+
+static bool is_free(const struct generation *generation, const char *file)
+{
+    struct stat status;
+    char *path = path_in(generation->folder, file);
+    bool missing = path != NULL && lstat(path, &status) != 0 && errno == ENOENT;
+    if (path != NULL && !missing)
+        (void)command_fail("%s: is there already, or cannot be looked for; nothing was made", path);
+    free(path);
+    return missing;
+}
+
+static bool all_are_free(const struct generation *generation)
+{
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        const struct product *product = &products[i];
+        if (generation->wanted[i] &&
+            (!is_free(generation, product->file) ||
+             (product->second != NULL && !is_free(generation, product->second))))
+            return false;
+    }
+    return true;
+}
+
+static bool write_secret(const char *path)
+{
+    unsigned char random[SECRET_BYTES];
+    char text[2 * SECRET_BYTES + 2];
+    if (!secret_random(random, sizeof random)) {
+        (void)command_fail("there are no random numbers");
+        return false;
+    }
+    secret_hex(text, random, sizeof random);
+    text[2 * SECRET_BYTES] = '\n';
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool written = file >= 0 && fchmod(file, SECRET_MODE) == 0 &&
+                   write(file, text, sizeof text - 1) == (ssize_t)sizeof text - 1;
+    if (!written)
+        (void)command_fail("%s: %s", path, strerror(errno));
+    if (file >= 0 && close(file) != 0 && written) {
+        (void)command_fail("%s: %s", path, strerror(errno));
+        written = false;
+    }
+    explicit_bzero(random, sizeof random);
+    explicit_bzero(text, sizeof text);
+    return written;
+}
+
+static bool make(const struct generation *generation, const struct product *product)
+{
+    char error[BIND_KEY_ERROR_SIZE];
+    char *path = path_in(generation->folder, product->file);
+    char *second = product->second != NULL ? path_in(generation->folder, product->second) : NULL;
+    bool made = false;
+    if (path != NULL && product->second == NULL)
+        made = write_secret(path);
+    else if (path != NULL && second != NULL) {
+        made = bind_key_generate(path, second, generation->bits, error);
+        if (!made)
+            (void)command_fail("%s", error);
+    }
+    if (made)
+        (void)printf("[%s]\n%s = %s\n", product->section, product->key, path);
+    free(path);
+    free(second);
+    return made;
+}
+
+static int generate(const struct generation *generation)
+{
+    if (!all_are_free(generation))
+        return COMMAND_FAILED;
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        if (generation->wanted[i] && !make(generation, &products[i]))
+            return COMMAND_FAILED;
+    }
+    return COMMAND_GOOD;
+}
+
+static bool want(struct generation *generation, const char *what)
+{
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        if (strcmp(products[i].what, what) == 0) {
+            generation->wanted[i] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int generate_wanted(struct generation *generation, int count, char **words,
+                           const char *config)
+{
+    for (int i = 0; i < count; i++) {
+        if (!want(generation, words[i]))
+            return command_usage(&command_keygen, "there is no \"%s\"", words[i]);
+    }
+    for (size_t i = 0; count == 0 && i < PRODUCTS; i++)
+        generation->wanted[i] = true;
+    /* The configuration need not be there yet: keys come first. */
+    char *path = strdup(config_path(config));
+    if (path == NULL)
+        return command_fail("out of memory");
+    if (generation->folder == NULL)
+        generation->folder = dirname(path);
+    int status = generate(generation);
+    free(path);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct option options[] = {
+        SETTINGS_OPTIONS_COMMON,
+        {"dir", required_argument, NULL, OPTION_DIR},
+        {"bits", required_argument, NULL, OPTION_BITS},
+        {NULL, 0, NULL, 0},
+    };
+    struct generation generation = {.bits = DEFAULT_BITS};
+    const char *config = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == SETTINGS_OPTION_HELP)
+            return command_help(&command_keygen);
+        if (option == OPTION_DIR)
+            generation.folder = optarg;
+        else if (option == OPTION_BITS)
+            generation.bits = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == SETTINGS_OPTION_CONFIG)
+            config = optarg;
+        else
+            return command_usage_option(&command_keygen);
+    }
+    if (generation.bits < 2048 || generation.bits > 8192)
+        return command_usage(&command_keygen, "--bits should be from 2048 to 8192");
+    return generate_wanted(&generation, argc - optind, argv + optind, config);
+}
+
+const struct command command_keygen = {"keygen", "make keys, secrets and tokens", help, run};

@@ -1,0 +1,24 @@
+/* The registered topics, for commands. */
+#ifndef ESN_DATABASE_H
+#define ESN_DATABASE_H
+
+#include "acl_config.h"
+#include "settings.h"
+
+struct database {
+    struct acl_config config;
+    struct acl *acl;
+};
+
+/* Opens what [acl] of the loaded configuration names; `create`: also a SQLite file that is not
+ * there. False after it said why. */
+bool database_open(struct database *database, const struct settings *settings, bool create);
+void database_close(struct database *database);
+
+/* Says what became of a topic or user when that is not ACL_OK; the exit status. */
+int database_tell(const struct database *database, enum acl_status status, const char *name);
+
+/* The tables, as schema/ has them. */
+extern const char database_schema_sqlite[], database_schema_mariadb[];
+
+#endif
