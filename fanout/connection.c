@@ -75,19 +75,21 @@ void connection_close(struct connection *connection, enum connection_close_reaso
     uv_close(&connection->io.handle, on_closed);
 }
 
-static int start_io(struct connection *connection, uv_stream_t *listening, bool is_tcp)
+static bool join_loop(struct connection *connection, bool is_tcp)
 {
     uv_loop_t *loop = &connection->server->loop;
     int error = is_tcp ? uv_tcp_init(loop, &connection->io.tcp)
                        : uv_pipe_init(loop, &connection->io.pipe, 0);
 
-    if (error) {
-        free(connection);
-        return error;
-    }
     connection->io.handle.data = connection;
+    return error == 0;
+}
+
+static int start_io(struct connection *connection, uv_stream_t *listening)
+{
+    int error = uv_accept(listening, &connection->io.stream);
+
     connection->server->connections++;
-    error = uv_accept(listening, &connection->io.stream);
     if (!error)
         error = uv_fileno(&connection->io.handle, &connection->descriptor);
     if (!error)
@@ -114,27 +116,29 @@ static void refuse_full(struct connection *connection)
     connection_close(connection, CLOSE_FULL);
 }
 
-void connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp)
+bool connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     int error;
 
-    if (!connection || !delivery_reserve(&server->delivery, server->connections + 1)) {
+    if (connection)
+        connection->server = server;
+    if (!connection || !delivery_reserve(&server->delivery, server->connections + 1) ||
+        !join_loop(connection, is_tcp)) {
         free(connection);
-        log_error("cannot accept a connection", log_error_code(ENOMEM));
-        return;
+        return false;
     }
-    connection->server = server;
-    error = start_io(connection, listening, is_tcp);
+    error = start_io(connection, listening);
     if (error) {
         log_warning("cannot accept a connection", log_text("error", uv_strerror(error)));
-        return;
+        return true;
     }
     server->counters.accepted++;
     if (server->connections > server->max_connections)
         refuse_full(connection);
     else
         connection_set_deadline(connection);
+    return true;
 }
 
 static uint64_t stream_deadline(const struct connection *connection)

@@ -84,8 +84,9 @@ struct connection {
     } io;
 };
 
-/* Takes a connection from a listening socket; refuses it in words when the table is full. */
-void connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp);
+/* Takes a connection from a listening socket; refuses it in words when the table is full. False
+ * without memory: it stays with the listening socket, which accepts no other until it is taken. */
+bool connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */
 bool connection_queue(struct connection *connection, const struct frame *frame);

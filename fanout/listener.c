@@ -28,16 +28,28 @@ struct listener {
     struct server *server;
     struct listener *next;
     bool is_tcp;
+    bool holds_connection; /* one that could not be taken yet */
 };
 
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct listener *listener = stream->data;
 
-    if (status < 0)
+    if (status < 0) {
         log_warning("cannot accept a connection", log_text("error", uv_strerror(status)));
-    else
-        connection_accept(listener->server, stream, listener->is_tcp);
+        return;
+    }
+    listener->holds_connection = !connection_accept(listener->server, stream, listener->is_tcp);
+    if (listener->holds_connection)
+        log_error("no memory to accept connections", log_error_code(ENOMEM));
+}
+
+void listener_retry(struct server *server)
+{
+    for (struct listener *listener = server->listeners; listener; listener = listener->next)
+        if (listener->holds_connection && !uv_is_closing(&listener->io.handle))
+            listener->holds_connection =
+                !connection_accept(server, &listener->io.stream, listener->is_tcp);
 }
 
 static void set_option(int descriptor, int level, int option, int value, const char *name)

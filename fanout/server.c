@@ -72,6 +72,7 @@ static void on_tick(uv_timer_t *timer)
 
     deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
     event_log_expire(&server->events, server_now(server));
+    listener_retry(server);
 }
 
 static void on_busy(uv_idle_t *idle)

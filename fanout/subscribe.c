@@ -302,7 +302,7 @@ static void begin_or_refuse(struct connection *connection, const struct http_req
                             const struct subscription_body *body, const char *fault)
 {
     if (fault)
-        http_reply_error(connection, request, 400, fault);
+        http_reply_error(connection, request, fault == SUBSCRIPTION_NO_MEMORY ? 503 : 400, fault);
     else if (connection->server->stopping)
         http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
     else if (!begin_stream(connection, request, body))

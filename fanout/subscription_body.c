@@ -89,14 +89,14 @@ static const char *read_topics(struct subscription_body *body, const json_t *poi
         return "Too many Event Points";
     body->topics = calloc(count ? count : 1, sizeof *body->topics);
     if (!body->topics)
-        return "Out of memory";
+        return SUBSCRIPTION_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
         fault = read_topic(json_array_get(points, i), config, &body->topics[i]);
         if (fault)
             return fault;
     }
     body->topic_count = count;
-    return drop_doubles(body) ? NULL : "Out of memory";
+    return drop_doubles(body) ? NULL : SUBSCRIPTION_NO_MEMORY;
 }
 
 static const char *read_clid(struct subscription_body *body, const json_t *clid,
@@ -140,6 +140,7 @@ static const char *read_past(struct subscription_body *body)
 }
 
 const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
+const char SUBSCRIPTION_NO_MEMORY[] = "Out of memory";
 
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config)
@@ -169,7 +170,7 @@ static const char *take_ticket_topics(struct subscription_body *body, const stru
         return "Too many Event Points";
     body->topics = calloc(ticket->topic_count ? ticket->topic_count : 1, sizeof *body->topics);
     if (!body->topics)
-        return "Out of memory";
+        return SUBSCRIPTION_NO_MEMORY;
     for (size_t i = 0; i < ticket->topic_count; i++) {
         const struct ticket_topic *topic = &ticket->topics[i];
         const char *fault = topic_fault(topic->topic, topic->length, config->max_topic_length,
@@ -182,7 +183,7 @@ static const char *take_ticket_topics(struct subscription_body *body, const stru
             body->topics[i].kind = SUBSCRIPTION_INBOX;
     }
     body->topic_count = ticket->topic_count;
-    return drop_doubles(body) ? NULL : "Out of memory";
+    return drop_doubles(body) ? NULL : SUBSCRIPTION_NO_MEMORY;
 }
 
 const char *subscription_body_from_ticket(struct subscription_body *body,

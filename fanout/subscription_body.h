@@ -12,6 +12,8 @@
 
 /* The reason of subscription_body_read() when a bind key was given: compare pointers. */
 extern const char SUBSCRIPTION_HAS_BIND_KEY[];
+/* The reason that is no fault of the client: likewise. */
+extern const char SUBSCRIPTION_NO_MEMORY[];
 
 struct subscription_topic {
     const char *text; /* borrowed from the body's JSON */

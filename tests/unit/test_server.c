@@ -1,3 +1,4 @@
+#include "crowd.h"
 #include "daemon.h"
 
 #include <setjmp.h>
@@ -342,6 +343,23 @@ static void a_burst_of_large_events_reaches_a_client_that_reads(void **state)
     daemon_stop(&daemon);
 }
 
+static void a_crowd_that_does_anything_leaves_nothing_behind(void **state)
+{
+    enum { STEPS = 20000 };
+    struct daemon daemon;
+    struct crowd crowd;
+
+    (void)state;
+    daemon_start(&daemon, crowd_config);
+    crowd_open(&crowd, &daemon, 2024);
+    for (int i = 0; i < STEPS; i++)
+        crowd_step(&crowd);
+    crowd_close(&crowd);
+    assert_true(crowd.streams_checked > 500);
+    assert_true(crowd.frames_checked > 5000);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +371,7 @@ int main(void)
         cmocka_unit_test(one_too_many_is_told_so),
         cmocka_unit_test(what_is_whispered_to_nobody_is_not_shouted),
         cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
+        cmocka_unit_test(a_crowd_that_does_anything_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,408 @@
+/* Every allocation fails once: nothing crashes, nothing leaks (AddressSanitizer says so), and what
+ * could not be done has changed nothing. */
+#include "crowd.h"
+#include "daemon.h"
+#include "departed.h"
+#include "event_log.h"
+#include "failing_memory.h"
+#include "frame.h"
+#include "http_request.h"
+#include "output.h"
+#include "presence.h"
+#include "seen_events.h"
+#include "subscription_body.h"
+#include "topic_index.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO_END = 5000 };
+
+/* Tries with the n-th allocation failing, for each n until none is left to fail; at least `least`
+ * allocations must have failed by then. */
+static void try_each(void (*attempt)(uint64_t n), unsigned least)
+{
+    uint64_t n = 0;
+
+    do {
+        assert_true(++n < NO_END);
+        attempt(n);
+    } while (failing_memory_stop());
+    assert_true(n > least);
+}
+
+static void add_topics(uint64_t n)
+{
+    static const char *const topics[] = {"a/b/c", "a/b", "a/+/#", "a/b/c", "a/b/c"};
+    enum { TOPICS = sizeof topics / sizeof *topics };
+    struct subscription subscriptions[TOPICS] = {0};
+    struct subscriber subscriber = {subscriptions, TOPICS};
+    struct topic_index index;
+    uint64_t held = 0;
+
+    assert_true(topic_index_open(&index, 1));
+    failing_memory_at(n);
+    for (uint32_t i = 0; i < TOPICS; i++) {
+        uint64_t bytes = index.bytes, topics_before = index.topics;
+        size_t nodes = index.levels.count;
+        if (topic_index_add(&index, &subscriber, i, topics[i], strlen(topics[i]))) {
+            held++;
+            continue;
+        }
+        assert_null(subscriptions[i].node);
+        assert_int_equal(index.bytes, bytes);
+        assert_int_equal(index.topics, topics_before);
+        assert_int_equal(index.levels.count, nodes);
+    }
+    assert_int_equal(index.subscriptions, held);
+    assert_true(held >= TOPICS - 1);
+    for (uint32_t i = 0; i < TOPICS; i++)
+        topic_index_remove(&index, &subscriber, i);
+    assert_int_equal(index.bytes, 0);
+    assert_int_equal(index.levels.count, 0);
+    topic_index_close(&index);
+}
+
+static void an_index_without_memory_is_as_it_was(void **state)
+{
+    (void)state;
+    try_each(add_topics, 8);
+}
+
+static void match_topics(uint64_t n)
+{
+    enum { TOPICS = 200 };
+    static struct subscription subscriptions[TOPICS];
+    struct subscriber subscriber = {subscriptions, TOPICS};
+    struct topic_index index;
+    struct topic_matches matches = {0};
+    char topic[16];
+
+    assert_true(topic_index_open(&index, 1));
+    for (uint32_t i = 0; i < TOPICS; i++) {
+        (void)snprintf(topic, sizeof topic, "a/%u", i);
+        assert_true(topic_index_add(&index, &subscriber, i, topic, strlen(topic)));
+    }
+    failing_memory_at(n);
+    topic_index_match(&index, "a/+", 3, false, &matches);
+    if (!matches.failed)
+        assert_int_equal(matches.count, TOPICS);
+    topic_index_match(&index, "a/+", 3, false, &matches); /* it recovers */
+    assert_false(matches.failed);
+    assert_int_equal(matches.count, TOPICS);
+    topic_matches_free(&matches);
+    topic_index_close(&index);
+}
+
+static void a_look_up_says_that_it_is_incomplete(void **state)
+{
+    (void)state;
+    try_each(match_topics, 5);
+}
+
+static void enter_presence(uint64_t n)
+{
+    struct presence presence = {.seed = 1};
+    struct presence_entry *first, *second;
+
+    failing_memory_at(n);
+    first = presence_enter(&presence, "ana", 3);
+    second = presence_enter(&presence, "ana", 3);
+    assert_int_equal(presence_count(&presence, "ana", 3), (first != NULL) + (second != NULL));
+    if (!first)
+        assert_int_equal(presence.by_clid.count, second != NULL);
+    if (first)
+        presence_leave(&presence, first);
+    if (second)
+        presence_leave(&presence, second);
+    assert_int_equal(presence.bytes, 0);
+    assert_int_equal(presence.by_clid.count, 0);
+    presence_free(&presence);
+}
+
+static void presence_counts_only_who_entered(void **state)
+{
+    (void)state;
+    try_each(enter_presence, 2);
+}
+
+static void read_body(uint64_t n)
+{
+    static const char text[] = "{\"clid\":\"c\",\"ep\":[\"a\",\"b\",\"a\",{\"topic\":\"c/#\"}],"
+                               "\"last_id\":\"1-2\"}";
+    struct config config = {.max_topics = 10, .max_topic_length = 100, .max_topic_levels = 10};
+    struct subscription_body body;
+    const char *fault;
+    json_malloc_t library_malloc;
+    json_free_t library_free;
+
+    json_get_alloc_funcs(&library_malloc, &library_free);
+    json_set_alloc_funcs(malloc, free); /* so that those of the library fail, too */
+    failing_memory_at(n);
+    fault = subscription_body_read(&body, text, sizeof text - 1, &config);
+    if (!fault) {
+        assert_int_equal(body.topic_count, 3);
+        assert_string_equal(body.clid, "c");
+    } else {
+        /* The library does not tell want of memory from bad JSON. */
+        assert_true(fault == SUBSCRIPTION_NO_MEMORY || strcmp(fault, "Invalid JSON in body") == 0);
+    }
+    subscription_body_free(&body);
+    json_set_alloc_funcs(library_malloc, library_free);
+}
+
+static void a_body_is_read_whole_or_refused(void **state)
+{
+    (void)state;
+    try_each(read_body, 8);
+}
+
+static void store_and_queue(uint64_t n)
+{
+    struct frame_pool pool = {0};
+    struct output output = {0};
+    uint64_t expected = 0;
+
+    failing_memory_at(n);
+    for (int i = 0; i < 40; i++) {
+        struct frame frame;
+        uint64_t before = pool.bytes_held;
+        if (!frame_store_json(&pool, i % 3, FRAME_CHUNKED, "{}", 2, &frame)) {
+            assert_int_equal(pool.bytes_held, before);
+            continue;
+        }
+        if (output_append(&output, &frame))
+            expected += frame.length;
+        assert_int_equal(output.length, expected);
+    }
+    output_clear(&output);
+    frame_pool_close(&pool);
+    assert_int_equal(pool.segments_held, 0);
+    assert_int_equal(pool.bytes_held, 0);
+}
+
+static void frames_are_queued_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    try_each(store_and_queue, 5);
+}
+
+static void read_request(uint64_t n)
+{
+    static const char text[] =
+        "POST /path?query=1 HTTP/1.1\r\nHost: example.org\r\n"
+        "User-Agent: somebody with a long name, so that memory must grow\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
+    const struct http_limits limits = {1000, 1000};
+    struct http_request *request;
+    enum http_verdict verdict = HTTP_NEED_MORE;
+    struct bytes query = BYTES_EMPTY;
+    size_t used, length;
+
+    failing_memory_at(n);
+    request = http_request_new(&limits);
+    if (!request)
+        return;
+    for (size_t at = 0; at + 1 < sizeof text && verdict == HTTP_NEED_MORE; at += used)
+        verdict = http_request_feed(request, text + at, 1, &used);
+    if (verdict == HTTP_COMPLETE) {
+        assert_string_equal(http_request_path(request), "/path");
+        assert_memory_equal(http_request_body(request, &length), "abcdef", 6);
+        assert_int_equal(length, 6);
+        assert_string_equal(http_request_header(request, "host"), "example.org");
+        if (http_request_query(request, "query", &query))
+            assert_memory_equal(query.data, "1", 1);
+    } else {
+        assert_int_equal(verdict, HTTP_REFUSED);
+        assert_int_equal(http_request_status(request), 503);
+    }
+    bytes_free(&query);
+    http_request_free(&request);
+}
+
+static void a_request_is_read_whole_or_answered_503(void **state)
+{
+    (void)state;
+    try_each(read_request, 5);
+}
+
+static void remember_events(uint64_t n)
+{
+    struct seen_events events = {.seed = 1, .max_count = 100, .max_age_ms = 1000};
+    unsigned char key[ENVELOPE_POST_KEY_SIZE] = {0};
+
+    failing_memory_at(n);
+    for (unsigned char i = 0; i < 100; i++) {
+        size_t before = events.by_key.count;
+        bool added;
+        key[0] = i;
+        added = seen_events_add(&events, key, i, 0, 0);
+        assert_int_equal(events.by_key.count, before + added);
+        assert_int_equal(seen_events_find(&events, key, 0) != NULL, added);
+    }
+    seen_events_free(&events);
+}
+
+static void events_are_remembered_or_not(void **state)
+{
+    (void)state;
+    try_each(remember_events, 100);
+}
+
+static void remember_streams(uint64_t n)
+{
+    struct departed departed = {.max_count = 10, .max_age_ms = 1000};
+    const unsigned char secret[DEPARTED_SECRET_SIZE] = {1};
+
+    failing_memory_at(n);
+    for (uint64_t connid = 1; connid < 20; connid++)
+        departed_add(&departed, connid, secret, 0);
+    assert_false(departed_take(&departed, 1, secret, 0));
+    departed_free(&departed);
+}
+
+static void streams_are_remembered_or_not(void **state)
+{
+    (void)state;
+    try_each(remember_streams, 19);
+}
+
+/* ---- the whole daemon ---- */
+
+static bool has_ended_or(struct client *client, const char *text)
+{
+    client_receive(client);
+    if (client_has(client, "HTTP/1.1 400")) /* it is not the client's fault */
+        fail_msg("%s", client->text);
+    return client->ended || client_has(client, text) || client_has(client, "HTTP/1.1 503");
+}
+
+static void fail_while_it_works(bool begins)
+{
+    failing_memory_pause(!begins);
+}
+
+static void turn(struct daemon *daemon)
+{
+    fail_while_it_works(true);
+    daemon_turn(daemon);
+    fail_while_it_works(false);
+}
+
+static bool publish(struct daemon *daemon)
+{
+    struct delivery_event event = {
+        .topic = "a/b", .topic_length = 3, .json = "{\"type\":\"x\"}", .json_length = 12};
+    uint32_t receivers;
+    bool published;
+
+    fail_while_it_works(true);
+    published = delivery_publish(daemon->server, &event, &receivers);
+    fail_while_it_works(false);
+    return published && receivers == 1;
+}
+
+/* Some life of two clients; each wait ends with what is waited for, or with the connection. */
+static void live(struct daemon *daemon)
+{
+    static const char subscription[] =
+        "POST / HTTP/1.1\r\nContent-Length: 52\r\n\r\n"
+        "{\"clid\":\"c\",\"ep\":[\"a\",\"a/+\",\"@CONNECTION@/c\",\"#\"]  }";
+    struct client stream, asking;
+
+    client_open(&stream, daemon);
+    client_open(&asking, daemon);
+    (void)client_send(&stream, subscription, sizeof subscription - 1);
+    while (!has_ended_or(&stream, "\"available\""))
+        turn(daemon);
+    if (publish(daemon))
+        while (!has_ended_or(&stream, "\"type\":\"x\""))
+            turn(daemon);
+    (void)client_send_text(&asking, "GET /connections?details=true&token=admin HTTP/1.1\r\n\r\n"
+                                    "GET /state?token=admin HTTP/1.1\r\nConnection: close\r\n\r\n");
+    while (!has_ended_or(&asking, "\"closed\""))
+        turn(daemon);
+    client_close(&stream);
+    client_close(&asking);
+    while (daemon->server->connections > 0)
+        turn(daemon);
+}
+
+static struct daemon shared;
+
+static bool live_with_failure(uint64_t n)
+{
+    static const char health[] = "GET /healthz HTTP/1.1\r\n\r\n";
+    struct client client;
+    bool failed;
+
+    failing_memory_at(n);
+    failing_memory_pause(true);
+    live(&shared);
+    failed = failing_memory_stop();
+    /* Whatever happened, the next one is served. */
+    client_open(&client, &shared);
+    assert_true(client_send_text(&client, health));
+    client_expect(&client, "{\"status\":\"ok\"}");
+    client_close(&client);
+    while (shared.server->connections > 0)
+        daemon_turn(&shared);
+    return failed;
+}
+
+static void the_daemon_lives_on_whichever_allocation_fails(void **state)
+{
+    uint64_t n = 0;
+
+    (void)state;
+    daemon_start(&shared, "");
+    while (live_with_failure(++n))
+        assert_true(n < NO_END);
+    assert_true(n > 30);
+    daemon_stop(&shared);
+}
+
+static void a_crowd_in_want_of_memory_leaves_nothing_behind(void **state)
+{
+    enum { STEPS = 20000 };
+    struct daemon daemon;
+    struct crowd crowd;
+
+    (void)state;
+    daemon_start(&daemon, crowd_config);
+    crowd_open(&crowd, &daemon, 77);
+    crowd.daemon_works = fail_while_it_works;
+    failing_memory_pause(true);
+    failing_memory_randomly(78, 60);
+    for (int i = 0; i < STEPS; i++)
+        crowd_step(&crowd);
+    assert_true(failing_memory_stop());
+    crowd_close(&crowd);
+    assert_true(crowd.frames_checked > 1000);
+    daemon_stop(&daemon);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_index_without_memory_is_as_it_was),
+        cmocka_unit_test(a_look_up_says_that_it_is_incomplete),
+        cmocka_unit_test(presence_counts_only_who_entered),
+        cmocka_unit_test(a_body_is_read_whole_or_refused),
+        cmocka_unit_test(frames_are_queued_whole_or_not_at_all),
+        cmocka_unit_test(a_request_is_read_whole_or_answered_503),
+        cmocka_unit_test(events_are_remembered_or_not),
+        cmocka_unit_test(streams_are_remembered_or_not),
+        cmocka_unit_test(the_daemon_lives_on_whichever_allocation_fails),
+        cmocka_unit_test(a_crowd_in_want_of_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
