@@ -259,7 +259,7 @@ const struct config_key config_keys[] = {
      "10000",
      "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
      "same one keeps its connection id and gets the whispers it missed."},
-    {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log",
+    {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "
      "`-wal` and `-mark`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
