@@ -1,77 +1,21 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { startApache } = require('./lib/apache');
 const { request } = require('./lib/http');
-const { startNginx } = require('./lib/nginx');
-const { programs, source } = require('./lib/paths');
-const { freePort } = require('./lib/ports');
-const { Stack } = require('./lib/stack');
 const { Subscriber } = require('./lib/subscriber');
+const { BehindWebServer, servers } = require('./lib/webservers');
 
-/** A file of deploy/ with what its comments say is to be changed: each `from` is there, or the test is out of date. */
-function adapted(file, changes) {
-  let text = fs.readFileSync(path.join(source, 'deploy', file), 'utf8');
-  for (const [from, to] of changes) {
-    assert.ok(text.includes(from), `${from} in ${file}`);
-    text = text.replaceAll(from, to);
-  }
-  return text;
-}
-
-/** The configuration for Apache with the way in that its comments offer instead of mod_fcgid. */
-function withWorkersOfTheirOwn(text) {
-  const other = text.match(/^# {5}.*$/gm).filter((line) => !line.includes('Include '));
-  assert.ok(other.some((line) => line.includes('unix:')), 'the other way is in the comments');
-  const lines = other.map((line) => line.slice(1)).join('\n');
-  return text.replace(/^ProxyPass "\/notify\/event" "!"$[^]*?^FcgidMaxProcessesPerClass.*$/m, lines);
-}
-
-function apacheChanges(stack) {
-  return [
-    ['127.0.0.1:8010', `127.0.0.1:${stack.port}`],
-    ['/usr/local/libexec/esn-event', programs.event],
-    ['/etc/es-web-notify.conf', stack.file],
-    ['/run/es-web-notify/event.sock', stack.handlers[0].socket],
-  ];
-}
-
-const servers = {
-  nginx: (stack, port) => {
-    const server = adapted('nginx/es-web-notify.conf', [
-      ['127.0.0.1:8010', `127.0.0.1:${stack.port}`],
-      ['/run/es-web-notify/event.sock', stack.handlers[0].socket],
-    ]);
-    return startNginx(path.join(stack.folder, 'web'), port, { server });
-  },
-  apache: (stack, port) =>
-    startApache(path.join(stack.folder, 'web'), port, adapted('apache/es-web-notify.conf', apacheChanges(stack))),
-  'apache and workers of their own': (stack, port) => {
-    const text = withWorkersOfTheirOwn(adapted('apache/es-web-notify.conf', apacheChanges(stack)));
-    return startApache(path.join(stack.folder, 'web'), port, text);
-  },
-};
-
-for (const [name, startServer] of Object.entries(servers)) {
+for (const name of Object.keys(servers)) {
   describe(`behind ${name}, as configured in deploy/`, () => {
+    let web;
     let stack;
-    let server;
     let url;
     before(async () => {
-      stack = await Stack.start('web', { handlers: 1, config: { fanout: { keep_alive: '1s' } } });
-      const port = await freePort();
-      fs.mkdirSync(path.join(stack.folder, 'web'));
-      server = await startServer(stack, port);
-      url = `http://127.0.0.1:${port}/notify/`;
+      web = await BehindWebServer.start(name, { config: { fanout: { keep_alive: '1s' } } });
+      ({ stack, url } = web);
     });
-    after(async () => {
-      const code = await server?.end();
-      await stack?.stop();
-      assert.equal(code, 0);
-    });
+    after(() => web?.stop());
 
     const event = (detail) => ({ ep: ['a'], e: { type: 'x', detail } });
     const post = (body, options) => stack.post(body, { url: `${url}event`, ...options });

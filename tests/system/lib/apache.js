@@ -16,6 +16,8 @@ const MODULES = {
   proxy: 'apache2-bin',
   proxy_http: 'apache2-bin',
   proxy_fcgi: 'apache2-bin',
+  rewrite: 'apache2-bin',
+  cgid: 'apache2-bin',
   fcgid: 'libapache2-mod-fcgid',
 };
 

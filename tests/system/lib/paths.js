@@ -13,6 +13,7 @@ if (!build) {
 const programs = {
   fanout: path.join(build, 'fanout/esn-fanout'),
   event: path.join(build, 'fcgi-handlers/esn-event'),
+  subscribe: path.join(build, 'fcgi-handlers/esn-subscribe'),
   esnctl: path.join(build, 'esnctl/esnctl'),
 };
 

@@ -38,32 +38,40 @@ class Subscriber {
         this.#look();
       };
     });
-    return new Promise((resolve, reject) => {
-      this.#request = http.request(
-        url,
-        {
-          method: 'POST',
-          agent,
-          socketPath,
-          headers: { 'Content-Length': bytes.length, 'Content-Type': 'text/plain', ...headers },
-        },
-        (response) => {
-          this.#response = response;
-          if (response.statusCode !== 200) {
-            reject(new Error(`subscribing was answered ${response.statusCode} ${response.statusMessage}`));
-            this.#request.destroy();
-            return;
-          }
-          this.#read(response);
-          resolve();
-        },
-      );
-      this.#request.on('error', (error) => {
-        reject(error);
-        this.finish();
-      });
-      this.#request.end(bytes);
+    const post = {
+      method: 'POST',
+      agent,
+      socketPath,
+      headers: { 'Content-Length': bytes.length, 'Content-Type': 'text/plain', ...headers },
+    };
+    return new Promise((resolve, reject) => this.#send(url, post, bytes, resolve, reject));
+  }
+
+  /** As a browser does: a 303 is followed with GET. */
+  #send(url, options, bytes, resolve, reject) {
+    const refuse = (error) => {
+      reject(error);
+      this.finish();
+    };
+    const sent = http.request(url, options, (response) => {
+      this.#response = response;
+      if (response.statusCode === 303 && options.method === 'POST') {
+        response.resume();
+        const { agent, headers: { 'Content-Length': _length, 'Content-Type': _type, ...headers } } = options;
+        this.#send(response.headers.location, { method: 'GET', agent, headers }, undefined, resolve, reject);
+        return;
+      }
+      if (response.statusCode !== 200) {
+        refuse(new Error(`subscribing was answered ${response.statusCode} ${response.statusMessage}`));
+        sent.destroy();
+        return;
+      }
+      this.#read(response);
+      resolve();
     });
+    this.#request = sent;
+    sent.on('error', refuse);
+    sent.end(bytes);
   }
 
   #read(response) {
