@@ -38,7 +38,7 @@ static void on_signal(int signal_number)
 {
     if (signal_number == SIGHUP)
         reload_wanted = 1;
-    else
+    else if (signal_number != SIGUSR1) /* which only wakes a thread up */
         stop_wanted = 1;
 }
 
@@ -52,13 +52,15 @@ static bool prepare_signals(sigset_t *waiting, bool supervised)
     sigemptyset(waiting);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGUSR1);
     if (!supervised) {
         sigaddset(&blocked, SIGINT);
         sigaddset(&blocked, SIGHUP);
         if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0)
             return false;
     }
-    return sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
+    return sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0 &&
+           sigaction(SIGTERM, &action, NULL) == 0;
 }
 
 static void configure_log(const struct handler *handler)
@@ -87,13 +89,13 @@ static bool reload_settings(void *context)
 
 /* ---- threads ---- */
 
-/* The threads of one process. One of them at a time waits for a request; it lets the next one wait
- * before it serves its own. Signals come to whichever waits. */
+/* The threads of one process. Each waits for a request by itself. A signal comes to any one that
+ * waits; that one wakes the first, and the first the others. */
 struct crew {
     struct handler *handler;
     void *shared;
     sigset_t waiting;
-    pthread_mutex_t turn;
+    pthread_t first;
     unsigned count;
     atomic_int failed;
 };
@@ -111,17 +113,14 @@ static int wait_for_request(struct member *member)
 {
     struct crew *crew = member->crew;
     int here = -1;
-    if (crew->count > 1)
-        handler_request_release_peer(member->request);
-    (void)pthread_mutex_lock(&crew->turn);
-    if (!stop_wanted && !crew->failed) {
+    if (!stop_wanted && !crew->failed)
         here = handler_request_accept(member->request, &crew->waiting);
-        if (here < 0) {
-            log_error("cannot accept requests", log_error_code(errno));
-            crew->failed = 1;
-        }
+    if (here < 0 && !stop_wanted && !crew->failed) {
+        log_error("cannot accept requests", log_error_code(errno));
+        crew->failed = 1;
     }
-    (void)pthread_mutex_unlock(&crew->turn);
+    if (here < 0)
+        (void)pthread_kill(crew->first, SIGUSR1);
     return here;
 }
 
@@ -188,7 +187,9 @@ static bool open_members(struct crew *crew, struct member *members)
 {
     for (unsigned i = 0; i < crew->count; i++) {
         members[i].crew = crew;
-        members[i].request = handler_request_open(crew->handler->listener);
+        members[i].request = crew->count > 1
+                                 ? handler_request_open_among_others(crew->handler->listener)
+                                 : handler_request_open(crew->handler->listener);
         if (members[i].request == NULL) {
             log_error("cannot prepare for requests", log_error_code(errno));
             return false;
@@ -208,9 +209,11 @@ static void close_members(struct crew *crew, struct member *members)
     free(members);
 }
 
-/* The calling thread is the first member. */
+/* The calling thread is the first member. Signals are blocked in all of them until they wait, so
+ * that none comes too early. */
 static void run_crew(struct crew *crew, struct member *members)
 {
+    crew->first = pthread_self();
     for (unsigned i = 1; i < crew->count; i++) {
         int error = pthread_create(&members[i].thread, NULL, take_requests, &members[i]);
         members[i].started = error == 0;
@@ -218,15 +221,18 @@ static void run_crew(struct crew *crew, struct member *members)
             log_error("cannot start a thread", log_error_code(error));
     }
     (void)take_requests(&members[0]);
-    for (unsigned i = 1; i < crew->count; i++)
-        if (members[i].started)
+    for (unsigned i = 1; i < crew->count; i++) {
+        if (members[i].started) {
+            (void)pthread_kill(members[i].thread, SIGUSR1);
             (void)pthread_join(members[i].thread, NULL);
+        }
+    }
 }
 
 static int serve(void *context)
 {
     struct handler *handler = context;
-    struct crew crew = {.handler = handler, .turn = PTHREAD_MUTEX_INITIALIZER};
+    struct crew crew = {.handler = handler};
     /* A web server's own process manager gives each process one request at a time. */
     crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
     struct member *members = calloc(crew.count, sizeof *members);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ enum {
 
 struct handler_request {
     int listener; /* HANDLER_CGI: the request is this process's own */
+    int epoll;    /* on which one of several threads waits; -1: the only one waits */
     bool done;    /* CGI: it was served */
     char **variables;
     bool announced;   /* CONTENT_LENGTH was there and a number */
@@ -52,11 +54,24 @@ struct handler_request *handler_request_open(int listener)
     if (request == NULL)
         return NULL;
     request->listener = listener;
+    request->epoll = -1;
     request->variables = environ;
     if (listener != HANDLER_CGI && !open_listener(request, listener)) {
         free(request);
         return NULL;
     }
+    return request;
+}
+
+struct handler_request *handler_request_open_among_others(int listener)
+{
+    struct handler_request *request = handler_request_open(listener);
+    struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    if (request == NULL)
+        return NULL;
+    request->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (request->epoll < 0 || epoll_ctl(request->epoll, EPOLL_CTL_ADD, listener, &readable) != 0)
+        handler_request_close(&request);
     return request;
 }
 
@@ -66,6 +81,8 @@ void handler_request_close(struct handler_request **request)
     if (old == NULL)
         return;
     *request = NULL;
+    if (old->epoll >= 0)
+        (void)close(old->epoll);
     if (old->listener != HANDLER_CGI)
         FCGX_Free(&old->fcgi, 1);
     free(old);
@@ -87,13 +104,16 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
-void handler_request_release_peer(struct handler_request *request)
+static int wait_among_others(struct handler_request *request, const sigset_t *waiting)
 {
     struct pollfd peer = {.fd = request->fcgi.ipcFd, .events = POLLIN};
-    if (request->listener == HANDLER_CGI || peer.fd < 0)
-        return;
-    if (poll(&peer, 1, 0) <= 0)
-        FCGX_Free(&request->fcgi, 1);
+    struct epoll_event event;
+    if (peer.fd >= 0 && poll(&peer, 1, 0) > 0)
+        return 1;
+    FCGX_Free(&request->fcgi, 1);
+    if (epoll_pwait(request->epoll, &event, 1, -1, waiting) >= 0)
+        return 1;
+    return errno == EINTR ? 0 : -1;
 }
 
 static void limit_peer_time(int peer)
@@ -123,7 +143,8 @@ int handler_request_accept(struct handler_request *request, const sigset_t *wait
         if (request->done)
             return 0;
     } else {
-        int ready = wait_for_peer(request, waiting);
+        int ready = request->epoll >= 0 ? wait_among_others(request, waiting)
+                                        : wait_for_peer(request, waiting);
         if (ready <= 0)
             return ready;
         errno = 0;

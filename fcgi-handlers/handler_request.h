@@ -29,15 +29,17 @@ bool handler_is_cgi(void);
 /* Requests that arrive at a listening socket (made non-blocking), or the one of HANDLER_CGI. NULL:
  * out of memory. */
 struct handler_request *handler_request_open(int listener);
+/* The same for one of several threads that wait on one socket: the kernel wakes one of them for a
+ * request, not all. A connection that the web server keeps for its next request is given up unless
+ * that request is there already. */
+struct handler_request *handler_request_open_among_others(int listener);
 void handler_request_close(struct handler_request **request);
 
 /* Waits for the next request, with the signals of `waiting` blocked meanwhile (sigsuspend(2)) and
  * no others. 1: here it is; 0: none, a signal came or (CGI) there is no more; -1: the socket failed
  * (errno). */
 int handler_request_accept(struct handler_request *request, const sigset_t *waiting);
-/* Gives up a connection that the web server keeps for its next request, unless that is there already: for threads that take
- * turns in waiting, of which only one watches its own. */
-void handler_request_release_peer(struct handler_request *request);
+
 /* Ends the request: what of its body was not read is thrown away, so that the answer is not lost in
  * a reset. */
 void handler_request_finish(struct handler_request *request);
