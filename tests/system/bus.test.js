@@ -100,7 +100,7 @@ describe('a daemon for some topics only', () => {
     await stack.publish('casa/x', 'mine');
     const answer = await stack.post({ ep: ['taller/x'], e: { type: 'other' } });
     assert.equal(answer.status, 503);
-    await stack.publish('casa/x', 'last');
+    await stack.publishInTheEnd('casa/x', 'last');
     const frames = await client.takeUntil('last');
     assert.deepEqual(frames.map((frame) => frame.json.e.type), ['connected', 'mine', 'last']);
     await client.close();

@@ -199,7 +199,7 @@ describe('the daemon hangs', () => {
       stack.daemon.signal('SIGCONT');
     }
     await until('the post succeeds', async () => (await stack.post(body)).status === 200);
-    await stack.publish('a', 'last');
+    await stack.publishInTheEnd('a', 'last');
     const frames = await client.takeUntil('last');
     assert.deepEqual(
       frames.map((frame) => frame.json.e.type),

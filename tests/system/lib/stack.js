@@ -232,6 +232,12 @@ location /notify/ {
     return answer.json;
   }
 
+  /** The same for a time in which some worker may not know yet that the daemon is back: tries again, delivered once. */
+  async publishInTheEnd(topic, type) {
+    const body = { id: `${type} ${++this.#sentinels}`, ep: [topic], e: { type } };
+    await until(`${type} is published`, async () => (await this.post(body)).status === 200);
+  }
+
   /**
    * What these subscribers have got up to now: publishes a last event for them and waits for it. They must be subscribed
    * to `topic`. Gives for each one the frames before it.
