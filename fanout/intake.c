@@ -275,10 +275,12 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
     const struct log_store_options options = {.path = config->log_path,
                                               .sync = (enum log_sync)config->log_sync,
                                               .interval_ms = config->log_sync_interval,
-                                              .max_bytes = config->log_max_unsynced};
+                                              .max_bytes = config->log_max_unsynced,
+                                              /* Nobody would wait for the answer any more. */
+                                              .max_wait_ms =
+                                                  intake->waits ? config->publish_time : 0};
     uint64_t lost_through = 0;
 
-    intake->waits = options.sync == LOG_SYNC_ALWAYS;
     intake->store = log_store_open(&options, error);
     return intake->store && load(intake, &lost_through, error) &&
            log_store_start(intake->store, server->events.epoch, lost_through, &server->loop,
@@ -294,6 +296,7 @@ struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_
         return NULL;
     }
     intake->server = server;
+    intake->waits = server->config.log_path && server->config.log_sync == (int)LOG_SYNC_ALWAYS;
     if (server->config.log_path && !open_store(intake, error))
         intake_free(&intake);
     return intake;

@@ -1,10 +1,9 @@
 #include "log_database.h"
 
-#include "clock.h"
 #include "log.h"
+#include "log_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -12,18 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHECKSUM_SIZE = 8, PATH_SIZE = 4096 };
+enum { CHECKSUM_SIZE = 8 };
 
 struct log_database {
     sqlite3 *sqlite;
     sqlite3_stmt *insert, *trim, *set_state;
     EVP_MD_CTX *digest;
-    int mark; /* descriptor of the file that says how far was written */
-    uint64_t epoch;
+    int mark;         /* descriptor of the file that says how far was written */
     uint64_t newest;  /* last row, also of the open transaction */
     uint64_t head;    /* last row of the last commit */
     uint64_t deleted; /* rows up to this sequence are gone */
-    char path[PATH_SIZE];
+    char path[LOG_FILES_PATH_SIZE];
 };
 
 static const char schema[] =
@@ -128,14 +126,6 @@ static bool prepare(struct log_database *database)
                               &database->set_state, NULL) == SQLITE_OK;
 }
 
-/* SQLite makes its own files with the modes of this one. */
-static bool make_private_file(const char *path)
-{
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-    return file >= 0 && close(file) == 0;
-}
-
 /* A database without our tables, but with others, is somebody else's. */
 static bool is_foreign(struct log_database *database)
 {
@@ -190,65 +180,6 @@ static void close_sqlite(struct log_database *database)
     database->sqlite = NULL;
 }
 
-/* ---- the mark: how far was written, outside of the database. It shows when the newest
- * transactions are missing, which look to SQLite as if they had never been. ---- */
-
-struct mark {
-    uint64_t epoch, head, check;
-};
-
-static struct mark make_mark(uint64_t epoch, uint64_t head)
-{
-    return (struct mark){epoch, head, ~(epoch ^ (head * 0x9e3779b97f4a7c15ULL))};
-}
-
-static bool open_mark(struct log_database *database)
-{
-    char path[PATH_SIZE + 8];
-
-    (void)snprintf(path, sizeof path, "%s-mark", database->path);
-    database->mark = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    return database->mark >= 0;
-}
-
-/* It is a check only: without it everything goes on. */
-static void write_mark(struct log_database *database)
-{
-    struct mark mark = make_mark(database->epoch, database->head);
-
-    if (pwrite(database->mark, &mark, sizeof mark, 0) != (ssize_t)sizeof mark)
-        log_debug("cannot write how far the event log goes", log_error_code(errno));
-}
-
-/* Also when nothing is left at all. */
-static bool mark_is_ahead(const struct log_database *database, const struct log_state *state)
-{
-    struct mark mark;
-
-    return pread(database->mark, &mark, sizeof mark, 0) == (ssize_t)sizeof mark &&
-           mark.check == make_mark(mark.epoch, mark.head).check && mark.head > state->head &&
-           (mark.epoch == state->epoch || state->epoch == 0);
-}
-
-/* Moves the file and its companions out of the way; nothing is deleted. */
-static bool set_aside(const struct log_database *database)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-mark"};
-    unsigned long long now = clock_wall_ms();
-    char from[PATH_SIZE + 16], to[PATH_SIZE + 48];
-
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        (void)snprintf(from, sizeof from, "%s%s", database->path, suffixes[i]);
-        (void)snprintf(to, sizeof to, "%s.damaged-%llu%s", database->path, now, suffixes[i]);
-        if (rename(from, to) != 0 && errno != ENOENT)
-            return false;
-    }
-    (void)snprintf(to, sizeof to, "%s.damaged-%llu", database->path, now);
-    log_error("the event log on disk is damaged: it is set aside and a new one begun",
-              log_text("file", database->path), log_text("set_aside", to));
-    return true;
-}
-
 static bool get_state(struct log_database *database, struct log_state *state);
 
 static enum opening open_files(struct log_database *database, bool sync_each)
@@ -256,17 +187,18 @@ static enum opening open_files(struct log_database *database, bool sync_each)
     struct log_state state;
     enum opening opening = NOT_OPENED;
 
-    if (make_private_file(database->path))
+    if (log_files_make(database->path))
         opening = open_sqlite(database, sync_each);
     if (opening == OPENED && !get_state(database, &state))
         opening = DAMAGED;
     if (opening == DAMAGED) {
         close_sqlite(database);
-        if (!set_aside(database) || !make_private_file(database->path))
+        if (!log_files_set_aside(database->path) || !log_files_make(database->path))
             return NOT_OPENED;
         opening = open_sqlite(database, sync_each);
     }
-    return opening == OPENED && !open_mark(database) ? NOT_OPENED : opening;
+    database->mark = opening == OPENED ? log_mark_open(database->path) : -1;
+    return opening == OPENED && database->mark < 0 ? NOT_OPENED : opening;
 }
 
 static const char *why_not_opened(struct log_database *database, enum opening opening)
@@ -299,8 +231,8 @@ struct log_database *log_database_open(const char *path, bool sync_each,
         return NULL;
     }
     database->mark = -1;
-    if (!start_digest(database) ||
-        (size_t)snprintf(database->path, PATH_SIZE, "%s", path) >= PATH_SIZE) {
+    if (!start_digest(database) || (size_t)snprintf(database->path, sizeof database->path, "%s",
+                                                    path) >= sizeof database->path) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
                        "no memory for the event log, or its path is too long");
         log_database_close(&database);
@@ -447,7 +379,7 @@ static void conclude(struct log_database *database, const struct walk *walk, str
         past->forgotten = damaged;
     if (!walk->any)
         past->forgotten = head;
-    past->tail_missing = mark_is_ahead(database, &past->state);
+    past->tail_missing = log_mark_is_ahead(database->mark, past->state.epoch, head);
     if (past->tail_missing)
         log_error("the newest events on disk are missing: clients are told of the gap",
                   log_text("file", database->path));
@@ -560,8 +492,7 @@ bool log_database_commit(struct log_database *database, struct log_state *state,
     if (forgotten > database->deleted)
         database->deleted = forgotten;
     database->head = written.head;
-    database->epoch = written.epoch;
-    write_mark(database);
+    log_mark_write(database->mark, written.epoch, written.head);
     return true;
 }
 

@@ -33,6 +33,7 @@ struct log_store {
     pthread_cond_t wake;
     struct queue waiting, back;
     bool stopping, hurry;
+    uint64_t writing_since;           /* ms of the monotonic clock; 0: nothing is being written */
     struct log_store_figures figures; /* but unsynced_bytes, which is the loop's */
 
     bool started;
@@ -155,6 +156,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
     pthread_mutex_lock(&store->lock);
     store->figures.transactions++;
     *(written ? &store->figures.stored : &store->figures.failed) += count;
+    store->writing_since = 0;
     while (batch) {
         struct queued *next = batch->next;
         queue_add(&store->back, batch);
@@ -188,6 +190,7 @@ static struct queued *take_batch(struct log_store *store)
     if (store->options.sync == LOG_SYNC_INTERVAL)
         wait_interval(store);
     batch = queue_take_all(&store->waiting);
+    store->writing_since = clock_monotonic_ms();
     pthread_mutex_unlock(&store->lock);
     return batch;
 }
@@ -243,11 +246,38 @@ static bool write_state(struct log_store *store)
     return written;
 }
 
+static void end_thread(struct log_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->stopping = true;
+    (void)pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    (void)pthread_join(store->thread, NULL);
+    (void)pthread_mutex_destroy(&store->lock);
+    (void)pthread_cond_destroy(&store->wake);
+}
+
+/* The thread first: it tells nobody anything before something was queued, and is ended at once. */
+static const char *start(struct log_store *store, uv_loop_t *loop)
+{
+    int failure;
+
+    if (!write_state(store))
+        return log_database_error(store->database);
+    if (!start_thread(store))
+        return "no thread for it";
+    failure = uv_async_init(loop, &store->tell, on_tell);
+    if (!failure)
+        return NULL;
+    end_thread(store);
+    return uv_strerror(failure);
+}
+
 bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_through,
                      uv_loop_t *loop, void (*done)(void *context), void *context,
                      char error[LOG_DATABASE_ERROR_SIZE])
 {
-    int failure;
+    const char *fault;
 
     store->state.epoch = epoch;
     store->state.lost_through = lost_through;
@@ -255,22 +285,10 @@ bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_thro
     store->done = done;
     store->context = context;
     store->tell.data = store;
-    if (!write_state(store)) {
-        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log: %.200s",
-                       log_database_error(store->database));
-        return false;
-    }
-    failure = uv_async_init(loop, &store->tell, on_tell);
-    if (failure) {
-        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot join the loop: %s",
-                       uv_strerror(failure));
-        return false;
-    }
-    store->started = start_thread(store);
-    if (!store->started) {
-        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot start a thread for the event log");
-        uv_close((uv_handle_t *)&store->tell, NULL);
-    }
+    fault = start(store, loop);
+    if (fault)
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log: %.200s", fault);
+    store->started = !fault;
     return store->started;
 }
 
@@ -301,26 +319,38 @@ static struct queued *queued_new(const struct log_entry *entry)
     return item;
 }
 
+static bool has_room(const struct log_store *store, size_t size)
+{
+    return store->unsynced_bytes == 0 || store->unsynced_bytes + size <= store->options.max_bytes;
+}
+
+static bool hangs(const struct log_store *store)
+{
+    return store->options.max_wait_ms > 0 && store->writing_since > 0 &&
+           clock_monotonic_ms() - store->writing_since > store->options.max_wait_ms;
+}
+
 bool log_store_append(struct log_store *store, const struct log_entry *entry)
 {
     struct queued *item = queued_new(entry);
+    bool taken;
 
     if (!item)
         return false;
-    if (store->unsynced_bytes > 0 &&
-        store->unsynced_bytes + item->size > store->options.max_bytes) {
-        free(item);
-        return false;
-    }
-    store->unsynced_bytes += item->size;
     pthread_mutex_lock(&store->lock);
-    store->hurry = store->unsynced_bytes > store->options.max_bytes / 2;
-    /* The thread sleeps without an end only while nothing is queued. */
-    if (!store->waiting.first || store->hurry)
-        (void)pthread_cond_signal(&store->wake);
-    queue_add(&store->waiting, item);
+    taken = has_room(store, item->size) && !hangs(store);
+    if (taken) {
+        store->unsynced_bytes += item->size;
+        store->hurry = store->unsynced_bytes > store->options.max_bytes / 2;
+        /* The thread sleeps without an end only while nothing is queued. */
+        if (!store->waiting.first || store->hurry)
+            (void)pthread_cond_signal(&store->wake);
+        queue_add(&store->waiting, item);
+    }
     pthread_mutex_unlock(&store->lock);
-    return true;
+    if (!taken)
+        free(item);
+    return taken;
 }
 
 const struct log_entry *log_store_next(struct log_store *store, bool *stored)
@@ -361,14 +391,8 @@ void log_store_stop(struct log_store *store)
 {
     if (!store || !store->started)
         return;
-    pthread_mutex_lock(&store->lock);
-    store->stopping = true;
-    (void)pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->lock);
-    (void)pthread_join(store->thread, NULL);
+    end_thread(store);
     store->started = false;
-    (void)pthread_mutex_destroy(&store->lock);
-    (void)pthread_cond_destroy(&store->wake);
     end_cleanly(store);
     uv_close((uv_handle_t *)&store->tell, NULL);
 }

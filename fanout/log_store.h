@@ -23,7 +23,8 @@ struct log_store_options {
     const char *path;
     enum log_sync sync;
     uint64_t interval_ms;
-    uint64_t max_bytes; /* of events that are queued or not yet given back */
+    uint64_t max_bytes;   /* of events that are queued or not yet given back */
+    uint64_t max_wait_ms; /* of a transaction, before nothing more is taken; 0: any */
 };
 
 /* An event on its way; the store keeps a copy until it has given it back. */
@@ -47,8 +48,8 @@ bool log_store_load(struct log_store *store, struct log_past *past,
 bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_through,
                      uv_loop_t *loop, void (*done)(void *context), void *context,
                      char error[LOG_DATABASE_ERROR_SIZE]);
-/* Queues a copy. False without memory, or when max_bytes would be exceeded and something is under
- * way. */
+/* Queues a copy. False without memory, when max_bytes would be exceeded and something is under way,
+ * or when the disk hangs. */
 bool log_store_append(struct log_store *store, const struct log_entry *entry);
 /* The next entry that came back, in the order in which they were queued (borrowed until the next
  * call), or NULL. *stored: it is kept. Otherwise it never will be. */

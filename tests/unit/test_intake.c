@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "intake.h"
 
 /* ---- a disk that can hang: stands before the C library's ---- */
@@ -290,6 +291,43 @@ static void what_has_no_room_is_refused_while_the_disk_hangs(void **state)
     stop(&daemon, &files);
 }
 
+static bool takes_too_long(void *context)
+{
+    const uint64_t *since = context;
+
+    return clock_monotonic_ms() - *since > 100;
+}
+
+/* Nobody would wait so long for the answer: better refused at once. */
+static void what_comes_while_the_disk_hangs_too_long_is_refused_at_once(void **state)
+{
+    struct daemon daemon;
+    struct stored_files files;
+    struct handler first, handler;
+    uint64_t since;
+
+    (void)state;
+    start(&daemon, &files, "sync = always\n[publish]\ntime_limit = 100ms\n");
+    hang();
+    handler_start(&first, &daemon, 1, 0, 0);
+    daemon_turn_until(&daemon, disk_is_waited_for, NULL);
+    since = clock_monotonic_ms();
+    daemon_turn_until(&daemon, takes_too_long, &since);
+    handler_start(&handler, &daemon, 3, 0, 0);
+    handler_finish(&handler);
+    assert_false(handler.published);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(handler.events[i].ack.status, ACK_OVERLOAD);
+    assert_true(disk_is_waited_for(NULL));
+    end_hanging();
+    handler_finish(&first);
+    assert_true(first.published);
+    handler_start(&handler, &daemon, 3, 0, 0);
+    handler_finish(&handler);
+    assert_true(handler.published);
+    stop(&daemon, &files);
+}
+
 static void without_waiting_for_the_disk_events_are_delivered_while_it_hangs(void **state)
 {
     struct daemon daemon;
@@ -350,6 +388,7 @@ int main(void)
         cmocka_unit_test(nobody_hears_of_an_event_before_it_is_on_the_disk),
         cmocka_unit_test(events_come_in_order_after_a_wait),
         cmocka_unit_test(what_has_no_room_is_refused_while_the_disk_hangs),
+        cmocka_unit_test(what_comes_while_the_disk_hangs_too_long_is_refused_at_once),
         cmocka_unit_test(without_waiting_for_the_disk_events_are_delivered_while_it_hangs),
         cmocka_unit_test(what_is_on_its_way_at_the_end_is_there_at_the_next_start),
     };
