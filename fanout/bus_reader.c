@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BATCH_BYTES = 256 * 1024 };
+enum { BATCH_BYTES = 256 * 1024, CROWD = 64 /* clients between two looks */ };
 
 struct bus_reader {
     struct server *server;
     struct bus_inbox *inbox;
+    unsigned clients; /* served since the last look */
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
 };
@@ -28,13 +29,15 @@ static void take_batch(struct bus_reader *reader)
     size_t bytes = 0;
     int got = 1;
 
+    reader->clients = 0;
     while (batch-- > 0 && bytes < BATCH_BYTES &&
            (got = bus_inbox_next(reader->inbox, &message)) == 1) {
         bytes += message.event_length;
         intake_take(reader->server->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
-    /* Not only before the loop sleeps: in a burst of clients that come and go it has much to do before it does. */
+    /* Not only before the loop sleeps: in a burst of clients that come and go it has much to do
+     * before it does. */
     delivery_flush(reader->server);
     if (got < 0)
         log_error("cannot read the bus", log_error_code(errno));
@@ -48,6 +51,12 @@ static void take_batch(struct bus_reader *reader)
 static void on_again(uv_idle_t *idle)
 {
     take_batch(idle->data);
+}
+
+void bus_reader_look(struct bus_reader *reader)
+{
+    if (++reader->clients >= CROWD)
+        take_batch(reader);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

@@ -12,6 +12,10 @@ struct bus_reader;
 
 /* Binds the bus and joins the loop. NULL on failure, with a sentence in error. */
 struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_SIZE]);
+/* To be called for every client that comes, asks or goes: takes events now and then, since the loop
+ * would look at the bus only after all that stand before it in a crowd. May close any connection.
+ */
+void bus_reader_look(struct bus_reader *reader);
 /* Leaves the loop, which must run once more before bus_reader_free(). */
 void bus_reader_stop(struct bus_reader *reader);
 void bus_reader_free(struct bus_reader **reader);

@@ -1,6 +1,7 @@
 /* The reading half of a connection: bytes become requests, or are ignored within bounds. */
 #include "connection.h"
 
+#include "bus_reader.h"
 #include "http_reply.h"
 #include "routes.h"
 #include "server.h"
@@ -119,6 +120,7 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
 {
     struct connection *connection = stream->data;
 
+    bus_reader_look(connection->server->bus);
     if (count < 0) {
         on_end(connection, count);
         return;

@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "bus_reader.h"
 #include "connection.h"
 #include "log.h"
 #include "server.h"
@@ -35,6 +36,7 @@ static void on_connection(uv_stream_t *stream, int status)
 {
     struct listener *listener = stream->data;
 
+    bus_reader_look(listener->server->bus);
     if (status < 0) {
         log_warning("cannot accept a connection", log_text("error", uv_strerror(status)));
         return;
