@@ -18,7 +18,7 @@ class Subscriber {
   fault; // of the stream's bytes
 
   /**
-   * Subscribes and waits for `connected`. `body` is an array of topics or the whole request body.
+   * Subscribes and waits for `connected`. `body` is an array of topics or the whole request body; without one it is a GET.
    * Options: agent, headers, socketPath, onFrame(frame).
    */
   static async open(url, body, options = {}) {
@@ -29,7 +29,7 @@ class Subscriber {
   }
 
   #start(url, body, { agent = false, headers = {}, socketPath, onFrame }) {
-    const bytes = Buffer.from(JSON.stringify(Array.isArray(body) ? { ep: body } : body));
+    const bytes = body && Buffer.from(JSON.stringify(Array.isArray(body) ? { ep: body } : body));
     this.onFrame = onFrame;
     this.over = new Promise((resolve) => {
       this.finish = () => {
@@ -38,13 +38,9 @@ class Subscriber {
         this.#look();
       };
     });
-    const post = {
-      method: 'POST',
-      agent,
-      socketPath,
-      headers: { 'Content-Length': bytes.length, 'Content-Type': 'text/plain', ...headers },
-    };
-    return new Promise((resolve, reject) => this.#send(url, post, bytes, resolve, reject));
+    const ofBody = bytes && { 'Content-Length': bytes.length, 'Content-Type': 'text/plain' };
+    const first = { method: bytes ? 'POST' : 'GET', agent, socketPath, headers: { ...ofBody, ...headers } };
+    return new Promise((resolve, reject) => this.#send(url, first, bytes, resolve, reject));
   }
 
   /** As a browser does: a 303 is followed with GET. */
