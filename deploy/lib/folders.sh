@@ -3,7 +3,7 @@
 #   $dir          state; belongs to whoever started quickstart, so that the programs cannot change what they run
 #   $dir/source   copy of what the build needs, so that the clone stays clean and need not be readable to $run_user
 #   $dir/build, install, conf    made from it
-#   $dir/run, log                written by the programs, as $run_user
+#   $dir/run, log, data          written by the programs, as $run_user; data (topics, sessions) outlives a start
 #   $sockets      $dir/run, or a short folder of its own where the name of a socket would be too long
 
 choose_folder() {
@@ -60,19 +60,21 @@ choose_user() {
 
 make_folders() {
     local folder
-    for folder in "$dir"/{source,build,install,conf,run,log}; do
+    for folder in "$dir"/{source,build,install,conf,run,log,data,data/sessions}; do
         mkdir -p -- "$folder" && [[ -w $folder ]] || fail "no right to write in $folder (made by another user?)"
     done
-    chmod 750 -- "$dir"/{conf,run,log}
+    chmod 750 -- "$dir"/{conf,run,log,data,data/sessions}
     if ((EUID == 0)); then
         chgrp -- "$run_group" "$dir/conf"
-        chown -R -- "$run_user:$run_group" "$dir"/{run,log}
+        chown -R -- "$run_user:$run_group" "$dir"/{run,log,data}
     fi
     rm -rf -- "$dir"/run/*
     choose_sockets
+    [[ $web == apache ]] && { "${as_run_user[@]}" mkdir -m 700 -- "$sockets/fcgid" || exit 1; }
+    return 0
 }
 
-# The name of a socket has 107 bytes at most (unix(7)); the longest that is added is "/event.sock".
+# The name of a socket has 107 bytes at most (unix(7)); the longest that is added is "/subscribe.sock".
 choose_sockets() {
     local LC_ALL=C
     sockets=$dir/run own_sockets=''

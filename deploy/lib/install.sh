@@ -3,7 +3,16 @@
 
 # The libraries stand in configure.ac alone: the last word of each ESN_..LIBRARY line is a Debian package.
 packages_needed() {
-    printf '%s\n' autoconf automake gcc libc6-dev make pkg-config curl nginx php-fpm php-curl
+    printf '%s\n' autoconf automake gcc libc6-dev make pkg-config curl openssl php-fpm php-curl
+    case $web-$handoff in
+        nginx-*) echo nginx ;;
+        apache-local) printf '%s\n' apache2-bin libapache2-mod-fcgid ;;
+        apache-*) echo apache2-bin ;;
+    esac
+    case $acl in
+        sqlite) printf '%s\n' sqlite3 php-sqlite3 ;;
+        mariadb) printf '%s\n' mariadb-server php-mysql ;;
+    esac
     sed -n 's/^ESN_[A-Z_]*LIBRARY(.*\[\([^]]*\)\])$/\1/p' "$clone/configure.ac"
 }
 
@@ -34,13 +43,33 @@ install_packages() {
     rm -f -- "$log"
 }
 
-# nginx and php-fpm are in folders that an ordinary user's PATH may lack; quickstart has added them.
+# Some are in folders that an ordinary user's PATH may lack; quickstart has added them.
 require_commands() {
     local command missing=()
     php_fpm=$(compgen -c | grep -E '^php-fpm[0-9.]*$' | sort -V | tail -n 1)
-    for command in autoreconf automake make cc pkg-config curl nginx "${php_fpm:-php-fpm}" flock setpriv setsid; do
+    for command in autoreconf automake make cc pkg-config curl openssl "${php_fpm:-php-fpm}" flock setpriv setsid \
+        $(commands_of_choice); do
         command -v "$command" >/dev/null || missing+=("$command")
     done
-    [[ -z $php_fpm || $("$php_fpm" -m) == *$'\n'curl$'\n'* ]] || missing+=("PHP's curl extension")
+    require_php_extension curl curl
+    require_php_extension "pdo_${acl/mariadb/mysql}" "$acl"
+    [[ $web == nginx ]] || require_apache_modules
     ((${#missing[@]} == 0)) || fail "not on this machine: ${missing[*]}"
+}
+
+commands_of_choice() {
+    printf '%s\n' "${web/apache/apache2}"
+    [[ $acl == sqlite ]] && echo sqlite3 || printf '%s\n' mariadb mariadbd mariadb-install-db
+}
+
+require_php_extension() { # MODULE NAME
+    [[ -z $php_fpm || $("$php_fpm" -m) == *$'\n'"$1"$'\n'* ]] || missing+=("PHP's $2 extension")
+}
+
+require_apache_modules() {
+    local module
+    apache_module_folder=/usr/lib/apache2/modules
+    for module in $(apache_modules); do
+        [[ -e $apache_module_folder/mod_$module.so ]] || missing+=("Apache's mod_$module")
+    done
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Starts the four programs, keeps them running and stops them: nothing but what was started here, by process id.
+# Starts the programs, keeps them running and stops them: nothing but what was started here, by process id.
 # Each is the leader of a session of its own, so that Ctrl-C reaches quickstart alone, which then stops them in order, and
 # so that what a killed one leaves behind (its workers) can be found.
 
-services=(esn-fanout esn-event php-fpm nginx)
+services=()              # what is started, in this order
 declare -A pid_of=()     # program -> process id, while it runs
 declare -A started_at=() # program -> second of quickstart's life
 declare -A complained=() # program -> yes: it was said that it does not stay up
@@ -18,18 +18,31 @@ raise_open_files() {
     open_files=$(ulimit -n)
 }
 
+choose_services() {
+    services=(esn-fanout)
+    [[ $acl == mariadb ]] && services=(mariadb esn-fanout)
+    [[ $handoff == local ]] || services+=(esn-event esn-subscribe) # else mod_fcgid starts them
+    services+=(php-fpm "$web")
+}
+
 start_services() {
     local service
+    choose_services
+    prepare_rights
     for service in "${services[@]}"; do
-        start_service "$service"
+        [[ -n ${pid_of[$service]:-} ]] || start_service "$service"
     done
 }
 
 start_service() { # PROGRAM
     case $1 in
         esn-fanout) launch "$1" "$dir/install/sbin/esn-fanout" --config "$conf" ;;
-        esn-event)
-            launch "$1" "$dir/install/libexec/esn-event" --config "$conf" --listen "unix:$sockets/event.sock" --workers 4
+        esn-event | esn-subscribe)
+            launch "$1" "$dir/install/libexec/$1" --config "$conf" --listen "unix:$sockets/${1#esn-}.sock" --workers 4
+            ;;
+        mariadb)
+            launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --skip-networking \
+                --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" --innodb-buffer-pool-size=32M
             ;;
         php-fpm)
             local as_root=()
@@ -37,6 +50,7 @@ start_service() { # PROGRAM
             launch "$1" "$php_fpm" --nodaemonize "${as_root[@]}" --fpm-config "$dir/conf/php-fpm.conf"
             ;;
         nginx) launch "$1" nginx -p "$dir" -e "$dir/log/nginx.log" -c "$dir/conf/nginx.conf" ;;
+        apache) launch "$1" apache2 -D FOREGROUND -f "$dir/conf/apache.conf" ;;
     esac
 }
 
@@ -49,16 +63,16 @@ launch() { # PROGRAM COMMAND...
     started_at[$1]=$SECONDS
 }
 
-# 200 and nothing else. The address has a token: it goes by standard input, where `ps` does not show it.
+# 200 or 204 and nothing else. The address has a token: it goes by standard input, where `ps` does not show it.
 answers() { # URL [CURL OPTION...]
     [[ $(printf 'url = "%s"\n' "$1" |
-        curl -K - -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code}' "${@:2}") == 200 ]]
+        curl -K - -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code}' "${@:2}") == 20[04] ]]
 }
 
 all_answer() {
     is_listening "${pid_of[esn-fanout]}" "$fanout_port" && answers "${base_url}healthz" &&
         answers "$event_url" --data '{"ep": ["quickstart"], "e": {"type": "started"}}' &&
-        answers "http://127.0.0.1:$port/"
+        answers "$base_url" -X OPTIONS && answers "http://127.0.0.1:$port/"
 }
 
 wait_until_ready() {
@@ -178,7 +192,12 @@ ESN_ADMIN_TOKEN=$admin_token
 ESN_FANOUT_PID=${pid_of[esn-fanout]}
 ESN_CONF=$conf
 ESN_DEMO_URL=http://127.0.0.1:$port/
+ESN_PUBLISH_PUBLIC_KEY=$dir/conf/publish.public.pem
+ESN_SUBSCRIBE_PUBLIC_KEY=$dir/conf/subscribe.public.pem
+ESN_SESSION_PATH=$dir/data/sessions
+ESN_RIGHTS_DSN='$rights_dsn'
 END
+    [[ -z $rights_user ]] || printf 'ESN_RIGHTS_USER=%s\nESN_RIGHTS_PASSWORD=%s\n' "$rights_user" "$rights_password"
 }
 
 show_addresses() {
@@ -189,6 +208,7 @@ show_addresses() {
     The demo     http://127.0.0.1:$port/     open it in two browsers
     Subscribe    $base_url
     Publish      ESN_EVENT_URL in $dir/env
+    Rights       ${rights_dsn%%;*}
     Logs         $dir/log
 
   Ctrl-C stops it.
@@ -202,7 +222,7 @@ stop_by_signal() {
     exit 130
 }
 
-# The daemon first: it ends its streams cleanly, and nginx passes that on.
+# The daemon first: it ends its streams cleanly, and the web server passes that on. The database last.
 clean_up() {
     trap '' INT TERM HUP
     [[ $locked == yes ]] || return
@@ -211,7 +231,8 @@ clean_up() {
     [[ -n $timer ]] && kill "$timer"
     [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
     stop_services esn-fanout
-    stop_services esn-event php-fpm nginx
+    stop_services esn-event esn-subscribe php-fpm "${web:-}"
+    stop_services mariadb
     [[ -n $own_sockets ]] && rm -rf -- "$own_sockets"
     rm -f -- "$dir"/env "$dir"/.env.* "$dir"/.install.*
 }

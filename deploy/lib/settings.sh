@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Tokens, addresses and the programs' own settings, all in $dir/conf; only owner and group can read them.
+# Tokens, keys, addresses and the programs' own settings, all in $dir/conf; only owner and group can read them.
 
 write_settings() {
     local before
@@ -8,12 +8,14 @@ write_settings() {
     conf=$dir/conf/es-web-notify.conf
     publish_token=$(keep_token publish) || exit 1
     admin_token=$(keep_token admin) || exit 1
+    keep_token ticket >/dev/null && keep_key_pair publish && keep_key_pair subscribe || exit 1
+    root_for_mariadb
+    choose_rights
     choose_fanout_port
     base_url=http://127.0.0.1:$port/notify/
     event_url="${base_url}event?token=$publish_token"
     fanout_url=http://127.0.0.1:$fanout_port/
-    print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && print_nginx_conf >"$dir/conf/nginx.conf" &&
-        print_nginx_include >"$dir/conf/nginx-es-web-notify.conf" || exit 1
+    print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
     ((EUID)) || chgrp -- "$run_group" "$dir"/conf/*
     umask "$before"
 }
@@ -22,6 +24,14 @@ keep_token() { # NAME
     local file=$dir/conf/$1.token
     [[ -s $file ]] || od -An -N24 -v -tx1 /dev/urandom | tr -d ' \n' >"$file" || return 1
     cat -- "$file"
+}
+
+# RSA, as clients/php/README.md has it: pages prove with the pair "subscribe" who they are, publishers with "publish".
+keep_key_pair() { # NAME
+    local private=$dir/conf/$1.private.pem public=$dir/conf/$1.public.pem
+    [[ -s $private ]] || { openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$private.new" &&
+        chmod 640 -- "$private.new" && mv -- "$private.new" "$private"; } >/dev/null 2>&1 || return 1
+    [[ -s $public ]] || openssl pkey -in "$private" -pubout -out "$public"
 }
 
 # The daemon's port: the one it had, if it is still free, else one far enough off that quickstarts on neighbouring ports
@@ -49,6 +59,25 @@ acks = ipc://$sockets/acks
 
 [admin]
 token_file = admin.token
+
+[acl]
+$(print_rights_conf)
+
+[bind_key]
+private_key_file = publish.private.pem
+
+[ticket]
+secret_file = ticket.token
+
+[binding]
+url = http://127.0.0.1:$port/binding.php
+
+[subscribe]
+url = $base_url
+
+[handoff]
+mode = $handoff
+url = $fanout_url
 END
 }
 
@@ -69,53 +98,17 @@ php_admin_flag[display_errors] = off
 env[ESN_EVENT_URL] = "$event_url"
 env[ESN_FANOUT_URL] = "$fanout_url"
 env[ESN_ADMIN_TOKEN] = "$admin_token"
+env[ESN_PUBLISH_PUBLIC_KEY] = "$dir/conf/publish.public.pem"
+env[ESN_SUBSCRIBE_PUBLIC_KEY] = "$dir/conf/subscribe.public.pem"
+env[ESN_SUBSCRIBE_PRIVATE_KEY] = "$dir/conf/subscribe.private.pem"
+env[ESN_RIGHTS_DSN] = "$rights_dsn"
+php_admin_value[session.save_path] = $dir/data/sessions
+php_admin_flag[session.use_strict_mode] = on
+php_admin_flag[session.cookie_httponly] = on
+php_admin_value[session.cookie_samesite] = Lax
 END
+    [[ -z $rights_user ]] ||
+        printf 'env[%s] = "%s"\n' ESN_RIGHTS_USER "$rights_user" ESN_RIGHTS_PASSWORD "$rights_password"
     ((run_as_root)) && printf '%s = root\n' user group
     return 0
-}
-
-# The include is the one of deploy/nginx, with the addresses of this start.
-print_nginx_include() {
-    sed -e "s|127\.0\.0\.1:8010|127.0.0.1:$fanout_port|" -e "s|/run/es-web-notify/event\.sock|$sockets/event.sock|" \
-        "$here/nginx/es-web-notify.conf"
-}
-
-print_nginx_conf() {
-    ((run_as_root)) && echo 'user root;'
-    cat <<END
-daemon off;
-worker_processes auto;
-pid $dir/run/nginx.pid;
-error_log $dir/log/nginx.log;
-events {
-    # A held stream takes two: one to the browser and one to the daemon.
-    worker_connections $((open_files < 32768 ? open_files : 32768));
-}
-http {
-    include /etc/nginx/mime.types;
-    access_log off;
-    server_tokens off;
-    client_body_temp_path $dir/run/nginx-body;
-    proxy_temp_path $dir/run/nginx-proxy;
-    fastcgi_temp_path $dir/run/nginx-fastcgi;
-    uwsgi_temp_path $dir/run/nginx-uwsgi;
-    scgi_temp_path $dir/run/nginx-scgi;
-    server {
-        listen 127.0.0.1:$port backlog=4096;
-        include $dir/conf/nginx-es-web-notify.conf;
-
-        root $dir/source/deploy/demo;
-        index index.php;
-        charset utf-8;
-        location / {
-            add_header Cache-Control no-cache;
-        }
-        location ~ \.php\$ {
-            include /etc/nginx/fastcgi_params;
-            fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
-            fastcgi_pass unix:$sockets/php.sock;
-        }
-    }
-}
-END
 }

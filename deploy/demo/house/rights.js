@@ -1,0 +1,24 @@
+// The sensor's buttons, and the rights as the database has them.
+
+import { post } from '../bound.js';
+
+const $ = (id) => document.getElementById(id);
+const boxes = [...document.querySelectorAll('input[name=sub]')];
+
+function show({ sub }) {
+  for (const box of boxes) box.checked = sub.includes(box.value);
+}
+
+async function measure(targeted) {
+  const { receivers, error } = await post('measure.php', { targeted });
+  $('answer').textContent = error ?? `Heard by ${receivers} ${receivers === 1 ? 'page' : 'pages'}`;
+  $('answer').dataset.result = error ? 'bad' : 'good';
+}
+
+$('rights').addEventListener('change', async () => {
+  show(await post('rights.php', { sub: boxes.filter((box) => box.checked).map((box) => box.value) }));
+  $('answer').textContent = 'Saved';
+});
+$('measure').addEventListener('click', () => measure(false));
+$('alarm').addEventListener('click', () => measure(true));
+show(await (await fetch('rights.php')).json());
