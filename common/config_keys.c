@@ -79,6 +79,11 @@ const struct config_key config_keys[] = {
      "20000",
      "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "
      "allows, less 64."},
+    {"fanout", "max_connections_per_address", CONFIG_NUMBER, AT(max_connections_per_address), "0", 0, 10000000, NULL, true,
+     "100",
+     "Most connections held at once from one IP address (of IPv6: one network of 64 bits); more are answered `503` and closed. "
+     "`0`: no limit. For a daemon that clients reach directly: behind a web server all come from its address, and limiting "
+     "is its business. After a reload only new connections count."},
     {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true,
      "1M",
      "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it the connection is closed "

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const char *const reason_names[CLOSE_REASONS] = {
-    "client", "reset",     "done",    "idle", "head_time", "body_time", "stream_time",
-    "slow",   "talkative", "refused", "full", "memory",    "stopping",  "replaced"};
+    "client",    "reset",   "done", "idle",    "head_time", "body_time", "stream_time", "slow",
+    "talkative", "refused", "full", "address", "memory",    "stopping",  "replaced"};
+
+_Static_assert((int)CLOSE_REASONS <= (int)SERVER_CLOSE_REASONS, "each reason has a counter");
 
 static const char keep_alive_chunk[] = "5\r\n''0''\r\n";
 static const char last_chunk[] = "0\r\n\r\n";
@@ -68,6 +71,7 @@ void connection_close(struct connection *connection, enum connection_close_reaso
         subscribe_leave(connection);
     connection->state = CONNECTION_CLOSED;
     server->counters.closed[reason]++;
+    address_limits_leave(&server->addresses, &connection->address);
     log_debug("connection closed", log_text("reason", reason_names[reason]));
     deadlines_remove(&connection->deadline);
     http_request_free(&connection->request);
@@ -78,45 +82,26 @@ void connection_close(struct connection *connection, enum connection_close_reaso
 static bool join_loop(struct connection *connection, bool is_tcp)
 {
     uv_loop_t *loop = &connection->server->loop;
-    int error = is_tcp ? uv_tcp_init(loop, &connection->io.tcp)
-                       : uv_pipe_init(loop, &connection->io.pipe, 0);
 
     connection->io.handle.data = connection;
-    return error == 0;
+    return (is_tcp ? uv_tcp_init(loop, &connection->io.tcp)
+                   : uv_pipe_init(loop, &connection->io.pipe, 0)) == 0;
 }
 
-static int start_io(struct connection *connection, uv_stream_t *listening)
+static int start_io(struct connection *connection, bool is_tcp)
 {
-    int error = uv_accept(listening, &connection->io.stream);
+    int error = is_tcp ? uv_tcp_open(&connection->io.tcp, connection->descriptor)
+                       : uv_pipe_open(&connection->io.pipe, connection->descriptor);
 
-    connection->server->connections++;
-    if (!error)
-        error = uv_fileno(&connection->io.handle, &connection->descriptor);
-    if (!error)
-        error = uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     if (error)
-        connection_close(connection, CLOSE_RESET);
+        (void)close(connection->descriptor);
+    else
+        error = uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     return error;
 }
 
-static void refuse_full(struct connection *connection)
-{
-    static const char answer[] = "HTTP/1.1 503 Too many connections\r\nRetry-After: 5\r\n"
-                                 "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
-                                 "Content-Type: application/json;charset=utf-8\r\n"
-                                 "Content-Length: 32\r\n\r\n{\"error\":\"Too many connections\"}";
-    uv_buf_t buffer;
-    char copy[sizeof answer];
-
-    memcpy(copy, answer, sizeof answer);
-    buffer = uv_buf_init(copy, sizeof answer - 1);
-    (void)uv_try_write(&connection->io.stream, &buffer,
-                       1); /* a courtesy: it is closed either way */
-    connection->server->counters.refused_full++;
-    connection_close(connection, CLOSE_FULL);
-}
-
-bool connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp)
+bool connection_open(struct server *server, int descriptor, bool is_tcp,
+                     struct counted_address *address)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     int error;
@@ -128,16 +113,16 @@ bool connection_accept(struct server *server, uv_stream_t *listening, bool is_tc
         free(connection);
         return false;
     }
-    error = start_io(connection, listening);
+    server->connections++;
+    connection->descriptor = descriptor;
+    connection->address = address;
+    error = start_io(connection, is_tcp);
     if (error) {
-        log_warning("cannot accept a connection", log_text("error", uv_strerror(error)));
-        return true;
-    }
-    server->counters.accepted++;
-    if (server->connections > server->max_connections)
-        refuse_full(connection);
-    else
+        log_warning("cannot serve a connection", log_text("error", uv_strerror(error)));
+        connection_close(connection, CLOSE_RESET);
+    } else {
         connection_set_deadline(connection);
+    }
     return true;
 }
 

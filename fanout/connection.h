@@ -15,6 +15,7 @@
 #include <uv.h>
 
 struct server;
+struct counted_address;
 struct presence_entry;
 
 enum connection_state {
@@ -36,7 +37,8 @@ enum connection_close_reason {
     CLOSE_SLOW,        /* does not read what is sent to it */
     CLOSE_TALKATIVE,   /* sends while it should listen */
     CLOSE_REFUSED,     /* malformed request, or over a limit */
-    CLOSE_FULL,        /* max_connections */
+    CLOSE_FULL,        /* max_connections, or no descriptors left */
+    CLOSE_ADDRESS,     /* max_connections_per_address */
     CLOSE_MEMORY,
     CLOSE_STOPPING, /* the daemon ends */
     CLOSE_REPLACED, /* the same client came back on another connection */
@@ -68,7 +70,8 @@ struct connection {
     struct hash_node by_connid;
     uint64_t connid; /* 0 until a stream begins */
     struct presence_entry *presence;
-    struct http_request *request; /* while one comes in */
+    struct counted_address *address; /* NULL: not counted */
+    struct http_request *request;    /* while one comes in */
     struct deadline deadline;
     uint64_t ends_at; /* of the stream, or of the present wait */
     char *headers;    /* of the subscription, "name\0value\0..."; NULL when not kept */
@@ -84,9 +87,10 @@ struct connection {
     } io;
 };
 
-/* Takes a connection from a listening socket; refuses it in words when the table is full. False
- * without memory: it stays with the listening socket, which accepts no other until it is taken. */
-bool connection_accept(struct server *server, uv_stream_t *listening, bool is_tcp);
+/* Serves an accepted socket that does not block, and takes it over with what counts its address.
+ * False without memory: both are still the caller's. */
+bool connection_open(struct server *server, int descriptor, bool is_tcp,
+                     struct counted_address *address);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */
 bool connection_queue(struct connection *connection, const struct frame *frame);

@@ -1,7 +1,6 @@
 #include "listener.h"
 
-#include "bus_reader.h"
-#include "connection.h"
+#include "acceptor.h"
 #include "log.h"
 #include "server.h"
 
@@ -26,32 +25,52 @@ struct listener {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } io;
+    uv_poll_t readable; /* the loop would throw away what it has no descriptors for */
+    int descriptor;     /* owned by io */
     struct server *server;
     struct listener *next;
     bool is_tcp;
-    bool holds_connection; /* one that could not be taken yet */
+    bool is_listening;
 };
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    struct listener *listener = stream->data;
+    const struct listener *listener = poll->data;
 
-    bus_reader_look(listener->server->bus);
-    if (status < 0) {
-        log_warning("cannot accept a connection", log_text("error", uv_strerror(status)));
-        return;
-    }
-    listener->holds_connection = !connection_accept(listener->server, stream, listener->is_tcp);
-    if (listener->holds_connection)
-        log_error("no memory to accept connections", log_error_code(ENOMEM));
+    (void)events;
+    if (status < 0)
+        log_warning("cannot wait for connections", log_text("error", uv_strerror(status)));
+    acceptor_take(listener->server, listener->descriptor, listener->is_tcp);
 }
 
-void listener_retry(struct server *server)
+static int start_listening(struct listener *listener)
+{
+    uv_loop_t *loop = &listener->server->loop;
+    int error = uv_fileno(&listener->io.handle, &listener->descriptor);
+
+    if (!error && listen(listener->descriptor, BACKLOG) != 0)
+        error = uv_translate_sys_error(errno);
+    if (!error)
+        error = uv_poll_init(loop, &listener->readable, listener->descriptor);
+    if (error)
+        return error;
+    listener->is_listening = true;
+    listener->readable.data = listener;
+    return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
+}
+
+void listener_pause_all(struct server *server)
 {
     for (struct listener *listener = server->listeners; listener; listener = listener->next)
-        if (listener->holds_connection && !uv_is_closing(&listener->io.handle))
-            listener->holds_connection =
-                !connection_accept(server, &listener->io.stream, listener->is_tcp);
+        if (listener->is_listening)
+            (void)uv_poll_stop(&listener->readable);
+}
+
+void listener_resume_all(struct server *server)
+{
+    for (struct listener *listener = server->listeners; listener; listener = listener->next)
+        if (listener->is_listening)
+            (void)uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
 static void set_option(int descriptor, int level, int option, int value, const char *name)
@@ -107,6 +126,22 @@ static struct listener *listener_new(struct server *server, bool is_tcp, int fam
     return listener;
 }
 
+/* uv_tcp_bind() keeps to itself that an address is in use. */
+static int bind_address(const struct listener *listener, const struct addrinfo *address)
+{
+    uv_os_fd_t descriptor;
+    int error = uv_fileno(&listener->io.handle, &descriptor);
+
+    if (error)
+        return error;
+    set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+    if (address->ai_family == AF_INET6)
+        set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
+    return bind(descriptor, address->ai_addr, address->ai_addrlen) == 0
+               ? 0
+               : uv_translate_sys_error(errno);
+}
+
 static int listen_on_address(struct server *server, const struct addrinfo *address)
 {
     int error;
@@ -115,8 +150,8 @@ static int listen_on_address(struct server *server, const struct addrinfo *addre
     if (!listener)
         return error;
     set_inherited_options(listener);
-    error = uv_tcp_bind(&listener->io.tcp, address->ai_addr, 0);
-    return error ? error : uv_listen(&listener->io.stream, BACKLOG, on_connection);
+    error = bind_address(listener, address);
+    return error ? error : start_listening(listener);
 }
 
 /* Splits "host:port" and "[ipv6]:port" in place; false when it is neither. */
@@ -199,7 +234,7 @@ static bool open_unix(struct server *server, const char *path, char *error)
         failure = uv_pipe_bind(&listener->io.pipe, path);
         umask(old_mask);
         if (!failure)
-            failure = uv_listen(&listener->io.stream, BACKLOG, on_connection);
+            failure = start_listening(listener);
     }
     if (failure)
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
@@ -225,9 +260,14 @@ bool listener_open_all(struct server *server, char *error)
 
 void listener_stop_all(struct server *server)
 {
-    for (struct listener *listener = server->listeners; listener; listener = listener->next)
-        if (!uv_is_closing(&listener->io.handle))
-            uv_close(&listener->io.handle, NULL);
+    for (struct listener *listener = server->listeners; listener; listener = listener->next) {
+        if (uv_is_closing(&listener->io.handle))
+            continue;
+        if (listener->is_listening)
+            uv_close((uv_handle_t *)&listener->readable, NULL);
+        listener->is_listening = false;
+        uv_close(&listener->io.handle, NULL);
+    }
 }
 
 void listener_free_all(struct server *server)

@@ -13,8 +13,9 @@ bool listener_open_all(struct server *server, char *error);
 /* Leaves the loop, which must run once more before listener_free_all(). */
 void listener_stop_all(struct server *server);
 void listener_free_all(struct server *server);
-/* Takes connections for which there was no memory when they came. */
-void listener_retry(struct server *server);
+/* Nothing is accepted for a while; harmless when nothing is. */
+void listener_pause_all(struct server *server);
+void listener_resume_all(struct server *server);
 /* Sets what accepted sockets inherit anew (after a reload). */
 void listener_apply_config(struct server *server);
 

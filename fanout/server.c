@@ -72,7 +72,6 @@ static void on_tick(uv_timer_t *timer)
 
     deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
     event_log_expire(&server->events, server_now(server));
-    listener_retry(server);
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -118,6 +117,7 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
     close_handle((uv_handle_t *)&server->stop_timer);
+    acceptor_stop(server);
 }
 
 static void end_one(uv_handle_t *handle, void *context)
@@ -214,6 +214,8 @@ static int start_handles(struct server *server)
     server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
     server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
     if (!error)
+        error = acceptor_open(server);
+    if (!error)
         error = uv_timer_init(loop, &server->stop_timer);
     server->stop_timer.data = server;
     if (!error)
@@ -246,7 +248,7 @@ static int start_handles(struct server *server)
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
-    uint64_t seeds[4];
+    uint64_t seeds[5];
     bool out_of_memory = false;
 
     server->counters.started_at_ms = wall;
@@ -261,6 +263,7 @@ static bool open_parts(struct server *server, char *error)
     }
     server->presence.seed = seeds[0];
     server->seen.seed = seeds[1];
+    server->addresses.seed = seeds[4];
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         if (!topic_index_open(&server->topics[kind], seeds[2]))
             out_of_memory = true;
@@ -322,6 +325,7 @@ void server_close(struct server *server)
     departed_free(&server->departed);
     presence_free(&server->presence);
     seen_events_free(&server->seen);
+    address_limits_free(&server->addresses);
     hash_table_free(&server->streams);
     secret_list_free(&server->admin_tokens);
     ticket_gate_close(&server->tickets);

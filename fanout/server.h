@@ -3,6 +3,8 @@
 #ifndef ESN_SERVER_H
 #define ESN_SERVER_H
 
+#include "acceptor.h"
+#include "address_limits.h"
 #include "bus.h"
 #include "config.h"
 #include "deadlines.h"
@@ -20,18 +22,18 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum { SERVER_ERROR_SIZE = 512, SERVER_READ_BUFFER = 64 * 1024 };
+enum { SERVER_ERROR_SIZE = 512, SERVER_READ_BUFFER = 64 * 1024, SERVER_CLOSE_REASONS = 16 };
 
 /* What /state shows besides what the parts know themselves. */
 struct server_counters {
     uint64_t started_at_ms; /* wall clock */
-    uint64_t accepted;      /* connections */
+    uint64_t accepted;      /* connections, those refused at once too */
     uint64_t refused_full;  /* connections answered 503 */
     uint64_t streams_begun;
-    uint64_t events;     /* taken from the bus, doubles not counted */
-    uint64_t doubles;    /* recognised and dropped */
-    uint64_t overloads;  /* not taken: no memory, or not kept on disk */
-    uint64_t closed[16]; /* by enum connection_close_reason */
+    uint64_t events;                       /* taken from the bus, doubles not counted */
+    uint64_t doubles;                      /* recognised and dropped */
+    uint64_t overloads;                    /* not taken: no memory, or not kept on disk */
+    uint64_t closed[SERVER_CLOSE_REASONS]; /* by enum connection_close_reason */
 };
 
 struct server {
@@ -51,7 +53,9 @@ struct server {
     struct intake *intake;
     struct bus_reader *bus;
     struct listener *listeners; /* chained */
-    struct hash_table streams;  /* held streams by connid */
+    struct acceptor acceptor;
+    struct address_limits addresses;
+    struct hash_table streams; /* held streams by connid */
     struct server_counters counters;
     uint64_t next_connid;
     struct backlog *oldest_backlog,
