@@ -4,6 +4,7 @@
 #include "database.h"
 #include "password_input.h"
 #include "topic_print.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,35 +57,51 @@ struct topic_call {
 
 /* ---- what can be done ---- */
 
-static enum acl_status grant_all(struct topic_call *call, enum acl_list list, const char **users,
-                                 size_t count, const char **failed)
+/* The list's JSON; NULL without memory, after it said so. */
+static const char *list_text(struct bytes *text, const char **users, size_t count)
 {
-    enum acl_status status = ACL_OK;
-    for (size_t i = 0; i < count && status == ACL_OK; i++) {
-        *failed = users[i];
-        status = acl_grant(call->database.acl, call->words[0], list, users[i]);
+    bytes_append_text(text, "[");
+    for (size_t i = 0; i < count; i++) {
+        bytes_append_text(text, i > 0 ? "," : "");
+        bytes_append_json_string(text, users[i], strlen(users[i]));
     }
-    return status;
+    bytes_append_text(text, "]");
+    const char *list = bytes_terminate(text);
+    if (list == NULL)
+        (void)command_fail("out of memory");
+    return list;
 }
 
-/* A topic that could not be added whole is not left half. */
+static bool are_utf8(const char **users, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!utf8_is_valid(users[i], strlen(users[i]))) {
+            (void)command_fail("a USER should be UTF-8");
+            return false;
+        }
+    }
+    return true;
+}
+
 static int add(struct topic_call *call)
 {
-    const char *topic = call->words[0], *failed = topic;
     char hash[PASSWORD_HASH_SIZE] = "";
-    if (call->password_file != NULL && !password_input_hash(call->password_file, 0, hash))
-        return COMMAND_FAILED;
-    const struct acl_values values = {.owner = call->owner, .pub_password = hash};
-    enum acl_status status = acl_add_topic(call->database.acl, topic, &values);
-    if (status != ACL_OK)
-        return database_tell(&call->database, status, topic);
-    status = grant_all(call, ACL_PUB, call->pub, call->pubs, &failed);
-    if (status == ACL_OK)
-        status = grant_all(call, ACL_SUB, call->sub, call->subs, &failed);
-    int told = database_tell(&call->database, status, failed);
-    if (status != ACL_OK)
-        (void)acl_remove_topic(call->database.acl, topic);
-    return told;
+    struct bytes pub = BYTES_EMPTY, sub = BYTES_EMPTY;
+    int status = COMMAND_FAILED;
+    if (!are_utf8(call->pub, call->pubs) || !are_utf8(call->sub, call->subs) ||
+        (call->password_file != NULL && !password_input_hash(call->password_file, 0, hash)))
+        return status;
+    const struct acl_values values = {.owner = call->owner,
+                                      .pub = list_text(&pub, call->pub, call->pubs),
+                                      .sub = list_text(&sub, call->sub, call->subs),
+                                      .pub_password = hash};
+    if (values.pub != NULL && values.sub != NULL)
+        status = database_tell(&call->database,
+                               acl_add_topic(call->database.acl, call->words[0], &values),
+                               call->words[0]);
+    bytes_free(&pub);
+    bytes_free(&sub);
+    return status;
 }
 
 static int show(struct topic_call *call)

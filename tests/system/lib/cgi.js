@@ -4,10 +4,10 @@ const { programs } = require('./paths');
 const { run } = require('./program');
 const { parseJson } = require('./http');
 
-/** Runs esn-event as plain CGI for one request: {code, status, reason, headers, text, json, stderr}. */
-async function runCgi(file, { method = 'POST', query = '', body = '', env = {} } = {}) {
+/** Runs a handler as plain CGI for one request: {code, status, reason, headers, text, json, stderr}. */
+async function runCgi(file, { program = programs.event, method = 'POST', query = '', body = '', env = {} } = {}) {
   const bytes = Buffer.from(body);
-  const result = await run([programs.event], {
+  const result = await run([program], {
     input: bytes,
     env: {
       ESN_CONF: file,

@@ -1,0 +1,84 @@
+'use strict';
+
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { tool } = require('./paths');
+const { Program, run } = require('./program');
+
+/** A server that started as root wants to be told that it may. */
+const asUser = () => (process.getuid() === 0 ? ['--user=root'] : []);
+
+function answersOn(socket) {
+  return new Promise((resolve) => {
+    const probe = net.connect(socket, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+}
+
+/** A MariaDB of a test's own, in a folder and on a Unix socket. */
+class MariaDb {
+  static async create(folder) {
+    const server = new MariaDb();
+    server.folder = path.join(folder, 'mariadb');
+    server.socket = path.join(server.folder, 'socket');
+    fs.mkdirSync(server.folder);
+    const installed = await run([
+      tool('mariadb-install-db', 'mariadb-server'),
+      '--no-defaults',
+      ...asUser(),
+      `--datadir=${server.folder}/data`,
+      '--skip-test-db',
+      '--auth-root-authentication-method=normal',
+    ]);
+    if (installed.code !== 0) {
+      throw new Error(`mariadb-install-db: ${installed.stdout}${installed.stderr}`);
+    }
+    await server.start();
+    await server.sql('CREATE DATABASE notify CHARACTER SET utf8mb4', 'mysql');
+    return server;
+  }
+
+  async start() {
+    this.program = new Program(
+      'mariadbd',
+      [
+        tool('mariadbd', 'mariadb-server'),
+        '--no-defaults',
+        ...asUser(),
+        `--datadir=${this.folder}/data`,
+        `--socket=${this.socket}`,
+        '--skip-networking',
+        '--innodb-buffer-pool-size=32M',
+        '--innodb-flush-log-at-trx-commit=2',
+      ],
+      { log: path.join(this.folder, 'mariadbd.log') },
+    );
+    await this.program.until('MariaDB listens', () => answersOn(this.socket));
+  }
+
+  /** The section [acl] of who uses it. */
+  get config() {
+    return { kind: 'mariadb', socket: this.socket, user: 'root', database: 'notify' };
+  }
+
+  async sql(text, database = 'notify') {
+    const words = [tool('mariadb', 'mariadb-client'), '--no-defaults', `--socket=${this.socket}`, '--user=root', '-N', '-B'];
+    const ended = await run([...words, database], { input: text });
+    if (ended.code !== 0) {
+      throw new Error(`mariadb: ${ended.stderr}`);
+    }
+    return ended.stdout;
+  }
+
+  async stop() {
+    if (this.program.isRunning) {
+      await this.program.end();
+    }
+  }
+}
+
+module.exports = { MariaDb };
