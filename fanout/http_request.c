@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+static const char malformed[] = "Malformed HTTP request";
+
 struct http_request {
     http_parser parser;
     struct http_limits limits;
@@ -80,7 +82,7 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
     /* The library may be built to let it pass; then "Content-Length : 5" would count, although
      * others do not see a length there (RFC 9112, section 5.1). */
     if (memchr(at, ' ', length))
-        return refuse(request, 400, "Blank in a header name");
+        return refuse(request, 400, malformed);
     if (request->head_complete) /* a trailer: counted, not kept */
         return count_head(request, length);
     end_value(request);
@@ -88,10 +90,21 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
     return count_head(request, length);
 }
 
+/* The library does not look at the first character of a value, nor at that of a folded line. */
+static bool has_control(const char *at, size_t length)
+{
+    for (const char *end = at + length; at < end; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+            return true;
+    return false;
+}
+
 static int on_header_value(http_parser *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
+    if (has_control(at, length))
+        return refuse(request, 400, malformed);
     if (request->head_complete)
         return count_head(request, length);
     if (!request->in_value) {
@@ -246,7 +259,7 @@ static void refuse_malformed(struct http_request *request)
         (void)refuse(request, 505, "HTTP Version Not Supported");
         return;
     default:
-        (void)refuse(request, 400, "Malformed HTTP request");
+        (void)refuse(request, 400, malformed);
     }
 }
 
