@@ -362,9 +362,9 @@ struct json_span json_text_member(struct json_span object, const char *key)
 
 char json_text_kind(struct json_span value)
 {
-    struct reader reader = {.at = value.start, .end = value.start + value.length};
     if (value.start == NULL)
         return '\0';
+    struct reader reader = {.at = value.start, .end = value.start + value.length};
     skip_blanks(&reader);
     return reader.at < reader.end ? *reader.at : '\0';
 }
