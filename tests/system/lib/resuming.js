@@ -184,6 +184,8 @@ class Wanderer {
   }
 
   async end() {
+    this.isStopped = true;
+    await this.done?.catch(() => {});
     for (const subscriber of [this.last, ...this.#silent]) {
       await subscriber?.close();
     }
@@ -210,24 +212,10 @@ async function killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isF
   return outages;
 }
 
-/**
- * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
- * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder.
- */
-async function runResuming(label, options) {
-  const { durationMs, rate, topicCount = 20, clientCount, kills = 0, log = {}, longestVisitMs, longestOutageMs } = options;
-  const stack = new Stack(label, { handlers: 1, workers: topicCount, config: { messages: { level: 'info' } } });
-  stack.config.log = Object.fromEntries(
-    Object.entries(log).map(([key, value]) => [key, String(value).replace('$', path.join(stack.folder, ''))]),
-  );
-  await stack.start();
-  const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
-  const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
-  await Promise.all(clients.map((client) => client.start()));
-  const sources = topics.map((topic) => new Source(stack, topic, (1000 * topicCount) / rate));
-  const isFaulty = () => clients.some((client) => client.fault);
+async function publishFor(stack, topics, { durationMs, rate, kills = 0, longestOutageMs }, isFaulty) {
+  const sources = topics.map((topic) => new Source(stack, topic, (1000 * topics.length) / rate));
   const began = Date.now();
-  const outages = await killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty);
+  const outagesMs = await killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty);
   while (Date.now() < began + durationMs && !isFaulty()) {
     await pause(20);
   }
@@ -236,23 +224,49 @@ async function runResuming(label, options) {
     source.isStopped = true;
   }
   await Promise.all(sources.map((source) => source.done));
+  return { sources, seconds, outagesMs };
+}
+
+async function runOn(stack, clients, topics, options) {
+  await Promise.all(clients.map((client) => client.start()));
+  const isFaulty = () => clients.some((client) => client.fault);
+  const { sources, seconds, outagesMs } = await publishFor(stack, topics, options, isFaulty);
   await Promise.all(clients.map((client) => client.settle(sources)));
   const state = await stack.look('/state');
-  await Promise.all(clients.map((client) => client.end()));
-  await stack.stop();
   return {
     seconds,
-    topics: topicCount,
+    topics: topics.length,
     acknowledged: sum(sources, (source) => source.acknowledged),
     refusals: sum(sources, (source) => source.refusals),
     longestWaitMs: Math.max(...sources.map((source) => source.longestWait)),
-    clients: clientCount,
+    clients: clients.length,
     visits: sum(clients, (client) => client.visits),
     received: sum(clients, (client) => client.events),
-    outagesMs: outages,
+    outagesMs,
     replayedSinceLastStart: state.replayed,
     doublesSinceLastStart: state.events_doubled,
   };
+}
+
+/**
+ * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
+ * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder.
+ */
+async function runResuming(label, options) {
+  const { topicCount = 20, clientCount, log = {}, longestVisitMs } = options;
+  const stack = new Stack(label, { handlers: 1, workers: topicCount, config: { messages: { level: 'info' } } });
+  stack.config.log = Object.fromEntries(
+    Object.entries(log).map(([key, value]) => [key, String(value).replace('$', path.join(stack.folder, ''))]),
+  );
+  await stack.start();
+  const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
+  const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
+  try {
+    return await runOn(stack, clients, topics, options);
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+    await stack.stop();
+  }
 }
 
 module.exports = { runResuming };
