@@ -75,6 +75,11 @@ const struct config_key config_keys[] = {
      "reload."},
     {"fanout", "stop_time", CONFIG_DURATION, AT(stop_time), "5s", 0, 600000, NULL, true, "30s",
      "After SIGTERM every stream is ended with its last chunk; clients that have not taken it after so long are cut."},
+    {"fanout", "stop_spread", CONFIG_DURATION, AT(stop_spread), "1s", 0, 600000, NULL, true, "10s",
+     "The ends of the streams are spread over so long, at random, so that not all clients come back in one moment. `0s`: at once. "
+     "At most half of `stop_time`. Meanwhile posts wait for the next daemon, then they are answered `503`."},
+    {"fanout", "retry_time", CONFIG_DURATION, AT(retry_time), "5s", 0, 3600000, NULL, true, "30s",
+     "Each stream is told when the daemon stops how long to wait before it subscribes again: so long at most, at random."},
     {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
      "20000",
      "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "

@@ -14,6 +14,7 @@ struct bus_reader {
     struct server *server;
     struct bus_inbox *inbox;
     unsigned clients; /* served since the last look */
+    bool paused;
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
 };
@@ -30,6 +31,8 @@ static void take_batch(struct bus_reader *reader)
     int got = 1;
 
     reader->clients = 0;
+    if (reader->paused)
+        return;
     while (batch-- > 0 && bytes < BATCH_BYTES &&
            (got = bus_inbox_next(reader->inbox, &message)) == 1) {
         bytes += message.event_length;
@@ -122,6 +125,13 @@ struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_S
         return NULL;
     }
     return reader;
+}
+
+void bus_reader_pause(struct bus_reader *reader)
+{
+    reader->paused = true;
+    (void)uv_poll_stop(&reader->readable);
+    (void)uv_idle_stop(&reader->again);
 }
 
 void bus_reader_stop(struct bus_reader *reader)

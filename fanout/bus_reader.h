@@ -16,6 +16,9 @@ struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_S
  * would look at the bus only after all that stand before it in a crowd. May close any connection.
  */
 void bus_reader_look(struct bus_reader *reader);
+/* Takes no more events; acknowledgements can still be sent. Handlers keep what is not acknowledged.
+ */
+void bus_reader_pause(struct bus_reader *reader);
 /* Leaves the loop, which must run once more before bus_reader_free(). */
 void bus_reader_stop(struct bus_reader *reader);
 void bus_reader_free(struct bus_reader **reader);

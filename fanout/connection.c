@@ -5,6 +5,7 @@
 #include "log.h"
 #include "replay.h"
 #include "server.h"
+#include "stopping.h"
 #include "subscribe.h"
 
 #include <stdlib.h>
@@ -173,7 +174,10 @@ static void stream_due(struct connection *connection)
     size_t skip = chunked ? 0 : 3, length = sizeof keep_alive_chunk - 1 - (chunked ? 0 : 5);
 
     if (now >= connection->ends_at) {
-        connection_end_stream(connection, CLOSE_STREAM_TIME);
+        if (server->stopping)
+            stopping_end_stream(connection);
+        else
+            connection_end_stream(connection, CLOSE_STREAM_TIME);
         return;
     }
     if (now >= connection_slow_deadline(connection)) {

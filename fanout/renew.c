@@ -56,7 +56,9 @@ void renew_answer(struct connection *connection, const struct http_request *requ
         return;
     }
     stream = connection_find(connection->server, (uint64_t)json_integer_value(connid));
-    if (stream && knows_secret(stream, secret))
+    if (connection->server->stopping)
+        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
+    else if (stream && knows_secret(stream, secret))
         renew(stream, connection, request);
     else
         http_reply_error(connection, request, 400, "Invalid data");

@@ -193,6 +193,11 @@ bool replay_begin(struct connection *connection, uint64_t after, bool may_have_g
     return true;
 }
 
+uint64_t replay_position(const struct connection *connection)
+{
+    return connection->replay ? connection->replay->after : connection->server->events.sequence;
+}
+
 void replay_abandon(struct connection *connection)
 {
     if (!connection->replay)

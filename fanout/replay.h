@@ -16,6 +16,8 @@ struct server;
 /* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
  * far. False without memory. */
 bool replay_begin(struct connection *connection, uint64_t after, bool may_have_gap);
+/* Everything for the stream up to this sequence is queued, or was never to be. */
+uint64_t replay_position(const struct connection *connection);
 /* The connection ends, or has room again; harmless when it does not catch up. */
 void replay_abandon(struct connection *connection);
 void replay_continue(struct connection *connection);

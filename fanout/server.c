@@ -6,6 +6,7 @@
 #include "intake.h"
 #include "listener.h"
 #include "log.h"
+#include "stopping.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -120,34 +121,12 @@ static void leave_loop(struct server *server)
     acceptor_stop(server);
 }
 
-static void end_one(uv_handle_t *handle, void *context)
-{
-    struct connection *connection = handle->data;
-
-    (void)context;
-    if (!connection_owns_handle(handle) || uv_is_closing(handle))
-        return;
-    if (connection->state == CONNECTION_STREAMING)
-        connection_end_stream(connection, CLOSE_STOPPING);
-    else if (connection->state == CONNECTION_READING && !connection->request)
-        connection_end_reading(connection, CLOSE_STOPPING);
-}
-
-static void close_one(uv_handle_t *handle, void *context)
-{
-    (void)context;
-    if (connection_owns_handle(handle) && !uv_is_closing(handle))
-        connection_close(handle->data, CLOSE_STOPPING);
-}
-
 static void on_stop_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
 
-    if (server->connections > 0 && server_now(server) < server->stop_deadline)
-        return;
-    uv_walk(&server->loop, close_one, NULL);
-    leave_loop(server);
+    if (stopping_is_over(server))
+        leave_loop(server);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
@@ -158,10 +137,7 @@ static void on_stop_signal(uv_signal_t *signal, int number)
         return;
     log_info("stopping", log_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
              log_number("streams", (int64_t)server->streams.count));
-    server->stopping = true;
-    server->stop_deadline = server_now(server) + server->config.stop_time;
-    listener_stop_all(server);
-    uv_walk(&server->loop, end_one, NULL);
+    stopping_begin(server);
     (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
 }
 

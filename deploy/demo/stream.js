@@ -67,16 +67,18 @@ const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
  */
 export async function listenForEver(url, subscription, on) {
   for (let failures = 0; ; failures++) {
+    let hint; // of a broker that stops
     on.connecting();
     try {
       for await (const event of listen(url, subscription())) {
         failures = 0;
+        if (event.ep.requested === '@SERVER@' && event.e.type === 'stopping') hint = event.e.detail.retry;
         on.event(event);
       }
     } catch (error) {
       console.info('The stream broke:', error.message);
     }
-    const wait = Math.min(30_000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
+    const wait = hint ?? Math.min(30_000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
     on.waiting(wait);
     await pause(wait);
   }

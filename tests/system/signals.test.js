@@ -52,6 +52,45 @@ describe('SIGTERM', () => {
     await stack.stop();
   });
 
+  test('every stream is told when to come back, and they end one after the other', async () => {
+    const stack = await Stack.start('spread', { config: { fanout: { stop_time: '20s', stop_spread: '3s', retry_time: '7s' } } });
+    const clients = await Promise.all(Array.from({ length: 50 }, () => stack.subscribe(['a'])));
+    stack.daemon.signal('SIGTERM');
+    await Promise.all(clients.map((client) => client.ended()));
+    assert.equal(await stack.daemon.ended, 0);
+    const last = clients.map((client) => client.frames.at(-1).json);
+    for (const [i, frame] of last.entries()) {
+      assert.equal(clients[i].endedCleanly, true);
+      assert.deepEqual(frame.ep, { requested: '@SERVER@', emitted: '@SERVER@' });
+      assert.equal(frame.e.type, 'stopping');
+      assert.ok(Number.isInteger(frame.e.detail.retry) && frame.e.detail.retry >= 0 && frame.e.detail.retry <= 7000);
+      assert.equal(frame.id, clients[i].frames[0].json.id, 'its id is the newest one that the client may resume from');
+    }
+    assert.ok(new Set(last.map((frame) => frame.e.detail.retry)).size > 40);
+    assert.ok(new Set(last.map((frame) => frame.iat)).size > 1);
+    await stack.stop();
+  });
+
+  test('a post that comes while the daemon stops goes to the next one', async () => {
+    const stack = await Stack.start('next', {
+      handlers: 1,
+      config: { fanout: { stop_time: '10s', stop_spread: '3s' }, publish: { time_limit: '30s' } },
+    });
+    const client = await stack.subscribe(['a']);
+    const before = await stack.publish('a', 'first');
+    await client.takeUntil('first');
+    stack.daemon.signal('SIGTERM');
+    await until('it stops', async () => stack.daemon.output().includes('stopping'));
+    const post = stack.publish('a', 'second');
+    await client.ended();
+    assert.equal(await stack.daemon.ended, 0);
+    assert.deepEqual(client.events(), []);
+    await stack.startDaemon();
+    const epoch = ({ id }) => Number(id.split('-')[0]);
+    assert.ok(epoch(await post) > epoch(before));
+    await stack.stop();
+  });
+
   test('the sockets are gone afterwards, or taken over by the next daemon', async () => {
     const stack = await Stack.start('again', { handlers: 1 });
     for (const signal of ['SIGTERM', 'SIGKILL']) {

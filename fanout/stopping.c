@@ -1,0 +1,85 @@
+#include "stopping.h"
+
+#include "acceptor.h"
+#include "bus_reader.h"
+#include "connection.h"
+#include "listener.h"
+#include "replay.h"
+#include "server.h"
+
+#include <stdio.h>
+
+/* A number from 0 to most that nobody can foresee, another one for each stream. */
+static uint64_t share_of(uint64_t most, uint64_t seed, const struct connection *connection)
+{
+    return hash_bytes(seed, &connection->connid, sizeof connection->connid) % (most + 1);
+}
+
+void stopping_end_stream(struct connection *connection)
+{
+    struct server *server = connection->server;
+    uint64_t retry = share_of(server->config.retry_time, server->seen.seed, connection);
+    char json[80];
+    int length = snprintf(json, sizeof json, "{\"type\":\"stopping\",\"detail\":{\"retry\":%llu}}",
+                          (unsigned long long)retry);
+
+    /* Its id is where the client is, so that it resumes from there. */
+    if (delivery_send_to(server, connection, "@SERVER@", 8, json, (size_t)length,
+                         replay_position(connection)))
+        connection_end_stream(connection, CLOSE_STOPPING);
+    else
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+static void end_later(struct connection *connection)
+{
+    struct server *server = connection->server;
+    uint64_t spread = server->config.stop_spread, most = server->config.stop_time / 2;
+
+    if (spread > most)
+        spread = most;
+    if (spread == 0) {
+        stopping_end_stream(connection);
+        return;
+    }
+    connection->ends_at = server_now(server) + share_of(spread, server->presence.seed, connection);
+    connection_set_deadline(connection);
+}
+
+static void end_one(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = handle->data;
+
+    (void)context;
+    if (!connection_owns_handle(handle) || uv_is_closing(handle))
+        return;
+    if (connection->state == CONNECTION_STREAMING)
+        end_later(connection);
+    else if (connection->state == CONNECTION_READING && !connection->request)
+        connection_end_reading(connection, CLOSE_STOPPING);
+}
+
+void stopping_begin(struct server *server)
+{
+    server->stopping = true;
+    server->stop_deadline = server_now(server) + server->config.stop_time;
+    listener_stop_all(server);
+    acceptor_stop(server);
+    bus_reader_pause(server->bus);
+    uv_walk(&server->loop, end_one, NULL);
+}
+
+static void close_one(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (connection_owns_handle(handle) && !uv_is_closing(handle))
+        connection_close(handle->data, CLOSE_STOPPING);
+}
+
+bool stopping_is_over(struct server *server)
+{
+    if (server->connections > 0 && server_now(server) < server->stop_deadline)
+        return false;
+    uv_walk(&server->loop, close_one, NULL);
+    return true;
+}
