@@ -30,7 +30,9 @@ function tool(name, debianPackage) {
 /** A new folder for one stack. Short, because the path of a unix socket is. Kept when ESN_TEST_LOGS names a place. */
 function newFolder(label) {
   const base = process.env.ESN_TEST_LOGS ?? os.tmpdir();
-  return fs.mkdtempSync(path.join(base, `${label}-`));
+  const folder = fs.mkdtempSync(path.join(base, `${label}-`));
+  fs.chmodSync(folder, 0o755); // some programs become another user
+  return folder;
 }
 
 module.exports = { source, build, programs, tool, newFolder };
