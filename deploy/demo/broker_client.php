@@ -61,7 +61,8 @@ function answer(array $what): void
 /** The head of a page, up to <main>. */
 function begin_page(string $title, string $script): void
 {
-    header("Content-Security-Policy: default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'");
+    // The broker's own address is for the case that subscribers are redirected to it.
+    header("Content-Security-Policy: default-src 'self'; connect-src 'self' " . getenv('ESN_FANOUT_URL') . "; base-uri 'none'; form-action 'self'; frame-ancestors 'self'");
     header('X-Content-Type-Options: nosniff');
     $title = htmlspecialchars($title);
     echo <<<END

@@ -7,7 +7,7 @@ declare(strict_types=1);
 require __DIR__ . '/broker.php';
 
 header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    . "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    . "connect-src 'self' " . getenv('ESN_FANOUT_URL') . "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 header('X-Content-Type-Options: nosniff');
 
 $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
@@ -29,6 +29,7 @@ $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
 <header class="bar">
   <img src="icon.svg" alt="" width="32" height="32">
   <h1>es-web-notify</h1>
+  <p class="hint"><a href="house/">Who may hear</a> · <a href="ask/">Ask and answer</a></p>
   <p id="state" class="state" role="status" data-state="connecting">Connecting</p>
 </header>
 

@@ -1,0 +1,200 @@
+'use strict';
+
+// Two users, each in a browser with a PHP session, subscribe to CASA/NIVEL_AGUA with bind keys of their own. Only the
+// first may hear it. After a change in the database the second hears it too, on the stream that was open all along.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const { after, before, describe, test } = require('node:test');
+const { chromium } = require('playwright-core');
+const { request } = require('../system/lib/http');
+const { newFolder, source, tool } = require('../system/lib/paths');
+const { freePort } = require('../system/lib/ports');
+const { Program } = require('../system/lib/program');
+const { LIMIT_MS, until } = require('../system/lib/wait');
+
+const QUICKSTART_LIMIT_MS = 300_000; // it builds
+const TOPIC = 'CASA/NIVEL_AGUA';
+
+function readEnv(file) {
+  const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.match(/^(\w+)='?(.*?)'?$/).slice(1)));
+}
+
+async function startQuickstart(folder, options) {
+  const state = `${folder}/state`;
+  const command = [`${source}/deploy/quickstart`, '--no-install', '--dir', state, '--port', String(await freePort())];
+  const quickstart = new Program('quickstart', [...command, ...options], { log: `${folder}/quickstart.log` });
+  await quickstart.until('DIR/env is there', () => fs.existsSync(`${state}/env`), QUICKSTART_LIMIT_MS);
+  return { quickstart, state, env: readEnv(`${state}/env`) };
+}
+
+/** Changes the database as an operator would, past everything that was started. */
+function changeRights(state, env, sql) {
+  if (env.ESN_RIGHTS_DSN.startsWith('sqlite:')) {
+    execFileSync(tool('sqlite3', 'sqlite3'), ['-bail', env.ESN_RIGHTS_DSN.slice('sqlite:'.length)], { input: sql });
+    return;
+  }
+  const [, socket, database] = env.ESN_RIGHTS_DSN.match(/unix_socket=([^;]*);dbname=([^;]*)/);
+  execFileSync(
+    tool('mariadb', 'mariadb-client'),
+    ['--no-defaults', `--socket=${socket}`, `--user=${env.ESN_RIGHTS_USER}`, database],
+    { input: sql, env: { ...process.env, MYSQL_PWD: env.ESN_RIGHTS_PASSWORD } },
+  );
+}
+
+/** A browser of its own, logged in through PHP's session, on the page of the water level. */
+async function openPage(env, user) {
+  const browser = await chromium.launch({
+    executablePath: tool('chromium', 'chromium'),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+  try {
+    return await logIn(browser, env, user);
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}
+
+async function logIn(browser, env, user) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(LIMIT_MS);
+  const faults = [];
+  const requests = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('request', (sent) => sent.method() === 'POST' && sent.url() === env.ESN_BASE_URL && requests.push(sent));
+  await page.goto(`${env.ESN_DEMO_URL}house/page.php`);
+  await page.click(`button[value=${user}]`);
+  await page.locator('#state[data-state=connected]').waitFor();
+  return {
+    page,
+    newPage: () => context.newPage(),
+    faults,
+    requests,
+    heard: (type) => page.locator('#heard li').filter({ hasText: `${TOPIC}: ${type} ` }),
+    close: () => browser.close(),
+  };
+}
+
+async function measure(env, targeted = false) {
+  const answer = await request(`${env.ESN_DEMO_URL}house/measure.php`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ targeted }),
+    agent: false,
+  });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json.receivers;
+}
+
+const ways = {
+  'nginx, SQLite, accel': ['--web', 'nginx', '--acl', 'sqlite', '--handoff', 'accel'],
+  'Apache, MariaDB, local': ['--web', 'apache', '--acl', 'mariadb', '--handoff', 'local'],
+  'Apache, MariaDB, redirect': ['--web', 'apache', '--acl', 'mariadb', '--handoff', 'redirect'],
+};
+
+describe('the story of two users', () => {
+  let folder;
+  before(() => {
+    folder = newFolder('story');
+    fs.chmodSync(folder, 0o755); // quickstart's programs are not root's
+  });
+  after(() => {
+    if (!process.env.ESN_TEST_LOGS) {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  for (const [name, options] of Object.entries(ways)) {
+    describe(name, () => {
+      let started;
+      let ana;
+      let luis;
+      const change = (sql) => changeRights(started.state, started.env, sql);
+
+      before(async () => {
+        started = await startQuickstart(folder, options);
+        change(`UPDATE registered_topics SET sub = '["ana"]' WHERE topic = '${TOPIC}';`);
+        [ana, luis] = await Promise.all(['ana', 'luis'].map((user) => openPage(started.env, user)));
+      });
+      after(async () => {
+        await Promise.all([ana, luis].map((user) => user?.close()));
+        assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart');
+      });
+
+      test('the second never hears what it may not', async () => {
+        assert.equal(await measure(started.env), 1);
+        assert.equal(await measure(started.env), 1);
+        await until('the first hears both', async () => (await ana.heard('level').count()) === 2);
+      });
+
+      test('after a change in the database it hears the next, without another request', async () => {
+        change(`UPDATE registered_topics SET sub = '["ana", "luis"]' WHERE topic = '${TOPIC}';`);
+        assert.equal(await measure(started.env), 2);
+        await until('the first hears the third', async () => (await ana.heard('level').count()) === 3);
+        await luis.heard('level').first().waitFor();
+        assert.equal(await luis.heard('level').count(), 1, 'and nothing of what was said before');
+        assert.deepEqual([ana.requests.length, luis.requests.length], [1, 1]);
+      });
+
+      test('and no more when the right is taken away', async () => {
+        change(`UPDATE registered_topics SET sub = '["luis"]' WHERE topic = '${TOPIC}';`);
+        assert.equal(await measure(started.env), 1);
+        await until('the second hears it', async () => (await luis.heard('level').count()) === 2);
+        assert.equal(await ana.heard('level').count(), 3);
+      });
+
+      test('who follows the topic is told while on another page', async () => {
+        change(`DELETE FROM topic_followers;
+          INSERT INTO topic_followers (topic_id, user_id) SELECT id, 'luis' FROM registered_topics WHERE topic = '${TOPIC}';`);
+        for (const user of [ana, luis]) {
+          await user.page.click('text=To another page');
+          await user.page.locator('#state[data-state=connected]').waitFor();
+        }
+        await measure(started.env);
+        await measure(started.env, true);
+        await luis.heard('alarm').waitFor();
+        assert.equal(await luis.heard('level').count(), 0, 'its page is not about the level');
+        assert.equal(await ana.heard('alarm').count(), 0);
+      });
+
+      test('a question is answered with a whisper, which nobody else hears', async () => {
+        const pages = await Promise.all([ana, luis].map((user) => user.newPage()));
+        for (const page of pages) {
+          page.setDefaultTimeout(LIMIT_MS);
+          await page.goto(`${started.env.ESN_DEMO_URL}ask/`);
+          await page.locator('#state[data-state=connected]').waitFor();
+        }
+        for (const [page, number] of [[pages[0], '1001'], [pages[1], '17']]) {
+          await page.fill('input[name=number]', number);
+          await page.click('#ask button');
+          await page.locator('#answers li').waitFor();
+        }
+        assert.deepEqual(await pages[0].locator('#answers li').allTextContents(), ['1001 = 7 × 11 × 13']);
+        assert.deepEqual(await pages[1].locator('#answers li').allTextContents(), ['17 = 17']);
+        await Promise.all(pages.map((page) => page.close()));
+      });
+
+      test('two sessions side by side in one window', async () => {
+        const page = await ana.newPage();
+        page.setDefaultTimeout(LIMIT_MS);
+        await page.goto(`${started.env.ESN_DEMO_URL}house/`);
+        const [left, right] = ['left', 'right'].map((seat) => page.frameLocator(`iframe[src$="seat=${seat}"]`));
+        await right.locator('button[value=luis]').click();
+        await right.locator('#state[data-state=connected]').waitFor();
+        await left.locator('#state[data-state=connected]').waitFor();
+        await page.click('#measure');
+        await right.locator('#heard li').first().waitFor();
+        assert.equal(await left.locator('#heard li').count(), 0);
+        await page.close();
+      });
+
+      test('no script failed', () => {
+        assert.deepEqual([...ana.faults, ...luis.faults], []);
+      });
+    });
+  }
+});
