@@ -174,6 +174,8 @@ static bool decode(const struct bind_key_reader *reader, const char *text, size_
     bool whole = length == reader->text_length;
     const char *source = whole ? text : reader->stand_in_text;
     whole &= count_end(source, reader->text_length, '=') == filling;
+    /* EVP_DecodeBlock(3) takes a '=' in the middle for an 'A'. */
+    whole &= memchr(source, '=', reader->text_length - filling) == NULL;
     whole &= EVP_DecodeBlock(bytes, (const unsigned char *)source, (int)reader->text_length) ==
              (int)(reader->size + filling);
     whole = whole && memcmp(bytes, reader->modulus, reader->size) < 0;

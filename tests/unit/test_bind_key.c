@@ -245,6 +245,12 @@ static void test_wrong_wrapping(void **state)
         changed[i * 30] = wrong[i];
         expect_refused(BIND_KEY_PKCS1, changed);
     }
+    /* A '=' that a careless decoder would take for the 'A' that it stands for. */
+    while (strchr(key, 'A') == NULL)
+        make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"uid\":\"ana\"}");
+    (void)snprintf(changed, sizeof changed, "%s", key);
+    *strchr(changed, 'A') = '=';
+    expect_refused(BIND_KEY_PKCS1, changed);
     char user[USER_ID_SIZE];
     assert_false(bind_key_read(fixture.readers[0], key, length + 1, NOW, user)); /* its NUL too */
     assert_false(bind_key_read(fixture.readers[0], "", 0, NOW, user));
