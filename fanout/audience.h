@@ -1,4 +1,4 @@
-/* Who may hear one event, beyond its topic (PROTOCOL.md sections 3 and 9). */
+/* Who may hear one event, beyond its topic (docs/protocol.md section 4). */
 #ifndef ESN_AUDIENCE_H
 #define ESN_AUDIENCE_H
 

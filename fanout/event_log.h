@@ -86,7 +86,7 @@ void event_log_forget(struct event_log *log, uint64_t through);
 bool event_log_has_all_after(const struct event_log *log, uint64_t sequence);
 /* Forgets what is too old; appending does so too. */
 void event_log_expire(struct event_log *log, uint64_t now_ms);
-/* wall_ms, or the last value given when the wall clock went back: iat never does (PROTOCOL.md
+/* wall_ms, or the last value given when the wall clock went back: iat never does (docs/protocol.md
  * section 2). */
 uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
 

@@ -1,4 +1,4 @@
-/* GET /connections, /state, /memory: looking in, for holders of the admin token (PROTOCOL.md
+/* GET /connections, /state, /memory: looking in, for holders of the admin token (docs/protocol.md
  * section 6). */
 #ifndef ESN_INSPECT_H
 #define ESN_INSPECT_H

@@ -1,4 +1,4 @@
-/* POST /alive: a stream's time starts anew (PROTOCOL.md section 5). */
+/* POST /alive: a stream's time starts anew (docs/protocol.md section 5). */
 #ifndef ESN_RENEW_H
 #define ESN_RENEW_H
 

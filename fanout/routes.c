@@ -75,7 +75,7 @@ static bool is_admin(const struct connection *connection, const struct http_requ
 static void refuse_method(struct connection *connection, const struct http_request *request,
                           const struct route *route)
 {
-    /* PROTOCOL.md section 2: the original's root answers 400 to any other method. */
+    /* docs/protocol.md section 2: the root answers 400 to any other method. */
     if (route->answer == subscribe_answer)
         http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
     else if (route->method == HTTP_METHOD_POST)

@@ -231,7 +231,7 @@ static bool open_parts(struct server *server, char *error)
     replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
     /* Never one that an earlier daemon gave away, short of a thousand connections a millisecond
-     * (PROTOCOL.md section 1: below 2^53). */
+     * (docs/protocol.md section 1: below 2^53). */
     server->next_connid = wall << 10;
     if (!secret_random(seeds, sizeof seeds)) {
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");

@@ -309,8 +309,9 @@ static void begin_or_refuse(struct connection *connection, const struct http_req
         connection_close(connection, CLOSE_MEMORY);
 }
 
-/* The ticket of a request: in the query, or as a Bearer token (PROTOCOL.md section 8). A request with a body subscribes by
- * that: its Authorization header is the business of whatever stands before the daemon. */
+/* The ticket of a request: in the query, or as a Bearer token (docs/protocol.md section 4). A
+ * request with a body subscribes by that: its Authorization header is the business of whatever
+ * stands before the daemon. */
 static bool find_ticket(const struct http_request *request, struct bytes *ticket)
 {
     const char *header = http_request_header(request, "Authorization");

@@ -1,4 +1,5 @@
-/* POST /: a request becomes a held stream (PROTOCOL.md section 2), and a stream ceases to be one.
+/* POST /: a request becomes a held stream (docs/protocol.md section 2), and a stream ceases to be
+ * one.
  */
 #ifndef ESN_SUBSCRIBE_H
 #define ESN_SUBSCRIBE_H

@@ -34,7 +34,8 @@ struct subscription_body {
     const char *user;   /* of a ticket; NULL: unbound */
 };
 
-/* NULL, or the static reason why the body is refused (PROTOCOL.md section 2). Free it either way.
+/* NULL, or the static reason why the body is refused (docs/protocol.md section 2). Free it either
+ * way.
  */
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config);

@@ -1,4 +1,4 @@
-/* What a subscription asks for, and whether it may be asked: the body of `POST /` (PROTOCOL.md
+/* What a subscription asks for, and whether it may be asked: the body of `POST /` (docs/protocol.md
  * section 2), bytes in, the ticket's content or a reason out. Pure. */
 #ifndef ESN_AUTHORISE_SUBSCRIPTION_H
 #define ESN_AUTHORISE_SUBSCRIPTION_H

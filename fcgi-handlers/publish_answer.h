@@ -1,4 +1,4 @@
-/* What a publisher is told of its event points (PROTOCOL.md section 3). */
+/* What a publisher is told of its event points (docs/protocol.md section 3). */
 #ifndef ESN_PUBLISH_ANSWER_H
 #define ESN_PUBLISH_ANSWER_H
 

@@ -485,8 +485,8 @@ enum { LISTS = 5, PEOPLE = 5, PASSWORDS = 4 };
 static const char *const lists[LISTS] = {"[]", "[\"luis\"]", "[\"+\"]", "[\"[][][]\"]", "[\"*\"]"};
 static const char *const people[PEOPLE] = {"ana", "luis", "eva", "[][][]", NULL};
 
-/* What a publisher is told, in the order of PROTOCOL.md: . unbound, u unregistered, f forbidden, w
- * wrong password, s sent, d database unavailable. */
+/* What a publisher is told, in the order of docs/rights.md: . unbound, u unregistered, f forbidden,
+ * w wrong password, s sent, d database unavailable. */
 static char publish(struct password_checker *checker, const char *topic, const char *user,
                     const char *password)
 {
