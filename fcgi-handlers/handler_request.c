@@ -258,7 +258,7 @@ enum handler_body handler_request_read_body(struct handler_request *request, siz
     for (size_t got = 1; got > 0;) {
         size_t step =
             request->announced && request->remaining < READ_SIZE ? request->remaining : READ_SIZE;
-        if (!bytes_reserve(body, step))
+        if (!bytes_reserve(body, step + 1)) /* at least one: an empty body has a place too */
             return HANDLER_BODY_NO_MEMORY;
         got = read_some(request, body->data + body->length, step);
         body->length += got;

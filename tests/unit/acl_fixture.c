@@ -79,7 +79,7 @@ int acl_fixture_open_sqlite(void **state)
 {
     (void)state;
     acl_fixture =
-        (struct acl_fixture){.options = {.kind = ACL_SQLITE, .limit_ms = 2000, .create = true},
+        (struct acl_fixture){.options = {.kind = ACL_SQLITE, .limit_ms = ACL_FIXTURE_GENEROUS_MS, .create = true},
                              .schema = "schema/sqlite.sql",
                              .migration = "schema/migrate-sqlite.sql"};
     char folder[] = "/tmp/esn-sqlite-XXXXXX";
@@ -119,7 +119,7 @@ void acl_fixture_run_as_admin(const char *sql)
 static struct acl_options mariadb_options(void)
 {
     return (struct acl_options){.kind = ACL_MARIADB,
-                                .limit_ms = 5000,
+                                .limit_ms = ACL_FIXTURE_GENEROUS_MS,
                                 .host = "127.0.0.1",
                                 .port = acl_fixture_server.port,
                                 .user = "esn",
