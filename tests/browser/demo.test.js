@@ -13,27 +13,50 @@ const { LIMIT_MS, until } = require('../system/lib/wait');
 
 const QUICKSTART_LIMIT_MS = 300_000; // it builds
 
-/** A browser of its own with the demo open, connected. */
-async function openDemo(url) {
-  const browser = await chromium.launch({
-    executablePath: tool('chromium', 'chromium'),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
-  const page = await browser.newPage();
-  page.setDefaultTimeout(LIMIT_MS);
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  await page.goto(url);
-  await page.locator('#state[data-state=connected]').waitFor();
-  return {
-    browser,
-    page,
-    faults,
-    name: await page.locator('#clid').textContent(),
-    connid: () => page.locator('#connid').textContent(),
-    entries: (text) => page.locator('#events li').filter({ hasText: text }),
-    person: (name) => page.locator('#people li').filter({ hasText: name }),
-  };
+/** The demo in a browser of its own. */
+class Demo {
+  faults = [];
+
+  static async open(url) {
+    const demo = new Demo();
+    demo.browser = await chromium.launch({
+      executablePath: tool('chromium', 'chromium'),
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    });
+    try {
+      await demo.#show(url);
+    } catch (error) {
+      await demo.close(); // else it would keep this process
+      throw error;
+    }
+    return demo;
+  }
+
+  async #show(url) {
+    this.page = await this.browser.newPage();
+    this.page.setDefaultTimeout(LIMIT_MS);
+    this.page.on('pageerror', (error) => this.faults.push(String(error)));
+    await this.page.goto(url);
+    await this.page.locator('#state[data-state=connected]').waitFor();
+    this.name = await this.page.locator('#clid').textContent();
+  }
+
+  connid() {
+    return this.page.locator('#connid').textContent();
+  }
+
+  /** Entries of the list of what arrived. */
+  entries(text) {
+    return this.page.locator('#events li').filter({ hasText: text });
+  }
+
+  person(name) {
+    return this.page.locator('#people li').filter({ hasText: name });
+  }
+
+  close() {
+    return this.browser.close();
+  }
 }
 
 describe('the demo, started by quickstart, in separate browsers', () => {
@@ -53,11 +76,12 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     );
     await quickstart.until('DIR/env is there', () => fs.existsSync(`${folder}/state/env`), QUICKSTART_LIMIT_MS);
     readEnv();
-    [ana, beto] = await Promise.all([openDemo(env.ESN_DEMO_URL), openDemo(env.ESN_DEMO_URL)]);
+    ana = await Demo.open(env.ESN_DEMO_URL);
+    beto = await Demo.open(env.ESN_DEMO_URL);
   });
 
   after(async () => {
-    await Promise.all([ana, beto].map((demo) => demo?.browser.close()));
+    await Promise.all([ana, beto].map((demo) => demo?.close()));
     const code = await quickstart?.end();
     assert.equal(code, 0, 'exit code of quickstart');
     await assert.rejects(request(env.ESN_DEMO_URL, { agent: false }), { code: 'ECONNREFUSED' });
@@ -129,9 +153,9 @@ describe('the demo, started by quickstart, in separate browsers', () => {
   });
 
   test('who leaves is no longer present, who comes is', async () => {
-    const carla = await openDemo(env.ESN_DEMO_URL);
+    const carla = await Demo.open(env.ESN_DEMO_URL);
     await ana.person(carla.name).waitFor();
-    await carla.browser.close();
+    await carla.close();
     await ana.person(carla.name).waitFor({ state: 'detached' });
   });
 
