@@ -255,15 +255,17 @@ enum handler_body handler_request_read_body(struct handler_request *request, siz
     enum handler_body verdict = check_length(request, limit);
     if (verdict != HANDLER_BODY_WHOLE)
         return verdict;
-    for (size_t got = 1; got > 0;) {
+    bool ended = request->announced && request->remaining == 0;
+    while (!ended) {
         size_t step =
             request->announced && request->remaining < READ_SIZE ? request->remaining : READ_SIZE;
         if (!bytes_reserve(body, step + 1)) /* at least one: an empty body has a place too */
             return HANDLER_BODY_NO_MEMORY;
-        got = read_some(request, body->data + body->length, step);
+        size_t got = read_some(request, body->data + body->length, step);
         body->length += got;
         if (body->length > limit)
             return HANDLER_BODY_TOO_LARGE;
+        ended = got == 0 || (request->announced && request->remaining == 0);
     }
     return request->announced && request->remaining > 0 ? HANDLER_BODY_SHORT : HANDLER_BODY_WHOLE;
 }

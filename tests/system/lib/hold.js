@@ -1,10 +1,13 @@
 'use strict';
 
-// A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--clid NAME] [--ep TOPIC]
+// A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--path PATH] [--clid NAME] [--ep TOPIC]
+// [--public-key FILE --user NAME]. With a key the streams are bound, those of that user.
 // Opens N streams and prints "all N connected", then a line "events M" whenever the number of frames beyond `connected`
 // on all streams has reached a multiple of N. A stream that ends is told as "lost I".
 
+const fs = require('node:fs');
 const { parseArgs } = require('node:util');
+const { bindKey } = require('./bind-keys');
 const { Subscriber } = require('./subscriber');
 
 const { values } = parseArgs({
@@ -13,6 +16,9 @@ const { values } = parseArgs({
     socket: { type: 'string' },
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string' },
+    path: { type: 'string', default: '/' },
+    user: { type: 'string' },
+    'public-key': { type: 'string' },
     clid: { type: 'string', default: 'held' },
     ep: { type: 'string', default: 'a' },
   },
@@ -20,10 +26,16 @@ const { values } = parseArgs({
 
 const PARALLEL = 100;
 const count = Number(values.count);
-const url = values.socket ? 'http://localhost/' : `http://${values.host}:${values.port}/`;
+const url = values.socket ? 'http://localhost/' : `http://${values.host}:${values.port}${values.path}`;
+const key = values['public-key'] && fs.readFileSync(values['public-key'], 'utf8');
 let events = 0;
 let opened = 0;
 let connected = 0;
+
+function subscription() {
+  const whole = { ep: [values.ep], clid: values.clid };
+  return key ? { ...whole, ep: [{ topic: values.ep, binded: true }], bind_key: bindKey(values.user, { key }) } : whole;
+}
 
 function countEvent({ json }) {
   if (json.e.type === 'connected') {
@@ -38,11 +50,7 @@ function countEvent({ json }) {
 async function openSome() {
   while (opened < count) {
     const index = opened++;
-    const subscriber = await Subscriber.open(
-      url,
-      { ep: [values.ep], clid: values.clid },
-      { socketPath: values.socket, onFrame: countEvent },
-    );
+    const subscriber = await Subscriber.open(url, subscription(), { socketPath: values.socket, onFrame: countEvent });
     subscriber.over.then(() => console.log(`lost ${index}`));
     connected++;
   }
