@@ -60,12 +60,14 @@ struct bus_event {
     size_t topic_length;
     uint16_t flags;
     uint64_t whisper;
+    uint64_t token; /* see struct envelope */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
     const char *allowed;
     size_t allowed_length;
     const char *event;
     size_t event_length;
     /* set by bus_publish(): */
+    bool sent_again;
     bool acknowledged;
     uint64_t epoch;
     struct ack ack;
@@ -78,7 +80,8 @@ struct bus_publisher *bus_publisher_open(const struct bus_options *options,
 void bus_publisher_close(struct bus_publisher **publisher);
 
 /* Sends the events in order and waits until each is acknowledged, sending unanswered ones again with the same sequence.
- * True: all acknowledged and none with ACK_OVERLOAD. False: the time limit passed (see each event's `acknowledged`),
+ * True: all acknowledged and none with ACK_OVERLOAD. An ACK_LIMITED of an event that was sent again becomes ACK_OVERLOAD,
+ * since another copy of it may have been taken: ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`),
  * or the daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come back, so
  * that a queue of requests is answered early instead of late. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,

@@ -98,6 +98,8 @@ static void take_ack(struct publication *now, const struct ack *ack, uint64_t ep
     event->acknowledged = true;
     event->epoch = epoch;
     event->ack = *ack;
+    if (ack->status == ACK_LIMITED && event->sent_again)
+        event->ack.status = ACK_OVERLOAD;
     now->answered++;
     if (index < now->next) {
         now->events_on_the_way--;
@@ -194,7 +196,8 @@ static void send_event(struct publication *now, size_t index)
                                 .flags = event->flags,
                                 .publisher = now->publisher->id,
                                 .sequence = now->first_sequence + index,
-                                .whisper = event->whisper};
+                                .whisper = event->whisper,
+                                .token = event->token};
     memcpy(envelope.post_key, event->post_key, sizeof envelope.post_key);
     unsigned char bytes[ENVELOPE_SIZE];
     envelope_write(bytes, &envelope);
@@ -227,6 +230,7 @@ static void send_more(struct publication *now)
             return;
         now->events_on_the_way++;
         now->bytes_on_the_way += size;
+        now->events[now->next].sent_again = now->next < now->farthest;
         send_event(now, now->next);
         if (now->farthest == now->next)
             now->farthest++;
@@ -291,7 +295,7 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
                               .window = WINDOW_EVENTS,
                               .deadline = start + limit_ms};
     for (size_t i = 0; i < count; i++)
-        events[i].acknowledged = false;
+        events[i].acknowledged = events[i].sent_again = false;
     publisher->last_sequence += count;
     zmq_msg_init(&now.body);
     bool answered = (publisher->ready || become_ready(&now, start + hello_ms)) && send_all(&now);

@@ -67,6 +67,7 @@ struct config {
     /* [publish] */
     char *publish_token_file;
     uint64_t publish_time, publish_down_time, publish_threads;
+    uint64_t publish_rate, publish_burst;
     uint64_t max_event_body, max_depth, max_event_points;
     /* [bus] */
     char **bus_events, **bus_acks, **bus_topics;

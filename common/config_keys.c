@@ -127,6 +127,12 @@ const struct config_key config_keys[] = {
      "How deep arrays and objects of a body may be nested."},
     {"publish", "max_event_points", CONFIG_NUMBER, AT(max_event_points), "1000", 1, 100000, NULL,
      true, "10", "Most event points in one post."},
+    {"publish", "rate", CONFIG_NUMBER, AT(publish_rate), "0", 0, 1000000, NULL, true, "100",
+     "How many events a second each entry token may publish, through however many handlers; each event point counts. More are "
+     "answered `429` with `Retry-After` and not delivered. `0`: no limit. Read by the daemon, which alone sees them all."},
+    {"publish", "burst", CONFIG_NUMBER, AT(publish_burst), "0", 0, 10000000, NULL, true, "1000",
+     "Most events of one token at once, before `rate` counts; `0`: as many as `rate`. An event that comes a second time does "
+     "not count."},
 
     {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false,
      "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",

@@ -13,8 +13,7 @@ enum {
     AT_SEQUENCE = 16,
     AT_WHISPER = 24,
     AT_POST_KEY = 32,
-    AT_SPARE = 48,
-    SPARE_SIZE = ENVELOPE_SIZE - AT_SPARE,
+    AT_TOKEN = 48,
 
     AT_ACK_ZERO = 4,
     AT_ACK_EPOCH = 8,
@@ -61,6 +60,7 @@ void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *env
     put(out + AT_SEQUENCE, envelope->sequence, 8);
     put(out + AT_WHISPER, envelope->whisper, 8);
     memcpy(out + AT_POST_KEY, envelope->post_key, ENVELOPE_POST_KEY_SIZE);
+    put(out + AT_TOKEN, envelope->token, 8);
 }
 
 bool envelope_read(struct envelope *out, const void *bytes, size_t length)
@@ -71,8 +71,7 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
     /* A flag of a later version could narrow who may hear the event: what is not known is refused,
      * never skipped. */
     uint64_t flags = get(in + AT_FLAGS, 2);
-    if ((flags & ~(uint64_t)KNOWN_FLAGS) != 0 || in[AT_ZERO] != 0 ||
-        get(in + AT_SPARE, SPARE_SIZE) != 0)
+    if ((flags & ~(uint64_t)KNOWN_FLAGS) != 0 || in[AT_ZERO] != 0)
         return false;
     if (in[AT_KIND] != ENVELOPE_HELLO && in[AT_KIND] != ENVELOPE_EVENT)
         return false;
@@ -82,6 +81,7 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
         .publisher = get(in + AT_PUBLISHER, 8),
         .sequence = get(in + AT_SEQUENCE, 8),
         .whisper = get(in + AT_WHISPER, 8),
+        .token = get(in + AT_TOKEN, 8),
     };
     memcpy(out->post_key, in + AT_POST_KEY, ENVELOPE_POST_KEY_SIZE);
     return true;
@@ -100,7 +100,7 @@ void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack)
     memset(out, 0, ACK_RECORD_SIZE);
     put(out + AT_RECORD_SEQUENCE, ack->sequence, 8);
     put(out + AT_RECORD_EVENT, ack->event_sequence, 8);
-    put(out + AT_RECORD_RECEIVERS, ack->receivers, 4);
+    put(out + AT_RECORD_RECEIVERS, ack->status == ACK_LIMITED ? ack->wait_ms : ack->receivers, 4);
     out[AT_RECORD_STATUS] = (unsigned char)ack->status;
 }
 
@@ -121,12 +121,14 @@ bool ack_read(struct ack *out, const void *bytes, int index)
     const unsigned char *in = bytes;
     in += ACK_HEADER_SIZE + (size_t)index * ACK_RECORD_SIZE;
     unsigned char status = in[AT_RECORD_STATUS];
-    if (status != ACK_DELIVERED && status != ACK_DOUBLE && status != ACK_OVERLOAD)
+    if (status > ACK_LIMITED)
         return false;
+    uint32_t number = (uint32_t)get(in + AT_RECORD_RECEIVERS, 4);
     *out = (struct ack){
         .sequence = get(in + AT_RECORD_SEQUENCE, 8),
         .event_sequence = get(in + AT_RECORD_EVENT, 8),
-        .receivers = (uint32_t)get(in + AT_RECORD_RECEIVERS, 4),
+        .receivers = status == ACK_LIMITED ? 0 : number,
+        .wait_ms = status == ACK_LIMITED ? number : 0,
         .status = (enum ack_status)status,
     };
     return true;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ENVELOPE_VERSION = 1, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
+enum { ENVELOPE_VERSION = 2, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
 
 enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2 };
 enum envelope_flag {
@@ -27,19 +27,22 @@ struct envelope {
     uint64_t publisher; /* random, one per handler process */
     uint64_t sequence;  /* counts the publisher's messages; a message sent again keeps it */
     uint64_t whisper;   /* connid */
+    uint64_t token;     /* id of the entry token (secret_id()); 0: none, which is never limited */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
 };
 
 enum ack_status {
     ACK_DELIVERED = 0,
     ACK_DOUBLE = 1,  /* was had before; receivers and event_sequence are those of the first time */
-    ACK_OVERLOAD = 2 /* not taken: say 503 */
+    ACK_OVERLOAD = 2, /* not taken: say 503 */
+    ACK_LIMITED = 3   /* not taken, the token has published too much: say 429 */
 };
 
 struct ack {
     uint64_t sequence;
     uint64_t event_sequence; /* second half of the event's id */
-    uint32_t receivers;
+    uint32_t receivers; /* 0 with ACK_LIMITED */
+    uint32_t wait_ms;   /* with ACK_LIMITED: until one of this token is taken; else 0 */
     enum ack_status status;
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,4 +218,16 @@ void secret_hex(char *out, const void *bytes, size_t size)
 bool secret_equal(const void *a, const void *b, size_t size)
 {
     return CRYPTO_memcmp(a, b, size) == 0;
+}
+
+uint64_t secret_id(const char *secret, size_t length)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    uint64_t id = 0;
+
+    if (EVP_Digest(secret, length, hash, NULL, EVP_sha256(), NULL) != 1)
+        return 0;
+    for (size_t i = 0; i < sizeof id; i++)
+        id = id << 8 | hash[i];
+    return id != 0 ? id : 1;
 }

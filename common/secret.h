@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { SECRET_ERROR_SIZE = 256, SECRET_BUS_KEY_SIZE = 41 };
 
@@ -44,6 +45,9 @@ struct secret_pool {
 bool secret_pool_take(struct secret_pool *pool, void *out, size_t size);
 /* Lower-case hex of `size` bytes; out has room for 2 * size + 1. */
 void secret_hex(char *out, const void *bytes, size_t size);
+/* A number by which a secret is told from others without being known: the first 8 bytes of its SHA-256, big-endian, and
+ * never 0. 0: OpenSSL failed. */
+uint64_t secret_id(const char *secret, size_t length);
 /* Constant time. */
 bool secret_equal(const void *a, const void *b, size_t size);
 

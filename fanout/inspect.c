@@ -263,6 +263,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "events", counters->events);
     set_number(state, "events_doubled", counters->doubles);
     set_number(state, "events_not_taken", counters->overloads);
+    set_number(state, "events_limited", counters->limited);
     set_number(state, "bus_malformed", bus_reader_malformed(server->bus));
     set_number(state, "deliveries", server->delivery.deliveries);
     set_number(state, "frames_formatted", server->delivery.frames_formatted);

@@ -84,6 +84,26 @@ static void refuse(struct server *server, struct log_entry *entry)
     acknowledge(server, entry, ACK_OVERLOAD, 0);
 }
 
+/* Answers for an event whose token has published too much. */
+static bool refuse_limited(struct server *server, const struct bus_message *message)
+{
+    const struct config *config = &server->config;
+    const struct envelope *envelope = &message->envelope;
+    uint64_t wait = 0;
+
+    if (config->publish_rate > 0 && envelope->token != 0)
+        wait = rate_limits_take(&server->rates, envelope->token, config->publish_rate,
+                                config->publish_burst, server_now(server));
+    if (wait == 0)
+        return false;
+    server->counters.limited++;
+    bus_reader_acknowledge(server->bus, envelope->publisher,
+                           &(struct ack){.sequence = envelope->sequence,
+                                         .wait_ms = (uint32_t)wait,
+                                         .status = ACK_LIMITED});
+    return true;
+}
+
 static void deliver_now(struct server *server, struct log_entry *entry)
 {
     uint32_t receivers = 0;
@@ -196,6 +216,8 @@ void intake_take(struct intake *intake, const struct bus_message *message)
         refuse(server, &entry);
         return;
     }
+    if (refuse_limited(server, message))
+        return;
     entry.event.sequence = event_log_take_sequence(&server->events);
     entry.event.wall_ms = intake->store ? clock_wall_ms() : 0;
     if (intake->waits)

@@ -224,7 +224,7 @@ static int start_handles(struct server *server)
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
-    uint64_t seeds[5];
+    uint64_t seeds[6];
     bool out_of_memory = false;
 
     server->counters.started_at_ms = wall;
@@ -240,6 +240,7 @@ static bool open_parts(struct server *server, char *error)
     server->presence.seed = seeds[0];
     server->seen.seed = seeds[1];
     server->addresses.seed = seeds[4];
+    server->rates.seed = seeds[5];
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         if (!topic_index_open(&server->topics[kind], seeds[2]))
             out_of_memory = true;
@@ -302,6 +303,7 @@ void server_close(struct server *server)
     presence_free(&server->presence);
     seen_events_free(&server->seen);
     address_limits_free(&server->addresses);
+    rate_limits_free(&server->rates);
     hash_table_free(&server->streams);
     secret_list_free(&server->admin_tokens);
     ticket_gate_close(&server->tickets);

@@ -12,6 +12,7 @@
 #include "departed.h"
 #include "event_log.h"
 #include "presence.h"
+#include "rate_limits.h"
 #include "replay.h"
 #include "secret.h"
 #include "seen_events.h"
@@ -33,6 +34,7 @@ struct server_counters {
     uint64_t events;                       /* taken from the bus, doubles not counted */
     uint64_t doubles;                      /* recognised and dropped */
     uint64_t overloads;                    /* not taken: no memory, or not kept on disk */
+    uint64_t limited;                      /* not taken: their token has published too much */
     uint64_t closed[SERVER_CLOSE_REASONS]; /* by enum connection_close_reason */
 };
 
@@ -47,6 +49,7 @@ struct server {
     struct event_log events;
     struct seen_events seen;
     struct departed departed;
+    struct rate_limits rates;
     struct replay_queue replays;
     struct deadlines deadlines;
     struct delivery delivery;

@@ -2,6 +2,7 @@
 
 #include "handler_reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char retry_header[] = "Retry-After: 1\r\n";
@@ -21,6 +22,10 @@ static void append_event(struct bytes *out, const struct bus_event *event)
 {
     if (!event->acknowledged || event->ack.status == ACK_OVERLOAD) {
         bytes_append_text(out, ",\"result\":\"unacknowledged\"");
+        return;
+    }
+    if (event->ack.status == ACK_LIMITED) {
+        append_result(out, "too many events", 0);
         return;
     }
     append_result(out, "sent", event->ack.receivers);
@@ -88,6 +93,30 @@ void publish_answer_forbidden(struct handler_request *request,
     bytes_append_text(&body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
     append_points(&body, outcome);
     send_body(request, (struct handler_reply){.status = 403, .reason = "Forbidden"}, &body);
+}
+
+bool publish_outcome_is_limited(const struct publish_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->event_count; i++)
+        if (outcome->events[i].ack.status == ACK_LIMITED)
+            return true;
+    return false;
+}
+
+void publish_answer_limited(struct handler_request *request, const struct publish_outcome *outcome)
+{
+    uint32_t wait = 0;
+    for (size_t i = 0; i < outcome->event_count; i++)
+        if (outcome->events[i].ack.wait_ms > wait)
+            wait = outcome->events[i].ack.wait_ms;
+    char retry[48];
+    (void)snprintf(retry, sizeof retry, "Retry-After: %u\r\n", wait / 1000 + 1);
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_text(&body, "{\"error\":\"Too many events\"");
+    append_points(&body, outcome);
+    const struct handler_reply reply = {
+        .status = 429, .reason = "Too Many Requests", .headers = retry};
+    send_body(request, reply, &body);
 }
 
 void publish_answer_unavailable(struct handler_request *request,

@@ -19,6 +19,10 @@ void publish_answer_taken(struct handler_request *request, const struct publish_
 /* 403: none was granted. */
 void publish_answer_forbidden(struct handler_request *request,
                               const struct publish_outcome *outcome);
+/* True when the daemon refused an event because its token has published too much. */
+bool publish_outcome_is_limited(const struct publish_outcome *outcome);
+/* 429: it did so; what is "sent" is delivered. */
+void publish_answer_limited(struct handler_request *request, const struct publish_outcome *outcome);
 /* 503: the daemon did not acknowledge. */
 void publish_answer_unavailable(struct handler_request *request,
                                 const struct publish_outcome *outcome);

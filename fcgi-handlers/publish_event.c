@@ -92,6 +92,7 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
     *event = (struct bus_event){.topic = point->topic,
                                 .topic_length = point->topic_length,
                                 .whisper = point->whisper,
+                                .token = post->token,
                                 .allowed = decision->allowed.data,
                                 .allowed_length = decision->allowed.length,
                                 .event = post->event.data,
@@ -128,10 +129,12 @@ static void publish(struct publish_service *service, struct handler_request *req
                                             .event_count = fill_events(events, post, decisions)};
     if (outcome.event_count == 0)
         publish_answer_forbidden(request, &outcome);
-    else if (publish_queue_send(service->queue, events, outcome.event_count))
-        publish_answer_taken(request, &outcome);
-    else
+    else if (!publish_queue_send(service->queue, events, outcome.event_count))
         publish_answer_unavailable(request, &outcome);
+    else if (publish_outcome_is_limited(&outcome))
+        publish_answer_limited(request, &outcome);
+    else
+        publish_answer_taken(request, &outcome);
     free(events);
 }
 
@@ -188,7 +191,7 @@ static void handle_post(struct publish_service *service, struct handler_request 
 }
 
 static void handle_body(struct publish_service *service, struct handler_request *request,
-                        const struct bytes *body)
+                        uint64_t token, const struct bytes *body)
 {
     const struct config *config = &service->settings->config;
     const struct publish_limits limits = {
@@ -203,21 +206,30 @@ static void handle_body(struct publish_service *service, struct handler_request 
         publish_answer_fault(request, &fault);
         return;
     }
+    post.token = token;
     handle_post(service, request, &post);
     publish_request_free(&post);
 }
 
 /* ---- the request ---- */
 
-static bool has_token(const struct publish_service *service, const struct handler_request *request)
+/* False when the request has no valid token. */
+static bool find_token(const struct publish_service *service, const struct handler_request *request,
+                       uint64_t *id)
 {
     const struct secret_list *tokens = &service->settings->tokens;
+    const char *bearer = handler_request_bearer(request);
     struct bytes value = BYTES_EMPTY;
     bool known = handler_request_query(request, "token", &value) &&
                  secret_list_has(tokens, value.data, value.length);
+    if (known) {
+        *id = secret_id(value.data, value.length);
+    } else if (bearer != NULL && secret_list_has(tokens, bearer, strlen(bearer))) {
+        *id = secret_id(bearer, strlen(bearer));
+        known = true;
+    }
     bytes_free(&value);
-    const char *bearer = handler_request_bearer(request);
-    return known || (bearer != NULL && secret_list_has(tokens, bearer, strlen(bearer)));
+    return known;
 }
 
 void publish_event_handle(struct publish_service *service, struct handler_request *request)
@@ -227,7 +239,8 @@ void publish_event_handle(struct publish_service *service, struct handler_reques
         handler_reply_send_preflight(request);
         return;
     }
-    if (!has_token(service, request)) {
+    uint64_t token;
+    if (!find_token(service, request, &token)) {
         (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
         return;
     }
@@ -239,6 +252,6 @@ void publish_event_handle(struct publish_service *service, struct handler_reques
     enum handler_body verdict =
         handler_request_read_body(request, (size_t)service->settings->config.max_event_body, &body);
     if (!handler_reply_refuse_body(request, verdict))
-        handle_body(service, request, &body);
+        handle_body(service, request, token, &body);
     bytes_free(&body);
 }

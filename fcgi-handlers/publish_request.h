@@ -37,6 +37,7 @@ struct publish_request {
     bool has_id;          /* the publisher gave an id: each point's post_key is set */
     const char *bind_key; /* NULL: none was given */
     size_t bind_key_length;
+    uint64_t token; /* id of the entry token; 0 until the caller sets it */
     void *tree, *key_tree; /* own the texts */
 };
 

@@ -220,6 +220,36 @@ static void tells_overload(void **state)
     assert_int_equal(event.ack.status, ACK_OVERLOAD);
 }
 
+static void tells_that_a_token_is_limited(void **state)
+{
+    struct bus_scene *scene = *state;
+    scene->daemon.status = ACK_LIMITED;
+    bus_scene_start_daemon(scene, 1);
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event event = event_of("a", "{}");
+    event.token = 4711;
+    bool published = bus_publish(scene->publisher, &event, 1, PATIENCE_MS, PATIENCE_MS);
+    assert_true(event.acknowledged);
+    assert_int_equal(event.ack.status, event.sent_again ? ACK_OVERLOAD : ACK_LIMITED);
+    assert_true(published == !event.sent_again);
+    bus_scene_stop_daemon(scene);
+    assert_true(scene->daemon.seen[0].envelope.token == 4711);
+}
+
+/* One copy was refused, another one may have been taken. */
+static void is_not_sure_of_the_limit_when_it_sent_an_event_twice(void **state)
+{
+    struct bus_scene *scene = *state;
+    scene->daemon.status = ACK_LIMITED;
+    scene->daemon.drop_first = 1;
+    bus_scene_start_daemon(scene, 1);
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event event = event_of("a", "{}");
+    assert_false(bus_publish(scene->publisher, &event, 1, PATIENCE_MS, PATIENCE_MS));
+    assert_true(event.acknowledged && event.sent_again);
+    assert_int_equal(event.ack.status, ACK_OVERLOAD);
+}
+
 static void serves_several_publishers(void **state)
 {
     enum { PUBLISHERS = 12 };
@@ -453,6 +483,8 @@ int main(void)
         TEST(heeds_only_its_own_acknowledgements),
         TEST(carries_many_in_order),
         TEST(tells_overload),
+        TEST(tells_that_a_token_is_limited),
+        TEST(is_not_sure_of_the_limit_when_it_sent_an_event_twice),
         TEST(serves_several_publishers),
         TEST(takes_only_its_topics),
         TEST(refuses_bad_options),
