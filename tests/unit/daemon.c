@@ -220,8 +220,11 @@ void client_receive(struct client *client)
     for (;;) {
         ssize_t got;
 
-        client->text = realloc(client->text, client->length + RECEIVE_SIZE + 1);
-        assert_non_null(client->text);
+        if (client->room < client->length + RECEIVE_SIZE + 1) {
+            client->room = 2 * (client->length + RECEIVE_SIZE + 1);
+            client->text = realloc(client->text, client->room);
+            assert_non_null(client->text);
+        }
         got = recv(client->descriptor, client->text + client->length, RECEIVE_SIZE, 0);
         if (got > 0)
             client->length += (size_t)got;
@@ -298,6 +301,7 @@ void client_close(struct client *client)
 {
     free(client->text);
     client->text = NULL;
+    client->room = 0;
     if (client->descriptor >= 0)
         assert_int_equal(close(client->descriptor), 0);
     client->descriptor = -1;

@@ -21,7 +21,7 @@ struct client {
     struct daemon *daemon;
     int descriptor; /* -1: closed by the test */
     char *text;     /* all that came, ended by NUL */
-    size_t length;
+    size_t length, room;
     bool ended; /* the daemon has closed or reset it */
 };
 
