@@ -1,0 +1,111 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
+const { Attacked } = require('./lib/attacked');
+const { tool } = require('./lib/paths');
+const { run } = require('./lib/program');
+const { Stack } = require('./lib/stack');
+const { pause, until } = require('./lib/wait');
+
+const HEALTHY = 20;
+const MB = 1024 * 1024;
+const MAX_PENDING_TOTAL = 8 * MB;
+
+// tests/soak/attackers does the same with more of them.
+describe('while the daemon is attacked, healthy clients get every event, and afterwards nothing is left', () => {
+  let stack;
+  let attacked;
+  before(async () => {
+    stack = await Stack.start('attack', {
+      handlers: 1,
+      config: {
+        fanout: {
+          header_time: '2s',
+          body_time: '2s',
+          idle_time: '2s',
+          max_pending: '1M',
+          max_pending_soft: '512k',
+          max_pending_total: MAX_PENDING_TOTAL,
+        },
+        log: { max_bytes: '1M' },
+        messages: { level: 'info' },
+      },
+    });
+  });
+  after(() => stack?.stop());
+  beforeEach(async () => {
+    attacked = new Attacked(stack);
+    await attacked.addHealthy(HEALTHY, ['a', 'flood']);
+  });
+  afterEach(() => attacked.stop());
+
+  /** slowhttptest says at its end whether the service was there for its own probe. */
+  async function slowHttpTest(...words) {
+    const program = tool('slowhttptest', 'slowhttptest');
+    const common = ['-c', '300', '-r', '300', '-l', '5', '-p', '5', '-i', '1', '-v', '1'];
+    const { code, stdout, stderr } = await run([program, ...common, ...words]);
+    assert.equal(code, 0, stdout + stderr);
+    return stdout + stderr;
+  }
+
+  test('slowhttptest: heads, bodies and answers at a snail\'s pace', async () => {
+    const { closed } = await stack.look('/state');
+    const outputs = await attacked.publishDuring(
+      Promise.all([
+        slowHttpTest('-H', '-u', `${stack.url}/`, '-x', '24'),
+        slowHttpTest('-B', '-u', `${stack.url}/`, '-s', '8192', '-t', 'POST', '-x', '10'),
+        slowHttpTest('-X', '-u', `${stack.url}/state?token=${stack.adminToken}`, '-w', '1', '-y', '64', '-z', '8', '-k', '3'),
+      ]),
+    );
+    for (const output of outputs) {
+      assert.match(output, /Exit status:.*(No open connections left|Hit test time limit)/);
+      assert.doesNotMatch(output, /service available:.*NO/);
+    }
+    assert.ok((await attacked.check()).events > 0);
+    const now = (await stack.look('/state')).closed;
+    assert.ok(now.head_time > closed.head_time, 'heads that take too long');
+    assert.ok(now.body_time > closed.body_time, 'bodies that take too long');
+    await attacked.checkCounts();
+  });
+
+  test('thousands of connections on which a request is begun, or nothing sent', async () => {
+    await attacked.publishDuring(Promise.all([attacked.attack('unfinished', 1500), attacked.attack('silent', 1500)]));
+    await attacked.publishDuring(pause(2000));
+    await attacked.check();
+    await attacked.endAttackers();
+    await attacked.checkCounts();
+  });
+
+  test('a flood of connects and resets', async () => {
+    const { accepted } = await stack.look('/state');
+    await attacked.attack('resets', 50);
+    await attacked.publishDuring(
+      until('thousands have come and gone', async () => (await stack.look('/state')).accepted > accepted + 5000),
+    );
+    await attacked.check();
+    await attacked.endAttackers();
+    await attacked.checkCounts();
+  });
+
+  test('200 clients that stop reading under a flood of events', async () => {
+    const { resident } = await stack.look('/memory');
+    const { closed } = await stack.look('/state');
+    await attacked.attack('stalled', 200, ['--ep', 'a', '--ep', 'flood']);
+    const text = 'x'.repeat(100_000);
+    let most = 0;
+    await attacked.publishDuring(
+      until('all are closed as slow', async () => {
+        await stack.publish('flood', 'big', text);
+        const memory = await stack.look('/memory');
+        most = Math.max(most, memory.frames);
+        assert.ok(memory.resident < resident + MAX_PENDING_TOTAL + 32 * MB, `${memory.resident} after ${resident}`);
+        return (await stack.look('/state')).closed.slow === closed.slow + 200;
+      }),
+    );
+    // What comes in one turn of the loop is held before the limit is applied.
+    assert.ok(most < MAX_PENDING_TOTAL + 4 * MB, `frames held ${most} bytes`);
+    await attacked.check();
+    await attacked.checkCounts();
+  });
+});

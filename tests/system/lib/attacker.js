@@ -1,0 +1,109 @@
+'use strict';
+
+// A process of hostile clients: node attacker.js KIND --port P [--count N] [--ep TOPIC]...
+// Says "ready" when all are at it, and goes on until it is killed.
+//   unfinished  N connections on which a request is begun and never finished; one that the daemon closes is opened again
+//   silent      N connections on which nothing is sent; likewise
+//   resets      connects and resets as fast as it can, N at a time
+//   stalled     N streams that are not read
+
+const net = require('node:net');
+const { parseArgs } = require('node:util');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    port: { type: 'string' },
+    count: { type: 'string', default: '100' },
+    ep: { type: 'string', multiple: true, default: ['a'] },
+  },
+});
+
+const PARALLEL = 200;
+const ADDRESSES = 50; // an address has less than 30,000 ports
+const count = Number(values.count);
+const body = JSON.stringify({ ep: values.ep, clid: 'stalled' });
+
+const FIRST_WORDS = {
+  unfinished: (index) =>
+    index % 2 === 0 ? 'POST / HTTP/1.1\r\nHost: x\r\nX-' : 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"ep"',
+  silent: () => '',
+  stalled: () => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+};
+
+/** Connects; resolves when it is connected and has said its first words, or has failed. */
+function connect(index, { onGone }) {
+  return new Promise((resolve) => {
+    const socket = net.connect({
+      port: Number(values.port),
+      host: '127.0.0.1',
+      localAddress: `127.0.0.${2 + (index % ADDRESSES)}`,
+    });
+    const settle = () => resolve(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      settle();
+      onGone?.();
+    });
+    socket.on('connect', () => {
+      const words = FIRST_WORDS[positionals[0]]?.(index);
+      if (words) {
+        socket.write(words, settle);
+      } else {
+        settle();
+      }
+    });
+  });
+}
+
+/** A refused one waits a little, as if it minded. */
+async function hold(index) {
+  const again = () => setTimeout(hold, 500, index);
+  const socket = await connect(index, { onGone: again });
+  socket.resume(); // otherwise it would not notice that it was closed
+}
+
+/** Reads until the stream has begun, and never again. */
+async function stall(index) {
+  const socket = await connect(index, {});
+  await new Promise((resolve) => {
+    socket.once('data', () => {
+      socket.pause();
+      resolve();
+    });
+    socket.once('close', resolve);
+  });
+}
+
+async function reset(index) {
+  for (;;) {
+    (await connect(index, {})).resetAndDestroy();
+  }
+}
+
+async function each(act) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      await act(next++);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker));
+}
+
+async function main() {
+  const [kind] = positionals;
+  if (kind === 'resets') {
+    for (let i = 0; i < count; i++) {
+      reset(i);
+    }
+  } else if (kind === 'stalled') {
+    await each(stall);
+  } else {
+    await each(hold);
+  }
+  console.log('ready');
+  setInterval(() => {}, 60_000);
+}
+
+main();
