@@ -58,6 +58,11 @@ struct logged_topic *event_log_topic_of(const struct topic_node *node)
                                            offsetof(struct logged_topic, subscriber));
 }
 
+bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
+{
+    return log->newest && log->newest->sequence > sequence;
+}
+
 static uint64_t event_bytes(const struct logged_event *event)
 {
     return sizeof *event + event->json_length + event->allowed_length +
@@ -269,7 +274,7 @@ const struct topic_matches *event_log_match(struct event_log *log, const char *t
 
 const struct topic_matches *event_log_match_targeted(struct event_log *log)
 {
-    topic_index_match(&log->targeted, "#", 1, false, &log->matches);
+    topic_index_all(&log->targeted, &log->matches);
     return log->matches.failed ? NULL : &log->matches;
 }
 

@@ -90,6 +90,9 @@ void event_log_expire(struct event_log *log, uint64_t now_ms);
  * section 2). */
 uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
 
+/* Some event after it is kept. */
+bool event_log_has_any_after(const struct event_log *log, uint64_t sequence);
+
 /* Reads "<epoch>-<sequence>". */
 bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
 /* Finds the logged topics that match a requested one, or all with targeted events; borrowed until

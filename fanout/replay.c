@@ -8,7 +8,10 @@
 
 enum {
     REPLAY_WINDOW = 64 * 1024, /* bytes queued for one connection before others have their turn */
-    REPLAY_TURN_BYTES = 1024 * 1024 /* bytes formatted for all before live events have theirs */
+    REPLAY_TURN_BYTES = 1024 * 1024, /* bytes formatted for all before live events have theirs */
+    /* The same in things looked at: what is found need not be for who looks. */
+    REPLAY_SLICE_WORK = 4096,
+    REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK
 };
 
 /* One logged topic that matches one requested topic. */
@@ -142,10 +145,13 @@ static bool send_slice(struct server *server, struct replay *replay)
 
     if (!gather_sources(server, connection, replay->after))
         return false;
-    while (queue->source_count > 0) {
+    queue->work += queue->source_count;
+    for (unsigned looked_at = 0; queue->source_count > 0; looked_at++) {
         uint64_t sequence = next_sequence(&queue->sources[0]);
-        if (sequence != replay->after && connection->output.length >= REPLAY_WINDOW)
+        if (sequence != replay->after &&
+            (connection->output.length >= REPLAY_WINDOW || looked_at >= REPLAY_SLICE_WORK))
             return true;
+        queue->work++;
         if (!send_event(server, connection, &queue->sources[0]))
             return false;
         replay->after = sequence;
@@ -231,8 +237,12 @@ static void run_first(struct server *server)
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
-    if (replay->after < server->events.sequence)
-        return; /* goes on when its output is written */
+    if (replay->after < server->events.sequence) {
+        /* Else it goes on when its output is written. */
+        if (connection->output.length < REPLAY_WINDOW)
+            link_last(replay);
+        return;
+    }
     replay_abandon(connection);
     if (!subscribe_send_available(connection))
         connection_close(connection, CLOSE_MEMORY);
@@ -241,14 +251,15 @@ static void run_first(struct server *server)
 bool replay_run(struct server *server)
 {
     const struct delivery *delivery = &server->delivery;
-    uint64_t begun = delivery->bytes_formatted;
+    uint64_t begun = delivery->bytes_formatted, work = server->replays.work;
 
     while (server->replays.first) {
         /* Those who catch up wait rather than push slow ones out: go on when something was written.
          */
         if (delivery->pool.bytes_held > server->config.max_pending_total / 2)
             return false;
-        if (delivery->bytes_formatted - begun >= REPLAY_TURN_BYTES)
+        if (delivery->bytes_formatted - begun >= REPLAY_TURN_BYTES ||
+            server->replays.work - work >= REPLAY_TURN_WORK)
             return true;
         run_first(server);
     }

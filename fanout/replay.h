@@ -29,6 +29,7 @@ struct replay_queue {
     size_t source_count, source_capacity;
     uint64_t catching_up; /* connections, with room or without */
     uint64_t events;      /* replayed since the start */
+    uint64_t work;        /* logged topics and events looked at */
 };
 
 void replay_open(struct replay_queue *queue);

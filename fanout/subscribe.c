@@ -285,7 +285,7 @@ static bool begin_stream(struct connection *connection, const struct http_reques
     start = find_start(&connection->server->events, body);
     if (!http_reply_stream_head(connection, request) || !send_connected(connection, &start))
         return false;
-    if (start.after < connection->server->events.sequence) {
+    if (event_log_has_any_after(&connection->server->events, start.after)) {
         if (!replay_begin(connection, start.after, !start.recovered))
             return false;
     } else if (!subscribe_send_available(connection)) {

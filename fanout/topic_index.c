@@ -362,6 +362,18 @@ void topic_index_match(const struct topic_index *index, const char *topic, size_
         take_step(index, matches, matches->steps[--matches->step_count], literal);
 }
 
+static void add_any(struct hash_node *by_level, void *context)
+{
+    add_match(context, node_of(by_level));
+}
+
+void topic_index_all(const struct topic_index *index, struct topic_matches *matches)
+{
+    matches->count = 0;
+    matches->failed = false;
+    hash_table_each(&index->levels, add_any, matches);
+}
+
 void topic_matches_free(struct topic_matches *matches)
 {
     free(matches->nodes);

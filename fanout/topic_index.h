@@ -79,6 +79,8 @@ const struct topic_node *topic_index_find(const struct topic_index *index, const
  * calls itself `+`). matches->failed without memory. */
 void topic_index_match(const struct topic_index *index, const char *topic, size_t length,
                        bool literal, struct topic_matches *matches);
+/* Finds every node with receivers, hidden or not. */
+void topic_index_all(const struct topic_index *index, struct topic_matches *matches);
 void topic_matches_free(struct topic_matches *matches);
 
 /* Appends the topic that a node stands for. */

@@ -102,6 +102,27 @@ static void topics_are_found_as_everywhere(void **state)
     event_log_close(&log);
 }
 
+static void targeted_events_are_found_whatever_their_topic(void **state)
+{
+    static const char *const topics[] = {"a", "@team/x", "#", "a"};
+    struct event_log log;
+    const struct topic_matches *matches;
+
+    (void)state;
+    open_log(&log);
+    (void)append(&log, "b", 0);
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        struct event_record record = record_of(topics[i], "{}");
+        record.flags = ENVELOPE_BOUND | ENVELOPE_TARGETED;
+        assert_true(event_log_append(&log, &record, event_log_take_sequence(&log), 0));
+    }
+    matches = event_log_match_targeted(&log);
+    assert_non_null(matches);
+    assert_int_equal(matches->count, 3);
+    assert_int_equal(count_after(&log, "#", 0), 1);
+    event_log_close(&log);
+}
+
 static void the_oldest_are_forgotten_by_age_and_by_bytes(void **state)
 {
     struct event_log log;
@@ -300,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sequences_grow_with_what_is_delivered),
         cmocka_unit_test(topics_are_found_as_everywhere),
+        cmocka_unit_test(targeted_events_are_found_whatever_their_topic),
         cmocka_unit_test(the_oldest_are_forgotten_by_age_and_by_bytes),
         cmocka_unit_test(one_that_is_larger_than_all_room_is_delivered_and_forgotten),
         cmocka_unit_test(age_is_right_across_the_beginning_of_the_clock),

@@ -297,6 +297,30 @@ static void finding_is_exact(void **state)
     topic_index_close(&index); /* frees what is still in it */
 }
 
+static void all_are_found_hidden_or_not(void **state)
+{
+    static const char *const topics[] = {"a", "@x", "@x/y", "#", "a/+/c"};
+    enum { TOPICS = sizeof topics / sizeof *topics };
+    struct subscription subscriptions[TOPICS] = {0};
+    struct subscriber subscriber = {subscriptions, TOPICS};
+    struct topic_index index;
+    struct topic_matches matches = {0};
+
+    (void)state;
+    assert_true(topic_index_open(&index, 3));
+    topic_index_all(&index, &matches);
+    assert_int_equal(matches.count, 0);
+    for (uint32_t slot = 0; slot < TOPICS; slot++)
+        assert_true(topic_index_add(&index, &subscriber, slot, topics[slot], strlen(topics[slot])));
+    topic_index_all(&index, &matches);
+    assert_false(matches.failed);
+    assert_int_equal(matches.count, TOPICS);
+    for (uint32_t slot = 0; slot < TOPICS; slot++)
+        assert_true(is_among(&matches, subscriptions[slot].node));
+    topic_matches_free(&matches);
+    topic_index_close(&index);
+}
+
 /* Receivers come and go by the thousand: what they held is given back. */
 static void memory_follows_the_number_of_receivers(void **state)
 {
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(literal_topics_have_no_wildcards),
         cmocka_unit_test(a_subscriber_twice_under_one_topic_is_there_twice),
         cmocka_unit_test(finding_is_exact),
+        cmocka_unit_test(all_are_found_hidden_or_not),
         cmocka_unit_test(memory_follows_the_number_of_receivers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
