@@ -16,9 +16,11 @@ static void check_event(const struct bytes *event)
 {
     struct json_span whole = {event->data, event->length};
 
-    for (size_t i = 0; i < event->length; i++)
-        if (event->data[i] < 0x20 || event->data[i] > 0x7f || event->data[i] == '\'')
+    for (size_t i = 0; i < event->length; i++) {
+        unsigned char byte = (unsigned char)event->data[i];
+        if (byte < 0x20 || byte > 0x7f || byte == '\'')
             abort();
+    }
     if (event->failed || !json_text_check(event->data, event->length, limits.max_depth, NULL) ||
         json_text_kind(json_text_member(whole, "type")) != '"')
         abort();
