@@ -259,7 +259,7 @@ enum handler_body handler_request_read_body(struct handler_request *request, siz
     while (!ended) {
         size_t step =
             request->announced && request->remaining < READ_SIZE ? request->remaining : READ_SIZE;
-        if (!bytes_reserve(body, step + 1)) /* at least one: an empty body has a place too */
+        if (!bytes_reserve(body, step))
             return HANDLER_BODY_NO_MEMORY;
         size_t got = read_some(request, body->data + body->length, step);
         body->length += got;
