@@ -65,8 +65,7 @@ bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
 
 static uint64_t event_bytes(const struct logged_event *event)
 {
-    return sizeof *event + event->json_length + event->allowed_length +
-           sizeof(struct logged_event *);
+    return sizeof *event + event->json_length + event->allowed_length;
 }
 
 static struct logged_event **slot_at(const struct logged_topic *topic, uint32_t position)
@@ -97,9 +96,40 @@ static void topic_free(struct event_log *log, struct logged_topic *topic)
 {
     if (topic->subscription.node)
         topic_index_remove(topic->targeted ? &log->targeted : &log->topics, &topic->subscriber, 0);
-    log->bytes -= sizeof *topic + topic->length;
+    log->bytes -= sizeof *topic + topic->length + topic->capacity * sizeof(struct logged_event *);
     free(topic->events);
     free(topic);
+}
+
+static bool resize_ring(struct event_log *log, struct logged_topic *topic, uint32_t capacity)
+{
+    struct logged_event **ring = malloc(capacity * sizeof(struct logged_event *));
+
+    if (!ring)
+        return false;
+    for (uint32_t i = 0; i < topic->count; i++)
+        ring[i] = *slot_at(topic, i);
+    free(topic->events);
+    log->bytes -= topic->capacity * sizeof(struct logged_event *);
+    log->bytes += capacity * sizeof(struct logged_event *);
+    topic->events = ring;
+    topic->start = 0;
+    topic->capacity = capacity;
+    return true;
+}
+
+static bool make_room(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->count < topic->capacity)
+        return true;
+    return resize_ring(log, topic, topic->capacity ? topic->capacity * 2 : FIRST_RING);
+}
+
+/* When three quarters are empty; without memory it stays as large as it is. */
+static void give_back_room(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->capacity > FIRST_RING && topic->count <= topic->capacity / 4)
+        (void)resize_ring(log, topic, topic->capacity / 2);
 }
 
 static void forget_oldest(struct event_log *log)
@@ -117,12 +147,19 @@ static void forget_oldest(struct event_log *log)
     topic->start = (topic->start + 1) & (topic->capacity - 1);
     if (--topic->count == 0)
         topic_free(log, topic);
+    else
+        give_back_room(log, topic);
+}
+
+uint64_t event_log_bytes(const struct event_log *log)
+{
+    return log->bytes + log->topics.bytes + log->targeted.bytes;
 }
 
 void event_log_expire(struct event_log *log, uint64_t now_ms)
 {
-    while (log->oldest &&
-           (log->bytes > log->max_bytes || now_ms - log->oldest->logged_at_ms > log->max_age_ms))
+    while (log->oldest && (event_log_bytes(log) > log->max_bytes ||
+                           now_ms - log->oldest->logged_at_ms > log->max_age_ms))
         forget_oldest(log);
 }
 
@@ -163,25 +200,6 @@ static struct logged_topic *find_topic(struct event_log *log, const char *name, 
     const struct topic_node *node = topic_index_find(index_of(log, targeted), name, length);
 
     return node && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
-}
-
-static bool make_room(struct logged_topic *topic)
-{
-    uint32_t capacity = topic->capacity ? topic->capacity * 2 : FIRST_RING;
-    struct logged_event **larger;
-
-    if (topic->count < topic->capacity)
-        return true;
-    larger = malloc(capacity * sizeof(struct logged_event *));
-    if (!larger)
-        return false;
-    for (uint32_t i = 0; i < topic->count; i++)
-        larger[i] = *slot_at(topic, i);
-    free(topic->events);
-    topic->events = larger;
-    topic->start = 0;
-    topic->capacity = capacity;
-    return true;
 }
 
 static void link_event(struct event_log *log, struct logged_event *event)
@@ -226,7 +244,7 @@ bool event_log_append(struct event_log *log, const struct event_record *record, 
 
     if (!topic)
         topic = topic_new(log, record->topic, record->topic_length, targeted);
-    if (!event || !topic || !make_room(topic)) {
+    if (!event || !topic || !make_room(log, topic)) {
         if (topic && topic->count == 0)
             topic_free(log, topic);
         free(event);

@@ -61,7 +61,7 @@ struct event_log {
     struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
     struct topic_matches matches; /* scratch */
     struct logged_event *oldest, *newest;
-    uint64_t events, bytes;
+    uint64_t events, bytes; /* without the indexes */
     uint64_t
         max_bytes; /* set by the owner, like the next; may change at any time; 0: nothing is kept */
     uint64_t max_age_ms;
@@ -90,6 +90,8 @@ void event_log_expire(struct event_log *log, uint64_t now_ms);
  * section 2). */
 uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
 
+/* Memory of all that is kept, and of what finds it by topic. */
+uint64_t event_log_bytes(const struct event_log *log);
 /* Some event after it is kept. */
 bool event_log_has_any_after(const struct event_log *log, uint64_t sequence);
 

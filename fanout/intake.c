@@ -285,7 +285,7 @@ static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_D
     event_log_expire(log, server_now(server));
     *lost_through = log->lost_through;
     log_info("event log read", log_number("events", (int64_t)log->events),
-             log_number("bytes", (int64_t)log->bytes),
+             log_number("bytes", (int64_t)event_log_bytes(log)),
              log_number("through", (int64_t)log->stored_head));
     return true;
 }

@@ -138,7 +138,7 @@ static void the_oldest_are_forgotten_by_age_and_by_bytes(void **state)
     assert_int_equal(log.events, 5);
     assert_true(event_log_has_all_after(&log, 5));
     assert_false(event_log_has_all_after(&log, 4));
-    log.max_bytes = log.bytes - 1;
+    log.max_bytes = event_log_bytes(&log) - 1;
     event_log_expire(&log, 1450);
     assert_int_equal(log.forgotten, 6);
     event_log_forget(&log, 8);
@@ -149,6 +149,34 @@ static void the_oldest_are_forgotten_by_age_and_by_bytes(void **state)
     assert_int_equal(log.forgotten, 1000);
     assert_int_equal(log.events, 0);
     assert_int_equal(log.bytes, empty);
+    event_log_close(&log);
+}
+
+/* What finds them counts too, and a burst gives its room back. */
+static void all_memory_is_within_the_limit(void **state)
+{
+    struct event_log log;
+    char topic[32];
+    uint64_t index;
+
+    (void)state;
+    open_log(&log);
+    for (int i = 0; i < 20000; i++) {
+        (void)snprintf(topic, sizeof topic, "a/%d/b/%d", i % 100, i);
+        (void)append(&log, topic, 0);
+        assert_true(event_log_bytes(&log) <= log.max_bytes);
+    }
+    index = log.topics.bytes;
+    assert_true(index > 0 && event_log_bytes(&log) == log.bytes + index);
+    for (int i = 0; i < 5000; i++)
+        (void)append(&log, "burst", 0);
+    for (int i = 0; i < 100; i++)
+        (void)append(&log, "burst", 900);
+    event_log_expire(&log, 1800);
+    assert_int_equal(log.events, 100);
+    assert_true(event_log_bytes(&log) < 100 * 200);
+    event_log_expire(&log, 2000);
+    assert_int_equal(event_log_bytes(&log), 0);
     event_log_close(&log);
 }
 
@@ -323,6 +351,7 @@ int main(void)
         cmocka_unit_test(topics_are_found_as_everywhere),
         cmocka_unit_test(targeted_events_are_found_whatever_their_topic),
         cmocka_unit_test(the_oldest_are_forgotten_by_age_and_by_bytes),
+        cmocka_unit_test(all_memory_is_within_the_limit),
         cmocka_unit_test(one_that_is_larger_than_all_room_is_delivered_and_forgotten),
         cmocka_unit_test(age_is_right_across_the_beginning_of_the_clock),
         cmocka_unit_test(a_log_that_goes_on_gives_no_id_twice_and_vouches_for_what_it_has),
