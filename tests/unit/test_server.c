@@ -48,66 +48,6 @@ static size_t count(const char *text, const char *part)
     return found;
 }
 
-static void requests_sent_at_once_are_answered_in_order(void **state)
-{
-    enum { REQUESTS = 3000 };
-    struct daemon daemon;
-    struct client client;
-    struct bytes requests = BYTES_EMPTY;
-
-    (void)state;
-    daemon_start(&daemon, "");
-    client_open(&client, &daemon);
-    for (int i = 0; i < REQUESTS; i++)
-        bytes_append_text(&requests, GET("/healthz"));
-    bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
-    assert_true(client_send(&client, requests.data, requests.length));
-    client_expect_end(&client);
-    assert_int_equal(count(client.text, "HTTP/1.1 200"), REQUESTS);
-    assert_int_equal(count(client.text, "HTTP/1.1 404"), 1);
-    assert_non_null(strstr(client.text, "{\"error\":\"Not found\"}"));
-    bytes_free(&requests);
-    client_close(&client);
-    daemon_stop(&daemon);
-}
-
-/* Subscribes to so many long topics that the daemon's description of it fills any socket. */
-static void subscribe_to_much(struct client *client)
-{
-    struct bytes json = BYTES_EMPTY;
-
-    bytes_append_text(&json, "{\"clid\":\"much\",\"ep\":[\"last\"");
-    for (int i = 0; i < 900; i++)
-        bytes_append_format(&json, ",\"%03d%04000d\"", i, 0);
-    bytes_append_text(&json, "]}");
-    (void)client_subscribe(client, bytes_terminate(&json));
-    bytes_free(&json);
-}
-
-static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
-{
-    struct daemon daemon;
-    struct client much, asking;
-
-    (void)state;
-    daemon_start(&daemon, "max_body = 8M\n");
-    client_open(&much, &daemon);
-    subscribe_to_much(&much);
-    client_open(&asking, &daemon);
-    assert_true(client_send_text(&asking, GET("/connections?clid=much&details=true&token=admin")));
-    assert_int_equal(shutdown(asking.descriptor, SHUT_WR), 0);
-    for (int i = 0; i < 10; i++)
-        daemon_turn(&daemon);
-    client_expect_end(&asking);
-    assert_true(asking.length > 3000000);
-    assert_true(client_has(&asking, "\"last\""));
-    assert_string_equal(asking.text + asking.length - 1, "}");
-    client_close(&asking);
-    client_close(&much);
-    daemon_turn_until(&daemon, nobody_is_left, &daemon);
-    daemon_stop(&daemon);
-}
-
 struct poller {
     uv_async_t async;
     struct daemon *daemon;
@@ -450,8 +390,6 @@ static void a_crowd_that_does_anything_leaves_nothing_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
-        cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
         cmocka_unit_test(one_that_is_closed_may_be_watched_by_the_next),
         cmocka_unit_test(many_that_watch_each_other_vanish_at_once),
         cmocka_unit_test(it_stops_with_the_last_chunk_and_begins_nothing_new),

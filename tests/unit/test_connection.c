@@ -1,0 +1,219 @@
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bytes.h"
+#include "connection.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
+
+static bool nobody_is_left(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->connections == 0;
+}
+
+static size_t count(const char *text, const char *part)
+{
+    size_t found = 0;
+
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        found++;
+    return found;
+}
+
+static void requests_sent_at_once_are_answered_in_order(void **state)
+{
+    enum { REQUESTS = 3000 };
+    struct daemon daemon;
+    struct client client;
+    struct bytes requests = BYTES_EMPTY;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    for (int i = 0; i < REQUESTS; i++)
+        bytes_append_text(&requests, GET("/healthz"));
+    bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert_true(client_send(&client, requests.data, requests.length));
+    client_expect_end(&client);
+    assert_int_equal(count(client.text, "HTTP/1.1 200"), REQUESTS);
+    assert_int_equal(count(client.text, "HTTP/1.1 404"), 1);
+    assert_non_null(strstr(client.text, "{\"error\":\"Not found\"}"));
+    bytes_free(&requests);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* Subscribes to so many long topics that the daemon's description of it fills any socket. */
+static void subscribe_to_much(struct client *client)
+{
+    struct bytes json = BYTES_EMPTY;
+
+    bytes_append_text(&json, "{\"clid\":\"much\",\"ep\":[\"last\"");
+    for (int i = 0; i < 900; i++)
+        bytes_append_format(&json, ",\"%03d%04000d\"", i, 0);
+    bytes_append_text(&json, "]}");
+    (void)client_subscribe(client, bytes_terminate(&json));
+    bytes_free(&json);
+}
+
+static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
+{
+    struct daemon daemon;
+    struct client much, asking;
+
+    (void)state;
+    daemon_start(&daemon, "max_body = 8M\n");
+    client_open(&much, &daemon);
+    subscribe_to_much(&much);
+    client_open(&asking, &daemon);
+    assert_true(client_send_text(&asking, GET("/connections?clid=much&details=true&token=admin")));
+    assert_int_equal(shutdown(asking.descriptor, SHUT_WR), 0);
+    for (int i = 0; i < 10; i++)
+        daemon_turn(&daemon);
+    client_expect_end(&asking);
+    assert_true(asking.length > 3000000);
+    assert_true(client_has(&asking, "\"last\""));
+    assert_string_equal(asking.text + asking.length - 1, "}");
+    client_close(&asking);
+    client_close(&much);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+struct trickle {
+    struct client *client;
+    const char *bytes; /* of which one goes out each turn, the last one for ever */
+};
+
+static bool is_told(void *context)
+{
+    struct trickle *trickle = context;
+
+    (void)client_send(trickle->client, trickle->bytes, 1);
+    if (trickle->bytes[1])
+        trickle->bytes++;
+    client_receive(trickle->client);
+    return trickle->client->ended;
+}
+
+/* Going on sending does not help. */
+static void check_dawdler(struct daemon *daemon, const char *bytes, const char *answer,
+                          enum connection_close_reason reason)
+{
+    struct client client;
+    struct trickle trickle = {&client, bytes};
+    uint64_t before = daemon->server->counters.closed[reason];
+
+    client_open(&client, daemon);
+    daemon_turn_until(daemon, is_told, &trickle);
+    if (!client_has(&client, answer))
+        fail_msg("%s: %s", bytes, client.text);
+    client_close(&client);
+    daemon_turn_until(daemon, nobody_is_left, daemon);
+    assert_int_equal(daemon->server->counters.closed[reason], before + 1);
+}
+
+static void clients_that_dawdle_are_told_and_closed(void **state)
+{
+    struct daemon daemon;
+
+    (void)state;
+    daemon_start(&daemon, "header_time = 100ms\nbody_time = 100ms\nmax_headers = 1M\n");
+    check_dawdler(&daemon, "\r\n", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
+    check_dawdler(&daemon, "GET / HTTP/1.1\r\nA: bbbbb", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
+    check_dawdler(&daemon, "POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nxxxx",
+                  "HTTP/1.1 408 ", CLOSE_BODY_TIME);
+    check_dawdler(&daemon, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;aaaa",
+                  "HTTP/1.1 408 ", CLOSE_BODY_TIME);
+    daemon_stop(&daemon);
+}
+
+static void one_that_says_nothing_is_closed(void **state)
+{
+    struct daemon daemon;
+    struct client silent, idle;
+
+    (void)state;
+    daemon_start(&daemon, "header_time = 100ms\nidle_time = 100ms\n");
+    client_open(&silent, &daemon);
+    client_open(&idle, &daemon);
+    assert_true(client_send_text(&idle, GET("/healthz")));
+    client_expect(&idle, "\"ok\"");
+    client_expect_end(&idle);
+    client_expect_end(&silent);
+    assert_int_equal(silent.length, 0);
+    assert_int_equal(daemon.server->counters.closed[CLOSE_HEAD_TIME], 1);
+    assert_int_equal(daemon.server->counters.closed[CLOSE_IDLE], 1);
+    client_close(&silent);
+    client_close(&idle);
+    daemon_stop(&daemon);
+}
+
+static void one_that_talks_instead_of_listening_is_closed(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    char noise[5000] = {0};
+
+    (void)state;
+    daemon_start(&daemon, "max_ignored_input = 10000\n");
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    assert_true(client_send(&client, noise, sizeof noise));
+    for (int i = 0; i < 5; i++)
+        daemon_turn(&daemon);
+    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"x\"}"), 1);
+    client_expect(&client, "\"x\"");
+    (void)client_send(&client, noise, sizeof noise);
+    (void)client_send(&client, noise, sizeof noise);
+    client_expect_end(&client);
+    assert_int_equal(daemon.server->counters.closed[CLOSE_TALKATIVE], 1);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+static void a_connection_is_used_again_after_its_stream(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    uint64_t first, second;
+
+    (void)state;
+    daemon_start(&daemon, "stream_time = 1s\n");
+    client_open(&client, &daemon);
+    first = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    client_expect(&client, "\r\n0\r\n\r\n");
+    client_forget(&client);
+    second = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    assert_true(second > first);
+    /* What is sent early has nothing to do with the next request: no reuse. */
+    assert_true(client_send_text(&client, GET("/healthz")));
+    client_expect(&client, "\r\n0\r\n\r\n");
+    client_expect_end(&client);
+    assert_false(client_has(&client, "\"ok\""));
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
+        cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
+        cmocka_unit_test(clients_that_dawdle_are_told_and_closed),
+        cmocka_unit_test(one_that_says_nothing_is_closed),
+        cmocka_unit_test(one_that_talks_instead_of_listening_is_closed),
+        cmocka_unit_test(a_connection_is_used_again_after_its_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
