@@ -40,7 +40,11 @@ function connect(index, { onGone }) {
       localAddress: `127.0.0.${2 + (index % ADDRESSES)}`,
     });
     const settle = () => resolve(socket);
-    socket.on('error', () => {});
+    socket.on('error', (error) => {
+      if (error.code === 'EMFILE') {
+        throw new Error('too few open files for so many: raise ulimit -n');
+      }
+    });
     socket.on('close', () => {
       settle();
       onGone?.();
