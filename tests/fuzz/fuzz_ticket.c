@@ -34,7 +34,9 @@ static enum ticket_result read_ticket(const char *text, size_t length)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     jwt_t *jwt = NULL;
-    char *claims = strndup((const char *)data, size), *text = NULL;
+    char *claims = calloc(1, size + 1), *text = NULL;
+    if (claims != NULL)
+        memcpy(claims, data, size);
     if (read_ticket((const char *)data, size) == TICKET_OK)
         abort();
     if (claims != NULL && jwt_new(&jwt) == 0 && jwt_add_grants_json(jwt, claims) == 0 &&
