@@ -300,7 +300,9 @@ enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules 
     *ticket = (struct ticket){0};
     const char *fault = NULL;
     json_t *claims = NULL;
-    char *copy = length <= TICKET_SIZE_MAX ? strndup(text, length) : NULL;
+    char *copy = length <= TICKET_SIZE_MAX ? calloc(1, length + 1) : NULL;
+    if (copy != NULL)
+        memcpy(copy, text, length); /* it need not end with NUL, nor hold none */
     if (length > TICKET_SIZE_MAX)
         fault = "too large";
     else if (copy == NULL)
