@@ -134,6 +134,17 @@ static void check_pending(struct config_checker *checker, const struct config *c
                      total, hard);
 }
 
+static void check_bodies(struct config_checker *checker, const struct config *config)
+{
+    char one[32], total[32];
+    config_number_format(one, sizeof one, CONFIG_SIZE, config->max_body);
+    config_number_format(total, sizeof total, CONFIG_SIZE, config->max_body_total);
+    checker->key = config_key_find("fanout", "max_body_total");
+    if (config->max_body_total < config->max_body)
+        report_fault(checker, "%s is below max_body, which is %s; it should be equal at least",
+                     total, one);
+}
+
 static void check_tickets(struct config_checker *checker, const struct config *config)
 {
     char longest[32];
@@ -219,6 +230,7 @@ void config_check(const struct config *config, config_check_report *report, void
     checker.key = config_key_find("bus", "secret_key_file");
     if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
         report_fault(&checker, "is of no use without public_key_file; set both");
+    check_bodies(&checker, config);
     check_pending(&checker, config);
     check_tickets(&checker, config);
     check_binding(&checker, config);

@@ -17,7 +17,8 @@ void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf
 static bool have_request(struct connection *connection)
 {
     const struct config *config = &connection->server->config;
-    struct http_limits limits = {config->max_headers, config->max_body};
+    struct http_limits limits = {config->max_headers, config->max_body,
+                                 &connection->server->bodies};
 
     if (!connection->request)
         connection->request = http_request_new(&limits);

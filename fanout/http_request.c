@@ -14,6 +14,7 @@ struct http_request {
     struct bytes headers; /* name\0value\0... */
     struct bytes body;
     size_t head_bytes;
+    size_t charged;                   /* to limits.bodies */
     size_t path_offset, query_offset; /* in url; query_offset 0: there is none */
     int status;
     const char *reason;
@@ -181,6 +182,19 @@ static int on_headers_complete(http_parser *parser)
     return 0;
 }
 
+static bool charge(struct http_request *request, size_t length)
+{
+    struct http_budget *bodies = request->limits.bodies;
+
+    if (!bodies)
+        return true;
+    if (bodies->used + length > bodies->most)
+        return false;
+    bodies->used += length;
+    request->charged += length;
+    return true;
+}
+
 static int on_body(http_parser *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
@@ -188,6 +202,8 @@ static int on_body(http_parser *parser, const char *at, size_t length)
     request->expects = false;
     if (length > request->limits.max_body - request->body.length)
         return refuse(request, 413, "Body too large");
+    if (!charge(request, length))
+        return refuse(request, 503, "Too many requests at once");
     bytes_append(&request->body, at, length);
     return request->body.failed ? refuse(request, 503, "Out of memory") : 0;
 }
@@ -229,6 +245,8 @@ void http_request_free(struct http_request **request)
 {
     if (!*request)
         return;
+    if ((*request)->limits.bodies)
+        (*request)->limits.bodies->used -= (*request)->charged;
     bytes_free(&(*request)->url);
     bytes_free(&(*request)->headers);
     bytes_free(&(*request)->body);

@@ -300,6 +300,7 @@ void inspect_memory(struct connection *connection, const struct http_request *re
     set_number(memory, "presence",
                server->presence.bytes + hash_table_bytes(&server->presence.by_clid));
     set_number(memory, "frames", server->delivery.pool.bytes_held);
+    set_number(memory, "bodies", server->bodies.used);
     set_number(memory, "log", event_log_bytes(&server->events));
     set_number(memory, "seen_events",
                server->seen.by_key.count * sizeof(struct seen_event) +

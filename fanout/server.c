@@ -57,6 +57,7 @@ static void apply_config(struct server *server)
         log_warning("max_connections is more than the limit of open files allows",
                     log_number("wanted", (int64_t)server->config.max_connections),
                     log_number("allowed", (int64_t)allowed));
+    server->bodies.most = server->config.max_body_total;
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
     server->events.max_bytes = server->config.log_max_bytes;

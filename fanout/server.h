@@ -11,6 +11,7 @@
 #include "delivery.h"
 #include "departed.h"
 #include "event_log.h"
+#include "http_request.h"
 #include "presence.h"
 #include "rate_limits.h"
 #include "replay.h"
@@ -51,6 +52,7 @@ struct server {
     struct departed departed;
     struct rate_limits rates;
     struct replay_queue replays;
+    struct http_budget bodies; /* of all requests under way */
     struct deadlines deadlines;
     struct delivery delivery;
     struct intake *intake;

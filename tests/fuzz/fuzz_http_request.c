@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct http_limits limits = {512, 256};
+static const struct http_limits limits = {512, 256, NULL};
 
 static enum http_verdict feed(struct http_request *request, const char *bytes, size_t length,
                               size_t piece, size_t *used)

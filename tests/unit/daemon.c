@@ -101,6 +101,7 @@ static void assert_nothing_held(const struct server *server)
     assert_int_equal(server->presence.by_clid.count, 0);
     assert_int_equal(server->presence.bytes, 0);
     assert_int_equal(server->replays.catching_up, 0);
+    assert_int_equal(server->bodies.used, 0);
     assert_null(server->replays.first);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
         assert_int_equal(server->topics[kind].topics, 0);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -138,6 +139,43 @@ static void clients_that_dawdle_are_told_and_closed(void **state)
     daemon_stop(&daemon);
 }
 
+static bool holds_most_of_the_room(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->bodies.used == 700000;
+}
+
+/* Bodies that never become whole cannot fill the memory. */
+static void many_large_bodies_are_not_taken_at_once(void **state)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 900000\r\n\r\n";
+    enum { PART = 700000 };
+    struct daemon daemon;
+    struct client first, second;
+    char *part = malloc(PART);
+
+    (void)state;
+    assert_non_null(part);
+    memset(part, ' ', PART);
+    daemon_start(&daemon, "max_body = 1M\nmax_body_total = 1M\n");
+    client_open(&first, &daemon);
+    assert_true(client_send_text(&first, head) && client_send(&first, part, PART));
+    daemon_turn_until(&daemon, holds_most_of_the_room, &daemon);
+    client_open(&second, &daemon);
+    assert_true(client_send_text(&second, head));
+    (void)client_send(&second, part, PART); /* not all of it is taken */
+    client_expect(&second, "HTTP/1.1 503 Too many requests at once");
+    client_expect_end(&second);
+    assert_true(client_send(&first, part, 900000 - PART));
+    client_expect(&first, "HTTP/1.1 400 Invalid JSON in body");
+    assert_int_equal(daemon.server->bodies.used, 0);
+    client_close(&first);
+    client_close(&second);
+    free(part);
+    daemon_stop(&daemon);
+}
+
 static void one_that_says_nothing_is_closed(void **state)
 {
     struct daemon daemon;
@@ -211,6 +249,7 @@ int main(void)
         cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
         cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
         cmocka_unit_test(clients_that_dawdle_are_told_and_closed),
+        cmocka_unit_test(many_large_bodies_are_not_taken_at_once),
         cmocka_unit_test(one_that_says_nothing_is_closed),
         cmocka_unit_test(one_that_talks_instead_of_listening_is_closed),
         cmocka_unit_test(a_connection_is_used_again_after_its_stream),

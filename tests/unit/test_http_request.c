@@ -12,7 +12,7 @@
 
 enum { MAX_HEADERS = 600, MAX_BODY = 40 };
 
-static const struct http_limits limits = {MAX_HEADERS, MAX_BODY};
+static const struct http_limits limits = {MAX_HEADERS, MAX_BODY, NULL};
 
 /* What a row of the table expects. */
 struct expected {
@@ -288,7 +288,7 @@ static void heads_over_the_limit_are_refused(void **state)
 
 static void targets_beyond_the_parsers_offsets_are_refused(void **state)
 {
-    const struct http_limits wide = {1 << 20, MAX_BODY};
+    const struct http_limits wide = {1 << 20, MAX_BODY, NULL};
     struct http_request *request = http_request_new(&wide);
     struct bytes bytes = BYTES_EMPTY;
     size_t used;
@@ -341,6 +341,31 @@ static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **sta
                      HTTP_NEED_MORE);
     assert_false(http_request_take_expectation(request));
     http_request_free(&request);
+}
+
+static void all_bodies_together_have_a_bound(void **state)
+{
+    static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n0123456789";
+    struct http_budget bodies = {.most = 25};
+    const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
+    struct http_request *one = http_request_new(&shared), *two = http_request_new(&shared),
+                        *three = http_request_new(&shared);
+    size_t used;
+
+    (void)state;
+    assert_int_equal(http_request_feed(one, text, sizeof text - 1, &used), HTTP_NEED_MORE);
+    assert_int_equal(http_request_feed(two, text, sizeof text - 1, &used), HTTP_NEED_MORE);
+    assert_int_equal(bodies.used, 20);
+    assert_int_equal(http_request_feed(three, text, sizeof text - 1, &used), HTTP_REFUSED);
+    assert_int_equal(http_request_status(three), 503);
+    assert_int_equal(bodies.used, 20);
+    http_request_free(&three);
+    http_request_free(&one);
+    assert_int_equal(bodies.used, 10);
+    assert_int_equal(http_request_feed(two, text + sizeof text - 11, 10, &used), HTTP_COMPLETE);
+    assert_int_equal(bodies.used, 20);
+    http_request_free(&two);
+    assert_int_equal(bodies.used, 0);
 }
 
 static void it_has_begun_with_the_first_byte(void **state)
@@ -429,6 +454,7 @@ int main(void)
         cmocka_unit_test(targets_beyond_the_parsers_offsets_are_refused),
         cmocka_unit_test(an_expectation_is_taken_once),
         cmocka_unit_test(nothing_is_expected_by_old_clients_or_once_the_body_comes),
+        cmocka_unit_test(all_bodies_together_have_a_bound),
         cmocka_unit_test(it_has_begun_with_the_first_byte),
         cmocka_unit_test(query_parameters_are_decoded),
         cmocka_unit_test(headers_are_kept_in_order_and_whole),

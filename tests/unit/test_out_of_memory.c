@@ -201,7 +201,7 @@ static void read_request(uint64_t n)
         "POST /path?query=1 HTTP/1.1\r\nHost: example.org\r\n"
         "User-Agent: somebody with a long name, so that memory must grow\r\n"
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
-    const struct http_limits limits = {1000, 1000};
+    const struct http_limits limits = {1000, 1000, NULL};
     struct http_request *request;
     enum http_verdict verdict = HTTP_NEED_MORE;
     struct bytes query = BYTES_EMPTY;
