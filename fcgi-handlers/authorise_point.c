@@ -18,6 +18,7 @@ struct authority_common {
 
 struct authority {
     struct authority_common *common;
+    size_t most_allowed; /* bytes of user ids: what the daemon takes as one part of a message */
     struct acl *acl;
     struct acl_topic row; /* used again for each point */
     struct bytes followers;
@@ -61,6 +62,7 @@ struct authority *authority_open(const struct event_settings *settings,
     if (authority == NULL)
         return NULL;
     authority->common = common;
+    authority->most_allowed = (size_t)settings->config.max_event_body * 6;
     authority->acl = acl_open(&settings->acl.options, error);
     if (authority->acl == NULL)
         authority_close(&authority);
@@ -220,6 +222,12 @@ static bool grant(struct authority *authority, const struct publish_point *point
     enum rights_result result = find_hearers(authority, point, decision);
     if (result == RIGHTS_NO_MEMORY)
         return lack_memory(fault);
+    if (decision->allowed.length > authority->most_allowed) {
+        log_error("more users may hear a topic than fit into a message",
+                  log_text("topic", authority->row.topic.text));
+        return refuse(fault, 500, "Too many users may hear the topic",
+                      "let \"+\" stand for all users, or raise [publish] max_body");
+    }
     /* The flags are those of a bound event with nobody who may hear it. */
     if (result == RIGHTS_DAMAGED)
         tell_damage(authority, "sub is no JSON array");

@@ -84,6 +84,27 @@ for (const [database, ways] of Object.entries(troubles)) {
   });
 }
 
+describe('a list of users that no message holds', () => {
+  let bound;
+  before(async () => {
+    bound = await Bound.start({ config: { publish: { max_body: '1000' } } });
+  });
+  after(() => bound?.stop());
+
+  test('is said at once, and nothing is published', async () => {
+    const users = Array.from({ length: 1000 }, (_, index) => `user-${index}`);
+    await bound.add('too/many', { sub: users });
+    await bound.add('many', { sub: users.slice(0, 600) });
+    const hearer = await bound.subscribe('user-1', ['many', 'too/many']);
+    const points = ['many', 'too/many'].map((topic) => ({ topic, binded: true }));
+    const answer = await bound.post(points, { as: 'ana' });
+    assert.deepEqual([answer.status, answer.json.error], [500, 'Too many users may hear the topic']);
+    assert.equal((await bound.publish('many', { as: 'ana' })).receivers, 1);
+    assert.deepEqual(await bound.heard(hearer), [['x']]);
+    await hearer.close();
+  });
+});
+
 describe('passwords of registered topics', () => {
   let bound;
   const config = { password: { wrong_at_once: '3', wrong_time: '1h', remember_time: '1h' } };

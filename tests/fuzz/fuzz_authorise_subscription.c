@@ -1,0 +1,68 @@
+/* Bodies of `POST /` at esn-subscribe: what is taken keeps every limit, and is handed over in one line of a header. */
+#include "authorise_subscription.h"
+#include "hand_off.h"
+#include "topic.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char prefix[] = "/_fanout/";
+static const struct config config = {.max_topics = 20,
+                                     .max_topic_length = 30,
+                                     .max_topic_levels = 5,
+                                     .handoff_mode = CONFIG_HANDOFF_LOCAL,
+                                     .handoff_prefix = prefix};
+
+static void check_topics(const struct subscription *subscription)
+{
+    bool bound = false;
+
+    if (subscription->topic_count > config.max_topics)
+        abort();
+    for (size_t i = 0; i < subscription->topic_count; i++) {
+        const struct ticket_topic *topic = &subscription->topics[i];
+        if (topic_fault(topic->topic, topic->length, config.max_topic_length,
+                        config.max_topic_levels))
+            abort();
+        bound = bound || topic->bound;
+    }
+    if (bound != subscription->bound || (bound && !subscription->bind_key))
+        abort();
+}
+
+static void check_hand_off(const struct subscription *subscription)
+{
+    static const char start[] = "Location: /_fanout/?ticket=t";
+    const struct hand_off hand_off = {"t", 1, subscription->connid, subscription->secret};
+    struct bytes out = BYTES_EMPTY;
+
+    hand_off_write(&out, &hand_off, &config);
+    if (out.failed || out.length < sizeof start + 3 || memcmp(out.data, start, sizeof start - 1) ||
+        memcmp(out.data + out.length - 4, "\r\n\r\n", 4) != 0)
+        abort();
+    for (size_t i = 10; i < out.length - 4; i++)
+        if (out.data[i] <= ' ' || out.data[i] > '~')
+            abort();
+    bytes_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct subscription subscription;
+    const char *fault =
+        authorise_subscription_read(&subscription, (const char *)data, size, &config);
+
+    if (!fault) {
+        check_topics(&subscription);
+        check_hand_off(&subscription);
+        if ((subscription.connid != 0) != (subscription.secret != NULL))
+            abort();
+    } else if (*fault == '\0') {
+        abort();
+    }
+    authorise_subscription_free(&subscription);
+    return 0;
+}
