@@ -6,6 +6,15 @@ const { after, before, describe, test } = require('node:test');
 const { Bound } = require('./lib/bound');
 const { until } = require('./lib/wait');
 
+/** Stops all threads of a program where they are. */
+async function stop(program) {
+  program.signal('SIGSTOP');
+  await until(`${program.name} stands still`, () => {
+    const tasks = fs.readdirSync(`/proc/${program.pid}/task`);
+    return tasks.every((task) => / T /.test(fs.readFileSync(`/proc/${program.pid}/task/${task}/stat`, 'utf8')));
+  });
+}
+
 /** How each database is taken away and given back. */
 const troubles = {
   sqlite: {
@@ -27,7 +36,7 @@ const troubles = {
       give: (bound) => bound.mariadb.start(),
     },
     'hangs': {
-      take: (bound) => bound.mariadb.program.signal('SIGSTOP'),
+      take: (bound) => stop(bound.mariadb.program),
       give: (bound) => bound.mariadb.program.signal('SIGCONT'),
     },
     'has lost its table': {
