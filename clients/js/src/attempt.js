@@ -3,7 +3,7 @@
 import { AGAIN, DOWN, MUTE, REFUSED, checkAnswer, failure } from './failure.js';
 import { isPresence, isUpTo } from './position.js';
 import { missingIn, nameOf } from './topics.js';
-import * as transports from './transports.js';
+import { transports } from './transports.js';
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 const KEY_LIMIT = 30_000; // for the page's backend to come up with a bind key or ticket
@@ -51,9 +51,13 @@ export function attempt(settings, feed, link, name, patience) {
 
   async function getTicket(body) {
     if (!connectedAt) watch(KEY_LIMIT, REFUSED, 'No bind key in time');
-    if (settings.ticket) return settings.ticket(body);
-    const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
-    return ticket;
+    try {
+      if (settings.ticket) return await settings.ticket(body);
+      const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
+      return ticket;
+    } catch (error) {
+      throw error.kind ? error : failure(REFUSED, error.message);
+    }
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
@@ -114,6 +118,7 @@ export function attempt(settings, feed, link, name, patience) {
     stopping(frame, text) {
       hint = frame.e.detail.retry;
       feed.frame(frame, text);
+      if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
     subscribed() {
       link.held = pending;

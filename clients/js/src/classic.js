@@ -1,5 +1,5 @@
 // For <script src>: the globals EsWebNotify and, for pages of before, NoPollSubscriber.
 
-import * as EsWebNotify from './index.js';
+import { NoPollSubscriber, connect } from './index.js';
 
-Object.assign(globalThis, { EsWebNotify, NoPollSubscriber: EsWebNotify.NoPollSubscriber });
+Object.assign(globalThis, { EsWebNotify: { connect, NoPollSubscriber }, NoPollSubscriber });

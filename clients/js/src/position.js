@@ -3,12 +3,10 @@
 /** An id is EPOCH-SEQUENCE. The second number grows; the first is another when the broker's log was begun anew. */
 const parts = (id) => id.split('-').map(Number);
 
+const isOfOneLog = (id, other) => parts(id)[0] === parts(other)[0];
+
 /** True when `id` is not after `other`, in the same log. */
-export function isUpTo(id, other) {
-  const [epoch, sequence] = parts(id);
-  const [otherEpoch, otherSequence] = parts(other);
-  return epoch === otherEpoch && sequence <= otherSequence;
-}
+export const isUpTo = (id, other) => isOfOneLog(id, other) && parts(id)[1] <= parts(other)[1];
 
 /** Presence is not in the log: its frames have the id of the event before. */
 export const isPresence = ({ ep }) => ep.emitted.startsWith('@CONNECTION@/');
@@ -28,9 +26,9 @@ export function createPosition(last) {
     /** Everything up to this id was heard. */
     mark,
 
-    /** A connection begins here: that is further than what was heard, or in another log, or says nothing new. */
+    /** A connection begins here: news only to who has heard nothing yet, or of another log. */
     begin(id) {
-      if (!last || !isUpTo(id, last)) mark(id);
+      if (!last || !isOfOneLog(id, last)) mark(id);
     },
 
     /** True for a frame that is new, and heard from now on. An event comes once for each requested topic it matches. */

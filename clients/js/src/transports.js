@@ -42,12 +42,8 @@ async function stream(link, init, ticketPath = '') {
   }
 }
 
-export const frames = (link) => stream(link);
-
-export const sse = (link) => stream(link, ASK_FOR_SSE, 'sse');
-
 /** The first poll asks to be answered at once, to see who is there. */
-export async function poll(link) {
+async function poll(link) {
   for (let more = { wait: 0 }; ; more = undefined) {
     const answer = await (await request(link, 'poll', {}, 'poll', more)).json();
     link.alive();
@@ -60,7 +56,7 @@ const CLEAN_CLOSE = 1000;
 const GOING_AWAY = 1001;
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 
-export async function ws(link) {
+async function ws(link) {
   const { body, query } = await link.subscription();
   const { ep, last_id, ...who } = body || {};
   const socket = new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query || new URLSearchParams(JSON.parse(JSON.stringify(who)))}`);
@@ -80,6 +76,7 @@ export async function ws(link) {
       connected = frame;
     } else if (type === 'subscribed' && connected) {
       Object.assign(connected.e.detail, detail);
+      connected.id = frame.id; // where it begins
       link.hear(connected);
       connected = undefined;
     } else if (type === 'error' && connected) {
@@ -112,3 +109,10 @@ export async function ws(link) {
     link.signal.removeEventListener('abort', finish);
   }
 }
+
+export const transports = {
+  ws,
+  frames: (link) => stream(link),
+  sse: (link) => stream(link, ASK_FOR_SSE, 'sse'),
+  poll,
+};
