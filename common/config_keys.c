@@ -45,6 +45,12 @@ const struct config_key config_keys[] = {
      "20s",
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s)."},
+    {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, "50s",
+     "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
+     "Keep it below every proxy's read time-out."},
+    {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, "30s",
+     "A client of long-poll that comes back as the same one (`connid` and `secret`) counts as present for so long between "
+     "two polls."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
     {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "1000000", 1, 104857600, NULL, true, "64k",

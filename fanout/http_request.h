@@ -67,6 +67,8 @@ const char *http_request_body(const struct http_request *request, size_t *length
 const char *http_request_header(const struct http_request *request, const char *name);
 /* All headers as "name\0value\0name\0value\0...". */
 const char *http_request_headers(const struct http_request *request, size_t *length);
+/* The query, undecoded, without the "?"; "" when there is none. */
+const char *http_request_query_text(const struct http_request *request);
 /* Appends the percent-decoded value of a query parameter; false when there is none or its encoding
  * is broken. */
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value);

@@ -139,17 +139,36 @@ static const char *read_past(struct subscription_body *body)
     return NULL;
 }
 
+static const char *read_wait(struct subscription_body *body)
+{
+    const json_t *wait = json_object_get(body->json, "wait");
+
+    body->has_wait = wait && !json_is_null(wait);
+    if (!body->has_wait)
+        return NULL;
+    if (!json_is_integer(wait) || json_integer_value(wait) < 0)
+        return "wait should be a number of milliseconds";
+    body->wait_ms = (uint64_t)json_integer_value(wait);
+    return NULL;
+}
+
 const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
 const char SUBSCRIPTION_NO_MEMORY[] = "Out of memory";
 
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    const struct config *config)
 {
+    return subscription_body_read_json(
+        body, json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL), config);
+}
+
+const char *subscription_body_read_json(struct subscription_body *body, json_t *json,
+                                        const struct config *config)
+{
     const json_t *bind_key;
     const char *fault;
 
-    *body = (struct subscription_body){
-        .json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL)};
+    *body = (struct subscription_body){.json = json};
     if (!body->json || json_is_null(body->json))
         return "Invalid JSON in body";
     if (!json_is_object(body->json))
@@ -160,6 +179,8 @@ const char *subscription_body_read(struct subscription_body *body, const char *t
     fault = read_clid(body, json_object_get(body->json, "clid"), config);
     if (!fault)
         fault = read_past(body);
+    if (!fault)
+        fault = read_wait(body);
     return fault ? fault : read_topics(body, json_object_get(body->json, "ep"), config);
 }
 
