@@ -47,32 +47,18 @@ static void read_former_self(const struct http_request *request, struct subscrip
         body->connid = 0;
 }
 
-static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
-                                  const struct bytes *text, enum frame_encoding encoding)
+/* How long it wants to wait does not stand in a ticket either. */
+static void read_wait(const struct http_request *request, struct subscription_body *body)
 {
-    struct server *server = connection->server;
-    struct bytes secret = BYTES_EMPTY;
-    struct subscription_body body;
-    struct ticket ticket;
-    const char *fault;
+    struct bytes wait = BYTES_EMPTY;
+    const char *text = http_request_query(request, "wait", &wait) ? bytes_terminate(&wait) : NULL;
+    char *end;
 
-    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
-                              text->length, clock_wall_ms() / 1000, &ticket)) {
-    case TICKET_GATE_OPEN:
-        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
-        read_former_self(request, &body, &secret);
-        subscribe_begin_or_refuse(connection, request, &body, encoding, fault);
-        subscription_body_free(&body);
-        bytes_free(&secret);
-        ticket_free(&ticket);
-        break;
-    case TICKET_GATE_REFUSED:
-        http_reply_error(connection, request, 400, "Invalid ticket");
-        break;
-    default:
-        http_reply_error_with(connection, request, 503, "Too many tickets at once",
-                              "Retry-After: 1");
+    if (text && *text >= '0' && *text <= '9') {
+        body->wait_ms = strtoull(text, &end, 10);
+        body->has_wait = *end == '\0';
     }
+    bytes_free(&wait);
 }
 
 /* Whoever has a bind key is sent to the program that can read it; 307 keeps method and body (RFC
@@ -93,14 +79,55 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
     bytes_free(&header);
 }
 
+/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2). */
+static void read_last_event_id(const struct http_request *request, struct subscription_body *body)
+{
+    const char *id = http_request_header(request, "Last-Event-ID");
+
+    if (body->last_id || !id || !*id)
+        return;
+    body->last_id = id;
+    body->last_id_length = strlen(id);
+}
+
 static void begin_or_refuse(struct connection *connection, const struct http_request *request,
-                            const struct subscription_body *body, enum frame_encoding encoding,
+                            struct subscription_body *body, enum frame_encoding encoding,
                             const char *fault)
 {
+    read_last_event_id(request, body);
     if (fault == SUBSCRIPTION_HAS_BIND_KEY)
         send_to_subscribe_url(connection, request);
     else
         subscribe_begin_or_refuse(connection, request, body, encoding, fault);
+}
+
+static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
+                                  const struct bytes *text, enum frame_encoding encoding)
+{
+    struct server *server = connection->server;
+    struct bytes secret = BYTES_EMPTY;
+    struct subscription_body body;
+    struct ticket ticket;
+    const char *fault;
+
+    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
+                              text->length, clock_wall_ms() / 1000, &ticket)) {
+    case TICKET_GATE_OPEN:
+        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        read_former_self(request, &body, &secret);
+        read_wait(request, &body);
+        begin_or_refuse(connection, request, &body, encoding, fault);
+        subscription_body_free(&body);
+        bytes_free(&secret);
+        ticket_free(&ticket);
+        break;
+    case TICKET_GATE_REFUSED:
+        http_reply_error(connection, request, 400, "Invalid ticket");
+        break;
+    default:
+        http_reply_error_with(connection, request, 503, "Too many tickets at once",
+                              "Retry-After: 1");
+    }
 }
 
 static void subscribe_with_body(struct connection *connection, const struct http_request *request,
@@ -115,17 +142,6 @@ static void subscribe_with_body(struct connection *connection, const struct http
     subscription_body_free(&body);
 }
 
-/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2). */
-static const char *add_last_event_id(const struct http_request *request, json_t *body)
-{
-    const char *id = http_request_header(request, "Last-Event-ID");
-
-    if (!id || !*id)
-        return NULL;
-    return json_object_set_new(body, "last_id", json_string(id)) == 0 ? NULL
-                                                                      : "Invalid Last-Event-ID";
-}
-
 static void subscribe_with_query(struct connection *connection, const struct http_request *request,
                                  enum frame_encoding encoding)
 {
@@ -133,8 +149,6 @@ static void subscribe_with_query(struct connection *connection, const struct htt
     json_t *json = json_object();
     const char *fault = subscription_query_read(json, http_request_query_text(request));
 
-    if (!fault)
-        fault = add_last_event_id(request, json);
     if (!fault && json_array_size(json_object_get(json, "ep")) == 0)
         fault = "Topic missing";
     if (fault) {
