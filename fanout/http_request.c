@@ -155,7 +155,7 @@ static int check_transfer_encoding(struct http_request *request)
     if (request->parser.http_minor < 1)
         return refuse(request, 400, "Invalid Transfer-Encoding");
     if (strcasecmp(coding, "chunked") != 0 ||
-        find_header(request, coding + strlen(coding) + 1, "Transfer-Encoding"))
+        http_request_next_header(request, "Transfer-Encoding", coding))
         return refuse(request, 501, "Transfer-Encoding not supported");
     return 0;
 }
@@ -378,6 +378,12 @@ const char *http_request_headers(const struct http_request *request, size_t *len
 const char *http_request_header(const struct http_request *request, const char *name)
 {
     return request->headers.data ? find_header(request, request->headers.data, name) : NULL;
+}
+
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     const char *value)
+{
+    return find_header(request, value + strlen(value) + 1, name);
 }
 
 const char *http_request_query_text(const struct http_request *request)

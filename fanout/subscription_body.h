@@ -2,8 +2,8 @@
 #ifndef ESN_SUBSCRIPTION_BODY_H
 #define ESN_SUBSCRIPTION_BODY_H
 
-#include "audience.h"
 #include "config.h"
+#include "requested_topics.h"
 #include "ticket.h"
 
 #include <stdbool.h>
@@ -12,14 +12,6 @@
 
 /* The reason of subscription_body_read() when a bind key was given: compare pointers. */
 extern const char SUBSCRIPTION_HAS_BIND_KEY[];
-/* The reason that is no fault of the client: likewise. */
-extern const char SUBSCRIPTION_NO_MEMORY[];
-
-struct subscription_topic {
-    const char *text; /* borrowed from the body's JSON */
-    size_t length;
-    enum subscription_kind kind;
-};
 
 struct subscription_body {
     struct json_t *json;
