@@ -7,6 +7,7 @@
 #include "hash_table.h"
 #include "http_request.h"
 #include "output.h"
+#include "stream_secrets.h"
 #include "topic_index.h"
 
 #include <stdbool.h>
@@ -45,7 +46,7 @@ enum connection_close_reason {
     CLOSE_REASONS
 };
 
-enum { CONNECTION_SECRET_SIZE = 16 };
+enum { CONNECTION_SECRET_SIZE = STREAM_SECRET_SIZE };
 
 /* What a delivery touches stands first and close together: with thousands of receivers the
  * processor waits for memory more than for anything else. */

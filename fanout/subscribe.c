@@ -181,8 +181,9 @@ static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET
     return hex[2 * CONNECTION_SECRET_SIZE] == '\0';
 }
 
-/* The connection id that the client had and can prove to have had, or 0. A connection that still
- * holds it is one of which the client knows already that it is dead. */
+/* The connection id that the client had and can prove to have had, with this daemon or the one
+ * before it, or 0. A connection that still holds it is one of which the client knows already that
+ * it is dead. */
 static uint64_t take_former_connid(struct server *server, const struct subscription_body *body)
 {
     unsigned char secret[CONNECTION_SECRET_SIZE];
@@ -193,8 +194,10 @@ static uint64_t take_former_connid(struct server *server, const struct subscript
     former = connection_find(server, body->connid);
     if (former && secret_equal(former->secret, secret, sizeof secret))
         connection_close(former, CLOSE_REPLACED);
-    return departed_take(&server->departed, body->connid, secret, server_now(server)) ? body->connid
-                                                                                      : 0;
+    if (departed_take(&server->departed, body->connid, secret, server_now(server)) ||
+        stream_secrets_take_back(&server->secrets, body->connid, secret, server_now(server)))
+        return body->connid;
+    return 0;
 }
 
 static bool enter_table(struct connection *connection, uint64_t connid)
@@ -247,7 +250,7 @@ static bool enter(struct connection *connection, const struct http_request *requ
     connection->comes_back = connid != 0;
     if (comes_anew)
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
-    return secret_pool_take(&server->secrets, connection->secret, sizeof connection->secret) &&
+    return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
            keep_user(connection, body) && keep_headers(connection, request) &&
            add_topics(connection, body);
 }
