@@ -11,10 +11,10 @@
 #include <stdio.h>
 
 /* The comma before the first one is dropped in the end. */
-static bool encode(struct frame_pool *pool, int kind, const struct frame_text *text,
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
 {
-    return transport_store(pool, kind, false, ",", 1, text, "", out);
+    return transport_store(pool, kind, chunked, ",", 1, text, "", out);
 }
 
 static bool open_answer(struct connection *connection, const struct http_request *request)
