@@ -76,7 +76,7 @@ struct connection {
     struct presence_entry *presence;
     struct counted_address *address; /* NULL: not counted */
     struct http_request *request;    /* while one comes in */
-    void *input;                     /* the transport's, while the client says something */
+    void *input;                     /* the transport's own, while the stream lasts */
     struct deadline deadline;
     uint64_t ends_at; /* of the stream, or of the present wait */
     char *headers;    /* of the subscription, "name\0value\0..."; NULL when not kept */

@@ -279,9 +279,6 @@ static uint64_t find_start(struct connection *connection, const struct subscript
 static bool send_connected(struct connection *connection, uint64_t after)
 {
     struct server *server = connection->server;
-    uint64_t timeout = transport_of(connection)->answers_once
-                           ? server->config.poll_time
-                           : connection->ends_at - server_now(server);
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
     char detail[256];
     int length;
@@ -289,7 +286,8 @@ static bool send_connected(struct connection *connection, uint64_t after)
     secret_hex(secret, connection->secret, sizeof connection->secret);
     length = snprintf(detail, sizeof detail,
                       "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}",
-                      (unsigned long long)connection->connid, secret, (unsigned long long)timeout,
+                      (unsigned long long)connection->connid, secret,
+                      (unsigned long long)(connection->ends_at - server_now(server)),
                       (unsigned long long)server->events.epoch,
                       (unsigned long long)server->events.sequence,
                       !connection->asked_past ? ""
@@ -339,12 +337,6 @@ bool subscribe_send_available(struct connection *connection)
     return transport_of(connection)->answers_once || send_all_available(connection);
 }
 
-bool subscribe_send_first_frames(struct connection *connection)
-{
-    return send_connected(connection, replay_position(connection)) &&
-           send_all_available(connection);
-}
-
 /* How long the stream is held; whoever polls may say how long it wants to wait. */
 static uint64_t hold_time(const struct connection *connection, const struct subscription_body *body)
 {
@@ -356,18 +348,17 @@ static uint64_t hold_time(const struct connection *connection, const struct subs
 }
 
 /* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
- * that count. */
+ * that count. One that gets everything at once is told at once. */
 static bool send_beginning(struct connection *connection, const struct http_request *request,
                            uint64_t after)
 {
     const struct transport *transport = transport_of(connection);
+    bool catches_up = event_log_has_any_after(&connection->server->events, after);
 
-    if (!transport->open(connection, request) ||
-        (!transport->answers_once && !send_connected(connection, after)))
-        return false;
-    if (event_log_has_any_after(&connection->server->events, after))
-        return replay_begin(connection, after, !connection->recovered);
-    return subscribe_send_available(connection);
+    return transport->open(connection, request) && send_connected(connection, after) &&
+           ((catches_up && !transport->answers_once) || send_all_available(connection)) &&
+           (!transport->begun || transport->begun(connection)) &&
+           (!catches_up || replay_begin(connection, after, !connection->recovered));
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,

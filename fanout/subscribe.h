@@ -31,7 +31,5 @@ void subscribe_expire_polls(struct server *server);
 /* Tells a client that has caught up how many streams the client ids have that it watches. False
  * without memory. */
 bool subscribe_send_available(struct connection *connection);
-/* For an answer that comes all at once: `connected`, and who is there. */
-bool subscribe_send_first_frames(struct connection *connection);
 
 #endif

@@ -26,13 +26,14 @@ struct transport {
     const char *name;  /* as /state counts streams; those that differ in chunks alone share it */
     bool chunked;      /* its bytes go out in HTTP/1.1 chunks */
     bool reusable;     /* when the stream has ended cleanly, the connection takes a request again */
-    bool answers_once; /* is no stream for the client: the first frames come with all others, and it
-                          asks again for what follows */
+    bool answers_once; /* is no stream for the client, which asks again for what follows */
     /* Dresses a frame into a segment of the given kind (frame_store). False without memory. */
     bool (*encode)(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out);
     /* Queues what stands before the first frame. This and what follows: false without memory. */
     bool (*open)(struct connection *connection, const struct http_request *request);
+    /* All that comes before the first event is queued. NULL: and can be written. */
+    bool (*begun)(struct connection *connection);
     /* Queues what tells client and proxies that the stream still lives. */
     bool (*keep_alive)(struct connection *connection);
     /* Queues how long to wait before coming back, where the transport has a word for that; NULL:

@@ -24,6 +24,7 @@ class Poller {
     const answer = await request(`${this.stack.url}/poll`, { method: 'POST', agent: this.agent, body });
     assert.equal(answer.status, 200, answer.text);
     const { events, id } = answer.json;
+    events.forEach((frame, i) => assert.ok(i === 0 || frame.iat >= events[i - 1].iat, 'iat goes back'));
     const { connid, secret, recovered } = events[0].e.detail;
     assert.notEqual(recovered, false);
     assert.ok(!this.#past.connid || this.#past.connid === connid, 'it is still the same connection');
