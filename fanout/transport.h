@@ -69,11 +69,12 @@ bool transport_queue_last_chunk(struct connection *connection);
 
 extern const struct transport transport_frames_chunked, transport_frames_plain;
 extern const struct transport transport_sse_chunked, transport_sse_plain;
-extern const struct transport transport_poll, transport_lines;
+extern const struct transport transport_poll, transport_websocket, transport_lines;
 
 /* Routes: a request shape each. They answer with the reason, or begin the stream. */
 void transport_frames_answer(struct connection *connection, const struct http_request *request);
 void transport_sse_answer(struct connection *connection, const struct http_request *request);
 void transport_poll_answer(struct connection *connection, const struct http_request *request);
+void transport_websocket_answer(struct connection *connection, const struct http_request *request);
 
 #endif
