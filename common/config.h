@@ -56,7 +56,7 @@ enum config_handoff {
 struct config {
     /* [fanout] */
     char **listen;
-    uint64_t stream_time, keep_alive;
+    uint64_t stream_time, keep_alive, poll_time, poll_gap;
     uint64_t max_alive;
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread, retry_time;

@@ -45,6 +45,12 @@ const struct config_key config_keys[] = {
      "20s",
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s)."},
+    {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, "50s",
+     "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
+     "Keep it below every proxy's read time-out."},
+    {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, "30s",
+     "A client of long-poll that comes back as the same one (`connid` and `secret`) counts as present for so long between "
+     "two polls."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
     {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "1000000", 1, 104857600, NULL, true, "64k",
@@ -282,7 +288,7 @@ const struct config_key config_keys[] = {
     {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "
-     "`-wal` and `-mark`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
+     "`-wal`, `-mark` and `-key`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
     {"log", "sync", CONFIG_CHOICE, AT(log_sync), "always", 0, 0, log_syncs, false, "interval",
      "`always`: an event is delivered and acknowledged when it is on the disk; nothing that was answered `200` is ever "
      "missing, and while the disk is full or broken posts are answered `503`. `interval`: events are delivered at once and written "

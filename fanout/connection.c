@@ -7,6 +7,7 @@
 #include "server.h"
 #include "stopping.h"
 #include "subscribe.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,6 @@ static const char *const reason_names[CLOSE_REASONS] = {
     "talkative", "refused", "full", "address", "memory",    "stopping",  "replaced"};
 
 _Static_assert((int)CLOSE_REASONS <= (int)SERVER_CLOSE_REASONS, "each reason has a counter");
-
-static const char keep_alive_chunk[] = "5\r\n''0''\r\n";
-static const char last_chunk[] = "0\r\n\r\n";
 
 const char *connection_reason_name(enum connection_close_reason reason)
 {
@@ -170,8 +168,6 @@ static void stream_due(struct connection *connection)
 {
     struct server *server = connection->server;
     uint64_t now = server_now(server);
-    bool chunked = connection->encoding == FRAME_CHUNKED;
-    size_t skip = chunked ? 0 : 3, length = sizeof keep_alive_chunk - 1 - (chunked ? 0 : 5);
 
     if (now >= connection->ends_at) {
         if (server->stopping)
@@ -187,7 +183,7 @@ static void stream_due(struct connection *connection)
     if (connection->output.length > 0)
         connection->written_at = now; /* what waits keeps it alive as well */
     else if (now - connection->written_at >= server->config.keep_alive &&
-             !connection_queue_bytes(connection, keep_alive_chunk + skip, length)) {
+             !transport_of(connection)->keep_alive(connection)) {
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
@@ -247,12 +243,12 @@ void connection_end_reading(struct connection *connection, enum connection_close
     connection_set_deadline(connection);
 }
 
-void connection_begin_stream(struct connection *connection)
+void connection_begin_stream(struct connection *connection, uint64_t hold_ms)
 {
     uint64_t now = server_now(connection->server);
 
     connection->state = CONNECTION_STREAMING;
-    connection->ends_at = now + connection->server->config.stream_time;
+    connection->ends_at = now + hold_ms;
     connection->written_at = now;
     connection->alive_count = 0;
     connection->ignored_input = 0;
@@ -261,24 +257,27 @@ void connection_begin_stream(struct connection *connection)
 
 void connection_renew(struct connection *connection)
 {
+    if (transport_of(connection)->answers_once)
+        return;
     connection->ends_at = server_now(connection->server) + connection->server->config.stream_time;
     connection_set_deadline(connection);
 }
 
 void connection_end_stream(struct connection *connection, enum connection_close_reason reason)
 {
-    bool chunked = connection->encoding == FRAME_CHUNKED;
+    const struct transport *transport = transport_of(connection);
 
-    subscribe_leave(connection);
+    connection->keep_alive = connection->keep_alive && transport->reusable &&
+                             !connection->dirty_input && !connection->server->stopping;
+    if (!transport->end(connection, reason)) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    subscribe_leave_answered(connection);
     connection->state = CONNECTION_ENDING;
     connection->close_reason = (uint8_t)reason;
-    connection->keep_alive = connection->keep_alive && chunked && !connection->dirty_input &&
-                             !connection->server->stopping;
     connection_set_deadline(connection);
-    if (chunked && !connection_queue_bytes(connection, last_chunk, sizeof last_chunk - 1))
-        connection_close(connection, CLOSE_MEMORY);
-    else
-        delivery_mark(connection->server, connection);
+    delivery_mark(connection->server, connection);
 }
 
 void connection_drained(struct connection *connection)

@@ -28,7 +28,7 @@ static void renew(struct connection *stream, struct connection *connection,
         http_reply_error(connection, request, 400, "Max alive reached");
         return;
     }
-    if (!secret_pool_take(&stream->server->secrets, stream->secret, sizeof stream->secret)) {
+    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret)) {
         http_reply_error(connection, request, 503, "No random bytes");
         return;
     }

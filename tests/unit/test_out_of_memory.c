@@ -175,7 +175,7 @@ static void store_and_queue(uint64_t n)
     for (int i = 0; i < 40; i++) {
         struct frame frame;
         uint64_t before = pool.bytes_held;
-        if (!frame_store_json(&pool, i % 3, FRAME_CHUNKED, "{}", 2, &frame)) {
+        if (!frame_store(&pool, i % 3, "", 0, "{}", 2, "", 0, &frame)) {
             assert_int_equal(pool.bytes_held, before);
             continue;
         }
