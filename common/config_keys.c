@@ -138,8 +138,9 @@ const struct config_key config_keys[] = {
      true, "20ms",
      "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
     {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, "1",
-     "How many posts one worker process of `esn-event --workers` serves at once. Those that arrive while others are on their "
-     "way to the daemon travel together, which costs less for each."},
+     "Threads of one worker process of `esn-event --workers`. One at a time takes the posts that have come and publishes them in "
+     "one go. A post with a bind key, and one whose bytes come slowly, has its thread to itself, and another takes those that "
+     "follow."},
     {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true,
      "64k", "Largest body of `POST /event` in bytes; more is `413`."},
     {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, "32",
