@@ -12,11 +12,13 @@
 #include "departed.h"
 #include "event_log.h"
 #include "http_request.h"
+#include "poll_gap.h"
 #include "presence.h"
 #include "rate_limits.h"
 #include "replay.h"
 #include "secret.h"
 #include "seen_events.h"
+#include "stream_secrets.h"
 #include "ticket_gate.h"
 #include "topic_index.h"
 
@@ -28,7 +30,7 @@ enum { SERVER_ERROR_SIZE = 512, SERVER_READ_BUFFER = 64 * 1024, SERVER_CLOSE_REA
 
 /* What /state shows besides what the parts know themselves. */
 struct server_counters {
-    uint64_t started_at_ms; /* wall clock */
+    uint64_t started_at_ms; /* of the loop's clock */
     uint64_t accepted;      /* connections, those refused at once too */
     uint64_t refused_full;  /* connections answered 503 */
     uint64_t streams_begun;
@@ -43,10 +45,11 @@ struct server {
     uv_loop_t loop;
     struct config config; /* taken over from main */
     struct secret_list admin_tokens;
-    struct secret_pool secrets; /* of streams */
+    struct stream_secrets secrets;
     struct ticket_gate tickets;
     struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;
+    struct poll_gap polls;
     struct event_log events;
     struct seen_events seen;
     struct departed departed;
@@ -66,6 +69,7 @@ struct server {
     struct backlog *oldest_backlog,
         *newest_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
+    uint64_t streams_of[FRAME_ENCODINGS];
     uint64_t connections; /* open sockets, streams or not */
     uint64_t max_connections;
     uv_timer_t tick;
