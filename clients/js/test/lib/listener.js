@@ -69,9 +69,10 @@ class Meter {
 
 export const ALL = ['ws', 'frames', 'sse', 'poll'];
 
+/** With patience for a machine that stands still now and then, unless it is the test's business. */
 export function listen(options) {
   const meter = new Meter();
-  const client = connect({ backoff: 20, maxBackoff: 200, fetch: meter.fetch, WebSocket: meter.WebSocket, ...options });
+  const client = connect({ backoff: 20, maxBackoff: 200, patience: 60_000, fetch: meter.fetch, WebSocket: meter.WebSocket, ...options });
   const listener = {
     client,
     meter,
