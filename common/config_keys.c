@@ -297,7 +297,7 @@ const struct config_key config_keys[] = {
     {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "
-     "`-wal` and `-mark`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
+     "`-wal`, `-mark` and `-key`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
     {"log", "sync", CONFIG_CHOICE, AT(log_sync), "always", 0, 0, log_syncs, false, "interval",
      "`always`: an event is delivered and acknowledged when it is on the disk; nothing that was answered `200` is ever "
      "missing, and while the disk is full or broken posts are answered `503`. `interval`: events are delivered at once and written "

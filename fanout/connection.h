@@ -8,6 +8,7 @@
 #include "hash_table.h"
 #include "http_request.h"
 #include "output.h"
+#include "stream_secrets.h"
 #include "topic_index.h"
 
 #include <stdbool.h>
@@ -46,7 +47,7 @@ enum connection_close_reason {
     CLOSE_REASONS
 };
 
-enum { CONNECTION_SECRET_SIZE = 16 };
+enum { CONNECTION_SECRET_SIZE = STREAM_SECRET_SIZE };
 
 /* What a delivery touches stands first and close together: with thousands of receivers the
  * processor waits for memory more than for anything else. */
@@ -76,7 +77,7 @@ struct connection {
     struct presence_entry *presence;
     struct counted_address *address; /* NULL: not counted */
     struct http_request *request;    /* while one comes in */
-    void *input;                     /* the transport's, while the client says something */
+    void *input;                     /* the transport's own, while the stream lasts */
     struct deadline deadline;
     uint64_t ends_at; /* of the stream, or of the present wait */
     char *headers;    /* of the subscription, "name\0value\0..."; NULL when not kept */

@@ -111,7 +111,7 @@ static bool store(struct delivery *delivery, int kind, enum frame_encoding encod
     text.id = text.json + delivery->id_offset;
     delivery->frames_formatted++;
     delivery->bytes_formatted += delivery->json.length;
-    return transport_of_encoding(encoding)->encode(&delivery->pool, kind, &text, frame);
+    return transport_encode(&delivery->pool, kind, encoding, &text, frame);
 }
 
 /* An inbox is asked for by one name, whoever's it is. */

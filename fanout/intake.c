@@ -3,9 +3,11 @@
 #include "bus_reader.h"
 #include "clock.h"
 #include "log.h"
+#include "log_files.h"
 #include "server.h"
 #include "topic.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,10 @@ struct intake {
     struct server *server;
     struct log_store *store; /* NULL: the log is in memory alone */
     bool waits;              /* for the disk, before anybody hears of an event */
+    unsigned char stream_key[LOG_KEY_SIZE];
 };
+
+_Static_assert((int)LOG_KEY_SIZE == (int)STREAM_SECRETS_KEY_SIZE, "one key for both");
 
 static void record_of(struct event_record *record, const struct bus_message *message)
 {
@@ -290,6 +295,18 @@ static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_D
     return true;
 }
 
+static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    const char *path = intake->server->config.log_path;
+    bool opened = path ? log_key_open(path, intake->stream_key)
+                       : secret_random(intake->stream_key, sizeof intake->stream_key);
+
+    if (!opened)
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot make a key for streams: %.100s",
+                       path ? strerror(errno) : "the system gives no random bytes");
+    return opened;
+}
+
 static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct server *server = intake->server;
@@ -304,7 +321,7 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
     uint64_t lost_through = 0;
 
     intake->store = log_store_open(&options, error);
-    return intake->store && load(intake, &lost_through, error) &&
+    return intake->store && load(intake, &lost_through, error) && open_key(intake, error) &&
            log_store_start(intake->store, server->events.epoch, lost_through, &server->loop,
                            on_done, intake, error);
 }
@@ -319,7 +336,7 @@ struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_
     }
     intake->server = server;
     intake->waits = server->config.log_path && server->config.log_sync == (int)LOG_SYNC_ALWAYS;
-    if (server->config.log_path && !open_store(intake, error))
+    if (!(server->config.log_path ? open_store(intake, error) : open_key(intake, error)))
         intake_free(&intake);
     return intake;
 }
@@ -340,6 +357,11 @@ void intake_free(struct intake **intake)
     log_store_close(&(*intake)->store);
     free(*intake);
     *intake = NULL;
+}
+
+const unsigned char *intake_stream_key(const struct intake *intake)
+{
+    return intake->stream_key;
 }
 
 bool intake_has_store(const struct intake *intake)

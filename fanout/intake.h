@@ -23,6 +23,8 @@ void intake_take(struct intake *intake, const struct bus_message *message);
 void intake_stop(struct intake *intake);
 void intake_free(struct intake **intake);
 
+/* What the secrets of streams are made with: the log's own on disk, else one of this process. */
+const unsigned char *intake_stream_key(const struct intake *intake);
 bool intake_has_store(const struct intake *intake);
 struct log_store_figures intake_figures(const struct intake *intake);
 

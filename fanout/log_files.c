@@ -2,10 +2,12 @@
 
 #include "clock.h"
 #include "log.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 bool log_files_make(const char *path)
@@ -17,7 +19,7 @@ bool log_files_make(const char *path)
 
 bool log_files_set_aside(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-mark"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-mark", "-key"};
     unsigned long long now = clock_wall_ms();
     char from[LOG_FILES_PATH_SIZE + 16], to[LOG_FILES_PATH_SIZE + 48];
 
@@ -65,4 +67,63 @@ bool log_mark_is_ahead(int mark, uint64_t epoch, uint64_t head)
     return pread(mark, &found, sizeof found, 0) == (ssize_t)sizeof found &&
            found.check == make_mark(found.epoch, found.head).check && found.head > head &&
            (found.epoch == epoch || epoch == 0);
+}
+
+struct key_file {
+    unsigned char key[LOG_KEY_SIZE];
+    uint64_t check; /* a file full of zeros is no key: anybody would know it */
+};
+
+static uint64_t key_check(const unsigned char key[LOG_KEY_SIZE])
+{
+    return secret_id((const char *)key, LOG_KEY_SIZE);
+}
+
+static bool read_key(const char *own, struct key_file *found)
+{
+    int file = open(own, O_RDONLY | O_CLOEXEC);
+    bool whole;
+
+    if (file < 0)
+        return false;
+    whole = read(file, found, sizeof *found) == (ssize_t)sizeof *found &&
+            found->check == key_check(found->key);
+    (void)close(file);
+    if (!whole)
+        log_error("the key of the event log is damaged: clients of before are not known again",
+                  log_text("file", own));
+    return whole;
+}
+
+/* Never half there: under another name until it is on the disk. */
+static bool write_key(const char *own, const struct key_file *made)
+{
+    char fresh[LOG_FILES_PATH_SIZE + 16];
+    int file;
+    bool good;
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", own);
+    file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0)
+        return false;
+    good = write(file, made, sizeof *made) == (ssize_t)sizeof *made && fsync(file) == 0;
+    return close(file) == 0 && good && rename(fresh, own) == 0;
+}
+
+bool log_key_open(const char *path, unsigned char key[LOG_KEY_SIZE])
+{
+    char own[LOG_FILES_PATH_SIZE + 8];
+    struct key_file file = {.check = 0};
+
+    (void)snprintf(own, sizeof own, "%s-key", path);
+    errno = EIO;
+    if (!read_key(own, &file)) {
+        if (!secret_random(file.key, sizeof file.key))
+            return false;
+        file.check = key_check(file.key);
+        if (!write_key(own, &file))
+            return false;
+    }
+    memcpy(key, file.key, LOG_KEY_SIZE);
+    return true;
 }

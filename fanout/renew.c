@@ -28,7 +28,7 @@ const char *renew_stream(struct connection *stream, const char *secret, size_t l
         return "Invalid data";
     if (stream->alive_count >= config->max_alive)
         return "Max alive reached";
-    if (!secret_pool_take(&stream->server->secrets, stream->secret, sizeof stream->secret))
+    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret))
         return RENEW_NO_RANDOM;
     stream->alive_count++;
     connection_renew(stream);

@@ -65,6 +65,7 @@ static void apply_config(struct server *server)
     server->events.max_age_ms = server->config.log_max_age;
     server->departed.max_count = server->config.log_max_departed;
     server->departed.max_age_ms = server->config.log_max_age;
+    server->secrets.max_age_ms = server->config.log_max_age;
     log_configure("esn-fanout", (enum log_level)server->config.log_level,
                   (enum log_destination)server->config.log_destination);
 }
@@ -224,6 +225,22 @@ static int start_handles(struct server *server)
     return error;
 }
 
+/* Never a connection id that an earlier daemon gave away, short of a thousand connections a
+ * millisecond (docs/protocol.md section 1: below 2^53); where the clock was put back meanwhile, the
+ * sequences of the log on disk go on all the same. */
+static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
+{
+    uint64_t by_clock = wall_ms << 10;
+    uint64_t by_log = (server->events.epoch << 10) + server->events.sequence;
+
+    server->next_connid = by_clock > by_log ? by_clock : by_log;
+    if (stream_secrets_open(&server->secrets, intake_stream_key(server->intake),
+                            server->next_connid, server_now(server)))
+        return true;
+    snprintf(error, SERVER_ERROR_SIZE, "out of memory");
+    return false;
+}
+
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
@@ -233,9 +250,6 @@ static bool open_parts(struct server *server, char *error)
     server->counters.started_at_ms = wall;
     replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
-    /* Never one that an earlier daemon gave away, short of a thousand connections a millisecond
-     * (docs/protocol.md section 1: below 2^53). */
-    server->next_connid = wall << 10;
     if (!secret_random(seeds, sizeof seeds)) {
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
         return false;
@@ -256,7 +270,7 @@ static bool open_parts(struct server *server, char *error)
         return false;
     apply_config(server);
     server->intake = intake_open(server, error);
-    if (!server->intake || !listener_open_all(server, error))
+    if (!server->intake || !open_connids(server, wall, error) || !listener_open_all(server, error))
         return false;
     server->bus = bus_reader_open(server, error);
     return server->bus != NULL;
@@ -304,6 +318,7 @@ void server_close(struct server *server)
     replay_close(&server->replays);
     departed_free(&server->departed);
     poll_gap_free(&server->polls);
+    stream_secrets_close(&server->secrets);
     presence_free(&server->presence);
     seen_events_free(&server->seen);
     address_limits_free(&server->addresses);

@@ -18,6 +18,7 @@
 #include "replay.h"
 #include "secret.h"
 #include "seen_events.h"
+#include "stream_secrets.h"
 #include "ticket_gate.h"
 #include "topic_index.h"
 
@@ -44,7 +45,7 @@ struct server {
     uv_loop_t loop;
     struct config config; /* taken over from main */
     struct secret_list admin_tokens;
-    struct secret_pool secrets; /* of streams */
+    struct stream_secrets secrets;
     struct ticket_gate tickets;
     struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;

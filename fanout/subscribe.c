@@ -137,8 +137,9 @@ static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET
     return hex[2 * CONNECTION_SECRET_SIZE] == '\0';
 }
 
-/* The connection id that the client had and can prove to have had, or 0. A connection that still
- * holds it is one of which the client knows already that it is dead. */
+/* The connection id that the client had and can prove to have had, with this daemon or the one
+ * before it, or 0. A connection that still holds it is one of which the client knows already that
+ * it is dead. */
 static uint64_t take_former_connid(struct server *server, const struct subscription_body *body)
 {
     unsigned char secret[CONNECTION_SECRET_SIZE];
@@ -149,8 +150,10 @@ static uint64_t take_former_connid(struct server *server, const struct subscript
     former = connection_find(server, body->connid);
     if (former && secret_equal(former->secret, secret, sizeof secret))
         connection_close(former, CLOSE_REPLACED);
-    return departed_take(&server->departed, body->connid, secret, server_now(server)) ? body->connid
-                                                                                      : 0;
+    if (departed_take(&server->departed, body->connid, secret, server_now(server)) ||
+        stream_secrets_take_back(&server->secrets, body->connid, secret, server_now(server)))
+        return body->connid;
+    return 0;
 }
 
 static bool enter_table(struct connection *connection, uint64_t connid)
@@ -203,7 +206,7 @@ static bool enter(struct connection *connection, const struct http_request *requ
     connection->comes_back = connid != 0;
     if (comes_anew)
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
-    return secret_pool_take(&server->secrets, connection->secret, sizeof connection->secret) &&
+    return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
            keep_user(connection, body) && keep_headers(connection, request) &&
            !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
                             body->topic_count, UINT64_MAX);
@@ -231,9 +234,6 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 static bool send_connected(struct connection *connection, uint64_t after)
 {
     struct server *server = connection->server;
-    uint64_t timeout = transport_of(connection)->answers_once
-                           ? server->config.poll_time
-                           : connection->ends_at - server_now(server);
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
     char detail[256];
     int length;
@@ -241,7 +241,8 @@ static bool send_connected(struct connection *connection, uint64_t after)
     secret_hex(secret, connection->secret, sizeof connection->secret);
     length = snprintf(detail, sizeof detail,
                       "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}",
-                      (unsigned long long)connection->connid, secret, (unsigned long long)timeout,
+                      (unsigned long long)connection->connid, secret,
+                      (unsigned long long)(connection->ends_at - server_now(server)),
                       (unsigned long long)server->events.epoch,
                       (unsigned long long)server->events.sequence,
                       !connection->asked_past ? ""
@@ -291,12 +292,6 @@ bool subscribe_send_available(struct connection *connection)
     return transport_of(connection)->answers_once || subscribe_send_available_from(connection, 0);
 }
 
-bool subscribe_send_first_frames(struct connection *connection)
-{
-    return send_connected(connection, replay_position(connection)) &&
-           subscribe_send_available_from(connection, 0);
-}
-
 /* How long the stream is held; whoever polls may say how long it wants to wait. */
 static uint64_t hold_time(const struct connection *connection, const struct subscription_body *body)
 {
@@ -308,18 +303,18 @@ static uint64_t hold_time(const struct connection *connection, const struct subs
 }
 
 /* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
- * that count. */
+ * that count. One that gets everything at once is told at once. */
 static bool send_beginning(struct connection *connection, const struct http_request *request,
                            uint64_t after)
 {
     const struct transport *transport = transport_of(connection);
+    bool catches_up = event_log_has_any_after(&connection->server->events, after);
 
-    if (!transport->open(connection, request) ||
-        (!transport->answers_once && !send_connected(connection, after)))
-        return false;
-    if (event_log_has_any_after(&connection->server->events, after))
-        return replay_begin(connection, after, !connection->recovered);
-    return subscribe_send_available(connection);
+    return transport->open(connection, request) && send_connected(connection, after) &&
+           ((catches_up && !transport->answers_once) ||
+            subscribe_send_available_from(connection, 0)) &&
+           (!transport->begun || transport->begun(connection)) &&
+           (!catches_up || replay_begin(connection, after, !connection->recovered));
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,

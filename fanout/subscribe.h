@@ -38,7 +38,5 @@ bool subscribe_send_available_from(struct connection *connection, uint32_t first
 /* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
  * the connection whether it asked (last_id is not NULL) and whether nothing is missing. */
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);
-/* For an answer that comes all at once: `connected`, and who is there. */
-bool subscribe_send_first_frames(struct connection *connection);
 
 #endif

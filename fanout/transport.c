@@ -43,19 +43,28 @@ bool transport_store(struct frame_pool *pool, int kind, bool chunked, const char
                        chunk_tail, (size_t)chunk_tail_length, out);
 }
 
-bool transport_queue(struct connection *connection, bool chunked, const char *bytes, size_t length)
+bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding encoding,
+                      const struct frame_text *text, struct frame *out)
+{
+    const struct transport *transport = transports[encoding];
+
+    return transport->encode(pool, kind, transport->chunked, text, out);
+}
+
+bool transport_queue(struct connection *connection, const char *bytes, size_t length)
 {
     char chunk[192];
     int chunk_length;
 
-    if (!chunked)
+    if (!transport_of(connection)->chunked)
         return connection_queue_bytes(connection, bytes, length);
     chunk_length = snprintf(chunk, sizeof chunk, "%zx\r\n%.*s\r\n", length, (int)length, bytes);
     return chunk_length < (int)sizeof chunk &&
            connection_queue_bytes(connection, chunk, (size_t)chunk_length);
 }
 
-bool transport_queue_last_chunk(struct connection *connection)
+bool transport_end_body(struct connection *connection, enum connection_close_reason reason)
 {
-    return connection_queue_bytes(connection, "0\r\n\r\n", 5);
+    (void)reason;
+    return !transport_of(connection)->chunked || connection_queue_bytes(connection, "0\r\n\r\n", 5);
 }

@@ -24,15 +24,17 @@ struct frame_text {
 
 struct transport {
     const char *name; /* as /state counts streams; those that differ in chunks alone share it */
+    bool chunked;     /* its bytes go out in HTTP/1.1 chunks */
     bool reusable;    /* when the stream has ended cleanly, the connection takes a request again */
     bool without_request; /* no HTTP: what the client says goes to input from the beginning */
-    bool answers_once; /* is no stream for the client: the first frames come with all others, and it
-                          asks again for what follows */
+    bool answers_once;    /* is no stream for the client, which asks again for what follows */
     /* Dresses a frame into a segment of the given kind (frame_store). False without memory. */
-    bool (*encode)(struct frame_pool *pool, int kind, const struct frame_text *text,
+    bool (*encode)(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out);
     /* Queues what stands before the first frame. This and what follows: false without memory. */
     bool (*open)(struct connection *connection, const struct http_request *request);
+    /* All that comes before the first event is queued. NULL: and can be written. */
+    bool (*begun)(struct connection *connection);
     /* Queues what tells client and proxies that the stream still lives. */
     bool (*keep_alive)(struct connection *connection);
     /* Queues how long to wait before coming back, where the transport has a word for that; NULL:
@@ -58,14 +60,18 @@ struct transport {
 /* Of enum frame_encoding. */
 const struct transport *transport_of_encoding(enum frame_encoding encoding);
 const struct transport *transport_of(const struct connection *connection);
+/* Dresses a frame as this encoding does; see encode. */
+bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding encoding,
+                      const struct frame_text *text, struct frame *out);
 /* Dresses with head and tail around the JSON, in an HTTP/1.1 chunk of its own when chunked. */
 bool transport_store(struct frame_pool *pool, int kind, bool chunked, const char *head,
                      size_t head_length, const struct frame_text *text, const char *tail,
                      struct frame *out);
-/* Queues bytes of this connection alone, in a chunk of their own when chunked. */
-bool transport_queue(struct connection *connection, bool chunked, const char *bytes, size_t length);
-/* The end of a chunked body (RFC 9112, section 7.1). */
-bool transport_queue_last_chunk(struct connection *connection);
+/* Queues bytes of this connection alone, in a chunk of their own when it is chunked. */
+bool transport_queue(struct connection *connection, const char *bytes, size_t length);
+/* The end of a body: the last chunk (RFC 9112, section 7.1), or nothing, when it is the end of the
+ * connection. */
+bool transport_end_body(struct connection *connection, enum connection_close_reason reason);
 
 extern const struct transport transport_frames_chunked, transport_frames_plain;
 extern const struct transport transport_sse_chunked, transport_sse_plain;

@@ -17,18 +17,6 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
     return transport_store(pool, kind, chunked, head, (size_t)length, text, "", out);
 }
 
-static bool encode_chunked(struct frame_pool *pool, int kind, const struct frame_text *text,
-                           struct frame *out)
-{
-    return encode(pool, kind, true, text, out);
-}
-
-static bool encode_plain(struct frame_pool *pool, int kind, const struct frame_text *text,
-                         struct frame *out)
-{
-    return encode(pool, kind, false, text, out);
-}
-
 static bool open_stream(struct connection *connection, const struct http_request *request)
 {
     return http_reply_stream_head(connection, request, "text/plain;charset=utf-8");
@@ -36,35 +24,22 @@ static bool open_stream(struct connection *connection, const struct http_request
 
 static bool keep_alive(struct connection *connection)
 {
-    return transport_queue(connection, connection->encoding == FRAME_CHUNKED, "''0''", 5);
-}
-
-static bool end_chunked(struct connection *connection, enum connection_close_reason reason)
-{
-    (void)reason;
-    return transport_queue_last_chunk(connection);
-}
-
-/* The end of the connection is the end of the body. */
-static bool end_plain(struct connection *connection, enum connection_close_reason reason)
-{
-    (void)connection;
-    (void)reason;
-    return true;
+    return transport_queue(connection, "''0''", 5);
 }
 
 const struct transport transport_frames_chunked = {.name = "frames",
+                                                   .chunked = true,
                                                    .reusable = true,
-                                                   .encode = encode_chunked,
+                                                   .encode = encode,
                                                    .open = open_stream,
                                                    .keep_alive = keep_alive,
-                                                   .end = end_chunked};
+                                                   .end = transport_end_body};
 
 const struct transport transport_frames_plain = {.name = "frames",
-                                                 .encode = encode_plain,
+                                                 .encode = encode,
                                                  .open = open_stream,
                                                  .keep_alive = keep_alive,
-                                                 .end = end_plain};
+                                                 .end = transport_end_body};
 
 static bool accepts_sse(const struct http_request *request)
 {

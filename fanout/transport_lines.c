@@ -18,10 +18,10 @@ struct begun_line {
     uint64_t due; /* when it has to be whole */
 };
 
-static bool encode(struct frame_pool *pool, int kind, const struct frame_text *text,
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
 {
-    return transport_store(pool, kind, false, "", 0, text, "\n", out);
+    return transport_store(pool, kind, chunked, "", 0, text, "\n", out);
 }
 
 static bool open_stream(struct connection *connection, const struct http_request *request)
@@ -34,13 +34,6 @@ static bool open_stream(struct connection *connection, const struct http_request
 static bool keep_alive(struct connection *connection)
 {
     return connection_queue_bytes(connection, "\n", 1);
-}
-
-static bool end(struct connection *connection, enum connection_close_reason reason)
-{
-    (void)connection;
-    (void)reason;
-    return true;
 }
 
 static struct line_limits limits_of(struct connection *connection)
@@ -250,7 +243,7 @@ const struct transport transport_lines = {.name = "lines",
                                           .encode = encode,
                                           .open = open_stream,
                                           .keep_alive = keep_alive,
-                                          .end = end,
+                                          .end = transport_end_body,
                                           .input = input,
                                           .forget_input = forget_input,
                                           .input_due = input_due,

@@ -4,17 +4,18 @@
 #include "http_reply.h"
 #include "replay.h"
 #include "server.h"
-#include "subscribe.h"
 #include "subscription_request.h"
 #include "transport.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The comma before the first one is dropped in the end. */
-static bool encode(struct frame_pool *pool, int kind, const struct frame_text *text,
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
 {
-    return transport_store(pool, kind, false, ",", 1, text, "", out);
+    return transport_store(pool, kind, chunked, ",", 1, text, "", out);
 }
 
 static bool open_answer(struct connection *connection, const struct http_request *request)
@@ -29,30 +30,52 @@ static bool keep_alive(struct connection *connection)
     return true;
 }
 
+/* The frames that every stream begins with. They wait here: an event ends the waiting. */
+struct opening {
+    size_t length;
+    char bytes[];
+};
+
+static bool begun(struct connection *connection)
+{
+    struct output *output = &connection->output;
+    struct opening *opening = malloc(sizeof *opening + output->length);
+    struct iovec vector;
+
+    if (!opening)
+        return false;
+    connection->input = opening;
+    opening->length = 0;
+    while (output_gather(output, &vector, 1) == 1) {
+        memcpy(opening->bytes + opening->length, vector.iov_base, vector.iov_len);
+        opening->length += vector.iov_len;
+        output_consume(output, vector.iov_len);
+    }
+    return true;
+}
+
+static void forget_opening(struct connection *connection)
+{
+    free(connection->input);
+    connection->input = NULL;
+}
+
 /* Queues {"events": [first frames, events], "id": where the next poll goes on}. */
 static bool queue_answer(struct connection *connection, struct output *events)
 {
     static const char head[] = "{\"events\":[";
-    struct output first;
+    const struct opening *opening = connection->input;
     char tail[64];
     int tail_length = snprintf(tail, sizeof tail, "],\"id\":\"%llu-%llu\"}",
                                (unsigned long long)connection->server->events.epoch,
                                (unsigned long long)replay_position(connection));
-    size_t length;
-    bool queued;
 
-    queued = subscribe_send_first_frames(connection);
-    first = connection->output;
-    connection->output = (struct output){0};
-    if (queued)
-        output_consume(&first, 1);
-    length = sizeof head - 1 + first.length + events->length + (size_t)tail_length;
-    queued = queued && http_reply_json_head(connection, length) &&
-             connection_queue_bytes(connection, head, sizeof head - 1) &&
-             output_join(&connection->output, &first) && output_join(&connection->output, events) &&
-             connection_queue_bytes(connection, tail, (size_t)tail_length);
-    output_clear(&first);
-    return queued;
+    return http_reply_json_head(connection, sizeof head - 1 + opening->length - 1 + events->length +
+                                                (size_t)tail_length) &&
+           connection_queue_bytes(connection, head, sizeof head - 1) &&
+           connection_queue_bytes(connection, opening->bytes + 1, opening->length - 1) &&
+           output_join(&connection->output, events) &&
+           connection_queue_bytes(connection, tail, (size_t)tail_length);
 }
 
 static bool end(struct connection *connection, enum connection_close_reason reason)
@@ -82,9 +105,11 @@ const struct transport transport_poll = {.name = "poll",
                                          .answers_once = true,
                                          .encode = encode,
                                          .open = open_answer,
+                                         .begun = begun,
                                          .keep_alive = keep_alive,
                                          .end = end,
-                                         .before_write = before_write};
+                                         .before_write = before_write,
+                                         .forget_input = forget_opening};
 
 void transport_poll_answer(struct connection *connection, const struct http_request *request)
 {

@@ -9,11 +9,6 @@
 
 #include <stdio.h>
 
-static bool is_chunked(const struct connection *connection)
-{
-    return connection->encoding == FRAME_SSE_CHUNKED;
-}
-
 /* The JSON has no line ends. */
 static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
@@ -28,25 +23,13 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
            transport_store(pool, kind, chunked, head, (size_t)length, text, "\n\n", out);
 }
 
-static bool encode_chunked(struct frame_pool *pool, int kind, const struct frame_text *text,
-                           struct frame *out)
-{
-    return encode(pool, kind, true, text, out);
-}
-
-static bool encode_plain(struct frame_pool *pool, int kind, const struct frame_text *text,
-                         struct frame *out)
-{
-    return encode(pool, kind, false, text, out);
-}
-
 /* A field of its own, or the first line of the event that follows. */
 static bool hint_retry(struct connection *connection, uint64_t retry_ms)
 {
     char line[40];
     int length = snprintf(line, sizeof line, "retry: %llu\n", (unsigned long long)retry_ms);
 
-    return transport_queue(connection, is_chunked(connection), line, (size_t)length);
+    return transport_queue(connection, line, (size_t)length);
 }
 
 /* When the daemon is killed nobody can be told any more how long to wait. */
@@ -58,29 +41,24 @@ static bool open_stream(struct connection *connection, const struct http_request
 
 static bool keep_alive(struct connection *connection)
 {
-    return transport_queue(connection, is_chunked(connection), ":\n\n", 3);
-}
-
-static bool end(struct connection *connection, enum connection_close_reason reason)
-{
-    (void)reason;
-    return !is_chunked(connection) || transport_queue_last_chunk(connection);
+    return transport_queue(connection, ":\n\n", 3);
 }
 
 const struct transport transport_sse_chunked = {.name = "sse",
+                                                .chunked = true,
                                                 .reusable = true,
-                                                .encode = encode_chunked,
+                                                .encode = encode,
                                                 .open = open_stream,
                                                 .keep_alive = keep_alive,
                                                 .hint_retry = hint_retry,
-                                                .end = end};
+                                                .end = transport_end_body};
 
 const struct transport transport_sse_plain = {.name = "sse",
-                                              .encode = encode_plain,
+                                              .encode = encode,
                                               .open = open_stream,
                                               .keep_alive = keep_alive,
                                               .hint_retry = hint_retry,
-                                              .end = end};
+                                              .end = transport_end_body};
 
 void transport_sse_answer(struct connection *connection, const struct http_request *request)
 {

@@ -20,13 +20,13 @@ struct speech {
     const char *reason;
 };
 
-static bool encode(struct frame_pool *pool, int kind, const struct frame_text *text,
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
 {
     char head[WEBSOCKET_HEAD_SIZE];
     size_t length = websocket_frame_head(head, WEBSOCKET_TEXT, text->length);
 
-    return transport_store(pool, kind, false, head, length, text, "", out);
+    return transport_store(pool, kind, chunked, head, length, text, "", out);
 }
 
 static bool open_stream(struct connection *connection, const struct http_request *request)

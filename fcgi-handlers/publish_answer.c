@@ -9,13 +9,19 @@ static const char retry_header[] = "Retry-After: 1\r\n";
 
 static void append_event_id(struct bytes *out, const struct bus_event *event)
 {
-    bytes_append_format(out, "\"%llu-%llu\"", (unsigned long long)event->epoch,
-                        (unsigned long long)event->ack.event_sequence);
+    bytes_append_text(out, "\"");
+    bytes_append_number(out, event->epoch);
+    bytes_append_text(out, "-");
+    bytes_append_number(out, event->ack.event_sequence);
+    bytes_append_text(out, "\"");
 }
 
 static void append_result(struct bytes *out, const char *result, uint32_t receivers)
 {
-    bytes_append_format(out, ",\"result\":\"%s\",\"receivers\":%u", result, receivers);
+    bytes_append_text(out, ",\"result\":\"");
+    bytes_append_text(out, result);
+    bytes_append_text(out, "\",\"receivers\":");
+    bytes_append_number(out, receivers);
 }
 
 static void append_event(struct bytes *out, const struct bus_event *event)

@@ -220,16 +220,16 @@ static bool find_token(const struct publish_service *service, const struct handl
     const struct secret_list *tokens = &service->settings->tokens;
     const char *bearer = handler_request_bearer(request);
     struct bytes value = BYTES_EMPTY;
-    bool known = handler_request_query(request, "token", &value) &&
-                 secret_list_has(tokens, value.data, value.length);
-    if (known) {
-        *id = secret_id(value.data, value.length);
-    } else if (bearer != NULL && secret_list_has(tokens, bearer, strlen(bearer))) {
-        *id = secret_id(bearer, strlen(bearer));
-        known = true;
-    }
+    size_t place = tokens->count;
+    if (handler_request_query(request, "token", &value))
+        place = secret_list_find(tokens, value.data, value.length);
+    if (place == tokens->count && bearer != NULL)
+        place = secret_list_find(tokens, bearer, strlen(bearer));
     bytes_free(&value);
-    return known;
+    if (place == tokens->count)
+        return false;
+    *id = service->settings->token_ids[place];
+    return true;
 }
 
 void publish_event_handle(struct publish_service *service, struct handler_request *request)

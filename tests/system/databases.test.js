@@ -21,7 +21,7 @@ function results(output) {
   return found;
 }
 
-for (const program of ['test_acl', 'test_acl_failures']) {
+for (const program of ['test_acl', 'test_acl_rights', 'test_acl_failures']) {
   describe(`${program} on MariaDB`, () => {
     let ended;
     before(async () => {

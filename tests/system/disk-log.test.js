@@ -71,10 +71,52 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
       assert.equal(second.status, 200, second.text);
       assert.equal(second.json.id, first.json.id);
       assert.equal(second.json.ep[0].duplicate, true);
+      assert.equal(first.json.receivers, 1);
+      assert.equal(second.json.receivers, 0); // who heard it is not kept on disk
       await stack.publish('b', 'last');
       assert.deepEqual(types(await again.takeUntil('last')), ['connected', 'once', 'last']);
       await again.close();
       await client.close();
+    });
+
+    test('a client that proves who it was keeps its connection id and gets the whispers it missed, once', async () => {
+      const whisper = async (to, type) => {
+        const body = { id: type, ep: [{ topic: 'w', whisper: to }], e: { type } };
+        await until(`${type} is taken`, async () => (await stack.post(body)).status === 200);
+      };
+      const gone = await stack.subscribe(['w']);
+      const held = await stack.subscribe(['w']);
+      const { id } = gone.connected;
+      const body = JSON.stringify({ connid: held.connid, secret: held.secret });
+      const renewed = await stack.get('/alive', { method: 'POST', body });
+      assert.equal(renewed.status, 200, renewed.text);
+      await gone.close();
+      await whisper(gone.connid, 'to gone');
+      await whisper(held.connid, 'to held');
+      await restart(stack, signal);
+      await whisper(gone.connid, 'to gone, later');
+      const proofs = [
+        [gone.connid, gone.secret, ['to gone', 'to gone, later']],
+        [held.connid, renewed.json.secret, ['to held']],
+      ];
+      for (const [connid, secret, missed] of proofs) {
+        const body = { ep: ['w'], last_id: id, connid, secret };
+        const liar = await stack.subscribe({ ...body, secret: secret.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) });
+        const back = await stack.subscribe(body);
+        assert.equal(back.connid, connid);
+        assert.notEqual(back.secret, secret);
+        assert.equal(back.connected.recovered, true);
+        const thief = await stack.subscribe(body);
+        await stack.publish('w', 'last');
+        assert.deepEqual(types(await back.takeUntil('last')), ['connected', ...missed, 'last']);
+        for (const other of [liar, thief]) {
+          assert.notEqual(other.connid, connid);
+          assert.ok(!types(await other.takeUntil('last')).some((type) => type.startsWith('to ')));
+          await other.close();
+        }
+        await back.close();
+      }
+      await held.close();
     });
 
     test('connection ids of before are not given again', async () => {

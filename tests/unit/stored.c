@@ -189,3 +189,72 @@ void stored_list_forget(struct stored_list *list, uint64_t through)
             (list->count - gone) * sizeof *list->sequences);
     list->count -= gone;
 }
+
+static struct log_database *open_log(const struct stored_files *files)
+{
+    char error[LOG_DATABASE_ERROR_SIZE] = "";
+    struct log_database *database = log_database_open(files->path, true, error);
+
+    if (!database)
+        fail_msg("%s", error);
+    return database;
+}
+
+static void fill_log(struct log_database *database, uint64_t count)
+{
+    struct log_state state = {.epoch = STORED_EPOCH};
+
+    for (uint64_t sequence = 1; sequence <= count; sequence++) {
+        if (sequence % 4 == 1)
+            assert_true(log_database_begin(database));
+        assert_true(log_database_add(database, stored_event_make(sequence)));
+        if (sequence % 4 == 0 || sequence == count)
+            assert_true(log_database_commit(database, &state, 0));
+    }
+}
+
+void stored_log_write(const struct stored_files *files, uint64_t count, bool killed)
+{
+    char error[LOG_DATABASE_ERROR_SIZE];
+    struct stored_files alive = *files;
+    struct stored_list list = {0};
+    struct log_database *database;
+    struct log_past past;
+
+    if (killed)
+        stored_files_make(&alive);
+    database = open_log(&alive);
+    if (!log_database_load(database, &past, stored_list_visit, &list, error))
+        fail_msg("%s", error);
+    assert_int_equal(past.state.epoch, 0);
+    assert_int_equal(list.count, 0);
+    fill_log(database, count);
+    if (killed)
+        stored_files_copy(&alive, files);
+    log_database_close(&database);
+    if (killed)
+        stored_files_remove(&alive);
+}
+
+const char *stored_log_fault(const struct stored_files *files, uint64_t count, bool tail_known)
+{
+    char error[LOG_DATABASE_ERROR_SIZE];
+    struct stored_list list = {0};
+    struct log_past past;
+    struct log_database *database = log_database_open(files->path, true, error);
+    bool loaded = database && log_database_load(database, &past, stored_list_visit, &list, error);
+
+    log_database_close(&database);
+    if (!loaded || past.state.epoch == 0)
+        return NULL;
+    stored_list_forget(&list, past.forgotten);
+    if (list.wrong > 0 || past.state.epoch != STORED_EPOCH || past.state.head > count)
+        return "wrong events were believed";
+    for (size_t i = 0; i < list.count; i++)
+        if (list.sequences[i] != past.forgotten + 1 + i)
+            return "a gap was not seen";
+    if (tail_known && past.forgotten + list.count < count && past.forgotten < count &&
+        !past.tail_missing)
+        return "nobody knows that events are missing";
+    return NULL;
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { STORED_EPOCH = 1234567 };
+
 struct stored_files {
     char folder[64];
     char path[96]; /* of the log in it */
@@ -42,5 +44,13 @@ struct stored_list {
 void stored_list_visit(const struct stored_event *event, void *context);
 /* Forgets those up to a sequence, as the daemon does after a load. */
 void stored_list_forget(struct stored_list *list, uint64_t through);
+
+/* Writes a log with the events 1 to count, a few a transaction. killed: as it lies there after
+ * SIGKILL, most of it in the write-ahead log. */
+void stored_log_write(const struct stored_files *files, uint64_t count, bool killed);
+/* Reads what may be damaged, of a log that had the events 1 to count. What is wrong with what is
+ * believed: an event that was not written, or events before a gap; with tail_known also when some
+ * are missing and nobody would know. NULL: nothing. */
+const char *stored_log_fault(const struct stored_files *files, uint64_t count, bool tail_known);
 
 #endif

@@ -223,7 +223,7 @@ static void test_wrong_contents(void **state)
 static void test_wrong_wrapping(void **state)
 {
     (void)state;
-    char key[512], changed[600];
+    char key[512], changed[720];
     make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"uid\":\"ana\"}");
     size_t length = strlen(key);
     expect_refused(BIND_KEY_OAEP, key); /* the other padding */

@@ -18,7 +18,7 @@
 
 #include "random.h"
 
-enum { EPOCH = 1234567, DAMAGES = 500 };
+enum { DAMAGES = 500 };
 
 static uint64_t random_state = 5;
 
@@ -52,23 +52,6 @@ static void write_events(struct log_database *database, struct log_state *state,
     assert_true(log_database_commit(database, state, forgotten));
 }
 
-/* A log with the events 1 to count, a few a transaction, closed. */
-static void write_log(const struct stored_files *files, uint64_t count)
-{
-    struct log_database *database = open_log(files);
-    struct log_state state = {.epoch = EPOCH};
-    struct stored_list list;
-    struct log_past past;
-
-    load(database, &past, &list);
-    assert_int_equal(past.state.epoch, 0);
-    assert_int_equal(list.count, 0);
-    for (uint64_t first = 1; first <= count; first += 4)
-        write_events(database, &state, first, first + 3 < count ? first + 3 : count, 0);
-    log_database_close(&database);
-    assert_null(database);
-}
-
 /* What a daemon that is started now believes. */
 static void read_log(const struct stored_files *files, struct log_past *past,
                      struct stored_list *list)
@@ -95,10 +78,10 @@ static void what_was_written_is_read(void **state)
 
     (void)state;
     stored_files_make(&files);
-    write_log(&files, 200);
+    stored_log_write(&files, 200, false);
     read_log(&files, &past, &list);
     assert_range(&list, 1, 200);
-    assert_int_equal(past.state.epoch, EPOCH);
+    assert_int_equal(past.state.epoch, STORED_EPOCH);
     assert_int_equal(past.state.head, 200);
     assert_int_equal(past.forgotten, 0);
     assert_false(past.tail_missing);
@@ -112,12 +95,12 @@ static void what_is_forgotten_is_deleted(void **state)
     struct stored_files files;
     struct stored_list list;
     struct log_past past;
-    struct log_state now = {.epoch = EPOCH, .lost_through = 3, .unsure = true};
+    struct log_state now = {.epoch = STORED_EPOCH, .lost_through = 3, .unsure = true};
     struct log_database *database;
 
     (void)state;
     stored_files_make(&files);
-    write_log(&files, 20);
+    stored_log_write(&files, 20, false);
     database = open_log(&files);
     load(database, &past, &list);
     write_events(database, &now, 31, 40, 25);
@@ -143,7 +126,7 @@ static void what_is_undone_was_never_there(void **state)
     struct stored_files files;
     struct stored_list list;
     struct log_past past;
-    struct log_state now = {.epoch = EPOCH};
+    struct log_state now = {.epoch = STORED_EPOCH};
     struct log_database *database;
 
     (void)state;
@@ -214,13 +197,13 @@ static void a_changed_or_missing_row_hides_it_and_those_before(void **state)
         struct log_past past;
 
         stored_files_make(&files);
-        write_log(&files, 20);
+        stored_log_write(&files, 20, false);
         change(&files, changes[i].sql);
         read_log(&files, &past, &list);
         if (past.forgotten != changes[i].forgotten || list.count != 20 - changes[i].forgotten)
             fail_msg("%s: %llu forgotten, %zu events", changes[i].sql,
                      (unsigned long long)past.forgotten, list.count);
-        assert_int_equal(past.state.epoch, EPOCH);
+        assert_int_equal(past.state.epoch, STORED_EPOCH);
         assert_int_equal(past.state.head, 20);
         stored_files_remove(&files);
     }
@@ -235,7 +218,7 @@ static void it_goes_on_after_damage(void **state)
 
     (void)state;
     stored_files_make(&files);
-    write_log(&files, 20);
+    stored_log_write(&files, 20, false);
     change(&files, "UPDATE events SET json = 'a' WHERE sequence IN (3, 20)");
     database = open_log(&files);
     load(database, &past, &list);
@@ -272,7 +255,7 @@ static void a_file_that_is_no_log_is_set_aside_and_nothing_of_it_is_lost(void **
         if (i == 0) {
             stored_files_write(&files, "", garbage, sizeof garbage);
         } else {
-            write_log(&files, 20);
+            stored_log_write(&files, 20, false);
             change(&files, changes[i - 1]);
         }
         read_log(&files, &past, &list);
@@ -328,47 +311,13 @@ static void end_silence(int kept)
     assert_int_equal(close(kept), 0);
 }
 
-/* As it lies there after SIGKILL: most of it in the write-ahead log. */
-static void write_log_without_end(const struct stored_files *files, uint64_t count)
-{
-    struct stored_files alive;
-    struct log_database *database;
-    struct log_state state = {.epoch = EPOCH};
-    struct stored_list list;
-    struct log_past past;
-
-    stored_files_make(&alive);
-    database = open_log(&alive);
-    load(database, &past, &list);
-    for (uint64_t first = 1; first <= count; first += 4)
-        write_events(database, &state, first, first + 3 < count ? first + 3 : count, 0);
-    stored_files_copy(&alive, files);
-    log_database_close(&database);
-    stored_files_remove(&alive);
-}
-
-/* Whatever the bytes are: no event that was not written, none before a gap, and what is missing is
- * known to be. */
 static void assert_believable(const struct stored_files *files, uint64_t count, const char *what,
                               size_t at)
 {
-    char error[LOG_DATABASE_ERROR_SIZE];
-    struct stored_list list = {0};
-    struct log_past past;
-    struct log_database *database = log_database_open(files->path, true, error);
-    bool loaded = database && log_database_load(database, &past, stored_list_visit, &list, error);
+    const char *fault = stored_log_fault(files, count, true);
 
-    log_database_close(&database);
-    if (!loaded || past.state.epoch == 0)
-        return;
-    stored_list_forget(&list, past.forgotten);
-    if (list.wrong > 0 || past.state.epoch != EPOCH || past.state.head > count)
-        fail_msg("%s, byte %zu: wrong events were believed", what, at);
-    for (size_t i = 0; i < list.count; i++)
-        if (list.sequences[i] != past.forgotten + 1 + i)
-            fail_msg("%s, byte %zu: a gap was not seen", what, at);
-    if (past.forgotten + list.count < count && past.forgotten < count && !past.tail_missing)
-        fail_msg("%s, byte %zu: nobody knows that events are missing", what, at);
+    if (fault)
+        fail_msg("%s, byte %zu: %s", what, at, fault);
 }
 
 static void damage_all_over(const struct stored_files *whole, const char *suffix, uint64_t count)
@@ -420,8 +369,8 @@ static void bytes_that_changed_anywhere_are_never_believed(void **state)
     (void)state;
     stored_files_make(&ended);
     stored_files_make(&killed);
-    write_log(&ended, 60);
-    write_log_without_end(&killed, 60);
+    stored_log_write(&ended, 60, false);
+    stored_log_write(&killed, 60, true);
     damage_all_over(&ended, "", 60);
     cut_short(&ended, "", 60);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -441,7 +390,7 @@ static void what_lies_there_after_a_kill_is_whole(void **state)
 
     (void)state;
     stored_files_make(&files);
-    write_log_without_end(&files, 60);
+    stored_log_write(&files, 60, true);
     read_log(&files, &past, &list);
     assert_range(&list, 1, 60);
     assert_false(past.tail_missing);
@@ -462,7 +411,7 @@ static void a_full_disk_fails_transactions_and_nothing_else(void **state)
     struct stored_files files;
     struct stored_list list;
     struct log_past past;
-    struct log_state now = {.epoch = EPOCH};
+    struct log_state now = {.epoch = STORED_EPOCH};
     struct log_database *database;
     uint64_t sequence = 0, refused_from, stored;
     bool good = true;

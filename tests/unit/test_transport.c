@@ -21,7 +21,7 @@ static void expect_dressed(enum frame_encoding encoding, const char *server_type
     struct frame_pool pool = {0};
     struct frame frame;
 
-    assert_true(transport_of_encoding(encoding)->encode(&pool, FRAME_PRIVATE, &text, &frame));
+    assert_true(transport_encode(&pool, FRAME_PRIVATE, encoding, &text, &frame));
     assert_int_equal(frame.length, strlen(wanted));
     assert_memory_equal(frame_bytes(&frame), wanted, frame.length);
     frame_pool_close(&pool);

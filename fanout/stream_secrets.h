@@ -1,0 +1,43 @@
+/* The secrets of streams. Each is made of the stream's connection id and of random bytes,
+ * enciphered under the key of the log on disk. So a daemon that was started again with that log
+ * knows a secret that the one before it gave to a connection id, without a list of them; nobody
+ * else can tell one from 16 random bytes, or make one. */
+#ifndef ESN_STREAM_SECRETS_H
+#define ESN_STREAM_SECRETS_H
+
+#include "hash_table.h"
+#include "secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { STREAM_SECRET_SIZE = 16, STREAM_SECRETS_KEY_SIZE = 16 };
+
+struct evp_cipher_ctx_st; /* openssl/evp.h */
+struct returned_stream;
+
+struct stream_secrets {
+    struct evp_cipher_ctx_st *encipher, *decipher;
+    struct secret_pool random;
+    struct hash_table by_connid; /* of an earlier daemon's streams that came back already ... */
+    struct returned_stream *returned; /* ... all of them */
+    uint64_t first_connid;            /* of this daemon */
+    uint64_t opened_at_ms;
+    uint64_t max_age_ms; /* set by the owner; how long those of an earlier daemon may come back */
+};
+
+/* False without memory. */
+bool stream_secrets_open(struct stream_secrets *secrets,
+                         const unsigned char key[STREAM_SECRETS_KEY_SIZE], uint64_t first_connid,
+                         uint64_t now_ms);
+void stream_secrets_close(struct stream_secrets *secrets);
+/* A new one, different from each before; false when the system gives no random bytes. */
+bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
+                         unsigned char secret[STREAM_SECRET_SIZE]);
+/* True when an earlier daemon gave this secret to this connection id, and nobody came back as that
+ * since this one was started: once, so that only one can. Which of the stream's secrets it is, the
+ * first or one that POST /alive gave, cannot be told. */
+bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
+                              const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+
+#endif

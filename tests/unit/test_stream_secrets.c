@@ -1,0 +1,121 @@
+#include "stream_secrets.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+enum { FIRST = 1000, MAX_AGE = 5000, START = 70 };
+
+static const unsigned char key[STREAM_SECRETS_KEY_SIZE] = "a key of sixteen";
+static const unsigned char other_key[STREAM_SECRETS_KEY_SIZE] = "another key of 1";
+
+static void open_with(struct stream_secrets *secrets, const unsigned char *with, uint64_t first)
+{
+    *secrets = (struct stream_secrets){.max_age_ms = MAX_AGE};
+    assert_true(stream_secrets_open(secrets, with, first, START));
+}
+
+/* A secret that the daemon before gave to this connection id. */
+static void give(unsigned char secret[STREAM_SECRET_SIZE], uint64_t connid)
+{
+    struct stream_secrets before;
+
+    open_with(&before, key, 1);
+    assert_true(stream_secrets_make(&before, connid, secret));
+    stream_secrets_close(&before);
+}
+
+static void each_secret_is_another(void **state)
+{
+    enum { COUNT = 1000 };
+    static unsigned char made[COUNT][STREAM_SECRET_SIZE];
+    struct stream_secrets secrets;
+
+    (void)state;
+    open_with(&secrets, key, FIRST);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(stream_secrets_make(&secrets, (uint64_t)(i % 3), made[i]));
+        for (int earlier = 0; earlier < i; earlier++) {
+            assert_memory_not_equal(made[i], made[earlier], STREAM_SECRET_SIZE / 2);
+            assert_memory_not_equal(made[i] + STREAM_SECRET_SIZE / 2,
+                                    made[earlier] + STREAM_SECRET_SIZE / 2, STREAM_SECRET_SIZE / 2);
+        }
+    }
+    stream_secrets_close(&secrets);
+}
+
+static void a_secret_of_before_is_known_again_once(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char first[STREAM_SECRET_SIZE], renewed[STREAM_SECRET_SIZE], other[STREAM_SECRET_SIZE];
+
+    (void)state;
+    give(first, 7);
+    give(renewed, 7);
+    give(other, 8);
+    open_with(&secrets, key, FIRST);
+    assert_false(stream_secrets_take_back(&secrets, 8, renewed, START));
+    assert_true(stream_secrets_take_back(&secrets, 7, renewed, START));
+    assert_false(stream_secrets_take_back(&secrets, 7, renewed, START));
+    assert_false(stream_secrets_take_back(&secrets, 7, first, START));
+    assert_true(stream_secrets_take_back(&secrets, 8, other, START + MAX_AGE));
+    assert_false(stream_secrets_take_back(&secrets, 8, other, START + MAX_AGE));
+    stream_secrets_close(&secrets);
+}
+
+static void nobody_else_is_known(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char good[STREAM_SECRET_SIZE], own[STREAM_SECRET_SIZE];
+
+    (void)state;
+    give(good, 7);
+    open_with(&secrets, key, FIRST);
+    for (int bit = 0; bit < 8 * STREAM_SECRET_SIZE; bit++) {
+        good[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        assert_false(stream_secrets_take_back(&secrets, 7, good, START));
+        good[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    /* Of this daemon's own streams the list of those that ended knows more: only their last. */
+    assert_true(stream_secrets_make(&secrets, FIRST, own));
+    assert_false(stream_secrets_take_back(&secrets, FIRST, own, START));
+    assert_false(stream_secrets_take_back(&secrets, 7, good, START + MAX_AGE + 1));
+    stream_secrets_close(&secrets);
+    open_with(&secrets, other_key, FIRST);
+    assert_false(stream_secrets_take_back(&secrets, 7, good, START));
+    stream_secrets_close(&secrets);
+}
+
+static void what_came_back_is_forgotten_when_nobody_can_any_more(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char secret[STREAM_SECRET_SIZE];
+
+    (void)state;
+    open_with(&secrets, key, FIRST);
+    for (uint64_t connid = 1; connid < 300; connid++) {
+        give(secret, connid);
+        assert_true(stream_secrets_take_back(&secrets, connid, secret, START));
+    }
+    assert_int_equal(secrets.by_connid.count, 299);
+    assert_false(stream_secrets_take_back(&secrets, 299, secret, START + MAX_AGE + 1));
+    assert_int_equal(secrets.by_connid.count, 0);
+    assert_null(secrets.returned);
+    stream_secrets_close(&secrets);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_secret_is_another),
+        cmocka_unit_test(a_secret_of_before_is_known_again_once),
+        cmocka_unit_test(nobody_else_is_known),
+        cmocka_unit_test(what_came_back_is_forgotten_when_nobody_can_any_more),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
