@@ -68,6 +68,8 @@ void connection_close(struct connection *connection, enum connection_close_reaso
         return;
     if (connection->connid)
         subscribe_leave(connection);
+    if (transport_of(connection)->forget_input)
+        transport_of(connection)->forget_input(connection);
     connection->state = CONNECTION_CLOSED;
     server->counters.closed[reason]++;
     address_limits_leave(&server->addresses, &connection->address);
@@ -99,23 +101,25 @@ static int start_io(struct connection *connection, bool is_tcp)
     return error;
 }
 
-bool connection_open(struct server *server, int descriptor, bool is_tcp,
+bool connection_open(struct server *server, int descriptor, struct arrival arrival,
                      struct counted_address *address)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     int error;
 
-    if (connection)
+    if (connection) {
         connection->server = server;
+        connection->encoding = arrival.speaks_lines ? FRAME_LINES : FRAME_CHUNKED;
+    }
     if (!connection || !delivery_reserve(&server->delivery, server->connections + 1) ||
-        !join_loop(connection, is_tcp)) {
+        !join_loop(connection, arrival.is_tcp)) {
         free(connection);
         return false;
     }
     server->connections++;
     connection->descriptor = descriptor;
     connection->address = address;
-    error = start_io(connection, is_tcp);
+    error = start_io(connection, arrival.is_tcp);
     if (error) {
         log_warning("cannot serve a connection", log_text("error", uv_strerror(error)));
         connection_close(connection, CLOSE_RESET);
@@ -125,14 +129,25 @@ bool connection_open(struct server *server, int descriptor, bool is_tcp,
     return true;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t input_due(const struct connection *connection)
+{
+    const struct transport *transport = transport_of(connection);
+
+    return transport->input_due ? transport->input_due(connection) : UINT64_MAX;
+}
+
 static uint64_t stream_deadline(const struct connection *connection)
 {
     uint64_t due = connection->written_at + connection->server->config.keep_alive;
-    uint64_t slow = connection_slow_deadline(connection);
 
-    if (connection->ends_at < due)
-        due = connection->ends_at;
-    return slow < due ? slow : due;
+    due = earlier(due, connection->ends_at);
+    due = earlier(due, connection_slow_deadline(connection));
+    return earlier(due, input_due(connection));
 }
 
 static uint64_t reading_deadline(const struct connection *connection)
@@ -180,6 +195,10 @@ static void stream_due(struct connection *connection)
         connection_close(connection, CLOSE_SLOW);
         return;
     }
+    if (now >= input_due(connection)) {
+        transport_of(connection)->input_late(connection);
+        return;
+    }
     if (connection->output.length > 0)
         connection->written_at = now; /* what waits keeps it alive as well */
     else if (now - connection->written_at >= server->config.keep_alive &&
@@ -194,6 +213,10 @@ static void reading_due(struct connection *connection)
 {
     bool head = connection->request && http_request_head_is_complete(connection->request);
 
+    if (transport_of(connection)->without_request) {
+        transport_of(connection)->input_late(connection);
+        return;
+    }
     if (!connection->request) {
         connection_close(connection, connection->keep_alive ? CLOSE_IDLE : CLOSE_HEAD_TIME);
         return;

@@ -3,6 +3,7 @@
 #ifndef ESN_CONNECTION_H
 #define ESN_CONNECTION_H
 
+#include "acceptor.h"
 #include "deadlines.h"
 #include "hash_table.h"
 #include "http_request.h"
@@ -83,6 +84,8 @@ struct connection {
     uint32_t headers_length;
     uint32_t ignored_input;
     uint32_t alive_count;
+    uint64_t
+        messages_due; /* when what the client has said would have come at the pace it may, us */
     unsigned char secret[CONNECTION_SECRET_SIZE];
     union {
         uv_handle_t handle;
@@ -94,7 +97,7 @@ struct connection {
 
 /* Serves an accepted socket that does not block, and takes it over with what counts its address.
  * False without memory: both are still the caller's. */
-bool connection_open(struct server *server, int descriptor, bool is_tcp,
+bool connection_open(struct server *server, int descriptor, struct arrival arrival,
                      struct counted_address *address);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */

@@ -138,7 +138,10 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
         return;
     switch (connection->state) {
     case CONNECTION_READING:
-        take_requests(connection, buffer->base, (size_t)count);
+        if (transport_of(connection)->without_request)
+            take_input(connection, buffer->base, (size_t)count);
+        else
+            take_requests(connection, buffer->base, (size_t)count);
         break;
     case CONNECTION_STREAMING:
         take_input(connection, buffer->base, (size_t)count);

@@ -16,6 +16,8 @@ enum frame_encoding {
     FRAME_SSE_CHUNKED, /* an event of text/event-stream in an HTTP/1.1 chunk */
     FRAME_SSE_PLAIN,   /* the same for HTTP/1.0 */
     FRAME_POLL,        /* an element of a JSON array */
+    FRAME_WEBSOCKET,   /* a text message of one frame (RFC 6455) */
+    FRAME_LINES,       /* a line */
     FRAME_ENCODINGS
 };
 

@@ -33,6 +33,7 @@ static const struct route routes[] = {
     {"/sse", HTTP_METHOD_GET, false, true, transport_sse_answer},
     {"/poll", HTTP_METHOD_POST, false, true, transport_poll_answer},
     {"/poll", HTTP_METHOD_GET, false, true, transport_poll_answer},
+    {"/ws", HTTP_METHOD_GET, false, true, transport_websocket_answer},
     {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
     {"/connections", HTTP_METHOD_GET, true, false, inspect_connections},
     {"/state", HTTP_METHOD_GET, true, false, inspect_state},

@@ -247,7 +247,7 @@ static bool open_parts(struct server *server, char *error)
     uint64_t seeds[6];
     bool out_of_memory = false;
 
-    server->counters.started_at_ms = wall;
+    server->counters.started_at_ms = server_now(server);
     replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
     if (!secret_random(seeds, sizeof seeds)) {

@@ -1,6 +1,7 @@
 #include "subscribe.h"
 
 #include "connection.h"
+#include "held_topics.h"
 #include "http_reply.h"
 #include "log.h"
 #include "replay.h"
@@ -42,51 +43,6 @@ static void publish_presence(struct server *server, const char *type,
     bytes_free(&topic);
 }
 
-static bool add_topic(struct connection *connection, const struct subscription_topic *topic)
-{
-    struct subscriber *subscriber = &connection->subscriber;
-    struct subscription *subscription = &subscriber->subscriptions[subscriber->count];
-    const char *name = topic->text;
-    size_t length = topic->length;
-
-    subscription->kind = topic->kind;
-    if (topic->kind == SUBSCRIPTION_INBOX) {
-        name = connection->user;
-        length = strlen(name);
-    }
-    if (!topic_index_add(&connection->server->topics[topic->kind], subscriber, subscriber->count,
-                         name, length))
-        return false;
-    subscriber->count++;
-    return true;
-}
-
-static bool add_topics(struct connection *connection, const struct subscription_body *body)
-{
-    struct subscriber *subscriber = &connection->subscriber;
-
-    if (body->topic_count == 0)
-        return true;
-    subscriber->subscriptions = calloc(body->topic_count, sizeof *subscriber->subscriptions);
-    if (!subscriber->subscriptions)
-        return false;
-    for (size_t i = 0; i < body->topic_count; i++)
-        if (!add_topic(connection, &body->topics[i]))
-            return false;
-    return true;
-}
-
-static void remove_topics(struct connection *connection)
-{
-    struct subscriber *subscriber = &connection->subscriber;
-
-    for (uint32_t i = 0; i < subscriber->count; i++)
-        topic_index_remove(&connection->server->topics[subscriber->subscriptions[i].kind],
-                           subscriber, i);
-    free(subscriber->subscriptions);
-    *subscriber = (struct subscriber){0};
-}
-
 static void leave_presence(struct server *server, struct presence_entry *presence)
 {
     publish_presence(server, "disconnect", presence, presence->instances - 1);
@@ -111,7 +67,7 @@ static void leave(struct connection *connection, bool answered)
 
     if (!connid)
         return;
-    remove_topics(connection);
+    held_topics_clear(server->topics, &connection->subscriber);
     replay_abandon(connection);
     if (transport_of(connection)->forget_input)
         transport_of(connection)->forget_input(connection);
@@ -252,19 +208,18 @@ static bool enter(struct connection *connection, const struct http_request *requ
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
            keep_user(connection, body) && keep_headers(connection, request) &&
-           add_topics(connection, body);
+           !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
+                            body->topic_count, UINT64_MAX);
 }
 
-/* The sequence after which the stream begins: the head of the log, or where the client was. */
-static uint64_t find_start(struct connection *connection, const struct subscription_body *body)
+uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
 {
     const struct event_log *log = &connection->server->events;
     uint64_t epoch, sequence;
 
-    connection->asked_past = body->last_id != NULL;
+    connection->asked_past = last_id != NULL;
     connection->recovered = false;
-    if (!body->last_id ||
-        !event_log_parse_id(body->last_id, body->last_id_length, &epoch, &sequence))
+    if (!last_id || !event_log_parse_id(last_id, length, &epoch, &sequence))
         return log->sequence;
     if (epoch < log->epoch)
         return 0; /* all that this log has came after what the client had */
@@ -315,12 +270,12 @@ static bool send_available(struct connection *connection, const char *topic, siz
     return delivery_send_to(server, connection, topic, topic_length, json, (size_t)length);
 }
 
-static bool send_all_available(struct connection *connection)
+bool subscribe_send_available_from(struct connection *connection, uint32_t first)
 {
     struct bytes name = BYTES_EMPTY;
     bool sent = true;
 
-    for (uint32_t i = 0; sent && i < connection->subscriber.count; i++) {
+    for (uint32_t i = first; sent && i < connection->subscriber.count; i++) {
         const struct subscription *subscription = &connection->subscriber.subscriptions[i];
         if (subscription->kind != SUBSCRIPTION_OPEN)
             continue;
@@ -334,7 +289,7 @@ static bool send_all_available(struct connection *connection)
 
 bool subscribe_send_available(struct connection *connection)
 {
-    return transport_of(connection)->answers_once || send_all_available(connection);
+    return transport_of(connection)->answers_once || subscribe_send_available_from(connection, 0);
 }
 
 /* How long the stream is held; whoever polls may say how long it wants to wait. */
@@ -356,7 +311,8 @@ static bool send_beginning(struct connection *connection, const struct http_requ
     bool catches_up = event_log_has_any_after(&connection->server->events, after);
 
     return transport->open(connection, request) && send_connected(connection, after) &&
-           ((catches_up && !transport->answers_once) || send_all_available(connection)) &&
+           ((catches_up && !transport->answers_once) ||
+            subscribe_send_available_from(connection, 0)) &&
            (!transport->begun || transport->begun(connection)) &&
            (!catches_up || replay_begin(connection, after, !connection->recovered));
 }
@@ -369,7 +325,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     connection->encoding = (uint8_t)encoding;
     if (!enter(connection, request, body))
         return false;
-    after = find_start(connection, body);
+    after = subscribe_find_start(connection, body->last_id, body->last_id_length);
     connection_begin_stream(connection, hold_time(connection, body));
     if (!send_beginning(connection, request, after))
         return false;

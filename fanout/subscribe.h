@@ -6,6 +6,8 @@
 #include "frame.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct connection;
 struct http_request;
@@ -31,5 +33,10 @@ void subscribe_expire_polls(struct server *server);
 /* Tells a client that has caught up how many streams the client ids have that it watches. False
  * without memory. */
 bool subscribe_send_available(struct connection *connection);
+/* The same of the topics in the slots from this one on. */
+bool subscribe_send_available_from(struct connection *connection, uint32_t first);
+/* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
+ * the connection whether it asked (last_id is not NULL) and whether nothing is missing. */
+uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);
 
 #endif

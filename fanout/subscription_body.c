@@ -26,23 +26,27 @@ static const char *read_clid(struct subscription_body *body, const json_t *clid,
     return strcmp(body->clid, "@TOTAL@") == 0 ? "Reserved client id" : NULL;
 }
 
-/* What a client that comes back says of itself: where it was, and, for its whispers, who it was. */
-static const char *read_past(struct subscription_body *body)
+void subscription_body_read_former_self(struct subscription_body *body, const json_t *json)
 {
-    const json_t *last_id = json_object_get(body->json, "last_id");
-    const json_t *connid = json_object_get(body->json, "connid");
-    const json_t *secret = json_object_get(body->json, "secret");
+    const json_t *connid = json_object_get(json, "connid");
+    const json_t *secret = json_object_get(json, "secret");
 
-    if (last_id && !json_is_null(last_id)) {
-        if (!json_is_string(last_id))
-            return "Last id should be a string";
-        body->last_id = json_string_value(last_id);
-        body->last_id_length = json_string_length(last_id);
-    }
     if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret)) {
         body->connid = (uint64_t)json_integer_value(connid);
         body->secret = json_string_value(secret);
     }
+}
+
+static const char *read_past(struct subscription_body *body)
+{
+    const json_t *last_id = json_object_get(body->json, "last_id");
+
+    if (!last_id || json_is_null(last_id))
+        return NULL;
+    if (!json_is_string(last_id))
+        return "Last id should be a string";
+    body->last_id = json_string_value(last_id);
+    body->last_id_length = json_string_length(last_id);
     return NULL;
 }
 
@@ -87,6 +91,7 @@ const char *subscription_body_read_json(struct subscription_body *body, json_t *
         fault = read_past(body);
     if (!fault)
         fault = read_wait(body);
+    subscription_body_read_former_self(body, body->json);
     return fault ? fault
                  : requested_topics_read(&body->topics, &body->topic_count,
                                          json_object_get(body->json, "ep"), false, config);

@@ -39,6 +39,9 @@ const char *subscription_body_read_json(struct subscription_body *body, struct j
 /* The same from a ticket, which must outlive the body. */
 const char *subscription_body_from_ticket(struct subscription_body *body,
                                           const struct ticket *ticket, const struct config *config);
+/* Takes over what a client that comes back says of who it was, for its whispers; borrowed from the
+ * JSON. */
+void subscription_body_read_former_self(struct subscription_body *body, const struct json_t *json);
 void subscription_body_free(struct subscription_body *body);
 
 #endif

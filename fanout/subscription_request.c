@@ -7,6 +7,7 @@
 #include "subscribe.h"
 #include "subscription_body.h"
 #include "subscription_query.h"
+#include "transport.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -149,7 +150,9 @@ static void subscribe_with_query(struct connection *connection, const struct htt
     json_t *json = json_object();
     const char *fault = subscription_query_read(json, http_request_query_text(request));
 
-    if (!fault && json_array_size(json_object_get(json, "ep")) == 0)
+    /* Who can speak later may ask for topics then. */
+    if (!fault && !transport_of_encoding(encoding)->input &&
+        json_array_size(json_object_get(json, "ep")) == 0)
         fault = "Topic missing";
     if (fault) {
         http_reply_error(connection, request, fault == SUBSCRIPTION_QUERY_NO_MEMORY ? 503 : 400,

@@ -9,6 +9,8 @@ static const struct transport *const transports[FRAME_ENCODINGS] = {
     [FRAME_SSE_CHUNKED] = &transport_sse_chunked,
     [FRAME_SSE_PLAIN] = &transport_sse_plain,
     [FRAME_POLL] = &transport_poll,
+    [FRAME_WEBSOCKET] = &transport_websocket,
+    [FRAME_LINES] = &transport_lines,
 };
 
 const struct transport *transport_of_encoding(enum frame_encoding encoding)

@@ -23,10 +23,11 @@ struct frame_text {
 };
 
 struct transport {
-    const char *name;  /* as /state counts streams; those that differ in chunks alone share it */
-    bool chunked;      /* its bytes go out in HTTP/1.1 chunks */
-    bool reusable;     /* when the stream has ended cleanly, the connection takes a request again */
-    bool answers_once; /* is no stream for the client, which asks again for what follows */
+    const char *name; /* as /state counts streams; those that differ in chunks alone share it */
+    bool chunked;     /* its bytes go out in HTTP/1.1 chunks */
+    bool reusable;    /* when the stream has ended cleanly, the connection takes a request again */
+    bool without_request; /* no HTTP: what the client says goes to input from the beginning */
+    bool answers_once;    /* is no stream for the client, which asks again for what follows */
     /* Dresses a frame into a segment of the given kind (frame_store). False without memory. */
     bool (*encode)(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out);
@@ -46,8 +47,14 @@ struct transport {
     /* Bytes from the client while it holds a stream. It may close the connection. NULL: it has
      * nothing to say, and is ignored within bounds. */
     void (*input)(struct connection *connection, const char *bytes, size_t length);
-    /* The stream is over: frees connection->input. NULL: there is none. */
+    /* The stream is over: frees connection->input. NULL: there is none. Harmless when it is freed.
+     */
     void (*forget_input)(struct connection *connection);
+    /* When what the client has begun to say has to be whole, ms of the loop's clock; UINT64_MAX: it
+     * has begun nothing. NULL: it says nothing. */
+    uint64_t (*input_due)(const struct connection *connection);
+    /* It is not: ends the stream. */
+    void (*input_late)(struct connection *connection);
 };
 
 /* Of enum frame_encoding. */
@@ -68,11 +75,12 @@ bool transport_end_body(struct connection *connection, enum connection_close_rea
 
 extern const struct transport transport_frames_chunked, transport_frames_plain;
 extern const struct transport transport_sse_chunked, transport_sse_plain;
-extern const struct transport transport_poll;
+extern const struct transport transport_poll, transport_websocket, transport_lines;
 
 /* Routes: a request shape each. They answer with the reason, or begin the stream. */
 void transport_frames_answer(struct connection *connection, const struct http_request *request);
 void transport_sse_answer(struct connection *connection, const struct http_request *request);
 void transport_poll_answer(struct connection *connection, const struct http_request *request);
+void transport_websocket_answer(struct connection *connection, const struct http_request *request);
 
 #endif

@@ -13,32 +13,11 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "masked_frames.h"
 
-enum { MAX_MESSAGE = 300, FIN = 0x80, RSV1 = 0x40, RSV2 = 0x20, RSV3 = 0x10 };
+enum { MAX_MESSAGE = 300 };
 
-static const unsigned char mask[4] = {0x37, 0xfa, 0x21, 0x3d};
-
-static void add_masked(struct bytes *out, const char *payload, size_t length)
-{
-    bytes_append(out, mask, sizeof mask);
-    for (size_t i = 0; i < length; i++) {
-        char byte = (char)((unsigned char)payload[i] ^ mask[i % 4]);
-        bytes_append(out, &byte, 1);
-    }
-}
-
-static void add_frame(struct bytes *out, unsigned first, const char *payload, size_t length)
-{
-    char head[WEBSOCKET_HEAD_SIZE];
-    size_t size = websocket_frame_head(head, WEBSOCKET_TEXT, length);
-
-    head[0] = (char)first;
-    head[1] = (char)((unsigned char)head[1] | 0x80);
-    bytes_append(out, head, size);
-    add_masked(out, payload, length);
-}
-
-#define FRAME(out, first, payload) add_frame(out, first, payload, sizeof(payload) - 1)
+#define FRAME(out, first, payload) masked_frame_add(out, first, payload, sizeof(payload) - 1)
 
 static void note_payload(struct bytes *line, const char *kind, struct websocket_input *input)
 {
@@ -167,9 +146,9 @@ static void whole_messages_are_read(void **state)
     memset(filler, 'x', sizeof filler);
     FRAME(&out, FIN | WEBSOCKET_TEXT, "");
     FRAME(&out, FIN | WEBSOCKET_TEXT, "{\"a\":1}");
-    add_frame(&out, FIN | WEBSOCKET_TEXT, filler, 125);
-    add_frame(&out, FIN | WEBSOCKET_TEXT, filler, 126);
-    add_frame(&out, FIN | WEBSOCKET_TEXT, filler, MAX_MESSAGE);
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, filler, 125);
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, filler, 126);
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, filler, MAX_MESSAGE);
     comes_to(&out, "text: text:{\"a\":1} text:*125  text:*126  text:*300  ");
 }
 
@@ -198,7 +177,7 @@ static void control_frames_may_stand_between_fragments(void **state)
     FRAME(&out, WEBSOCKET_TEXT, "a");
     FRAME(&out, FIN | WEBSOCKET_PING, "1\xff");
     FRAME(&out, FIN | WEBSOCKET_PONG, "");
-    add_frame(&out, FIN | WEBSOCKET_PING, most, sizeof most);
+    masked_frame_add(&out, FIN | WEBSOCKET_PING, most, sizeof most);
     FRAME(&out, FIN | WEBSOCKET_CONTINUATION, "b");
     FRAME(&out, FIN | WEBSOCKET_PONG, "2");
     comes_to(&out, "ping: ping:1\xff pong: ping:*125  text:ab pong:2 ");
@@ -289,9 +268,9 @@ static void large_messages_are_refused_at_once(void **state)
 
     (void)state;
     memset(filler, 'x', sizeof filler);
-    add_frame(&out, FIN | WEBSOCKET_TEXT, filler, sizeof filler);
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, filler, sizeof filler);
     comes_to(&out, "broken:1009 Message too large");
-    add_frame(&out, WEBSOCKET_TEXT, filler, MAX_MESSAGE);
+    masked_frame_add(&out, WEBSOCKET_TEXT, filler, MAX_MESSAGE);
     FRAME(&out, WEBSOCKET_CONTINUATION, "");
     FRAME(&out, FIN | WEBSOCKET_PING, "p");
     FRAME(&out, FIN | WEBSOCKET_CONTINUATION, "y");
@@ -332,7 +311,7 @@ static void text_is_utf8(void **state)
     FRAME(&out, FIN | WEBSOCKET_CONTINUATION, "\x80");
     comes_to(&out, "text:\xce\xba\xe2\x82\xac\xf0\x9f\x98\x80 text:\xf0\x9f\x98\x80 ");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        add_frame(&out, FIN | WEBSOCKET_TEXT, bad[i], strlen(bad[i]));
+        masked_frame_add(&out, FIN | WEBSOCKET_TEXT, bad[i], strlen(bad[i]));
         comes_to(&out, "broken:1007 Invalid UTF-8");
     }
     FRAME(&out, WEBSOCKET_TEXT, "\xe2\x82");
@@ -371,13 +350,13 @@ static void only_some_close_codes_may_be_sent(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         const char code[2] = {(char)(good[i] >> 8), (char)good[i]};
-        add_frame(&out, FIN | WEBSOCKET_CLOSE, code, sizeof code);
+        masked_frame_add(&out, FIN | WEBSOCKET_CLOSE, code, sizeof code);
         (void)snprintf(expected, sizeof expected, "closed:%u", good[i]);
         comes_to(&out, expected);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char code[2] = {(char)(bad[i] >> 8), (char)bad[i]};
-        add_frame(&out, FIN | WEBSOCKET_CLOSE, code, sizeof code);
+        masked_frame_add(&out, FIN | WEBSOCKET_CLOSE, code, sizeof code);
         comes_to(&out, "broken:1002 Invalid close code");
     }
 }
