@@ -27,11 +27,13 @@ function baseOf(url) {
   return origin + pathname.replace(/\/?$/, '/');
 }
 
-/** types/index.d.ts says what there is in `options`, and in the client that it gives. */
+/**
+ * @param {import('../types/index.js').Options} options
+ * @returns {import('../types/index.js').Client}
+ */
 export function connect(options) {
-  const settings = { ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
-  const base = (settings.base = baseOf(settings.url));
-  settings.transports = settings.transports.filter((name) => name !== 'ws' || settings.WebSocket);
+  const base = baseOf(options.url);
+  const settings = { base, ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
   const { share, clid = '' } = settings;
   const { on, emit } = createEmitter();
   const position = createPosition(settings.lastId);
@@ -39,6 +41,7 @@ export function connect(options) {
   const counts = new Map(); // presence topic: how many streams have the name
   const told = new Set(); // presence topics of which the page knows the count
   let names; // of the topics that this page wants
+  /** @type {import('../types/index.js').State} */
   let state = 'closed';
   let isOpen = true; // until close()
   let isIn; // takes part now
@@ -173,6 +176,7 @@ export function connect(options) {
       look();
     });
 
+  /** @type {import('../types/index.js').Client} */
   const client = {
     get state() {
       return state;
@@ -213,7 +217,7 @@ export function connect(options) {
       let limit, off;
       return new Promise((resolve, reject) => {
         limit = setTimeout(() => reject(failure('timeout', 'No answer was whispered in time')), timeout);
-        off = on('*', (event) => (match.call ? match(event) : event.type === match) && resolve(event));
+        off = on('*', (event) => (typeof match === 'function' ? match(event) : event.type === match) && resolve(event));
         ready()
           .then(() => send(client.connid))
           .catch(reject);
@@ -226,7 +230,7 @@ export function connect(options) {
     abort: link.abort,
 
     /** With `softly` the connection may go on until it ends by itself. */
-    close(softly = false) {
+    close({ softly } = {}) {
       isOpen = false;
       unwatch();
       if (softly) link.stop(softly);

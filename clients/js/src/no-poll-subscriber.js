@@ -2,13 +2,8 @@
 
 import { connect } from './connect.js';
 
-const STATES = {
-  offline: { value: -1, state: 'OFFLINE' },
-  closed: { value: 0, state: 'DISCONNECTED' },
-  waiting: { value: 0, state: 'DISCONNECTED' },
-  connecting: { value: 1, state: 'WAITING' },
-  connected: { value: 2, state: 'CONNECTED' },
-};
+const NAMES = { '-1': 'OFFLINE', 0: 'DISCONNECTED', 1: 'WAITING', 2: 'CONNECTED' };
+const VALUES = { offline: -1, closed: 0, waiting: 0, connecting: 1, connected: 2 };
 
 const nothing = () => {};
 
@@ -28,6 +23,7 @@ async function fetchText(url) {
 
 export class NoPollSubscriber {
   #request;
+  /** @type {Function[]} */
   #callbacks;
   #bindUrl;
   #client;
@@ -69,14 +65,15 @@ export class NoPollSubscriber {
 
   #tell(state) {
     const [, onSubscribe, onStateChange] = this.#callbacks;
-    onStateChange({ ...STATES[state] });
+    const value = VALUES[state];
+    onStateChange({ value, state: NAMES[value] });
     if (state === 'connected') onSubscribe();
   }
 
   /** No further connection; the one of now goes on until it ends, or until abort(). */
   stop() {
     this.#turn++;
-    this.#client?.close(true);
+    this.#client?.close({ softly: true });
   }
 
   /** Ends the connection of now. Without a stop() before, the next one follows after a while. */

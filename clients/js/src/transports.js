@@ -59,7 +59,7 @@ const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 async function ws(link) {
   const { body, query } = await link.subscription();
   const { ep, last_id, ...who } = body || {};
-  const socket = new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query || new URLSearchParams(JSON.parse(JSON.stringify(who)))}`);
+  const socket = new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query || new URLSearchParams(who)}`);
   let connected; // the frame, until the topics are in force
   let over, limit;
   const finish = () => {

@@ -144,7 +144,7 @@ for (const transport of ALL) {
       connection.send = () => {};
       await until('there is another one', () => broker.begun.length > (transport === 'poll' ? 2 : 1));
       await until('it is back', () => listener.client.state === 'connected');
-      assert.equal(listener.errors[0].message, 'Nothing was heard for too long');
+      assert.deepEqual([listener.errors[0].kind, listener.errors[0].message], ['down', 'Nothing was heard']);
       assert.equal(listener.meter.peak, 1);
     });
 
