@@ -126,11 +126,8 @@ describe('every way in', () => {
             await ways.page.uncheck('#steady');
             await ways.page.click('#burst');
             await ways.page.locator('#burst:enabled').waitFor();
-            await until('all have heard the same', async () => {
-              const heard = await ways.numbers('heard');
-              return heard[0] >= BURST && heard.every((count) => count === heard[0]);
-            });
-            assert.deepEqual(await ways.numbers('missed'), [0, 0, 0, 0]);
+            await ways.untilAll('heard', (heard) => heard >= BURST);
+            await ways.untilAll('missed', (missed) => missed === 0);
             assert.deepEqual(await ways.numbers('reconnections'), [0, 0, 0, 0]);
             assert.match(await ways.page.locator('#answer').textContent(), /^PHP’s own answer took [\d.]+ ms$/);
           });
