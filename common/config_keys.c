@@ -136,7 +136,8 @@ const struct config_key config_keys[] = {
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
      true, "20ms",
-     "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
+     "The same while the daemon is known not to answer; for as long after that, posts are answered at once. So they do not "
+     "queue up behind each other."},
     {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, "1",
      "Threads of one worker process of `esn-event --workers`. One at a time takes the posts that have come and publishes them in "
      "one go. A post with a bind key, and one whose bytes come slowly, has its thread to itself, and another takes those that "

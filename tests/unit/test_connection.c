@@ -22,15 +22,6 @@ static bool nobody_is_left(void *context)
     return daemon->server->connections == 0;
 }
 
-static size_t count(const char *text, const char *part)
-{
-    size_t found = 0;
-
-    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-        found++;
-    return found;
-}
-
 static void requests_sent_at_once_are_answered_in_order(void **state)
 {
     enum { REQUESTS = 3000 };
@@ -46,8 +37,8 @@ static void requests_sent_at_once_are_answered_in_order(void **state)
     bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert_true(client_send(&client, requests.data, requests.length));
     client_expect_end(&client);
-    assert_int_equal(count(client.text, "HTTP/1.1 200"), REQUESTS);
-    assert_int_equal(count(client.text, "HTTP/1.1 404"), 1);
+    assert_int_equal(client_count(&client, "HTTP/1.1 200"), REQUESTS);
+    assert_int_equal(client_count(&client, "HTTP/1.1 404"), 1);
     assert_non_null(strstr(client.text, "{\"error\":\"Not found\"}"));
     bytes_free(&requests);
     client_close(&client);
