@@ -65,22 +65,26 @@ void bytes_append_number(struct bytes *bytes, uint64_t number)
     bytes_append(bytes, digits + start, sizeof digits - start);
 }
 
+/* Most of what is formatted fits into the room there is, so that it is formatted once. */
 void bytes_append_format(struct bytes *bytes, const char *format, ...)
 {
     va_list arguments;
+    size_t room = bytes->failed ? 0 : bytes->capacity - bytes->length;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(room > 0 ? bytes->data + bytes->length : NULL, room, format, arguments);
     va_end(arguments);
-    /* One byte more for the NUL that vsnprintf(3) insists on. */
     if (length < 0) {
         bytes->failed = true;
         return;
     }
-    if (!bytes_reserve(bytes, (size_t)length + 1))
-        return;
-    va_start(arguments, format);
-    (void)vsnprintf(bytes->data + bytes->length, (size_t)length + 1, format, arguments);
-    va_end(arguments);
+    if ((size_t)length >= room) {
+        /* One byte more for the NUL that vsnprintf(3) insists on. */
+        if (!bytes_reserve(bytes, (size_t)length + 1))
+            return;
+        va_start(arguments, format);
+        (void)vsnprintf(bytes->data + bytes->length, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+    }
     bytes->length += (size_t)length;
 }
 

@@ -55,14 +55,14 @@ enum config_handoff {
 
 struct config {
     /* [fanout] */
-    char **listen;
-    uint64_t stream_time, keep_alive;
+    char **listen, **listen_lines;
+    uint64_t stream_time, keep_alive, poll_time, poll_gap;
     uint64_t max_alive;
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread, retry_time;
     uint64_t max_connections, max_connections_per_address;
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
-    uint64_t max_ignored_input;
+    uint64_t max_ignored_input, max_message, max_messages;
     bool keep_headers;
     /* [publish] */
     char *publish_token_file;

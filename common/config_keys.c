@@ -37,6 +37,10 @@ const struct config_key config_keys[] = {
      "127.0.0.1:8010 unix:/run/es-web-notify/http.sock",
      "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several separated by blanks. Behind a "
      "web server on the same machine keep it on loopback."},
+    {"fanout", "listen_lines", CONFIG_LIST, AT(listen_lines), "", 0, 0, NULL, false,
+     "127.0.0.1:8011 unix:/run/es-web-notify/lines.sock",
+     "Where `esn-fanout` accepts raw TCP, one JSON a line both ways (docs/protocol.md section 8), written as in `listen`. "
+     "Nothing: nowhere."},
     {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true,
      "10m",
      "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "
@@ -45,6 +49,12 @@ const struct config_key config_keys[] = {
      "20s",
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s)."},
+    {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, "50s",
+     "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
+     "Keep it below every proxy's read time-out."},
+    {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, "30s",
+     "A client of long-poll that comes back as the same one (`connid` and `secret`) counts as present for so long between "
+     "two polls."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
     {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "1000000", 1, 104857600, NULL, true, "64k",
@@ -112,6 +122,12 @@ const struct config_key config_keys[] = {
     {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
      true, "4k",
      "A client that goes on sending while it should listen is closed after so many bytes."},
+    {"fanout", "max_message", CONFIG_SIZE, AT(max_message), "64k", 512, 16777216, NULL, true, "16k",
+     "Largest message of a client on a WebSocket, and longest line on raw TCP; whoever sends a larger one is closed. All "
+     "that are coming in count to `max_body_total`, and each has to be whole within `body_time`."},
+    {"fanout", "max_messages", CONFIG_NUMBER, AT(max_messages), "120", 1, 1000000, NULL, true, "30",
+     "Most messages a minute from one client on a WebSocket (its pings and pongs count as well) or on raw TCP; so many may "
+     "come at once. Whoever sends more is closed as `talkative`."},
     {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, "no",
      "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
      "idle browser's stream."},
@@ -124,10 +140,12 @@ const struct config_key config_keys[] = {
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
      true, "20ms",
-     "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
+     "The same while the daemon is known not to answer; for as long after that, posts are answered at once. So they do not "
+     "queue up behind each other."},
     {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, "1",
-     "How many posts one worker process of `esn-event --workers` serves at once. Those that arrive while others are on their "
-     "way to the daemon travel together, which costs less for each."},
+     "Threads of one worker process of `esn-event --workers`. One at a time takes the posts that have come and publishes them in "
+     "one go. A post with a bind key, and one whose bytes come slowly, has its thread to itself, and another takes those that "
+     "follow."},
     {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true,
      "64k", "Largest body of `POST /event` in bytes; more is `413`."},
     {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, "32",

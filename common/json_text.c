@@ -252,12 +252,23 @@ bool json_text_check(const char *text, size_t length, unsigned max_depth, const 
 
 /* ---- finding, in checked text ---- */
 
+/* A quote behind an odd number of backslashes is escaped. `start`: behind the opening quote. */
+static bool is_escaped(const char *start, const char *quote)
+{
+    const char *at = quote;
+    while (at > start && at[-1] == '\\')
+        at--;
+    return ((quote - at) & 1) != 0;
+}
+
 static void skip_string(struct reader *reader)
 {
-    reader->at++;
-    while (reader->at < reader->end && *reader->at != '"')
-        reader->at += *reader->at == '\\' ? 2 : 1;
-    reader->at++;
+    const char *start = ++reader->at;
+    const char *quote;
+    do {
+        quote = memchr(reader->at, '"', (size_t)(reader->end - reader->at));
+        reader->at = quote == NULL ? reader->end : quote + 1;
+    } while (quote != NULL && is_escaped(start, quote));
 }
 
 static void skip_value(struct reader *reader)
@@ -332,18 +343,19 @@ static struct json_span trimmed(const char *start, const char *end)
     return (struct json_span){.start = start, .length = (size_t)(end - start)};
 }
 
-struct json_span json_text_member(struct json_span object, const char *key)
+void json_text_members(struct json_span object, const char *const *keys, struct json_span *found,
+                       size_t count)
 {
-    struct json_span found = {0};
+    memset(found, 0, count * sizeof *found);
     if (json_text_kind(object) != '{')
-        return found;
+        return;
     struct reader reader = {.at = object.start, .end = object.start + object.length};
     skip_blanks(&reader);
     reader.at++;
     for (;;) {
         skip_blanks(&reader);
         if (reader.at >= reader.end || *reader.at != '"')
-            return found;
+            return;
         const char *quoted = reader.at;
         skip_string(&reader);
         const char *quoted_end = reader.at;
@@ -352,12 +364,20 @@ struct json_span json_text_member(struct json_span object, const char *key)
         skip_blanks(&reader);
         const char *start = reader.at;
         skip_value(&reader);
-        if (is_key(quoted, quoted_end, key))
-            found = trimmed(start, reader.at);
+        for (size_t i = 0; i < count; i++)
+            if (is_key(quoted, quoted_end, keys[i]))
+                found[i] = trimmed(start, reader.at);
         if (reader.at >= reader.end || *reader.at != ',')
-            return found;
+            return;
         reader.at++;
     }
+}
+
+struct json_span json_text_member(struct json_span object, const char *key)
+{
+    struct json_span found;
+    json_text_members(object, &key, &found, 1);
+    return found;
 }
 
 char json_text_kind(struct json_span value)

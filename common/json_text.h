@@ -23,6 +23,8 @@ bool json_text_check(const char *text, size_t length, unsigned max_depth, const 
 /* Finds the value of a member of a checked object text; the last one wins when the key is doubled, as in JavaScript.
  * `key` is plain ASCII; escapes inside the text's keys are honoured. Absent, or text is no object: {NULL, 0}. */
 struct json_span json_text_member(struct json_span object, const char *key);
+/* The same for several keys in one walk over the text: found[i] is the value of keys[i]. */
+void json_text_members(struct json_span object, const char *const *keys, struct json_span *found, size_t count);
 
 /* First non-blank byte of a checked value: '{', '[', '"', 't', 'f', 'n', '-' or a digit. */
 char json_text_kind(struct json_span value);

@@ -171,16 +171,21 @@ void secret_list_free(struct secret_list *list)
     *list = (struct secret_list){0};
 }
 
+size_t secret_list_find(const struct secret_list *list, const char *candidate, size_t length)
+{
+    size_t place = list->count;
+    if (length == 0)
+        return place;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strlen(list->values[i]) == length && secret_equal(list->values[i], candidate, length))
+            place = i;
+    }
+    return place;
+}
+
 bool secret_list_has(const struct secret_list *list, const char *candidate, size_t length)
 {
-    bool found = false;
-    if (length == 0)
-        return false;
-    for (size_t i = 0; i < list->count; i++) {
-        if (strlen(list->values[i]) == length)
-            found |= secret_equal(list->values[i], candidate, length);
-    }
-    return found;
+    return secret_list_find(list, candidate, length) < list->count;
 }
 
 bool secret_random(void *out, size_t size)

@@ -22,6 +22,8 @@ void secret_list_free(struct secret_list *list);
 /* True when the candidate is one of the list. Takes the same time wherever the first difference is; every value is
  * compared. An empty list or candidate never matches. */
 bool secret_list_has(const struct secret_list *list, const char *candidate, size_t length);
+/* The same; its place in the list, or the list's count when it is none of them. */
+size_t secret_list_find(const struct secret_list *list, const char *candidate, size_t length);
 
 /* Reads the one line of a bus key's file, 40 characters of Z85 (curve_keygen(1)). A secret key's file is refused when
  * others can read it; a public key's is not. A NULL path gives "". False with a sentence in error. */

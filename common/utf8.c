@@ -98,3 +98,19 @@ bool utf8_is_valid(const char *text, size_t length)
     }
     return true;
 }
+
+/* What follows the first byte is bounded from below or from above, never both, and after the second byte nothing is: so
+ * the lowest or the highest rest makes it whole if any does. */
+bool utf8_is_beginning(const char *text, size_t length)
+{
+    char low[4] = {'\x80', '\x80', '\x80', '\x80'};
+    char high[4] = {'\xbf', '\xbf', '\xbf', '\xbf'};
+    uint32_t code_point;
+
+    if (length == 0 || length >= sizeof low)
+        return false;
+    memcpy(low, text, length);
+    memcpy(high, text, length);
+    return utf8_decode(low, sizeof low, &code_point) > length ||
+           utf8_decode(high, sizeof high, &code_point) > length;
+}

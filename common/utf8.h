@@ -12,6 +12,9 @@ size_t utf8_decode(const char *text, size_t length, uint32_t *code_point);
 
 bool utf8_is_valid(const char *text, size_t length);
 
+/* True when these bytes, of which utf8_decode() makes nothing, may be a character whose rest is still to come. */
+bool utf8_is_beginning(const char *text, size_t length);
+
 /* How many of the first bytes stand for themselves in our canonical JSON strings: ASCII but for
  * control characters, '"',
  * '\\' and the apostrophe. */

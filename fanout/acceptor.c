@@ -18,18 +18,28 @@ enum { BATCH = 64, FULL_PAUSE_MS = 1000, MEMORY_PAUSE_MS = 1 };
 
 /* ---- refusing ---- */
 
+static int write_refusal(char *out, size_t size, struct arrival arrival, const char *words)
+{
+    char json[96];
+    int length = snprintf(json, sizeof json, "{\"error\":\"%s\"}", words);
+
+    if (arrival.speaks_lines)
+        return snprintf(out, size, "%s\n", json);
+    return snprintf(out, size,
+                    "HTTP/1.1 503 %s\r\nRetry-After: 5\r\n"
+                    "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
+                    "Content-Type: application/json;charset=utf-8\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
+                    words, length, json);
+}
+
 /* A courtesy: it is closed either way. What the client has sent already is read, since closing over
  * it would be a reset, which can overtake the answer. */
-static void refuse(struct server *server, int descriptor, enum connection_close_reason why,
-                   const char *words)
+static void refuse(struct server *server, int descriptor, struct arrival arrival,
+                   enum connection_close_reason why, const char *words)
 {
     char answer[320];
-    int length = snprintf(answer, sizeof answer,
-                          "HTTP/1.1 503 %s\r\nRetry-After: 5\r\n"
-                          "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
-                          "Content-Type: application/json;charset=utf-8\r\n"
-                          "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}",
-                          words, strlen(words) + sizeof "{\"error\":\"\"}" - 1, words);
+    int length = write_refusal(answer, sizeof answer, arrival, words);
 
     (void)recv(descriptor, server->read_buffer, sizeof server->read_buffer, MSG_DONTWAIT);
     (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -38,10 +48,10 @@ static void refuse(struct server *server, int descriptor, enum connection_close_
     log_debug("connection refused", log_text("reason", connection_reason_name(why)));
 }
 
-static void refuse_full(struct server *server, int descriptor)
+static void refuse_full(struct server *server, int descriptor, struct arrival arrival)
 {
     server->counters.refused_full++;
-    refuse(server, descriptor, CLOSE_FULL, "Too many connections");
+    refuse(server, descriptor, arrival, CLOSE_FULL, "Too many connections");
 }
 
 /* ---- pausing ---- */
@@ -65,7 +75,7 @@ static void tell_full(struct server *server, int error)
 }
 
 /* The spare descriptor lets those that wait now be told. */
-static void turn_away(struct server *server, int listening, int error)
+static void turn_away(struct server *server, int listening, struct arrival arrival, int error)
 {
     struct acceptor *acceptor = &server->acceptor;
 
@@ -76,7 +86,7 @@ static void turn_away(struct server *server, int listening, int error)
             (void)close(acceptor->spare);
         descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
-            refuse_full(server, descriptor);
+            refuse_full(server, descriptor, arrival);
             acceptor->turned_away++;
         }
         acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -109,47 +119,48 @@ static void wait_for_memory(struct server *server)
     pause_for(server, MEMORY_PAUSE_MS);
 }
 
-static void hold(struct server *server, int descriptor, bool is_tcp)
+static void hold(struct server *server, int descriptor, struct arrival arrival)
 {
     server->acceptor.held = descriptor;
-    server->acceptor.held_is_tcp = is_tcp;
+    server->acceptor.held_arrival = arrival;
     wait_for_memory(server);
 }
 
-static void admit(struct server *server, int descriptor, bool is_tcp)
+static void admit(struct server *server, int descriptor, struct arrival arrival)
 {
     struct counted_address *counted = NULL;
     enum address_verdict verdict = ADDRESS_ADMITTED;
 
     if (server->connections >= server->max_connections) {
-        refuse_full(server, descriptor);
+        refuse_full(server, descriptor, arrival);
         return;
     }
-    if (is_tcp && server->config.max_connections_per_address > 0)
+    if (arrival.is_tcp && server->config.max_connections_per_address > 0)
         verdict = enter_address(server, descriptor, &counted);
     if (verdict == ADDRESS_HAS_MOST) {
-        refuse(server, descriptor, CLOSE_ADDRESS, "Too many connections from this address");
+        refuse(server, descriptor, arrival, CLOSE_ADDRESS,
+               "Too many connections from this address");
     } else if (verdict == ADDRESS_NO_MEMORY ||
-               !connection_open(server, descriptor, is_tcp, counted)) {
+               !connection_open(server, descriptor, arrival, counted)) {
         address_limits_leave(&server->addresses, &counted);
-        hold(server, descriptor, is_tcp);
+        hold(server, descriptor, arrival);
     } else {
         server->acceptor.starved = false;
     }
 }
 
-void acceptor_take(struct server *server, int listening, bool is_tcp)
+void acceptor_take(struct server *server, int listening, struct arrival arrival)
 {
     for (int i = 0; i < BATCH && !server->acceptor.paused; i++) {
         int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
             server->counters.accepted++;
             bus_reader_look(server->bus);
-            admit(server, descriptor, is_tcp);
+            admit(server, descriptor, arrival);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE) {
-            turn_away(server, listening, errno);
+            turn_away(server, listening, arrival, errno);
         } else if (errno == ENOBUFS || errno == ENOMEM) {
             wait_for_memory(server);
         } /* else that one is gone already (accept(2)) */
@@ -163,7 +174,7 @@ static void take_held(struct server *server)
 
     acceptor->held = -1;
     if (descriptor >= 0)
-        admit(server, descriptor, acceptor->held_is_tcp);
+        admit(server, descriptor, acceptor->held_arrival);
 }
 
 static void resume(struct server *server)

@@ -10,11 +10,17 @@
 
 struct server;
 
+/* By which way somebody came. */
+struct arrival {
+    bool is_tcp;
+    bool speaks_lines; /* not HTTP */
+};
+
 struct acceptor {
     uv_timer_t timer;
     int spare; /* given up for a moment to tell one that there is no descriptor for it; -1: none */
     int held;  /* accepted, but there was no memory for it; -1: none */
-    bool held_is_tcp;
+    struct arrival held_arrival;
     bool paused;
     bool starved;         /* the log says that there is no memory */
     bool full;            /* the log says that there are no descriptors left */
@@ -26,6 +32,6 @@ int acceptor_open(struct server *server);
 /* Leaves it, when it has joined. */
 void acceptor_stop(struct server *server);
 /* A listening socket is readable. */
-void acceptor_take(struct server *server, int listening, bool is_tcp);
+void acceptor_take(struct server *server, int listening, struct arrival arrival);
 
 #endif

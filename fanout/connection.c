@@ -7,6 +7,7 @@
 #include "server.h"
 #include "stopping.h"
 #include "subscribe.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,6 @@ static const char *const reason_names[CLOSE_REASONS] = {
     "talkative", "refused", "full", "address", "memory",    "stopping",  "replaced"};
 
 _Static_assert((int)CLOSE_REASONS <= (int)SERVER_CLOSE_REASONS, "each reason has a counter");
-
-static const char keep_alive_chunk[] = "5\r\n''0''\r\n";
-static const char last_chunk[] = "0\r\n\r\n";
 
 const char *connection_reason_name(enum connection_close_reason reason)
 {
@@ -70,6 +68,8 @@ void connection_close(struct connection *connection, enum connection_close_reaso
         return;
     if (connection->connid)
         subscribe_leave(connection);
+    if (transport_of(connection)->forget_input)
+        transport_of(connection)->forget_input(connection);
     connection->state = CONNECTION_CLOSED;
     server->counters.closed[reason]++;
     address_limits_leave(&server->addresses, &connection->address);
@@ -101,23 +101,25 @@ static int start_io(struct connection *connection, bool is_tcp)
     return error;
 }
 
-bool connection_open(struct server *server, int descriptor, bool is_tcp,
+bool connection_open(struct server *server, int descriptor, struct arrival arrival,
                      struct counted_address *address)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     int error;
 
-    if (connection)
+    if (connection) {
         connection->server = server;
+        connection->encoding = arrival.speaks_lines ? FRAME_LINES : FRAME_CHUNKED;
+    }
     if (!connection || !delivery_reserve(&server->delivery, server->connections + 1) ||
-        !join_loop(connection, is_tcp)) {
+        !join_loop(connection, arrival.is_tcp)) {
         free(connection);
         return false;
     }
     server->connections++;
     connection->descriptor = descriptor;
     connection->address = address;
-    error = start_io(connection, is_tcp);
+    error = start_io(connection, arrival.is_tcp);
     if (error) {
         log_warning("cannot serve a connection", log_text("error", uv_strerror(error)));
         connection_close(connection, CLOSE_RESET);
@@ -127,14 +129,25 @@ bool connection_open(struct server *server, int descriptor, bool is_tcp,
     return true;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t input_due(const struct connection *connection)
+{
+    const struct transport *transport = transport_of(connection);
+
+    return transport->input_due ? transport->input_due(connection) : UINT64_MAX;
+}
+
 static uint64_t stream_deadline(const struct connection *connection)
 {
     uint64_t due = connection->written_at + connection->server->config.keep_alive;
-    uint64_t slow = connection_slow_deadline(connection);
 
-    if (connection->ends_at < due)
-        due = connection->ends_at;
-    return slow < due ? slow : due;
+    due = earlier(due, connection->ends_at);
+    due = earlier(due, connection_slow_deadline(connection));
+    return earlier(due, input_due(connection));
 }
 
 static uint64_t reading_deadline(const struct connection *connection)
@@ -170,8 +183,6 @@ static void stream_due(struct connection *connection)
 {
     struct server *server = connection->server;
     uint64_t now = server_now(server);
-    bool chunked = connection->encoding == FRAME_CHUNKED;
-    size_t skip = chunked ? 0 : 3, length = sizeof keep_alive_chunk - 1 - (chunked ? 0 : 5);
 
     if (now >= connection->ends_at) {
         if (server->stopping)
@@ -184,10 +195,14 @@ static void stream_due(struct connection *connection)
         connection_close(connection, CLOSE_SLOW);
         return;
     }
+    if (now >= input_due(connection)) {
+        transport_of(connection)->input_late(connection);
+        return;
+    }
     if (connection->output.length > 0)
         connection->written_at = now; /* what waits keeps it alive as well */
     else if (now - connection->written_at >= server->config.keep_alive &&
-             !connection_queue_bytes(connection, keep_alive_chunk + skip, length)) {
+             !transport_of(connection)->keep_alive(connection)) {
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
@@ -198,6 +213,10 @@ static void reading_due(struct connection *connection)
 {
     bool head = connection->request && http_request_head_is_complete(connection->request);
 
+    if (transport_of(connection)->without_request) {
+        transport_of(connection)->input_late(connection);
+        return;
+    }
     if (!connection->request) {
         connection_close(connection, connection->keep_alive ? CLOSE_IDLE : CLOSE_HEAD_TIME);
         return;
@@ -247,12 +266,12 @@ void connection_end_reading(struct connection *connection, enum connection_close
     connection_set_deadline(connection);
 }
 
-void connection_begin_stream(struct connection *connection)
+void connection_begin_stream(struct connection *connection, uint64_t hold_ms)
 {
     uint64_t now = server_now(connection->server);
 
     connection->state = CONNECTION_STREAMING;
-    connection->ends_at = now + connection->server->config.stream_time;
+    connection->ends_at = now + hold_ms;
     connection->written_at = now;
     connection->alive_count = 0;
     connection->ignored_input = 0;
@@ -261,24 +280,27 @@ void connection_begin_stream(struct connection *connection)
 
 void connection_renew(struct connection *connection)
 {
+    if (transport_of(connection)->answers_once)
+        return;
     connection->ends_at = server_now(connection->server) + connection->server->config.stream_time;
     connection_set_deadline(connection);
 }
 
 void connection_end_stream(struct connection *connection, enum connection_close_reason reason)
 {
-    bool chunked = connection->encoding == FRAME_CHUNKED;
+    const struct transport *transport = transport_of(connection);
 
-    subscribe_leave(connection);
+    connection->keep_alive = connection->keep_alive && transport->reusable &&
+                             !connection->dirty_input && !connection->server->stopping;
+    if (!transport->end(connection, reason)) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    subscribe_leave_answered(connection);
     connection->state = CONNECTION_ENDING;
     connection->close_reason = (uint8_t)reason;
-    connection->keep_alive = connection->keep_alive && chunked && !connection->dirty_input &&
-                             !connection->server->stopping;
     connection_set_deadline(connection);
-    if (chunked && !connection_queue_bytes(connection, last_chunk, sizeof last_chunk - 1))
-        connection_close(connection, CLOSE_MEMORY);
-    else
-        delivery_mark(connection->server, connection);
+    delivery_mark(connection->server, connection);
 }
 
 void connection_drained(struct connection *connection)

@@ -3,6 +3,7 @@
 #ifndef ESN_CONNECTION_H
 #define ESN_CONNECTION_H
 
+#include "acceptor.h"
 #include "deadlines.h"
 #include "hash_table.h"
 #include "http_request.h"
@@ -67,18 +68,24 @@ struct connection {
     bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
     bool keep_alive : 1;     /* after the present answer or stream */
     bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
+    bool asked_past : 1;     /* it said where it was when it came */
+    bool recovered : 1;      /* and the log has everything since */
+    bool comes_back : 1;     /* it proved to be who it was, so it will again */
 
     struct hash_node by_connid;
     uint64_t connid; /* 0 until a stream begins */
     struct presence_entry *presence;
     struct counted_address *address; /* NULL: not counted */
     struct http_request *request;    /* while one comes in */
+    void *input;                     /* the transport's own, while the stream lasts */
     struct deadline deadline;
     uint64_t ends_at; /* of the stream, or of the present wait */
     char *headers;    /* of the subscription, "name\0value\0..."; NULL when not kept */
     uint32_t headers_length;
     uint32_t ignored_input;
     uint32_t alive_count;
+    uint64_t
+        messages_due; /* when what the client has said would have come at the pace it may, us */
     unsigned char secret[CONNECTION_SECRET_SIZE];
     union {
         uv_handle_t handle;
@@ -90,7 +97,7 @@ struct connection {
 
 /* Serves an accepted socket that does not block, and takes it over with what counts its address.
  * False without memory: both are still the caller's. */
-bool connection_open(struct server *server, int descriptor, bool is_tcp,
+bool connection_open(struct server *server, int descriptor, struct arrival arrival,
                      struct counted_address *address);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */
@@ -120,11 +127,12 @@ void connection_set_deadline(struct connection *connection);
 void connection_end_answer(struct connection *connection, bool keep_alive);
 /* No further request is to be read: closes once what is queued is written. */
 void connection_end_reading(struct connection *connection, enum connection_close_reason reason);
-/* The present request became a stream: sets state and deadlines. */
-void connection_begin_stream(struct connection *connection);
-/* Ends a stream cleanly with the last chunk; the connection is reused when the client keeps it. */
+/* The present request became a stream, held for so long: sets state and deadlines. */
+void connection_begin_stream(struct connection *connection, uint64_t hold_ms);
+/* Ends a stream cleanly, as its transport does; the connection is reused when the client keeps it.
+ */
 void connection_end_stream(struct connection *connection, enum connection_close_reason reason);
-/* stream_time starts anew. */
+/* stream_time starts anew; not for a poll, which has the time it asked for. */
 void connection_renew(struct connection *connection);
 /* The one way out: gives back everything, counts and logs the reason, tells presence. The memory
  * goes when the loop has let go of the handle. Harmless on a closed one. */

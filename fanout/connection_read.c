@@ -5,6 +5,7 @@
 #include "http_reply.h"
 #include "routes.h"
 #include "server.h"
+#include "transport.h"
 
 void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
@@ -57,6 +58,25 @@ static void answer(struct connection *connection)
     http_request_free(&request);
 }
 
+static void ignore_input(struct connection *connection, size_t length)
+{
+    connection->dirty_input = true;
+    connection->ignored_input += (uint32_t)length;
+    if (connection->ignored_input > connection->server->config.max_ignored_input)
+        connection_close(connection, CLOSE_TALKATIVE);
+}
+
+/* What a client says while it holds a stream. */
+static void take_input(struct connection *connection, const char *bytes, size_t length)
+{
+    const struct transport *transport = transport_of(connection);
+
+    if (transport->input)
+        transport->input(connection, bytes, length);
+    else
+        ignore_input(connection, length);
+}
+
 /* Takes as many requests as the bytes hold: clients may send the next before they have the answer
  * (pipelining). */
 static void take_requests(struct connection *connection, const char *bytes, size_t length)
@@ -86,19 +106,7 @@ static void take_requests(struct connection *connection, const char *bytes, size
         answer(connection);
     }
     if (length > 0 && connection->state == CONNECTION_STREAMING)
-        connection->dirty_input = true;
-}
-
-static void ignore_input(struct connection *connection, size_t length)
-{
-    connection->dirty_input = true;
-    if (connection->state == CONNECTION_ENDING) {
-        connection->keep_alive = false; /* what was thrown away may have been a request */
-        return;
-    }
-    connection->ignored_input += (uint32_t)length;
-    if (connection->ignored_input > connection->server->config.max_ignored_input)
-        connection_close(connection, CLOSE_TALKATIVE);
+        take_input(connection, bytes, length);
 }
 
 static void on_end(struct connection *connection, ssize_t error)
@@ -130,11 +138,18 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
         return;
     switch (connection->state) {
     case CONNECTION_READING:
-        take_requests(connection, buffer->base, (size_t)count);
+        if (transport_of(connection)->without_request)
+            take_input(connection, buffer->base, (size_t)count);
+        else
+            take_requests(connection, buffer->base, (size_t)count);
         break;
     case CONNECTION_STREAMING:
+        take_input(connection, buffer->base, (size_t)count);
+        break;
     case CONNECTION_ENDING:
-        ignore_input(connection, (size_t)count);
+        /* What is thrown away may have been a request. */
+        connection->dirty_input = true;
+        connection->keep_alive = false;
         break;
     default:
         break; /* lingering: thrown away */

@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "server.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -195,11 +196,20 @@ static ssize_t send_oldest(const struct connection *connection, size_t *length)
     return sendmsg(connection->descriptor, &message, flags);
 }
 
+/* A transport may have all events wait for each other. */
+static bool may_write(struct connection *connection)
+{
+    const struct transport *transport = transport_of(connection);
+
+    return connection->state != CONNECTION_CLOSED &&
+           (!transport->before_write || transport->before_write(connection));
+}
+
 void connection_flush(struct connection *connection)
 {
     size_t length;
 
-    if (connection->state == CONNECTION_CLOSED)
+    if (!may_write(connection))
         return;
     if (connection->backlog) {
         apply_limits(connection);

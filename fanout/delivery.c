@@ -6,6 +6,7 @@
 #include "log.h"
 #include "server.h"
 #include "topic.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,16 +76,19 @@ void delivery_flush(struct server *server)
 static void write_json(struct server *server, const char *requested, size_t requested_length,
                        const struct delivery_event *event)
 {
-    struct bytes *json = &server->delivery.json;
+    struct delivery *delivery = &server->delivery;
+    struct bytes *json = &delivery->json;
     uint64_t iat = event_log_iat(&server->events, clock_wall_ms());
 
     bytes_clear(json);
     bytes_append_text(json, "{\"iat\":");
     bytes_append_number(json, iat);
     bytes_append_text(json, ",\"id\":\"");
+    delivery->id_offset = json->length;
     bytes_append_number(json, server->events.epoch);
     bytes_append_text(json, "-");
     bytes_append_number(json, event->sequence);
+    delivery->id_length = json->length - delivery->id_offset;
     bytes_append_text(json, "\",\"ep\":{\"requested\":");
     bytes_append_json_string(json, requested, requested_length);
     bytes_append_text(json, ",\"emitted\":");
@@ -95,13 +99,19 @@ static void write_json(struct server *server, const char *requested, size_t requ
 }
 
 static bool store(struct delivery *delivery, int kind, enum frame_encoding encoding,
-                  struct frame *frame)
+                  const struct delivery_event *event, struct frame *frame)
 {
+    struct frame_text text = {.json = delivery->json.data,
+                              .length = delivery->json.length,
+                              .id_length = delivery->id_length,
+                              .server_type = event->server_type};
+
+    if (delivery->json.failed)
+        return false;
+    text.id = text.json + delivery->id_offset;
     delivery->frames_formatted++;
     delivery->bytes_formatted += delivery->json.length;
-    return !delivery->json.failed &&
-           frame_store_json(&delivery->pool, kind, encoding, delivery->json.data,
-                            delivery->json.length, frame);
+    return transport_encode(&delivery->pool, kind, encoding, &text, frame);
 }
 
 /* An inbox is asked for by one name, whoever's it is. */
@@ -135,7 +145,8 @@ static bool format_frame(struct server *server, struct destination *to,
     if (!to->formatted.json_written && !write_json_for_node(server, to->kind, to->node, event))
         return false;
     to->formatted.json_written = true;
-    return store(&server->delivery, (int)encoding, encoding, &to->formatted.frames[encoding]);
+    return store(&server->delivery, (int)encoding, encoding, event,
+                 &to->formatted.frames[encoding]);
 }
 
 static bool queue_shared(struct server *server, struct connection *connection,
@@ -298,19 +309,44 @@ bool delivery_publish(struct server *server, struct delivery_event *event, uint3
     return taken;
 }
 
-bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
-                      size_t topic_length, const char *json, size_t json_length, uint64_t sequence)
+static bool send_to(struct server *server, struct connection *connection,
+                    const struct delivery_event *event)
 {
-    struct delivery_event event = {.topic = topic,
-                                   .topic_length = topic_length,
-                                   .json = json,
-                                   .json_length = json_length,
-                                   .sequence = sequence};
     struct frame frame;
 
-    write_json(server, topic, topic_length, &event);
-    return store(&server->delivery, FRAME_PRIVATE, connection->encoding, &frame) &&
+    write_json(server, event->topic, event->topic_length, event);
+    return store(&server->delivery, FRAME_PRIVATE, connection->encoding, event, &frame) &&
            connection_queue(connection, &frame);
+}
+
+bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
+                      size_t topic_length, const char *json, size_t json_length)
+{
+    const struct delivery_event event = {.topic = topic,
+                                         .topic_length = topic_length,
+                                         .json = json,
+                                         .json_length = json_length,
+                                         .sequence = server->events.sequence};
+
+    return send_to(server, connection, &event);
+}
+
+bool delivery_tell(struct server *server, struct connection *connection, const char *type,
+                   const char *detail, uint64_t sequence)
+{
+    struct bytes json = BYTES_EMPTY;
+    struct delivery_event event = {.topic = "@SERVER@",
+                                   .topic_length = sizeof "@SERVER@" - 1,
+                                   .server_type = type,
+                                   .sequence = sequence};
+    bool told;
+
+    bytes_append_format(&json, "{\"type\":\"%s\",\"detail\":%s}", type, detail);
+    event.json = json.data;
+    event.json_length = json.length;
+    told = !json.failed && send_to(server, connection, &event);
+    bytes_free(&json);
+    return told;
 }
 
 bool delivery_replay(struct server *server, struct connection *connection,
@@ -319,7 +355,7 @@ bool delivery_replay(struct server *server, struct connection *connection,
     struct frame frame;
 
     return write_json_for_node(server, requested->kind, requested->node, event) &&
-           store(&server->delivery, FRAME_PRIVATE, connection->encoding, &frame) &&
+           store(&server->delivery, FRAME_PRIVATE, connection->encoding, event, &frame) &&
            connection_queue(connection, &frame);
 }
 

@@ -20,7 +20,8 @@ struct delivery {
     struct topic_matches matches[SUBSCRIPTION_KINDS];
     struct connection **marked; /* a queue of those to be written: [marked_start, marked_end) */
     size_t marked_start, marked_end, marked_capacity;
-    struct bytes json, name; /* scratch */
+    struct bytes json, name;     /* scratch */
+    size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
 };
 
@@ -32,7 +33,8 @@ struct delivery_event {
     uint64_t sequence; /* second half of its id; 0: delivery_publish() takes the next one */
     uint64_t whisper;  /* connid, or 0 for a shout */
     struct audience audience;
-    bool presence; /* not kept in the log, and wildcards in the topic mean nothing */
+    const char *server_type; /* of one of the broker's own frames; NULL: an event */
+    bool presence;           /* not kept in the log, and wildcards in the topic mean nothing */
 };
 
 /* Gives the event its id, keeps it in the log and queues it for everybody whose subscriptions
@@ -40,9 +42,14 @@ struct delivery_event {
  * log. A receiver for which alone there is no memory is closed instead, so that it knows of the
  * gap. */
 bool delivery_publish(struct server *server, struct delivery_event *event, uint32_t *receivers);
-/* Queues a frame for one connection alone, where requested and emitted topic are the same. */
+/* Queues a frame for one connection alone, where requested and emitted topic are the same. Its id
+ * is that of the newest event. */
 bool delivery_send_to(struct server *server, struct connection *connection, const char *topic,
-                      size_t topic_length, const char *json, size_t json_length, uint64_t sequence);
+                      size_t topic_length, const char *json, size_t json_length);
+/* Queues one of the broker's own frames: detail is JSON, sequence that of the last event before it.
+ */
+bool delivery_tell(struct server *server, struct connection *connection, const char *type,
+                   const char *detail, uint64_t sequence);
 /* Queues an event of the log for one connection that catches up. */
 bool delivery_replay(struct server *server, struct connection *connection,
                      const struct subscription *requested, const struct delivery_event *event);

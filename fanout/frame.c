@@ -1,6 +1,5 @@
 #include "frame.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,19 +70,6 @@ bool frame_store(struct frame_pool *pool, int kind, const char *head, size_t hea
     memcpy(at + head_length + body_length, tail, tail_length);
     segment->used += (uint32_t)length;
     return true;
-}
-
-bool frame_store_json(struct frame_pool *pool, int kind, enum frame_encoding encoding,
-                      const char *json, size_t length, struct frame *out)
-{
-    char prefix[32], head[64];
-    int prefix_length = snprintf(prefix, sizeof prefix, "''%zu''", length);
-    int head_length;
-
-    if (encoding == FRAME_PLAIN)
-        return frame_store(pool, kind, prefix, (size_t)prefix_length, json, length, "", 0, out);
-    head_length = snprintf(head, sizeof head, "%zx\r\n%s", (size_t)prefix_length + length, prefix);
-    return frame_store(pool, kind, head, (size_t)head_length, json, length, "\r\n", 2, out);
 }
 
 void frame_hold(struct frame *frame)

@@ -8,11 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a stream is dressed. Each has segments of its own, so that what one connection gets stays
- * contiguous. */
+/* How a stream is dressed (transport.h). Each has segments of its own, so that what one connection
+ * gets stays contiguous. */
 enum frame_encoding {
-    FRAME_CHUNKED, /* ''LENGTH''JSON in an HTTP/1.1 chunk */
-    FRAME_PLAIN,   /* ''LENGTH''JSON, for HTTP/1.0 */
+    FRAME_CHUNKED,     /* ''LENGTH''JSON in an HTTP/1.1 chunk */
+    FRAME_PLAIN,       /* ''LENGTH''JSON, for HTTP/1.0 */
+    FRAME_SSE_CHUNKED, /* an event of text/event-stream in an HTTP/1.1 chunk */
+    FRAME_SSE_PLAIN,   /* the same for HTTP/1.0 */
+    FRAME_POLL,        /* an element of a JSON array */
+    FRAME_WEBSOCKET,   /* a text message of one frame (RFC 6455) */
+    FRAME_LINES,       /* a line */
     FRAME_ENCODINGS
 };
 
@@ -43,11 +48,6 @@ enum { FRAME_PRIVATE = FRAME_ENCODINGS, FRAME_LARGEST = 0x7fffff00 };
 bool frame_store(struct frame_pool *pool, int kind, const char *head, size_t head_length,
                  const char *body, size_t body_length, const char *tail, size_t tail_length,
                  struct frame *out);
-
-/* Writes one event as a frame of this encoding into a segment of the given kind: ''LENGTH''json,
- * where json is ASCII (PROTOCOL: length in UTF-16 units). */
-bool frame_store_json(struct frame_pool *pool, int kind, enum frame_encoding encoding,
-                      const char *json, size_t length, struct frame *out);
 
 void frame_hold(struct frame *frame);
 /* Gives the reference back and clears the frame; harmless on a cleared one. */

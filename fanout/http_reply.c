@@ -52,17 +52,22 @@ static void connection_header(struct bytes *out, bool keep_alive)
                       keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
 
+static void describe_json(struct bytes *out, const char *header, size_t length)
+{
+    bytes_append_format(
+        out,
+        "Cache-Control: no-store\r\nContent-Type: application/json;charset=utf-8\r\n"
+        "%s%sContent-Length: %zu\r\n",
+        header, *header ? "\r\n" : "", length);
+}
+
 static void reply(struct connection *connection, const struct http_request *request, int status,
                   const char *reason, const char *header, const char *json, size_t length)
 {
     struct bytes out = BYTES_EMPTY;
 
     begin(&out, connection, status, reason);
-    bytes_append_format(
-        &out,
-        "Cache-Control: no-store\r\nContent-Type: application/json;charset=utf-8\r\n"
-        "%s%sContent-Length: %zu\r\n",
-        header, *header ? "\r\n" : "", length);
+    describe_json(&out, header, length);
     connection_header(&out, stays_open(connection, request));
     if (!is_head_request(request))
         bytes_append(&out, json, length);
@@ -106,23 +111,39 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
     finish(&out, connection, request);
 }
 
-bool http_reply_stream_head(struct connection *connection, const struct http_request *request)
+/* X-Accel-Buffering: nginx would keep a stream to itself (ngx_http_proxy_module, proxy_buffering).
+ */
+bool http_reply_stream_head(struct connection *connection, const struct http_request *request,
+                            const char *content_type)
 {
-    bool chunked = connection->encoding == FRAME_CHUNKED;
+    bool chunked = http_request_is_1_1(request);
     char head[640];
     int length;
 
     connection->keep_alive = chunked && stays_open(connection, request);
-    length = snprintf(head, sizeof head,
-                      "HTTP/1.1 200 OK\r\nDate: %s\r\n%s"
-                      "Content-Type: text/plain;charset=utf-8\r\n"
-                      "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
-                      "Pragma: no-cache\r\n"
-                      "X-Accel-Buffering: no\r\n"
-                      "%s%s\r\n",
-                      server_date(connection->server), common_headers,
-                      chunked ? "Transfer-Encoding: chunked\r\n" : "",
-                      connection->keep_alive ? "Connection: keep-alive\r\n"
-                                             : "Connection: close\r\n");
+    length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nDate: %s\r\n%s"
+                 "Content-Type: %s\r\n"
+                 "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
+                 "Pragma: no-cache\r\n"
+                 "X-Accel-Buffering: no\r\n"
+                 "%s%s\r\n",
+                 server_date(connection->server), common_headers, content_type,
+                 chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                 connection->keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
     return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
+}
+
+bool http_reply_json_head(struct connection *connection, size_t length)
+{
+    struct bytes out = BYTES_EMPTY;
+    bool queued;
+
+    begin(&out, connection, 200, "OK");
+    describe_json(&out, "", length);
+    connection_header(&out, connection->keep_alive);
+    queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
+    bytes_free(&out);
+    return queued;
 }

@@ -21,7 +21,11 @@ void http_reply_error_with(struct connection *connection, const struct http_requ
 /* 204 with the CORS headers that let a page of any origin use this server (Fetch standard,
  * CORS-preflight). */
 void http_reply_preflight(struct connection *connection, const struct http_request *request);
-/* Queues the head of a stream; false without memory. */
-bool http_reply_stream_head(struct connection *connection, const struct http_request *request);
+/* Queues the head of a stream, in chunks for HTTP/1.1; false without memory. */
+bool http_reply_stream_head(struct connection *connection, const struct http_request *request,
+                            const char *content_type);
+/* Queues the head of an answer of which the connection knows already whether it stays open; false
+ * without memory. */
+bool http_reply_json_head(struct connection *connection, size_t length);
 
 #endif

@@ -1,5 +1,7 @@
 #include "http_request.h"
 
+#include "query.h"
+
 #include <http_parser.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +155,7 @@ static int check_transfer_encoding(struct http_request *request)
     if (request->parser.http_minor < 1)
         return refuse(request, 400, "Invalid Transfer-Encoding");
     if (strcasecmp(coding, "chunked") != 0 ||
-        find_header(request, coding + strlen(coding) + 1, "Transfer-Encoding"))
+        http_request_next_header(request, "Transfer-Encoding", coding))
         return refuse(request, 501, "Transfer-Encoding not supported");
     return 0;
 }
@@ -378,49 +380,20 @@ const char *http_request_header(const struct http_request *request, const char *
     return request->headers.data ? find_header(request, request->headers.data, name) : NULL;
 }
 
-static int hex_digit(char c)
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     const char *value)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return find_header(request, value + strlen(value) + 1, name);
 }
 
-static bool decode(const char *at, const char *end, struct bytes *value)
+const char *http_request_query_text(const struct http_request *request)
 {
-    for (; at < end; at++) {
-        char c = *at;
-        if (c == '+')
-            c = ' ';
-        if (c == '%') {
-            int high = end - at > 2 ? hex_digit(at[1]) : -1,
-                low = end - at > 2 ? hex_digit(at[2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            at += 2;
-        }
-        bytes_append(value, &c, 1);
-    }
-    return !value->failed;
+    return request->query_offset ? request->url.data + request->query_offset : "";
 }
 
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value)
 {
-    size_t name_length = strlen(name);
-    const char *at = request->query_offset ? request->url.data + request->query_offset : "";
+    const char *at = http_request_query_text(request);
 
-    while (*at) {
-        size_t length = strcspn(at, "&");
-        if (length >= name_length && strncmp(at, name, name_length) == 0 &&
-            (length == name_length || at[name_length] == '=')) {
-            const char *start = at + name_length + (length > name_length ? 1 : 0);
-            return decode(start, at + length, value);
-        }
-        at += length + (at[length] ? 1 : 0);
-    }
-    return false;
+    return query_next(&at, name, value) == QUERY_FOUND;
 }

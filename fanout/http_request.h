@@ -65,8 +65,14 @@ bool http_request_keep_alive(const struct http_request *request);
 const char *http_request_body(const struct http_request *request, size_t *length);
 /* Value of the first header of this name (any case), or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
+/* Value of the next header of this name after `value`, which the function above or this one gave.
+ */
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     const char *value);
 /* All headers as "name\0value\0name\0value\0...". */
 const char *http_request_headers(const struct http_request *request, size_t *length);
+/* The query, undecoded, without the "?"; "" when there is none. */
+const char *http_request_query_text(const struct http_request *request);
 /* Appends the percent-decoded value of a query parameter; false when there is none or its encoding
  * is broken. */
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value);

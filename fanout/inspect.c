@@ -6,6 +6,7 @@
 #include "http_reply.h"
 #include "intake.h"
 #include "server.h"
+#include "transport.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -167,7 +168,8 @@ static void reply_counts(struct connection *connection, const struct http_reques
 
     bytes_append_text(&json, "{");
     hash_table_each(&server->presence.by_clid, add_count, &json);
-    bytes_append_format(&json, "\"@TOTAL@\":%zu}", server->streams.count);
+    bytes_append_format(&json, "\"@TOTAL@\":%zu}",
+                        server->streams.count + server->polls.by_connid.count);
     if (json.failed)
         http_reply_error(connection, request, 503, "Out of memory");
     else
@@ -234,6 +236,19 @@ static json_t *closed_counts(const struct server *server)
     return closed;
 }
 
+/* Streams by transport; encodings that share a name are one transport. */
+static json_t *transport_counts(const struct server *server)
+{
+    json_t *counts = json_object();
+
+    for (int encoding = 0; encoding < FRAME_ENCODINGS; encoding++) {
+        const char *name = transport_of_encoding((enum frame_encoding)encoding)->name;
+        json_int_t before = json_integer_value(json_object_get(counts, name));
+        set_number(counts, name, (uint64_t)before + server->streams_of[encoding]);
+    }
+    return counts;
+}
+
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
     const struct server *server = connection->server;
@@ -246,6 +261,8 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "epoch", server->events.epoch);
     set_number(state, "sequence", server->events.sequence);
     set_number(state, "connections", server->streams.count);
+    (void)json_object_set_new(state, "transports", transport_counts(server));
+    set_number(state, "polls_between", server->polls.by_connid.count);
     set_number(state, "sockets", server->connections);
     set_number(state, "max_sockets", server->max_connections);
     set_number(state, "clids", server->presence.by_clid.count);

@@ -29,7 +29,7 @@ struct listener {
     int descriptor;     /* owned by io */
     struct server *server;
     struct listener *next;
-    bool is_tcp;
+    struct arrival arrival;
     bool is_listening;
 };
 
@@ -40,7 +40,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0)
         log_warning("cannot wait for connections", log_text("error", uv_strerror(status)));
-    acceptor_take(listener->server, listener->descriptor, listener->is_tcp);
+    acceptor_take(listener->server, listener->descriptor, listener->arrival);
 }
 
 static int start_listening(struct listener *listener)
@@ -88,7 +88,7 @@ static void set_inherited_options(const struct listener *listener)
     int seconds = (int)(vanish_ms / 1000), probe = seconds / 6 > 0 ? seconds / 6 : 1;
     uv_os_fd_t descriptor;
 
-    if (!listener->is_tcp || uv_fileno(&listener->io.handle, &descriptor) != 0)
+    if (!listener->arrival.is_tcp || uv_fileno(&listener->io.handle, &descriptor) != 0)
         return;
     set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
     set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
@@ -107,7 +107,8 @@ void listener_apply_config(struct server *server)
         set_inherited_options(listener);
 }
 
-static struct listener *listener_new(struct server *server, bool is_tcp, int family, int *error)
+static struct listener *listener_new(struct server *server, struct arrival arrival, int family,
+                                     int *error)
 {
     struct listener *listener = calloc(1, sizeof *listener);
 
@@ -116,9 +117,9 @@ static struct listener *listener_new(struct server *server, bool is_tcp, int fam
         return NULL;
     }
     listener->server = server;
-    listener->is_tcp = is_tcp;
-    *error = is_tcp ? uv_tcp_init_ex(&server->loop, &listener->io.tcp, (unsigned)family)
-                    : uv_pipe_init(&server->loop, &listener->io.pipe, 0);
+    listener->arrival = arrival;
+    *error = arrival.is_tcp ? uv_tcp_init_ex(&server->loop, &listener->io.tcp, (unsigned)family)
+                            : uv_pipe_init(&server->loop, &listener->io.pipe, 0);
     if (*error) {
         free(listener);
         return NULL;
@@ -145,10 +146,12 @@ static int bind_address(const struct listener *listener, const struct addrinfo *
                : uv_translate_sys_error(errno);
 }
 
-static int listen_on_address(struct server *server, const struct addrinfo *address)
+static int listen_on_address(struct server *server, const struct addrinfo *address,
+                             bool speaks_lines)
 {
     int error;
-    struct listener *listener = listener_new(server, true, address->ai_family, &error);
+    struct listener *listener =
+        listener_new(server, (struct arrival){true, speaks_lines}, address->ai_family, &error);
 
     if (!listener)
         return error;
@@ -176,7 +179,7 @@ static bool split_address(char *text, char **host, char **port)
     return true;
 }
 
-static bool open_tcp(struct server *server, const char *text, char *error)
+static bool open_tcp(struct server *server, const char *text, bool speaks_lines, char *error)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *addresses;
     char copy[256], *host, *port;
@@ -193,7 +196,7 @@ static bool open_tcp(struct server *server, const char *text, char *error)
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, gai_strerror(failure));
         return false;
     }
-    failure = listen_on_address(server, addresses);
+    failure = listen_on_address(server, addresses, speaks_lines);
     freeaddrinfo(addresses);
     if (failure)
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, uv_strerror(failure));
@@ -215,7 +218,7 @@ static bool remove_stale(const char *path)
     return refused && unlink(path) == 0;
 }
 
-static bool open_unix(struct server *server, const char *path, char *error)
+static bool open_unix(struct server *server, const char *path, bool speaks_lines, char *error)
 {
     int failure = UV_EADDRINUSE;
     struct stat status;
@@ -231,7 +234,7 @@ static bool open_unix(struct server *server, const char *path, char *error)
                  S_ISSOCK(status.st_mode) ? "another program answers there" : "it is no socket");
         return false;
     }
-    listener = listener_new(server, false, AF_UNIX, &failure);
+    listener = listener_new(server, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
     if (listener) {
         old_mask = umask((mode_t)(~server->config.bus_mode & 0777));
         failure = uv_pipe_bind(&listener->io.pipe, path);
@@ -245,20 +248,28 @@ static bool open_unix(struct server *server, const char *path, char *error)
     return failure == 0;
 }
 
+static bool open_each(struct server *server, char **addresses, bool speaks_lines, char *error)
+{
+    for (char **text = addresses; *text; text++) {
+        bool opened = strncmp(*text, "unix:", 5) == 0
+                          ? open_unix(server, *text + 5, speaks_lines, error)
+                          : open_tcp(server, *text, speaks_lines, error);
+        if (!opened)
+            return false;
+        log_info("listening", log_text("address", *text),
+                 log_text("for", speaks_lines ? "lines" : "HTTP"));
+    }
+    return true;
+}
+
 bool listener_open_all(struct server *server, char *error)
 {
     if (!server->config.listen[0]) {
         snprintf(error, SERVER_ERROR_SIZE, "[fanout] listen names no address");
         return false;
     }
-    for (char **text = server->config.listen; *text; text++) {
-        bool opened = strncmp(*text, "unix:", 5) == 0 ? open_unix(server, *text + 5, error)
-                                                      : open_tcp(server, *text, error);
-        if (!opened)
-            return false;
-        log_info("listening", log_text("address", *text));
-    }
-    return true;
+    return open_each(server, server->config.listen, false, error) &&
+           open_each(server, server->config.listen_lines, true, error);
 }
 
 void listener_stop_all(struct server *server)

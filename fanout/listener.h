@@ -7,8 +7,8 @@
 struct server;
 struct listener;
 
-/* Listens on every address of [fanout] listen; false with a sentence in error (SERVER_ERROR_SIZE).
- * What was opened is in server->listeners either way. */
+/* Listens on every address of [fanout] listen and listen_lines; false with a sentence in error
+ * (SERVER_ERROR_SIZE). What was opened is in server->listeners either way. */
 bool listener_open_all(struct server *server, char *error);
 /* Leaves the loop, which must run once more before listener_free_all(). */
 void listener_stop_all(struct server *server);

@@ -104,6 +104,18 @@ void output_consume(struct output *output, size_t count)
     output->first.length -= (uint32_t)count;
 }
 
+bool output_join(struct output *output, struct output *behind)
+{
+    const struct output_rest *rest = behind->rest;
+    bool joined = !behind->first.segment || output_append(output, &behind->first);
+
+    for (uint32_t i = 0; joined && rest && i < rest->count; i++)
+        joined = output_append(output, &rest->frames[rest->start + i]);
+    if (joined)
+        output_clear(behind);
+    return joined;
+}
+
 void output_clear(struct output *output)
 {
     while (output->first.segment)

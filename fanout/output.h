@@ -29,6 +29,9 @@ bool output_append(struct output *output, const struct frame *frame);
 int output_gather(const struct output *output, struct iovec *vectors, int max);
 /* The oldest count bytes are written. */
 void output_consume(struct output *output, size_t count);
+/* Queues everything of another behind this and leaves that empty; false without memory, when both
+ * are to be cleared. */
+bool output_join(struct output *output, struct output *behind);
 /* Forgets everything. */
 void output_clear(struct output *output);
 

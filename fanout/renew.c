@@ -8,37 +8,54 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool knows_secret(const struct connection *stream, const json_t *secret)
+const char RENEW_NO_RANDOM[] = "No random bytes";
+
+static bool is_secret_of(const struct connection *stream, const char *secret, size_t length)
 {
     char expected[2 * CONNECTION_SECRET_SIZE + 1];
 
     secret_hex(expected, stream->secret, sizeof stream->secret);
-    return json_string_length(secret) == sizeof expected - 1 &&
-           secret_equal(expected, json_string_value(secret), sizeof expected - 1);
+    return length == sizeof expected - 1 && secret_equal(expected, secret, sizeof expected - 1);
 }
 
-static void renew(struct connection *stream, struct connection *connection,
-                  const struct http_request *request)
+const char *renew_stream(struct connection *stream, const char *secret, size_t length,
+                         char answer[RENEW_ANSWER_SIZE])
 {
-    char secret[2 * CONNECTION_SECRET_SIZE + 1];
-    char json[160];
-    int length;
+    char fresh[2 * CONNECTION_SECRET_SIZE + 1];
+    const struct config *config = &stream->server->config;
 
-    if (stream->alive_count >= connection->server->config.max_alive) {
-        http_reply_error(connection, request, 400, "Max alive reached");
-        return;
-    }
-    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret)) {
-        http_reply_error(connection, request, 503, "No random bytes");
-        return;
-    }
+    if (!is_secret_of(stream, secret, length))
+        return "Invalid data";
+    if (stream->alive_count >= config->max_alive)
+        return "Max alive reached";
+    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret))
+        return RENEW_NO_RANDOM;
     stream->alive_count++;
     connection_renew(stream);
-    secret_hex(secret, stream->secret, sizeof stream->secret);
-    length = snprintf(json, sizeof json, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
-                      (unsigned long long)stream->connid, secret,
-                      (unsigned long long)connection->server->config.stream_time);
-    http_reply_json(connection, request, 200, "OK", json, (size_t)length);
+    secret_hex(fresh, stream->secret, sizeof stream->secret);
+    (void)snprintf(
+        answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
+        (unsigned long long)stream->connid, fresh, (unsigned long long)config->stream_time);
+    return NULL;
+}
+
+static void renew(struct connection *connection, const struct http_request *request,
+                  uint64_t connid, const json_t *secret)
+{
+    struct connection *stream = connection_find(connection->server, connid);
+    char answer[RENEW_ANSWER_SIZE];
+    const char *fault = "Invalid data";
+
+    if (connection->server->stopping) {
+        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
+        return;
+    }
+    if (stream)
+        fault = renew_stream(stream, json_string_value(secret), json_string_length(secret), answer);
+    if (fault)
+        http_reply_error(connection, request, fault == RENEW_NO_RANDOM ? 503 : 400, fault);
+    else
+        http_reply_json(connection, request, 200, "OK", answer, strlen(answer));
 }
 
 void renew_answer(struct connection *connection, const struct http_request *request)
@@ -48,19 +65,10 @@ void renew_answer(struct connection *connection, const struct http_request *requ
     json_t *body = json_loadb(text, size, 0, NULL);
     const json_t *connid = json_object_get(body, "connid");
     const json_t *secret = json_object_get(body, "secret");
-    struct connection *stream = NULL;
 
-    if (!json_is_integer(connid) || json_integer_value(connid) <= 0 || !json_is_string(secret)) {
-        http_reply_error(connection, request, 400, "Invalid object");
-        json_decref(body);
-        return;
-    }
-    stream = connection_find(connection->server, (uint64_t)json_integer_value(connid));
-    if (connection->server->stopping)
-        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
-    else if (stream && knows_secret(stream, secret))
-        renew(stream, connection, request);
+    if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret))
+        renew(connection, request, (uint64_t)json_integer_value(connid), secret);
     else
-        http_reply_error(connection, request, 400, "Invalid data");
+        http_reply_error(connection, request, 400, "Invalid object");
     json_decref(body);
 }

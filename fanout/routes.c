@@ -5,14 +5,15 @@
 #include "inspect.h"
 #include "renew.h"
 #include "server.h"
-#include "subscribe.h"
+#include "transport.h"
 
 #include <string.h>
 
 struct route {
     const char *path;
     enum http_request_method method;
-    bool admin; /* needs the admin token */
+    bool admin;  /* needs the admin token */
+    bool stream; /* has no head to be asked for alone */
     void (*answer)(struct connection *, const struct http_request *);
 };
 
@@ -27,19 +28,23 @@ static void answer_health(struct connection *connection, const struct http_reque
 }
 
 static const struct route routes[] = {
-    {"/", HTTP_METHOD_POST, false, subscribe_answer},
-    {"/", HTTP_METHOD_GET, false, subscribe_answer},
-    {"/alive", HTTP_METHOD_POST, false, renew_answer},
-    {"/connections", HTTP_METHOD_GET, true, inspect_connections},
-    {"/state", HTTP_METHOD_GET, true, inspect_state},
-    {"/memory", HTTP_METHOD_GET, true, inspect_memory},
-    {"/healthz", HTTP_METHOD_GET, false, answer_health},
+    {"/", HTTP_METHOD_POST, false, true, transport_frames_answer},
+    {"/", HTTP_METHOD_GET, false, true, transport_frames_answer},
+    {"/sse", HTTP_METHOD_GET, false, true, transport_sse_answer},
+    {"/poll", HTTP_METHOD_POST, false, true, transport_poll_answer},
+    {"/poll", HTTP_METHOD_GET, false, true, transport_poll_answer},
+    {"/ws", HTTP_METHOD_GET, false, true, transport_websocket_answer},
+    {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
+    {"/connections", HTTP_METHOD_GET, true, false, inspect_connections},
+    {"/state", HTTP_METHOD_GET, true, false, inspect_state},
+    {"/memory", HTTP_METHOD_GET, true, false, inspect_memory},
+    {"/healthz", HTTP_METHOD_GET, false, false, answer_health},
 };
 
 static bool takes(const struct route *route, enum http_request_method method)
 {
     return route->method == method ||
-           (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET);
+           (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET && !route->stream);
 }
 
 /* The route of this path and method, else one of this path, else NULL. */
@@ -76,14 +81,14 @@ static void refuse_method(struct connection *connection, const struct http_reque
                           const struct route *route)
 {
     /* docs/protocol.md section 2: the root answers 400 to any other method. */
-    if (route->answer == subscribe_answer)
+    if (route->answer == transport_frames_answer)
         http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
     else if (route->method == HTTP_METHOD_POST)
         http_reply_error_with(connection, request, 405, "Method not allowed",
                               "Allow: POST, OPTIONS");
     else
         http_reply_error_with(connection, request, 405, "Method not allowed",
-                              "Allow: GET, HEAD, OPTIONS");
+                              route->stream ? "Allow: GET, OPTIONS" : "Allow: GET, HEAD, OPTIONS");
 }
 
 void routes_answer(struct connection *connection, const struct http_request *request)

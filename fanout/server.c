@@ -7,6 +7,7 @@
 #include "listener.h"
 #include "log.h"
 #include "stopping.h"
+#include "subscribe.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ static void on_tick(uv_timer_t *timer)
 
     deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
     event_log_expire(&server->events, server_now(server));
+    subscribe_expire_polls(server);
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -315,6 +317,7 @@ void server_close(struct server *server)
     event_log_close(&server->events);
     replay_close(&server->replays);
     departed_free(&server->departed);
+    poll_gap_free(&server->polls);
     stream_secrets_close(&server->secrets);
     presence_free(&server->presence);
     seen_events_free(&server->seen);

@@ -12,6 +12,7 @@
 #include "departed.h"
 #include "event_log.h"
 #include "http_request.h"
+#include "poll_gap.h"
 #include "presence.h"
 #include "rate_limits.h"
 #include "replay.h"
@@ -48,6 +49,7 @@ struct server {
     struct ticket_gate tickets;
     struct topic_index topics[SUBSCRIPTION_KINDS];
     struct presence presence;
+    struct poll_gap polls;
     struct event_log events;
     struct seen_events seen;
     struct departed departed;
@@ -67,6 +69,7 @@ struct server {
     struct backlog *oldest_backlog,
         *newest_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
+    uint64_t streams_of[FRAME_ENCODINGS];
     uint64_t connections; /* open sockets, streams or not */
     uint64_t max_connections;
     uv_timer_t tick;

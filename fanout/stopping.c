@@ -6,6 +6,8 @@
 #include "listener.h"
 #include "replay.h"
 #include "server.h"
+#include "subscribe.h"
+#include "transport.h"
 
 #include <stdio.h>
 
@@ -15,17 +17,23 @@ static uint64_t share_of(uint64_t most, uint64_t seed, const struct connection *
     return hash_bytes(seed, &connection->connid, sizeof connection->connid) % (most + 1);
 }
 
+uint64_t stopping_retry_ms(const struct connection *connection)
+{
+    return share_of(connection->server->config.retry_time, connection->server->seen.seed,
+                    connection);
+}
+
 void stopping_end_stream(struct connection *connection)
 {
-    struct server *server = connection->server;
-    uint64_t retry = share_of(server->config.retry_time, server->seen.seed, connection);
-    char json[80];
-    int length = snprintf(json, sizeof json, "{\"type\":\"stopping\",\"detail\":{\"retry\":%llu}}",
-                          (unsigned long long)retry);
+    const struct transport *transport = transport_of(connection);
+    uint64_t retry = stopping_retry_ms(connection);
+    char detail[40];
 
+    (void)snprintf(detail, sizeof detail, "{\"retry\":%llu}", (unsigned long long)retry);
     /* Its id is where the client is, so that it resumes from there. */
-    if (delivery_send_to(server, connection, "@SERVER@", 8, json, (size_t)length,
-                         replay_position(connection)))
+    if ((!transport->hint_retry || transport->hint_retry(connection, retry)) &&
+        delivery_tell(connection->server, connection, "stopping", detail,
+                      replay_position(connection)))
         connection_end_stream(connection, CLOSE_STOPPING);
     else
         connection_close(connection, CLOSE_MEMORY);
@@ -66,6 +74,7 @@ void stopping_begin(struct server *server)
     listener_stop_all(server);
     acceptor_stop(server);
     bus_reader_pause(server->bus);
+    subscribe_expire_polls(server);
     uv_walk(&server->loop, end_one, NULL);
 }
 

@@ -1,18 +1,18 @@
 #include "subscribe.h"
 
-#include "clock.h"
 #include "connection.h"
+#include "held_topics.h"
 #include "http_reply.h"
 #include "log.h"
 #include "replay.h"
 #include "server.h"
 #include "subscription_body.h"
 #include "topic.h"
+#include "transport.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* presence_topic is "@CONNECTION@/clid". */
 static void write_presence_topic(struct bytes *out, const char *clid, size_t length)
@@ -43,76 +43,70 @@ static void publish_presence(struct server *server, const char *type,
     bytes_free(&topic);
 }
 
-static bool add_topic(struct connection *connection, const struct subscription_topic *topic)
+static void leave_presence(struct server *server, struct presence_entry *presence)
 {
-    struct subscriber *subscriber = &connection->subscriber;
-    struct subscription *subscription = &subscriber->subscriptions[subscriber->count];
-    const char *name = topic->text;
-    size_t length = topic->length;
-
-    subscription->kind = topic->kind;
-    if (topic->kind == SUBSCRIPTION_INBOX) {
-        name = connection->user;
-        length = strlen(name);
-    }
-    if (!topic_index_add(&connection->server->topics[topic->kind], subscriber, subscriber->count,
-                         name, length))
-        return false;
-    subscriber->count++;
-    return true;
+    publish_presence(server, "disconnect", presence, presence->instances - 1);
+    presence_leave(&server->presence, presence);
 }
 
-static bool add_topics(struct connection *connection, const struct subscription_body *body)
+/* A client of long-poll that has shown that it comes back as the same one is not gone yet. */
+static bool stays_present(struct connection *connection, uint64_t connid,
+                          struct presence_entry *presence)
 {
-    struct subscriber *subscriber = &connection->subscriber;
+    struct server *server = connection->server;
 
-    if (body->topic_count == 0)
-        return true;
-    subscriber->subscriptions = calloc(body->topic_count, sizeof *subscriber->subscriptions);
-    if (!subscriber->subscriptions)
-        return false;
-    for (size_t i = 0; i < body->topic_count; i++)
-        if (!add_topic(connection, &body->topics[i]))
-            return false;
-    return true;
+    return connection->comes_back && !server->stopping &&
+           poll_gap_keep(&server->polls, connid, presence, server_now(server));
 }
 
-static void remove_topics(struct connection *connection)
-{
-    struct subscriber *subscriber = &connection->subscriber;
-
-    for (uint32_t i = 0; i < subscriber->count; i++)
-        topic_index_remove(&connection->server->topics[subscriber->subscriptions[i].kind],
-                           subscriber, i);
-    free(subscriber->subscriptions);
-    *subscriber = (struct subscriber){0};
-}
-
-void subscribe_leave(struct connection *connection)
+static void leave(struct connection *connection, bool answered)
 {
     struct server *server = connection->server;
     struct presence_entry *presence = connection->presence;
+    uint64_t connid = connection->connid;
 
-    if (!connection->connid)
+    if (!connid)
         return;
-    remove_topics(connection);
+    held_topics_clear(server->topics, &connection->subscriber);
     replay_abandon(connection);
+    if (transport_of(connection)->forget_input)
+        transport_of(connection)->forget_input(connection);
+    server->streams_of[connection->encoding]--;
     hash_table_remove(&server->streams, &connection->by_connid);
-    departed_add(&server->departed, connection->connid, connection->secret, server_now(server));
+    departed_add(&server->departed, connid, connection->secret, server_now(server));
     connection->connid = 0;
     free(connection->headers);
     connection->headers = NULL;
     free(connection->user);
     connection->user = NULL;
     connection->presence = NULL;
-    publish_presence(server, "disconnect", presence, presence->instances - 1);
-    presence_leave(&server->presence, presence);
+    if (!answered || !stays_present(connection, connid, presence))
+        leave_presence(server, presence);
+}
+
+void subscribe_leave(struct connection *connection)
+{
+    leave(connection, false);
+}
+
+void subscribe_leave_answered(struct connection *connection)
+{
+    leave(connection, transport_of(connection)->answers_once);
+}
+
+void subscribe_expire_polls(struct server *server)
+{
+    uint64_t now = server_now(server), gap = server->stopping ? 0 : server->config.poll_gap;
+    struct presence_entry *presence;
+
+    while ((presence = poll_gap_expired(&server->polls, now > gap ? now - gap : 0)))
+        leave_presence(server, presence);
 }
 
 static bool keep_headers(struct connection *connection, const struct http_request *request)
 {
-    size_t length;
-    const char *headers = http_request_headers(request, &length);
+    size_t length = 0;
+    const char *headers = request ? http_request_headers(request, &length) : NULL;
 
     if (!connection->server->config.keep_headers || length == 0)
         return true;
@@ -170,6 +164,24 @@ static bool enter_table(struct connection *connection, uint64_t connid)
     return true;
 }
 
+/* Takes over the presence that was kept while the client was between two polls, when it still has
+ * that name; else it comes anew. */
+static bool enter_presence(struct connection *connection, const struct subscription_body *body,
+                           uint64_t former_connid, bool *comes_anew)
+{
+    struct server *server = connection->server;
+    struct presence_entry *kept =
+        former_connid ? poll_gap_take(&server->polls, former_connid) : NULL;
+
+    *comes_anew = !kept || kept->length != body->clid_length ||
+                  memcmp(kept->clid, body->clid, kept->length) != 0;
+    if (kept && *comes_anew)
+        leave_presence(server, kept);
+    connection->presence =
+        *comes_anew ? presence_enter(&server->presence, body->clid, body->clid_length) : kept;
+    return connection->presence != NULL;
+}
+
 /* The client is in the table and in presence before its own topics are, so that it does not hear
  * itself come. On failure nothing is left of it. */
 static bool enter(struct connection *connection, const struct http_request *request,
@@ -177,66 +189,67 @@ static bool enter(struct connection *connection, const struct http_request *requ
 {
     struct server *server = connection->server;
     uint64_t connid = take_former_connid(server, body);
+    bool comes_anew;
 
-    connection->presence = presence_enter(&server->presence, body->clid, body->clid_length);
-    if (!connection->presence)
+    if (!enter_presence(connection, body, connid, &comes_anew))
         return false;
     if (!enter_table(connection, connid ? connid : server->next_connid)) {
-        presence_leave(&server->presence, connection->presence);
+        if (comes_anew) /* nobody has heard of it yet */
+            presence_leave(&server->presence, connection->presence);
+        else
+            leave_presence(server, connection->presence);
         connection->presence = NULL;
         return false;
     }
     server->next_connid += connid ? 0 : 1;
-    publish_presence(server, "connect", connection->presence, connection->presence->instances);
+    server->streams_of[connection->encoding]++;
+    connection->comes_back = connid != 0;
+    if (comes_anew)
+        publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
            keep_user(connection, body) && keep_headers(connection, request) &&
-           add_topics(connection, body);
+           !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
+                            body->topic_count, UINT64_MAX);
 }
 
-/* Where the stream begins: at the head of the log, or where the client was. */
-struct starting_point {
-    uint64_t after; /* sequence */
-    bool asked, recovered;
-};
-
-static struct starting_point find_start(const struct event_log *log,
-                                        const struct subscription_body *body)
+uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
 {
-    struct starting_point start = {.after = log->sequence, .asked = body->last_id != NULL};
+    const struct event_log *log = &connection->server->events;
     uint64_t epoch, sequence;
 
-    if (!start.asked || !event_log_parse_id(body->last_id, body->last_id_length, &epoch, &sequence))
-        return start;
-    if (epoch < log->epoch) {
-        start.after = 0; /* all that this log has came after what the client had */
-    } else if (epoch == log->epoch && sequence <= log->sequence) {
-        start.recovered = event_log_has_all_after(log, sequence);
-        start.after = sequence;
-    }
-    return start;
+    connection->asked_past = last_id != NULL;
+    connection->recovered = false;
+    if (!last_id || !event_log_parse_id(last_id, length, &epoch, &sequence))
+        return log->sequence;
+    if (epoch < log->epoch)
+        return 0; /* all that this log has came after what the client had */
+    if (epoch > log->epoch || sequence > log->sequence)
+        return log->sequence;
+    connection->recovered = event_log_has_all_after(log, sequence);
+    return sequence;
 }
 
 /* Its frame's id is where the stream begins, so that a client that is cut off right after it
  * resumes from there. */
-static bool send_connected(struct connection *connection, const struct starting_point *start)
+static bool send_connected(struct connection *connection, uint64_t after)
 {
     struct server *server = connection->server;
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
-    char json[320];
+    char detail[256];
     int length;
 
     secret_hex(secret, connection->secret, sizeof connection->secret);
-    length = snprintf(json, sizeof json,
-                      "{\"type\":\"connected\",\"detail\":{\"connid\":%llu,\"secret\":\"%s\","
-                      "\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}}",
+    length = snprintf(detail, sizeof detail,
+                      "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}",
                       (unsigned long long)connection->connid, secret,
-                      (unsigned long long)server->config.stream_time,
+                      (unsigned long long)(connection->ends_at - server_now(server)),
                       (unsigned long long)server->events.epoch,
                       (unsigned long long)server->events.sequence,
-                      !start->asked      ? ""
-                      : start->recovered ? ",\"recovered\":true"
-                                         : ",\"recovered\":false");
-    return delivery_send_to(server, connection, "@SERVER@", 8, json, (size_t)length, start->after);
+                      !connection->asked_past ? ""
+                      : connection->recovered ? ",\"recovered\":true"
+                                              : ",\"recovered\":false");
+    return length < (int)sizeof detail &&
+           delivery_tell(server, connection, "connected", detail, after);
 }
 
 /* Only for exact topics "@CONNECTION@/clid": a pattern names nobody. */
@@ -254,16 +267,15 @@ static bool send_available(struct connection *connection, const char *topic, siz
     length = snprintf(
         json, sizeof json, "{\"type\":\"available\",\"detail\":{\"clid_instances\":\"%u\"}}",
         presence_count(&server->presence, topic + prefix_length, topic_length - prefix_length));
-    return delivery_send_to(server, connection, topic, topic_length, json, (size_t)length,
-                            server->events.sequence);
+    return delivery_send_to(server, connection, topic, topic_length, json, (size_t)length);
 }
 
-bool subscribe_send_available(struct connection *connection)
+bool subscribe_send_available_from(struct connection *connection, uint32_t first)
 {
     struct bytes name = BYTES_EMPTY;
     bool sent = true;
 
-    for (uint32_t i = 0; sent && i < connection->subscriber.count; i++) {
+    for (uint32_t i = first; sent && i < connection->subscriber.count; i++) {
         const struct subscription *subscription = &connection->subscriber.subscriptions[i];
         if (subscription->kind != SUBSCRIPTION_OPEN)
             continue;
@@ -275,147 +287,64 @@ bool subscribe_send_available(struct connection *connection)
     return sent;
 }
 
-/* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
- * that count. */
-static bool begin_stream(struct connection *connection, const struct http_request *request,
-                         const struct subscription_body *body)
+bool subscribe_send_available(struct connection *connection)
 {
-    struct starting_point start;
+    return transport_of(connection)->answers_once || subscribe_send_available_from(connection, 0);
+}
 
-    connection->encoding = http_request_is_1_1(request) ? FRAME_CHUNKED : FRAME_PLAIN;
+/* How long the stream is held; whoever polls may say how long it wants to wait. */
+static uint64_t hold_time(const struct connection *connection, const struct subscription_body *body)
+{
+    const struct config *config = &connection->server->config;
+
+    if (!transport_of(connection)->answers_once)
+        return config->stream_time;
+    return body->has_wait && body->wait_ms < config->poll_time ? body->wait_ms : config->poll_time;
+}
+
+/* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
+ * that count. One that gets everything at once is told at once. */
+static bool send_beginning(struct connection *connection, const struct http_request *request,
+                           uint64_t after)
+{
+    const struct transport *transport = transport_of(connection);
+    bool catches_up = event_log_has_any_after(&connection->server->events, after);
+
+    return transport->open(connection, request) && send_connected(connection, after) &&
+           ((catches_up && !transport->answers_once) ||
+            subscribe_send_available_from(connection, 0)) &&
+           (!transport->begun || transport->begun(connection)) &&
+           (!catches_up || replay_begin(connection, after, !connection->recovered));
+}
+
+bool subscribe_begin(struct connection *connection, const struct http_request *request,
+                     const struct subscription_body *body, enum frame_encoding encoding)
+{
+    uint64_t after;
+
+    connection->encoding = (uint8_t)encoding;
     if (!enter(connection, request, body))
         return false;
-    start = find_start(&connection->server->events, body);
-    if (!http_reply_stream_head(connection, request) || !send_connected(connection, &start))
+    after = subscribe_find_start(connection, body->last_id, body->last_id_length);
+    connection_begin_stream(connection, hold_time(connection, body));
+    if (!send_beginning(connection, request, after))
         return false;
-    if (event_log_has_any_after(&connection->server->events, start.after)) {
-        if (!replay_begin(connection, start.after, !start.recovered))
-            return false;
-    } else if (!subscribe_send_available(connection)) {
-        return false;
-    }
-    connection_begin_stream(connection);
     connection->server->counters.streams_begun++;
     log_debug("stream begun", log_number("connid", (int64_t)connection->connid),
               log_number("topics", (int64_t)body->topic_count));
+    if (connection->ends_at == server_now(connection->server) && !connection->replay)
+        connection_end_stream(connection, CLOSE_DONE); /* it does not want to wait */
     return true;
 }
 
-static void begin_or_refuse(struct connection *connection, const struct http_request *request,
-                            const struct subscription_body *body, const char *fault)
+void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
+                               const struct subscription_body *body, enum frame_encoding encoding,
+                               const char *fault)
 {
     if (fault)
         http_reply_error(connection, request, fault == SUBSCRIPTION_NO_MEMORY ? 503 : 400, fault);
     else if (connection->server->stopping)
         http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
-    else if (!begin_stream(connection, request, body))
+    else if (!subscribe_begin(connection, request, body, encoding))
         connection_close(connection, CLOSE_MEMORY);
-}
-
-/* The ticket of a request: in the query, or as a Bearer token (docs/protocol.md section 4). A
- * request with a body subscribes by that: its Authorization header is the business of whatever
- * stands before the daemon. */
-static bool find_ticket(const struct http_request *request, struct bytes *ticket)
-{
-    const char *header = http_request_header(request, "Authorization");
-    size_t body_length;
-
-    if (http_request_query(request, "ticket", ticket))
-        return true;
-    (void)http_request_body(request, &body_length);
-    if (body_length > 0 || !header || strncasecmp(header, "Bearer ", 7) != 0)
-        return false;
-    bytes_append_text(ticket, header + 7);
-    return true;
-}
-
-/* A client that comes back with a ticket says in the query who it was. */
-static void read_former_self(const struct http_request *request, struct subscription_body *body,
-                             struct bytes *secret)
-{
-    struct bytes connid = BYTES_EMPTY;
-
-    if (http_request_query(request, "connid", &connid) &&
-        http_request_query(request, "secret", secret)) {
-        const char *text = bytes_terminate(&connid);
-        body->connid = text ? strtoull(text, NULL, 10) : 0;
-        body->secret = bytes_terminate(secret);
-    }
-    bytes_free(&connid);
-    if (!body->secret)
-        body->connid = 0;
-}
-
-static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
-                                  const struct bytes *text)
-{
-    struct server *server = connection->server;
-    struct bytes secret = BYTES_EMPTY;
-    struct subscription_body body;
-    struct ticket ticket;
-    const char *fault;
-
-    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
-                              text->length, clock_wall_ms() / 1000, &ticket)) {
-    case TICKET_GATE_OPEN:
-        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
-        read_former_self(request, &body, &secret);
-        begin_or_refuse(connection, request, &body, fault);
-        subscription_body_free(&body);
-        bytes_free(&secret);
-        ticket_free(&ticket);
-        break;
-    case TICKET_GATE_REFUSED:
-        http_reply_error(connection, request, 400, "Invalid ticket");
-        break;
-    default:
-        http_reply_error_with(connection, request, 503, "Too many tickets at once",
-                              "Retry-After: 1");
-    }
-}
-
-/* Whoever has a bind key is sent to the program that can read it; 307 keeps method and body (RFC
- * 9110, section 15.4.8). */
-static void send_to_subscribe_url(struct connection *connection, const struct http_request *request)
-{
-    const char *url = connection->server->config.subscribe_url;
-    struct bytes header = BYTES_EMPTY;
-
-    if (!url) {
-        http_reply_error(connection, request, 400, SUBSCRIPTION_HAS_BIND_KEY);
-        return;
-    }
-    bytes_append_format(&header, "Location: %s", url);
-    http_reply_error_with(connection, request, 307, "Subscribe there with a bind key",
-                          header.failed ? "" : bytes_terminate(&header));
-    bytes_free(&header);
-}
-
-static void subscribe_with_body(struct connection *connection, const struct http_request *request)
-{
-    struct subscription_body body;
-    size_t length;
-    const char *text = http_request_body(request, &length);
-    const char *fault = subscription_body_read(&body, text, length, &connection->server->config);
-
-    if (fault == SUBSCRIPTION_HAS_BIND_KEY)
-        send_to_subscribe_url(connection, request);
-    else
-        begin_or_refuse(connection, request, &body, fault);
-    subscription_body_free(&body);
-}
-
-void subscribe_answer(struct connection *connection, const struct http_request *request)
-{
-    struct bytes ticket = BYTES_EMPTY;
-
-    enum http_request_method method = http_request_method(request);
-
-    if (method != HTTP_METHOD_HEAD && find_ticket(request, &ticket))
-        subscribe_with_ticket(connection, request, &ticket);
-    else if (method == HTTP_METHOD_POST)
-        subscribe_with_body(connection, request);
-    else
-        http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
-    bytes_free(&ticket);
 }

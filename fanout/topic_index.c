@@ -230,6 +230,18 @@ void topic_index_remove(struct topic_index *index, struct subscriber *subscriber
     prune(index, node);
 }
 
+void topic_index_move(struct subscriber *subscriber, uint32_t from, uint32_t to)
+{
+    struct subscription *moved = &subscriber->subscriptions[to];
+
+    if (from == to)
+        return;
+    *moved = subscriber->subscriptions[from];
+    subscriber->subscriptions[from].node = NULL;
+    if (moved->node)
+        moved->node->receivers[moved->position].slot = to;
+}
+
 static void *grown(void *array, size_t *capacity, size_t item)
 {
     size_t larger = *capacity ? *capacity * 2 : 32;

@@ -70,6 +70,10 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
 /* Takes out one that is in the index; topics that nobody subscribes to any more are forgotten. */
 void topic_index_remove(struct topic_index *index, struct subscriber *subscriber, uint32_t slot);
 
+/* Slot `from`, in the index or not, becomes slot `to`, which is not in the index; then `from` is
+ * not. */
+void topic_index_move(struct subscriber *subscriber, uint32_t from, uint32_t to);
+
 /* The node of exactly this topic, or NULL. */
 const struct topic_node *topic_index_find(const struct topic_index *index, const char *topic,
                                           size_t length);

@@ -6,6 +6,7 @@
 #include "hand_off.h"
 #include "handler_reply.h"
 #include "log.h"
+#include "subscribe_route.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,9 @@ struct subscribe_shared {
 
 struct subscribe_service {
     const struct subscribe_settings *settings;
-    struct bind_key_reader *bind_keys; /* NULL: the binding server is asked */
-    struct binding_server *binding;    /* NULL: nobody is asked */
+    struct bind_key_reader *bind_keys;   /* NULL: the binding server is asked */
+    struct binding_server *binding;      /* NULL: nobody is asked */
+    const struct subscribe_route *route; /* of the request at hand */
 };
 
 /* ---- what is needed ---- */
@@ -145,12 +147,20 @@ static void send_answer(struct handler_request *request, const struct bytes *ans
 static void hand_over(struct subscribe_service *service, struct handler_request *request,
                       const struct subscription *subscription, const struct bytes *text)
 {
+    const struct subscribe_route *route = service->route;
+    const struct config *config = &service->settings->config;
     struct bytes answer = BYTES_EMPTY;
     const struct hand_off hand_off = {.ticket = text->data,
                                       .ticket_length = text->length,
                                       .connid = subscription->connid,
-                                      .secret = subscription->secret};
-    hand_off_write(&answer, &hand_off, &service->settings->config);
+                                      .secret = subscription->secret,
+                                      .path = route->purpose == SUBSCRIBE_TICKET ? "" : route->path,
+                                      .wait_ms = subscription->wait_ms,
+                                      .has_wait = subscription->has_wait};
+    if (route->purpose == SUBSCRIBE_TICKET)
+        hand_off_write_ticket(&answer, &hand_off, config);
+    else
+        hand_off_write(&answer, &hand_off, config);
     send_answer(request, &answer);
     bytes_free(&answer);
     log_debug("subscriber handed over", log_number("topics", (int64_t)subscription->topic_count),
@@ -182,6 +192,21 @@ static void admit(struct subscribe_service *service, struct handler_request *req
     bytes_free(&text);
 }
 
+static void admit_or_refuse(struct subscribe_service *service, struct handler_request *request,
+                            struct subscription *subscription, const char *fault)
+{
+    /* What EventSource had last (HTML standard, section 9.2.2): newer than the query it was opened
+     * with. */
+    const char *last_event = handler_request_variable(request, "HTTP_LAST_EVENT_ID");
+    if (fault == NULL && last_event != NULL && *last_event != '\0')
+        subscription->last_id = last_event;
+    if (fault == NULL)
+        admit(service, request, subscription);
+    else
+        refuse(request, 400, fault, NULL);
+    authorise_subscription_free(subscription);
+}
+
 static void handle_body(struct subscribe_service *service, struct handler_request *request,
                         const struct bytes *body)
 {
@@ -189,24 +214,19 @@ static void handle_body(struct subscribe_service *service, struct handler_reques
     const char *fault =
         authorise_subscription_read(&subscription, body->data != NULL ? body->data : "",
                                     body->length, &service->settings->config);
-    if (fault == NULL)
-        admit(service, request, &subscription);
-    else
-        refuse(request, 400, fault, NULL);
-    authorise_subscription_free(&subscription);
+    admit_or_refuse(service, request, &subscription, fault);
+}
+
+static void handle_query(struct subscribe_service *service, struct handler_request *request)
+{
+    struct subscription subscription;
+    const char *query = handler_request_variable(request, "QUERY_STRING");
+    const char *fault = authorise_subscription_read_query(&subscription, query != NULL ? query : "",
+                                                          &service->settings->config);
+    admit_or_refuse(service, request, &subscription, fault);
 }
 
 /* ---- the request ---- */
-
-/* Where the web server sends all of the prefix here, renewals come along. */
-static bool is_alive_path(const struct handler_request *request)
-{
-    static const char name[] = "/alive";
-    const char *uri = handler_request_variable(request, "REQUEST_URI");
-    size_t length = uri == NULL ? 0 : strcspn(uri, "?");
-    return length >= sizeof name - 1 &&
-           memcmp(uri + length - (sizeof name - 1), name, sizeof name - 1) == 0;
-}
 
 /* A body cannot be handed over, only the client be asked to send it again. */
 static void pass_on_alive(struct subscribe_service *service, struct handler_request *request)
@@ -222,6 +242,16 @@ static void pass_on_alive(struct subscribe_service *service, struct handler_requ
     bytes_free(&answer);
 }
 
+static void read_and_handle_body(struct subscribe_service *service, struct handler_request *request)
+{
+    struct bytes body = BYTES_EMPTY;
+    enum handler_body verdict =
+        handler_request_read_body(request, (size_t)service->settings->config.max_body, &body);
+    if (!handler_reply_refuse_body(request, verdict))
+        handle_body(service, request, &body);
+    bytes_free(&body);
+}
+
 void admit_subscriber_handle(struct subscribe_service *service, struct handler_request *request)
 {
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
@@ -229,18 +259,18 @@ void admit_subscriber_handle(struct subscribe_service *service, struct handler_r
         handler_reply_send_preflight(request);
         return;
     }
-    if (is_alive_path(request)) {
+    service->route = subscribe_route_of(handler_request_variable(request, "REQUEST_URI"));
+    if (service->route->purpose == SUBSCRIBE_ALIVE)
         pass_on_alive(service, request);
-        return;
-    }
-    if (method == NULL || strcmp(method, "POST") != 0) {
-        refuse(request, 400, "Subscribe with POST", NULL);
-        return;
-    }
-    struct bytes body = BYTES_EMPTY;
-    enum handler_body verdict =
-        handler_request_read_body(request, (size_t)service->settings->config.max_body, &body);
-    if (!handler_reply_refuse_body(request, verdict))
-        handle_body(service, request, &body);
-    bytes_free(&body);
+    else if (!service->route->redirects &&
+             service->settings->config.handoff_mode == CONFIG_HANDOFF_REDIRECT)
+        refuse(request, 400, "WebSockets follow no redirection",
+               "POST the subscription to .../ticket, and connect with the ticket");
+    else if (service->route->takes_query && method != NULL && strcmp(method, "GET") == 0)
+        handle_query(service, request);
+    else if (service->route->takes_body && method != NULL && strcmp(method, "POST") == 0)
+        read_and_handle_body(service, request);
+    else
+        refuse(request, 400,
+               service->route->takes_body ? "Subscribe with POST" : "Subscribe with GET", NULL);
 }

@@ -1,5 +1,6 @@
 #include "authorise_subscription.h"
 
+#include "subscription_query.h"
 #include "topic.h"
 
 #include <jansson.h>
@@ -100,6 +101,18 @@ static const char *read_past(struct subscription *subscription)
     return NULL;
 }
 
+static const char *read_wait(struct subscription *subscription)
+{
+    const json_t *wait = json_object_get(subscription->json, "wait");
+    subscription->has_wait = is_given(wait);
+    if (!subscription->has_wait)
+        return NULL;
+    if (!json_is_integer(wait) || json_integer_value(wait) < 0)
+        return "wait should be a number of milliseconds";
+    subscription->wait_ms = (uint64_t)json_integer_value(wait);
+    return NULL;
+}
+
 static const char *read_bind_key(struct subscription *subscription)
 {
     const json_t *key = json_object_get(subscription->json, "bind_key");
@@ -114,12 +127,10 @@ static const char *read_bind_key(struct subscription *subscription)
 
 /* ---- the whole ---- */
 
-const char *authorise_subscription_read(struct subscription *subscription, const char *text,
-                                        size_t length, const struct config *config)
+static const char *read_json(struct subscription *subscription, json_t *json,
+                             const struct config *config)
 {
-    *subscription = (struct subscription){0};
-    json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-    subscription->json = json;
+    *subscription = (struct subscription){.json = json};
     if (json == NULL || json_is_null(json))
         return "Invalid JSON in body";
     if (!json_is_object(json))
@@ -128,8 +139,28 @@ const char *authorise_subscription_read(struct subscription *subscription, const
     if (fault == NULL)
         fault = read_past(subscription);
     if (fault == NULL)
+        fault = read_wait(subscription);
+    if (fault == NULL)
         fault = read_topics(subscription, json_object_get(json, "ep"), config);
     return fault != NULL ? fault : read_bind_key(subscription);
+}
+
+const char *authorise_subscription_read(struct subscription *subscription, const char *text,
+                                        size_t length, const struct config *config)
+{
+    return read_json(subscription, json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL),
+                     config);
+}
+
+const char *authorise_subscription_read_query(struct subscription *subscription, const char *query,
+                                              const struct config *config)
+{
+    json_t *json = json_object();
+    const char *fault = subscription_query_read(json, query);
+    const char *fault_in_json = read_json(subscription, json, config);
+    if (fault == NULL && subscription->topic_count == 0)
+        fault = fault_in_json != NULL ? fault_in_json : "Topic missing";
+    return fault != NULL ? fault : fault_in_json;
 }
 
 void authorise_subscription_free(struct subscription *subscription)

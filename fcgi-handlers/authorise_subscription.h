@@ -20,13 +20,18 @@ struct subscription {
     size_t bind_key_length;
     uint64_t connid;    /* the client's last one; 0: it does not say who it was */
     const char *secret; /* that proves it; NULL with connid 0 */
-    void *json;         /* owns the texts */
+    uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
+    bool has_wait;
+    void *json; /* owns the texts */
 };
 
 /* NULL, or the static reason of a 400; *subscription is to be freed either way. The limits are
  * those of [fanout], which the daemon applies again. */
 const char *authorise_subscription_read(struct subscription *subscription, const char *text,
                                         size_t length, const struct config *config);
+/* The same for what stands in a query. */
+const char *authorise_subscription_read_query(struct subscription *subscription, const char *query,
+                                              const struct config *config);
 void authorise_subscription_free(struct subscription *subscription);
 
 /* What the ticket says; `user` is NULL without a bind key. Borrows from both. */

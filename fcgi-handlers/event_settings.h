@@ -11,6 +11,7 @@
 struct event_settings {
     struct config config;
     struct secret_list tokens;
+    uint64_t *token_ids;        /* secret_id() of each */
     struct secret_list bus_key; /* one value, or none */
     struct acl_config acl;
 };

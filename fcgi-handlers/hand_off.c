@@ -21,9 +21,12 @@ static void append_escaped(struct bytes *out, const char *text)
 
 static void append_target(struct bytes *out, const char *base, const struct hand_off *hand_off)
 {
-    bytes_append_text(out, base);
-    bytes_append_text(out, "?ticket=");
+    bytes_append_format(out, "%s%s?ticket=", base, hand_off->path);
     bytes_append(out, hand_off->ticket, hand_off->ticket_length);
+    if (hand_off->has_wait) {
+        bytes_append_text(out, "&wait=");
+        bytes_append_number(out, hand_off->wait_ms);
+    }
     if (hand_off->connid == 0 || strlen(hand_off->secret) > LONGEST_SECRET)
         return;
     bytes_append_text(out, "&connid=");
@@ -59,15 +62,17 @@ static void write_redirect(struct bytes *out, const struct hand_off *hand_off,
     bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
 }
 
-static void write_json(struct bytes *out, const struct hand_off *hand_off,
-                       const struct config *config)
+void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
+                           const struct config *config)
 {
     struct bytes body = BYTES_EMPTY, url = BYTES_EMPTY;
-    append_target(&url, config->handoff_url, hand_off);
     bytes_append_text(&body, "{\"ticket\":");
     bytes_append_json_string(&body, hand_off->ticket, hand_off->ticket_length);
-    bytes_append_text(&body, ",\"url\":");
-    bytes_append_json_string(&body, url.data, url.length);
+    if (config->handoff_url != NULL) {
+        append_target(&url, config->handoff_url, hand_off);
+        bytes_append_text(&body, ",\"url\":");
+        bytes_append_json_string(&body, url.data, url.length);
+    }
     bytes_append_text(&body, "}\n");
     handler_reply_write_head(out, 200, "OK");
     bytes_append_format(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
@@ -88,7 +93,7 @@ void hand_off_write(struct bytes *out, const struct hand_off *hand_off, const st
         write_redirect(out, hand_off, config);
         break;
     case CONFIG_HANDOFF_JSON:
-        write_json(out, hand_off, config);
+        hand_off_write_ticket(out, hand_off, config);
         break;
     default:
         write_accel(out, hand_off, config);

@@ -5,6 +5,7 @@
 #include "bytes.h"
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct hand_off {
@@ -12,11 +13,19 @@ struct hand_off {
     size_t ticket_length;
     uint64_t connid;    /* of a client that comes back; 0: none */
     const char *secret; /* that proves it */
+    const char *path;   /* of the transport, behind the daemon's address; "": frames */
+    uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
+    bool has_wait;
 };
 
 /* Appends a whole CGI response (RFC 3875 section 6) as [handoff] mode wants it. */
 void hand_off_write(struct bytes *out, const struct hand_off *hand_off,
                     const struct config *config);
+
+/* Appends a whole CGI response with the ticket as JSON, in whatever mode. "url" is in it when
+ * [handoff] url is set. */
+void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
+                           const struct config *config);
 
 /* Appends the CGI response that sends `POST .../alive` to the daemon's public address, where the
  * client posts again. Only when [handoff] mode is redirect. */

@@ -4,12 +4,14 @@
 
 void handler_reply_write_head(struct bytes *out, int status, const char *reason)
 {
-    bytes_append_format(out,
-                        "Status: %d %s\r\n"
-                        "Access-Control-Allow-Origin: *\r\n"
-                        "Cache-Control: no-store\r\n"
-                        "X-Content-Type-Options: nosniff\r\n",
-                        status, reason);
+    bytes_append_text(out, "Status: ");
+    bytes_append_number(out, (uint64_t)status);
+    bytes_append_text(out, " ");
+    bytes_append_text(out, reason);
+    bytes_append_text(out, "\r\n"
+                           "Access-Control-Allow-Origin: *\r\n"
+                           "Cache-Control: no-store\r\n"
+                           "X-Content-Type-Options: nosniff\r\n");
 }
 
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply)
@@ -18,9 +20,11 @@ bool handler_reply_send(struct handler_request *request, const struct handler_re
     handler_reply_write_head(&head, reply->status, reply->reason);
     if (reply->headers != NULL)
         bytes_append_text(&head, reply->headers);
-    if (reply->body != NULL)
-        bytes_append_format(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                            reply->body->length);
+    if (reply->body != NULL) {
+        bytes_append_text(&head, "Content-Type: application/json\r\nContent-Length: ");
+        bytes_append_number(&head, reply->body->length);
+        bytes_append_text(&head, "\r\n");
+    }
     bytes_append_text(&head, "\r\n");
     bool sent = !head.failed && handler_request_write(request, head.data, head.length);
     if (sent && reply->body != NULL)

@@ -37,15 +37,17 @@ static bool read_event(struct publish_request *request, struct json_span event,
         return bad(fault, "Invalid object", "e is missing");
     if (json_text_kind(event) != '{')
         return bad(fault, "Invalid object", "e should be an object");
-    struct json_span type = json_text_member(event, "type");
-    if (json_text_kind(type) != '"')
+    enum { TYPE, DETAIL, MEMBERS };
+    static const char *const keys[MEMBERS] = {[TYPE] = "type", [DETAIL] = "detail"};
+    struct json_span members[MEMBERS];
+    json_text_members(event, keys, members, MEMBERS);
+    if (json_text_kind(members[TYPE]) != '"')
         return bad(fault, "Invalid object", "type of e should be a string");
-    struct json_span detail = json_text_member(event, "detail");
     bytes_append_text(&request->event, "{\"type\":");
-    json_text_write_ascii(&request->event, type);
-    if (detail.start != NULL) {
+    json_text_write_ascii(&request->event, members[TYPE]);
+    if (members[DETAIL].start != NULL) {
         bytes_append_text(&request->event, ",\"detail\":");
-        json_text_write_ascii(&request->event, detail);
+        json_text_write_ascii(&request->event, members[DETAIL]);
     }
     bytes_append_text(&request->event, "}");
     return !request->event.failed || refuse(fault, 500, "Out of memory", NULL);
@@ -231,10 +233,14 @@ static bool read_body(struct publish_request *request, struct json_span body,
         return bad(fault, "Invalid JSON in body", wrong);
     if (json_text_kind(body) != '{')
         return bad(fault, "Invalid object", "the body should be an object");
-    return read_event(request, json_text_member(body, "e"), fault) &&
-           read_points(request, json_text_member(body, "ep"), limits, fault) &&
-           read_bind_key(request, json_text_member(body, "bind_key"), fault) &&
-           read_id(request, json_text_member(body, "id"), fault);
+    enum { EVENT, POINTS, BIND_KEY, ID, MEMBERS };
+    static const char *const keys[MEMBERS] = {
+        [EVENT] = "e", [POINTS] = "ep", [BIND_KEY] = "bind_key", [ID] = "id"};
+    struct json_span members[MEMBERS];
+    json_text_members(body, keys, members, MEMBERS);
+    return read_event(request, members[EVENT], fault) &&
+           read_points(request, members[POINTS], limits, fault) &&
+           read_bind_key(request, members[BIND_KEY], fault) && read_id(request, members[ID], fault);
 }
 
 bool publish_request_parse(struct publish_request *request, const char *body, size_t length,

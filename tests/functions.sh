@@ -85,12 +85,12 @@ compile_tests() { # BUILD
 # Runs the unit tests of a build and counts each test of each program.
 unit_tests() { # NAME BUILD
     local name=$1 build=$2 trs
-    find "$build/tests/unit" \( -name '*.trs' -o -name '*.log' \) -delete 2>/dev/null
+    find "$build/tests/unit" "$build/tests/fuzz" \( -name '*.trs' -o -name '*.log' \) -delete 2>/dev/null
     if ! step "$name" make -C "$build" -j "$(nproc)" --keep-going check; then
         tell_failed_units "$build"
     fi
     local results=()
-    mapfile -t results < <(find "$build/tests/unit" -name '*.trs' | sort)
+    mapfile -t results < <(find "$build/tests/unit" "$build/tests/fuzz" -name '*.trs' | sort)
     if ((${#results[@]} == 0)); then
         echo "    no unit test ran"
         note 0 1
@@ -128,7 +128,7 @@ tell_failed_units() { # BUILD
         { grep -E '\[  FAILED  \]|\[  ERROR   \]|error:|ERROR:|runtime error' "$log" || tail -n 15 -- "$log"; } |
             head -n 30 | sed 's/^/      /'
         printf '      log: %s\n' "$log"
-    done < <(grep -Lx ':test-result: PASS' "$1"/tests/unit/*.trs 2>/dev/null)
+    done < <(grep -Lx ':test-result: PASS' "$1"/tests/unit/*.trs "$1"/tests/fuzz/*.trs 2>/dev/null)
 }
 
 # Runs test files of Node, two at a time, with the programs of BUILD.

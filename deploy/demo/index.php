@@ -76,10 +76,7 @@ $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
   <section class="card rate" aria-labelledby="rate-title">
     <h2 id="rate-title">Events a second</h2>
     <p class="figure"><span id="rate">0</span> <small>most in this minute: <span id="most">0</span></small></p>
-    <svg id="sparkline" viewBox="0 0 59 20" preserveAspectRatio="none" role="img" aria-label="Events a second, last minute">
-      <path class="area"></path>
-      <path class="line"></path>
-    </svg>
+    <svg id="sparkline" class="sparkline" role="img" aria-label="Events a second, last minute"></svg>
   </section>
 
   <section class="card arrived" aria-labelledby="arrived-title">

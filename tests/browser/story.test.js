@@ -7,28 +7,13 @@ const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const { after, before, describe, test } = require('node:test');
-const { chromium } = require('playwright-core');
 const { request } = require('../system/lib/http');
-const { newFolder, source, tool } = require('../system/lib/paths');
-const { freePort } = require('../system/lib/ports');
-const { Program } = require('../system/lib/program');
+const { newFolder, tool } = require('../system/lib/paths');
 const { LIMIT_MS, until } = require('../system/lib/wait');
+const { inChromium } = require('./lib/chromium');
+const { startQuickstart } = require('./lib/quickstart');
 
-const QUICKSTART_LIMIT_MS = 300_000; // it builds
 const TOPIC = 'CASA/NIVEL_AGUA';
-
-function readEnv(file) {
-  const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
-  return Object.fromEntries(lines.map((line) => line.match(/^(\w+)='?(.*?)'?$/).slice(1)));
-}
-
-async function startQuickstart(folder, options) {
-  const state = `${folder}/state`;
-  const command = [`${source}/deploy/quickstart`, '--no-install', '--dir', state, '--port', String(await freePort())];
-  const quickstart = new Program('quickstart', [...command, ...options], { log: `${folder}/quickstart.log` });
-  await quickstart.until('DIR/env is there', () => fs.existsSync(`${state}/env`), QUICKSTART_LIMIT_MS);
-  return { quickstart, state, env: readEnv(`${state}/env`) };
-}
 
 /** Changes the database as an operator would, past everything that was started. */
 function changeRights(state, env, sql) {
@@ -45,18 +30,7 @@ function changeRights(state, env, sql) {
 }
 
 /** A browser of its own, logged in through PHP's session, on the page of the water level. */
-async function openPage(env, user) {
-  const browser = await chromium.launch({
-    executablePath: tool('chromium', 'chromium'),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
-  try {
-    return await logIn(browser, env, user);
-  } catch (error) {
-    await browser.close();
-    throw error;
-  }
-}
+const openPage = (env, user) => inChromium((browser) => logIn(browser, env, user));
 
 async function logIn(browser, env, user) {
   const context = await browser.newContext();

@@ -1,4 +1,5 @@
-/* Bodies of `POST /` at esn-subscribe: what is taken keeps every limit, and is handed over in one line of a header. */
+/* Bodies and queries of subscriptions at esn-subscribe: what is taken keeps every limit, and is
+ * handed over in one line of a header. */
 #include "authorise_subscription.h"
 #include "hand_off.h"
 #include "topic.h"
@@ -35,8 +36,14 @@ static void check_topics(const struct subscription *subscription)
 
 static void check_hand_off(const struct subscription *subscription)
 {
-    static const char start[] = "Location: /_fanout/?ticket=t";
-    const struct hand_off hand_off = {"t", 1, subscription->connid, subscription->secret};
+    static const char start[] = "Location: /_fanout/poll?ticket=t";
+    const struct hand_off hand_off = {.ticket = "t",
+                                      .ticket_length = 1,
+                                      .connid = subscription->connid,
+                                      .secret = subscription->secret,
+                                      .path = "poll",
+                                      .wait_ms = subscription->wait_ms,
+                                      .has_wait = subscription->has_wait};
     struct bytes out = BYTES_EMPTY;
 
     hand_off_write(&out, &hand_off, &config);
@@ -49,20 +56,33 @@ static void check_hand_off(const struct subscription *subscription)
     bytes_free(&out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(struct subscription *subscription, const char *fault)
 {
-    struct subscription subscription;
-    const char *fault =
-        authorise_subscription_read(&subscription, (const char *)data, size, &config);
-
     if (!fault) {
-        check_topics(&subscription);
-        check_hand_off(&subscription);
-        if ((subscription.connid != 0) != (subscription.secret != NULL))
+        check_topics(subscription);
+        check_hand_off(subscription);
+        if ((subscription->connid != 0) != (subscription->secret != NULL))
             abort();
     } else if (*fault == '\0') {
         abort();
     }
-    authorise_subscription_free(&subscription);
+    authorise_subscription_free(subscription);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct subscription subscription;
+    char *query = malloc(size + 1);
+    const char *fault =
+        authorise_subscription_read(&subscription, (const char *)data, size, &config);
+
+    check(&subscription, fault);
+    if (!query)
+        return 0;
+    memcpy(query, data, size);
+    query[size] = '\0';
+    fault = authorise_subscription_read_query(&subscription, query, &config);
+    check(&subscription, fault);
+    free(query);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* Requests: whatever comes, the verdict does not depend on how it is cut, and one request ends
  * where the next begins. The first byte says how to cut. */
-#include "http_request.h"
+#include "websocket_handshake.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,9 +57,13 @@ static void compare(const struct http_request *one, const struct http_request *o
 static void look_around(const struct http_request *request)
 {
     struct bytes value = BYTES_EMPTY;
+    struct websocket_handshake handshake;
 
     (void)http_request_query(request, "a", &value);
     (void)http_request_header(request, "Host");
+    websocket_handshake_check(request, &handshake);
+    if ((handshake.status == 101) != (strlen(handshake.accept) == WEBSOCKET_ACCEPT_SIZE - 1))
+        abort();
     bytes_free(&value);
 }
 

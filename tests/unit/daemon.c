@@ -29,14 +29,17 @@ static void write_config(struct daemon *daemon, const char *path, const char *fa
     FILE *file = fopen(path, "w");
 
     (void)snprintf(daemon->socket, sizeof daemon->socket, "%s/http", daemon->folder);
+    (void)snprintf(daemon->lines, sizeof daemon->lines, "%s/lines", daemon->folder);
     (void)snprintf(daemon->events, sizeof daemon->events, "ipc://%s/events", daemon->folder);
     (void)snprintf(daemon->acks, sizeof daemon->acks, "ipc://%s/acks", daemon->folder);
     assert_non_null(file);
     assert_true(fprintf(file,
-                        "[fanout]\nlisten = unix:%s 127.0.0.1:0\nlinger_time = 100ms\n%s\n"
+                        "[fanout]\nlisten = unix:%s 127.0.0.1:0\nlisten_lines = unix:%s\n"
+                        "linger_time = 100ms\n%s\n"
                         "[bus]\nevents = %s\nacks = %s\n"
                         "[admin]\ntoken_file = token\n[messages]\nlevel = error\n",
-                        daemon->socket, fanout_lines, daemon->events, daemon->acks) > 0);
+                        daemon->socket, daemon->lines, fanout_lines, daemon->events,
+                        daemon->acks) > 0);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -114,7 +117,7 @@ static void assert_nothing_held(const struct server *server)
 
 static void remove_folder(const struct daemon *daemon)
 {
-    static const char *const names[] = {"conf", "token", "http", "events", "acks"};
+    static const char *const names[] = {"conf", "token", "http", "lines", "events", "acks"};
     char path[96];
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -174,12 +177,22 @@ static void open_socket(struct client *client, struct daemon *daemon, const void
     assert_int_equal(fcntl(client->descriptor, F_SETFL, O_NONBLOCK), 0);
 }
 
-void client_open(struct client *client, struct daemon *daemon)
+static void open_path(struct client *client, struct daemon *daemon, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    memcpy(address.sun_path, daemon->socket, strlen(daemon->socket) + 1);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     open_socket(client, daemon, &address, sizeof address);
+}
+
+void client_open(struct client *client, struct daemon *daemon)
+{
+    open_path(client, daemon, daemon->socket);
+}
+
+void client_open_lines(struct client *client, struct daemon *daemon)
+{
+    open_path(client, daemon, daemon->lines);
 }
 
 void client_open_tcp(struct client *client, struct daemon *daemon)

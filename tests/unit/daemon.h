@@ -12,7 +12,8 @@ struct daemon {
     struct server *server;
     char folder[64];
     char socket[96];  /* path of the HTTP socket */
-    int port;         /* of 127.0.0.1, for the same */
+    char lines[96];   /* path of the socket for lines */
+    int port;         /* of 127.0.0.1, for HTTP */
     char events[112]; /* endpoints of the bus */
     char acks[112];
 };
@@ -37,7 +38,9 @@ uint32_t daemon_publish(struct daemon *daemon, const char *topic, const char *js
 void daemon_turn_until(struct daemon *daemon, bool (*is_true)(void *), void *context);
 
 void client_open(struct client *client, struct daemon *daemon);
-/* The same over TCP. */
+/* At the socket for lines. */
+void client_open_lines(struct client *client, struct daemon *daemon);
+/* HTTP over TCP. */
 void client_open_tcp(struct client *client, struct daemon *daemon);
 /* Sends all, turning the daemon while the socket is full; false when the daemon closed it. */
 bool client_send(struct client *client, const char *bytes, size_t length);

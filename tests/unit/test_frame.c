@@ -36,28 +36,6 @@ static void close_pool(struct frame_pool *pool)
     assert_int_equal(pool->bytes_held, 0);
 }
 
-static void frames_are_dressed_for_their_stream(void **state)
-{
-    static const char json[] = "{\"a\":\"0123456789\"}";
-    struct frame_pool pool = {0};
-    struct frame chunked, plain;
-
-    (void)state;
-    assert_true(
-        frame_store_json(&pool, FRAME_CHUNKED, FRAME_CHUNKED, json, sizeof json - 1, &chunked));
-    frame_hold(&chunked);
-    check_frame(&chunked, "18\r\n''18''{\"a\":\"0123456789\"}\r\n");
-    assert_true(frame_store_json(&pool, FRAME_PRIVATE, FRAME_PLAIN, json, sizeof json - 1, &plain));
-    frame_hold(&plain);
-    check_frame(&plain, "''18''{\"a\":\"0123456789\"}");
-    assert_ptr_not_equal(plain.segment, chunked.segment);
-    frame_release(&plain);
-    frame_release(&chunked);
-    assert_null(plain.segment);
-    frame_release(&plain); /* harmless */
-    close_pool(&pool);
-}
-
 static void frames_of_one_kind_follow_each_other(void **state)
 {
     struct frame_pool pool = {0};
@@ -174,7 +152,6 @@ static void what_is_too_large_is_refused_before_it_is_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_are_dressed_for_their_stream),
         cmocka_unit_test(frames_of_one_kind_follow_each_other),
         cmocka_unit_test(a_segment_that_nobody_refers_to_is_used_again),
         cmocka_unit_test(a_full_segment_lives_as_long_as_its_frames),

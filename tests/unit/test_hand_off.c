@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 static char prefix[] = "/_fanout/", url[] = "https://stream.example/live/";
-static const struct hand_off plain = {.ticket = "a-b_c.d.e", .ticket_length = 9};
+static const struct hand_off plain = {.ticket = "a-b_c.d.e", .ticket_length = 9, .path = ""};
 
 #define EVERY                                                                                      \
     "Access-Control-Allow-Origin: *\r\nCache-Control: no-store\r\nX-Content-Type-Options: "        \
@@ -47,6 +47,7 @@ static void what_the_client_says_is_escaped(void **state)
     (void)state;
     const struct hand_off hand_off = {.ticket = "t",
                                       .ticket_length = 1,
+                                      .path = "",
                                       .connid = 9007199254740991,
                                       .secret = "aZ09\r\nX: y&ticket=z#%/\xc3\xb1"};
     expect(CONFIG_HANDOFF_LOCAL, &hand_off,
@@ -60,13 +61,37 @@ static void a_secret_that_is_none_stays_behind(void **state)
     char secret[66];
     memset(secret, 'a', sizeof secret - 1);
     secret[sizeof secret - 1] = '\0';
-    struct hand_off hand_off = {.ticket = "t", .ticket_length = 1, .connid = 5, .secret = secret};
+    struct hand_off hand_off = {
+        .ticket = "t", .ticket_length = 1, .connid = 5, .secret = secret, .path = ""};
     expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/?ticket=t\r\n\r\n");
     secret[64] = '\0';
     const struct config config = {.handoff_mode = CONFIG_HANDOFF_LOCAL, .handoff_prefix = prefix};
     struct bytes out = BYTES_EMPTY;
     hand_off_write(&out, &hand_off, &config);
     assert_non_null(strstr(bytes_terminate(&out), "&connid=5&secret=aaaa"));
+    bytes_free(&out);
+}
+
+static void each_transport_is_handed_to_its_own_path(void **state)
+{
+    (void)state;
+    struct hand_off hand_off = {
+        .ticket = "t", .ticket_length = 1, .path = "poll", .wait_ms = 250, .has_wait = true};
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/poll?ticket=t&wait=250\r\n\r\n");
+    hand_off = (struct hand_off){.ticket = "t", .ticket_length = 1, .path = "sse"};
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/sse?ticket=t\r\n\r\n");
+}
+
+static void a_ticket_alone_is_json_in_every_mode(void **state)
+{
+    (void)state;
+    const struct config config = {.handoff_mode = CONFIG_HANDOFF_ACCEL, .handoff_prefix = prefix};
+    struct bytes out = BYTES_EMPTY;
+    hand_off_write_ticket(&out, &plain, &config);
+    assert_string_equal(bytes_terminate(&out),
+                        "Status: 200 OK\r\n" EVERY
+                        "Content-Type: application/json\r\nContent-Length: 23\r\n\r\n"
+                        "{\"ticket\":\"a-b_c.d.e\"}\n");
     bytes_free(&out);
 }
 
@@ -89,6 +114,8 @@ int main(void)
         cmocka_unit_test(each_way_has_its_answer),
         cmocka_unit_test(what_the_client_says_is_escaped),
         cmocka_unit_test(a_secret_that_is_none_stays_behind),
+        cmocka_unit_test(each_transport_is_handed_to_its_own_path),
+        cmocka_unit_test(a_ticket_alone_is_json_in_every_mode),
         cmocka_unit_test(renewals_are_sent_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,27 @@ static void finds_members(void **state)
     assert_member("\"e\"", "e", NULL);
 }
 
+static void finds_several_members_at_once(void **state)
+{
+    static const char text[] =
+        "{\"b\":[1,\"\\\\\\\\\"],\"a\":1,\"c\\\\\\\"\":\"\\\\\\\"}\",\"a\":\"x\"}";
+    static const char *const keys[] = {"a", "none", "b", "c\\\""};
+    static const char *const expected[] = {"\"x\"", NULL, "[1,\"\\\\\\\\\"]", "\"\\\\\\\"}\""};
+    struct json_span found[4];
+    (void)state;
+    assert_true(json_text_check(text, strlen(text), DEPTH, NULL));
+    json_text_members(span_of(text), keys, found, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(found[i].length, expected[i] == NULL ? 0 : strlen(expected[i]));
+        if (expected[i] != NULL)
+            assert_memory_equal(found[i].start, expected[i], found[i].length);
+        else
+            assert_null(found[i].start);
+    }
+    json_text_members(span_of("[1]"), keys, found, 4);
+    assert_null(found[2].start);
+}
+
 static void tells_kinds(void **state)
 {
     (void)state;
@@ -360,6 +381,7 @@ int main(void)
         cmocka_unit_test(refuses_every_cut_text),
         cmocka_unit_test(bounds_nesting),
         cmocka_unit_test(finds_members),
+        cmocka_unit_test(finds_several_members_at_once),
         cmocka_unit_test(tells_kinds),
         cmocka_unit_test(agrees_with_jansson),
     };

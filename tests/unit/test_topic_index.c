@@ -181,6 +181,24 @@ static void change(struct model *model)
     model->held_count++;
 }
 
+/* What one slot holds goes to an empty one. */
+static void move(struct model *model)
+{
+    unsigned i = random_below(&model->random, SUBSCRIBERS);
+    unsigned from = random_below(&model->random, SLOTS), to = random_below(&model->random, SLOTS);
+
+    if (model->held[i][to])
+        return;
+    topic_index_move(&model->subscribers[i], from, to);
+    if (!model->held[i][from])
+        return;
+    assert_null(model->subscriptions[i][from].node);
+    check_node(model->subscriptions[i][to].node);
+    strcpy(model->topics[i][to], model->topics[i][from]);
+    model->held[i][from] = false;
+    model->held[i][to] = true;
+}
+
 static void it_matches_what_the_reference_matches(void **state)
 {
     struct model *model = malloc(sizeof *model);
@@ -191,8 +209,11 @@ static void it_matches_what_the_reference_matches(void **state)
     assert_non_null(model);
     set_up(model, 1);
     for (int i = 0; i < OPERATIONS; i++) {
-        if (random_below(&model->random, 2) == 0) {
+        unsigned what = random_below(&model->random, 5);
+        if (what < 2) {
             change(model);
+        } else if (what == 2) {
+            move(model);
         } else {
             check_match(model, &matches);
             found += matches.count;

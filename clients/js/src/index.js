@@ -1,0 +1,2 @@
+export { connect } from './connect.js';
+export { NoPollSubscriber } from './no-poll-subscriber.js';

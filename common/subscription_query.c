@@ -1,0 +1,105 @@
+#include "subscription_query.h"
+
+#include "query.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+const char SUBSCRIPTION_QUERY_NO_MEMORY[] = "Out of memory";
+
+static const char broken[] = "Invalid percent-encoding in the query";
+static const char no_text[] = "The query is not UTF-8";
+
+/* NULL when the text is no UTF-8, or without memory. */
+static json_t *text_of(const struct bytes *value)
+{
+    return json_stringn(value->data ? value->data : "", value->length);
+}
+
+static json_t *point_of(const struct bytes *topic, bool bound)
+{
+    json_t *text = text_of(topic);
+
+    return bound && text ? json_pack("{s:o, s:b}", "topic", text, "binded", 1) : text;
+}
+
+/* Every parameter of this name is a topic. */
+static const char *read_topics(json_t *points, const char *query, const char *name, bool bound)
+{
+    struct bytes topic = BYTES_EMPTY;
+    enum query_result result;
+    const char *fault = NULL;
+
+    while (!fault && (result = query_next_topic(&query, name, &topic)) != QUERY_END) {
+        if (topic.failed)
+            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+        else if (result == QUERY_BROKEN)
+            fault = broken;
+        else if (json_array_append_new(points, point_of(&topic, bound)) != 0)
+            fault = no_text;
+        bytes_clear(&topic);
+    }
+    bytes_free(&topic);
+    return fault;
+}
+
+static const char *read_text(json_t *body, const char *query, const char *name)
+{
+    struct bytes value = BYTES_EMPTY;
+    enum query_result result = query_next(&query, name, &value);
+    const char *fault = NULL;
+
+    if (value.failed)
+        fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+    else if (result == QUERY_BROKEN)
+        fault = broken;
+    else if (result == QUERY_FOUND && json_object_set_new(body, name, text_of(&value)) != 0)
+        fault = no_text;
+    bytes_free(&value);
+    return fault;
+}
+
+static const char *read_number(json_t *body, const char *query, const char *name,
+                               const char *not_a_number)
+{
+    struct bytes value = BYTES_EMPTY;
+    const char *text, *fault = NULL;
+    char *end;
+    long long number;
+
+    if (query_next(&query, name, &value) != QUERY_END) {
+        text = bytes_terminate(&value);
+        errno = 0;
+        number = text ? strtoll(text, &end, 10) : 0;
+        if (!text)
+            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+        else if (end == text || *end || errno || number < 0)
+            fault = not_a_number;
+        else if (json_object_set_new(body, name, json_integer(number)) != 0)
+            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+    }
+    bytes_free(&value);
+    return fault;
+}
+
+const char *subscription_query_read(json_t *body, const char *query)
+{
+    static const char *const texts[] = {"clid", "last_id", "secret", "bind_key"};
+    json_t *points = json_array();
+    const char *fault;
+
+    if (!points || json_object_set_new(body, "ep", points) != 0)
+        return SUBSCRIPTION_QUERY_NO_MEMORY;
+    fault = read_topics(points, query, "ep", false);
+    if (!fault)
+        fault = read_topics(points, query, "binded", true);
+    for (size_t i = 0; !fault && i < sizeof texts / sizeof *texts; i++)
+        fault = read_text(body, query, texts[i]);
+    if (!fault)
+        fault = read_number(body, query, "connid", "connid should be a number");
+    if (!fault)
+        fault = read_number(body, query, "wait", "wait should be a number of milliseconds");
+    return fault;
+}

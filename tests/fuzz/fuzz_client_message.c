@@ -1,0 +1,52 @@
+/* Messages of clients: what is taken keeps every limit, and each topic is there once. */
+#include "client_message.h"
+#include "topic.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct config config = {
+    .max_topics = 20, .max_topic_length = 30, .max_topic_levels = 5};
+
+static bool is_same(const struct subscription_topic *a, const struct subscription_topic *b)
+{
+    return a->kind == b->kind && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+static void check_topics(const struct client_message *message)
+{
+    if (message->topic_count > config.max_topics)
+        abort();
+    for (size_t i = 0; i < message->topic_count; i++) {
+        const struct subscription_topic *topic = &message->topics[i];
+        if (topic_fault(topic->text, topic->length, config.max_topic_length,
+                        config.max_topic_levels) ||
+            (message->kind == CLIENT_SUBSCRIBE && topic->kind != SUBSCRIPTION_OPEN))
+            abort();
+        for (size_t other = 0; other < i; other++)
+            if (is_same(topic, &message->topics[other]))
+                abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct client_message message;
+    const char *fault = client_message_read(&message, (const char *)data, size, &config);
+
+    if (fault && !*fault)
+        abort();
+    if (!fault) {
+        bool has_topics = message.kind == CLIENT_SUBSCRIBE || message.kind == CLIENT_UNSUBSCRIBE;
+        check_topics(&message);
+        if (has_topics != (message.topics != NULL) ||
+            (message.kind == CLIENT_ALIVE) != (message.secret != NULL) ||
+            (message.last_id && message.kind != CLIENT_SUBSCRIBE))
+            abort();
+    }
+    client_message_free(&message);
+    return 0;
+}
