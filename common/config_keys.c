@@ -115,6 +115,10 @@ const struct config_key config_keys[] = {
      NULL, true, "1G",
      "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
      "as `slow`."},
+    {"fanout", "send_buffer", CONFIG_SIZE, AT(send_buffer), "256k", 0, 1073741824, NULL, true, "1M",
+     "What the system keeps for one client on TCP beside that (`SO_SNDBUF`, socket(7), which doubles it and goes up to "
+     "`net.core.wmem_max`). `0`: as much as it likes, which can be 4 MiB for each client that does not read, until "
+     "all connections of the machine run short of memory. New connections only after a reload."},
     {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
      true, "4k",
      "A client that goes on sending while it should listen is closed after so many bytes."},

@@ -165,6 +165,12 @@ void replay_continue(struct connection *connection)
         link_last(connection->replay);
 }
 
+void replay_topics_changed(struct connection *connection)
+{
+    if (connection->replay)
+        drop_kept(connection->replay);
+}
+
 /* One slice for the first in the queue. */
 static void run_first(struct server *server)
 {

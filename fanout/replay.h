@@ -23,6 +23,8 @@ uint64_t replay_position(const struct connection *connection);
 /* The connection ends, or has room again; harmless when it does not catch up. */
 void replay_abandon(struct connection *connection);
 void replay_continue(struct connection *connection);
+/* Its topics are not what they were; harmless likewise. */
+void replay_topics_changed(struct connection *connection);
 
 /* All that catch up. */
 struct replay_queue {

@@ -234,6 +234,28 @@ static void a_connection_is_used_again_after_its_stream(void **state)
     daemon_stop(&daemon);
 }
 
+/* What the system keeps for a client that does not read is bounded as well. */
+static void the_system_keeps_no_more_than_it_is_told(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    const struct connection *connection;
+    uint64_t connid;
+    int size;
+    socklen_t length = sizeof size;
+
+    (void)state;
+    daemon_start(&daemon, "send_buffer = 20000\n");
+    client_open_tcp(&client, &daemon);
+    connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    connection = connection_find(daemon.server, connid);
+    assert_non_null(connection);
+    assert_int_equal(getsockopt(connection->descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    assert_int_equal(size, 2 * 20000); /* socket(7) */
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +266,7 @@ int main(void)
         cmocka_unit_test(one_that_says_nothing_is_closed),
         cmocka_unit_test(one_that_talks_instead_of_listening_is_closed),
         cmocka_unit_test(a_connection_is_used_again_after_its_stream),
+        cmocka_unit_test(the_system_keeps_no_more_than_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

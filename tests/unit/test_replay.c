@@ -159,6 +159,37 @@ static void the_log_is_searched_once_for_one_that_comes_back(void **state)
     daemon_stop(&daemon);
 }
 
+/* On a connection whose topics may change while it catches up. */
+static void topics_may_change_meanwhile(void **state)
+{
+    enum { TOPICS = 3000, SIZE = 1000, CHANGES = 40 };
+    struct daemon daemon;
+    struct client client;
+    char text[128];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (unsigned number = 0; number < TOPICS; number++) {
+        (void)snprintf(text, sizeof text, "t/%u", number);
+        publish_number(&daemon, text, number, SIZE);
+    }
+    client_open_lines(&client, &daemon);
+    assert_true(client_send_text(&client, "{\"ep\":[\"t/+\"],\"last_id\":\"1-0\"}\n"));
+    client_expect(&client, "\"n\"");
+    for (unsigned change = 0; change < CHANGES; change++) {
+        assert_true(daemon.server->replays.catching_up > 0);
+        (void)snprintf(text, sizeof text, "{\"%s\":[\"x/%u\",\"y/#\"]}\n",
+                       change % 3 == 2 ? "unsubscribe" : "subscribe", change);
+        assert_true(client_send_text(&client, text));
+        daemon_turn(&daemon);
+    }
+    client_expect(&client, ":[2999,");
+    (void)check_numbers(&client, 0, TOPICS);
+    assert_int_equal(client_count(&client, "\"subscribed\""), CHANGES - CHANGES / 3);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* Takes some of what has come. */
 static void receive_some(struct client *client, size_t most)
 {
@@ -223,6 +254,7 @@ int main(void)
         cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
         cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
         cmocka_unit_test(the_log_is_searched_once_for_one_that_comes_back),
+        cmocka_unit_test(topics_may_change_meanwhile),
         cmocka_unit_test(what_is_forgotten_meanwhile_makes_no_gap),
     };
 
