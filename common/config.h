@@ -64,6 +64,7 @@ struct config {
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total;
     uint64_t max_ignored_input;
     bool keep_headers;
+    bool io_uring;
     /* [publish] */
     char *publish_token_file;
     uint64_t publish_time, publish_down_time, publish_threads;
