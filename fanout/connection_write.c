@@ -143,6 +143,8 @@ static void on_written(uv_write_t *write, int status)
     connection->backlog = NULL;
     backlog_unlink(connection->server, backlog);
     free(backlog);
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     connection_drained(connection);
 }
 
@@ -176,6 +178,9 @@ static void begin_backlog(struct connection *connection)
     backlog->write.data = backlog;
     connection->backlog = backlog;
     backlog_link(connection->server, backlog);
+    /* Who does not take its answers gets no more of them. */
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_stop(&connection->io.stream);
     continue_backlog(connection);
 }
 

@@ -45,6 +45,71 @@ static void requests_sent_at_once_are_answered_in_order(void **state)
     daemon_stop(&daemon);
 }
 
+/* Sends requests until no more are taken; gives how many bytes of them were. */
+static size_t send_all_that_is_taken(struct client *client, const struct bytes *requests)
+{
+    size_t taken = 0;
+
+    for (int idle = 0; idle < 20; idle++) {
+        size_t left = requests->length - taken % requests->length;
+        ssize_t sent =
+            send(client->descriptor, requests->data + taken % requests->length, left, MSG_NOSIGNAL);
+        if (sent > 0) {
+            taken += (size_t)sent;
+            idle = 0;
+        }
+        daemon_turn(client->daemon);
+    }
+    return taken;
+}
+
+struct answers {
+    struct client *client;
+    size_t wanted;
+};
+
+static bool has_answers(void *context)
+{
+    const struct answers *answers = context;
+
+    client_receive(answers->client);
+    return client_count(answers->client, "{\"status\":\"ok\"}") >= answers->wanted;
+}
+
+static void who_does_not_take_its_answers_gets_no_more_of_them(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    struct bytes requests = BYTES_EMPTY;
+    struct answers answers;
+    const struct server *server;
+    size_t taken, length = sizeof GET("/healthz") - 1;
+
+    (void)state;
+    daemon_start(&daemon, "idle_time = 500ms\nheader_time = 500ms\n");
+    server = daemon.server;
+    for (int i = 0; i < 1000; i++)
+        bytes_append_text(&requests, GET("/healthz"));
+    client_open(&client, &daemon);
+    taken = send_all_that_is_taken(&client, &requests);
+    assert_true(taken > 65536);
+    assert_true(server->delivery.pool.bytes_held < server->config.max_pending_soft);
+    /* One that reads in the end has them all. */
+    answers.client = &client;
+    answers.wanted = taken / length;
+    daemon_turn_until(&daemon, has_answers, &answers);
+    assert_int_equal(client_count(&client, "{\"status\":\"ok\"}"), answers.wanted);
+    client_close(&client);
+    /* One that never does is closed. */
+    client_open(&client, &daemon);
+    assert_true(send_all_that_is_taken(&client, &requests) > 65536);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    assert_int_equal(server->counters.closed[CLOSE_SLOW], 1);
+    bytes_free(&requests);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* Subscribes to so many long topics that the daemon's description of it fills any socket. */
 static void subscribe_to_much(struct client *client)
 {
@@ -260,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
+        cmocka_unit_test(who_does_not_take_its_answers_gets_no_more_of_them),
         cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
         cmocka_unit_test(clients_that_dawdle_are_told_and_closed),
         cmocka_unit_test(many_large_bodies_are_not_taken_at_once),
