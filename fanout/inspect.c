@@ -257,7 +257,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     uint64_t topics = 0, subscriptions = 0;
 
     (void)json_object_set_new(state, "version", json_string(PACKAGE_VERSION));
-    set_number(state, "uptime_ms", clock_wall_ms() - counters->started_at_ms);
+    set_number(state, "uptime_ms", server_now(server) - counters->started_at_ms);
     set_number(state, "epoch", server->events.epoch);
     set_number(state, "sequence", server->events.sequence);
     set_number(state, "connections", server->streams.count);

@@ -30,7 +30,7 @@ enum { SERVER_ERROR_SIZE = 512, SERVER_READ_BUFFER = 64 * 1024, SERVER_CLOSE_REA
 
 /* What /state shows besides what the parts know themselves. */
 struct server_counters {
-    uint64_t started_at_ms; /* wall clock */
+    uint64_t started_at_ms; /* of the loop's clock */
     uint64_t accepted;      /* connections, those refused at once too */
     uint64_t refused_full;  /* connections answered 503 */
     uint64_t streams_begun;

@@ -16,8 +16,8 @@ static const char help[] =
     "of\n"
     "                        its own; without it, FastCGI on descriptor 0 or one CGI request,\n"
     "                        whatever the web server started it for\n"
-    "  -w, --workers N       processes that serve, each one request at a time (default: 4 with\n"
-    "                        --listen; on descriptor 0, one process without a supervisor)\n"
+    "  -w, --workers N       processes that serve (default: 4 with --listen; on descriptor 0, one\n"
+    "                        process without a supervisor)\n"
     "      --check-config    say whether the configuration is good, and end\n"
     "  -h, --help            this text\n"
     "  -V, --version         version\n"
@@ -76,9 +76,14 @@ static void *begin(const void *settings, void *shared)
     return publish_event_begin(settings, shared);
 }
 
-static void handle(void *service, struct handler_request *request)
+static bool take(void *service, struct handler_request *request)
 {
-    publish_event_handle(service, request);
+    return publish_event_take(service, request);
+}
+
+static void answer(void *service)
+{
+    publish_event_answer(service);
 }
 
 static void end(void *service)
@@ -99,7 +104,9 @@ int main(int argc, char **argv)
                                                    .open = open_shared,
                                                    .close = close_shared,
                                                    .begin = begin,
-                                                   .handle = handle,
+                                                   .together = PUBLISH_TOGETHER,
+                                                   .take = take,
+                                                   .answer = answer,
                                                    .end = end};
     return handler_main(&program, argc, argv);
 }

@@ -1,15 +1,14 @@
 #include "handler_main.h"
 
 #include "handler_reply.h"
+#include "handler_serve.h"
 #include "listen_socket.h"
 #include "log.h"
 #include "workers.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,235 +23,11 @@ struct options {
     bool check_only;
 };
 
-struct handler {
-    const struct handler_program *program;
-    const char *config_path;
-    void *settings;
-    int listener; /* HANDLER_CGI: none */
-    bool supervised;
-};
-
-static atomic_int stop_wanted, reload_wanted; /* set by signals, read by all threads */
-
-static void on_signal(int signal_number)
-{
-    if (signal_number == SIGHUP)
-        reload_wanted = 1;
-    else if (signal_number != SIGUSR1) /* which only wakes a thread up */
-        stop_wanted = 1;
-}
-
-/* ---- serving ---- */
-
-/* The signals come only while no request is at hand. */
-static bool prepare_signals(sigset_t *waiting, bool supervised)
-{
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigset_t blocked;
-    sigemptyset(waiting);
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGTERM);
-    sigaddset(&blocked, SIGUSR1);
-    if (!supervised) {
-        sigaddset(&blocked, SIGINT);
-        sigaddset(&blocked, SIGHUP);
-        if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0)
-            return false;
-    }
-    return sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0 &&
-           sigaction(SIGTERM, &action, NULL) == 0;
-}
-
-static void configure_log(const struct handler *handler)
-{
-    const struct config *config = handler->program->config(handler->settings);
-    log_configure(handler->program->name, (enum log_level)config->log_level,
-                  (enum log_destination)config->log_destination);
-}
-
-/* True when the settings are new ones. */
-static bool reload_settings(void *context)
-{
-    struct handler *handler = context;
-    char error[CONFIG_ERROR_SIZE];
-    void *fresh = handler->program->load(handler->config_path, error);
-    if (fresh == NULL) {
-        log_error("configuration is kept as it was", log_text("reason", error));
-        return false;
-    }
-    handler->program->unload(handler->settings);
-    handler->settings = fresh;
-    configure_log(handler);
-    log_info("configuration read again", log_text("file", handler->config_path));
-    return true;
-}
-
-/* ---- threads ---- */
-
-/* The threads of one process. Each waits for a request by itself. A signal comes to any one that
- * waits; that one wakes the first, and the first the others. */
-struct crew {
-    struct handler *handler;
-    void *shared;
-    sigset_t waiting;
-    pthread_t first;
-    unsigned count;
-    atomic_int failed;
-};
-
-struct member {
-    struct crew *crew;
-    struct handler_request *request;
-    void *service;
-    pthread_t thread;
-    bool started;
-};
-
-/* 1: a request; 0: none yet; -1: it is time to end. */
-static int wait_for_request(struct member *member)
-{
-    struct crew *crew = member->crew;
-    int here = -1;
-    if (!stop_wanted && !crew->failed)
-        here = handler_request_accept(member->request, &crew->waiting);
-    if (here < 0 && !stop_wanted && !crew->failed) {
-        log_error("cannot accept requests", log_error_code(errno));
-        crew->failed = 1;
-    }
-    if (here < 0)
-        (void)pthread_kill(crew->first, SIGUSR1);
-    return here;
-}
-
-static bool open_shared(struct crew *crew)
-{
-    const struct handler *handler = crew->handler;
-    crew->shared = handler->program->open(handler->settings, handler->listener != HANDLER_CGI);
-    if (crew->shared == NULL)
-        log_error("cannot prepare for requests", log_text("reason", "out of memory"));
-    return crew->shared != NULL;
-}
-
-static bool begin(struct member *member)
-{
-    const struct handler *handler = member->crew->handler;
-    member->service = handler->program->begin(handler->settings, member->crew->shared);
-    return member->service != NULL;
-}
-
-static void end(struct member *member)
-{
-    if (member->service != NULL)
-        member->crew->handler->program->end(member->service);
-    member->service = NULL;
-}
-
-static void close_shared(struct crew *crew)
-{
-    if (crew->shared != NULL)
-        crew->handler->program->close(crew->shared);
-    crew->shared = NULL;
-}
-
-/* Of a process without a supervisor, which has one thread. */
-static void reload_between_requests(struct member *member)
-{
-    reload_wanted = 0;
-    end(member);
-    close_shared(member->crew);
-    (void)reload_settings(member->crew->handler);
-    if (!open_shared(member->crew) || !begin(member))
-        member->crew->failed = 1;
-}
-
-static void *take_requests(void *context)
-{
-    struct member *member = context;
-    const struct handler *handler = member->crew->handler;
-    int here;
-    while ((here = wait_for_request(member)) >= 0) {
-        if (here > 0) {
-            handler->program->handle(member->service, member->request);
-            handler_request_finish(member->request);
-        } else if (handler->listener == HANDLER_CGI) {
-            break;
-        }
-        if (reload_wanted && member->crew->count == 1)
-            reload_between_requests(member);
-    }
-    return NULL;
-}
-
-static bool open_members(struct crew *crew, struct member *members)
-{
-    for (unsigned i = 0; i < crew->count; i++) {
-        members[i].crew = crew;
-        members[i].request = crew->count > 1
-                                 ? handler_request_open_among_others(crew->handler->listener)
-                                 : handler_request_open(crew->handler->listener);
-        if (members[i].request == NULL) {
-            log_error("cannot prepare for requests", log_error_code(errno));
-            return false;
-        }
-        if (!begin(&members[i]))
-            return false;
-    }
-    return true;
-}
-
-static void close_members(struct crew *crew, struct member *members)
-{
-    for (unsigned i = 0; i < crew->count && members[i].crew != NULL; i++) {
-        end(&members[i]);
-        handler_request_close(&members[i].request);
-    }
-    free(members);
-}
-
-/* The calling thread is the first member. Signals are blocked in all of them until they wait, so
- * that none comes too early. */
-static void run_crew(struct crew *crew, struct member *members)
-{
-    crew->first = pthread_self();
-    for (unsigned i = 1; i < crew->count; i++) {
-        int error = pthread_create(&members[i].thread, NULL, take_requests, &members[i]);
-        members[i].started = error == 0;
-        if (error != 0)
-            log_error("cannot start a thread", log_error_code(error));
-    }
-    (void)take_requests(&members[0]);
-    for (unsigned i = 1; i < crew->count; i++) {
-        if (members[i].started) {
-            (void)pthread_kill(members[i].thread, SIGUSR1);
-            (void)pthread_join(members[i].thread, NULL);
-        }
-    }
-}
-
-static int serve(void *context)
-{
-    struct handler *handler = context;
-    struct crew crew = {.handler = handler};
-    /* A web server's own process manager gives each process one request at a time. */
-    crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
-    struct member *members = calloc(crew.count, sizeof *members);
-    bool ready = members != NULL && prepare_signals(&crew.waiting, handler->supervised);
-    if (!ready)
-        log_error("cannot prepare for requests", log_error_code(errno));
-    ready = ready && open_shared(&crew) && open_members(&crew, members);
-    if (ready)
-        run_crew(&crew, members);
-    if (members != NULL)
-        close_members(&crew, members);
-    close_shared(&crew);
-    return ready && !crew.failed ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 static int serve_with_workers(struct handler *handler, const struct options *options)
 {
     unsigned count = options->workers > 0 ? options->workers : DEFAULT_WORKERS;
     const struct workers_plan plan = {
-        .count = count, .serve = serve, .reload = reload_settings, .context = handler};
+        .count = count, .serve = handler_serve, .reload = handler_reload, .context = handler};
     handler->supervised = true;
     handler->listener = STDIN_FILENO;
     if (options->listen != NULL) {
@@ -285,7 +60,7 @@ static int serve_as_started(struct handler *handler, const struct options *optio
     if (options->listen != NULL || (options->workers > 0 && !cgi))
         return serve_with_workers(handler, options);
     handler->listener = cgi ? HANDLER_CGI : STDIN_FILENO;
-    return serve(handler);
+    return handler_serve(handler);
 }
 
 /* Whoever started us for one request needs an answer, not an exit status alone. */
@@ -309,7 +84,7 @@ static int start_configured(struct handler *handler, const struct options *optio
     if (options->check_only) {
         printf("%s: good\n", handler->config_path);
     } else {
-        configure_log(handler);
+        handler_configure_log(handler);
         status = serve_as_started(handler, options, cgi);
     }
     handler->program->unload(handler->settings);

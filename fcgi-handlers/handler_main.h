@@ -26,8 +26,14 @@ struct handler_program {
     /* What one thread needs to serve; settings and what is shared outlive it. NULL, and said in the
      * log, when that cannot be had. */
     void *(*begin)(const void *settings, void *shared);
-    /* Serves one request with exactly one answer. */
+    /* Serves one request with exactly one answer. NULL when there are the next two. */
     void (*handle)(void *service, struct handler_request *request);
+    /* Serves several requests together: those that have come while a thread looked for one.
+     * take() reads a request, at once when all of it has come; true: another one may be taken, up to
+     * `together` of them. answer() gives each that was taken exactly one answer and finishes it. */
+    size_t together;
+    bool (*take)(void *service, struct handler_request *request);
+    void (*answer)(void *service);
     void (*end)(void *service);
 };
 

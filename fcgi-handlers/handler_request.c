@@ -1,8 +1,11 @@
 #include "handler_request.h"
 
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,8 @@
 
 enum {
     READ_SIZE = 65536,
+    LOOK_SIZE = 16384,               /* how far is looked whether a request is here */
+    SMALL_ANSWER = 16384,            /* fits into any socket's buffer */
     PEER_TIME_LIMIT_S = 30,          /* a web server that is silent in the middle of a request */
     MOST_THROWN_AWAY = 32 * 1048576, /* of an unread body */
     MOST_LENGTH_DIGITS = 18
@@ -20,8 +25,11 @@ enum {
 
 struct handler_request {
     int listener; /* HANDLER_CGI: the request is this process's own */
-    int epoll;    /* on which one of several threads waits; -1: the only one waits */
+    int watch;    /* on which one of several threads waits; -1: the only one waits */
     bool done;    /* CGI: it was served */
+    bool here;    /* all its bytes have come */
+    bool limited; /* its web server has to keep time */
+    size_t written;
     char **variables;
     bool announced;   /* CONTENT_LENGTH was there and a number */
     size_t remaining; /* of what it announced */
@@ -42,10 +50,13 @@ static bool open_listener(struct handler_request *request, int listener)
     int flags = fcntl(listener, F_GETFL);
     if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0)
         return false;
+    /* What is accepted inherits it; a unix socket has no such option and needs none. */
+    const int yes = 1;
+    (void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     /* libfcgi waits so long (ms) for the web server to close its side first; some never do, and
-     * hold the worker. */
+     * hold the worker. It is given connections, and never accepts one. */
     return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "10", 0) == 0 && FCGX_Init() == 0 &&
-           FCGX_InitRequest(&request->fcgi, listener, FCGI_FAIL_ACCEPT_ON_INTR) == 0;
+           FCGX_InitRequest(&request->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) == 0;
 }
 
 struct handler_request *handler_request_open(int listener)
@@ -54,7 +65,7 @@ struct handler_request *handler_request_open(int listener)
     if (request == NULL)
         return NULL;
     request->listener = listener;
-    request->epoll = -1;
+    request->watch = -1;
     request->variables = environ;
     if (listener != HANDLER_CGI && !open_listener(request, listener)) {
         free(request);
@@ -63,16 +74,24 @@ struct handler_request *handler_request_open(int listener)
     return request;
 }
 
-struct handler_request *handler_request_open_among_others(int listener)
+struct handler_request *handler_request_open_among_others(int listener, int watch)
 {
     struct handler_request *request = handler_request_open(listener);
-    struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE};
-    if (request == NULL)
-        return NULL;
-    request->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (request->epoll < 0 || epoll_ctl(request->epoll, EPOLL_CTL_ADD, listener, &readable) != 0)
-        handler_request_close(&request);
+    if (request != NULL)
+        request->watch = watch;
     return request;
+}
+
+int handler_request_watch(int listener)
+{
+    struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    int watch = epoll_create1(EPOLL_CLOEXEC);
+    if (watch < 0 || epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0)
+        return watch;
+    int error = errno;
+    (void)close(watch);
+    errno = error;
+    return -1;
 }
 
 void handler_request_close(struct handler_request **request)
@@ -81,8 +100,6 @@ void handler_request_close(struct handler_request **request)
     if (old == NULL)
         return;
     *request = NULL;
-    if (old->epoll >= 0)
-        (void)close(old->epoll);
     if (old->listener != HANDLER_CGI)
         FCGX_Free(&old->fcgi, 1);
     free(old);
@@ -104,21 +121,70 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
-static int wait_among_others(struct handler_request *request, const sigset_t *waiting)
+static int wait_among_others(const struct handler_request *request, const sigset_t *waiting)
 {
-    struct pollfd peer = {.fd = request->fcgi.ipcFd, .events = POLLIN};
     struct epoll_event event;
-    if (peer.fd >= 0 && poll(&peer, 1, 0) > 0)
-        return 1;
-    FCGX_Free(&request->fcgi, 1);
-    if (epoll_pwait(request->epoll, &event, 1, -1, waiting) >= 0)
+    if (epoll_pwait(request->watch, &event, 1, -1, waiting) >= 0)
         return 1;
     return errno == EINTR ? 0 : -1;
 }
 
-static void limit_peer_time(int peer)
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == ECONNRESET;
+}
+
+int handler_request_accept(struct handler_request *request, const sigset_t *waiting)
+{
+    if (request->listener == HANDLER_CGI)
+        return !request->done;
+    if (waiting != NULL) {
+        int ready = request->watch >= 0 ? wait_among_others(request, waiting)
+                                        : wait_for_peer(request, waiting);
+        if (ready <= 0)
+            return ready;
+    }
+    if (request->fcgi.ipcFd >= 0)
+        return 1;
+    int peer = accept4(request->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (peer < 0)
+        return is_passing(errno) ? 0 : -1;
+    /* As libfcgi itself leaves a connection that the web server keeps: it reads the next request.
+     */
+    request->fcgi.ipcFd = peer;
+    request->fcgi.keepConnection = 1;
+    request->here = false;
+    return 1;
+}
+
+bool handler_request_is_here(struct handler_request *request)
+{
+    unsigned char text[LOOK_SIZE];
+    if (request->watch < 0)
+        return false;
+    ssize_t length = recv(request->fcgi.ipcFd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+    FCGI_Header first, header;
+    for (ssize_t at = 0; at + FCGI_HEADER_LEN <= length;) {
+        memcpy(&header, text + at, sizeof header);
+        if (at == 0)
+            first = header;
+        if (header.requestIdB0 != first.requestIdB0 || header.requestIdB1 != first.requestIdB1)
+            return false;
+        int content = header.contentLengthB1 << 8 | header.contentLengthB0;
+        if (header.type == FCGI_STDIN && content == 0)
+            return request->here = true;
+        at += FCGI_HEADER_LEN + content + header.paddingLength;
+    }
+    return false;
+}
+
+static void limit_peer_time(struct handler_request *request)
 {
     const struct timeval limit = {.tv_sec = PEER_TIME_LIMIT_S};
+    int peer = request->fcgi.ipcFd;
+    if (request->limited)
+        return;
+    request->limited = true;
     /* Failure leaves a worker to the web server's own time limits. */
     (void)setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)setsockopt(peer, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -132,29 +198,19 @@ static void read_length(struct handler_request *request)
     request->remaining = request->announced ? strtoul(text, NULL, 10) : 0;
 }
 
-static bool is_passing(int error)
+bool handler_request_begin(struct handler_request *request)
 {
-    return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == ECONNRESET;
-}
-
-int handler_request_accept(struct handler_request *request, const sigset_t *waiting)
-{
-    if (request->listener == HANDLER_CGI) {
-        if (request->done)
-            return 0;
-    } else {
-        int ready = request->epoll >= 0 ? wait_among_others(request, waiting)
-                                        : wait_for_peer(request, waiting);
-        if (ready <= 0)
-            return ready;
-        errno = 0;
+    if (request->listener != HANDLER_CGI) {
+        request->limited = false;
+        request->written = 0;
+        if (!request->here)
+            limit_peer_time(request);
         if (FCGX_Accept_r(&request->fcgi) < 0)
-            return errno == 0 || is_passing(errno) ? 0 : -1;
-        limit_peer_time(request->fcgi.ipcFd);
+            return false;
         request->variables = request->fcgi.envp;
     }
     read_length(request);
-    return 1;
+    return true;
 }
 
 /* ---- what it says ---- */
@@ -270,7 +326,7 @@ enum handler_body handler_request_read_body(struct handler_request *request, siz
     return request->announced && request->remaining > 0 ? HANDLER_BODY_SHORT : HANDLER_BODY_WHOLE;
 }
 
-void handler_request_finish(struct handler_request *request)
+static void throw_away_rest(struct handler_request *request)
 {
     char unread[4096];
     size_t thrown = 0;
@@ -278,15 +334,41 @@ void handler_request_finish(struct handler_request *request)
         got = request->announced || request->listener != HANDLER_CGI
                   ? read_some(request, unread, sizeof unread)
                   : 0;
-    if (request->listener != HANDLER_CGI)
+}
+
+/* libfcgi closes its side, waits for the web server's, and throws away what comes until then. When
+ * all has come and is read, nothing is left that could reset the connection: it is just closed. */
+static void close_connection(struct handler_request *request)
+{
+    FCGX_Request *fcgi = &request->fcgi;
+    char unread[4096];
+    while (request->here && FCGX_GetStr(unread, sizeof unread, fcgi->in) > 0)
+        continue;
+    fcgi->keepConnection = request->here;
+    FCGX_Finish_r(fcgi);
+    if (fcgi->ipcFd >= 0)
+        (void)close(fcgi->ipcFd);
+    fcgi->ipcFd = -1;
+}
+
+void handler_request_finish(struct handler_request *request)
+{
+    throw_away_rest(request);
+    if (request->watch >= 0)
+        close_connection(request);
+    else if (request->listener != HANDLER_CGI)
         FCGX_Finish_r(&request->fcgi);
     request->done = true;
 }
 
 bool handler_request_write(struct handler_request *request, const void *data, size_t length)
 {
-    if (request->listener != HANDLER_CGI)
+    if (request->listener != HANDLER_CGI) {
+        request->written += length;
+        if (request->written > SMALL_ANSWER)
+            limit_peer_time(request);
         return length == 0 || FCGX_PutStr(data, (int)length, request->fcgi.out) == (int)length;
+    }
     const char *at = data;
     while (length > 0) {
         ssize_t written = write(STDOUT_FILENO, at, length);

@@ -29,16 +29,23 @@ bool handler_is_cgi(void);
 /* Requests that arrive at a listening socket (made non-blocking), or the one of HANDLER_CGI. NULL:
  * out of memory. */
 struct handler_request *handler_request_open(int listener);
-/* The same for one of several threads that wait on one socket: the kernel wakes one of them for a
- * request, not all. A connection that the web server keeps for its next request is given up unless
- * that request is there already. */
-struct handler_request *handler_request_open_among_others(int listener);
+/* The same for one of several threads and processes that wait for one socket on a `watch` of their
+ * process. A connection that the web server would keep for its next request is closed. */
+struct handler_request *handler_request_open_among_others(int listener, int watch);
+/* An epoll descriptor for a listening socket: of all that watch it, the kernel wakes one for a
+ * request. One thread at a time may wait on it. -1: errno. The caller closes. */
+int handler_request_watch(int listener);
 void handler_request_close(struct handler_request **request);
 
-/* Waits for the next request, with the signals of `waiting` blocked meanwhile (sigsuspend(2)) and
- * no others. 1: here it is; 0: none, a signal came or (CGI) there is no more; -1: the socket failed
- * (errno). */
+/* Takes the next request, to be begun. Waits for it, with the signals of `waiting` blocked meanwhile
+ * (sigsuspend(2)) and no others; does not wait when that is NULL. 1: here it is; 0: none, a signal
+ * came or (CGI) there is no more; -1: the socket failed (errno). */
 int handler_request_accept(struct handler_request *request, const sigset_t *waiting);
+/* True when all its bytes have come, so that neither beginning nor reading it waits for the web
+ * server. A large one, and one that no other thread waits beside, is never said to. */
+bool handler_request_is_here(struct handler_request *request);
+/* Reads the variables. False: it was none, and is over. */
+bool handler_request_begin(struct handler_request *request);
 
 /* Ends the request: what of its body was not read is thrown away, so that the answer is not lost in
  * a reset. */

@@ -78,7 +78,7 @@ static void send_body(struct handler_request *request, struct handler_reply repl
     bytes_free(body);
 }
 
-void publish_answer_taken(struct handler_request *request, const struct publish_outcome *outcome)
+static void answer_taken(struct handler_request *request, const struct publish_outcome *outcome)
 {
     uint64_t receivers = 0;
     for (size_t i = 0; i < outcome->event_count; i++)
@@ -92,8 +92,7 @@ void publish_answer_taken(struct handler_request *request, const struct publish_
     send_body(request, (struct handler_reply){.status = 200, .reason = "OK"}, &body);
 }
 
-void publish_answer_forbidden(struct handler_request *request,
-                              const struct publish_outcome *outcome)
+static void answer_forbidden(struct handler_request *request, const struct publish_outcome *outcome)
 {
     struct bytes body = BYTES_EMPTY;
     bytes_append_text(&body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
@@ -101,15 +100,7 @@ void publish_answer_forbidden(struct handler_request *request,
     send_body(request, (struct handler_reply){.status = 403, .reason = "Forbidden"}, &body);
 }
 
-bool publish_outcome_is_limited(const struct publish_outcome *outcome)
-{
-    for (size_t i = 0; i < outcome->event_count; i++)
-        if (outcome->events[i].ack.status == ACK_LIMITED)
-            return true;
-    return false;
-}
-
-void publish_answer_limited(struct handler_request *request, const struct publish_outcome *outcome)
+static void answer_limited(struct handler_request *request, const struct publish_outcome *outcome)
 {
     uint32_t wait = 0;
     for (size_t i = 0; i < outcome->event_count; i++)
@@ -125,8 +116,8 @@ void publish_answer_limited(struct handler_request *request, const struct publis
     send_body(request, reply, &body);
 }
 
-void publish_answer_unavailable(struct handler_request *request,
-                                const struct publish_outcome *outcome)
+static void answer_unavailable(struct handler_request *request,
+                               const struct publish_outcome *outcome)
 {
     const char *error = "The fan-out daemon is overloaded";
     for (size_t i = 0; i < outcome->event_count; i++) {
@@ -139,6 +130,36 @@ void publish_answer_unavailable(struct handler_request *request,
     const struct handler_reply reply = {
         .status = 503, .reason = "Service Unavailable", .headers = retry_header};
     send_body(request, reply, &body);
+}
+
+static bool was_taken(const struct publish_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        const struct bus_event *event = &outcome->events[i];
+        if (!event->acknowledged || event->ack.status == ACK_OVERLOAD)
+            return false;
+    }
+    return true;
+}
+
+static bool was_limited(const struct publish_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->event_count; i++)
+        if (outcome->events[i].ack.status == ACK_LIMITED)
+            return true;
+    return false;
+}
+
+void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome)
+{
+    if (outcome->event_count == 0)
+        answer_forbidden(request, outcome);
+    else if (!was_taken(outcome))
+        answer_unavailable(request, outcome);
+    else if (was_limited(outcome))
+        answer_limited(request, outcome);
+    else
+        answer_taken(request, outcome);
 }
 
 void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault)

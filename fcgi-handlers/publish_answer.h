@@ -14,18 +14,10 @@ struct publish_outcome {
     size_t event_count;
 };
 
-/* 200: the daemon has all that was granted; at least one was. */
-void publish_answer_taken(struct handler_request *request, const struct publish_outcome *outcome);
-/* 403: none was granted. */
-void publish_answer_forbidden(struct handler_request *request,
-                              const struct publish_outcome *outcome);
-/* True when the daemon refused an event because its token has published too much. */
-bool publish_outcome_is_limited(const struct publish_outcome *outcome);
-/* 429: it did so; what is "sent" is delivered. */
-void publish_answer_limited(struct handler_request *request, const struct publish_outcome *outcome);
-/* 503: the daemon did not acknowledge. */
-void publish_answer_unavailable(struct handler_request *request,
-                                const struct publish_outcome *outcome);
+/* 200: the daemon has all that was granted; 403: nothing was; 503: the daemon did not acknowledge
+ * all of it in time; 429: it refused some because the token has published too much, and what is
+ * "sent" is delivered. */
+void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome);
 /* The post as a whole is refused. */
 void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault);
 

@@ -18,11 +18,23 @@ struct publish_shared {
     struct authority_common *common;
 };
 
+/* A request that was taken and not yet answered. */
+struct post {
+    struct handler_request *request;
+    struct publish_request asked;
+    struct point_decision *decisions; /* one for each event point */
+    bool refused;                     /* it has got its answer */
+    struct bus_event *events;         /* of what was granted, among those of the other posts */
+    size_t event_count;
+};
+
 struct publish_service {
     const struct event_settings *settings;
     struct publish_queue *queue;
     struct authority *authority;
     struct bind_key_reader *bind_keys; /* NULL: none are taken */
+    struct post posts[PUBLISH_TOGETHER];
+    size_t post_count;
 };
 
 /* ---- what is needed ---- */
@@ -84,6 +96,54 @@ void publish_event_end(struct publish_service **service)
     free(old);
 }
 
+/* ---- who may ---- */
+
+/* Once for each post. A key that nobody asked for has to be right all the same. */
+static bool find_publisher(const struct publish_service *service,
+                           const struct publish_request *post, char user[USER_ID_SIZE],
+                           struct publish_fault *fault)
+{
+    user[0] = '\0';
+    if (post->bind_key == NULL)
+        return true;
+    *fault = (struct publish_fault){.status = 400, .reason = "Bind keys are not configured"};
+    if (service->bind_keys == NULL)
+        return false;
+    fault->reason = "Invalid Bind Key";
+    return bind_key_read(service->bind_keys, post->bind_key, post->bind_key_length,
+                         clock_wall_ms() / 1000, user);
+}
+
+static bool authorise_points(const struct publish_service *service, struct post *post,
+                             struct publish_fault *fault)
+{
+    const struct publish_request *asked = &post->asked;
+    char user[USER_ID_SIZE];
+    *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
+    post->decisions = calloc(asked->count, sizeof *post->decisions);
+    if (post->decisions == NULL || !find_publisher(service, asked, user, fault))
+        return false;
+    const char *publisher = user[0] != '\0' ? user : NULL;
+    for (size_t i = 0; i < asked->count; i++) {
+        if (!authorise_point(service->authority, &asked->points[i], publisher, &post->decisions[i],
+                             fault))
+            return false;
+    }
+    return true;
+}
+
+/* Refuses the post, or counts the events that it may publish. */
+static void authorise(const struct publish_service *service, struct post *post)
+{
+    struct publish_fault fault;
+    post->event_count = 0;
+    post->refused = !authorise_points(service, post, &fault);
+    if (post->refused)
+        publish_answer_fault(post->request, &fault);
+    for (size_t i = 0; !post->refused && i < post->asked.count; i++)
+        post->event_count += post->decisions[i].result == POINT_GRANTED;
+}
+
 /* ---- publishing ---- */
 
 static void fill_event(struct bus_event *event, const struct publish_request *post,
@@ -103,112 +163,83 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
     memcpy(event->post_key, point->post_key, sizeof event->post_key);
 }
 
-/* The events of all points that were granted. */
-static size_t fill_events(struct bus_event *events, const struct publish_request *post,
-                          const struct point_decision *decisions)
+static void fill_events(struct post *post, struct bus_event *events)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < post->count; i++) {
-        if (decisions[i].result == POINT_GRANTED)
-            fill_event(&events[count++], post, &post->points[i], &decisions[i]);
+    post->events = events;
+    for (size_t i = 0; i < post->asked.count && post->event_count > 0; i++) {
+        if (post->decisions[i].result == POINT_GRANTED)
+            fill_event(events++, &post->asked, &post->asked.points[i], &post->decisions[i]);
     }
-    return count;
 }
 
-static void publish(struct publish_service *service, struct handler_request *request,
-                    const struct publish_request *post, const struct point_decision *decisions)
+static void publish(const struct publish_service *service, struct post *posts, size_t count,
+                    struct bus_event *events, size_t event_count)
 {
-    struct bus_event *events = calloc(post->count, sizeof *events);
-    if (events == NULL) {
-        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        fill_events(&posts[i], events + at);
+        at += posts[i].event_count;
+    }
+    if (event_count > 0)
+        publish_queue_send(service->queue, events, event_count);
+}
+
+static void end_post(struct post *post)
+{
+    handler_request_finish(post->request);
+    for (size_t i = 0; post->decisions != NULL && i < post->asked.count; i++)
+        bytes_free(&post->decisions[i].allowed);
+    free(post->decisions);
+    publish_request_free(&post->asked);
+}
+
+static void answer(const struct post *post, bool memory)
+{
+    const struct publish_outcome outcome = {.post = &post->asked,
+                                            .decisions = post->decisions,
+                                            .events = post->events,
+                                            .event_count = post->event_count};
+    if (post->refused)
         return;
-    }
-    const struct publish_outcome outcome = {.post = post,
-                                            .decisions = decisions,
-                                            .events = events,
-                                            .event_count = fill_events(events, post, decisions)};
-    if (outcome.event_count == 0)
-        publish_answer_forbidden(request, &outcome);
-    else if (!publish_queue_send(service->queue, events, outcome.event_count))
-        publish_answer_unavailable(request, &outcome);
-    else if (publish_outcome_is_limited(&outcome))
-        publish_answer_limited(request, &outcome);
+    if (memory)
+        publish_answer_outcome(post->request, &outcome);
     else
-        publish_answer_taken(request, &outcome);
-    free(events);
-}
-
-/* ---- who may ---- */
-
-/* Once for each post. A key that nobody asked for has to be right all the same. */
-static bool find_publisher(const struct publish_service *service,
-                           const struct publish_request *post, char user[USER_ID_SIZE],
-                           struct publish_fault *fault)
-{
-    user[0] = '\0';
-    if (post->bind_key == NULL)
-        return true;
-    *fault = (struct publish_fault){.status = 400, .reason = "Bind keys are not configured"};
-    if (service->bind_keys == NULL)
-        return false;
-    fault->reason = "Invalid Bind Key";
-    return bind_key_read(service->bind_keys, post->bind_key, post->bind_key_length,
-                         clock_wall_ms() / 1000, user);
-}
-
-static bool authorise_points(const struct publish_service *service,
-                             const struct publish_request *post, struct point_decision *decisions,
-                             struct publish_fault *fault)
-{
-    char user[USER_ID_SIZE];
-    if (!find_publisher(service, post, user, fault))
-        return false;
-    const char *publisher = user[0] != '\0' ? user : NULL;
-    for (size_t i = 0; i < post->count; i++) {
-        if (!authorise_point(service->authority, &post->points[i], publisher, &decisions[i], fault))
-            return false;
-    }
-    return true;
+        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
 }
 
 /* All is decided before anything is published. */
-static void handle_post(struct publish_service *service, struct handler_request *request,
-                        const struct publish_request *post)
+static void serve(const struct publish_service *service, struct post *posts, size_t count)
 {
-    struct publish_fault fault;
-    struct point_decision *decisions = calloc(post->count, sizeof *decisions);
-    if (decisions == NULL) {
-        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
-        return;
+    size_t event_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        authorise(service, &posts[i]);
+        event_count += posts[i].event_count;
     }
-    if (authorise_points(service, post, decisions, &fault))
-        publish(service, request, post, decisions);
-    else
-        publish_answer_fault(request, &fault);
-    for (size_t i = 0; i < post->count; i++)
-        bytes_free(&decisions[i].allowed);
-    free(decisions);
+    struct bus_event *events = calloc(event_count + 1, sizeof *events);
+    if (events != NULL)
+        publish(service, posts, count, events, event_count);
+    for (size_t i = 0; i < count; i++) {
+        answer(&posts[i], events != NULL);
+        end_post(&posts[i]);
+    }
+    free(events);
 }
 
-static void handle_body(struct publish_service *service, struct handler_request *request,
-                        uint64_t token, const struct bytes *body)
+/* To be decided by private key, database and password. */
+static bool takes_time(const struct post *post)
 {
-    const struct config *config = &service->settings->config;
-    const struct publish_limits limits = {
-        .max_depth = (unsigned)config->max_depth,
-        .max_event_points = (size_t)config->max_event_points,
-        .max_topic_length = (size_t)config->max_topic_length,
-        .max_topic_levels = (size_t)config->max_topic_levels,
-    };
-    struct publish_request post;
-    struct publish_fault fault;
-    if (!publish_request_parse(&post, body->data, body->length, &limits, &fault)) {
-        publish_answer_fault(request, &fault);
-        return;
-    }
-    post.token = token;
-    handle_post(service, request, &post);
-    publish_request_free(&post);
+    return post->asked.bind_key != NULL;
+}
+
+void publish_event_answer(struct publish_service *service)
+{
+    size_t count = service->post_count;
+    service->post_count = 0;
+    size_t apart = count > 0 && takes_time(&service->posts[count - 1]) ? 1 : 0;
+    if (count > apart)
+        serve(service, service->posts, count - apart);
+    if (apart > 0)
+        serve(service, &service->posts[count - 1], 1);
 }
 
 /* ---- the request ---- */
@@ -232,26 +263,55 @@ static bool find_token(const struct publish_service *service, const struct handl
     return true;
 }
 
-void publish_event_handle(struct publish_service *service, struct handler_request *request)
+static bool read_post(const struct publish_service *service, struct handler_request *request,
+                      uint64_t token, struct publish_request *asked)
 {
-    const char *method = handler_request_variable(request, "REQUEST_METHOD");
-    if (method != NULL && strcmp(method, "OPTIONS") == 0) {
-        handler_reply_send_preflight(request);
-        return;
-    }
-    uint64_t token;
-    if (!find_token(service, request, &token)) {
-        (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
-        return;
-    }
-    if (method == NULL || strcmp(method, "POST") != 0) {
-        (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL, allow_header);
-        return;
-    }
+    const struct config *config = &service->settings->config;
+    const struct publish_limits limits = {
+        .max_depth = (unsigned)config->max_depth,
+        .max_event_points = (size_t)config->max_event_points,
+        .max_topic_length = (size_t)config->max_topic_length,
+        .max_topic_levels = (size_t)config->max_topic_levels,
+    };
+    struct publish_fault fault;
     struct bytes body = BYTES_EMPTY;
     enum handler_body verdict =
-        handler_request_read_body(request, (size_t)service->settings->config.max_event_body, &body);
-    if (!handler_reply_refuse_body(request, verdict))
-        handle_body(service, request, token, &body);
+        handler_request_read_body(request, (size_t)config->max_event_body, &body);
+    bool read = !handler_reply_refuse_body(request, verdict);
+    if (read && !publish_request_parse(asked, body.data, body.length, &limits, &fault)) {
+        publish_answer_fault(request, &fault);
+        read = false;
+    }
     bytes_free(&body);
+    asked->token = token;
+    return read;
+}
+
+/* False when the request has got its answer. */
+static bool read_request(const struct publish_service *service, struct handler_request *request,
+                         struct publish_request *asked)
+{
+    const char *method = handler_request_variable(request, "REQUEST_METHOD");
+    uint64_t token;
+    if (method != NULL && strcmp(method, "OPTIONS") == 0)
+        handler_reply_send_preflight(request);
+    else if (!find_token(service, request, &token))
+        (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
+    else if (method == NULL || strcmp(method, "POST") != 0)
+        (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL, allow_header);
+    else
+        return read_post(service, request, token, asked);
+    return false;
+}
+
+bool publish_event_take(struct publish_service *service, struct handler_request *request)
+{
+    struct post *post = &service->posts[service->post_count];
+    *post = (struct post){.request = request};
+    if (!read_request(service, request, &post->asked)) {
+        handler_request_finish(request);
+        return true;
+    }
+    service->post_count++;
+    return !takes_time(post);
 }

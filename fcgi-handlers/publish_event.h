@@ -19,7 +19,13 @@ struct publish_service *publish_event_begin(const struct event_settings *setting
                                             struct publish_shared *shared);
 void publish_event_end(struct publish_service **service);
 
-/* Serves one request with exactly one answer. */
-void publish_event_handle(struct publish_service *service, struct handler_request *request);
+/* Reads a request, which is kept until it is answered, or refuses it and finishes it. True: up to
+ * PUBLISH_TOGETHER may be taken before they are answered; false: what this one asks for takes its
+ * time, and the others should not have to wait for it. */
+enum { PUBLISH_TOGETHER = 16 };
+bool publish_event_take(struct publish_service *service, struct handler_request *request);
+/* Publishes what the requests that were taken ask for, in one go, gives each exactly one answer and
+ * finishes it. One that takes its time comes after the others. */
+void publish_event_answer(struct publish_service *service);
 
 #endif

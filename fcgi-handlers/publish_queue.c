@@ -11,7 +11,7 @@ struct job {
     struct job *next;
     struct bus_event *events;
     size_t count;
-    bool done, published;
+    bool done;
     pthread_cond_t wake;
 };
 
@@ -76,21 +76,12 @@ static void tell_change(struct publish_queue *queue, bool published)
     queue->trouble = !published;
 }
 
-static bool publish(struct publish_queue *queue, struct bus_event *events, size_t count)
+static void publish(struct publish_queue *queue, struct bus_event *events, size_t count)
 {
     bool published = publish_queue_connect(queue) &&
                      bus_publish(queue->bus, events, count, (unsigned)queue->config->publish_time,
                                  (unsigned)queue->config->publish_down_time);
     tell_change(queue, published);
-    return published;
-}
-
-static bool was_taken(const struct job *job)
-{
-    for (size_t i = 0; i < job->count; i++)
-        if (!job->events[i].acknowledged || job->events[i].ack.status == ACK_OVERLOAD)
-            return false;
-    return true;
 }
 
 /* The bus takes one array: the jobs' events are gathered in one and their answers handed back. */
@@ -99,17 +90,16 @@ static void publish_together(struct publish_queue *queue, struct job *batch, siz
     struct bus_event *events = calloc(count, sizeof *events);
     size_t at = 0;
     if (events == NULL)
-        return; /* nothing was acknowledged: every job says so */
+        return; /* nothing was acknowledged */
     for (const struct job *job = batch; job != NULL; job = job->next) {
         memcpy(events + at, job->events, job->count * sizeof *events);
         at += job->count;
     }
-    (void)publish(queue, events, count);
+    publish(queue, events, count);
     at = 0;
     for (struct job *job = batch; job != NULL; job = job->next) {
         memcpy(job->events, events + at, job->count * sizeof *events);
         at += job->count;
-        job->published = was_taken(job);
     }
     free(events);
 }
@@ -120,7 +110,7 @@ static void publish_batch(struct publish_queue *queue, struct job *batch)
     for (const struct job *job = batch; job != NULL; job = job->next)
         count += job->count;
     if (batch->next == NULL)
-        batch->published = publish(queue, batch->events, batch->count);
+        publish(queue, batch->events, batch->count);
     else
         publish_together(queue, batch, count);
 }
@@ -152,11 +142,11 @@ static void lead(struct publish_queue *queue)
         (void)pthread_cond_signal(&queue->first->wake);
 }
 
-bool publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count)
+void publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count)
 {
     struct job job = {.events = events, .count = count};
     if (pthread_cond_init(&job.wake, NULL) != 0)
-        return false;
+        return;
     (void)pthread_mutex_lock(&queue->lock);
     *queue->last = &job;
     queue->last = &job.next;
@@ -166,5 +156,4 @@ bool publish_queue_send(struct publish_queue *queue, struct bus_event *events, s
         lead(queue);
     (void)pthread_mutex_unlock(&queue->lock);
     (void)pthread_cond_destroy(&job.wake);
-    return job.published;
 }

@@ -19,8 +19,8 @@ struct publish_queue *publish_queue_new(const struct bus_options *options,
 void publish_queue_free(struct publish_queue **queue);
 /* Opens the bus, so that it is ready before the first event. False (and logged) when it cannot; each event tries again. */
 bool publish_queue_connect(struct publish_queue *queue);
-/* As bus_publish() with the configuration's time limits; from any thread. Says in the log when the daemon stops and begins
- * to take events. */
-bool publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count);
+/* As bus_publish() with the configuration's time limits; from any thread. Each event says what became of it. Says in the
+ * log when the daemon stops and begins to take events. */
+void publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "intake.h"
+#include "wall_clock.h"
 
 /* ---- a disk that can hang: stands before the C library's ---- */
 
@@ -382,6 +383,52 @@ static void what_is_on_its_way_at_the_end_is_there_at_the_next_start(void **stat
     stop(&daemon, &files);
 }
 
+/* Publishes so many and gives the last one's sequence. */
+static uint64_t publish_some(struct daemon *daemon, size_t count)
+{
+    struct handler handler;
+
+    handler_start(&handler, daemon, count, 0, 0);
+    handler_finish(&handler);
+    assert_true(handler.published);
+    return handler.events[count - 1].ack.event_sequence;
+}
+
+/* Wherever the wall clock is put, also between an end and the next start: what is kept stays, and
+ * neither an event id nor a connection id is given twice. */
+static void a_clock_that_jumps_loses_nothing(void **state)
+{
+    static const int64_t hours[] = {0, -24, 0, -24, -48, -48};
+    struct daemon daemon;
+    struct stored_files files;
+    uint64_t sequence = 0, connid = 0;
+
+    (void)state;
+    stored_files_make(&files);
+    for (size_t i = 0; i < sizeof hours / sizeof *hours; i++) {
+        struct client client;
+        uint64_t next;
+
+        wall_clock_set(hours[i] * 3600);
+        start_again(&daemon, &files, "sync = always\nmax_age = 720h\n");
+        assert_int_equal(daemon.server->events.events, 4 * i);
+        client_open(&client, &daemon);
+        next = client_subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"1-0\"}");
+        assert_true(next > connid);
+        connid = next;
+        next = publish_some(&daemon, 2);
+        assert_true(next > sequence);
+        wall_clock_set((hours[i] - 12) * 3600);
+        sequence = publish_some(&daemon, 2);
+        assert_true(sequence > next);
+        client_expect(&client, "\"n1\"");
+        client_close(&client);
+        daemon_stop(&daemon);
+    }
+    wall_clock_set(0);
+    stored_files_remove(&files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_comes_while_the_disk_hangs_too_long_is_refused_at_once),
         cmocka_unit_test(without_waiting_for_the_disk_events_are_delivered_while_it_hangs),
         cmocka_unit_test(what_is_on_its_way_at_the_end_is_there_at_the_next_start),
+        cmocka_unit_test(a_clock_that_jumps_loses_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,6 +422,32 @@ static bool publish(struct daemon *daemon)
     return published && receivers == 1;
 }
 
+static void wait_for(struct daemon *daemon, struct client *client, const char *text)
+{
+    while (!has_ended_or(client, text))
+        turn(daemon);
+}
+
+/* A client of each other transport comes and goes. */
+static void live_otherwise(struct daemon *daemon)
+{
+    static const char sse[] = "GET /sse?ep=a/%2B&ep=%40CONNECTION%40/s&clid=s HTTP/1.1\r\n\r\n";
+    static const char poll[] = "POST /poll HTTP/1.1\r\nContent-Length: 34\r\n\r\n"
+                               "{\"ep\":[\"a/b\"],\"clid\":\"p\",\"wait\":0}";
+    struct client stream, poller;
+
+    client_open(&stream, daemon);
+    client_open(&poller, daemon);
+    (void)client_send(&stream, sse, sizeof sse - 1);
+    wait_for(daemon, &stream, "\"available\"");
+    (void)client_send(&poller, poll, sizeof poll - 1);
+    wait_for(daemon, &poller, "],\"id\":\"");
+    if (publish(daemon))
+        wait_for(daemon, &stream, "\"type\":\"x\"");
+    client_close(&stream);
+    client_close(&poller);
+}
+
 /* One that speaks and changes its topics, by either way in. */
 static void live_both_ways(struct daemon *daemon)
 {
@@ -472,17 +498,15 @@ static void live(struct daemon *daemon)
     client_open(&stream, daemon);
     client_open(&asking, daemon);
     (void)client_send(&stream, subscription, sizeof subscription - 1);
-    while (!has_ended_or(&stream, "\"available\""))
-        turn(daemon);
+    wait_for(daemon, &stream, "\"available\"");
     if (publish(daemon))
-        while (!has_ended_or(&stream, "\"type\":\"x\""))
-            turn(daemon);
+        wait_for(daemon, &stream, "\"type\":\"x\"");
     (void)client_send_text(&asking, "GET /connections?details=true&token=admin HTTP/1.1\r\n\r\n"
                                     "GET /state?token=admin HTTP/1.1\r\nConnection: close\r\n\r\n");
-    while (!has_ended_or(&asking, "\"closed\""))
-        turn(daemon);
+    wait_for(daemon, &asking, "\"closed\"");
     client_close(&stream);
     client_close(&asking);
+    live_otherwise(daemon);
     live_both_ways(daemon);
     while (daemon->server->connections > 0)
         turn(daemon);

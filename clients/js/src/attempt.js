@@ -5,6 +5,7 @@ import { isPresence, isUpTo } from './position.js';
 import { missingIn, nameOf } from './topics.js';
 import { transports } from './transports.js';
 
+const SILENCE = 'Nothing was heard';
 const LONGEST_TIMER = 2 ** 31 - 1;
 const KEY_LIMIT = 30_000; // for the page's backend to come up with a bind key or ticket
 const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has changed
@@ -41,7 +42,7 @@ export function attempt(settings, feed, link, name, patience) {
 
   const alive = () => {
     heardAt = Date.now();
-    if (connectedAt) watch(silence, DOWN, 'Nothing was heard for too long');
+    if (connectedAt) watch(silence, DOWN, SILENCE);
   };
 
   const call = (path, init) => settings.fetch(base + path, { cache: 'no-store', signal, ...init });
@@ -50,14 +51,10 @@ export function attempt(settings, feed, link, name, patience) {
     (await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) }))).json();
 
   async function getTicket(body) {
-    if (!connectedAt) watch(KEY_LIMIT, REFUSED, 'No bind key in time');
-    try {
-      if (settings.ticket) return await settings.ticket(body);
-      const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
-      return ticket;
-    } catch (error) {
-      throw error.kind ? error : failure(REFUSED, error.message);
-    }
+    if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
+    if (settings.ticket) return settings.ticket(body);
+    const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
+    return ticket;
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
@@ -65,10 +62,10 @@ export function attempt(settings, feed, link, name, patience) {
     const { who } = link;
     asked = feed.topics();
     const ep = [...asked.values()];
-    const body = { ep, clid, last_id: position.resume(ep.length) };
+    const body = { ep, ...(clid && { clid }), last_id: position.resume(ep.length) };
     const needsTicket = settings.ticket || (settings.bindKey && ep.some((one) => one.binded));
     const ticket = needsTicket && (await getTicket(body));
-    if (!connectedAt) watch(patience, MUTE, 'Nothing was heard in time');
+    if (!connectedAt) watch(patience, MUTE, SILENCE);
     return ticket
       ? { query: new URLSearchParams({ ticket, ...who, ...more }) }
       : { body: { ...body, ...who, ...more } };
@@ -147,7 +144,7 @@ export function attempt(settings, feed, link, name, patience) {
     const all = [...added, ...gone];
     if (!all.length) return;
     if (!speak || all.some((one) => one.binded)) {
-      cut(failure(AGAIN, 'Other topics'));
+      cut(failure(AGAIN));
       return;
     }
     if (gone.length) {
@@ -164,10 +161,10 @@ export function attempt(settings, feed, link, name, patience) {
   function probe(surely) {
     if (!connectedAt || (!surely && Date.now() - heardAt < silence / 2)) return;
     if (name === 'poll') {
-      cut(failure(AGAIN, 'Poll anew'));
+      cut(failure(AGAIN));
       return;
     }
-    watch(PROBE_LIMIT, DOWN, 'No sign of life');
+    watch(PROBE_LIMIT, DOWN, SILENCE);
     if (speak) speak({ ping: 1 });
     else renew();
   }

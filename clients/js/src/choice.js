@@ -41,6 +41,7 @@ export function createChoice({ names, remembered, patience, backoff, maxBackoff 
      * What to do after an attempt that failed, or a connection that ended: milliseconds to wait, or undefined to go on
      * at once. `lasted`: ms for which it was connected; undefined: it never was. `why`: a failure, or undefined after a
      * clean end. `hint`: ms, of a broker that stops.
+     * @param {{why?: any, lasted?: number, hint?: number}} end
      */
     after({ why, lasted, hint }) {
       const { kind, wait = 0 } = why || {};

@@ -21,17 +21,17 @@ const DEFAULTS = {
 const SYNC_DELAY = 20; // topics that change together are asked for together
 const ANSWER_LIMIT = 10_000;
 
-/** The broker's address, with a slash at its end. */
-function baseOf(url) {
-  const { origin, pathname } = new URL(url, globalThis.document?.baseURI);
-  return origin + pathname.replace(/\/?$/, '/');
-}
+/** A URL, from what a page may say. */
+export const urlOf = (text) => new URL(text, globalThis.document?.baseURI);
 
-/** types/index.d.ts says what there is in `options`, and in the client that it gives. */
+/**
+ * @param {import('../types/index.js').Options} options
+ * @returns {import('../types/index.js').Client}
+ */
 export function connect(options) {
-  const settings = { ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
-  const base = (settings.base = baseOf(settings.url));
-  settings.transports = settings.transports.filter((name) => name !== 'ws' || settings.WebSocket);
+  const { origin, pathname } = urlOf(options.url);
+  const base = origin + pathname.replace(/\/?$/, '/');
+  const settings = { base, ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
   const { share, clid = '' } = settings;
   const { on, emit } = createEmitter();
   const position = createPosition(settings.lastId);
@@ -39,6 +39,7 @@ export function connect(options) {
   const counts = new Map(); // presence topic: how many streams have the name
   const told = new Set(); // presence topics of which the page knows the count
   let names; // of the topics that this page wants
+  /** @type {import('../types/index.js').State} */
   let state = 'closed';
   let isOpen = true; // until close()
   let isIn; // takes part now
@@ -94,7 +95,10 @@ export function connect(options) {
     const { type, detail } = e;
     const isWanted = names.has(requested);
     if (isPresence(frame) && requested === topic) {
-      counts.set(topic, +detail.clid_instances);
+      const count = +detail.clid_instances;
+      // Each poll says again who is there.
+      if (status.transport === 'poll' && type === 'available' && told.has(topic) && counts.get(topic) === count) return;
+      counts.set(topic, count);
       if (isWanted) told.add(topic);
     }
     if (isWanted || requested === '@SERVER@') emit('@frame', frame, text);
@@ -173,6 +177,7 @@ export function connect(options) {
       look();
     });
 
+  /** @type {import('../types/index.js').Client} */
   const client = {
     get state() {
       return state;
@@ -212,8 +217,8 @@ export function connect(options) {
     whisper(match, send, { timeout = ANSWER_LIMIT } = {}) {
       let limit, off;
       return new Promise((resolve, reject) => {
-        limit = setTimeout(() => reject(failure('timeout', 'No answer was whispered in time')), timeout);
-        off = on('*', (event) => (match.call ? match(event) : event.type === match) && resolve(event));
+        limit = setTimeout(() => reject(failure('timeout', 'No answer')), timeout);
+        off = on('*', (event) => (typeof match === 'function' ? match(event) : event.type === match) && resolve(event));
         ready()
           .then(() => send(client.connid))
           .catch(reject);
@@ -226,7 +231,7 @@ export function connect(options) {
     abort: link.abort,
 
     /** With `softly` the connection may go on until it ends by itself. */
-    close(softly = false) {
+    close({ softly } = {}) {
       isOpen = false;
       unwatch();
       if (softly) link.stop(softly);

@@ -8,7 +8,7 @@ export const AGAIN = 'again'; // the client itself wants to connect anew
 export const STOPPED = 'stopped'; // the client itself wants to end
 
 /** An Error with `kind`, and where known `status`, and `wait`: milliseconds that the other side asks for. */
-export function failure(kind, message, more) {
+export function failure(kind, message = '', more = {}) {
   return Object.assign(Error(message), { kind }, more);
 }
 
@@ -16,13 +16,7 @@ export function failure(kind, message, more) {
 export async function checkAnswer(answer) {
   const { status } = answer;
   if (answer.ok) return answer;
-  const text = await answer.text().catch(() => '');
-  let reason = `${status} ${answer.statusText}`;
-  try {
-    reason = JSON.parse(text).error || reason;
-  } catch {
-    // Not the broker's own words.
-  }
+  const words = await answer.json().catch(() => {}); // if they are the broker's own
   const kind = status === 400 || status === 413 ? REFUSED : status === 429 || status >= 500 ? DOWN : UNFIT;
-  throw failure(kind, reason, { status, wait: 1000 * answer.headers.get('retry-after') || 0 });
+  throw failure(kind, words?.error || `HTTP ${status}`, { status, wait: 1000 * answer.headers.get('retry-after') || 0 });
 }

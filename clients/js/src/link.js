@@ -6,22 +6,15 @@ import { createChoice } from './choice.js';
 import { AGAIN, DOWN, STOPPED, failure } from './failure.js';
 
 /** Which transport worked, for as long as the tab lives. Storage may be missing or forbidden: then it is found again. */
-const memory = {
-  get(base) {
-    try {
-      return sessionStorage.getItem(`esn ${base}`);
-    } catch {
-      return undefined;
-    }
-  },
-  set(base, name) {
-    try {
-      sessionStorage.setItem(`esn ${base}`, name);
-    } catch {
-      // It is found again.
-    }
-  },
-};
+function memory(base, name) {
+  try {
+    const key = `esn ${base}`;
+    if (name) sessionStorage[key] = name;
+    return sessionStorage[key];
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * `settings` are those of connect(), complete. `feed`:
@@ -33,17 +26,20 @@ const memory = {
  */
 export function createLink(settings, feed) {
   const { base } = settings;
-  const choice = createChoice({ ...settings, names: settings.transports, remembered: memory.get(base) });
+  const names = settings.transports.filter((name) => name !== 'ws' || settings.WebSocket);
+  const choice = createChoice({ ...settings, names, remembered: memory(base) });
   let isWanted = false;
   let isRunning = false;
   let current; // attempt
   let wake; // ends the waiting
 
   const link = {
+    /** @type {import('../types/index.js').State} */
     state: 'closed',
     transport: undefined, // its name, while connected
     who: {}, // connid and secret of the newest connection
     held: undefined, // topics in force on this connection, or on the last one
+    /** @type {Promise<unknown>} */
     over: Promise.resolve(), // when the last connection is over
     connected,
     start,
@@ -55,6 +51,7 @@ export function createLink(settings, feed) {
     probe,
   };
 
+  /** @param {import('../types/index.js').State} state */
   function become(state) {
     if (state !== 'connected') link.transport = undefined;
     link.state = state;
@@ -63,7 +60,7 @@ export function createLink(settings, feed) {
 
   function connected(name) {
     choice.worked();
-    memory.set(base, name);
+    memory(base, name);
     link.transport = name;
     become('connected');
   }
@@ -78,7 +75,7 @@ export function createLink(settings, feed) {
   function stop(softly = false) {
     isWanted = false;
     wake?.();
-    if (!softly) current?.cut(failure(STOPPED, 'Stopped'));
+    if (!softly) current?.cut(failure(STOPPED));
   }
 
   function probe(surely) {

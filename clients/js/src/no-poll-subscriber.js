@@ -1,33 +1,26 @@
 // The class of the broker that this one replaces, with its methods, callbacks and states: pages change one script tag.
 
-import { connect } from './connect.js';
+import { connect, urlOf } from './connect.js';
+import { checkAnswer } from './failure.js';
 
-const STATES = {
-  offline: { value: -1, state: 'OFFLINE' },
-  closed: { value: 0, state: 'DISCONNECTED' },
-  waiting: { value: 0, state: 'DISCONNECTED' },
-  connecting: { value: 1, state: 'WAITING' },
-  connected: { value: 2, state: 'CONNECTED' },
-};
+const NAMES = { '-1': 'OFFLINE', 0: 'DISCONNECTED', 1: 'WAITING', 2: 'CONNECTED' };
+const VALUES = { offline: -1, closed: 0, waiting: 0, connecting: 1, connected: 2 };
 
 const nothing = () => {};
 
 /** An address with `ep` and `clid` in its query, or {url, data: {ep, clid} or its JSON, and options of connect()}. */
 function readRequest(request) {
   const { url = request, data, ...options } = request;
-  const { searchParams: query } = new URL(url, globalThis.document?.baseURI);
+  const { searchParams: query } = urlOf(url);
   const { ep, clid } = typeof data === 'string' ? JSON.parse(data) : data || {};
   return { ...options, url, topics: ep || query.getAll('ep'), clid: clid || query.get('clid') || undefined };
 }
 
-async function fetchText(url) {
-  const answer = await fetch(url, { cache: 'no-store' });
-  if (!answer.ok) throw Error(`${url}: ${answer.status}`);
-  return answer.text();
-}
+const fetchText = async (url) => (await checkAnswer(await fetch(url, { cache: 'no-store' }))).text();
 
 export class NoPollSubscriber {
   #request;
+  /** @type {Function[]} */
   #callbacks;
   #bindUrl;
   #client;
@@ -69,14 +62,15 @@ export class NoPollSubscriber {
 
   #tell(state) {
     const [, onSubscribe, onStateChange] = this.#callbacks;
-    onStateChange({ ...STATES[state] });
+    const value = VALUES[state];
+    onStateChange({ value, state: NAMES[value] });
     if (state === 'connected') onSubscribe();
   }
 
   /** No further connection; the one of now goes on until it ends, or until abort(). */
   stop() {
     this.#turn++;
-    this.#client?.close(true);
+    this.#client?.close({ softly: true });
   }
 
   /** Ends the connection of now. Without a stop() before, the next one follows after a while. */

@@ -5,7 +5,7 @@ const LEADER_LIMIT = 3000; // without a word of it the leader is frozen: a phone
 
 /** False where the browser lacks something, and on pages without TLS. */
 export const canShare = () =>
-  typeof document === 'object' && typeof BroadcastChannel === 'function' && Boolean(navigator.locks);
+  typeof document === 'object' && typeof BroadcastChannel === 'function' && Boolean(globalThis.navigator?.locks);
 
 /**
  * Joins the tabs that share `name`. `client`:

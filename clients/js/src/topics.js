@@ -3,9 +3,9 @@
 /** A topic in the form in which the broker wants it. Throws a TypeError for what can't be one. */
 export function normalised(one, settings) {
   const { topic = one, binded } = one;
-  if (typeof topic !== 'string' || !topic) throw TypeError('A topic is a string, or {topic, binded}');
+  if (typeof topic !== 'string' || !topic) throw TypeError('No topic');
   if (!binded) return topic;
-  if (!settings.bindKey && !settings.ticket) throw TypeError(`${topic}: binded needs bindKey or ticket`);
+  if (!settings.bindKey && !settings.ticket) throw TypeError('binded needs bindKey or ticket');
   return { topic, binded };
 }
 

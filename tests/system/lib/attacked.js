@@ -16,11 +16,13 @@ class Attacked {
     this.stack = stack;
   }
 
-  async addHealthy(count, topics) {
+  /** Over TCP, or over a unix socket. */
+  async addHealthy(count, topics, socketPath) {
     const open = () =>
       this.stack.subscribe(
         { ep: topics, clid: 'healthy' },
         {
+          socketPath,
           onFrame: ({ json }) => {
             if (json.e.type === 'n') {
               this.#delays.push(Date.now() - json.e.detail.at);
@@ -34,12 +36,19 @@ class Attacked {
     }
   }
 
+  /** The same with several processes, which share the clients out. */
+  async attackWith(processes, kind, count, words, wrapper) {
+    const share = (i) => Math.floor(((i + 1) * count) / processes) - Math.floor((i * count) / processes);
+    return Promise.all(Array.from({ length: processes }, (_, i) => this.attack(kind, share(i), words, wrapper)));
+  }
+
   /** Starts a process of hostile clients (attacker.js). */
-  async attack(kind, count, words = []) {
+  async attack(kind, count, words = [], wrapper = []) {
     const name = `${kind}-${this.#attackers.length}`;
     const attacker = new Program(
       name,
       [
+        ...wrapper,
         ...[process.execPath, path.join(__dirname, 'attacker.js'), kind],
         ...['--port', String(this.stack.port), '--count', String(count), ...words],
       ],

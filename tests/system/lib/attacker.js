@@ -1,11 +1,13 @@
 'use strict';
 
-// A process of hostile clients: node attacker.js KIND --port P [--count N] [--ep TOPIC]...
-// Says "ready" when all are at it, and goes on until it is killed.
+// A process of hostile clients: node attacker.js KIND --port P [--count N] [--host H] [--from ADDRESS]... [--ep TOPIC]...
+// Says "ready" when all are at it, and goes on until it is killed. ADDRESSes are its own (127.0.0.2 and so on).
 //   unfinished  N connections on which a request is begun and never finished; one that the daemon closes is opened again
 //   silent      N connections on which nothing is sent; likewise
 //   resets      connects and resets as fast as it can, N at a time
 //   stalled     N streams that are not read
+//   reading     N streams that are read, to compare with
+//   knocking    N connections that are begun, and perhaps never answered
 
 const net = require('node:net');
 const { parseArgs } = require('node:util');
@@ -15,20 +17,25 @@ const { values, positionals } = parseArgs({
   options: {
     port: { type: 'string' },
     count: { type: 'string', default: '100' },
+    host: { type: 'string', default: '127.0.0.1' },
+    from: { type: 'string', multiple: true },
     ep: { type: 'string', multiple: true, default: ['a'] },
   },
 });
 
 const PARALLEL = 200;
-const ADDRESSES = 50; // an address has less than 30,000 ports
+// An address has less than 30,000 ports.
+const addresses = values.from ?? Array.from({ length: 50 }, (_, i) => `127.0.0.${2 + i}`);
 const count = Number(values.count);
-const body = JSON.stringify({ ep: values.ep, clid: 'stalled' });
+const body = JSON.stringify({ ep: values.ep, clid: positionals[0] });
+const subscription = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
 const FIRST_WORDS = {
   unfinished: (index) =>
     index % 2 === 0 ? 'POST / HTTP/1.1\r\nHost: x\r\nX-' : 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"ep"',
   silent: () => '',
-  stalled: () => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  stalled: () => subscription,
+  reading: () => subscription,
 };
 
 /** Connects; resolves when it is connected and has said its first words, or has failed. */
@@ -36,8 +43,8 @@ function connect(index, { onGone }) {
   return new Promise((resolve) => {
     const socket = net.connect({
       port: Number(values.port),
-      host: '127.0.0.1',
-      localAddress: `127.0.0.${2 + (index % ADDRESSES)}`,
+      host: values.host,
+      localAddress: addresses[index % addresses.length],
     });
     const settle = () => resolve(socket);
     socket.on('error', (error) => {
@@ -67,16 +74,25 @@ async function hold(index) {
   socket.resume(); // otherwise it would not notice that it was closed
 }
 
-/** Reads until the stream has begun, and never again. */
-async function stall(index) {
+/** Reads until the stream has begun, and then never again, or everything. */
+async function listen(index, goesOn) {
   const socket = await connect(index, {});
   await new Promise((resolve) => {
     socket.once('data', () => {
-      socket.pause();
+      if (goesOn) {
+        socket.resume();
+      } else {
+        socket.pause();
+      }
       resolve();
     });
     socket.once('close', resolve);
   });
+}
+
+/** One that is not let in knocks again. */
+function knock(index) {
+  connect(index, { onGone: () => setTimeout(knock, 500, index) });
 }
 
 async function reset(index) {
@@ -101,8 +117,12 @@ async function main() {
     for (let i = 0; i < count; i++) {
       reset(i);
     }
-  } else if (kind === 'stalled') {
-    await each(stall);
+  } else if (kind === 'knocking') {
+    for (let i = 0; i < count; i++) {
+      knock(i);
+    }
+  } else if (kind === 'stalled' || kind === 'reading') {
+    await each((index) => listen(index, kind === 'reading'));
   } else {
     await each(hold);
   }

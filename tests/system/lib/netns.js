@@ -7,6 +7,7 @@ const { until } = require('./wait');
 
 const SERVER_ADDRESS = '192.0.2.1';
 const CLIENT_ADDRESS = '192.0.2.2';
+const NOBODYS_HARDWARE = '02:00:00:00:00:99';
 
 async function mustRun(command) {
   const result = await run(command);
@@ -46,6 +47,7 @@ class Network {
   #client;
   #onServer;
   #onClient;
+  #nextAddress = 3;
   serverAddress = SERVER_ADDRESS;
 
   /** unshare(1) has made the namespace when it has become sleep(1). */
@@ -83,6 +85,27 @@ class Network {
   /** From now on no packet passes. */
   cut() {
     return mustRun([...this.#onClient, tool('ip', 'iproute2'), 'link', 'set', 'cable', 'down']);
+  }
+
+  mend() {
+    return mustRun([...this.#onClient, tool('ip', 'iproute2'), 'link', 'set', 'cable', 'up']);
+  }
+
+  /**
+   * Gives the machine of clients more addresses, and gives them. Deaf ones get no answer of the servers, so that their
+   * connections stay half-open.
+   */
+  async addAddresses(count, { areDeaf = false } = {}) {
+    const ip = tool('ip', 'iproute2');
+    const addresses = Array.from({ length: count }, () => `192.0.2.${this.#nextAddress++}`);
+    for (const address of addresses) {
+      await mustRun([...this.#onClient, ip, 'addr', 'add', `${address}/24`, 'dev', 'cable']);
+      if (areDeaf) {
+        const entry = ['neigh', 'replace', address, 'lladdr', NOBODYS_HARDWARE, 'dev', 'cable', 'nud', 'permanent'];
+        await mustRun([...this.#onServer, ip, ...entry]);
+      }
+    }
+    return addresses;
   }
 
   async stop() {

@@ -269,4 +269,4 @@ async function runResuming(label, options) {
   }
 }
 
-module.exports = { runResuming };
+module.exports = { Source, runResuming };

@@ -5,8 +5,6 @@ import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const EPOCH = 1000;
-
 const matches = (pattern, topic) =>
   pattern === topic || (pattern.endsWith('/#') && `${topic}/`.startsWith(pattern.slice(0, -1)));
 
@@ -43,8 +41,8 @@ class Connection {
     const former = broker.secrets.get(body.secret);
     this.connid = former && former === Number(body.connid) ? former : broker.nextConnid++;
     this.renew();
-    const more = body.last_id ? { recovered: true } : {};
-    this.say('connected', { ...this.identity(), id: broker.head, ...more }, body.last_id ?? broker.head);
+    const more = body.last_id ? { recovered: broker.knows(body.last_id) } : {};
+    this.say('connected', { ...this.identity(), id: broker.head, ...more }, broker.startFor(body.last_id));
   }
 
   renew() {
@@ -88,6 +86,7 @@ export class Broker {
   log = [];
   secrets = new Map(); // secret: connid
   nextConnid = 7_000_000_001;
+  epoch = 1000;
   timeout = 3_600_000;
   mute = []; // transports whose answers are held back, as by a proxy that buffers
   closed = []; // transports that are answered 404
@@ -114,11 +113,22 @@ export class Broker {
   }
 
   get head() {
-    return `${EPOCH}-${this.log.length}`;
+    return `${this.epoch}-${this.log.length}`;
+  }
+
+  knows(id) {
+    return Number(id.split('-')[0]) === this.epoch;
+  }
+
+  /** The id after which a connection with this last id begins. */
+  startFor(id) {
+    if (!id) return this.head;
+    return this.knows(id) ? id : `${this.epoch}-0`;
   }
 
   after(id) {
-    return this.log.slice(Number(id.split('-')[1]));
+    const [epoch, sequence] = id.split('-').map(Number);
+    return this.log.slice(epoch === this.epoch ? sequence : 0);
   }
 
   count(presenceTopic) {
@@ -127,7 +137,7 @@ export class Broker {
 
   /** Publishes, and gives the number of frames. */
   publish(topic, type = 'event', detail = undefined, whisper = undefined) {
-    const event = { id: `${EPOCH}-${this.log.length + 1}`, topic, e: { type, detail }, whisper };
+    const event = { id: `${this.epoch}-${this.log.length + 1}`, topic, e: { type, detail }, whisper };
     this.log.push(event);
     return [...this.open].reduce((sum, connection) => sum + connection.tell(event), 0);
   }
@@ -230,7 +240,7 @@ export class Broker {
     if (message.subscribe) {
       if (message.subscribe.includes('bad')) return connection.say('error', { error: 'Invalid Event Point' });
       const topics = connection.topics.length + message.subscribe.length;
-      connection.say('subscribed', { topics, id: this.head, ...(message.last_id && { recovered: true }) }, message.last_id);
+      connection.say('subscribed', { topics, id: this.head, ...(message.last_id && { recovered: this.knows(message.last_id) }) }, this.startFor(message.last_id));
       connection.hear(message.subscribe, message.last_id);
     }
     if (message.unsubscribe) {

@@ -1,0 +1,113 @@
+// What stands between client and broker lets some ways through and others not.
+
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { Broker } from './lib/broker.js';
+import { ALL, listen } from './lib/listener.js';
+import { until } from './lib/wait.js';
+
+let broker;
+let listener;
+afterEach(async () => {
+  await listener.client.close();
+  await broker.close();
+});
+
+const cases = [
+  { closed: ['ws'], mute: [], by: 'frames' },
+  { closed: ['ws'], mute: ['frames'], by: 'sse' },
+  { closed: ['ws'], mute: ['frames', 'sse'], by: 'poll' },
+  { closed: [], mute: ['ws', 'frames'], by: 'sse' },
+  { closed: [], mute: ['ws', 'frames', 'sse'], by: 'poll' },
+  { closed: ['ws', 'frames', 'sse'], mute: [], by: 'poll' },
+];
+
+for (const { closed, mute, by } of cases) {
+  test(`closed: ${closed.join() || 'none'}, buffered: ${mute.join() || 'none'}: it comes by ${by}`, async (t) => {
+    broker = await Broker.start({ closed, mute });
+    const began = performance.now();
+    listener = listen({ url: broker.url, topics: ['a'] });
+    await listener.client.ready();
+    t.diagnostic(`connected after ${Math.round(performance.now() - began)} ms`);
+    assert.equal(listener.client.transport, by);
+    assert.equal(listener.meter.peak, 1);
+    assert.deepEqual(listener.errors, []);
+    await until('it is held', () => broker.open.size === 1);
+    broker.publish('a', 'one');
+    await listener.heard('one');
+    // What works is taken at once the next time.
+    const { length } = broker.requests;
+    const { total } = listener.meter;
+    broker.breakAll();
+    await until('it is held again', () => listener.meter.total > total && broker.open.size === 1);
+    await listener.client.ready();
+    assert.equal(listener.client.transport, by);
+    assert.ok(broker.requests.slice(length).every(({ path }) => path === (by === 'poll' ? 'poll' : '')));
+  });
+}
+
+test('when all are buffered it goes on trying, with more patience', async () => {
+  broker = await Broker.start({ mute: ALL });
+  listener = listen({ url: broker.url, topics: ['a'], patience: 20 });
+  await until('it has tried all of them twice', () => broker.requests.filter(({ path }) => path === 'poll').length === 2);
+  assert.equal(listener.meter.peak, 1);
+  assert.equal(listener.errors[0].kind, 'mute');
+  broker.mute = [];
+  await listener.client.ready();
+});
+
+test('a slow line is not taken for a buffer for ever', async () => {
+  broker = await Broker.start();
+  const slowly = async (url, init) => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    return fetch(url, init);
+  };
+  listener = listen({ url: broker.url, topics: ['a'], transports: ['frames'], patience: 40, fetch: slowly });
+  await listener.client.ready();
+});
+
+test('without a WebSocket of the platform the others are taken', async () => {
+  broker = await Broker.start();
+  listener = listen({ url: broker.url, WebSocket: undefined });
+  await listener.client.ready();
+  assert.equal(listener.client.transport, 'frames');
+});
+
+test('Retry-After is kept to, and nobody else is tried meanwhile', async () => {
+  broker = await Broker.start({ answer: () => ({ status: 503, error: 'Stopping', headers: { 'Retry-After': '1' } }) });
+  const began = Date.now();
+  listener = listen({ url: broker.url, transports: ['frames', 'sse'], topics: ['a'] });
+  await until('it was refused', () => listener.errors.length === 1);
+  broker.answer = undefined;
+  await listener.client.ready();
+  assert.ok(Date.now() - began >= 1000);
+  assert.equal(broker.requests.length, 2);
+  assert.deepEqual([listener.errors[0].kind, listener.errors[0].status], ['down', 503]);
+});
+
+test('nobody there: it waits for the broker, then connects', async () => {
+  broker = await Broker.start();
+  const { port } = broker;
+  await broker.close();
+  listener = listen({ url: broker.url, topics: ['a'], clid: 'patient' });
+  await until('it has failed five times', () => listener.errors.length >= 5);
+  assert.ok(listener.errors.every(({ kind }) => kind === 'down'));
+  broker = await Broker.start({ port });
+  await listener.client.ready();
+  assert.equal(listener.meter.peak, 1);
+});
+
+test('a log that was begun anew: all of it is heard, nothing of before again', async () => {
+  broker = await Broker.start();
+  listener = listen({ url: broker.url, topics: ['a'], transports: ['frames'] });
+  await listener.client.ready();
+  broker.publish('a', 'one');
+  await listener.heard('one');
+  const { port } = broker;
+  await broker.close();
+  broker = await Broker.start({ port, epoch: 2000 });
+  broker.publish('a', 'two');
+  await listener.heard('two');
+  assert.deepEqual(listener.types(), ['one', 'two']);
+  assert.equal(listener.client.lastId, '2000-1');
+});

@@ -1,0 +1,57 @@
+// The built files: up to date, small, and what each of them gives.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+import { gzipSync } from 'node:zlib';
+
+const MOST = 6000; // bytes of the classic script, gzipped
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const files = ['es-web-notify.js', 'es-web-notify.mjs', 'es-web-notify.cjs'];
+let folder;
+before(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-build-'));
+  execFileSync(process.execPath, [path.join(root, 'build.js'), folder]);
+});
+after(() => fs.rmSync(folder, { recursive: true }));
+
+for (const file of files) {
+  test(`dist/${file} is what npm run build makes of the sources`, () => {
+    const read = (where) => fs.readFileSync(path.join(where, file), 'utf8');
+    assert.equal(read(path.join(root, 'dist')), read(folder), 'run npm run build, and commit what it makes');
+  });
+}
+
+test(`the classic script, with NoPollSubscriber, has less than ${MOST} bytes`, (t) => {
+  const { length } = gzipSync(fs.readFileSync(path.join(folder, files[0])), { level: 9 });
+  t.diagnostic(`${length} bytes gzipped`);
+  assert.ok(length < MOST, `${length}`);
+});
+
+test('the classic script sets two globals and no more', () => {
+  const page = vm.createContext({});
+  vm.runInContext(fs.readFileSync(path.join(folder, files[0]), 'utf8'), page);
+  assert.deepEqual(Object.keys(page), ['EsWebNotify', 'NoPollSubscriber']);
+  assert.deepEqual(Object.keys(page.EsWebNotify), ['connect', 'NoPollSubscriber']);
+  assert.equal(page.EsWebNotify.NoPollSubscriber, page.NoPollSubscriber);
+});
+
+test('import and require give the same names', async () => {
+  const names = ['NoPollSubscriber', 'connect'];
+  assert.deepEqual(Object.keys(await import('es-web-notify')), names);
+  assert.deepEqual(Object.keys(await import(path.join(folder, files[1]))).sort(), names);
+  assert.deepEqual(Object.keys(createRequire(import.meta.url)('es-web-notify')).sort(), names);
+});
+
+test('there is nothing else to install, and the lock file names no place to get it from', () => {
+  const description = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  assert.equal(description.dependencies, undefined);
+  assert.equal(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8').includes('resolved'), false);
+});

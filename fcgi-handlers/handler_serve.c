@@ -1,0 +1,313 @@
+#include "handler_serve.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static atomic_int stop_wanted, reload_wanted; /* set by signals, read by all threads */
+
+static void on_signal(int signal_number)
+{
+    if (signal_number == SIGHUP)
+        reload_wanted = 1;
+    else
+        stop_wanted = 1;
+}
+
+/* The signals come only while no request is at hand. */
+static bool prepare_signals(sigset_t *waiting, bool supervised)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigset_t blocked;
+    sigemptyset(waiting);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    if (!supervised) {
+        sigaddset(&blocked, SIGINT);
+        sigaddset(&blocked, SIGHUP);
+        if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGHUP, &action, NULL) != 0)
+            return false;
+    }
+    return sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
+}
+
+void handler_configure_log(const struct handler *handler)
+{
+    const struct config *config = handler->program->config(handler->settings);
+    log_configure(handler->program->name, (enum log_level)config->log_level,
+                  (enum log_destination)config->log_destination);
+}
+
+bool handler_reload(void *context)
+{
+    struct handler *handler = context;
+    char error[CONFIG_ERROR_SIZE];
+    void *fresh = handler->program->load(handler->config_path, error);
+    if (fresh == NULL) {
+        log_error("configuration is kept as it was", log_text("reason", error));
+        return false;
+    }
+    handler->program->unload(handler->settings);
+    handler->settings = fresh;
+    handler_configure_log(handler);
+    log_info("configuration read again", log_text("file", handler->config_path));
+    return true;
+}
+
+/* ---- threads ---- */
+
+/* The threads of one process. One at a time is at the door, where it serves what has come, and
+ * waits when nothing has. When something comes that may take its time, it leaves the door to the
+ * next thread and serves that beside it. Signals come to whoever waits at the door, and each of the
+ * others sees what they want when it is there. */
+struct crew {
+    struct handler *handler;
+    void *shared;
+    sigset_t waiting;
+    pthread_mutex_t door;
+    int watch; /* -1: this is the only thread of a process without a supervisor */
+    unsigned count;
+    size_t together; /* most requests that a thread takes at once */
+    bool failed;     /* guarded by the door */
+};
+
+struct member {
+    struct crew *crew;
+    struct handler_request **requests; /* crew->together */
+    void *service;
+    pthread_t thread;
+    bool started;
+};
+
+/* 1: a request; 0: there is something else to do; -1: it is time to end. */
+static int wait_for_request(struct member *member)
+{
+    struct crew *crew = member->crew;
+    while (!stop_wanted && !crew->failed) {
+        int here = handler_request_accept(member->requests[0], &crew->waiting);
+        if (here > 0)
+            return 1;
+        if (here < 0) {
+            log_error("cannot accept requests", log_error_code(errno));
+            crew->failed = true;
+        } else if (reload_wanted || crew->handler->listener == HANDLER_CGI) {
+            return 0;
+        } /* else another process was quicker */
+    }
+    return -1;
+}
+
+/* Begins and takes the first request and what has come after it, as long as reading and answering
+ * them does not last. *alone: one whose bytes have not all come. True: stay at the door. */
+static bool take_at_door(struct member *member, struct handler_request **alone)
+{
+    const struct handler_program *program = member->crew->handler->program;
+    size_t taken = 0;
+    bool another, swift = true;
+    do {
+        struct handler_request *request = member->requests[taken++];
+        if (program->take == NULL || !handler_request_is_here(request)) {
+            *alone = request;
+            return false;
+        }
+        if (handler_request_begin(request))
+            swift = program->take(member->service, request);
+        another = swift && taken < member->crew->together &&
+                  handler_request_accept(member->requests[taken], NULL) > 0;
+    } while (another);
+    return swift;
+}
+
+static void serve_alone(const struct member *member, struct handler_request *request)
+{
+    const struct handler_program *program = member->crew->handler->program;
+    if (!handler_request_begin(request))
+        return;
+    if (program->take != NULL) {
+        (void)program->take(member->service, request);
+        program->answer(member->service);
+    } else {
+        program->handle(member->service, request);
+        handler_request_finish(request);
+    }
+}
+
+/* As wait_for_request(). */
+static int serve_next(struct member *member)
+{
+    struct crew *crew = member->crew;
+    void (*answer)(void *service) = crew->handler->program->answer;
+    struct handler_request *alone = NULL;
+    int here;
+    (void)pthread_mutex_lock(&crew->door);
+    while ((here = wait_for_request(member)) > 0 && take_at_door(member, &alone))
+        answer(member->service);
+    (void)pthread_mutex_unlock(&crew->door);
+    if (here > 0 && answer != NULL)
+        answer(member->service);
+    if (alone != NULL)
+        serve_alone(member, alone);
+    return here;
+}
+
+static bool open_shared(struct crew *crew)
+{
+    const struct handler *handler = crew->handler;
+    crew->shared = handler->program->open(handler->settings, handler->listener != HANDLER_CGI);
+    if (crew->shared == NULL)
+        log_error("cannot prepare for requests", log_text("reason", "out of memory"));
+    return crew->shared != NULL;
+}
+
+static bool begin(struct member *member)
+{
+    const struct handler *handler = member->crew->handler;
+    member->service = handler->program->begin(handler->settings, member->crew->shared);
+    return member->service != NULL;
+}
+
+static void end(struct member *member)
+{
+    if (member->service != NULL)
+        member->crew->handler->program->end(member->service);
+    member->service = NULL;
+}
+
+static void close_shared(struct crew *crew)
+{
+    if (crew->shared != NULL)
+        crew->handler->program->close(crew->shared);
+    crew->shared = NULL;
+}
+
+/* Of a process without a supervisor, which has one thread. */
+static void reload_between_requests(struct member *member)
+{
+    reload_wanted = 0;
+    end(member);
+    close_shared(member->crew);
+    (void)handler_reload(member->crew->handler);
+    if (!open_shared(member->crew) || !begin(member))
+        member->crew->failed = true;
+}
+
+static void *serve_requests(void *context)
+{
+    struct member *member = context;
+    const struct handler *handler = member->crew->handler;
+    int here;
+    while ((here = serve_next(member)) >= 0) {
+        if (here == 0 && handler->listener == HANDLER_CGI)
+            break;
+        if (reload_wanted && member->crew->count == 1)
+            reload_between_requests(member);
+    }
+    return NULL;
+}
+
+static bool open_requests(struct member *member)
+{
+    const struct crew *crew = member->crew;
+    int listener = crew->handler->listener;
+    bool opened = true;
+    member->requests = calloc(crew->together, sizeof(struct handler_request *));
+    for (size_t i = 0; i < crew->together && opened && member->requests != NULL; i++) {
+        member->requests[i] = crew->watch >= 0
+                                  ? handler_request_open_among_others(listener, crew->watch)
+                                  : handler_request_open(listener);
+        opened = member->requests[i] != NULL;
+    }
+    if (member->requests != NULL && opened)
+        return true;
+    log_error("cannot prepare for requests", log_error_code(errno));
+    return false;
+}
+
+static bool open_members(struct crew *crew, struct member *members)
+{
+    for (unsigned i = 0; i < crew->count; i++) {
+        members[i].crew = crew;
+        if (!open_requests(&members[i]) || !begin(&members[i]))
+            return false;
+    }
+    return true;
+}
+
+static void close_members(struct crew *crew, struct member *members)
+{
+    for (unsigned i = 0; i < crew->count && members[i].crew != NULL; i++) {
+        end(&members[i]);
+        for (size_t j = 0; members[i].requests != NULL && j < crew->together; j++)
+            handler_request_close(&members[i].requests[j]);
+        free(members[i].requests);
+    }
+    free(members);
+}
+
+/* The calling thread is the first member. Signals are blocked in all of them until they wait, so
+ * that none comes too early. */
+static void run_crew(struct crew *crew, struct member *members)
+{
+    for (unsigned i = 1; i < crew->count; i++) {
+        int error = pthread_create(&members[i].thread, NULL, serve_requests, &members[i]);
+        members[i].started = error == 0;
+        if (error != 0)
+            log_error("cannot start a thread", log_error_code(error));
+    }
+    (void)serve_requests(&members[0]);
+    for (unsigned i = 1; i < crew->count; i++) {
+        if (members[i].started)
+            (void)pthread_join(members[i].thread, NULL);
+    }
+}
+
+static bool open_door(struct crew *crew)
+{
+    bool among_others = crew->handler->supervised;
+    crew->watch = among_others ? handler_request_watch(crew->handler->listener) : -1;
+    if ((!among_others || crew->watch >= 0) && pthread_mutex_init(&crew->door, NULL) == 0)
+        return true;
+    if (crew->watch >= 0)
+        (void)close(crew->watch);
+    return false;
+}
+
+static void close_door(struct crew *crew)
+{
+    (void)pthread_mutex_destroy(&crew->door);
+    if (crew->watch >= 0)
+        (void)close(crew->watch);
+}
+
+static int serve_with_door(struct crew *crew)
+{
+    struct member *members = calloc(crew->count, sizeof *members);
+    bool ready = members != NULL && open_shared(crew) && open_members(crew, members);
+    if (ready)
+        run_crew(crew, members);
+    if (members != NULL)
+        close_members(crew, members);
+    close_shared(crew);
+    return ready && !crew->failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int handler_serve(void *context)
+{
+    struct handler *handler = context;
+    struct crew crew = {.handler = handler};
+    /* A web server's own process manager gives each process one request at a time. */
+    crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
+    crew.together = handler->supervised && handler->program->take ? handler->program->together : 1;
+    if (!prepare_signals(&crew.waiting, handler->supervised) || !open_door(&crew)) {
+        log_error("cannot prepare for requests", log_error_code(errno));
+        return EXIT_FAILURE;
+    }
+    int status = serve_with_door(&crew);
+    close_door(&crew);
+    return status;
+}
