@@ -68,7 +68,7 @@ static bool read_subscription(void)
     const char *fault = authorise_subscription_read(&subscription, body, sizeof body - 1, &config);
 
     if (fault)
-        assert_string_equal(fault, "Out of memory");
+        assert_ptr_equal(fault, AUTHORISE_NO_MEMORY);
     else
         assert_int_equal(subscription.topic_count, 3);
     authorise_subscription_free(&subscription);
