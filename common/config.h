@@ -64,6 +64,7 @@ struct config {
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
     uint64_t max_ignored_input, max_message, max_messages;
     bool keep_headers;
+    bool io_uring;
     /* [publish] */
     char *publish_token_file;
     uint64_t publish_time, publish_down_time, publish_threads;

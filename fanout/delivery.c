@@ -4,6 +4,7 @@
 #include "connection.h"
 #include "envelope.h"
 #include "log.h"
+#include "send_batch.h"
 #include "server.h"
 #include "topic.h"
 #include "transport.h"
@@ -53,20 +54,37 @@ void delivery_mark(struct server *server, struct connection *connection)
     delivery->marked[delivery->marked_end++] = connection;
 }
 
+/* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those that
+ * are taken stay marked until the end, so that none is taken twice. Returns how many there are. */
+static size_t take_marked(struct delivery *delivery, struct connection *taken[SEND_BATCH_MOST])
+{
+    size_t count = 0;
+
+    while (delivery->marked_start < delivery->marked_end && count < SEND_BATCH_MOST) {
+        struct connection *connection = delivery->marked[delivery->marked_start++];
+        if (delivery->marked_start < delivery->marked_end)
+            __builtin_prefetch(delivery->marked[delivery->marked_start]);
+        if (!connection->doomed) {
+            taken[count++] = connection;
+            continue;
+        }
+        connection->marked = false;
+        connection_close(connection, CLOSE_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++)
+        taken[i]->marked = false;
+    return count;
+}
+
 void delivery_flush(struct server *server)
 {
     struct delivery *delivery = &server->delivery;
 
     /* None may stay marked: those that are closed are freed before the next time. */
     while (delivery->marked_start < delivery->marked_end) {
-        struct connection *connection = delivery->marked[delivery->marked_start++];
-        if (delivery->marked_start < delivery->marked_end)
-            __builtin_prefetch(delivery->marked[delivery->marked_start]);
-        connection->marked = false;
-        if (connection->doomed)
-            connection_close(connection, CLOSE_MEMORY);
-        else
-            connection_flush(connection);
+        struct connection *taken[SEND_BATCH_MOST];
+        size_t count = take_marked(delivery, taken);
+        connection_flush_all(server, taken, count);
         if (delivery->marked_start == delivery->marked_end)
             connection_relieve_memory(server);
     }
@@ -364,6 +382,7 @@ void delivery_close(struct server *server)
     struct delivery *delivery = &server->delivery;
 
     frame_pool_close(&delivery->pool);
+    send_batch_close(&delivery->batch);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         topic_matches_free(&delivery->matches[kind]);
     bytes_free(&delivery->json);

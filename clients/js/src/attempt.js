@@ -51,14 +51,10 @@ export function attempt(settings, feed, link, name, patience) {
     (await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) }))).json();
 
   async function getTicket(body) {
-    if (!connectedAt) watch(KEY_LIMIT, REFUSED, 'No bind key');
-    try {
-      if (settings.ticket) return await settings.ticket(body);
-      const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
-      return ticket;
-    } catch (error) {
-      throw error.kind ? error : failure(REFUSED, error.message);
-    }
+    if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
+    if (settings.ticket) return settings.ticket(body);
+    const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
+    return ticket;
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */

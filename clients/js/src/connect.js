@@ -21,18 +21,16 @@ const DEFAULTS = {
 const SYNC_DELAY = 20; // topics that change together are asked for together
 const ANSWER_LIMIT = 10_000;
 
-/** The broker's address, with a slash at its end. */
-function baseOf(url) {
-  const { origin, pathname } = new URL(url, globalThis.document?.baseURI);
-  return origin + pathname.replace(/\/?$/, '/');
-}
+/** A URL, from what a page may say. */
+export const urlOf = (text) => new URL(text, globalThis.document?.baseURI);
 
 /**
  * @param {import('../types/index.js').Options} options
  * @returns {import('../types/index.js').Client}
  */
 export function connect(options) {
-  const base = baseOf(options.url);
+  const { origin, pathname } = urlOf(options.url);
+  const base = origin + pathname.replace(/\/?$/, '/');
   const settings = { base, ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
   const { share, clid = '' } = settings;
   const { on, emit } = createEmitter();
@@ -97,7 +95,10 @@ export function connect(options) {
     const { type, detail } = e;
     const isWanted = names.has(requested);
     if (isPresence(frame) && requested === topic) {
-      counts.set(topic, +detail.clid_instances);
+      const count = +detail.clid_instances;
+      // Each poll says again who is there.
+      if (status.transport === 'poll' && type === 'available' && told.has(topic) && counts.get(topic) === count) return;
+      counts.set(topic, count);
       if (isWanted) told.add(topic);
     }
     if (isWanted || requested === '@SERVER@') emit('@frame', frame, text);
@@ -216,7 +217,7 @@ export function connect(options) {
     whisper(match, send, { timeout = ANSWER_LIMIT } = {}) {
       let limit, off;
       return new Promise((resolve, reject) => {
-        limit = setTimeout(() => reject(failure('timeout', 'No answer was whispered in time')), timeout);
+        limit = setTimeout(() => reject(failure('timeout', 'No answer')), timeout);
         off = on('*', (event) => (typeof match === 'function' ? match(event) : event.type === match) && resolve(event));
         ready()
           .then(() => send(client.connid))

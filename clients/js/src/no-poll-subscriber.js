@@ -1,6 +1,7 @@
 // The class of the broker that this one replaces, with its methods, callbacks and states: pages change one script tag.
 
-import { connect } from './connect.js';
+import { connect, urlOf } from './connect.js';
+import { checkAnswer } from './failure.js';
 
 const NAMES = { '-1': 'OFFLINE', 0: 'DISCONNECTED', 1: 'WAITING', 2: 'CONNECTED' };
 const VALUES = { offline: -1, closed: 0, waiting: 0, connecting: 1, connected: 2 };
@@ -10,16 +11,12 @@ const nothing = () => {};
 /** An address with `ep` and `clid` in its query, or {url, data: {ep, clid} or its JSON, and options of connect()}. */
 function readRequest(request) {
   const { url = request, data, ...options } = request;
-  const { searchParams: query } = new URL(url, globalThis.document?.baseURI);
+  const { searchParams: query } = urlOf(url);
   const { ep, clid } = typeof data === 'string' ? JSON.parse(data) : data || {};
   return { ...options, url, topics: ep || query.getAll('ep'), clid: clid || query.get('clid') || undefined };
 }
 
-async function fetchText(url) {
-  const answer = await fetch(url, { cache: 'no-store' });
-  if (!answer.ok) throw Error(`${url}: ${answer.status}`);
-  return answer.text();
-}
+const fetchText = async (url) => (await checkAnswer(await fetch(url, { cache: 'no-store' }))).text();
 
 export class NoPollSubscriber {
   #request;

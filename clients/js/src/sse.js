@@ -11,7 +11,7 @@ export function sseReader(take) {
     text = lines.pop();
     for (const line of lines) {
       if (line.startsWith('data:')) {
-        data += line.slice(5);
+        data += line.slice(line[5] === ' ' ? 6 : 5);
       } else if (!line && data) {
         const whole = data;
         data = '';

@@ -58,7 +58,8 @@ const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 
 async function ws(link) {
   const { body, query } = await link.subscription();
-  const { ep, last_id, ...who } = body || {};
+  const { ep = [], last_id, ...who } = body || {};
+  const asks = ep.length; // else the topics are in the ticket, or there are none
   const socket = new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query || new URLSearchParams(who)}`);
   let connected; // the frame, until the topics are in force
   let over, limit;
@@ -72,7 +73,7 @@ async function ws(link) {
     link.alive();
     if (frame.ep.requested !== '@SERVER@') {
       link.hear(frame, data);
-    } else if (type === 'connected' && ep && ep.length) {
+    } else if (type === 'connected' && asks) {
       connected = frame;
     } else if (type === 'subscribed' && connected) {
       Object.assign(connected.e.detail, detail);
@@ -93,7 +94,7 @@ async function ws(link) {
       socket.onopen = () => {
         isOpen = true;
         link.speak((message) => socket.send(JSON.stringify(message)));
-        if (ep && ep.length) socket.send(JSON.stringify({ subscribe: ep, last_id }));
+        if (asks) socket.send(JSON.stringify({ subscribe: ep, last_id }));
       };
       socket.onmessage = hear;
       socket.onerror = () => {}; // onclose follows

@@ -210,7 +210,7 @@ for (const transport of ALL) {
       await listener.heard('two');
       assert.ok(keys.length >= 2);
       const tickets = broker.requests.filter(({ path }) => path === 'ticket');
-      assert.equal(tickets.length, keys.length);
+      assert.ok(tickets.length >= keys.length - 1, 'one may be under way');
       assert.deepEqual(tickets[0].body, { bind_key: 'good', ep: [{ topic: 'mine', binded: true }, 'open'], clid: 'tablet' });
       assert.ok(tickets.at(-1).body.last_id);
       assert.equal(new Set(broker.begun.map(({ connid }) => connid)).size, 1);
@@ -227,7 +227,7 @@ for (const transport of ALL) {
       assert.equal(tries >= 3, true);
       assert.deepEqual(
         listener.errors.map(({ kind, message }) => [kind, message]),
-        [['refused', 'logged out'], ['refused', 'Invalid Bind Key']],
+        [['down', 'logged out'], ['refused', 'Invalid Bind Key']],
       );
     });
 

@@ -85,10 +85,10 @@ export interface Frame {
 /** Why an attempt to connect came to nothing, or why a connection ended. */
 export interface Failure extends Error {
   /**
-   * - `refused`: the broker, or the page's own backend, does not like what it was asked
+   * - `refused`: the broker does not like what it was asked
    * - `mute`: on no way in did anything come in time
    * - `unfit`: all ways in are closed
-   * - `down`: nobody there, not now, or the connection broke
+   * - `down`: nobody there, not now, the connection broke, or `bindKey` or `ticket` failed
    */
   kind: 'refused' | 'mute' | 'unfit' | 'down';
   /** Of an HTTP answer. */

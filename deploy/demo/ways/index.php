@@ -27,7 +27,8 @@ begin_page('Every way in', 'ways.js', 'ways.css');
   <section class="card probe" aria-labelledby="probe-title">
     <h2 id="probe-title">From PHP to this page</h2>
     <p>This page posts to <code>probe.php</code>, PHP emits one event on the page’s own topic, and each way below brings it
-      back. The times are from posting to arrival, on this page’s clock alone: web server, PHP, broker and the way back.</p>
+      back. The times are from posting to arrival, on this page’s clock alone: web server, PHP, broker and the way back.
+      The bytes are those of an answer’s body, and of a poll its head too, as they arrive here.</p>
     <div class="buttons">
       <button id="burst" disabled>Send 50, one after the other</button>
       <label><input id="steady" type="checkbox" checked> one each second</label>
@@ -41,7 +42,7 @@ begin_page('Every way in', 'ways.js', 'ways.css');
     <p class="state" role="status" data-state="connecting">Connecting</p>
     <p class="purpose"><code><?= $request ?></code><?= $purpose ?></p>
     <p class="figure"><span class="median">–</span> <abbr title="milliseconds, the median">ms</abbr>
-      <small>99% within <span class="worst">–</span>, of the last <span class="kept">0</span></small></p>
+      <small>99% of <span class="kept">0</span> within <span class="worst">–</span></small></p>
     <svg class="sparkline" role="img" aria-label="Latencies of the last probes"></svg>
     <dl>
       <div><dt>Events</dt><dd class="heard">0</dd></div>
@@ -73,7 +74,7 @@ begin_page('Every way in', 'ways.js', 'ways.css');
       <button id="copy" class="quiet">Copy</button>
     </div>
     <p class="hint">This is what runs above. Paste it into a <code>&lt;script type="module"&gt;</code>, or keep it in a
-      file and import it.</p>
+      file and import it.<?= $by === 'client' ? ' Here <code>/client/</code> is the folder clients/js/src.' : '' ?></p>
   </section>
 </main>
 </body>

@@ -5,7 +5,10 @@ import { Sparkline } from '../sparkline.js';
 const KEPT = 100; // latencies
 const WORDS = { connected: 'Connected', connecting: 'Connecting' };
 
-const inMilliseconds = (time) => time.toLocaleString('en', { maximumFractionDigits: time < 100 ? 1 : 0 });
+function inMilliseconds(time) {
+  const digits = time < 100 ? 1 : 0;
+  return time.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
 
 export class Way {
   #part;
