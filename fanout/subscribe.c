@@ -182,6 +182,16 @@ static bool enter_presence(struct connection *connection, const struct subscript
     return connection->presence != NULL;
 }
 
+/* A poll that comes back keeps its secret: a new one would be lost with an answer that is cut off.
+ */
+static bool take_secret(struct connection *connection, const struct subscription_body *body)
+{
+    if (connection->comes_back && transport_of(connection)->answers_once)
+        return reads_secret(body->secret, connection->secret);
+    return stream_secrets_make(&connection->server->secrets, connection->connid,
+                               connection->secret);
+}
+
 /* The client is in the table and in presence before its own topics are, so that it does not hear
  * itself come. On failure nothing is left of it. */
 static bool enter(struct connection *connection, const struct http_request *request,
@@ -206,8 +216,8 @@ static bool enter(struct connection *connection, const struct http_request *requ
     connection->comes_back = connid != 0;
     if (comes_anew)
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
-    return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
-           keep_user(connection, body) && keep_headers(connection, request) &&
+    return take_secret(connection, body) && keep_user(connection, body) &&
+           keep_headers(connection, request) &&
            !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
                             body->topic_count, UINT64_MAX);
 }

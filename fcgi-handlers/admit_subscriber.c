@@ -203,7 +203,7 @@ static void admit_or_refuse(struct subscribe_service *service, struct handler_re
     if (fault == NULL)
         admit(service, request, subscription);
     else
-        refuse(request, 400, fault, NULL);
+        refuse(request, fault == AUTHORISE_NO_MEMORY ? 500 : 400, fault, NULL);
     authorise_subscription_free(subscription);
 }
 
