@@ -94,7 +94,7 @@ for (const [kind, way] of Object.entries(WAYS)) {
       })();
       const spans = [];
       const held = new Map(); // topic -> where it began
-      for (let round = 0; round < 400; round++) {
+      for (let round = 0; round < 400 || published.length < 600; round++) {
         const some = topics.filter(() => Math.random() < 0.3);
         const comes = Math.random() < 0.5;
         const answer = await ask(peer, comes ? { subscribe: some } : { unsubscribe: some });
