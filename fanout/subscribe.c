@@ -182,6 +182,16 @@ static bool enter_presence(struct connection *connection, const struct subscript
     return connection->presence != NULL;
 }
 
+/* A poll that comes back keeps its secret: a new one would be lost with an answer that is cut off.
+ */
+static bool take_secret(struct connection *connection, const struct subscription_body *body)
+{
+    if (connection->comes_back && transport_of(connection)->answers_once)
+        return reads_secret(body->secret, connection->secret);
+    return stream_secrets_make(&connection->server->secrets, connection->connid,
+                               connection->secret);
+}
+
 /* The client is in the table and in presence before its own topics are, so that it does not hear
  * itself come. On failure nothing is left of it. */
 static bool enter(struct connection *connection, const struct http_request *request,
@@ -206,8 +216,8 @@ static bool enter(struct connection *connection, const struct http_request *requ
     connection->comes_back = connid != 0;
     if (comes_anew)
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
-    return stream_secrets_make(&server->secrets, connection->connid, connection->secret) &&
-           keep_user(connection, body) && keep_headers(connection, request) &&
+    return take_secret(connection, body) && keep_user(connection, body) &&
+           keep_headers(connection, request) &&
            !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
                             body->topic_count, UINT64_MAX);
 }
@@ -234,22 +244,28 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 static bool send_connected(struct connection *connection, uint64_t after)
 {
     struct server *server = connection->server;
+    struct bytes *detail = &server->delivery.text;
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
-    char detail[256];
-    int length;
 
     secret_hex(secret, connection->secret, sizeof connection->secret);
-    length = snprintf(detail, sizeof detail,
-                      "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}",
-                      (unsigned long long)connection->connid, secret,
-                      (unsigned long long)(connection->ends_at - server_now(server)),
-                      (unsigned long long)server->events.epoch,
-                      (unsigned long long)server->events.sequence,
-                      !connection->asked_past ? ""
-                      : connection->recovered ? ",\"recovered\":true"
-                                              : ",\"recovered\":false");
-    return length < (int)sizeof detail &&
-           delivery_tell(server, connection, "connected", detail, after);
+    bytes_clear(detail);
+    bytes_append_text(detail, "{\"connid\":");
+    bytes_append_number(detail, connection->connid);
+    bytes_append_text(detail, ",\"secret\":\"");
+    bytes_append_text(detail, secret);
+    bytes_append_text(detail, "\",\"timeout\":");
+    bytes_append_number(detail, connection->ends_at - server_now(server));
+    bytes_append_text(detail, ",\"id\":\"");
+    bytes_append_number(detail, server->events.epoch);
+    bytes_append_text(detail, "-");
+    bytes_append_number(detail, server->events.sequence);
+    bytes_append_text(detail, "\"");
+    if (connection->asked_past)
+        bytes_append_text(detail,
+                          connection->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
+    bytes_append_text(detail, "}");
+    return bytes_terminate(detail) &&
+           delivery_tell(server, connection, "connected", detail->data, after);
 }
 
 /* Only for exact topics "@CONNECTION@/clid": a pattern names nobody. */

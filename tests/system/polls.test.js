@@ -5,6 +5,7 @@ const http = require('node:http');
 const { after, before, test } = require('node:test');
 const { request } = require('./lib/http');
 const { Stack } = require('./lib/stack');
+const { until } = require('./lib/wait');
 
 const POLLERS = 100;
 const EVENTS = 1000;
@@ -13,22 +14,22 @@ const EVENTS = 1000;
 class Poller {
   heard = [];
   polls = 0;
-  #past = {};
+  past = {};
 
   constructor(stack, agent, name) {
     Object.assign(this, { stack, agent, name });
   }
 
   async poll(more = {}) {
-    const body = JSON.stringify({ ep: ['p/#'], clid: this.name, ...this.#past, ...more });
+    const body = JSON.stringify({ ep: ['p/#'], clid: this.name, ...this.past, ...more });
     const answer = await request(`${this.stack.url}/poll`, { method: 'POST', agent: this.agent, body });
     assert.equal(answer.status, 200, answer.text);
     const { events, id } = answer.json;
     events.forEach((frame, i) => assert.ok(i === 0 || frame.iat >= events[i - 1].iat, 'iat goes back'));
     const { connid, secret, recovered } = events[0].e.detail;
     assert.notEqual(recovered, false);
-    assert.ok(!this.#past.connid || this.#past.connid === connid, 'it is still the same connection');
-    this.#past = { last_id: id, connid, secret };
+    assert.ok(!this.past.connid || this.past.connid === connid, 'it is still the same connection');
+    this.past = { last_id: id, connid, secret };
     this.polls++;
     return events.slice(1);
   }
@@ -45,6 +46,8 @@ before(async () => {
   stack = await Stack.start('polls', { handlers: 1 });
 });
 after(() => stack?.stop());
+
+const streamsBegun = async () => (await stack.look('/state')).streams_begun;
 
 test(`${POLLERS} that poll get each of ${EVENTS} events once and in order`, async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: POLLERS });
@@ -80,4 +83,21 @@ test('what is too much for one answer comes in several', async () => {
   }
   assert.deepEqual(types, Array.from({ length: 50 }, (_, i) => String(i)));
   assert.ok(client.polls > 3, `${client.polls} polls`);
+});
+
+test('a poll that is cut off before its answer: the next one is the same client still, with its whispers', async () => {
+  const poller = new Poller(stack, undefined, 'cut');
+  await poller.poll({ wait: 0 });
+  const begun = await streamsBegun();
+  for (let i = 1; i <= 3; i++) {
+    const sent = http.request(`${stack.url}/poll`, { method: 'POST', agent: false });
+    sent.on('error', () => {});
+    sent.end(JSON.stringify({ ep: ['p/#'], clid: 'cut', ...poller.past }));
+    await until('the poll waits', async () => (await streamsBegun()) === begun + 2 * i - 1);
+    sent.destroy();
+    await poller.poll({ wait: 0 });
+  }
+  const { connid } = poller.past;
+  await stack.post({ ep: [{ topic: 'p/w', whisper: connid }], e: { type: 'whispered' } });
+  assert.deepEqual((await poller.poll()).map((frame) => frame.e.type), ['whispered']);
 });

@@ -89,6 +89,8 @@ function readFrame(bytes) {
 
 /** A WebSocket of which a test writes every byte, and reads every frame. */
 class WebSocketPeer {
+  answersPings = false;
+
   /** Connects and shakes hands; then `connected` is the detail of the first frame. */
   static async open(port, target = '/ws', { headers, extra = '' } = {}) {
     const peer = new WebSocketPeer();
@@ -126,26 +128,16 @@ class WebSocketPeer {
     return this.raw.take('a WebSocket frame', readFrame);
   }
 
-  /** The next frame, which has to be a text message; its JSON. */
+  /** The next frame, which has to be a text message; its JSON. With `answersPings` there may be pings before it. */
   async message() {
-    const { opcode, payload } = await this.next();
-    assert.equal(opcode, OPCODE.text, `opcode ${opcode}: ${payload}`);
-    return JSON.parse(payload.toString());
-  }
-
-  /** Says something and gives the answer's event. */
-  async ask(message, options) {
-    await this.say(message, options);
-    return (await this.message()).e;
-  }
-
-  /** Messages up to and with the first one of this type. */
-  async takeUntil(type) {
-    const taken = [];
-    do {
-      taken.push(await this.message());
-    } while (taken.at(-1).e.type !== type);
-    return taken;
+    for (;;) {
+      const { opcode, payload } = await this.next();
+      if (opcode !== OPCODE.ping || !this.answersPings) {
+        assert.equal(opcode, OPCODE.text, `opcode ${opcode}: ${payload}`);
+        return JSON.parse(payload.toString());
+      }
+      await this.send(frame(OPCODE.pong, payload));
+    }
   }
 
   /** The next frame has to be this one. */
@@ -154,9 +146,21 @@ class WebSocketPeer {
     assert.deepEqual([found.opcode, found.payload.toString('latin1')], [opcode, Buffer.from(payload).toString('latin1')]);
   }
 
+  /** Waits for the end, before which nothing comes but pings: how many, and what closing() gives. */
+  async silence() {
+    let keepAlives = 0;
+    for (;;) {
+      const found = await this.next();
+      if (found.opcode !== OPCODE.ping) {
+        return { keepAlives, ...(await this.closing(found)) };
+      }
+      keepAlives++;
+    }
+  }
+
   /** The next frame has to be a close frame, and the end of the connection follows: {code, reason}; code undefined: none. */
-  async closing() {
-    const { opcode, payload } = await this.next();
+  async closing(found) {
+    const { opcode, payload } = found ?? (await this.next());
     assert.equal(opcode, OPCODE.close, `opcode ${opcode}: ${payload}`);
     assert.notEqual(payload.length, 1);
     await this.raw.closed();

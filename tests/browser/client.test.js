@@ -1,0 +1,219 @@
+'use strict';
+
+// The JavaScript client in Chromium, with the real daemon.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
+const { startNginx } = require('../system/lib/nginx');
+const { freePort } = require('../system/lib/ports');
+const { Stack } = require('../system/lib/stack');
+const { Tab, launch, servePages } = require('./lib/pages');
+
+const TRANSPORTS = ['ws', 'frames', 'sse', 'poll'];
+
+let stack;
+let pages;
+let browser;
+let context;
+
+before(async () => {
+  stack = await Stack.start('client', { handlers: 1, config: { log: { path: 'recent.log' } } });
+  pages = await servePages();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  pages?.stop();
+  await stack?.stop();
+});
+beforeEach(async () => (context = await browser.newContext()));
+afterEach(async () => {
+  await context?.close();
+  await stack.untilTotal(0);
+});
+
+const open = (options, more) => Tab.open(context, pages.url, { url: stack.url, ...options }, more);
+
+for (const transport of TRANSPORTS) {
+  describe(`in Chromium by ${transport}`, () => {
+    test('events, a whisper, presence, topics on the run', async () => {
+      const tab = await open({ topics: ['a/#'], clid: 'tab', transports: [transport] });
+      assert.equal(await tab.ready(), true);
+      assert.equal(await tab.get('transport'), transport);
+      await stack.publish('a/b', 'one', { text: 'é 😀' });
+      await tab.untilHeard('one');
+      const connid = await tab.get('connid');
+      await stack.post({ ep: [{ topic: 'a/w', whisper: connid }], e: { type: 'whispered' } });
+      await tab.untilHeard('whispered');
+      await tab.page.evaluate(async () => {
+        window.counts = [];
+        window.client.presence('tab', (count) => window.counts.push(count));
+        await window.client.subscribe('c');
+      });
+      await tab.page.waitForFunction(() => window.counts[0] === 1);
+      await stack.publish('c', 'two');
+      await tab.untilHeard('two');
+      assert.deepEqual(await tab.heard(), ['one a/b', 'whispered a/w', 'available @CONNECTION@/tab', 'two c']);
+      assert.deepEqual(tab.faults, []);
+    });
+
+    test('the daemon is killed: what was published meanwhile is heard once', async () => {
+      const tab = await open({ topics: ['a/#', 'a/b'], transports: [transport] });
+      await tab.ready();
+      for (let i = 0; i < 3; i++) {
+        await stack.publish('a/b', `before-${i}`);
+        await stack.daemon.end('SIGKILL');
+        await stack.startDaemon();
+        await stack.publishInTheEnd('a/b', `after-${i}`);
+      }
+      await tab.untilHeard('after-2');
+      await tab.page.waitForFunction(() => window.heard.length >= 12);
+      const expected = [0, 1, 2].flatMap((i) => [`before-${i}`, `after-${i}`]).flatMap((type) => [`${type} a/b`, `${type} a/b`]);
+      assert.deepEqual(await tab.heard(), expected);
+    });
+  });
+}
+
+describe('offline', () => {
+  for (const transport of TRANSPORTS) {
+    test(`by ${transport}: it is noticed; back online, nothing was lost`, async () => {
+      const tab = await open({ topics: ['a'], transports: [transport] });
+      await tab.ready();
+      await context.setOffline(true);
+      await tab.untilState('offline');
+      await stack.publish('a', 'meanwhile');
+      await context.setOffline(false);
+      await tab.untilHeard('meanwhile');
+      assert.deepEqual(await tab.heard(), ['meanwhile a']);
+      assert.equal((await stack.untilTotal(1))['@TOTAL@'], 1);
+    });
+  }
+});
+
+describe('behind an nginx that buffers', () => {
+  let nginx;
+  let url;
+  before(async () => {
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}/notify/`;
+    const folder = path.join(stack.folder, 'buffering');
+    fs.mkdirSync(folder);
+    // Its own defaults: HTTP/1.0 to the daemon, no Upgrade, answers held back until a buffer is full.
+    nginx = await startNginx(folder, port, {
+      server: `
+location = / { return 204; }
+location /notify/ {
+  proxy_pass ${stack.url}/;
+  proxy_ignore_headers X-Accel-Buffering;
+}`,
+    });
+  });
+  after(() => nginx?.end());
+
+  test('events come all the same; the next page of the tab knows how', async (t) => {
+    const tab = await open({ url, topics: ['a'] });
+    await tab.ready();
+    await stack.publish('a', 'one');
+    await tab.untilHeard('one');
+    const first = await tab.page.evaluate(() => Math.round(performance.now() - window.began));
+    t.diagnostic(`first event by ${await tab.get('transport')} ${first} ms after connect()`);
+    assert.deepEqual(await tab.page.evaluate(() => window.errors), []);
+    const transport = await tab.get('transport');
+    await tab.begin(pages.url, { url, topics: ['a'] });
+    await tab.ready();
+    assert.equal(await tab.get('transport'), transport);
+    const paths = await tab.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+    assert.ok(paths.filter((name) => name.startsWith('http') && name.includes('/notify/')).length <= 2, paths.join());
+  });
+});
+
+describe('a page of its time', () => {
+  test('kept for "back" it has no connection; shown again it has what it missed', async () => {
+    const tab = await open({ topics: ['a'] });
+    await tab.ready();
+    await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+    await stack.untilTotal(0);
+    await stack.publish('a', 'meanwhile');
+    await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await tab.untilHeard('meanwhile');
+    assert.deepEqual(await tab.heard(), ['meanwhile a']);
+  });
+
+  test('hidden for longer than hiddenTime it gives its connection up until it is shown', async () => {
+    const tab = await open({ topics: ['a'], hiddenTime: 50 });
+    await tab.ready();
+    const show = (state) =>
+      tab.page.evaluate((value) => {
+        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, state);
+    await show('hidden');
+    await stack.untilTotal(0);
+    await stack.publish('a', 'meanwhile');
+    await show('visible');
+    await tab.untilHeard('meanwhile');
+    assert.deepEqual(await tab.heard(), ['meanwhile a']);
+  });
+
+  test('2,000 changes of page and network: one connection, nothing lost, nothing twice', async () => {
+    const tab = await open({ topics: ['a'], hiddenTime: 2, backoff: 10, maxBackoff: 100 });
+    await tab.ready();
+    const storm = tab.page.evaluate(async () => {
+      const show = (value) => {
+        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+      const acts = [
+        () => dispatchEvent(new Event('online')),
+        () => dispatchEvent(new Event('offline')),
+        () => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })),
+        () => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })),
+        () => show('hidden'),
+        () => show('visible'),
+        () => window.client.abort(),
+      ];
+      for (let i = 0; i < 2000; i++) {
+        acts[Math.floor(Math.random() * acts.length)]();
+        if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+      }
+      show('visible');
+      dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+    });
+    const published = [];
+    for (let i = 0; i < 200; i++) {
+      await stack.publish('a', `event-${i}`);
+      published.push(`event-${i} a`);
+    }
+    await storm;
+    await tab.untilHeard('event-199');
+    assert.deepEqual(await tab.heard(), published);
+    await stack.untilTotal(1);
+    assert.deepEqual(tab.faults, []);
+  });
+});
+
+test('NoPollSubscriber by one script tag', async () => {
+  const tab = await open({ topics: [] });
+  await tab.page.evaluate((url) => {
+    window.client.close();
+    window.calls = [];
+    const note = (name) => (value) => window.calls.push([name, value]);
+    const data = JSON.stringify({ clid: 'page', ep: ['a'] });
+    const request = { url, method: 'POST', data };
+    window.subscriber = new window.NoPollSubscriber(request, note('parsed'), note('subscribed'), note('state'));
+    window.subscriber.start();
+  }, stack.url);
+  await tab.page.waitForFunction(() => window.calls.some(([name]) => name === 'subscribed'));
+  await stack.publish('a', 'one');
+  await tab.page.waitForFunction(() => window.calls.some(([name, text]) => name === 'parsed' && text.includes('"one"')));
+  const calls = await tab.page.evaluate(() => window.calls);
+  assert.deepEqual(calls.slice(0, 3), [
+    ['state', { value: 1, state: 'WAITING' }],
+    ['state', { value: 2, state: 'CONNECTED' }],
+    ['subscribed', undefined],
+  ]);
+  assert.equal(JSON.parse(calls[3][1]).e.type, 'connected');
+  assert.deepEqual(Object.keys(JSON.parse(calls[4][1])), ['iat', 'id', 'ep', 'e']);
+});
