@@ -54,8 +54,9 @@ void delivery_mark(struct server *server, struct connection *connection)
     delivery->marked[delivery->marked_end++] = connection;
 }
 
-/* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those that
- * are taken stay marked until the end, so that none is taken twice. Returns how many there are. */
+/* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those
+ * that are taken stay marked until the end, so that none is taken twice. Returns how many there
+ * are. */
 static size_t take_marked(struct delivery *delivery, struct connection *taken[SEND_BATCH_MOST])
 {
     size_t count = 0;
@@ -352,19 +353,21 @@ bool delivery_send_to(struct server *server, struct connection *connection, cons
 bool delivery_tell(struct server *server, struct connection *connection, const char *type,
                    const char *detail, uint64_t sequence)
 {
-    struct bytes json = BYTES_EMPTY;
+    struct bytes *json = &server->delivery.told;
     struct delivery_event event = {.topic = "@SERVER@",
                                    .topic_length = sizeof "@SERVER@" - 1,
                                    .server_type = type,
                                    .sequence = sequence};
-    bool told;
 
-    bytes_append_format(&json, "{\"type\":\"%s\",\"detail\":%s}", type, detail);
-    event.json = json.data;
-    event.json_length = json.length;
-    told = !json.failed && send_to(server, connection, &event);
-    bytes_free(&json);
-    return told;
+    bytes_clear(json);
+    bytes_append_text(json, "{\"type\":\"");
+    bytes_append_text(json, type);
+    bytes_append_text(json, "\",\"detail\":");
+    bytes_append_text(json, detail);
+    bytes_append_text(json, "}");
+    event.json = json->data;
+    event.json_length = json->length;
+    return !json->failed && send_to(server, connection, &event);
 }
 
 bool delivery_replay(struct server *server, struct connection *connection,
@@ -387,6 +390,8 @@ void delivery_close(struct server *server)
         topic_matches_free(&delivery->matches[kind]);
     bytes_free(&delivery->json);
     bytes_free(&delivery->name);
+    bytes_free(&delivery->told);
+    bytes_free(&delivery->text);
     free(delivery->marked);
     *delivery = (struct delivery){0};
 }

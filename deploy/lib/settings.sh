@@ -70,7 +70,7 @@ private_key_file = publish.private.pem
 secret_file = ticket.token
 
 [binding]
-url = http://127.0.0.1:$port/binding.php
+$(print_binding_conf)
 
 [subscribe]
 url = $base_url
@@ -79,6 +79,14 @@ url = $base_url
 mode = $handoff
 url = $fanout_url
 END
+}
+
+print_binding_conf() {
+    if [[ -n $binding ]]; then
+        printf 'url = %s\nmethod = POST\n' "$binding"
+    else
+        echo "url = http://127.0.0.1:$port/binding.php"
+    fi
 }
 
 print_php_conf() {

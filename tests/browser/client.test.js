@@ -3,13 +3,15 @@
 // The JavaScript client in Chromium, with the real daemon.
 
 const assert = require('node:assert/strict');
-const { after, afterEach, before, describe, test } = require('node:test');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
+const { startNginx } = require('../system/lib/nginx');
+const { freePort } = require('../system/lib/ports');
 const { Stack } = require('../system/lib/stack');
-const { until } = require('../system/lib/wait');
 const { Tab, launch, servePages } = require('./lib/pages');
 
 const TRANSPORTS = ['ws', 'frames', 'sse', 'poll'];
-const TABS = 24; // a browser holds six connections to a host
 
 let stack;
 let pages;
@@ -26,16 +28,13 @@ after(async () => {
   pages?.stop();
   await stack?.stop();
 });
+beforeEach(async () => (context = await browser.newContext()));
 afterEach(async () => {
   await context?.close();
   await stack.untilTotal(0);
 });
 
-const open = async (options, more) => {
-  context ??= await browser.newContext();
-  return Tab.open(context, pages.url, { url: stack.url, ...options }, more);
-};
-afterEach(() => (context = undefined));
+const open = (options, more) => Tab.open(context, pages.url, { url: stack.url, ...options }, more);
 
 for (const transport of TRANSPORTS) {
   describe(`in Chromium by ${transport}`, () => {
@@ -93,68 +92,128 @@ describe('offline', () => {
   }
 });
 
-for (const transport of TRANSPORTS) {
-  describe(`${TABS} tabs of one origin by ${transport}`, () => {
-    const topicsOf = (i) => ['all', `own/${i}`];
-    let tabs;
-    const openAll = async () => {
-      tabs = await Promise.all(Array.from({ length: TABS }, (_, i) => open({ topics: topicsOf(i), transports: [transport] })));
-      await Promise.all(tabs.map((tab) => tab.ready()));
-    };
-    const publishAll = async (type) => {
-      await stack.publishInTheEnd('all', type);
-      for (let i = 0; i < TABS; i++) await stack.publishInTheEnd(`own/${i}`, `${type}-own`);
-    };
-    const expected = (i, types) => types.flatMap((type) => [`${type} all`, `${type}-own own/${i}`]);
-
-    test('they have one connection, and each hears its own topics, also when the leading one is closed', async () => {
-      context = await browser.newContext();
-      await openAll();
-      await stack.untilTotal(1);
-      const connids = new Set(await Promise.all(tabs.map((tab) => tab.get('connid'))));
-      await publishAll('one');
-      await Promise.all(tabs.map((tab) => tab.untilHeard('one-own')));
-      for (const [i, tab] of tabs.entries()) assert.deepEqual(await tab.heard(), expected(i, ['one']), `tab ${i}`);
-      assert.equal(connids.size, 1);
-
-      // Each leader is closed in its turn, while events go on.
-      const closed = [];
-      for (let i = 0; i < 3; i++) {
-        const leader = await findLeader(tabs.filter((tab) => !closed.includes(tab)));
-        closed.push(leader);
-        const publishing = publishAll(`close-${i}`);
-        await leader.close();
-        await publishing;
-      }
-      await publishAll('end');
-      const left = tabs.filter((tab) => !closed.includes(tab));
-      await Promise.all(left.map((tab) => tab.untilHeard('end-own')));
-      for (const tab of left) {
-        const i = tabs.indexOf(tab);
-        assert.deepEqual(await tab.heard(), expected(i, ['one', 'close-0', 'close-1', 'close-2', 'end']), `tab ${i}`);
-      }
-      await stack.untilTotal(1);
-      for (const tab of tabs) assert.deepEqual(tab.faults, []);
+describe('behind an nginx that buffers', () => {
+  let nginx;
+  let url;
+  before(async () => {
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}/notify/`;
+    const folder = path.join(stack.folder, 'buffering');
+    fs.mkdirSync(folder);
+    // Its own defaults: HTTP/1.0 to the daemon, no Upgrade, answers held back until a buffer is full.
+    nginx = await startNginx(folder, port, {
+      server: `
+location = / { return 204; }
+location /notify/ {
+  proxy_pass ${stack.url}/;
+  proxy_ignore_headers X-Accel-Buffering;
+}`,
     });
-
-    /** The tab that has the lock: the one that the other locks wait for. */
-    async function findLeader(some) {
-      const [first] = some;
-      const clientId = await first.page.evaluate(async () => {
-        const { held } = await navigator.locks.query();
-        return held.find(({ name }) => name.startsWith('esn ') && !/[0-9a-f-]{36}$/.test(name)).clientId;
-      });
-      for (const tab of some) {
-        const own = await tab.page.evaluate(async () => {
-          const name = `who ${Math.random()}`;
-          return navigator.locks.request(name, async () => {
-            const { held } = await navigator.locks.query();
-            return held.find((lock) => lock.name === name).clientId;
-          });
-        });
-        if (own === clientId) return tab;
-      }
-      throw new Error('no tab has the lock');
-    }
   });
-}
+  after(() => nginx?.end());
+
+  test('events come all the same; the next page of the tab knows how', async (t) => {
+    const tab = await open({ url, topics: ['a'] });
+    await tab.ready();
+    await stack.publish('a', 'one');
+    await tab.untilHeard('one');
+    const first = await tab.page.evaluate(() => Math.round(performance.now() - window.began));
+    t.diagnostic(`first event by ${await tab.get('transport')} ${first} ms after connect()`);
+    assert.deepEqual(await tab.page.evaluate(() => window.errors), []);
+    const transport = await tab.get('transport');
+    await tab.begin(pages.url, { url, topics: ['a'] });
+    await tab.ready();
+    assert.equal(await tab.get('transport'), transport);
+    const paths = await tab.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+    assert.ok(paths.filter((name) => name.startsWith('http') && name.includes('/notify/')).length <= 2, paths.join());
+  });
+});
+
+describe('a page of its time', () => {
+  test('kept for "back" it has no connection; shown again it has what it missed', async () => {
+    const tab = await open({ topics: ['a'] });
+    await tab.ready();
+    await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+    await stack.untilTotal(0);
+    await stack.publish('a', 'meanwhile');
+    await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await tab.untilHeard('meanwhile');
+    assert.deepEqual(await tab.heard(), ['meanwhile a']);
+  });
+
+  test('hidden for longer than hiddenTime it gives its connection up until it is shown', async () => {
+    const tab = await open({ topics: ['a'], hiddenTime: 50 });
+    await tab.ready();
+    const show = (state) =>
+      tab.page.evaluate((value) => {
+        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, state);
+    await show('hidden');
+    await stack.untilTotal(0);
+    await stack.publish('a', 'meanwhile');
+    await show('visible');
+    await tab.untilHeard('meanwhile');
+    assert.deepEqual(await tab.heard(), ['meanwhile a']);
+  });
+
+  test('2,000 changes of page and network: one connection, nothing lost, nothing twice', async () => {
+    const tab = await open({ topics: ['a'], hiddenTime: 2, backoff: 10, maxBackoff: 100 });
+    await tab.ready();
+    const storm = tab.page.evaluate(async () => {
+      const show = (value) => {
+        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+      const acts = [
+        () => dispatchEvent(new Event('online')),
+        () => dispatchEvent(new Event('offline')),
+        () => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })),
+        () => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })),
+        () => show('hidden'),
+        () => show('visible'),
+        () => window.client.abort(),
+      ];
+      for (let i = 0; i < 2000; i++) {
+        acts[Math.floor(Math.random() * acts.length)]();
+        if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+      }
+      show('visible');
+      dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+    });
+    const published = [];
+    for (let i = 0; i < 200; i++) {
+      await stack.publish('a', `event-${i}`);
+      published.push(`event-${i} a`);
+    }
+    await storm;
+    await tab.untilHeard('event-199');
+    assert.deepEqual(await tab.heard(), published);
+    await stack.untilTotal(1);
+    assert.deepEqual(tab.faults, []);
+  });
+});
+
+test('NoPollSubscriber by one script tag', async () => {
+  const tab = await open({ topics: [] });
+  await tab.page.evaluate((url) => {
+    window.client.close();
+    window.calls = [];
+    const note = (name) => (value) => window.calls.push([name, value]);
+    const data = JSON.stringify({ clid: 'page', ep: ['a'] });
+    const request = { url, method: 'POST', data };
+    window.subscriber = new window.NoPollSubscriber(request, note('parsed'), note('subscribed'), note('state'));
+    window.subscriber.start();
+  }, stack.url);
+  await tab.page.waitForFunction(() => window.calls.some(([name]) => name === 'subscribed'));
+  await stack.publish('a', 'one');
+  await tab.page.waitForFunction(() => window.calls.some(([name, text]) => name === 'parsed' && text.includes('"one"')));
+  const calls = await tab.page.evaluate(() => window.calls);
+  assert.deepEqual(calls.slice(0, 3), [
+    ['state', { value: 1, state: 'WAITING' }],
+    ['state', { value: 2, state: 'CONNECTED' }],
+    ['subscribed', undefined],
+  ]);
+  assert.equal(JSON.parse(calls[3][1]).e.type, 'connected');
+  assert.deepEqual(Object.keys(JSON.parse(calls[4][1])), ['iat', 'id', 'ep', 'e']);
+});

@@ -48,15 +48,20 @@ class Tab {
     tab.page.setDefaultTimeout(LIMIT_MS);
     tab.page.on('pageerror', (error) => tab.faults.push(String(error)));
     if (before) await tab.page.addInitScript(before);
-    await tab.page.goto(url);
-    await tab.page.evaluate((given) => {
+    await tab.begin(url, options);
+    return tab;
+  }
+
+  /** Opens the page, anew perhaps, and connects. */
+  async begin(url, options) {
+    await this.page.goto(url);
+    await this.page.evaluate((given) => {
       Object.assign(window, { heard: [], states: [], errors: [], began: performance.now() });
       window.client = window.EsWebNotify.connect(given);
       window.client.on('*', ({ type, topic, requested, detail }) => window.heard.push({ type, topic, requested, detail }));
       window.client.on('@state', (state) => window.states.push(state));
       window.client.on('@error', ({ kind, message }) => window.errors.push(`${kind}: ${message}`));
     }, options);
-    return tab;
   }
 
   ready() {
