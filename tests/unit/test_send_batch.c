@@ -63,7 +63,7 @@ static void sends_to_each_and_is_empty_then(void **state)
 {
     struct scene *scene = *state;
     int results[SEND_BATCH_MOST];
-    char texts[PAIRS][16];
+    char texts[PAIRS][32];
 
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < PAIRS; i++) {

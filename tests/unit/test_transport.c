@@ -194,7 +194,7 @@ static void nothing_falls_between_two_polls(void **state)
     post(&client, "/poll", "{\"ep\":[\"a\"],\"clid\":\"p\",\"wait\":0}");
     client_expect(&client, "],\"id\":\"");
     for (int round = 0; round < 3; round++) {
-        char type[8];
+        char type[16];
         take(&client, "],\"id\":\"", "\"", id, sizeof id);
         take(&client, "\"connid\":", ",", connid, sizeof connid);
         take(&client, "\"secret\":\"", "\"", secret, sizeof secret);
