@@ -12,15 +12,15 @@ const { LIMIT_MS } = require('../../system/lib/wait');
 const PAGE = '<!doctype html><meta charset="utf-8"><title>test</title><script src="/es-web-notify.js"></script>';
 const SCRIPT = path.join(source, 'clients/js/dist/es-web-notify.js');
 
-/** A server of blank pages that have the client. */
-async function servePages() {
+/** A server of blank pages that have the client, and of those of `more` ({path: text}). */
+async function servePages(more = {}) {
   const server = http.createServer((request, response) => {
     if (request.url === '/es-web-notify.js') {
       response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(fs.readFileSync(SCRIPT));
     } else if (request.url === '/favicon.ico') {
       response.writeHead(404).end();
     } else {
-      response.writeHead(200, { 'Content-Type': 'text/html' }).end(PAGE);
+      response.writeHead(200, { 'Content-Type': 'text/html' }).end(more[request.url] ?? PAGE);
     }
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

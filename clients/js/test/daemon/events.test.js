@@ -121,7 +121,7 @@ for (const transport of ALL) {
   });
 }
 
-for (const web of ['nginx', 'Apache with mod_proxy_fcgi']) {
+for (const web of ['nginx', 'Apache with mod_fcgid', 'Apache with mod_proxy_fcgi']) {
   describe(`bound topics behind ${web}`, () => {
     let bound;
     let listener;
