@@ -82,8 +82,8 @@ void bus_publisher_close(struct bus_publisher **publisher);
 /* Sends the events in order and waits until each is acknowledged, sending unanswered ones again with the same sequence.
  * True: all acknowledged and none with ACK_OVERLOAD. An ACK_LIMITED of an event that was sent again becomes ACK_OVERLOAD,
  * since another copy of it may have been taken: ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`),
- * or the daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come back, so
- * that a queue of requests is answered early instead of late. */
+ * or the daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come back, and
+ * not at all for as long after that, so that a queue of requests is answered early instead of late. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
 

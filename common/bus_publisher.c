@@ -21,8 +21,9 @@ struct bus_publisher {
     struct bus_engine engine;
     uint64_t id;
     uint64_t last_sequence;
-    bool ready; /* the daemon answered, and so it did to every publish since */
-    bool down;  /* the last publish was not answered in time */
+    bool ready;             /* the daemon answered, and so it did to every publish since */
+    bool down;              /* the last publish was not answered in time */
+    uint64_t asks_again_at; /* while down: nobody waits before (ms of the monotonic clock) */
 };
 
 /* One call of bus_publish(). */
@@ -283,6 +284,13 @@ static bool all_taken(const struct bus_event *events, size_t count)
     return true;
 }
 
+static void note(struct bus_publisher *publisher, bool answered, unsigned down_limit_ms)
+{
+    publisher->ready = answered;
+    publisher->down = !answered;
+    publisher->asks_again_at = clock_monotonic_ms() + down_limit_ms;
+}
+
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms)
 {
@@ -296,11 +304,12 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
                               .deadline = start + limit_ms};
     for (size_t i = 0; i < count; i++)
         events[i].acknowledged = events[i].sent_again = false;
+    if (publisher->down && start < publisher->asks_again_at)
+        return false;
     publisher->last_sequence += count;
     zmq_msg_init(&now.body);
     bool answered = (publisher->ready || become_ready(&now, start + hello_ms)) && send_all(&now);
     zmq_msg_close(&now.body);
-    publisher->ready = answered;
-    publisher->down = !answered;
+    note(publisher, answered, down_limit_ms);
     return answered && all_taken(events, count);
 }

@@ -1,5 +1,6 @@
 #include "bytes.h"
 
+#include "digits.h"
 #include "utf8.h"
 
 #include <stdarg.h>
@@ -56,13 +57,8 @@ void bytes_append_text(struct bytes *bytes, const char *text)
 
 void bytes_append_number(struct bytes *bytes, uint64_t number)
 {
-    char digits[20];
-    size_t start = sizeof digits;
-    do {
-        digits[--start] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    bytes_append(bytes, digits + start, sizeof digits - start);
+    char digits[DIGITS_DECIMAL_MOST];
+    bytes_append(bytes, digits, digits_write_decimal(digits, number));
 }
 
 /* Most of what is formatted fits into the room there is, so that it is formatted once. */

@@ -61,9 +61,10 @@ struct config {
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread, retry_time;
     uint64_t max_connections, max_connections_per_address;
-    uint64_t max_pending, max_pending_soft, soft_time, max_pending_total;
+    uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
     uint64_t max_ignored_input, max_message, max_messages;
     bool keep_headers;
+    bool io_uring;
     /* [publish] */
     char *publish_token_file;
     uint64_t publish_time, publish_down_time, publish_threads;

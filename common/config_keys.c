@@ -115,6 +115,10 @@ const struct config_key config_keys[] = {
      NULL, true, "1G",
      "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
      "as `slow`."},
+    {"fanout", "send_buffer", CONFIG_SIZE, AT(send_buffer), "256k", 0, 1073741824, NULL, true, "1M",
+     "What the system keeps for one client on TCP beside that (`SO_SNDBUF`, socket(7), which doubles it and goes up to "
+     "`net.core.wmem_max`). `0`: as much as it likes, which can be 4 MiB for each client that does not read, until "
+     "all connections of the machine run short of memory. New connections only after a reload."},
     {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
      true, "4k",
      "A client that goes on sending while it should listen is closed after so many bytes."},
@@ -127,6 +131,9 @@ const struct config_key config_keys[] = {
     {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, "no",
      "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
      "idle browser's stream."},
+    {"fanout", "io_uring", CONFIG_BOOL, AT(io_uring), "yes", 0, 0, NULL, false, "no",
+     "Write an event to many receivers in one system call where the kernel has io_uring and lets the daemon use it, which "
+     "costs a third less. Otherwise, and with `no`, each write is a call of its own."},
 
     {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/publish.token",
@@ -136,7 +143,8 @@ const struct config_key config_keys[] = {
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
      true, "20ms",
-     "The same while the daemon is known not to answer, so that posts do not queue up behind each other."},
+     "The same while the daemon is known not to answer; for as long after that, posts are answered at once. So they do not "
+     "queue up behind each other."},
     {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, "1",
      "Threads of one worker process of `esn-event --workers`. One at a time takes the posts that have come and publishes them in "
      "one go. A post with a bind key, and one whose bytes come slowly, has its thread to itself, and another takes those that "

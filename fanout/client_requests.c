@@ -74,6 +74,7 @@ static bool subscribe(struct connection *connection, const struct client_message
         return client_requests_refuse(connection, "Last id should come with the first topics");
     fault = held_topics_add(server->topics, subscriber, connection->user, message->topics,
                             message->topic_count, server->config.max_topics);
+    replay_topics_changed(connection);
     if (fault)
         return client_requests_refuse(connection, fault);
     if (message->last_id)
@@ -86,8 +87,11 @@ static bool subscribe(struct connection *connection, const struct client_message
 
 static bool unsubscribe(struct connection *connection, const struct client_message *message)
 {
-    if (!held_topics_remove(connection->server->topics, &connection->subscriber, connection->user,
-                            message->topics, message->topic_count))
+    bool done = held_topics_remove(connection->server->topics, &connection->subscriber,
+                                   connection->user, message->topics, message->topic_count);
+
+    replay_topics_changed(connection);
+    if (!done)
         return client_requests_refuse(connection, SUBSCRIPTION_NO_MEMORY);
     return tell_count(connection, "unsubscribed");
 }

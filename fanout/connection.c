@@ -213,6 +213,10 @@ static void reading_due(struct connection *connection)
 {
     bool head = connection->request && http_request_head_is_complete(connection->request);
 
+    if (connection->backlog) { /* nothing more was read of it */
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
     if (transport_of(connection)->without_request) {
         transport_of(connection)->input_late(connection);
         return;

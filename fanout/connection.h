@@ -104,8 +104,9 @@ bool connection_open(struct server *server, int descriptor, struct arrival arriv
 bool connection_queue(struct connection *connection, const struct frame *frame);
 /* Queues bytes of this connection alone (copied). */
 bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length);
-/* Writes what the socket takes. The rest stays queued; limits for slow clients are applied here. */
-void connection_flush(struct connection *connection);
+/* Writes what the sockets of these connections take (no more than SEND_BATCH_MOST). The rest stays
+ * queued; limits for slow clients are applied here. */
+void connection_flush_all(struct server *server, struct connection **connections, size_t count);
 /* Closes those that have waited longest for their sockets until queued events fit into
  * max_pending_total again. */
 void connection_relieve_memory(struct server *server);

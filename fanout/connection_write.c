@@ -3,6 +3,7 @@
 #include "connection.h"
 
 #include "log.h"
+#include "send_batch.h"
 #include "server.h"
 #include "transport.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { WRITE_RANGES = 64, WRITE_ROUNDS = 16 };
+enum { WRITE_RANGES = 64, WRITE_ROUNDS = 16, WORTH_BATCH = 4 };
 
 struct backlog {
     uv_write_t write;
@@ -142,6 +143,8 @@ static void on_written(uv_write_t *write, int status)
     connection->backlog = NULL;
     backlog_unlink(connection->server, backlog);
     free(backlog);
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     connection_drained(connection);
 }
 
@@ -175,6 +178,9 @@ static void begin_backlog(struct connection *connection)
     backlog->write.data = backlog;
     connection->backlog = backlog;
     backlog_link(connection->server, backlog);
+    /* Who does not take its answers gets no more of them. */
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_stop(&connection->io.stream);
     continue_backlog(connection);
 }
 
@@ -205,33 +211,115 @@ static bool may_write(struct connection *connection)
            (!transport->before_write || transport->before_write(connection));
 }
 
-void connection_flush(struct connection *connection)
+/* False: there is nothing to be written now. */
+static bool begins_writing(struct connection *connection)
 {
-    size_t length;
-
     if (!may_write(connection))
-        return;
-    if (connection->backlog) {
+        return false;
+    if (connection->backlog)
         apply_limits(connection);
-        return;
+    return !connection->backlog && connection->state != CONNECTION_CLOSED;
+}
+
+/* What became of `length` bytes: how many the socket took, or a negative errno. True when it took
+ * all of them. */
+static bool take_result(struct connection *connection, ssize_t sent, size_t length)
+{
+    if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -EINTR) {
+        connection_close(connection, CLOSE_RESET);
+        return false;
     }
-    for (int round = 0; round < WRITE_ROUNDS && connection->output.length > 0; round++) {
-        ssize_t sent = send_oldest(connection, &length);
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-            connection_close(connection, CLOSE_RESET);
-            return;
-        }
-        if (sent > 0)
-            output_consume(&connection->output, (size_t)sent);
-        if (sent < 0 || (size_t)sent < length) {
-            begin_backlog(connection);
-            return;
-        }
-    }
+    if (sent > 0)
+        output_consume(&connection->output, (size_t)sent);
+    if (sent >= 0 && (size_t)sent == length)
+        return true;
+    begin_backlog(connection);
+    return false;
+}
+
+static void end_writing(struct connection *connection)
+{
     if (connection->output.length > 0)
         delivery_mark(connection->server, connection); /* others first */
     else
         connection_drained(connection);
+}
+
+static void write_now(struct connection *connection)
+{
+    bool all = true;
+
+    for (int round = 0; all && round < WRITE_ROUNDS && connection->output.length > 0; round++) {
+        size_t length;
+        ssize_t sent = send_oldest(connection, &length);
+        all = take_result(connection, sent < 0 ? -errno : sent, length);
+    }
+    if (all)
+        end_writing(connection);
+}
+
+/* One range, which is what an event or a burst of them is. */
+static bool fits_batch(const struct connection *connection)
+{
+    return connection->output.length > 0 && !connection->output.rest;
+}
+
+/* Leaves those that were added in front, and returns how many. Nothing that is done to one
+ * connection here closes another, so what was added stays. */
+static size_t add_to_batch(struct send_batch *batch, struct connection **connections, size_t count,
+                           size_t *lengths)
+{
+    size_t added = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct connection *connection = connections[i];
+        const struct frame *range = &connection->output.first;
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (!begins_writing(connection))
+            continue;
+        if (!fits_batch(connection) ||
+            !send_batch_add(batch, connection->descriptor, frame_bytes(range), range->length)) {
+            write_now(connection);
+            continue;
+        }
+        connections[added] = connection;
+        lengths[added++] = range->length;
+    }
+    return added;
+}
+
+static void write_together(struct server *server, struct connection **connections, size_t count)
+{
+    size_t lengths[SEND_BATCH_MOST];
+    int results[SEND_BATCH_MOST];
+
+    count = add_to_batch(server->delivery.batch, connections, count, lengths);
+    if (!send_batch_run(server->delivery.batch, results)) {
+        log_warning("the kernel takes no more writes in batches: they go one by one");
+        send_batch_close(&server->delivery.batch);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (connections[i]->state != CONNECTION_CLOSED &&
+            take_result(connections[i], results[i], lengths[i]))
+            end_writing(connections[i]);
+    }
+}
+
+void connection_flush_all(struct server *server, struct connection **connections, size_t count)
+{
+    if (server->delivery.batch && count >= WORTH_BATCH) {
+        write_together(server, connections, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (begins_writing(connections[i]))
+            write_now(connections[i]);
+    }
 }
 
 void connection_relieve_memory(struct server *server)

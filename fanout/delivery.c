@@ -4,6 +4,7 @@
 #include "connection.h"
 #include "envelope.h"
 #include "log.h"
+#include "send_batch.h"
 #include "server.h"
 #include "topic.h"
 #include "transport.h"
@@ -53,20 +54,38 @@ void delivery_mark(struct server *server, struct connection *connection)
     delivery->marked[delivery->marked_end++] = connection;
 }
 
+/* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those
+ * that are taken stay marked until the end, so that none is taken twice. Returns how many there
+ * are. */
+static size_t take_marked(struct delivery *delivery, struct connection *taken[SEND_BATCH_MOST])
+{
+    size_t count = 0;
+
+    while (delivery->marked_start < delivery->marked_end && count < SEND_BATCH_MOST) {
+        struct connection *connection = delivery->marked[delivery->marked_start++];
+        if (delivery->marked_start < delivery->marked_end)
+            __builtin_prefetch(delivery->marked[delivery->marked_start]);
+        if (!connection->doomed) {
+            taken[count++] = connection;
+            continue;
+        }
+        connection->marked = false;
+        connection_close(connection, CLOSE_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++)
+        taken[i]->marked = false;
+    return count;
+}
+
 void delivery_flush(struct server *server)
 {
     struct delivery *delivery = &server->delivery;
 
     /* None may stay marked: those that are closed are freed before the next time. */
     while (delivery->marked_start < delivery->marked_end) {
-        struct connection *connection = delivery->marked[delivery->marked_start++];
-        if (delivery->marked_start < delivery->marked_end)
-            __builtin_prefetch(delivery->marked[delivery->marked_start]);
-        connection->marked = false;
-        if (connection->doomed)
-            connection_close(connection, CLOSE_MEMORY);
-        else
-            connection_flush(connection);
+        struct connection *taken[SEND_BATCH_MOST];
+        size_t count = take_marked(delivery, taken);
+        connection_flush_all(server, taken, count);
         if (delivery->marked_start == delivery->marked_end)
             connection_relieve_memory(server);
     }
@@ -334,19 +353,21 @@ bool delivery_send_to(struct server *server, struct connection *connection, cons
 bool delivery_tell(struct server *server, struct connection *connection, const char *type,
                    const char *detail, uint64_t sequence)
 {
-    struct bytes json = BYTES_EMPTY;
+    struct bytes *json = &server->delivery.told;
     struct delivery_event event = {.topic = "@SERVER@",
                                    .topic_length = sizeof "@SERVER@" - 1,
                                    .server_type = type,
                                    .sequence = sequence};
-    bool told;
 
-    bytes_append_format(&json, "{\"type\":\"%s\",\"detail\":%s}", type, detail);
-    event.json = json.data;
-    event.json_length = json.length;
-    told = !json.failed && send_to(server, connection, &event);
-    bytes_free(&json);
-    return told;
+    bytes_clear(json);
+    bytes_append_text(json, "{\"type\":\"");
+    bytes_append_text(json, type);
+    bytes_append_text(json, "\",\"detail\":");
+    bytes_append_text(json, detail);
+    bytes_append_text(json, "}");
+    event.json = json->data;
+    event.json_length = json->length;
+    return !json->failed && send_to(server, connection, &event);
 }
 
 bool delivery_replay(struct server *server, struct connection *connection,
@@ -364,10 +385,13 @@ void delivery_close(struct server *server)
     struct delivery *delivery = &server->delivery;
 
     frame_pool_close(&delivery->pool);
+    send_batch_close(&delivery->batch);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         topic_matches_free(&delivery->matches[kind]);
     bytes_free(&delivery->json);
     bytes_free(&delivery->name);
+    bytes_free(&delivery->told);
+    bytes_free(&delivery->text);
     free(delivery->marked);
     *delivery = (struct delivery){0};
 }

@@ -14,13 +14,17 @@
 
 struct server;
 struct connection;
+struct send_batch;
 
 struct delivery {
     struct frame_pool pool;
     struct topic_matches matches[SUBSCRIPTION_KINDS];
     struct connection **marked; /* a queue of those to be written: [marked_start, marked_end) */
     size_t marked_start, marked_end, marked_capacity;
-    struct bytes json, name;     /* scratch */
+    struct send_batch *batch;    /* writes many in one system call; NULL: each by itself */
+    struct bytes json, name;     /* scratch, as what follows */
+    struct bytes told;           /* `e` of one of the broker's own frames */
+    struct bytes text;           /* of whoever queues bytes that it makes up */
     size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
 };

@@ -145,6 +145,7 @@ static void forget_oldest(struct event_log *log)
     log->events--;
     free(event);
     topic->start = (topic->start + 1) & (topic->capacity - 1);
+    topic->gone++;
     if (--topic->count == 0)
         topic_free(log, topic);
     else

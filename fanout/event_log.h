@@ -43,6 +43,7 @@ struct logged_topic {
     struct subscription subscription;
     struct logged_event **events; /* a ring, oldest first */
     uint32_t start, count, capacity;
+    uint32_t gone; /* events that it had and that are forgotten; wraps around */
     uint32_t length;
     bool targeted;
     char name[]; /* not terminated by NUL */

@@ -29,8 +29,13 @@ static bool stays_open(const struct connection *connection, const struct http_re
 
 static void begin(struct bytes *out, struct connection *connection, int status, const char *reason)
 {
-    bytes_append_format(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason,
-                        server_date(connection->server));
+    bytes_append_text(out, "HTTP/1.1 ");
+    bytes_append_number(out, (uint64_t)status);
+    bytes_append_text(out, " ");
+    bytes_append_text(out, reason);
+    bytes_append_text(out, "\r\nDate: ");
+    bytes_append_text(out, server_date(connection->server));
+    bytes_append_text(out, "\r\n");
     bytes_append_text(out, common_headers);
 }
 
@@ -117,22 +122,21 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
                             const char *content_type)
 {
     bool chunked = http_request_is_1_1(request);
-    char head[640];
-    int length;
+    struct bytes *out = &connection->server->delivery.text;
 
     connection->keep_alive = chunked && stays_open(connection, request);
-    length =
-        snprintf(head, sizeof head,
-                 "HTTP/1.1 200 OK\r\nDate: %s\r\n%s"
-                 "Content-Type: %s\r\n"
-                 "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
-                 "Pragma: no-cache\r\n"
-                 "X-Accel-Buffering: no\r\n"
-                 "%s%s\r\n",
-                 server_date(connection->server), common_headers, content_type,
-                 chunked ? "Transfer-Encoding: chunked\r\n" : "",
-                 connection->keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
-    return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
+    bytes_clear(out);
+    begin(out, connection, 200, "OK");
+    bytes_append_text(out, "Content-Type: ");
+    bytes_append_text(out, content_type);
+    bytes_append_text(out, "\r\n"
+                           "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
+                           "Pragma: no-cache\r\n"
+                           "X-Accel-Buffering: no\r\n");
+    if (chunked)
+        bytes_append_text(out, "Transfer-Encoding: chunked\r\n");
+    connection_header(out, connection->keep_alive);
+    return !out->failed && connection_queue_bytes(connection, out->data, out->length);
 }
 
 bool http_reply_json_head(struct connection *connection, size_t length)

@@ -83,7 +83,8 @@ static void set_option(int descriptor, int level, int option, int value, const c
  * (tcp(7)). */
 static void set_inherited_options(const struct listener *listener)
 {
-    uint64_t vanish_ms = listener->server->config.vanish_time;
+    const struct config *config = &listener->server->config;
+    uint64_t vanish_ms = config->vanish_time;
     int seconds = (int)(vanish_ms / 1000), probe = seconds / 6 > 0 ? seconds / 6 : 1;
     uv_os_fd_t descriptor;
 
@@ -96,6 +97,8 @@ static void set_inherited_options(const struct listener *listener)
     set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, probe, "TCP_KEEPINTVL");
     set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3, "TCP_KEEPCNT");
     set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)vanish_ms, "TCP_USER_TIMEOUT");
+    if (config->send_buffer > 0)
+        set_option(descriptor, SOL_SOCKET, SO_SNDBUF, (int)config->send_buffer, "SO_SNDBUF");
 }
 
 void listener_apply_config(struct server *server)

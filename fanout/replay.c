@@ -11,153 +11,97 @@ enum {
     REPLAY_TURN_BYTES = 1024 * 1024, /* bytes formatted for all before live events have theirs */
     /* The same in things looked at: what is found need not be for who looks. */
     REPLAY_SLICE_WORK = 4096,
-    REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK
-};
-
-/* One logged topic that matches one requested topic. */
-struct replay_source {
-    const struct logged_topic *topic;
-    const struct subscription *requested;
-    uint32_t position; /* of its next event */
+    REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
+    /* Sources are kept from slice to slice when it costs something to gather them again, as long
+     * as all connections together keep no more than the latter. */
+    REPLAY_KEEP_LEAST = 256,
+    REPLAY_KEEP_MOST = 512 * 1024
 };
 
 struct replay {
     struct connection *connection;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
+    struct replay_sources kept;
     struct replay *next,
         **link; /* in server->replays while it has room; link NULL while it waits for the socket */
 };
 
-static uint64_t next_sequence(const struct replay_source *source)
+static void drop_kept(struct replay *replay)
 {
-    return logged_topic_at(source->topic, source->position)->sequence;
+    replay->connection->server->replays.kept -= replay->kept.capacity;
+    replay_sources_free(&replay->kept);
 }
 
-static void sift_down(struct replay_queue *queue, size_t at)
+static void keep(struct replay *replay, struct replay_sources *scratch)
 {
-    for (;;) {
-        size_t least = at, left = 2 * at + 1, right = left + 1;
-        struct replay_source kept = queue->sources[at];
+    struct replay_queue *queue = &replay->connection->server->replays;
 
-        if (left < queue->source_count &&
-            next_sequence(&queue->sources[left]) < next_sequence(&queue->sources[least]))
-            least = left;
-        if (right < queue->source_count &&
-            next_sequence(&queue->sources[right]) < next_sequence(&queue->sources[least]))
-            least = right;
-        if (least == at)
-            return;
-        queue->sources[at] = queue->sources[least];
-        queue->sources[least] = kept;
-        at = least;
-    }
+    if (scratch->count < REPLAY_KEEP_LEAST || queue->kept + scratch->capacity > REPLAY_KEEP_MOST)
+        return;
+    replay->kept = *scratch;
+    queue->kept += scratch->capacity;
+    *scratch = (struct replay_sources){0};
 }
 
-static bool add_source(struct replay_queue *queue, const struct replay_source *source)
-{
-    if (queue->source_count == queue->source_capacity) {
-        size_t capacity = queue->source_capacity ? queue->source_capacity * 2 : 16;
-        struct replay_source *larger = realloc(queue->sources, capacity * sizeof *larger);
-        if (!larger)
-            return false;
-        queue->sources = larger;
-        queue->source_capacity = capacity;
-    }
-    queue->sources[queue->source_count++] = *source;
-    return true;
-}
-
-static const struct topic_matches *find_logged(struct server *server,
-                                               const struct subscription *requested)
-{
-    struct bytes *name = &server->delivery.name;
-
-    if (requested->kind == SUBSCRIPTION_INBOX)
-        return event_log_match_targeted(&server->events);
-    bytes_clear(name);
-    topic_node_write_name(requested->node, name);
-    return name->failed ? NULL : event_log_match(&server->events, name->data, name->length);
-}
-
-static bool add_sources(struct server *server, const struct subscription *requested, uint64_t after)
-{
-    const struct topic_matches *matches = find_logged(server, requested);
-
-    for (size_t i = 0; matches && i < matches->count; i++) {
-        struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
-                                       .requested = requested};
-        source.position = logged_topic_after(source.topic, after);
-        if (source.position < source.topic->count && !add_source(&server->replays, &source))
-            return false;
-    }
-    return matches != NULL;
-}
-
-static bool gather_sources(struct server *server, const struct connection *connection,
-                           uint64_t after)
+/* What was kept, or what is found now; NULL without memory. */
+static struct replay_sources *find_sources(struct server *server, struct replay *replay)
 {
     struct replay_queue *queue = &server->replays;
 
-    queue->source_count = 0;
-    for (uint32_t i = 0; i < connection->subscriber.count; i++)
-        if (!add_sources(server, &connection->subscriber.subscriptions[i], after))
-            return false;
-    for (size_t i = queue->source_count / 2; i-- > 0;)
-        sift_down(queue, i);
-    return true;
-}
-
-static void advance_first(struct replay_queue *queue)
-{
-    struct replay_source *first = &queue->sources[0];
-
-    if (++first->position == first->topic->count)
-        *first = queue->sources[--queue->source_count];
-    if (queue->source_count > 0)
-        sift_down(queue, 0);
+    if (replay->kept.count > 0 && replay->after >= server->events.forgotten)
+        return &replay->kept;
+    drop_kept(replay);
+    if (!replay_sources_gather(&queue->scratch, server, replay->connection, replay->after))
+        return NULL;
+    queue->work += queue->scratch.count;
+    return &queue->scratch;
 }
 
 static bool send_event(struct server *server, struct connection *connection,
-                       const struct replay_source *source)
+                       const struct replay_sources *sources)
 {
-    const struct logged_event *logged = logged_topic_at(source->topic, source->position);
-    struct delivery_event event = {.topic = source->topic->name,
-                                   .topic_length = source->topic->length,
+    const struct logged_event *logged = replay_sources_first(sources);
+    const struct subscription *requested = sources->sources[0].requested;
+    struct delivery_event event = {.topic = logged->topic->name,
+                                   .topic_length = logged->topic->length,
                                    .json = logged->json,
                                    .json_length = logged->json_length,
                                    .sequence = logged->sequence};
 
     if ((logged->whisper && logged->whisper != connection->connid) ||
         !audience_may_hear(logged->flags, logged_event_allowed(logged), logged->allowed_length,
-                           source->requested->kind, connection->user))
+                           requested->kind, connection->user))
         return true;
     server->replays.events++;
-    return delivery_replay(server, connection, source->requested, &event);
+    return delivery_replay(server, connection, requested, &event);
 }
 
 /* Queues events in order until the window is full, never stopping within one event. False without
  * memory. */
 static bool send_slice(struct server *server, struct replay *replay)
 {
-    struct replay_queue *queue = &server->replays;
     struct connection *connection = replay->connection;
+    struct replay_sources *sources = find_sources(server, replay);
 
-    if (!gather_sources(server, connection, replay->after))
+    if (!sources)
         return false;
-    queue->work += queue->source_count;
-    for (unsigned looked_at = 0; queue->source_count > 0; looked_at++) {
-        uint64_t sequence = next_sequence(&queue->sources[0]);
+    for (unsigned looked_at = 0; sources->count > 0; looked_at++) {
+        uint64_t sequence = sources->sources[0].next;
         if (sequence != replay->after &&
-            (connection->output.length >= REPLAY_WINDOW || looked_at >= REPLAY_SLICE_WORK))
+            (connection->output.length >= REPLAY_WINDOW || looked_at >= REPLAY_SLICE_WORK)) {
+            if (sources != &replay->kept)
+                keep(replay, sources);
             return true;
-        queue->work++;
-        if (!send_event(server, connection, &queue->sources[0]))
+        }
+        server->replays.work++;
+        if (!send_event(server, connection, sources))
             return false;
         replay->after = sequence;
-        advance_first(queue);
+        replay_sources_advance(sources);
     }
-    replay->after = server->events.sequence;
+    replay->after = sources->until;
+    drop_kept(replay);
     return true;
 }
 
@@ -209,6 +153,7 @@ void replay_abandon(struct connection *connection)
     if (!connection->replay)
         return;
     unlink_replay(connection->replay);
+    drop_kept(connection->replay);
     free(connection->replay);
     connection->replay = NULL;
     connection->server->replays.catching_up--;
@@ -218,6 +163,12 @@ void replay_continue(struct connection *connection)
 {
     if (connection->replay && !connection->replay->link)
         link_last(connection->replay);
+}
+
+void replay_topics_changed(struct connection *connection)
+{
+    if (connection->replay)
+        drop_kept(connection->replay);
 }
 
 /* One slice for the first in the queue. */
@@ -273,6 +224,6 @@ void replay_open(struct replay_queue *queue)
 
 void replay_close(struct replay_queue *queue)
 {
-    free(queue->sources);
+    replay_sources_free(&queue->scratch);
     *queue = (struct replay_queue){0};
 }

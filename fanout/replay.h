@@ -6,6 +6,8 @@
 #ifndef ESN_REPLAY_H
 #define ESN_REPLAY_H
 
+#include "replay_sources.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,15 +23,17 @@ uint64_t replay_position(const struct connection *connection);
 /* The connection ends, or has room again; harmless when it does not catch up. */
 void replay_abandon(struct connection *connection);
 void replay_continue(struct connection *connection);
+/* Its topics are not what they were; harmless likewise. */
+void replay_topics_changed(struct connection *connection);
 
 /* All that catch up. */
 struct replay_queue {
     struct replay *first, **last;  /* those that have room */
-    struct replay_source *sources; /* a heap by next sequence; scratch of one slice */
-    size_t source_count, source_capacity;
-    uint64_t catching_up; /* connections, with room or without */
-    uint64_t events;      /* replayed since the start */
-    uint64_t work;        /* logged topics and events looked at */
+    struct replay_sources scratch; /* of one slice */
+    uint64_t kept;                 /* room for sources that connections keep for the next one */
+    uint64_t catching_up;          /* connections, with room or without */
+    uint64_t events;               /* replayed since the start */
+    uint64_t work;                 /* logged topics and events looked at */
 };
 
 void replay_open(struct replay_queue *queue);

@@ -6,9 +6,11 @@
 #include "intake.h"
 #include "listener.h"
 #include "log.h"
+#include "send_batch.h"
 #include "stopping.h"
 #include "subscribe.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,6 +243,16 @@ static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
     return false;
 }
 
+/* Without it each write is a system call of its own, which works as well. */
+static void open_batch(struct server *server)
+{
+    if (!server->config.io_uring)
+        return;
+    server->delivery.batch = send_batch_open();
+    if (!server->delivery.batch)
+        log_warning("no io_uring: each write is a system call of its own", log_error_code(errno));
+}
+
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
@@ -269,6 +281,7 @@ static bool open_parts(struct server *server, char *error)
         !ticket_gate_open(&server->tickets, &server->config, error))
         return false;
     apply_config(server);
+    open_batch(server);
     server->intake = intake_open(server, error);
     if (!server->intake || !open_connids(server, wall, error) || !listener_open_all(server, error))
         return false;

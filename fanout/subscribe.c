@@ -244,22 +244,28 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 static bool send_connected(struct connection *connection, uint64_t after)
 {
     struct server *server = connection->server;
+    struct bytes *detail = &server->delivery.text;
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
-    char detail[256];
-    int length;
 
     secret_hex(secret, connection->secret, sizeof connection->secret);
-    length = snprintf(detail, sizeof detail,
-                      "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu,\"id\":\"%llu-%llu\"%s}",
-                      (unsigned long long)connection->connid, secret,
-                      (unsigned long long)(connection->ends_at - server_now(server)),
-                      (unsigned long long)server->events.epoch,
-                      (unsigned long long)server->events.sequence,
-                      !connection->asked_past ? ""
-                      : connection->recovered ? ",\"recovered\":true"
-                                              : ",\"recovered\":false");
-    return length < (int)sizeof detail &&
-           delivery_tell(server, connection, "connected", detail, after);
+    bytes_clear(detail);
+    bytes_append_text(detail, "{\"connid\":");
+    bytes_append_number(detail, connection->connid);
+    bytes_append_text(detail, ",\"secret\":\"");
+    bytes_append_text(detail, secret);
+    bytes_append_text(detail, "\",\"timeout\":");
+    bytes_append_number(detail, connection->ends_at - server_now(server));
+    bytes_append_text(detail, ",\"id\":\"");
+    bytes_append_number(detail, server->events.epoch);
+    bytes_append_text(detail, "-");
+    bytes_append_number(detail, server->events.sequence);
+    bytes_append_text(detail, "\"");
+    if (connection->asked_past)
+        bytes_append_text(detail,
+                          connection->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
+    bytes_append_text(detail, "}");
+    return bytes_terminate(detail) &&
+           delivery_tell(server, connection, "connected", detail->data, after);
 }
 
 /* Only for exact topics "@CONNECTION@/clid": a pattern names nobody. */

@@ -80,12 +80,13 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
     bytes_free(&header);
 }
 
-/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2). */
+/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2),
+ * beside the query that it was opened with: the header is the newer one. */
 static void read_last_event_id(const struct http_request *request, struct subscription_body *body)
 {
     const char *id = http_request_header(request, "Last-Event-ID");
 
-    if (body->last_id || !id || !*id)
+    if (!id || !*id)
         return;
     body->last_id = id;
     body->last_id_length = strlen(id);

@@ -1,7 +1,10 @@
 #include "transport.h"
 
-#include <stdio.h>
+#include "digits.h"
+
 #include <string.h>
+
+enum { CHUNK_LINE_MOST = DIGITS_HEX_MOST + 2, CHUNK_HEAD_MOST = 192, CHUNK_TAIL_MOST = 16 };
 
 static const struct transport *const transports[FRAME_ENCODINGS] = {
     [FRAME_CHUNKED] = &transport_frames_chunked,
@@ -23,24 +26,34 @@ const struct transport *transport_of(const struct connection *connection)
     return transports[connection->encoding];
 }
 
+/* "LENGTH\r\n" (RFC 9112, section 7.1), and behind it what the chunk begins with. */
+static size_t begin_chunk(char out[CHUNK_HEAD_MOST], size_t length, const char *head,
+                          size_t head_length)
+{
+    size_t at = digits_write_hex(out, length);
+
+    memcpy(out + at, "\r\n", 2);
+    memcpy(out + at + 2, head, head_length);
+    return at + 2 + head_length;
+}
+
 bool transport_store(struct frame_pool *pool, int kind, bool chunked, const char *head,
                      size_t head_length, const struct frame_text *text, const char *tail,
                      struct frame *out)
 {
-    char chunk_head[192], chunk_tail[16];
-    size_t tail_length = strlen(tail);
-    int chunk_head_length, chunk_tail_length;
+    char chunk_head[CHUNK_HEAD_MOST], chunk_tail[CHUNK_TAIL_MOST];
+    size_t tail_length = strlen(tail), length;
 
     if (!chunked)
         return frame_store(pool, kind, head, head_length, text->json, text->length, tail,
                            tail_length, out);
-    chunk_head_length = snprintf(chunk_head, sizeof chunk_head, "%zx\r\n%.*s",
-                                 head_length + text->length + tail_length, (int)head_length, head);
-    chunk_tail_length = snprintf(chunk_tail, sizeof chunk_tail, "%s\r\n", tail);
-    return chunk_head_length < (int)sizeof chunk_head &&
-           chunk_tail_length < (int)sizeof chunk_tail &&
-           frame_store(pool, kind, chunk_head, (size_t)chunk_head_length, text->json, text->length,
-                       chunk_tail, (size_t)chunk_tail_length, out);
+    if (head_length > CHUNK_HEAD_MOST - CHUNK_LINE_MOST || tail_length > CHUNK_TAIL_MOST - 2)
+        return false;
+    length = begin_chunk(chunk_head, head_length + text->length + tail_length, head, head_length);
+    memcpy(chunk_tail, tail, tail_length);
+    memcpy(chunk_tail + tail_length, "\r\n", 2);
+    return frame_store(pool, kind, chunk_head, length, text->json, text->length, chunk_tail,
+                       tail_length + 2, out);
 }
 
 bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding encoding,
@@ -53,14 +66,16 @@ bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding enc
 
 bool transport_queue(struct connection *connection, const char *bytes, size_t length)
 {
-    char chunk[192];
-    int chunk_length;
+    char chunk[CHUNK_HEAD_MOST];
+    size_t chunk_length;
 
     if (!transport_of(connection)->chunked)
         return connection_queue_bytes(connection, bytes, length);
-    chunk_length = snprintf(chunk, sizeof chunk, "%zx\r\n%.*s\r\n", length, (int)length, bytes);
-    return chunk_length < (int)sizeof chunk &&
-           connection_queue_bytes(connection, chunk, (size_t)chunk_length);
+    if (length > CHUNK_HEAD_MOST - CHUNK_LINE_MOST - 2)
+        return false;
+    chunk_length = begin_chunk(chunk, length, bytes, length);
+    memcpy(chunk + chunk_length, "\r\n", 2);
+    return connection_queue_bytes(connection, chunk, chunk_length + 2);
 }
 
 bool transport_end_body(struct connection *connection, enum connection_close_reason reason)

@@ -1,20 +1,21 @@
 /* Streamed frames: POST / is answered by a body that does not end, a run of ''LENGTH''JSON
  * (docs/protocol.md section 2). */
+#include "digits.h"
 #include "http_reply.h"
 #include "http_request.h"
 #include "subscription_request.h"
 #include "transport.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
 {
-    char head[32];
-    int length = snprintf(head, sizeof head, "''%zu''", text->length);
+    char head[DIGITS_DECIMAL_MOST + 4] = "''";
+    size_t length = 2 + digits_write_decimal(head + 2, text->length);
 
-    return transport_store(pool, kind, chunked, head, (size_t)length, text, "", out);
+    memcpy(head + length, "''", 2);
+    return transport_store(pool, kind, chunked, head, length + 2, text, "", out);
 }
 
 static bool open_stream(struct connection *connection, const struct http_request *request)

@@ -195,14 +195,15 @@ static void admit(struct subscribe_service *service, struct handler_request *req
 static void admit_or_refuse(struct subscribe_service *service, struct handler_request *request,
                             struct subscription *subscription, const char *fault)
 {
-    /* What EventSource had last (HTML standard, section 9.2.2). */
+    /* What EventSource had last (HTML standard, section 9.2.2): newer than the query it was opened
+     * with. */
     const char *last_event = handler_request_variable(request, "HTTP_LAST_EVENT_ID");
-    if (fault == NULL && subscription->last_id == NULL && last_event != NULL && *last_event != '\0')
+    if (fault == NULL && last_event != NULL && *last_event != '\0')
         subscription->last_id = last_event;
     if (fault == NULL)
         admit(service, request, subscription);
     else
-        refuse(request, 400, fault, NULL);
+        refuse(request, fault == AUTHORISE_NO_MEMORY ? 500 : 400, fault, NULL);
     authorise_subscription_free(subscription);
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char AUTHORISE_NO_MEMORY[] = "Out of memory";
+
 /* What a ticket's text may not hold, since it is handed on as a text that NUL ends. */
 static bool has_nul(const json_t *text)
 {
@@ -50,7 +52,7 @@ static const char *read_topics(struct subscription *subscription, const json_t *
         return "Too many Event Points";
     subscription->topics = calloc(count > 0 ? count : 1, sizeof *subscription->topics);
     if (subscription->topics == NULL)
-        return "Out of memory";
+        return AUTHORISE_NO_MEMORY;
     subscription->topic_count = count;
     for (size_t i = 0; i < count; i++) {
         struct ticket_topic *topic = &subscription->topics[i];

@@ -25,8 +25,11 @@ struct subscription {
     void *json; /* owns the texts */
 };
 
-/* NULL, or the static reason of a 400; *subscription is to be freed either way. The limits are
- * those of [fanout], which the daemon applies again. */
+/* The one reason that is not the client's fault. */
+extern const char AUTHORISE_NO_MEMORY[];
+
+/* NULL, or the static reason of a 400 (AUTHORISE_NO_MEMORY: of a 500); *subscription is to be freed
+ * either way. The limits are those of [fanout], which the daemon applies again. */
 const char *authorise_subscription_read(struct subscription *subscription, const char *text,
                                         size_t length, const struct config *config);
 /* The same for what stands in a query. */

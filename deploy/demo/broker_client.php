@@ -59,12 +59,13 @@ function answer(array $what): void
 }
 
 /** The head of a page, up to <main>. */
-function begin_page(string $title, string $script): void
+function begin_page(string $title, ?string $script, string $style = '../examples.css'): void
 {
     // The broker's own address is for the case that subscribers are redirected to it.
     header("Content-Security-Policy: default-src 'self'; connect-src 'self' " . getenv('ESN_FANOUT_URL') . "; base-uri 'none'; form-action 'self'; frame-ancestors 'self'");
     header('X-Content-Type-Options: nosniff');
     $title = htmlspecialchars($title);
+    $script = $script === null ? '' : "<script type=\"module\" src=\"$script\"></script>\n";
     echo <<<END
         <!doctype html>
         <html lang="en">
@@ -74,9 +75,8 @@ function begin_page(string $title, string $script): void
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="color-scheme" content="light dark">
         <link rel="icon" href="../icon.svg" type="image/svg+xml">
-        <link rel="stylesheet" href="../examples.css">
-        <script type="module" src="$script"></script>
-        </head>
+        <link rel="stylesheet" href="$style">
+        $script</head>
         <body>
 
         END;

@@ -1,19 +1,19 @@
-// The page: one stream in, what it says shown, and a form whose words go out through PHP.
+// The page: one connection to the broker, what it brings shown, and a form whose words go out through PHP.
 
+import { connect } from '/client/index.js';
 import { EventList } from './events.js';
 import { People, paint } from './people.js';
 import { Rate } from './rate.js';
-import { listenForEver } from './stream.js';
+import { showState } from './state.js';
 
-const NOTIFY = '/notify/'; // where the web server leads to the broker
 const PRESENCE = '@CONNECTION@/';
 const TOPICS = ['demo/#', `${PRESENCE}+`];
+const WAYS = { ws: 'WebSocket', frames: 'Streamed frames', sse: 'Server-Sent Events', poll: 'Long-poll' };
 
 const $ = (id) => document.getElementById(id);
 const form = $('say');
 const clid = ownName();
-let connection = {}; // connid and secret, as the broker gave them
-let lastId; // of the newest event that arrived: the next stream begins after it
+const client = connect({ url: '/notify/', clid, topics: TOPICS });
 
 const people = new People({ list: $('people'), count: $('count'), own: clid, choose: whisperToPerson });
 const rate = new Rate({ figure: $('rate'), most: $('most'), drawing: $('sparkline') });
@@ -28,38 +28,20 @@ function ownName() {
   return name;
 }
 
-function showState(state, words) {
-  $('state').dataset.state = state;
-  $('state').textContent = words;
-}
-
 function hear(event) {
-  const { emitted } = event.ep;
-  const { type, detail } = event.e;
-  if (event.id) {
-    lastId = event.id;
-    $('newest').textContent = lastId;
-  }
-  if (emitted === '@SERVER@' && type === 'connected') {
-    greet(detail);
-    return;
-  }
+  const { topic, detail } = event;
   rate.count();
   events.add(event);
-  if (emitted.startsWith(PRESENCE)) people.hear(emitted.slice(PRESENCE.length), Number(detail.clid_instances));
+  $('newest').textContent = client.lastId;
+  if (topic.startsWith(PRESENCE)) people.hear(topic.slice(PRESENCE.length), Number(detail.clid_instances));
 }
 
-function greet(detail) {
-  connection = { connid: detail.connid, secret: detail.secret };
-  $('connid').textContent = detail.connid;
-  $('until').textContent = new Date(Date.now() + detail.timeout).toLocaleTimeString([], { timeStyle: 'short' });
-  showState('connected', 'Connected');
+function follow(state) {
+  showState(state);
+  if (state !== 'connected') return;
+  $('connid').textContent = client.connid;
+  $('way').textContent = WAYS[client.transport];
   people.refresh();
-}
-
-/** With last_id the broker first sends what was missed; with connid and secret it knows the page again. */
-function subscription() {
-  return { clid, ep: TOPICS, ...(lastId && { last_id: lastId, ...connection }) };
 }
 
 async function whisperToPerson(name) {
@@ -84,7 +66,7 @@ function showWay() {
 async function send(submission) {
   submission.preventDefault();
   const whispering = form.way.value === 'whisper';
-  const detail = { text: form.text.value, from: clid, connid: connection.connid };
+  const detail = { text: form.text.value, from: clid, connid: client.connid };
   const say = whispering
     ? { topic: 'demo/whisper', type: 'whisper', whisper: Number(form.connid.value), detail }
     : { topic: form.topic.value, type: 'shout', detail };
@@ -110,8 +92,5 @@ form.addEventListener('submit', send);
 form.addEventListener('change', showWay);
 showWay();
 
-listenForEver(NOTIFY, subscription, {
-  event: hear,
-  connecting: () => showState('connecting', 'Connecting'),
-  waiting: (wait) => showState('waiting', `Connecting again in ${Math.ceil(wait / 1000)} s`),
-});
+client.on('*', hear);
+client.on('@state', follow);

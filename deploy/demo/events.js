@@ -44,12 +44,12 @@ export class EventList {
     this.#hint.hidden = true;
   }
 
-  #entry({ iat, ep, e }) {
+  #entry({ iat, topic, type, detail }) {
     const entry = document.createElement('li');
-    entry.dataset.type = e.type;
-    entry.dataset.presence = ep.emitted.startsWith('@');
-    entry.append(timeOf(iat), element('span', 'type', e.type), element('code', 'topic', ep.emitted));
-    entry.append(...this.#detail(e.detail));
+    entry.dataset.type = type;
+    entry.dataset.presence = topic.startsWith('@');
+    entry.append(timeOf(iat), element('span', 'type', type), element('code', 'topic', topic));
+    entry.append(...this.#detail(detail));
     return entry;
   }
 

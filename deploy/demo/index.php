@@ -29,7 +29,7 @@ $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
 <header class="bar">
   <img src="icon.svg" alt="" width="32" height="32">
   <h1>es-web-notify</h1>
-  <p class="hint"><a href="house/">Who may hear</a> · <a href="ask/">Ask and answer</a></p>
+  <p class="hint"><a href="ways/">Every way in</a> · <a href="house/">Who may hear</a> · <a href="ask/">Ask and answer</a></p>
   <p id="state" class="state" role="status" data-state="connecting">Connecting</p>
 </header>
 
@@ -39,7 +39,7 @@ $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
     <p class="name"><span id="avatar" class="avatar" aria-hidden="true"></span><span id="clid"></span></p>
     <dl>
       <div><dt>Connection</dt><dd id="connid">–</dd></div>
-      <div><dt>Held until</dt><dd id="until">–</dd></div>
+      <div><dt>Way in</dt><dd><a id="way" href="ways/">–</a></dd></div>
       <div><dt>Last event</dt><dd id="newest">–</dd></div>
       <div><dt>Listens to</dt><dd id="topics"></dd></div>
     </dl>
@@ -76,10 +76,7 @@ $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
   <section class="card rate" aria-labelledby="rate-title">
     <h2 id="rate-title">Events a second</h2>
     <p class="figure"><span id="rate">0</span> <small>most in this minute: <span id="most">0</span></small></p>
-    <svg id="sparkline" viewBox="0 0 59 20" preserveAspectRatio="none" role="img" aria-label="Events a second, last minute">
-      <path class="area"></path>
-      <path class="line"></path>
-    </svg>
+    <svg id="sparkline" class="sparkline" role="img" aria-label="Events a second, last minute"></svg>
   </section>
 
   <section class="card arrived" aria-labelledby="arrived-title">

@@ -52,6 +52,11 @@ http {
         location / {
             add_header Cache-Control no-cache;
         }
+        # The client package, as it is: pages import /client/index.js.
+        location /client/ {
+            alias $dir/source/clients/js/src/;
+            add_header Cache-Control no-cache;
+        }
         location ~ \.php\$ {
             include /etc/nginx/fastcgi_params;
             fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
@@ -115,6 +120,12 @@ AddDefaultCharset utf-8
     <Directory $dir/source/deploy/demo>
         Require all granted
         Header set Cache-Control no-cache "expr=%{REQUEST_URI} !~ /\\.php\$/"
+    </Directory>
+    # The client package, as it is: pages import /client/index.js.
+    Alias "/client/" "$dir/source/clients/js/src/"
+    <Directory $dir/source/clients/js/src>
+        Require all granted
+        Header set Cache-Control no-cache
     </Directory>
     <FilesMatch "\\.php\$">
         SetHandler "proxy:unix:$sockets/php.sock|fcgi://localhost"

@@ -2,43 +2,29 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { chromium } = require('playwright-core');
 const { request } = require('../system/lib/http');
-const { newFolder, source, tool } = require('../system/lib/paths');
-const { freePort } = require('../system/lib/ports');
-const { Program } = require('../system/lib/program');
+const { newFolder } = require('../system/lib/paths');
 const { LIMIT_MS, until } = require('../system/lib/wait');
-
-const QUICKSTART_LIMIT_MS = 300_000; // it builds
+const { inChromium } = require('./lib/chromium');
+const { startQuickstart } = require('./lib/quickstart');
 
 /** The demo in a browser of its own. */
 class Demo {
   faults = [];
 
-  static async open(url) {
+  static open(url) {
     const demo = new Demo();
-    demo.browser = await chromium.launch({
-      executablePath: tool('chromium', 'chromium'),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    return inChromium(async (browser) => {
+      demo.browser = browser;
+      demo.page = await browser.newPage();
+      demo.page.setDefaultTimeout(LIMIT_MS);
+      demo.page.on('pageerror', (error) => demo.faults.push(String(error)));
+      await demo.page.goto(url);
+      await demo.page.locator('#state[data-state=connected]').waitFor();
+      demo.name = await demo.page.locator('#clid').textContent();
+      return demo;
     });
-    try {
-      await demo.#show(url);
-    } catch (error) {
-      await demo.close(); // else it would keep this process
-      throw error;
-    }
-    return demo;
-  }
-
-  async #show(url) {
-    this.page = await this.browser.newPage();
-    this.page.setDefaultTimeout(LIMIT_MS);
-    this.page.on('pageerror', (error) => this.faults.push(String(error)));
-    await this.page.goto(url);
-    await this.page.locator('#state[data-state=connected]').waitFor();
-    this.name = await this.page.locator('#clid').textContent();
   }
 
   connid() {
@@ -60,37 +46,24 @@ class Demo {
 }
 
 describe('the demo, started by quickstart, in separate browsers', () => {
-  let folder;
-  let quickstart;
+  let started;
   let env;
   let ana;
   let beto;
 
   before(async () => {
-    folder = newFolder('quickstart');
-    const port = await freePort();
-    quickstart = new Program(
-      'quickstart',
-      [path.join(source, 'deploy/quickstart'), '--no-install', '--dir', `${folder}/state`, '--port', String(port)],
-      { log: `${folder}/quickstart.log` },
-    );
-    await quickstart.until('DIR/env is there', () => fs.existsSync(`${folder}/state/env`), QUICKSTART_LIMIT_MS);
-    readEnv();
+    started = await startQuickstart(newFolder('quickstart'));
+    env = started.env;
     ana = await Demo.open(env.ESN_DEMO_URL);
     beto = await Demo.open(env.ESN_DEMO_URL);
   });
 
   after(async () => {
     await Promise.all([ana, beto].map((demo) => demo?.close()));
-    const code = await quickstart?.end();
+    const code = await started?.quickstart.end();
     assert.equal(code, 0, 'exit code of quickstart');
     await assert.rejects(request(env.ESN_DEMO_URL, { agent: false }), { code: 'ECONNREFUSED' });
   });
-
-  function readEnv() {
-    const lines = fs.readFileSync(`${folder}/state/env`, 'utf8').trim().split('\n');
-    env = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
-  }
 
   test('DIR/env says where everything is', async () => {
     assert.match(env.ESN_BASE_URL, /^http:.*\/$/);
@@ -163,7 +136,7 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     const killed = Number(env.ESN_FANOUT_PID);
     process.kill(killed, 'SIGKILL');
     await until('another daemon runs', () => {
-      readEnv();
+      env = started.readEnv();
       return Number(env.ESN_FANOUT_PID) !== killed;
     });
     await ana.page.fill('input[name=text]', 'back again');

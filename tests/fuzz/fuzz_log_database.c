@@ -92,6 +92,10 @@ static void put_pieces(const struct stored_files *files, const char *suffix, str
 
 /* ---- single values ---- */
 
+static const char copy_row[] =
+    "INSERT OR IGNORE INTO events SELECT ?1, previous, wall_ms, flags, whisper, key, topic, json,"
+    " allowed, checksum FROM events WHERE sequence = ?2";
+
 static const char *const statements[COLUMNS + 2] = {
     "UPDATE OR IGNORE events SET sequence = ?1 WHERE sequence = ?2",
     "UPDATE events SET previous = ?1 WHERE sequence = ?2",
@@ -109,8 +113,7 @@ static const char *const statements[COLUMNS + 2] = {
     "UPDATE state SET unsure = ?1",
     "UPDATE state SET checksum = ?1",
     "DELETE FROM events WHERE sequence = ?2",
-    "INSERT OR IGNORE INTO events SELECT ?1, previous, wall_ms, flags, whisper, key, topic, json,"
-    " allowed, checksum FROM events WHERE sequence = ?2",
+    copy_row,
 };
 
 /* A number when its first byte is even, else bytes. */

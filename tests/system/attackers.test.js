@@ -3,8 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { Attacked } = require('./lib/attacked');
-const { tool } = require('./lib/paths');
-const { run } = require('./lib/program');
+const { slowHttpTests } = require('./lib/slowhttptest');
 const { Stack } = require('./lib/stack');
 const { pause, until } = require('./lib/wait');
 
@@ -40,28 +39,9 @@ describe('while the daemon is attacked, healthy clients get every event, and aft
   });
   afterEach(() => attacked.stop());
 
-  /** slowhttptest says at its end whether the service was there for its own probe. */
-  async function slowHttpTest(...words) {
-    const program = tool('slowhttptest', 'slowhttptest');
-    const common = ['-c', '300', '-r', '300', '-l', '5', '-p', '5', '-i', '1', '-v', '1'];
-    const { code, stdout, stderr } = await run([program, ...common, ...words]);
-    assert.equal(code, 0, stdout + stderr);
-    return stdout + stderr;
-  }
-
   test('slowhttptest: heads, bodies and answers at a snail\'s pace', async () => {
     const { closed } = await stack.look('/state');
-    const outputs = await attacked.publishDuring(
-      Promise.all([
-        slowHttpTest('-H', '-u', `${stack.url}/`, '-x', '24'),
-        slowHttpTest('-B', '-u', `${stack.url}/`, '-s', '8192', '-t', 'POST', '-x', '10'),
-        slowHttpTest('-X', '-u', `${stack.url}/state?token=${stack.adminToken}`, '-w', '1', '-y', '64', '-z', '8', '-k', '3'),
-      ]),
-    );
-    for (const output of outputs) {
-      assert.match(output, /Exit status:.*(No open connections left|Hit test time limit)/);
-      assert.doesNotMatch(output, /service available:.*NO/);
-    }
+    await attacked.publishDuring(slowHttpTests(stack, { connections: 300, seconds: 5 }));
     assert.ok((await attacked.check()).events > 0);
     const now = (await stack.look('/state')).closed;
     assert.ok(now.head_time > closed.head_time, 'heads that take too long');

@@ -57,11 +57,11 @@ for (const web of SERVERS) {
       await bound.stack.untilTotal(0);
       await bound.publish('CASA/NIVEL_AGUA', { as: 'ana', type: 'missed' });
       for (const headers of [{ 'Last-Event-ID': id }, {}]) {
-        const last = headers['Last-Event-ID'] ? {} : { last_id: id };
+        const last = { last_id: headers['Last-Event-ID'] ? '1-1' : id }; // that of the query is older
         const url = `${bound.url}sse?${query({ ...fields, ...last, bind_key: bindKey('luis') })}`;
         const again = await EventStream.open(url, { headers });
         assert.equal(again.connected.recovered, true);
-        await again.takeUntil('missed');
+        assert.equal((await again.takeUntil('missed')).length, 2);
         again.close();
       }
       await assert.rejects(EventStream.open(`${bound.url}sse?${query({ ...fields, bind_key: 'none' })}`), /400 Invalid Bind Key/);

@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "masked_frames.h"
 #include "random.h"
 
 const char crowd_config[] = "max_connections = 40\nmax_pending = 256k\nmax_pending_soft = 64k\n"
                             "soft_time = 1s\nmax_pending_total = 1M\nmax_ignored_input = 2k\n"
                             "header_time = 200ms\nbody_time = 200ms\nidle_time = 300ms\n"
+                            "max_messages = 60\nmax_message = 600\n"
                             "keep_alive = 1s\nstream_time = 2s\nmax_alive = 2\nmax_body = 3k\n"
                             "max_headers = 1k\n";
 
@@ -105,13 +107,16 @@ static void leave(struct crowd *crowd, struct crowd_member *member)
 static void come(struct crowd *crowd, struct crowd_member *member)
 {
     struct client client;
+    bool speaks_lines = below(crowd, 6) == 0;
 
-    if (below(crowd, 3) == 0)
+    if (speaks_lines)
+        client_open_lines(&client, crowd->daemon);
+    else if (below(crowd, 3) == 0)
         client_open_tcp(&client, crowd->daemon);
     else
         client_open(&client, crowd->daemon);
     free(client.text);
-    *member = (struct crowd_member){.descriptor = client.descriptor};
+    *member = (struct crowd_member){.descriptor = client.descriptor, .speaks_lines = speaks_lines};
 }
 
 static void send_some(struct crowd_member *member, const char *bytes, size_t length)
@@ -169,6 +174,67 @@ static void write_subscription(struct crowd *crowd, struct bytes *json)
     bytes_append_text(json, "}");
 }
 
+/* One of those that stand on a stream that goes both ways. */
+static void write_message(struct crowd *crowd, struct bytes *json)
+{
+    unsigned what = below(crowd, 10);
+
+    if (what == 0) {
+        bytes_append_text(json, "{\"ping\":[]}");
+    } else if (what == 1) {
+        bytes_append_text(json, "{\"alive\":\"00112233445566778899aabbccddeeff\"}");
+    } else if (what == 2) {
+        write_subscription(crowd, json); /* no message at all */
+    } else {
+        bytes_append_text(json, what < 6 ? "{\"unsubscribe\":[" : "{\"subscribe\":[");
+        write_topic(crowd, json);
+        bytes_append_text(json, ",");
+        write_topic(crowd, json);
+        bytes_append_text(json, "]");
+        if (below(crowd, 4) == 0)
+            bytes_append_format(json, ",\"last_id\":\"%llu-1\"",
+                                (unsigned long long)crowd->daemon->server->events.epoch);
+        bytes_append_text(json, "}");
+    }
+}
+
+static void write_lines(struct crowd *crowd, struct bytes *out)
+{
+    if (below(crowd, 3) == 0)
+        write_subscription(crowd, out);
+    else
+        write_message(crowd, out);
+    bytes_append_text(out, below(crowd, 9) > 0 ? "\n" : "");
+}
+
+/* A handshake and some frames behind it, now and then in fragments or wrong. */
+static void write_websocket(struct crowd *crowd, struct bytes *out)
+{
+    bytes_append_format(out,
+                        "GET /ws?clid=c%u%s HTTP/1.1\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                        below(crowd, 5), below(crowd, 2) ? "&ep=a/%2B" : "");
+    for (unsigned left = below(crowd, 8); left > 0; left--) {
+        struct bytes json = BYTES_EMPTY;
+        unsigned what = below(crowd, 30);
+        write_message(crowd, &json);
+        if (what == 0) {
+            masked_frame_add(out, below(crowd, 256), "wrong", 5);
+        } else if (what < 5) {
+            masked_frame_add(out, WEBSOCKET_TEXT, json.data, json.length / 2);
+            masked_frame_add(out, FIN | WEBSOCKET_PING, "p", 1);
+            masked_frame_add(out, FIN | WEBSOCKET_CONTINUATION, json.data + json.length / 2,
+                             json.length - json.length / 2);
+        } else {
+            masked_frame_add(out, FIN | WEBSOCKET_TEXT, json.data, json.length);
+        }
+        bytes_free(&json);
+    }
+    if (below(crowd, 4) == 0)
+        masked_frame_add(out, FIN | WEBSOCKET_CLOSE, "\x03\xe8", 2);
+}
+
 static void write_post(struct crowd *crowd, struct bytes *request, const char *path,
                        const struct bytes *json)
 {
@@ -199,9 +265,11 @@ static void write_request(struct crowd *crowd, struct bytes *request)
         "\r\n\r\n\r\n",
     };
     struct bytes json = BYTES_EMPTY;
-    unsigned what = below(crowd, 20);
+    unsigned what = below(crowd, 23);
 
-    if (what < 8) {
+    if (what > 19) {
+        write_websocket(crowd, request);
+    } else if (what < 8) {
         write_subscription(crowd, &json);
         write_post(crowd, request, "/", &json);
     } else if (what < 10) {
@@ -221,8 +289,12 @@ static void ask(struct crowd *crowd, struct crowd_member *member)
     struct bytes requests = BYTES_EMPTY;
     unsigned count = below(crowd, 12) == 0 ? below(crowd, 200) : 1;
 
-    for (unsigned i = 0; i < count; i++)
-        write_request(crowd, &requests);
+    for (unsigned i = 0; i < count; i++) {
+        if (member->speaks_lines)
+            write_lines(crowd, &requests);
+        else
+            write_request(crowd, &requests);
+    }
     if (below(crowd, 8) == 0 && requests.length > 0)
         requests.length = below(crowd, (unsigned)requests.length);
     member->is_pure = false;
@@ -286,7 +358,7 @@ static void act(struct crowd *crowd, struct crowd_member *member)
 
     if (member->descriptor < 0) {
         come(crowd, member);
-        if (what < 60)
+        if (what < 60 && !member->speaks_lines)
             subscribe_purely(crowd, member);
     } else if (what < 35) {
         take_all(crowd, member);

@@ -1,5 +1,5 @@
-/* Clients that do anything: subscribe, ask, send rubbish, stop half-way, read nothing, vanish. What
- * they do follows from a seed. */
+/* Clients that do anything: subscribe, ask, speak, send rubbish, stop half-way, read nothing,
+ * vanish. What they do follows from a seed. */
 #ifndef ESN_TEST_CROWD_H
 #define ESN_TEST_CROWD_H
 
@@ -11,8 +11,9 @@ enum { CROWD_SIZE = 48 };
 
 struct crowd_member {
     int descriptor; /* -1: none */
-    bool is_pure;   /* has sent one subscription and nothing else: what comes must be a stream */
-    char *text;     /* what came, of a pure one */
+    bool speaks_lines;
+    bool is_pure; /* has sent one subscription and nothing else: what comes must be a stream */
+    char *text;   /* what came, of a pure one */
     size_t length;
 };
 

@@ -255,6 +255,15 @@ bool client_has(const struct client *client, const char *text)
     return memmem(client->text, client->length, text, strlen(text)) != NULL;
 }
 
+size_t client_count(const struct client *client, const char *text)
+{
+    size_t found = 0;
+
+    for (const char *at = client->text; (at = strstr(at, text)); at += strlen(text))
+        found++;
+    return found;
+}
+
 struct expectation {
     struct client *client;
     const char *text;

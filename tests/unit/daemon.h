@@ -54,6 +54,8 @@ void client_expect(struct client *client, const char *text);
 /* Turns the daemon until it closes the connection. */
 void client_expect_end(struct client *client);
 bool client_has(const struct client *client, const char *text);
+/* How often it has come. */
+size_t client_count(const struct client *client, const char *text);
 /* Forgets what has come so far. */
 void client_forget(struct client *client);
 void client_close(struct client *client);

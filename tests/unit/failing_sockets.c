@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "random.h"
+#include "send_batch.h"
 
 enum call { READ, WRITE, ACCEPT };
 
@@ -139,6 +140,45 @@ int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags
         return -1;
     }
     return (int)syscall(SYS_accept4, descriptor, address, size, flags);
+}
+
+/* ---- many at once ---- */
+
+static struct {
+    int results[SEND_BATCH_MOST]; /* of those that fail; 0: is the kernel's */
+    size_t count;
+} batch;
+
+bool __real_send_batch_add(struct send_batch *of, int descriptor, const void *data, size_t length);
+bool __real_send_batch_run(struct send_batch *of, int results[SEND_BATCH_MOST]);
+bool __wrap_send_batch_add(struct send_batch *of, int descriptor, const void *data, size_t length);
+bool __wrap_send_batch_run(struct send_batch *of, int results[SEND_BATCH_MOST]);
+
+/* One that is to fail is not given to the kernel. */
+bool __wrap_send_batch_add(struct send_batch *of, int descriptor, const void *data, size_t length)
+{
+    enum socket_fault fault;
+    bool now = batch.count < SEND_BATCH_MOST && fails(WRITE, descriptor, &fault);
+
+    if (now && fault != SOCKET_SHORT) {
+        batch.results[batch.count++] = -error_of(WRITE, fault);
+        return true;
+    }
+    if (!__real_send_batch_add(of, descriptor, data, now ? 1 : length))
+        return false;
+    batch.results[batch.count++] = 0;
+    return true;
+}
+
+bool __wrap_send_batch_run(struct send_batch *of, int results[SEND_BATCH_MOST])
+{
+    int taken[SEND_BATCH_MOST];
+    bool works = __real_send_batch_run(of, taken);
+
+    for (size_t i = 0, next = 0; i < batch.count; i++)
+        results[i] = batch.results[i] ? batch.results[i] : taken[next++];
+    batch.count = 0;
+    return works;
 }
 
 void failing_sockets_at(enum socket_fault fault, uint64_t n)

@@ -1,5 +1,6 @@
 /* Sockets that fail when a test says so: the calls stand before the C library's, also for libuv,
- * and only those of sockets in the thread that asked, while its daemon works. */
+ * and only those of sockets in the thread that asked, while its daemon works. Batches of writes
+ * fail one by one; for programs linked with -Wl,--wrap=send_batch_add,--wrap=send_batch_run. */
 #ifndef ESN_TEST_FAILING_SOCKETS_H
 #define ESN_TEST_FAILING_SOCKETS_H
 

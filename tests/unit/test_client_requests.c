@@ -178,6 +178,81 @@ static void a_past_that_is_gone_is_told(void **state)
     daemon_stop(&daemon);
 }
 
+enum { TOPICS = 500, LONG = 2000 };
+
+static void publish_much(struct daemon *daemon)
+{
+    char topic[16], event[LONG + 64];
+
+    for (int i = 0; i < TOPICS; i++) {
+        (void)snprintf(topic, sizeof topic, "p/%d", i);
+        (void)snprintf(event, sizeof event, "{\"type\":\"much\",\"detail\":\"%0*d\"}", LONG, i);
+        (void)daemon_publish(daemon, topic, event);
+    }
+}
+
+/* Begins to catch up with more than its socket takes, so that it is still at it. */
+static void begin_to_catch_up(struct client *client, struct daemon *daemon)
+{
+    const struct event_log *log = &daemon->server->events;
+    char message[120];
+    uint64_t start = log->sequence;
+
+    publish_much(daemon);
+    client_open_lines(client, daemon);
+    (void)snprintf(message, sizeof message, "{\"ep\":[\"p/#\"],\"last_id\":\"%llu-%llu\"}\n",
+                   (unsigned long long)log->epoch, (unsigned long long)start);
+    assert_true(client_send_text(client, message));
+    for (int i = 0; i < 50; i++)
+        daemon_turn(daemon);
+    assert_int_equal(daemon->server->replays.catching_up, 1);
+}
+
+static size_t count_of(const struct client *client, const char *text)
+{
+    size_t count = 0;
+
+    for (const char *at = client->text; (at = strstr(at, text)); at++)
+        count++;
+    return count;
+}
+
+/* What was found in the log for it before is no longer what it wants. */
+static void topics_change_while_it_catches_up(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    char last[LONG + 16];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    begin_to_catch_up(&client, &daemon);
+    assert_true(client_send_text(&client, "{\"subscribe\":[\"p/+\",\"q\"]}\n"));
+    for (int i = 0; i < 10; i++)
+        daemon_turn(&daemon);
+    assert_int_equal(daemon.server->replays.catching_up, 1);
+    assert_int_equal(daemon_publish(&daemon, "q", EVENT("last")), 1);
+    client_expect(&client, EVENT("last"));
+    assert_int_equal(count_of(&client, "\"requested\":\"p/#\""), TOPICS);
+    assert_true(client_has(&client, "\"requested\":\"p/+\"")); /* from where it is */
+    assert_true(count_of(&client, "\"requested\":\"p/+\"") < TOPICS);
+    assert_true(strstr(client.text, "\"subscribed\"") < strstr(client.text, EVENT("last")));
+    client_close(&client);
+
+    begin_to_catch_up(&client, &daemon);
+    assert_true(
+        client_send_text(&client, "{\"subscribe\":[\"q\"]}\n{\"unsubscribe\":[\"p/#\"]}\n"));
+    for (int i = 0; i < 10; i++)
+        daemon_turn(&daemon);
+    client_expect(&client, "\"unsubscribed\",\"detail\":{\"topics\":1}");
+    (void)snprintf(last, sizeof last, "%0*d\"", LONG, TOPICS - 1);
+    assert_int_equal(daemon_publish(&daemon, "q", EVENT("end")), 1);
+    client_expect(&client, EVENT("end"));
+    assert_false(client_has(&client, last));
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* A new topic that watches somebody is told at once who is there; those held already are not. */
 static void who_is_there_is_told_for_new_topics(void **state)
 {
@@ -253,6 +328,7 @@ int main(void)
         cmocka_unit_test(the_time_is_renewed_for_who_knows_the_secret),
         cmocka_unit_test(the_past_comes_with_the_first_topics),
         cmocka_unit_test(a_past_that_is_gone_is_told),
+        cmocka_unit_test(topics_change_while_it_catches_up),
         cmocka_unit_test(who_is_there_is_told_for_new_topics),
         cmocka_unit_test(whispers_reach_topics_that_came_later),
         cmocka_unit_test(messages_are_counted),

@@ -22,15 +22,6 @@ static bool nobody_is_left(void *context)
     return daemon->server->connections == 0;
 }
 
-static size_t count(const char *text, const char *part)
-{
-    size_t found = 0;
-
-    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-        found++;
-    return found;
-}
-
 static void requests_sent_at_once_are_answered_in_order(void **state)
 {
     enum { REQUESTS = 3000 };
@@ -46,9 +37,83 @@ static void requests_sent_at_once_are_answered_in_order(void **state)
     bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert_true(client_send(&client, requests.data, requests.length));
     client_expect_end(&client);
-    assert_int_equal(count(client.text, "HTTP/1.1 200"), REQUESTS);
-    assert_int_equal(count(client.text, "HTTP/1.1 404"), 1);
+    assert_int_equal(client_count(&client, "HTTP/1.1 200"), REQUESTS);
+    assert_int_equal(client_count(&client, "HTTP/1.1 404"), 1);
     assert_non_null(strstr(client.text, "{\"error\":\"Not found\"}"));
+    bytes_free(&requests);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* Sends requests until no more are taken; gives how many bytes of them were. */
+static size_t send_all_that_is_taken(struct client *client, const struct bytes *requests)
+{
+    size_t taken = 0;
+
+    for (int idle = 0; idle < 20; idle++) {
+        size_t left = requests->length - taken % requests->length;
+        ssize_t sent =
+            send(client->descriptor, requests->data + taken % requests->length, left, MSG_NOSIGNAL);
+        if (sent > 0) {
+            taken += (size_t)sent;
+            idle = 0;
+        }
+        daemon_turn(client->daemon);
+    }
+    return taken;
+}
+
+/* Counted by the one brace of each. */
+struct answers {
+    struct client *client;
+    size_t at, found, wanted;
+};
+
+static bool has_answers(void *context)
+{
+    struct answers *answers = context;
+
+    client_receive(answers->client);
+    for (; answers->at < answers->client->length; answers->at++)
+        answers->found += answers->client->text[answers->at] == '}';
+    return answers->found >= answers->wanted;
+}
+
+/* So long as is configured now. */
+static void wait_from_now(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (connection_owns_handle(handle))
+        connection_set_deadline(handle->data);
+}
+
+static void who_does_not_take_its_answers_gets_no_more_of_them(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    struct bytes requests = BYTES_EMPTY;
+    struct answers answers = {.client = &client};
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        bytes_append_text(&requests, GET("/healthz"));
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    answers.wanted = send_all_that_is_taken(&client, &requests) / (sizeof GET("/healthz") - 1);
+    assert_true(answers.wanted > 2000);
+    assert_true(daemon.server->delivery.pool.bytes_held < daemon.server->config.max_pending_soft);
+    /* One that reads in the end has them all. */
+    daemon_turn_until(&daemon, has_answers, &answers);
+    assert_int_equal(answers.found, answers.wanted);
+    client_close(&client);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    /* One that never does is closed. */
+    client_open(&client, &daemon);
+    (void)send_all_that_is_taken(&client, &requests);
+    daemon.server->config.header_time = daemon.server->config.idle_time = 1;
+    uv_walk(&daemon.server->loop, wait_from_now, NULL);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    assert_int_equal(daemon.server->counters.closed[CLOSE_SLOW], 1);
     bytes_free(&requests);
     client_close(&client);
     daemon_stop(&daemon);
@@ -243,16 +308,40 @@ static void a_connection_is_used_again_after_its_stream(void **state)
     daemon_stop(&daemon);
 }
 
+/* What the system keeps for a client that does not read is bounded as well. */
+static void the_system_keeps_no_more_than_it_is_told(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    const struct connection *connection;
+    uint64_t connid;
+    int size;
+    socklen_t length = sizeof size;
+
+    (void)state;
+    daemon_start(&daemon, "send_buffer = 20000\n");
+    client_open_tcp(&client, &daemon);
+    connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    connection = connection_find(daemon.server, connid);
+    assert_non_null(connection);
+    assert_int_equal(getsockopt(connection->descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    assert_int_equal(size, 2 * 20000); /* socket(7) */
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
+        cmocka_unit_test(who_does_not_take_its_answers_gets_no_more_of_them),
         cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
         cmocka_unit_test(clients_that_dawdle_are_told_and_closed),
         cmocka_unit_test(many_large_bodies_are_not_taken_at_once),
         cmocka_unit_test(one_that_says_nothing_is_closed),
         cmocka_unit_test(one_that_talks_instead_of_listening_is_closed),
         cmocka_unit_test(a_connection_is_used_again_after_its_stream),
+        cmocka_unit_test(the_system_keeps_no_more_than_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,22 @@
 /* Every allocation fails once: nothing crashes, nothing leaks (AddressSanitizer says so), and what
  * could not be done has changed nothing. */
+#include "client_message.h"
 #include "crowd.h"
 #include "daemon.h"
 #include "departed.h"
 #include "event_log.h"
 #include "failing_memory.h"
 #include "frame.h"
+#include "held_topics.h"
 #include "http_request.h"
+#include "line_input.h"
+#include "masked_frames.h"
 #include "output.h"
 #include "presence.h"
 #include "seen_events.h"
 #include "subscription_body.h"
 #include "topic_index.h"
+#include "websocket_input.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +168,113 @@ static void a_body_is_read_whole_or_refused(void **state)
 {
     (void)state;
     try_each(read_body, 8);
+}
+
+static void hold_topics(uint64_t n)
+{
+    static const struct subscription_topic first[] = {{"a", 1, SUBSCRIPTION_OPEN},
+                                                      {"a/b", 3, SUBSCRIPTION_BOUND}};
+    static const struct subscription_topic more[] = {
+        {"a", 1, SUBSCRIPTION_OPEN}, {"b/c", 3, SUBSCRIPTION_OPEN}, {"b/d", 3, SUBSCRIPTION_BOUND}};
+    struct topic_index indexes[SUBSCRIPTION_KINDS];
+    struct subscriber subscriber = {0};
+    const char *fault;
+    bool removed;
+
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        assert_true(topic_index_open(&indexes[kind], 1));
+    assert_null(held_topics_add(indexes, &subscriber, NULL, first, 2, 10));
+    failing_memory_at(n);
+    fault = held_topics_add(indexes, &subscriber, NULL, more, 3, 10);
+    assert_true(!fault || fault == SUBSCRIPTION_NO_MEMORY);
+    assert_int_equal(subscriber.count, fault ? 2 : 4);
+    assert_int_equal(indexes[SUBSCRIPTION_OPEN].subscriptions, fault ? 1 : 2);
+    removed = held_topics_remove(indexes, &subscriber, NULL, first, 2);
+    assert_int_equal(subscriber.count, (fault ? 2 : 4) - (removed ? 2 : 0));
+    held_topics_clear(indexes, &subscriber);
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
+        assert_int_equal(indexes[kind].bytes, 0);
+        topic_index_close(&indexes[kind]);
+    }
+}
+
+static void topics_are_held_all_or_none(void **state)
+{
+    (void)state;
+    try_each(hold_topics, 6);
+}
+
+static void read_message(uint64_t n)
+{
+    static const char text[] = "{\"subscribe\":[\"a\",\"b\",\"a\"],\"last_id\":\"1-1\"}";
+    static const struct config config = {
+        .max_topics = 5, .max_topic_length = 20, .max_topic_levels = 4};
+    struct client_message message;
+    const char *fault;
+
+    failing_memory_at(n);
+    fault = client_message_read(&message, text, sizeof text - 1, &config);
+    if (!fault)
+        assert_int_equal(message.topic_count, 2);
+    client_message_free(&message);
+}
+
+static void a_message_is_read_whole_or_refused(void **state)
+{
+    (void)state;
+    try_each(read_message, 1);
+}
+
+static void read_websocket(uint64_t n)
+{
+    struct http_budget budget = {0, 1000};
+    const struct websocket_limits limits = {100, &budget};
+    struct websocket_input *input;
+    struct bytes out = BYTES_EMPTY;
+    enum websocket_verdict verdict = WEBSOCKET_NEED_MORE;
+    size_t consumed, length;
+
+    masked_frame_add(&out, WEBSOCKET_TEXT, "abc", 3);
+    masked_frame_add(&out, FIN | WEBSOCKET_CONTINUATION, "def", 3);
+    failing_memory_at(n);
+    input = websocket_input_new(&limits);
+    for (size_t at = 0; input && verdict == WEBSOCKET_NEED_MORE && at < out.length; at += consumed)
+        verdict = websocket_input_feed(input, out.data + at, 1, &consumed);
+    if (verdict == WEBSOCKET_IS_BROKEN) {
+        assert_int_equal(websocket_input_code(input), WEBSOCKET_CODE_INTERNAL);
+    } else if (input) {
+        assert_int_equal(verdict, WEBSOCKET_HAS_MESSAGE);
+        assert_memory_equal(websocket_input_payload(input, &length), "abcdef", 6);
+    }
+    websocket_input_free(&input);
+    assert_int_equal(budget.used, 0);
+    bytes_free(&out);
+}
+
+static void read_lines(uint64_t n)
+{
+    static const char text[] = "a line that comes in pieces\nand one that is whole\n";
+    struct http_budget budget = {0, 1000};
+    const struct line_limits limits = {100, &budget};
+    struct line_input input = {0};
+    enum line_verdict verdict = LINE_NEED_MORE;
+    size_t consumed;
+
+    failing_memory_at(n);
+    for (size_t at = 0; at + 1 < sizeof text && verdict != LINE_NO_MEMORY; at += consumed) {
+        verdict = line_input_feed(&input, &limits, text + at, at < 28 ? 1 : sizeof text - 1 - at,
+                                  &consumed);
+        assert_true(verdict != LINE_TOO_LONG && verdict != LINE_TOO_MANY);
+    }
+    line_input_clear(&input, &limits);
+    assert_int_equal(budget.used, 0);
+}
+
+static void what_clients_say_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    try_each(read_websocket, 2);
+    try_each(read_lines, 1);
 }
 
 static void store_and_queue(uint64_t n)
@@ -336,7 +448,46 @@ static void live_otherwise(struct daemon *daemon)
     client_close(&poller);
 }
 
-/* Some life of two clients; each wait ends with what is waited for, or with the connection. */
+/* One that speaks and changes its topics, by either way in. */
+static void live_both_ways(struct daemon *daemon)
+{
+    static const char handshake[] =
+        "GET /ws?clid=w HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    static const char subscribe[] = "{\"subscribe\":[\"a/+\",\"b\",\"@CONNECTION@/w\"]}";
+    static const char unsubscribe[] = "{\"unsubscribe\":[\"a/+\"]}";
+    struct bytes out = BYTES_EMPTY;
+    struct client socket, lines;
+
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, subscribe, sizeof subscribe - 1);
+    masked_frame_add(&out, FIN | WEBSOCKET_TEXT, unsubscribe, sizeof unsubscribe - 1);
+    masked_frame_add(&out, FIN | WEBSOCKET_CLOSE, "\x03\xe8", 2);
+    client_open(&socket, daemon);
+    (void)client_send_text(&socket, handshake);
+    while (!has_ended_or(&socket, "\"connected\""))
+        turn(daemon);
+    if (client_has(&socket, "HTTP/1.1 101"))
+        (void)client_send(&socket, out.data, out.length - 1);
+    client_open_lines(&lines, daemon);
+    (void)client_send_text(&lines, "{\"ep\":[\"b\"],\"clid\":\"l\"}\n");
+    (void)client_send_text(&lines, subscribe);
+    while (!has_ended_or(&socket, "\"unsubscribed\"") && !client_has(&socket, "Out of memory"))
+        turn(daemon);
+    (void)client_send_text(&lines, "\n");
+    (void)client_send_text(&lines, unsubscribe);
+    (void)client_send_text(&lines, "\n");
+    while (!has_ended_or(&lines, "\"unsubscribed\"") && !client_has(&lines, "Out of memory"))
+        turn(daemon);
+    if (client_has(&socket, "HTTP/1.1 101"))
+        (void)client_send(&socket, out.data + out.length - 1, 1);
+    while (!has_ended_or(&socket, "\x88\x02\x03\xe8"))
+        turn(daemon);
+    client_close(&socket);
+    client_close(&lines);
+    bytes_free(&out);
+}
+
+/* Some life of clients; each wait ends with what is waited for, or with the connection. */
 static void live(struct daemon *daemon)
 {
     static const char subscription[] =
@@ -356,6 +507,7 @@ static void live(struct daemon *daemon)
     client_close(&stream);
     client_close(&asking);
     live_otherwise(daemon);
+    live_both_ways(daemon);
     while (daemon->server->connections > 0)
         turn(daemon);
 }
@@ -421,6 +573,9 @@ int main(void)
         cmocka_unit_test(a_look_up_says_that_it_is_incomplete),
         cmocka_unit_test(presence_counts_only_who_entered),
         cmocka_unit_test(a_body_is_read_whole_or_refused),
+        cmocka_unit_test(topics_are_held_all_or_none),
+        cmocka_unit_test(a_message_is_read_whole_or_refused),
+        cmocka_unit_test(what_clients_say_is_read_whole_or_not_at_all),
         cmocka_unit_test(frames_are_queued_whole_or_not_at_all),
         cmocka_unit_test(a_request_is_read_whole_or_answered_503),
         cmocka_unit_test(events_are_remembered_or_not),

@@ -39,15 +39,6 @@ static bool nobody_is_left(void *context)
     return daemon->server->connections == 0;
 }
 
-static size_t count(const char *text, const char *part)
-{
-    size_t found = 0;
-
-    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-        found++;
-    return found;
-}
-
 struct poller {
     uv_async_t async;
     struct daemon *daemon;
@@ -283,93 +274,6 @@ static void a_burst_of_large_events_reaches_a_client_that_reads(void **state)
     daemon_stop(&daemon);
 }
 
-/* ---- coming back ---- */
-
-static uint32_t whisper_to(struct daemon *daemon, uint64_t connid, const char *topic)
-{
-    struct delivery_event event = {.topic = topic,
-                                   .topic_length = strlen(topic),
-                                   .json = "{\"type\":\"whisper\"}",
-                                   .json_length = 18,
-                                   .whisper = connid};
-    uint32_t receivers;
-
-    assert_true(delivery_publish(daemon->server, &event, &receivers));
-    return receivers;
-}
-
-static bool nobody_catches_up(void *context)
-{
-    const struct daemon *daemon = context;
-
-    return daemon->server->replays.catching_up == 0;
-}
-
-/* Looking through what is for others is work too: it is shared out over turns of the loop. */
-static void those_who_catch_up_leave_turns_to_the_others(void **state)
-{
-    enum { OTHERS = 20000, CLIENTS = 20, TURN = 40000 };
-    struct daemon daemon;
-    struct client clients[CLIENTS], live;
-    char json[64];
-    uint64_t work = 0;
-
-    (void)state;
-    daemon_start(&daemon, "");
-    for (int i = 0; i < OTHERS; i++)
-        assert_int_equal(whisper_to(&daemon, 1, "a"), 0);
-    (void)daemon_publish(&daemon, "a", "{\"type\":\"last\"}");
-    client_open(&live, &daemon);
-    (void)client_subscribe(&live, "{\"ep\":[\"a\"]}");
-    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\",\"#\"],\"last_id\":\"%llu-1\"}",
-                   (unsigned long long)daemon.server->events.epoch);
-    for (int i = 0; i < CLIENTS; i++) {
-        client_open(&clients[i], &daemon);
-        (void)client_subscribe(&clients[i], json);
-    }
-    assert_true(daemon.server->replays.catching_up > 0);
-    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"new\"}"), CLIENTS + 1);
-    client_expect(&live, "\"new\"");
-    while (!nobody_catches_up(&daemon)) {
-        work = daemon.server->replays.work;
-        daemon_turn(&daemon);
-        assert_true(daemon.server->replays.work - work < TURN);
-    }
-    assert_true(daemon.server->replays.work > (uint64_t)OTHERS * CLIENTS);
-    for (int i = 0; i < CLIENTS; i++) {
-        client_expect(&clients[i], "\"new\"");
-        assert_int_equal(count(clients[i].text, "\"last\""), 2); /* once for each topic */
-        assert_false(client_has(&clients[i], "whisper"));
-        client_close(&clients[i]);
-    }
-    client_close(&live);
-    daemon_stop(&daemon);
-}
-
-/* Nothing is kept, so there is nothing to catch up with: who comes back is live at once. */
-static void without_a_log_nothing_gets_lost_on_coming_back(void **state)
-{
-    struct daemon daemon;
-    struct client client;
-    char json[64];
-
-    (void)state;
-    daemon_start(&daemon, "[log]\nmax_bytes = 0\n");
-    for (int i = 0; i < 10; i++)
-        (void)daemon_publish(&daemon, "a", "{\"type\":\"old\"}");
-    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\"],\"last_id\":\"%llu-1\"}",
-                   (unsigned long long)daemon.server->events.epoch);
-    client_open(&client, &daemon);
-    (void)client_subscribe(&client, json);
-    assert_true(client_has(&client, "\"recovered\":false"));
-    assert_int_equal(daemon.server->replays.catching_up, 0);
-    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"new\"}"), 1);
-    client_expect(&client, "\"new\"");
-    assert_false(client_has(&client, "\"old\""));
-    client_close(&client);
-    daemon_stop(&daemon);
-}
-
 static void a_crowd_that_does_anything_leaves_nothing_behind(void **state)
 {
     enum { STEPS = 20000 };
@@ -396,8 +300,6 @@ int main(void)
         cmocka_unit_test(one_too_many_is_told_so),
         cmocka_unit_test(what_is_whispered_to_nobody_is_not_shouted),
         cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
-        cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
-        cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
         cmocka_unit_test(a_crowd_that_does_anything_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,36 +1,28 @@
-// Asks over HTTP with its connection's number, and hears the answer on its stream.
+// Asks over HTTP with its connection's number, and hears the answer by that connection.
 
-import { post } from '../bound.js';
-import { listenForEver } from '../stream.js';
+import { connect } from '/client/index.js';
+import { post } from '../post.js';
+import { showState } from '../state.js';
 
 const $ = (id) => document.getElementById(id);
-let connid;
 
-function showState(state, words) {
-  $('state').dataset.state = state;
-  $('state').textContent = words;
+// Not shared with other tabs: they would hear what is whispered.
+const client = connect({ url: '/notify/', topics: ['ask/answers'], share: false });
+client.on('@state', showState);
+client.on('progress', ({ detail }) => ($('progress').value = detail));
+
+function show(text) {
+  $('progress').value = 1;
+  $('answers').prepend(Object.assign(document.createElement('li'), { textContent: text }));
 }
 
-function hear({ ep, e }) {
-  if (ep.emitted === '@SERVER@') {
-    connid = e.detail.connid;
-    showState('connected', 'Connected');
-  } else if (e.type === 'progress') {
-    $('progress').value = e.detail;
-  } else {
-    $('progress').value = 1;
-    const text = `${e.detail.number} = ${e.detail.factors.join(' × ')}`;
-    $('answers').prepend(Object.assign(document.createElement('li'), { textContent: text }));
-  }
+async function ask(number) {
+  const isAnswer = ({ type, detail }) => type === 'answer' && detail.number === number;
+  const { detail } = await client.whisper(isAnswer, (connid) => post('ask.php', { connid, number }));
+  show(`${number} = ${detail.factors.join(' × ')}`);
 }
 
 $('ask').addEventListener('submit', (submission) => {
   submission.preventDefault();
-  post('ask.php', { connid, number: Number($('ask').number.value) });
-});
-
-listenForEver('/notify/', () => ({ ep: ['ask/answers'] }), {
-  event: hear,
-  connecting: () => showState('connecting', 'Connecting'),
-  waiting: () => showState('waiting', 'Connecting again'),
+  ask(Number($('ask').number.value)).catch((error) => show(error.message));
 });

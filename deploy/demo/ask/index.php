@@ -11,6 +11,7 @@ begin_page('Ask and answer', 'ask.js');
 <header class="bar">
   <img src="../icon.svg" alt="" width="32" height="32">
   <h1>Ask now, hear later</h1>
+  <p class="hint"><a href="../">The demo</a> · <a href="../ways/">Every way in</a> · <a href="../house/">Who may hear</a></p>
   <p id="state" class="state" role="status" data-state="connecting">Connecting</p>
 </header>
 
@@ -25,7 +26,7 @@ begin_page('Ask and answer', 'ask.js');
     </form>
     <progress id="progress" max="1" value="0"></progress>
     <ol id="answers" class="lines" role="log"></ol>
-    <p class="hint">Only this page hears the answer. <a href="../">The demo</a> · <a href="../house/">The water level</a></p>
+    <p class="hint">Only this page hears the answer.</p>
   </section>
 </main>
 </body>

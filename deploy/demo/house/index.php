@@ -11,7 +11,7 @@ begin_page('The water level', 'rights.js');
 <header class="bar">
   <img src="../icon.svg" alt="" width="32" height="32">
   <h1>Who hears the water level?</h1>
-  <p class="hint"><a href="../">The demo</a> · <a href="../ask/">Ask and answer</a></p>
+  <p class="hint"><a href="../">The demo</a> · <a href="../ways/">Every way in</a> · <a href="../ask/">Ask and answer</a></p>
 </header>
 
 <div class="seats">

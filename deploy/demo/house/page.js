@@ -1,29 +1,29 @@
 // One user's page: the level while it is about the level, and the user's inbox wherever it is.
 
-import { listenBound } from '../bound.js';
+import { connect } from '/client/index.js';
+import { showState } from '../state.js';
 
 const INBOX = { topic: '@USER@', binded: true };
 const LEVEL = { topic: 'CASA/NIVEL_AGUA', binded: true };
 
 const $ = (id) => document.getElementById(id);
 const { seat, elsewhere } = document.querySelector('main').dataset;
-const states = { connected: 'Connected', waiting: 'Connecting again' };
 
-function hear({ ep, e }) {
-  const targeted = ep.requested === INBOX.topic;
+function hear({ requested, topic, type, detail }) {
   const line = Object.assign(document.createElement('li'), {
-    textContent: `${new Date().toLocaleTimeString()} ${ep.emitted}: ${e.type} ${e.detail.cm} cm`,
+    textContent: `${new Date().toLocaleTimeString()} ${topic}: ${type} ${detail.cm} cm`,
   });
-  line.dataset.targeted = targeted;
+  line.dataset.targeted = requested === INBOX.topic;
   $('heard').prepend(line);
   $('nothing').hidden = true;
-  if (!targeted) $('level').textContent = e.detail.cm;
+  if (requested === LEVEL.topic) $('level').textContent = detail.cm;
 }
 
-listenBound(seat, elsewhere === 'true' ? [INBOX] : [LEVEL, INBOX], {
-  event: hear,
-  state: (word) => {
-    $('state').dataset.state = word;
-    $('state').textContent = states[word];
-  },
+const client = connect({
+  url: '/notify/',
+  topics: elsewhere === 'true' ? [INBOX] : [LEVEL, INBOX],
+  bindKey: async () => (await fetch(`../bind-key.php?seat=${seat}`)).text(),
+  share: false, // so that the sensor is told how many pages hear it; else a name for all tabs of this user
 });
+client.on('*', hear);
+client.on('@state', showState);

@@ -10,7 +10,7 @@ $user = current_user();
 $seat = session_name();
 $elsewhere = isset($_GET['about']);
 
-begin_page($user ?? 'Log in', $user === null ? '../bound.js' : 'page.js');
+begin_page($user ?? 'Log in', $user === null ? null : 'page.js');
 ?>
 <main class="page" data-seat="<?= $seat ?>" data-elsewhere="<?= json_encode($elsewhere) ?>">
   <section class="card">

@@ -1,6 +1,6 @@
 // The sensor's buttons, and the rights as the database has them.
 
-import { post } from '../bound.js';
+import { post } from '../post.js';
 
 const $ = (id) => document.getElementById(id);
 const boxes = [...document.querySelectorAll('input[name=sub]')];

@@ -15,6 +15,7 @@ export function markdownMillion(figures) {
   const kernel = stream('notify', 'slab_kib') / 2;
   const shout = figures.median({ scenario: 'streams', server: 'notify', subscribers: 10000 }, 'cpu_us');
   const floor = figures.median({ scenario: 'streams', server: 'floor', subscribers: 10000 }, 'cpu_us');
+  const batched = figures.median({ scenario: 'streams', server: 'floor-batch', subscribers: 10000 }, 'cpu_us');
   const busy = figures.median({ scenario: 'fanout', server: 'notify', subscribers: 1000, window: 32 }, 'cpu_us');
   const accept = stream('notify-headers', 'connect_cpu_us');
   const rows = [
@@ -23,7 +24,8 @@ export function markdownMillion(figures) {
     ['kernel memory of an idle stream (slabs: socket, inode, file, epoll entry)', `${kernel.toFixed(2)} KiB`, gib(kernel)],
     ['descriptors', '1', '1,000,000 and a few'],
     ['a shout to all, nothing else in flight', `${shout.toFixed(2)} us`, seconds(shout)],
-    ['what the kernel alone would take for it (floor)', `${floor.toFixed(2)} us`, seconds(floor)],
+    ['what the kernel alone would take for it, written one by one (floor)', `${floor.toFixed(2)} us`, seconds(floor)],
+    ['the same, many in one system call (floor, io_uring)', `${batched.toFixed(2)} us`, seconds(batched)],
     ['an event to all when 32 are in flight and share writes', `${busy.toFixed(2)} us`, seconds(busy)],
     [`keep-alives, every ${KEEP_ALIVE_S} s, on streams that hear nothing else`, `${shout.toFixed(2)} us`, share(shout, KEEP_ALIVE_S)],
     ["subscribing anew once an hour, with a browser's headers", `${accept.toFixed(1)} us`, share(accept, STREAM_TIME_S)],

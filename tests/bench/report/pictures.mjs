@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { histogram, lineChart } from './svg.mjs';
 import { readAllLatencies } from '../scenarios/latency.mjs';
 import { scenarios } from '../scenarios/index.mjs';
+import { COLUMNS } from './rows.mjs';
 
-const serversOf = (name) => scenarios.find((scenario) => scenario.name === name).servers;
+/** Those of the large table: the other transports would hide behind frames. */
+const serversOf = (name) => scenarios.find((scenario) => scenario.name === name).servers.filter(
+  (server) => COLUMNS.some((column) => column.name === server.name));
 const distinct = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 /** One line for each server of the scenario that has figures: medians of `column` over `over`. */

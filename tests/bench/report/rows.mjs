@@ -73,12 +73,42 @@ export const ROWS = [
   },
 ];
 
+/** What the other transports cost beside frames. */
+const byTransport = (window) => {
+  const match = { scenario: 'fanout', subscribers: 1000, window };
+  return {
+    what: `one delivery, ${window} in flight, 1,000 subscribers`,
+    match,
+    column: 'cpu_us',
+    show: microseconds,
+    bars: (figures) => [
+      atMost('x frames by SSE', figures.ratio(match, 'notify-sse', 'notify', 'cpu_us'), 1.1),
+      atMost('x frames by WebSocket', figures.ratio(match, 'notify-websocket', 'notify', 'cpu_us'), 1.1),
+    ],
+  };
+};
+
+export const TRANSPORT_ROWS = [
+  byTransport(1),
+  byTransport(32),
+  { what: 'bytes of an event of 200', match: { scenario: 'fanout', subscribers: 1000, window: 1 }, column: 'bytes', show: String, bars: () => [] },
+  { what: 'accept and answer one subscription', match: STREAM, column: 'connect_cpu_us', show: microseconds, bars: () => [] },
+  { what: 'memory of an idle stream (of 10,000)', match: STREAM, column: 'pss_kib', show: kib, bars: () => [] },
+];
+
 function beyondFloor(figures, column) {
   return figures.median({ scenario: 'burst', server: 'notify' }, column) - figures.median({ scenario: 'burst', server: 'floor' }, column);
 }
 
+export const TRANSPORT_COLUMNS = [
+  { name: 'notify', label: 'frames' },
+  { name: 'notify-sse', label: 'SSE' },
+  { name: 'notify-websocket', label: 'WebSocket' },
+];
+
 export const COLUMNS = [
   { name: 'floor', label: 'floor' },
+  { name: 'floor-batch', label: 'floor, io_uring' },
   { name: 'notify', label: 'this' },
   { name: 'notify-headers', label: 'this, headers kept' },
   { name: 'notify-web', label: 'this, web server counted' },
@@ -91,9 +121,9 @@ export const COLUMNS = [
   { name: 'redis', label: 'Redis' },
 ];
 
-/** The cells of a row in the order of COLUMNS; an empty text where nothing was measured. */
-export function cellsOf(row, figures) {
-  return COLUMNS.map(({ name }) => {
+/** The cells of a row in the order of the columns; an empty text where nothing was measured. */
+export function cellsOf(row, columns, figures) {
+  return columns.map(({ name }) => {
     const value = figures.median({ ...row.match, server: name }, row.column);
     return Number.isFinite(value) ? row.show(value) : '';
   });

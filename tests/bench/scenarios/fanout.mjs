@@ -13,7 +13,7 @@ const QUICK = [{ subscribers: 100, events: 50, window: 1 }, { subscribers: 1000,
 
 export const fanout = {
   name: 'fanout',
-  servers: [servers.floor, servers.notify, servers.notifyWeb, servers.nchanWebsocket, servers.nchanChunked, servers.nchanEvents,
+  servers: [servers.floor, servers.floorBatch, servers.notify, servers.notifySse, servers.notifyWebsocket, servers.notifyWeb, servers.nchanWebsocket, servers.nchanChunked, servers.nchanEvents,
     servers.nats, servers.mosquitto, servers.redis],
   async measure(context, server, round) {
     await withServer(context, server, async (running, dir) => {

@@ -11,7 +11,7 @@ const QUICK = [{ subscribers: 10000, events: 3, window: 1 }];
 
 export const streams = {
   name: 'streams',
-  servers: [servers.floor, servers.notify, servers.notifyHeaders, servers.nchanWebsocket, servers.nchanChunked, servers.nchanEvents,
+  servers: [servers.floor, servers.floorBatch, servers.notify, servers.notifyHeaders, servers.notifySse, servers.notifyWebsocket, servers.nchanWebsocket, servers.nchanChunked, servers.nchanEvents,
     servers.nats, servers.mosquitto, servers.redis],
   async measure(context, server, round) {
     await withServer(context, server, async (running, dir) => {

@@ -18,3 +18,8 @@ export const heldPatterns = (count) => Array.from({ length: count }, (_, i) => {
 export function httpPost(path, body, headers = []) {
   return [`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n');
 }
+
+export const httpGet = (path, headers = []) => [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, '', ''].join('\r\n');
+
+export const WEBSOCKET_HEADERS = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: YmVuY2htYXJrLWtleS0wMQ=='];

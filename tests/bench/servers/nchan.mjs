@@ -1,4 +1,4 @@
-import { EVENT, httpPost } from './event.mjs';
+import { EVENT, WEBSOCKET_HEADERS, httpGet, httpPost } from './event.mjs';
 import { startNginx } from './nginx.mjs';
 import { hex } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf } from '../harness/processes.mjs';
@@ -8,10 +8,6 @@ const LOCATIONS = `
     location = /pub-nobody { nchan_publisher; nchan_channel_id nobody; }
     location = /sub { nchan_subscriber; nchan_channel_id news; nchan_subscriber_first_message newest; }
     location = /other { nchan_subscriber; nchan_channel_id other; nchan_subscriber_first_message newest; }`;
-
-const WEBSOCKET = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: YmVuY2htYXJrLWtleS0wMQ=='];
-
-const get = (path, headers) => [`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, '', ''].join('\r\n');
 
 function nchan(transport, label, headers) {
   return {
@@ -24,8 +20,8 @@ function nchan(transport, label, headers) {
       });
       return {
         pids: () => pidsOf(nginx),
-        subscriber: { port, request: get('/sub', headers), subscribed: hex('\r\n\r\n') },
-        idle: { port, request: get('/other', headers), subscribed: hex('\r\n\r\n') },
+        subscriber: { port, request: httpGet('/sub', headers), subscribed: hex('\r\n\r\n') },
+        idle: { port, request: httpGet('/other', headers), subscribed: hex('\r\n\r\n') },
         // A backend is answered before it posts again on the same connection: one connection for each event in flight.
         publisher: { port, message: httpPost('/pub', EVENT), connectionPerEvent: true },
         posts: { port, request: httpPost('/pub-nobody', EVENT) },
@@ -37,6 +33,6 @@ function nchan(transport, label, headers) {
   };
 }
 
-export const nchanWebsocket = nchan('websocket', 'nchan WebSocket', WEBSOCKET);
+export const nchanWebsocket = nchan('websocket', 'nchan WebSocket', WEBSOCKET_HEADERS);
 export const nchanChunked = nchan('chunked', 'nchan chunked', ['TE: chunked']);
 export const nchanEvents = nchan('sse', 'nchan SSE', ['Accept: text/event-stream']);

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { EVENT, OTHER_TOPIC, TOPIC, heldPatterns, heldTopics, httpPost } from './event.mjs';
+import { EVENT, OTHER_TOPIC, TOPIC, WEBSOCKET_HEADERS, heldPatterns, heldTopics, httpGet, httpPost } from './event.mjs';
 import { startNginx } from './nginx.mjs';
 import { hex, keepMessage } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
@@ -59,15 +59,22 @@ function subscription(port, path, topics, headers = []) {
   return { port, request: httpPost(path, body, headers), subscribed: hex('"connected"') };
 }
 
-function subscriptions(port, headers) {
+/** The same by a transport that has its subscription in the query. */
+function subscriptionByQuery(port, path, topics, headers) {
+  const query = topics.map((topic) => `ep=${encodeURIComponent(topic)}`).join('&');
+  return { port, request: httpGet(`${path}?clid=client-{{ID}}&${query}`, headers), subscribed: hex('"connected"') };
+}
+
+function subscriptions(subscribe) {
   return {
-    subscriber: subscription(port, '/', [TOPIC], headers),
-    idle: subscription(port, '/', [OTHER_TOPIC], headers),
-    holders: (kind, count) => subscription(port, '/', kind === 'patterns' ? heldPatterns(count) : heldTopics(count), headers),
+    subscriber: subscribe([TOPIC]),
+    idle: subscribe([OTHER_TOPIC]),
+    holders: (kind, count) => subscribe(kind === 'patterns' ? heldPatterns(count) : heldTopics(count)),
   };
 }
 
-function daemonAlone(name, label, keepHeaders) {
+/** subscribe(port, topics): what a client sends. */
+function daemonAlone(name, label, subscribe, { keepHeaders = false } = {}) {
   return {
     name,
     label,
@@ -77,7 +84,7 @@ function daemonAlone(name, label, keepHeaders) {
       const event = keepMessage(dir, 'event', EVENT);
       return {
         pids: () => pidsOf(daemon),
-        ...subscriptions(port, keepHeaders ? BROWSER_HEADERS : []),
+        ...subscriptions((topics) => subscribe(port, topics)),
         publisher: {
           port,
           command: `exec ${programs.busPublish} --events ipc://${dir}/events --acks ipc://${dir}/acks --topic ${TOPIC} --event ${event}`,
@@ -99,8 +106,13 @@ const webLocations = (dir, daemonPort) => `
       proxy_read_timeout 1h;
     }`;
 
-export const notify = daemonAlone('notify', 'this', false);
-export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept', true);
+export const notify = daemonAlone('notify', 'this', (port, topics) => subscription(port, '/', topics));
+export const notifySse = daemonAlone('notify-sse', 'this, SSE',
+  (port, topics) => subscriptionByQuery(port, '/sse', topics, ['Accept: text/event-stream']));
+export const notifyWebsocket = daemonAlone('notify-websocket', 'this, WebSocket',
+  (port, topics) => subscriptionByQuery(port, '/ws', topics, WEBSOCKET_HEADERS));
+export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept',
+  (port, topics) => subscription(port, '/', topics, BROWSER_HEADERS), { keepHeaders: true });
 
 export const notifyWeb = {
   name: 'notify-web',
@@ -120,7 +132,7 @@ export const notifyWeb = {
     const body = (topic) => `{"ep":["${topic}"],"e":${EVENT}}`;
     return {
       pids: () => pidsOf(daemon, handlers, nginx),
-      ...subscriptions(daemonPort, []),
+      ...subscriptions((topics) => subscription(daemonPort, '/', topics)),
       publisher: { port, message: httpPost(path, body(TOPIC), ['Content-Type: application/json']), connectionPerEvent: true },
       posts: { port, request: httpPost(path, body('bench/nobody'), ['Content-Type: application/json']) },
       emptyPosts: { port, request: httpPost('/empty', body('bench/nobody'), ['Content-Type: application/json']) },

@@ -1,9 +1,11 @@
-/* floor PORT: the cheapest fan-out server there can be, the measure for all others.
+/* floor PORT [batch]: the cheapest fan-out server there can be, the measure for all others.
  *
  * A connection whose first bytes begin with 'S' is a subscriber and is answered 16 bytes. What any
- * other connection sends is copied as it came to each subscriber by one send(2). Nothing is parsed,
- * framed, queued or looked up, so what it costs is what the kernel alone costs. Listens on
- * 127.0.0.1; ends on SIGTERM. */
+ * other connection sends is copied as it came to each subscriber by one send(2), or with `batch` to
+ * many in one system call. Nothing is parsed, framed, queued or looked up, so what it costs is what
+ * the kernel alone costs. Listens on 127.0.0.1; ends on SIGTERM. */
+#include "send_batch.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,6 +31,7 @@ struct floor {
     int subscriber_count;
     int *place_of; /* by descriptor: index in subscribers, or -1 */
     int descriptor_limit;
+    struct send_batch *batch; /* NULL: one send(2) for each */
 };
 
 static bool watch(const struct floor *floor, int fd)
@@ -110,14 +113,33 @@ static void answer(int fd)
         perror("welcome");
 }
 
+/* There is no queue: a receiver whose buffer is full shows as a lost event in the load tool. */
+static void check(ssize_t sent, size_t length)
+{
+    if (sent != (ssize_t)length)
+        fprintf(stderr, "short send of %zd of %zu bytes\n", sent, length);
+}
+
 static void shout(const struct floor *floor, const char *data, size_t length)
 {
-    for (int i = 0; i < floor->subscriber_count; i++) {
-        /* There is no queue: a receiver whose buffer is full shows as a lost event in the load
-         * tool. */
-        ssize_t sent = send(floor->subscribers[i], data, length, MSG_NOSIGNAL);
-        if (sent != (ssize_t)length)
-            fprintf(stderr, "short send of %zd of %zu bytes\n", sent, length);
+    for (int i = 0; i < floor->subscriber_count; i++)
+        check(send(floor->subscribers[i], data, length, MSG_NOSIGNAL), length);
+}
+
+static void shout_in_batches(const struct floor *floor, const char *data, size_t length)
+{
+    int results[SEND_BATCH_MOST];
+    for (int at = 0; at < floor->subscriber_count;) {
+        int count = 0;
+        while (at < floor->subscriber_count &&
+               send_batch_add(floor->batch, floor->subscribers[at], data, length)) {
+            at++;
+            count++;
+        }
+        if (!send_batch_run(floor->batch, results))
+            fputs("the kernel takes no more batches\n", stderr);
+        for (int i = 0; i < count; i++)
+            check(results[i], length);
     }
 }
 
@@ -133,17 +155,25 @@ static void read_one(struct floor *floor, int fd)
         if (data[0] == 'S')
             add_subscriber(floor, fd);
         answer(fd);
-    } else
+    } else if (floor->batch != NULL) {
+        shout_in_batches(floor, data, (size_t)length);
+    } else {
         shout(floor, data, (size_t)length);
+    }
 }
 
 int main(int argc, char **argv)
 {
     struct floor floor = {0};
-    int port = argc == 2 ? atoi(argv[1]) : 0;
+    bool batch = argc == 3 && strcmp(argv[2], "batch") == 0;
+    int port = argc == 2 || batch ? atoi(argv[1]) : 0;
     if (port <= 0 || port > 65535) {
-        fprintf(stderr, "usage: floor PORT\n");
+        fprintf(stderr, "usage: floor PORT [batch]\n");
         return 2;
+    }
+    if (batch && (floor.batch = send_batch_open()) == NULL) {
+        perror("io_uring");
+        return 1;
     }
     if (!open_tables(&floor) || !open_listener(&floor, (unsigned)port)) {
         perror("floor");

@@ -23,10 +23,11 @@ function readHead(bytes) {
       throw new Error(`no header line: ${JSON.stringify(line)}`);
     }
     const name = line.slice(0, colon).toLowerCase();
-    if (name in headers) {
+    const value = line.slice(colon + 1).trim();
+    if (name in headers && name !== 'connection') {
       throw new Error(`header ${name} twice`);
     }
-    headers[name] = line.slice(colon + 1).trim();
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
   }
   return {
     version: match[1],
@@ -169,6 +170,13 @@ class RawConnection {
 
   #take(length) {
     this.#bytes = this.#bytes.subarray(length);
+  }
+
+  /** Waits until find(bytes) gives something of a `length`, takes so many bytes off and gives it. */
+  async take(what, find) {
+    const found = await this.until(what, () => find(this.#bytes));
+    this.#take(found.length);
+    return found;
   }
 
   /** The head of the next answer. */

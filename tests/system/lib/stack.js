@@ -40,6 +40,7 @@ class Stack {
    *   wrapper   command words before the daemon's
    *   env       of the daemon
    *   addresses where the daemon listens besides the unix socket (a free port of 127.0.0.1)
+   *   lines     whether it listens for raw TCP as well, on linesPort
    *   handlers  how many esn-event masters (0: no web server either), each with `workers`
    */
   static async start(label, options = {}) {
@@ -48,10 +49,10 @@ class Stack {
     return stack;
   }
 
-  constructor(label, { config = {}, wrapper = [], env = {}, addresses, handlers = 0, workers = 2 }) {
+  constructor(label, { config = {}, wrapper = [], env = {}, addresses, lines = false, handlers = 0, workers = 2 }) {
     this.label = label;
     this.folder = newFolder(label);
-    this.options = { config, wrapper, env, addresses, handlers, workers };
+    this.options = { config, wrapper, env, addresses, lines, handlers, workers };
     this.file = path.join(this.folder, 'es-web-notify.conf');
     this.socketPath = path.join(this.folder, 'http.sock');
     this.config = config;
@@ -71,6 +72,7 @@ class Stack {
   async #startAll() {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
+    this.linesPort = this.options.lines ? await freePort() : undefined;
     this.addresses = this.options.addresses ?? [`127.0.0.1:${this.port}`];
     this.writeTokens('publish.token', [this.publishToken]);
     this.writeTokens('admin.token', [this.adminToken]);
@@ -92,7 +94,10 @@ class Stack {
   /** Writes the configuration file: the stack's own values, those it was started with, those given. */
   writeConfig(changes = {}) {
     const own = {
-      fanout: { listen: [...this.addresses, `unix:${this.socketPath}`].join(' ') },
+      fanout: {
+        listen: [...this.addresses, `unix:${this.socketPath}`].join(' '),
+        listen_lines: this.linesPort ? `127.0.0.1:${this.linesPort}` : '',
+      },
       publish: { token_file: path.join(this.folder, 'publish.token') },
       bus: { events: `ipc://${this.folder}/events`, acks: `ipc://${this.folder}/acks` },
       admin: { token_file: path.join(this.folder, 'admin.token') },

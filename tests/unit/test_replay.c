@@ -1,0 +1,262 @@
+/* Coming back: what a client missed, in order, without holding up others. */
+#include "connection.h"
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "random.h"
+
+static uint32_t whisper_to(struct daemon *daemon, uint64_t connid, const char *topic)
+{
+    struct delivery_event event = {.topic = topic,
+                                   .topic_length = strlen(topic),
+                                   .json = "{\"type\":\"whisper\"}",
+                                   .json_length = 18,
+                                   .whisper = connid};
+    uint32_t receivers;
+
+    assert_true(delivery_publish(daemon->server, &event, &receivers));
+    return receivers;
+}
+
+static bool nobody_catches_up(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->replays.catching_up == 0;
+}
+
+/* Looking through what is for others is work too: it is shared out over turns of the loop. */
+static void those_who_catch_up_leave_turns_to_the_others(void **state)
+{
+    enum { OTHERS = 20000, CLIENTS = 20, TURN = 40000 };
+    struct daemon daemon;
+    struct client clients[CLIENTS], live;
+    char json[64];
+    uint64_t work = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (int i = 0; i < OTHERS; i++)
+        assert_int_equal(whisper_to(&daemon, 1, "a"), 0);
+    (void)daemon_publish(&daemon, "a", "{\"type\":\"last\"}");
+    client_open(&live, &daemon);
+    (void)client_subscribe(&live, "{\"ep\":[\"a\"]}");
+    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\",\"#\"],\"last_id\":\"%llu-1\"}",
+                   (unsigned long long)daemon.server->events.epoch);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&clients[i], &daemon);
+        (void)client_subscribe(&clients[i], json);
+    }
+    assert_true(daemon.server->replays.catching_up > 0);
+    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"new\"}"), CLIENTS + 1);
+    client_expect(&live, "\"new\"");
+    while (!nobody_catches_up(&daemon)) {
+        work = daemon.server->replays.work;
+        daemon_turn(&daemon);
+        assert_true(daemon.server->replays.work - work < TURN);
+    }
+    assert_true(daemon.server->replays.work > (uint64_t)OTHERS * CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_expect(&clients[i], "\"new\"");
+        assert_int_equal(client_count(&clients[i], "\"last\""), 2); /* once for each topic */
+        assert_false(client_has(&clients[i], "whisper"));
+        client_close(&clients[i]);
+    }
+    client_close(&live);
+    daemon_stop(&daemon);
+}
+
+/* Nothing is kept, so there is nothing to catch up with: who comes back is live at once. */
+static void without_a_log_nothing_gets_lost_on_coming_back(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+    char json[64];
+
+    (void)state;
+    daemon_start(&daemon, "[log]\nmax_bytes = 0\n");
+    for (int i = 0; i < 10; i++)
+        (void)daemon_publish(&daemon, "a", "{\"type\":\"old\"}");
+    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\"],\"last_id\":\"%llu-1\"}",
+                   (unsigned long long)daemon.server->events.epoch);
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, json);
+    assert_true(client_has(&client, "\"recovered\":false"));
+    assert_int_equal(daemon.server->replays.catching_up, 0);
+    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"new\"}"), 1);
+    client_expect(&client, "\"new\"");
+    assert_false(client_has(&client, "\"old\""));
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* An event on a topic of its own kind, numbered and of so many bytes. */
+static void publish_number(struct daemon *daemon, const char *topic, unsigned number, unsigned size)
+{
+    char json[4200];
+
+    assert_true(size < sizeof json - 100);
+    (void)snprintf(json, sizeof json, "{\"type\":\"n\",\"detail\":[%u,\"%0*u\"]}", number,
+                   (int)size, 0U);
+    (void)daemon_publish(daemon, topic, json);
+}
+
+/* Numbers go up by one, from whichever; gives the last one. */
+static unsigned check_numbers(const struct client *client, unsigned first, size_t at_least)
+{
+    static const char name[] = "\"type\":\"n\",\"detail\":[";
+    size_t found = 0;
+
+    for (const char *at = client->text; (at = strstr(at, name)); found++) {
+        at += sizeof name - 1;
+        assert_int_equal(strtoul(at, NULL, 10), first + found);
+    }
+    assert_true(found >= at_least);
+    return first + (unsigned)found - 1;
+}
+
+/* However long it takes to send all of it. */
+static void the_log_is_searched_once_for_one_that_comes_back(void **state)
+{
+    enum { TOPICS = 3000, SIZE = 1000, MEANWHILE = 200 };
+    struct daemon daemon;
+    struct client client;
+    char topic[16], last[16];
+    unsigned number = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (; number < TOPICS; number++) {
+        (void)snprintf(topic, sizeof topic, "t/%u", number);
+        publish_number(&daemon, topic, number, SIZE);
+    }
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"#\"],\"last_id\":\"1-0\"}");
+    for (; number < TOPICS + MEANWHILE; number++) {
+        assert_true(daemon.server->replays.catching_up > 0);
+        (void)snprintf(topic, sizeof topic, "t/%u", number * 7 % (2 * TOPICS));
+        publish_number(&daemon, topic, number, SIZE);
+        if (number % 10 == 0)
+            daemon_turn(&daemon);
+    }
+    (void)snprintf(last, sizeof last, ":[%u,", number - 1);
+    client_expect(&client, last);
+    (void)check_numbers(&client, 0, number);
+    assert_true(nobody_catches_up(&daemon));
+    assert_true(daemon.server->replays.work < 3 * (TOPICS + MEANWHILE));
+    assert_int_equal(daemon.server->replays.kept, 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* On a connection whose topics may change while it catches up. */
+static void topics_may_change_meanwhile(void **state)
+{
+    enum { TOPICS = 3000, SIZE = 1000, CHANGES = 40 };
+    struct daemon daemon;
+    struct client client;
+    char text[128];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (unsigned number = 0; number < TOPICS; number++) {
+        (void)snprintf(text, sizeof text, "t/%u", number);
+        publish_number(&daemon, text, number, SIZE);
+    }
+    client_open_lines(&client, &daemon);
+    assert_true(client_send_text(&client, "{\"ep\":[\"t/+\"],\"last_id\":\"1-0\"}\n"));
+    client_expect(&client, "\"n\"");
+    for (unsigned change = 0; change < CHANGES; change++) {
+        assert_true(daemon.server->replays.catching_up > 0);
+        (void)snprintf(text, sizeof text, "{\"%s\":[\"x/%u\",\"y/#\"]}\n",
+                       change % 3 == 2 ? "unsubscribe" : "subscribe", change);
+        assert_true(client_send_text(&client, text));
+        daemon_turn(&daemon);
+    }
+    client_expect(&client, ":[2999,");
+    (void)check_numbers(&client, 0, TOPICS);
+    assert_int_equal(client_count(&client, "\"subscribed\""), CHANGES - CHANGES / 3);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* Takes some of what has come. */
+static void receive_some(struct client *client, size_t most)
+{
+    char bytes[8192];
+    ssize_t got =
+        recv(client->descriptor, bytes, most < sizeof bytes ? most : sizeof bytes, MSG_DONTWAIT);
+
+    if (got <= 0) {
+        client->ended = got == 0;
+        return;
+    }
+    client->text = realloc(client->text, client->length + (size_t)got + 1);
+    assert_non_null(client->text);
+    memcpy(client->text + client->length, bytes, (size_t)got);
+    client->length += (size_t)got;
+    client->text[client->length] = '\0';
+}
+
+/* The log forgets from behind while a client catches up, now faster, now slower: it has all without
+ * a gap, or is closed for having fallen behind. */
+static void what_is_forgotten_meanwhile_makes_no_gap(void **state)
+{
+    enum { ROUNDS = 60, STEPS = 300, TOPICS = 2000 };
+    struct daemon daemon;
+    struct client client;
+    uint64_t random = 99;
+    unsigned number = 0, whole = 0, behind = 0;
+    char topic[16], json[64];
+
+    (void)state;
+    daemon_start(&daemon, "[log]\nmax_bytes = 1M\n");
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned first, haste = 1 + random_below(&random, 12);
+
+        client_open(&client, &daemon);
+        first = (unsigned)daemon.server->events.forgotten;
+        (void)snprintf(json, sizeof json, "{\"ep\":[\"#\"],\"last_id\":\"%llu-%u\"}",
+                       (unsigned long long)daemon.server->events.epoch, first);
+        (void)client_subscribe(&client, json);
+        for (unsigned step = 0; step < STEPS && !client.ended; step++) {
+            for (unsigned i = random_below(&random, 4); i > 0; i--) {
+                (void)snprintf(topic, sizeof topic, "t/%u", random_below(&random, TOPICS));
+                publish_number(&daemon, topic, number++, random_below(&random, 4000));
+            }
+            daemon_turn(&daemon);
+            receive_some(&client, random_below(&random, 1000 * haste));
+        }
+        (void)check_numbers(&client, first, 0);
+        *(client.ended ? &behind : &whole) += 1;
+        client_close(&client);
+        while (daemon.server->connections > 0)
+            daemon_turn(&daemon);
+    }
+    assert_true(whole > 5 && behind > 5);
+    assert_int_equal(daemon.server->replays.kept, 0);
+    daemon_stop(&daemon);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
+        cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
+        cmocka_unit_test(the_log_is_searched_once_for_one_that_comes_back),
+        cmocka_unit_test(topics_may_change_meanwhile),
+        cmocka_unit_test(what_is_forgotten_meanwhile_makes_no_gap),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
