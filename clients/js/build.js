@@ -12,8 +12,8 @@ const folder = process.argv[2] ?? path.join(here, 'dist');
 // Names that the modules say to each other alone: not to pages, not to the broker, and not to another tab, whose page may
 // have another version of the client.
 const INTERNAL = [
-  ...['after', 'alive', 'announce', 'begin', 'change', 'cut', 'enter', 'follow', 'hear', 'hint', 'lasted', 'lead', 'leave'],
-  ...['mark', 'names', 'others', 'over', 'position', 'probe', 'refuse', 'remembered', 'resume', 'speak', 'subscription'],
+  ...['after', 'alive', 'announce', 'begin', 'change', 'cut', 'enter', 'follow', 'frame', 'hear', 'hint', 'lasted', 'lead'],
+  ...['leave', 'mark', 'names', 'others', 'over', 'position', 'probe', 'refuse', 'remembered', 'resume', 'speak', 'subscription'],
   ...['sync', 'take', 'tell', 'why', 'worked'],
 ];
 

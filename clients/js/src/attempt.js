@@ -50,10 +50,14 @@ export function attempt(settings, feed, link, name, patience) {
   const post = async (path, body) =>
     (await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) }))).json();
 
+  /** What the page is asked may never come. */
+  const orCut = (promise) =>
+    Promise.race([promise, new Promise((_, reject) => signal.addEventListener('abort', () => reject(why)))]);
+
   async function getTicket(body) {
     if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
-    if (settings.ticket) return settings.ticket(body);
-    const { ticket } = await post('ticket', { bind_key: await settings.bindKey(), ...body });
+    if (settings.ticket) return orCut(settings.ticket(body));
+    const { ticket } = await post('ticket', { bind_key: await orCut(settings.bindKey()), ...body });
     return ticket;
   }
 
@@ -104,7 +108,7 @@ export function attempt(settings, feed, link, name, patience) {
     alive();
     if (isFirst) {
       position.begin(frame.id);
-      link.connected(name);
+      link.worked(name);
       feed.frame(frame, text);
     }
     sync();

@@ -94,15 +94,16 @@ export function connect(options) {
     const { requested, emitted: topic } = ep;
     const { type, detail } = e;
     const isWanted = names.has(requested);
+    let isNews = isWanted;
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
-      // Each poll says again who is there.
-      if (status.transport === 'poll' && type === 'available' && told.has(topic) && counts.get(topic) === count) return;
+      // Each connection says again who is there, and each poll.
+      if (told.has(topic) && counts.get(topic) === count) isNews = false;
       counts.set(topic, count);
       if (isWanted) told.add(topic);
     }
     if (isWanted || requested === '@SERVER@') emit('@frame', frame, text);
-    if (!isWanted) return;
+    if (!isNews) return;
     const event = { type, detail, topic, requested, id, iat };
     emit(`@topic ${requested}`, event);
     if (type[0] !== '@') emit(type, event);

@@ -41,7 +41,7 @@ export function createLink(settings, feed) {
     held: undefined, // topics in force on this connection, or on the last one
     /** @type {Promise<unknown>} */
     over: Promise.resolve(), // when the last connection is over
-    connected,
+    worked,
     start,
     stop,
     /** Ends this connection, as if it had broken. */
@@ -58,7 +58,7 @@ export function createLink(settings, feed) {
     feed.change();
   }
 
-  function connected(name) {
+  function worked(name) {
     choice.worked();
     memory(base, name);
     link.transport = name;

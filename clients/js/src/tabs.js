@@ -29,13 +29,11 @@ export function joinTabs(name, client) {
 
   /** Holds a lock until this tab leaves, or it is stolen. */
   const hold = (lock, options, begin) =>
-    navigator.locks
-      .request(lock, options, () => {
-        if (signal.aborted) return undefined;
-        begin();
-        return new Promise((release) => signal.addEventListener('abort', release));
-      })
-      .catch(() => {});
+    navigator.locks.request(lock, options, () => {
+      if (signal.aborted) return undefined;
+      begin();
+      return new Promise((release) => signal.addEventListener('abort', release));
+    });
 
   /** A tab's own lock is free when the tab is gone. */
   function meet(tab, topics) {
@@ -53,9 +51,9 @@ export function joinTabs(name, client) {
       isLeader = true;
       clearTimeout(timer);
       client.lead(true);
-    }).then(() => {
-      if (signal.aborted || !isLeader) return;
-      isLeader = false; // stolen
+    }).catch(() => {
+      if (signal.aborted) return;
+      isLeader = false; // it was stolen
       client.lead(false);
       lead();
     });
@@ -89,7 +87,7 @@ export function joinTabs(name, client) {
   hold(name + id, { signal }, () => {
     announce(true);
     lead();
-  });
+  }).catch(() => signal.aborted || client.lead(true)); // locks are forbidden here: a connection of its own
 
   return {
     announce,

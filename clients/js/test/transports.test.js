@@ -167,14 +167,28 @@ for (const transport of ALL) {
       assert.equal((await picked).detail.token, 7);
     });
 
-    test('presence gives the count at once, and again after a break', async () => {
-      await begin({ clid: 'me' });
+    test('presence gives the count at once, and after a break when it is another', async () => {
+      await begin({ clid: 'me', topics: ['a'] });
       const counts = [];
-      listener.client.presence('me', (count, { type }) => counts.push([count, type]));
+      listener.client.presence('me', (count) => counts.push(count));
       await until('the first count', () => counts.length === 1);
       broker.breakAll();
-      await until('the second count', () => counts.length === 2);
-      assert.ok(counts.every(([, type]) => type === 'available'));
+      await publish('a', 'same count');
+      await listener.heard('same count');
+      const [first] = counts;
+      assert.deepEqual(counts, [first]);
+      broker.breakAll();
+      broker.more = 5;
+      await until('the other count', () => counts.length === 2);
+      assert.deepEqual(counts, [first, first + 5]);
+    });
+
+    test('a page that never gives its bind key holds nothing up', async () => {
+      const topics = [{ topic: 'mine', binded: true }];
+      listener = listen({ url: broker.url, transports: [transport], topics, bindKey: () => new Promise(() => {}) });
+      await pause(20); // for it to ask
+      await listener.client.close();
+      assert.equal(listener.client.state, 'closed');
     });
 
     if (transport !== 'poll') {

@@ -83,6 +83,7 @@ export class Broker {
   begun = []; // connections, in order
   requests = []; // {method, path, query, headers, body}
   peak = 0;
+  more = 0; // whom presence counts besides
   log = [];
   secrets = new Map(); // secret: connid
   nextConnid = 7_000_000_001;
@@ -132,7 +133,8 @@ export class Broker {
   }
 
   count(presenceTopic) {
-    return [...this.open].filter(({ body }) => `@CONNECTION@/${body.clid}` === presenceTopic).length;
+    const here = [...this.open].filter(({ body }) => `@CONNECTION@/${body.clid}` === presenceTopic);
+    return new Set(here.map(({ connid }) => connid)).size + this.more; // one may be open still that was replaced
   }
 
   /** Publishes, and gives the number of frames. */
