@@ -50,6 +50,15 @@ const sayUntil = (what, isHeard) =>
     return isHeard();
   });
 
+/** Ends a shell and what it has started, unless they have ended by themselves, as a poll does. */
+function endAll(program) {
+  try {
+    for (const pid of [...program.children(), program.pid]) process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    assert.ok(['ENOENT', 'ESRCH'].includes(error.code), error);
+  }
+}
+
 for (const heading of ['A page', 'EventSource', 'A plain WebSocket']) {
   test(`${heading}: the page hears the event`, async () => {
     const page = await browser.newPage();
@@ -90,13 +99,7 @@ for (const command of [...blocks('sh').curl.trim().split('\n'), blocks('sh')['Ra
     await sayUntil('it is printed', () => listener.output().includes('It works'));
     assert.match(listener.output(), /headline/);
     listener.stdin.end();
-    for (const pid of [...listener.children(), listener.pid]) {
-      try {
-        process.kill(pid, 'SIGTERM');
-      } catch {
-        // It has ended by itself, as a poll does.
-      }
-    }
+    endAll(listener);
     await listener.ended;
     await stack.untilTotal(0);
   });
