@@ -133,7 +133,7 @@ const struct config_key config_keys[] = {
      "idle browser's stream."},
     {"fanout", "io_uring", CONFIG_BOOL, AT(io_uring), "yes", 0, 0, NULL, false, "no",
      "Write an event to many receivers in one system call where the kernel has io_uring and lets the daemon use it, which "
-     "costs a third less. Otherwise, and with `no`, each write is a call of its own."},
+     "costs up to a third less on a busy machine. Otherwise, and with `no`, each write is a call of its own."},
 
     {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/publish.token",

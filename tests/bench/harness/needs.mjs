@@ -33,7 +33,7 @@ export function checkNeeds() {
 
 /** Versions of all peers, for the report. */
 export function peerVersions() {
-  const names = ['nginx-light', 'libnginx-mod-nchan', 'nats-server', 'mosquitto', 'redis-server', 'php-cli', 'libzmq5', 'libuv1', 'liburing2'];
+  const names = ['nginx-common', 'libnginx-mod-nchan', 'nats-server', 'mosquitto', 'redis-server', 'php-cli', 'libzmq5', 'libuv1', 'liburing2'];
   const result = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${Version}\n', ...names], { encoding: 'utf8' });
   return result.stdout.trim().split('\n').sort();
 }
