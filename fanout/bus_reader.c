@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BATCH_BYTES = 256 * 1024, CROWD = 64 /* clients between two looks */ };
+enum { TURN_BYTES = 256 * 1024, CROWD = 64 /* clients between two looks */ };
 
 struct bus_reader {
     struct server *server;
@@ -21,31 +21,43 @@ struct bus_reader {
 
 static void on_again(uv_idle_t *idle);
 
-/* Bounded in bytes too: what is taken at once is queued for a client before it can read any of it.
- */
-static void take_batch(struct bus_reader *reader)
+/* What may still be taken before the loop goes on. Bounded in bytes too: it is queued for a client
+ * before it can read any of it. */
+struct turn {
+    uint64_t events;
+    size_t bytes;
+    int got; /* as of bus_inbox_next(); 0: the inbox is empty */
+};
+
+static void take_some(struct bus_reader *reader, struct turn *turn)
 {
     struct bus_message message;
-    uint64_t batch = reader->server->config.bus_batch;
-    size_t bytes = 0;
-    int got = 1;
+
+    while (turn->got >= 0 && turn->events > 0 && turn->bytes > 0 &&
+           (turn->got = bus_inbox_next(reader->inbox, &message)) == 1) {
+        turn->events--;
+        turn->bytes -= message.event_length < turn->bytes ? message.event_length : turn->bytes;
+        intake_take(reader->server->intake, &message);
+    }
+    bus_inbox_flush(reader->inbox);
+}
+
+/* What comes while many receivers are written is taken in between: those whose turn is still to
+ * come get it in the same write, and nobody waits for the last of them. */
+static void take_turn(struct bus_reader *reader)
+{
+    struct turn turn = {.events = reader->server->config.bus_batch, .bytes = TURN_BYTES, .got = 1};
 
     reader->clients = 0;
     if (reader->paused)
         return;
-    while (batch-- > 0 && bytes < BATCH_BYTES &&
-           (got = bus_inbox_next(reader->inbox, &message)) == 1) {
-        bytes += message.event_length;
-        intake_take(reader->server->intake, &message);
-    }
-    bus_inbox_flush(reader->inbox);
-    /* Not only before the loop sleeps: in a burst of clients that come and go it has much to do
-     * before it does. */
-    delivery_flush(reader->server);
-    if (got < 0)
+    do
+        take_some(reader, &turn);
+    while (delivery_flush_some(reader->server));
+    if (turn.got < 0)
         log_error("cannot read the bus", log_error_code(errno));
     /* The inbox tells of new messages only after it was emptied once. */
-    if (got == 1)
+    if (turn.got == 1)
         (void)uv_idle_start(&reader->again, on_again);
     else
         (void)uv_idle_stop(&reader->again);
@@ -53,13 +65,13 @@ static void take_batch(struct bus_reader *reader)
 
 static void on_again(uv_idle_t *idle)
 {
-    take_batch(idle->data);
+    take_turn(idle->data);
 }
 
 void bus_reader_look(struct bus_reader *reader)
 {
     if (++reader->clients >= CROWD)
-        take_batch(reader);
+        take_turn(reader);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -67,7 +79,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0)
         log_error("cannot wait for the bus", log_text("error", uv_strerror(status)));
-    take_batch(poll->data);
+    take_turn(poll->data);
 }
 
 static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_SIZE])

@@ -77,19 +77,25 @@ static size_t take_marked(struct delivery *delivery, struct connection *taken[SE
     return count;
 }
 
-void delivery_flush(struct server *server)
+bool delivery_flush_some(struct server *server)
 {
     struct delivery *delivery = &server->delivery;
+    struct connection *taken[SEND_BATCH_MOST];
+    size_t count = take_marked(delivery, taken);
 
-    /* None may stay marked: those that are closed are freed before the next time. */
-    while (delivery->marked_start < delivery->marked_end) {
-        struct connection *taken[SEND_BATCH_MOST];
-        size_t count = take_marked(delivery, taken);
-        connection_flush_all(server, taken, count);
-        if (delivery->marked_start == delivery->marked_end)
-            connection_relieve_memory(server);
-    }
+    connection_flush_all(server, taken, count);
+    if (delivery->marked_start == delivery->marked_end)
+        connection_relieve_memory(server); /* may mark others */
+    if (delivery->marked_start < delivery->marked_end)
+        return true;
     delivery->marked_start = delivery->marked_end = 0;
+    return false;
+}
+
+void delivery_flush(struct server *server)
+{
+    while (delivery_flush_some(server))
+        ;
 }
 
 static void write_json(struct server *server, const char *requested, size_t requested_length,

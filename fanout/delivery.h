@@ -1,5 +1,5 @@
 /* Brings an event to its receivers: formats it once for each requested topic and encoding, marks
- * the connections, and writes each marked one once before the loop sleeps. */
+ * the connections, and writes them before the loop sleeps. */
 #ifndef ESN_DELIVERY_H
 #define ESN_DELIVERY_H
 
@@ -61,7 +61,10 @@ bool delivery_replay(struct server *server, struct connection *connection,
 bool delivery_reserve(struct delivery *delivery, uint64_t connections);
 /* The connection has something to write, or is doomed; harmless when it is marked already. */
 void delivery_mark(struct server *server, struct connection *connection);
-/* Writes every marked connection once. */
+/* Writes the oldest marked connections, as many as go in one system call. True while others are
+ * left: none may stay marked when the loop goes on, since those that are closed are freed then. */
+bool delivery_flush_some(struct server *server);
+/* Writes every marked connection. */
 void delivery_flush(struct server *server);
 void delivery_close(struct server *server);
 

@@ -17,6 +17,7 @@
 
 #include "bytes.h"
 #include "connection.h"
+#include "send_batch.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
 
@@ -274,6 +275,41 @@ static void a_burst_of_large_events_reaches_a_client_that_reads(void **state)
     daemon_stop(&daemon);
 }
 
+/* As the bus does when an event comes while another is being written to many. */
+static void what_comes_while_many_are_written_goes_along(void **state)
+{
+    enum { CLIENTS = SEND_BATCH_MOST + 10 };
+    struct daemon daemon;
+    struct client clients[CLIENTS];
+    size_t written = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&clients[i], &daemon);
+        (void)client_subscribe(&clients[i], "{\"ep\":[\"a\"]}");
+    }
+    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"first\"}"), CLIENTS);
+    assert_true(delivery_flush_some(daemon.server));
+    assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"second\"}"), CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_receive(&clients[i]);
+        written += client_count(&clients[i], "first");
+    }
+    assert_int_equal(written, SEND_BATCH_MOST);
+    assert_true(delivery_flush_some(daemon.server)); /* the rest, and the first once more */
+    assert_false(delivery_flush_some(daemon.server));
+    for (int i = 0; i < CLIENTS; i++) {
+        client_receive(&clients[i]);
+        assert_int_equal(client_count(&clients[i], "\"first\""), 1);
+        assert_int_equal(client_count(&clients[i], "\"second\""), 1);
+        assert_true(strstr(clients[i].text, "\"first\"") < strstr(clients[i].text, "\"second\""));
+        client_close(&clients[i]);
+    }
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
 static void a_crowd_that_does_anything_leaves_nothing_behind(void **state)
 {
     enum { STEPS = 20000 };
@@ -300,6 +336,7 @@ int main(void)
         cmocka_unit_test(one_too_many_is_told_so),
         cmocka_unit_test(what_is_whispered_to_nobody_is_not_shouted),
         cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
+        cmocka_unit_test(what_comes_while_many_are_written_goes_along),
         cmocka_unit_test(a_crowd_that_does_anything_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
