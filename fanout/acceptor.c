@@ -5,6 +5,7 @@
 #include "connection.h"
 #include "listener.h"
 #include "log.h"
+#include "retry_after.h"
 #include "server.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static int write_refusal(char *out, size_t size, struct arrival arrival, const c
     if (arrival.speaks_lines)
         return snprintf(out, size, "%s\n", json);
     return snprintf(out, size,
-                    "HTTP/1.1 503 %s\r\nRetry-After: 5\r\n"
+                    "HTTP/1.1 503 %s\r\n" RETRY_AFTER "5\r\n"
                     "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
                     "Content-Type: application/json;charset=utf-8\r\n"
                     "Content-Length: %d\r\n\r\n%s",
@@ -38,7 +39,7 @@ static int write_refusal(char *out, size_t size, struct arrival arrival, const c
 static void refuse(struct server *server, int descriptor, struct arrival arrival,
                    enum connection_close_reason why, const char *words)
 {
-    char answer[320];
+    char answer[512];
     int length = write_refusal(answer, sizeof answer, arrival, words);
 
     (void)recv(descriptor, server->read_buffer, sizeof server->read_buffer, MSG_DONTWAIT);

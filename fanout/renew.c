@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "http_reply.h"
+#include "retry_after.h"
 #include "server.h"
 
 #include <jansson.h>
@@ -47,7 +48,7 @@ static void renew(struct connection *connection, const struct http_request *requ
     const char *fault = "Invalid data";
 
     if (connection->server->stopping) {
-        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
+        http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
         return;
     }
     if (stream)

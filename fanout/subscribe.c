@@ -5,6 +5,7 @@
 #include "http_reply.h"
 #include "log.h"
 #include "replay.h"
+#include "retry_after.h"
 #include "server.h"
 #include "subscription_body.h"
 #include "topic.h"
@@ -360,7 +361,7 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
     if (fault)
         http_reply_error(connection, request, fault == SUBSCRIPTION_NO_MEMORY ? 503 : 400, fault);
     else if (connection->server->stopping)
-        http_reply_error_with(connection, request, 503, "Stopping", "Retry-After: 1");
+        http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
     else if (!subscribe_begin(connection, request, body, encoding))
         connection_close(connection, CLOSE_MEMORY);
 }

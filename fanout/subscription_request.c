@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "http_reply.h"
+#include "retry_after.h"
 #include "server.h"
 #include "subscribe.h"
 #include "subscription_body.h"
@@ -128,7 +129,7 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
         break;
     default:
         http_reply_error_with(connection, request, 503, "Too many tickets at once",
-                              "Retry-After: 1");
+                              RETRY_AFTER "1");
     }
 }
 

@@ -6,6 +6,7 @@
 #include "hand_off.h"
 #include "handler_reply.h"
 #include "log.h"
+#include "retry_after.h"
 #include "subscribe_route.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 /* Far more than RSA needs: what is longer is not sent to the binding server. */
 enum { BIND_KEY_MAX = 16384 };
 
-static const char retry_header[] = "Retry-After: 1\r\n";
+static const char retry_header[] = RETRY_AFTER "1\r\n";
 
 struct subscribe_shared {
     struct binding_common binding;

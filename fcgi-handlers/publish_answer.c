@@ -1,11 +1,12 @@
 #include "publish_answer.h"
 
 #include "handler_reply.h"
+#include "retry_after.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char retry_header[] = "Retry-After: 1\r\n";
+static const char retry_header[] = RETRY_AFTER "1\r\n";
 
 static void append_event_id(struct bytes *out, const struct bus_event *event)
 {
@@ -106,8 +107,8 @@ static void answer_limited(struct handler_request *request, const struct publish
     for (size_t i = 0; i < outcome->event_count; i++)
         if (outcome->events[i].ack.wait_ms > wait)
             wait = outcome->events[i].ack.wait_ms;
-    char retry[48];
-    (void)snprintf(retry, sizeof retry, "Retry-After: %u\r\n", wait / 1000 + 1);
+    char retry[96];
+    (void)snprintf(retry, sizeof retry, RETRY_AFTER "%u\r\n", wait / 1000 + 1);
     struct bytes body = BYTES_EMPTY;
     bytes_append_text(&body, "{\"error\":\"Too many events\"");
     append_points(&body, outcome);

@@ -29,6 +29,7 @@ class Publisher {
       assert.ok([200, 503].includes(answer.status), `${answer.status} ${answer.text}`);
       if (answer.status === 503) {
         assert.match(answer.headers['retry-after'] ?? '', /^\d+$/, 'Retry-After');
+        assert.equal(answer.headers['access-control-expose-headers'], 'Retry-After');
         assert.equal(typeof answer.json?.error, 'string', answer.text);
       }
       const [epoch, sequence] = (answer.json.id ?? '').split('-');

@@ -162,6 +162,8 @@ static void one_too_many_is_told_so(void **state)
     assert_true(client_send_text(&second, GET("/healthz")));
     client_expect_end(&second);
     assert_true(client_has(&second, "HTTP/1.1 503 Too many connections\r\n"));
+    assert_true(client_has(&second, "Retry-After: 5\r\n"));
+    assert_true(client_has(&second, "Access-Control-Expose-Headers: Retry-After\r\n"));
     assert_true(client_has(&second, "{\"error\":\"Too many connections\"}"));
     assert_int_equal(daemon.server->counters.refused_full, 1);
     client_close(&second);
