@@ -59,8 +59,13 @@ class BehindWebServer {
     web.stack.writeTokens('ticket.secret', ['the secret of the tickets of these tests']);
     prepare(web.stack);
     web.subscribeSocket = path.join(web.stack.folder, 'subscribe.sock');
-    await web.stack.start();
-    await web.#startRest(name);
+    try {
+      await web.stack.start();
+      await web.#startRest(name);
+    } catch (error) {
+      await web.stop().catch(() => {}); // what is left running would keep the test from ending
+      throw error;
+    }
     return web;
   }
 
