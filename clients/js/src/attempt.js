@@ -27,11 +27,13 @@ export function attempt(settings, feed, link, name, patience) {
   let fresh = new Set(); // names of topics that were not heard before
   let asked; // topics that were asked for first
   let pending; // topics in force after the next "subscribed"
+  let giveUp; // does not wait for the page any longer
   let speak; // says something, where the transport can
   let timer, renewal, pings;
 
   const cut = (reason) => {
     why ||= reason;
+    giveUp?.(why);
     controller.abort();
   };
 
@@ -52,7 +54,11 @@ export function attempt(settings, feed, link, name, patience) {
 
   /** What the page is asked may never come. */
   const orCut = (promise) =>
-    Promise.race([promise, new Promise((_, reject) => signal.addEventListener('abort', () => reject(why)))]);
+    new Promise((resolve, reject) => {
+      giveUp = reject;
+      if (why) reject(why);
+      Promise.resolve(promise).then(resolve, reject);
+    });
 
   async function getTicket(body) {
     if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');

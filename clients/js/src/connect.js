@@ -17,6 +17,7 @@ const DEFAULTS = {
   renew: true,
   share: true,
   hiddenTime: Infinity,
+  fetch: (url, init) => fetch(url, init),
 };
 const SYNC_DELAY = 20; // topics that change together are asked for together
 const ANSWER_LIMIT = 10_000;
@@ -31,7 +32,8 @@ export const urlOf = (text) => new URL(text, globalThis.document?.baseURI);
 export function connect(options) {
   const { origin, pathname } = urlOf(options.url);
   const base = origin + pathname.replace(/\/?$/, '/');
-  const settings = { base, ...DEFAULTS, WebSocket: globalThis.WebSocket, fetch: (url, init) => fetch(url, init), ...options };
+  const settings = { base, WebSocket: globalThis.WebSocket, ...options };
+  for (const key in DEFAULTS) settings[key] ??= DEFAULTS[key];
   const { share, clid = '' } = settings;
   const { on, emit } = createEmitter();
   const position = createPosition(settings.lastId);

@@ -3,9 +3,8 @@
 
 const LEADER_LIMIT = 3000; // without a word of it the leader is frozen: a phone does that to a tab in the background
 
-/** False where the browser lacks something, and on pages without TLS. */
-export const canShare = () =>
-  typeof document === 'object' && typeof BroadcastChannel === 'function' && Boolean(globalThis.navigator?.locks);
+/** Nothing where the browser lacks something, and on pages without TLS. */
+export const canShare = () => globalThis.document && globalThis.BroadcastChannel && globalThis.navigator?.locks;
 
 /**
  * Joins the tabs that share `name`. `client`:

@@ -27,6 +27,8 @@ async function request(link, path, init, ticketPath = path, more) {
 async function stream(link, init, ticketPath = '') {
   const answer = await request(link, '', init, ticketPath);
   const reader = answer.body.getReader();
+  // Debian's Node 18 (undici 5.15) forgets the signal of a request.
+  link.signal.onabort = () => reader.cancel().catch(() => {});
   const decoder = new TextDecoder();
   const isSse = /event-stream/.test(answer.headers.get('content-type'));
   const read = (isSse ? sseReader : frameReader)((text) => link.hear(JSON.parse(text), text));
@@ -90,7 +92,7 @@ async function ws(link) {
     await new Promise((resolve, reject) => {
       over = resolve;
       let isOpen;
-      link.signal.addEventListener('abort', finish);
+      link.signal.onabort = finish;
       socket.onopen = () => {
         isOpen = true;
         link.speak((message) => socket.send(JSON.stringify(message)));
@@ -106,8 +108,7 @@ async function ws(link) {
     });
   } finally {
     clearTimeout(limit);
-    socket.onmessage = socket.onclose = null;
-    link.signal.removeEventListener('abort', finish);
+    socket.onmessage = socket.onclose = link.signal.onabort = null;
   }
 }
 

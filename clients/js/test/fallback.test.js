@@ -82,6 +82,13 @@ test('without a WebSocket of the platform the others are taken', async () => {
   assert.equal(listener.client.transport, 'frames');
 });
 
+test('an option that is undefined has its default', async () => {
+  broker = await Broker.start();
+  listener = listen({ url: broker.url, topics: ['a'], transports: undefined, silence: undefined, renew: undefined, fetch: undefined });
+  await listener.client.ready();
+  assert.equal(listener.client.transport, 'ws');
+});
+
 test('Retry-After is kept to, and nobody else is tried meanwhile', async () => {
   broker = await Broker.start({ answer: () => ({ status: 503, error: 'Stopping', headers: { 'Retry-After': '1' } }) });
   const began = Date.now();

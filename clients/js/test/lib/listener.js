@@ -32,6 +32,7 @@ class Meter {
       answer.body.getReader = () => {
         const reader = read();
         return {
+          cancel: () => reader.cancel(),
           read: () =>
             reader.read().then(
               (piece) => {
