@@ -184,19 +184,6 @@ static int on_headers_complete(http_parser *parser)
     return 0;
 }
 
-static bool charge(struct http_request *request, size_t length)
-{
-    struct http_budget *bodies = request->limits.bodies;
-
-    if (!bodies)
-        return true;
-    if (bodies->used + length > bodies->most)
-        return false;
-    bodies->used += length;
-    request->charged += length;
-    return true;
-}
-
 static int on_body(http_parser *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
@@ -204,7 +191,7 @@ static int on_body(http_parser *parser, const char *at, size_t length)
     request->expects = false;
     if (length > request->limits.max_body - request->body.length)
         return refuse(request, 413, "Body too large");
-    if (!charge(request, length))
+    if (!input_budget_charge(request->limits.bodies, &request->charged, length))
         return refuse(request, 503, "Too many requests at once");
     bytes_append(&request->body, at, length);
     return request->body.failed ? refuse(request, 503, "Out of memory") : 0;
@@ -247,8 +234,7 @@ void http_request_free(struct http_request **request)
 {
     if (!*request)
         return;
-    if ((*request)->limits.bodies)
-        (*request)->limits.bodies->used -= (*request)->charged;
+    input_budget_release((*request)->limits.bodies, &(*request)->charged);
     bytes_free(&(*request)->url);
     bytes_free(&(*request)->headers);
     bytes_free(&(*request)->body);

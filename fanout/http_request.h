@@ -4,6 +4,7 @@
 #define ESN_HTTP_REQUEST_H
 
 #include "bytes.h"
+#include "input_budget.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,15 +25,9 @@ enum http_verdict {
                     request */
 };
 
-/* Bytes of all bodies that are coming in or being answered: many clients could each hold one that
- * is nearly whole. */
-struct http_budget {
-    uint64_t used, most;
-};
-
 struct http_limits {
     uint64_t max_headers, max_body; /* bytes */
-    struct http_budget *bodies;     /* shared by many requests, outlives them; NULL: no bound */
+    struct input_budget *bodies;    /* NULL: no bound */
 };
 
 struct http_request;

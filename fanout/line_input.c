@@ -4,29 +4,15 @@
 
 void line_input_clear(struct line_input *input, const struct line_limits *limits)
 {
-    if (limits->bodies)
-        limits->bodies->used -= input->charged;
+    input_budget_release(limits->bodies, &input->charged);
     bytes_free(&input->pending);
     *input = (struct line_input){0};
-}
-
-static bool charge(struct line_input *input, const struct line_limits *limits, size_t length)
-{
-    struct http_budget *bodies = limits->bodies;
-
-    if (!bodies)
-        return true;
-    if (bodies->used + length > bodies->most)
-        return false;
-    bodies->used += length;
-    input->charged += length;
-    return true;
 }
 
 static enum line_verdict keep(struct line_input *input, const struct line_limits *limits,
                               const char *bytes, size_t length)
 {
-    if (!charge(input, limits, length))
+    if (!input_budget_charge(limits->bodies, &input->charged, length))
         return LINE_TOO_MANY;
     bytes_append(&input->pending, bytes, length);
     return input->pending.failed ? LINE_NO_MEMORY : LINE_NEED_MORE;

@@ -3,7 +3,7 @@
 #define ESN_LINE_INPUT_H
 
 #include "bytes.h"
-#include "http_request.h"
+#include "input_budget.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +18,8 @@ enum line_verdict {
 };
 
 struct line_limits {
-    uint64_t max_line;          /* bytes, without its end */
-    struct http_budget *bodies; /* shared by many, outlives them; NULL: no bound */
+    uint64_t max_line;           /* bytes, without its end */
+    struct input_budget *bodies; /* NULL: no bound */
 };
 
 /* Begin with a zeroed one. It holds memory only while a line comes in in pieces. */

@@ -55,7 +55,7 @@ struct server {
     struct departed departed;
     struct rate_limits rates;
     struct replay_queue replays;
-    struct http_budget bodies; /* of all requests under way */
+    struct input_budget bodies; /* of all requests under way */
     struct deadlines deadlines;
     struct delivery delivery;
     struct intake *intake;

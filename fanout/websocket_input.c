@@ -74,9 +74,7 @@ struct websocket_input *websocket_input_new(const struct websocket_limits *limit
 
 static void forget_message(struct websocket_input *input)
 {
-    if (input->limits.bodies)
-        input->limits.bodies->used -= input->charged;
-    input->charged = 0;
+    input_budget_release(input->limits.bodies, &input->charged);
     bytes_free(&input->message);
     input->valid = 0;
     input->is_taken = false;
@@ -154,19 +152,6 @@ static enum websocket_verdict begin_frame(struct websocket_input *input,
     return WEBSOCKET_NEED_MORE;
 }
 
-static bool charge(struct websocket_input *input, size_t length)
-{
-    struct http_budget *bodies = input->limits.bodies;
-
-    if (!bodies)
-        return true;
-    if (bodies->used + length > bodies->most)
-        return false;
-    bodies->used += length;
-    input->charged += length;
-    return true;
-}
-
 /* A character may be cut by the end of a piece, but not by that of the message. */
 static bool is_text(struct websocket_input *input, bool is_whole)
 {
@@ -185,7 +170,7 @@ static bool is_text(struct websocket_input *input, bool is_whole)
 static enum websocket_verdict add_to_message(struct websocket_input *input, const char *data,
                                              size_t length)
 {
-    if (!charge(input, length))
+    if (!input_budget_charge(input->limits.bodies, &input->charged, length))
         return broken(input, WEBSOCKET_CODE_TRY_LATER, "Too many messages at once");
     bytes_append(&input->message, data, length);
     if (input->message.failed)

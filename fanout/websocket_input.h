@@ -3,7 +3,7 @@
 #ifndef ESN_WEBSOCKET_INPUT_H
 #define ESN_WEBSOCKET_INPUT_H
 
-#include "http_request.h"
+#include "input_budget.h"
 #include "websocket_frame.h"
 
 #include <stdbool.h>
@@ -20,8 +20,8 @@ enum websocket_verdict {
 };
 
 struct websocket_limits {
-    uint64_t max_message;       /* bytes of a message, all of its fragments together */
-    struct http_budget *bodies; /* shared by many, outlives them; NULL: no bound */
+    uint64_t max_message;        /* bytes of a message, all of its fragments together */
+    struct input_budget *bodies; /* NULL: no bound */
 };
 
 struct websocket_input;

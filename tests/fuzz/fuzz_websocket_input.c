@@ -1,6 +1,7 @@
 /* What comes in on a WebSocket: whatever it is, messages and verdicts do not depend on how the
  * bytes are cut, keep to every limit, and leave the budget as it was. The first byte says how to
  * cut. */
+#include "bytes.h"
 #include "utf8.h"
 #include "websocket_input.h"
 
@@ -70,7 +71,7 @@ static struct websocket_input *make(const struct websocket_limits *limits)
 
 static void feed(struct record *record, const char *bytes, size_t length, size_t piece)
 {
-    struct http_budget budget = {0, MAX_MESSAGE};
+    struct input_budget budget = {0, MAX_MESSAGE};
     const struct websocket_limits limits = {MAX_MESSAGE, &budget};
     struct websocket_input *input = make(&limits);
 

@@ -346,7 +346,7 @@ static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **sta
 static void all_bodies_together_have_a_bound(void **state)
 {
     static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n0123456789";
-    struct http_budget bodies = {.most = 25};
+    struct input_budget bodies = {.most = 25};
     const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
     struct http_request *one = http_request_new(&shared), *two = http_request_new(&shared),
                         *three = http_request_new(&shared);
