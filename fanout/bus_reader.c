@@ -2,6 +2,7 @@
 
 #include "intake.h"
 #include "log.h"
+#include "send_batch.h"
 #include "server.h"
 
 #include <errno.h>
@@ -43,17 +44,22 @@ static void take_some(struct bus_reader *reader, struct turn *turn)
 }
 
 /* What comes while many receivers are written is taken in between: those whose turn is still to
- * come get it in the same write, and nobody waits for the last of them. */
+ * come get it in the same write, and nobody waits for the last of them. Only until each had its
+ * turn, since the loop has others to look after. */
 static void take_turn(struct bus_reader *reader)
 {
-    struct turn turn = {.events = reader->server->config.bus_batch, .bytes = TURN_BYTES, .got = 1};
+    struct server *server = reader->server;
+    struct turn turn = {.events = server->config.bus_batch, .bytes = TURN_BYTES, .got = 1};
 
     reader->clients = 0;
     if (reader->paused)
         return;
-    do
+    take_some(reader, &turn);
+    for (size_t left = delivery_marked(server); left > SEND_BATCH_MOST; left -= SEND_BATCH_MOST) {
+        (void)delivery_flush_some(server);
         take_some(reader, &turn);
-    while (delivery_flush_some(reader->server));
+    }
+    delivery_flush(server);
     if (turn.got < 0)
         log_error("cannot read the bus", log_error_code(errno));
     /* The inbox tells of new messages only after it was emptied once. */

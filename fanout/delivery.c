@@ -77,6 +77,11 @@ static size_t take_marked(struct delivery *delivery, struct connection *taken[SE
     return count;
 }
 
+size_t delivery_marked(const struct server *server)
+{
+    return server->delivery.marked_end - server->delivery.marked_start;
+}
+
 bool delivery_flush_some(struct server *server)
 {
     struct delivery *delivery = &server->delivery;

@@ -61,6 +61,8 @@ bool delivery_replay(struct server *server, struct connection *connection,
 bool delivery_reserve(struct delivery *delivery, uint64_t connections);
 /* The connection has something to write, or is doomed; harmless when it is marked already. */
 void delivery_mark(struct server *server, struct connection *connection);
+/* How many are marked. */
+size_t delivery_marked(const struct server *server);
 /* Writes the oldest marked connections, as many as go in one system call. True while others are
  * left: none may stay marked when the loop goes on, since those that are closed are freed then. */
 bool delivery_flush_some(struct server *server);
