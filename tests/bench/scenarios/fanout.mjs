@@ -6,8 +6,8 @@ const FULL = [
   { subscribers: 1, events: 300, window: 1 },
   { subscribers: 10, events: 150, window: 1 },
   { subscribers: 100, events: 100, window: 1 },
-  { subscribers: 1000, events: 100, window: 1 },
-  { subscribers: 1000, events: 256, window: 32 },
+  { subscribers: 1000, events: 300, window: 1 },
+  { subscribers: 1000, events: 512, window: 32 },
 ];
 const QUICK = [{ subscribers: 100, events: 50, window: 1 }, { subscribers: 1000, events: 20, window: 1 }, { subscribers: 1000, events: 64, window: 32 }];
 
