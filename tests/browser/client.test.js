@@ -5,36 +5,15 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
+const { after, before, describe, test } = require('node:test');
 const { startNginx } = require('../system/lib/nginx');
 const { freePort } = require('../system/lib/ports');
-const { Stack } = require('../system/lib/stack');
-const { Tab, launch, servePages } = require('./lib/pages');
+const { setScene } = require('./lib/scene');
 
 const TRANSPORTS = ['ws', 'frames', 'sse', 'poll'];
 
-let stack;
-let pages;
-let browser;
-let context;
-
-before(async () => {
-  stack = await Stack.start('client', { handlers: 1, config: { log: { path: 'recent.log' } } });
-  pages = await servePages();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pages?.stop();
-  await stack?.stop();
-});
-beforeEach(async () => (context = await browser.newContext()));
-afterEach(async () => {
-  await context?.close();
-  await stack.untilTotal(0);
-});
-
-const open = (options, more) => Tab.open(context, pages.url, { url: stack.url, ...options }, more);
+const scene = setScene('client', { config: { log: { path: 'recent.log' } } });
+const { open } = scene;
 
 for (const transport of TRANSPORTS) {
   describe(`in Chromium by ${transport}`, () => {
@@ -42,10 +21,10 @@ for (const transport of TRANSPORTS) {
       const tab = await open({ topics: ['a/#'], clid: 'tab', transports: [transport] });
       assert.equal(await tab.ready(), true);
       assert.equal(await tab.get('transport'), transport);
-      await stack.publish('a/b', 'one', { text: 'é 😀' });
+      await scene.stack.publish('a/b', 'one', { text: 'é 😀' });
       await tab.untilHeard('one');
       const connid = await tab.get('connid');
-      await stack.post({ ep: [{ topic: 'a/w', whisper: connid }], e: { type: 'whispered' } });
+      await scene.stack.post({ ep: [{ topic: 'a/w', whisper: connid }], e: { type: 'whispered' } });
       await tab.untilHeard('whispered');
       await tab.page.evaluate(async () => {
         window.counts = [];
@@ -53,7 +32,7 @@ for (const transport of TRANSPORTS) {
         await window.client.subscribe('c');
       });
       await tab.page.waitForFunction(() => window.counts[0] === 1);
-      await stack.publish('c', 'two');
+      await scene.stack.publish('c', 'two');
       await tab.untilHeard('two');
       assert.deepEqual(await tab.heard(), ['one a/b', 'whispered a/w', 'available @CONNECTION@/tab', 'two c']);
       assert.deepEqual(tab.faults, []);
@@ -63,10 +42,10 @@ for (const transport of TRANSPORTS) {
       const tab = await open({ topics: ['a/#', 'a/b'], transports: [transport] });
       await tab.ready();
       for (let i = 0; i < 3; i++) {
-        await stack.publish('a/b', `before-${i}`);
-        await stack.daemon.end('SIGKILL');
-        await stack.startDaemon();
-        await stack.publishInTheEnd('a/b', `after-${i}`);
+        await scene.stack.publish('a/b', `before-${i}`);
+        await scene.stack.daemon.end('SIGKILL');
+        await scene.stack.startDaemon();
+        await scene.stack.publishInTheEnd('a/b', `after-${i}`);
       }
       await tab.untilHeard('after-2');
       await tab.page.waitForFunction(() => window.heard.length >= 12);
@@ -81,13 +60,13 @@ describe('offline', () => {
     test(`by ${transport}: it is noticed; back online, nothing was lost`, async () => {
       const tab = await open({ topics: ['a'], transports: [transport] });
       await tab.ready();
-      await context.setOffline(true);
+      await scene.context.setOffline(true);
       await tab.untilState('offline');
-      await stack.publish('a', 'meanwhile');
-      await context.setOffline(false);
+      await scene.stack.publish('a', 'meanwhile');
+      await scene.context.setOffline(false);
       await tab.untilHeard('meanwhile');
       assert.deepEqual(await tab.heard(), ['meanwhile a']);
-      assert.equal((await stack.untilTotal(1))['@TOTAL@'], 1);
+      assert.equal((await scene.stack.untilTotal(1))['@TOTAL@'], 1);
     });
   }
 });
@@ -98,14 +77,14 @@ describe('behind an nginx that buffers', () => {
   before(async () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}/notify/`;
-    const folder = path.join(stack.folder, 'buffering');
+    const folder = path.join(scene.stack.folder, 'buffering');
     fs.mkdirSync(folder);
     // Its own defaults: HTTP/1.0 to the daemon, no Upgrade, answers held back until a buffer is full.
     nginx = await startNginx(folder, port, {
       server: `
 location = / { return 204; }
 location /notify/ {
-  proxy_pass ${stack.url}/;
+  proxy_pass ${scene.stack.url}/;
   proxy_ignore_headers X-Accel-Buffering;
 }`,
     });
@@ -115,12 +94,12 @@ location /notify/ {
   test('events come all the same; the next page of the tab knows how', async (t) => {
     const tab = await open({ url, topics: ['a'] });
     await tab.ready();
-    await stack.publish('a', 'one');
+    await scene.stack.publish('a', 'one');
     await tab.untilHeard('one');
     const first = await tab.page.evaluate(() => Math.round(performance.now() - window.began));
     t.diagnostic(`first event by ${await tab.get('transport')} ${first} ms after connect()`);
     const transport = await tab.get('transport');
-    await tab.begin(pages.url, { url, topics: ['a'], patience: 60_000 });
+    await tab.begin(scene.pages.url, { url, topics: ['a'], patience: 60_000 });
     await tab.ready();
     assert.equal(await tab.get('transport'), transport);
     const paths = await tab.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
@@ -133,8 +112,8 @@ describe('a page of its time', () => {
     const tab = await open({ topics: ['a'] });
     await tab.ready();
     await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
-    await stack.untilTotal(0);
-    await stack.publish('a', 'meanwhile');
+    await scene.stack.untilTotal(0);
+    await scene.stack.publish('a', 'meanwhile');
     await tab.page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
     await tab.untilHeard('meanwhile');
     assert.deepEqual(await tab.heard(), ['meanwhile a']);
@@ -149,8 +128,8 @@ describe('a page of its time', () => {
         document.dispatchEvent(new Event('visibilitychange'));
       }, state);
     await show('hidden');
-    await stack.untilTotal(0);
-    await stack.publish('a', 'meanwhile');
+    await scene.stack.untilTotal(0);
+    await scene.stack.publish('a', 'meanwhile');
     await show('visible');
     await tab.untilHeard('meanwhile');
     assert.deepEqual(await tab.heard(), ['meanwhile a']);
@@ -182,13 +161,13 @@ describe('a page of its time', () => {
     });
     const published = [];
     for (let i = 0; i < 200; i++) {
-      await stack.publish('a', `event-${i}`);
+      await scene.stack.publish('a', `event-${i}`);
       published.push(`event-${i} a`);
     }
     await storm;
     await tab.untilHeard('event-199');
     assert.deepEqual(await tab.heard(), published);
-    await stack.untilTotal(1);
+    await scene.stack.untilTotal(1);
     assert.deepEqual(tab.faults, []);
   });
 });
@@ -203,9 +182,9 @@ test('NoPollSubscriber by one script tag', async () => {
     const request = { url, method: 'POST', data };
     window.subscriber = new window.NoPollSubscriber(request, note('parsed'), note('subscribed'), note('state'));
     window.subscriber.start();
-  }, stack.url);
+  }, scene.stack.url);
   await tab.page.waitForFunction(() => window.calls.some(([name]) => name === 'subscribed'));
-  await stack.publish('a', 'one');
+  await scene.stack.publish('a', 'one');
   await tab.page.waitForFunction(() => window.calls.some(([name, text]) => name === 'parsed' && text.includes('"one"')));
   const calls = await tab.page.evaluate(() => window.calls);
   assert.deepEqual(calls.slice(0, 3), [

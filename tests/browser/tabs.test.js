@@ -3,35 +3,14 @@
 // Tabs of one origin that share a connection, in Chromium with the real daemon.
 
 const assert = require('node:assert/strict');
-const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
-const { Stack } = require('../system/lib/stack');
-const { Tab, launch, servePages } = require('./lib/pages');
+const { describe, test } = require('node:test');
+const { setScene } = require('./lib/scene');
 
 const TRANSPORTS = ['ws', 'frames', 'sse', 'poll'];
 const TABS = 24; // a browser holds six connections to a host
 
-let stack;
-let pages;
-let browser;
-let context;
-
-before(async () => {
-  stack = await Stack.start('tabs', { handlers: 1 });
-  pages = await servePages();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pages?.stop();
-  await stack?.stop();
-});
-beforeEach(async () => (context = await browser.newContext()));
-afterEach(async () => {
-  await context?.close();
-  await stack.untilTotal(0);
-});
-
-const open = (options, more) => Tab.open(context, pages.url, { url: stack.url, ...options }, more);
+const scene = setScene('tabs');
+const { open } = scene;
 
 /** The tab that leads: the one that holds the lock which the others wait for. */
 async function findLeader(tabs) {
@@ -60,14 +39,14 @@ for (const transport of TRANSPORTS) {
       await Promise.all(tabs.map((tab) => tab.ready()));
     };
     const publishAll = async (type) => {
-      await stack.publishInTheEnd('all', type);
-      for (let i = 0; i < TABS; i++) await stack.publishInTheEnd(`own/${i}`, `${type}-own`);
+      await scene.stack.publishInTheEnd('all', type);
+      for (let i = 0; i < TABS; i++) await scene.stack.publishInTheEnd(`own/${i}`, `${type}-own`);
     };
     const expected = (i, types) => types.flatMap((type) => [`${type} all`, `${type}-own own/${i}`]);
 
     test('they have one connection, and each hears its own topics, also when the leading one is closed', async () => {
       await openAll();
-      await stack.untilTotal(1);
+      await scene.stack.untilTotal(1);
       const connids = new Set(await Promise.all(tabs.map((tab) => tab.get('connid'))));
       await publishAll('one');
       await Promise.all(tabs.map((tab) => tab.untilHeard('one-own')));
@@ -90,7 +69,7 @@ for (const transport of TRANSPORTS) {
         const i = tabs.indexOf(tab);
         assert.deepEqual(await tab.heard(), expected(i, ['one', 'close-0', 'close-1', 'close-2', 'end']), `tab ${i}`);
       }
-      await stack.untilTotal(1);
+      await scene.stack.untilTotal(1);
       for (const tab of tabs) assert.deepEqual(tab.faults, []);
     });
   });
@@ -100,15 +79,15 @@ test('the leading tab crashes: another one takes over', async () => {
   const tabs = [await open({ topics: ['a'] }), await open({ topics: ['a', 'b'] }), await open({ topics: ['a', 'c'] })];
   await Promise.all(tabs.map((tab) => tab.ready()));
   const leader = await findLeader(tabs);
-  const session = await context.newCDPSession(leader.page);
+  const session = await scene.context.newCDPSession(leader.page);
   const crashed = leader.page.waitForEvent('crash');
   session.send('Page.crash').catch(() => {}); // there is nobody to answer
   await crashed;
-  await stack.publish('a', 'meanwhile');
+  await scene.stack.publish('a', 'meanwhile');
   const left = tabs.filter((tab) => tab !== leader);
   await Promise.all(left.map((tab) => tab.untilHeard('meanwhile')));
   for (const tab of left) assert.deepEqual(await tab.heard(), ['meanwhile a']);
-  await stack.untilTotal(1);
+  await scene.stack.untilTotal(1);
 });
 
 test('the leading tab stands still, as a phone does to it: a tab that is shown takes over; both hear all once', async () => {
@@ -117,24 +96,24 @@ test('the leading tab stands still, as a phone does to it: a tab that is shown t
   const leader = await findLeader(tabs);
   const other = tabs.find((tab) => tab !== leader);
   const connid = await other.get('connid');
-  const { streams_begun: begun } = await stack.look('/state');
-  const session = await context.newCDPSession(leader.page);
+  const { streams_begun: begun } = await scene.stack.look('/state');
+  const session = await scene.context.newCDPSession(leader.page);
   await session.send('Debugger.enable');
   const paused = new Promise((resolve) => session.once('Debugger.paused', resolve));
   await session.send('Debugger.pause');
   const woken = leader.page.evaluate(() => {});
   await paused;
-  await stack.publish('a', 'frozen');
+  await scene.stack.publish('a', 'frozen');
   await other.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await other.untilHeard('frozen');
-  assert.equal((await stack.look('/state')).streams_begun, begun + 1);
+  assert.equal((await scene.stack.look('/state')).streams_begun, begun + 1);
   assert.equal(await other.get('connid'), connid);
   await session.send('Debugger.disable');
   await woken;
-  await stack.publish('a', 'thawed');
+  await scene.stack.publish('a', 'thawed');
   await Promise.all(tabs.map((tab) => tab.untilHeard('thawed')));
   for (const tab of tabs) assert.deepEqual(await tab.heard(), ['frozen a', 'thawed a']);
-  await stack.untilTotal(1);
+  await scene.stack.untilTotal(1);
 });
 
 test('topics, presence and whispers of a second tab', async () => {
@@ -155,11 +134,11 @@ test('topics, presence and whispers of a second tab', async () => {
   const whisper = second.page.evaluate(() => window.client.whisper('answer', (connid) => (window.asked = connid)));
   await second.page.waitForFunction(() => window.asked);
   const connid = await second.page.evaluate(() => window.asked);
-  await stack.post({ ep: [{ topic: 'b', whisper: connid }], e: { type: 'answer', detail: 42 } });
+  await scene.stack.post({ ep: [{ topic: 'b', whisper: connid }], e: { type: 'answer', detail: 42 } });
   assert.equal((await whisper).detail, 42);
   await second.page.evaluate(() => window.client.unsubscribe('a'));
-  await stack.publish('a', 'first only');
-  await stack.publish('b', 'second only');
+  await scene.stack.publish('a', 'first only');
+  await scene.stack.publish('b', 'second only');
   await Promise.all([first.untilHeard('first only'), second.untilHeard('second only')]);
   assert.equal((await second.heard()).includes('first only a'), false);
   assert.equal((await first.heard()).includes('second only b'), false);
@@ -173,7 +152,7 @@ test('other users and other names do not share', async () => {
     await open({ topics: ['a'], share: false }),
   ];
   await Promise.all(tabs.map((tab) => tab.ready()));
-  await stack.untilTotal(4);
+  await scene.stack.untilTotal(4);
 });
 
 const without = {
@@ -189,8 +168,8 @@ for (const [missing, before] of Object.entries(without)) {
       tabs.push(await open({ topics: ['a'] }, { before: `(${before})()` }));
     }
     await Promise.all(tabs.map((tab) => tab.ready()));
-    await stack.untilTotal(3);
-    await stack.publish('a', 'one');
+    await scene.stack.untilTotal(3);
+    await scene.stack.publish('a', 'one');
     await Promise.all(tabs.map((tab) => tab.untilHeard('one')));
     for (const tab of tabs) assert.deepEqual(tab.faults, []);
   });
