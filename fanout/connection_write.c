@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { WRITE_RANGES = 64, WRITE_ROUNDS = 16, WORTH_BATCH = 4 };
+enum {
+    WRITE_RANGES = 64,
+    WRITE_ROUNDS = 16,
+    WORTH_BATCH = 4 /* connections; fewer are written one by one */
+};
 
 struct backlog {
     uv_write_t write;

@@ -15,7 +15,7 @@ void http_reply_json(struct connection *connection, const struct http_request *r
 /* {"error": reason} */
 void http_reply_error(struct connection *connection, const struct http_request *request, int status,
                       const char *reason);
-/* As http_reply_error with one more header line, "Name: value" without line end. */
+/* As http_reply_error with more header lines, "Name: value", the last one without its line end. */
 void http_reply_error_with(struct connection *connection, const struct http_request *request,
                            int status, const char *reason, const char *header);
 /* 204 with the CORS headers that let a page of any origin use this server (Fetch standard,

@@ -3,7 +3,7 @@
 
 const LEADER_LIMIT = 3000; // without a word of it the leader is frozen: a phone does that to a tab in the background
 
-/** Nothing where the browser lacks something, and on pages without TLS. */
+/** Truthy in a browser that has what it takes, which is not on pages without TLS. */
 export const canShare = () => globalThis.document && globalThis.BroadcastChannel && globalThis.navigator?.locks;
 
 /**
