@@ -6,7 +6,7 @@
 #ifndef ESN_RIGHTS_H
 #define ESN_RIGHTS_H
 
-#include "acl.h"
+#include "acl/acl.h"
 #include "bytes.h"
 
 #include <stdbool.h>

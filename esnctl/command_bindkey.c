@@ -1,5 +1,5 @@
 /* esnctl bindkey: a bind key as an application makes it, to try things out. */
-#include "acl_config.h"
+#include "acl/acl_config.h"
 #include "clock.h"
 #include "commands.h"
 #include "settings.h"

@@ -1,6 +1,6 @@
 /* esnctl check-config: reads the configuration and what it names, and prints what is made from the
  * table of keys. */
-#include "acl_config.h"
+#include "acl/acl_config.h"
 #include "commands.h"
 #include "settings.h"
 

@@ -1,6 +1,6 @@
 /* esnctl emit: one event, on the bus as the handlers do it, or by HTTP as a backend does it. */
 #include "../fcgi-handlers/publish_request.h"
-#include "bus.h"
+#include "bus/bus.h"
 #include "bytes.h"
 #include "commands.h"
 #include "json_text.h"

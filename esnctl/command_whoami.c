@@ -1,5 +1,5 @@
 /* esnctl whoami: what a bind key or a ticket says, to those who have the keys. */
-#include "acl_config.h"
+#include "acl/acl_config.h"
 #include "clock.h"
 #include "commands.h"
 #include "settings.h"

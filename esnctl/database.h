@@ -2,7 +2,7 @@
 #ifndef ESN_DATABASE_H
 #define ESN_DATABASE_H
 
-#include "acl_config.h"
+#include "acl/acl_config.h"
 #include "settings.h"
 
 struct database {

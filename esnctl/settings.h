@@ -2,7 +2,7 @@
 #ifndef ESN_SETTINGS_H
 #define ESN_SETTINGS_H
 
-#include "config.h"
+#include "config/config.h"
 #include "http_client.h"
 #include "secret.h"
 

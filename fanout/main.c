@@ -1,6 +1,6 @@
 /* esn-fanout: reads options and configuration, serves, and says how it ended. */
-#include "config.h"
-#include "log.h"
+#include "config/config.h"
+#include "messages.h"
 #include "server.h"
 
 #include <getopt.h>
@@ -34,16 +34,16 @@ static int serve(struct config *config)
     char error[SERVER_ERROR_SIZE] = "out of memory";
 
     if (!server || !server_open(server, config, error)) {
-        log_error("cannot start", log_text("error", error));
+        message_error("cannot start", message_text("error", error));
         free(server);
         return EXIT_FAILURE;
     }
-    log_info("ready", log_text("version", PACKAGE_VERSION),
-             log_number("max_connections", (int64_t)server->max_connections));
+    message_info("ready", message_text("version", PACKAGE_VERSION),
+                 message_number("max_connections", (int64_t)server->max_connections));
     server_run(server);
     server_close(server);
     free(server);
-    log_info("stopped");
+    message_info("stopped");
     return EXIT_SUCCESS;
 }
 
@@ -93,10 +93,10 @@ int main(int argc, char **argv)
         config_free(&config);
         return EXIT_SUCCESS;
     }
-    log_configure("esn-fanout", (enum log_level)config.log_level,
-                  (enum log_destination)config.log_destination);
+    message_configure("esn-fanout", (enum message_level)config.message_level,
+                      (enum message_destination)config.message_destination);
     /* Both are told by errno: a client that is gone, a log on disk that may not grow. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-        log_warning("cannot ignore SIGPIPE and SIGXFSZ");
+        message_warning("cannot ignore SIGPIPE and SIGXFSZ");
     return serve(&config);
 }

@@ -1,14 +1,14 @@
 #include "server.h"
 
-#include "bus_reader.h"
 #include "clock.h"
-#include "connection.h"
-#include "intake.h"
-#include "listener.h"
-#include "log.h"
-#include "send_batch.h"
-#include "stopping.h"
-#include "subscribe.h"
+#include "events/bus_reader.h"
+#include "events/intake.h"
+#include "messages.h"
+#include "net/connection.h"
+#include "net/listener.h"
+#include "net/send_batch.h"
+#include "streams/stopping.h"
+#include "streams/subscribe.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -57,9 +57,9 @@ static void apply_config(struct server *server)
     if (server->max_connections == 0 || server->max_connections > allowed)
         server->max_connections = allowed;
     if (server->config.max_connections > allowed)
-        log_warning("max_connections is more than the limit of open files allows",
-                    log_number("wanted", (int64_t)server->config.max_connections),
-                    log_number("allowed", (int64_t)allowed));
+        message_warning("max_connections is more than the limit of open files allows",
+                        message_number("wanted", (int64_t)server->config.max_connections),
+                        message_number("allowed", (int64_t)allowed));
     server->bodies.most = server->config.max_body_total;
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
@@ -68,8 +68,8 @@ static void apply_config(struct server *server)
     server->departed.max_count = server->config.log_max_departed;
     server->departed.max_age_ms = server->config.log_max_age;
     server->secrets.max_age_ms = server->config.log_max_age;
-    log_configure("esn-fanout", (enum log_level)server->config.log_level,
-                  (enum log_destination)server->config.log_destination);
+    message_configure("esn-fanout", (enum message_level)server->config.message_level,
+                      (enum message_destination)server->config.message_destination);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -141,8 +141,8 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 
     if (server->stopping)
         return;
-    log_info("stopping", log_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
-             log_number("streams", (int64_t)server->streams.count));
+    message_info("stopping", message_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
+                 message_number("streams", (int64_t)server->streams.count));
     stopping_begin(server);
     (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
 }
@@ -150,8 +150,8 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 static void tell_not_reloadable(const struct config_key *key, void *context)
 {
     (void)context;
-    log_warning("changed in the file, but needs a restart", log_text("section", key->section),
-                log_text("key", key->name));
+    message_warning("changed in the file, but needs a restart",
+                    message_text("section", key->section), message_text("key", key->name));
 }
 
 static void reload_secrets(struct server *server)
@@ -160,9 +160,10 @@ static void reload_secrets(struct server *server)
     char error[SECRET_ERROR_SIZE];
 
     if (!ticket_gate_reload(&server->tickets, &server->config, error))
-        log_error("ticket secrets not reloaded, the old ones stay", log_text("error", error));
+        message_error("ticket secrets not reloaded, the old ones stay",
+                      message_text("error", error));
     if (!secret_list_load(&tokens, server->config.admin_token_file, error)) {
-        log_error("admin tokens not reloaded, the old ones stay", log_text("error", error));
+        message_error("admin tokens not reloaded, the old ones stay", message_text("error", error));
         return;
     }
     secret_list_free(&server->admin_tokens);
@@ -177,7 +178,8 @@ static void on_reload_signal(uv_signal_t *signal, int number)
 
     (void)number;
     if (!config_load(&fresh, server->config.path, error)) {
-        log_error("configuration not reloaded, the old one stays", log_text("error", error));
+        message_error("configuration not reloaded, the old one stays",
+                      message_text("error", error));
         return;
     }
     config_apply_reload(&server->config, &fresh, tell_not_reloadable, NULL);
@@ -185,7 +187,7 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     reload_secrets(server);
     apply_config(server);
     listener_apply_config(server);
-    log_info("configuration reloaded", log_text("file", server->config.path));
+    message_info("configuration reloaded", message_text("file", server->config.path));
 }
 
 static int start_handles(struct server *server)
@@ -250,7 +252,8 @@ static void open_batch(struct server *server)
         return;
     server->delivery.batch = send_batch_open();
     if (!server->delivery.batch)
-        log_warning("no io_uring: each write is a system call of its own", log_error_code(errno));
+        message_warning("no io_uring: each write is a system call of its own",
+                        message_error_code(errno));
 }
 
 static bool open_parts(struct server *server, char *error)
@@ -341,5 +344,5 @@ void server_close(struct server *server)
     ticket_gate_close(&server->tickets);
     config_free(&server->config);
     if (uv_loop_close(&server->loop) != 0)
-        log_error("the event loop still holds handles");
+        message_error("the event loop still holds handles");
 }

@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "hand_off.h"
 #include "handler_reply.h"
-#include "log.h"
+#include "messages.h"
 #include "retry_after.h"
 #include "subscribe_route.h"
 
@@ -69,7 +69,7 @@ struct subscribe_service *admit_subscriber_begin(const struct subscribe_settings
                 open_binding(service, shared);
     }
     if (!ready) {
-        log_error("cannot prepare for requests", log_text("reason", error));
+        message_error("cannot prepare for requests", message_text("reason", error));
         admit_subscriber_end(&service);
     }
     return service;
@@ -125,7 +125,7 @@ static bool find_user(struct subscribe_service *service, struct handler_request 
     case BINDING_USER:
         return true;
     case BINDING_REFUSED:
-        log_info("bind key refused");
+        message_info("bind key refused");
         refuse(request, 400, "Invalid Bind Key", NULL);
         return false;
     case BINDING_UNAVAILABLE:
@@ -164,8 +164,9 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
         hand_off_write(&answer, &hand_off, config);
     send_answer(request, &answer);
     bytes_free(&answer);
-    log_debug("subscriber handed over", log_number("topics", (int64_t)subscription->topic_count),
-              log_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
+    message_debug("subscriber handed over",
+                  message_number("topics", (int64_t)subscription->topic_count),
+                  message_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
 }
 
 static void admit(struct subscribe_service *service, struct handler_request *request,

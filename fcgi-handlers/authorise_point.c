@@ -1,7 +1,7 @@
 #include "authorise_point.h"
 
 #include "clock.h"
-#include "log.h"
+#include "messages.h"
 #include "password.h"
 #include "rights.h"
 
@@ -107,10 +107,10 @@ static void tell_change(struct authority *authority, enum acl_status status)
     if (atomic_exchange(&authority->common->trouble, trouble) == trouble)
         return;
     if (trouble)
-        log_error("the database of registered topics does not answer",
-                  log_text("reason", acl_error(authority->acl)));
+        message_error("the database of registered topics does not answer",
+                      message_text("reason", acl_error(authority->acl)));
     else
-        log_warning("the database of registered topics answers again");
+        message_warning("the database of registered topics answers again");
 }
 
 /* False, with *fault set, when the database's answer is none. */
@@ -124,7 +124,7 @@ static bool was_answered(struct authority *authority, enum acl_status status,
         return lack_memory(fault);
     if (status == ACL_UNAVAILABLE)
         return refuse(fault, 503, "Registered topics are unavailable", NULL);
-    log_error("a topic cannot be looked up", log_text("reason", acl_error(authority->acl)));
+    message_error("a topic cannot be looked up", message_text("reason", acl_error(authority->acl)));
     return refuse(fault, 500, "Registered topics cannot be read", NULL);
 }
 
@@ -132,8 +132,8 @@ static bool was_answered(struct authority *authority, enum acl_status status,
 
 static void tell_damage(const struct authority *authority, const char *what)
 {
-    log_error("the row of a registered topic is damaged",
-              log_text("topic", authority->row.topic.text), log_text("fault", what));
+    message_error("the row of a registered topic is damaged",
+                  message_text("topic", authority->row.topic.text), message_text("fault", what));
 }
 
 /* True: go on; false: it is settled, by *decision or by *fault (*settled false). */
@@ -185,8 +185,8 @@ static bool knows_password(struct authority *authority, const struct publish_poi
         *settled = lack_memory(fault);
         return false;
     case PASSWORD_LIMITED:
-        log_warning("too many wrong passwords for a topic",
-                    log_text("topic", authority->row.topic.text));
+        message_warning("too many wrong passwords for a topic",
+                        message_text("topic", authority->row.topic.text));
         *settled = decide(decision, POINT_LIMITED);
         return false;
     case PASSWORD_BAD_HASH:
@@ -223,8 +223,8 @@ static bool grant(struct authority *authority, const struct publish_point *point
     if (result == RIGHTS_NO_MEMORY)
         return lack_memory(fault);
     if (decision->allowed.length > authority->most_allowed) {
-        log_error("more users may hear a topic than fit into a message",
-                  log_text("topic", authority->row.topic.text));
+        message_error("more users may hear a topic than fit into a message",
+                      message_text("topic", authority->row.topic.text));
         return refuse(fault, 500, "Too many users may hear the topic",
                       "let \"+\" stand for all users, or raise [publish] max_body");
     }

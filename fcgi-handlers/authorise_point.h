@@ -4,7 +4,7 @@
 #define ESN_AUTHORISE_POINT_H
 
 #include "bytes.h"
-#include "config.h"
+#include "config/config.h"
 #include "event_settings.h"
 #include "publish_request.h"
 

@@ -3,7 +3,7 @@
 #ifndef ESN_AUTHORISE_SUBSCRIPTION_H
 #define ESN_AUTHORISE_SUBSCRIPTION_H
 
-#include "config.h"
+#include "config/config.h"
 #include "ticket.h"
 
 #include <stdbool.h>

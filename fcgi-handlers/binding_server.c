@@ -1,7 +1,7 @@
 #include "binding_server.h"
 
 #include "bytes.h"
-#include "log.h"
+#include "messages.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -127,11 +127,12 @@ static enum binding_answer tell(struct binding_server *server, enum binding_answ
     if (atomic_exchange(&server->common->trouble, trouble) == trouble)
         return answer;
     if (trouble)
-        log_error("the binding server does not answer as it should", log_text("reason", reason),
-                  log_number("status", status), log_text("url", server->config->binding_url));
+        message_error("the binding server does not answer as it should",
+                      message_text("reason", reason), message_number("status", status),
+                      message_text("url", server->config->binding_url));
     else
-        log_warning("the binding server answers again",
-                    log_text("url", server->config->binding_url));
+        message_warning("the binding server answers again",
+                        message_text("url", server->config->binding_url));
     return answer;
 }
 

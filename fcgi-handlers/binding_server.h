@@ -3,7 +3,7 @@
 #ifndef ESN_BINDING_SERVER_H
 #define ESN_BINDING_SERVER_H
 
-#include "config.h"
+#include "config/config.h"
 #include "user_id.h"
 
 #include <stdatomic.h>

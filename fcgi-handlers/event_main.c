@@ -1,7 +1,7 @@
 /* esn-event: takes events that backends post. */
 #include "event_settings.h"
 #include "handler_main.h"
-#include "log.h"
+#include "messages.h"
 #include "publish_event.h"
 
 static const char help[] =
@@ -52,7 +52,7 @@ static void warn(const void *settings)
 {
     const struct event_settings *own = settings;
     if (own->tokens.count == 0)
-        log_warning("no entry token is configured: every post is answered 404");
+        message_warning("no entry token is configured: every post is answered 404");
 }
 
 static unsigned threads(const void *settings)

@@ -2,10 +2,10 @@
 #ifndef ESN_EVENT_SETTINGS_H
 #define ESN_EVENT_SETTINGS_H
 
-#include "acl_config.h"
+#include "acl/acl_config.h"
 #include "bind_key.h"
-#include "bus.h"
-#include "config.h"
+#include "bus/bus.h"
+#include "config/config.h"
 #include "secret.h"
 
 struct event_settings {

@@ -3,7 +3,7 @@
 #define ESN_HAND_OFF_H
 
 #include "bytes.h"
-#include "config.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>

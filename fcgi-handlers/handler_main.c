@@ -3,7 +3,7 @@
 #include "handler_reply.h"
 #include "handler_serve.h"
 #include "listen_socket.h"
-#include "log.h"
+#include "messages.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -36,17 +36,17 @@ static int serve_with_workers(struct handler *handler, const struct options *opt
             options->listen, (unsigned)handler->program->config(handler->settings)->bus_mode,
             error);
         if (handler->listener < 0) {
-            log_error("cannot start", log_text("reason", error));
+            message_error("cannot start", message_text("reason", error));
             return EXIT_FAILURE;
         }
     }
-    log_info("ready", log_text("version", PACKAGE_VERSION),
-             log_text("listen", options->listen != NULL ? options->listen : "descriptor 0"),
-             log_number("workers", count));
+    message_info("ready", message_text("version", PACKAGE_VERSION),
+                 message_text("listen", options->listen != NULL ? options->listen : "descriptor 0"),
+                 message_number("workers", count));
     int status = workers_run(&plan);
     if (options->listen != NULL)
         listen_socket_remove(options->listen);
-    log_info("stopped");
+    message_info("stopped");
     return status;
 }
 
@@ -56,7 +56,7 @@ static int serve_as_started(struct handler *handler, const struct options *optio
 {
     handler->program->warn(handler->settings);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        log_warning("cannot ignore SIGPIPE", log_error_code(errno));
+        message_warning("cannot ignore SIGPIPE", message_error_code(errno));
     if (options->listen != NULL || (options->workers > 0 && !cgi))
         return serve_with_workers(handler, options);
     handler->listener = cgi ? HANDLER_CGI : STDIN_FILENO;

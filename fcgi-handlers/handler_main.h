@@ -3,7 +3,7 @@
 #ifndef ESN_HANDLER_MAIN_H
 #define ESN_HANDLER_MAIN_H
 
-#include "config.h"
+#include "config/config.h"
 #include "handler_request.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "handler_serve.h"
 
-#include "log.h"
+#include "messages.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -39,8 +39,8 @@ static bool prepare_signals(sigset_t *waiting, bool supervised)
 void handler_configure_log(const struct handler *handler)
 {
     const struct config *config = handler->program->config(handler->settings);
-    log_configure(handler->program->name, (enum log_level)config->log_level,
-                  (enum log_destination)config->log_destination);
+    message_configure(handler->program->name, (enum message_level)config->message_level,
+                      (enum message_destination)config->message_destination);
 }
 
 bool handler_reload(void *context)
@@ -49,13 +49,13 @@ bool handler_reload(void *context)
     char error[CONFIG_ERROR_SIZE];
     void *fresh = handler->program->load(handler->config_path, error);
     if (fresh == NULL) {
-        log_error("configuration is kept as it was", log_text("reason", error));
+        message_error("configuration is kept as it was", message_text("reason", error));
         return false;
     }
     handler->program->unload(handler->settings);
     handler->settings = fresh;
     handler_configure_log(handler);
-    log_info("configuration read again", log_text("file", handler->config_path));
+    message_info("configuration read again", message_text("file", handler->config_path));
     return true;
 }
 
@@ -93,7 +93,7 @@ static int wait_for_request(struct member *member)
         if (here > 0)
             return 1;
         if (here < 0) {
-            log_error("cannot accept requests", log_error_code(errno));
+            message_error("cannot accept requests", message_error_code(errno));
             crew->failed = true;
         } else if (reload_wanted || crew->handler->listener == HANDLER_CGI) {
             return 0;
@@ -160,7 +160,7 @@ static bool open_shared(struct crew *crew)
     const struct handler *handler = crew->handler;
     crew->shared = handler->program->open(handler->settings, handler->listener != HANDLER_CGI);
     if (crew->shared == NULL)
-        log_error("cannot prepare for requests", log_text("reason", "out of memory"));
+        message_error("cannot prepare for requests", message_text("reason", "out of memory"));
     return crew->shared != NULL;
 }
 
@@ -224,7 +224,7 @@ static bool open_requests(struct member *member)
     }
     if (member->requests != NULL && opened)
         return true;
-    log_error("cannot prepare for requests", log_error_code(errno));
+    message_error("cannot prepare for requests", message_error_code(errno));
     return false;
 }
 
@@ -257,7 +257,7 @@ static void run_crew(struct crew *crew, struct member *members)
         int error = pthread_create(&members[i].thread, NULL, serve_requests, &members[i]);
         members[i].started = error == 0;
         if (error != 0)
-            log_error("cannot start a thread", log_error_code(error));
+            message_error("cannot start a thread", message_error_code(error));
     }
     (void)serve_requests(&members[0]);
     for (unsigned i = 1; i < crew->count; i++) {
@@ -304,7 +304,7 @@ int handler_serve(void *context)
     crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
     crew.together = handler->supervised && handler->program->take ? handler->program->together : 1;
     if (!prepare_signals(&crew.waiting, handler->supervised) || !open_door(&crew)) {
-        log_error("cannot prepare for requests", log_error_code(errno));
+        message_error("cannot prepare for requests", message_error_code(errno));
         return EXIT_FAILURE;
     }
     int status = serve_with_door(&crew);

@@ -3,7 +3,7 @@
 #define ESN_PUBLISH_ANSWER_H
 
 #include "authorise_point.h"
-#include "bus.h"
+#include "bus/bus.h"
 #include "handler_request.h"
 #include "publish_request.h"
 

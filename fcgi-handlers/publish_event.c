@@ -3,7 +3,7 @@
 #include "authorise_point.h"
 #include "clock.h"
 #include "handler_reply.h"
-#include "log.h"
+#include "messages.h"
 #include "publish_answer.h"
 #include "publish_queue.h"
 #include "publish_request.h"
@@ -79,7 +79,7 @@ struct publish_service *publish_event_begin(const struct event_settings *setting
                 event_settings_open_bind_keys(settings, &service->bind_keys, error);
     }
     if (!ready) {
-        log_error("cannot prepare for requests", log_text("reason", error));
+        message_error("cannot prepare for requests", message_text("reason", error));
         publish_event_end(&service);
     }
     return service;

@@ -1,6 +1,6 @@
 #include "publish_queue.h"
 
-#include "log.h"
+#include "messages.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ bool publish_queue_connect(struct publish_queue *queue)
     char error[BUS_ERROR_SIZE];
     queue->bus = bus_publisher_open(&queue->options, error);
     if (queue->bus == NULL && !queue->trouble)
-        log_error("cannot open the bus", log_text("reason", error));
+        message_error("cannot open the bus", message_text("reason", error));
     queue->trouble = queue->trouble || queue->bus == NULL;
     return queue->bus != NULL;
 }
@@ -67,12 +67,12 @@ static void tell_change(struct publish_queue *queue, bool published)
 {
     const struct config *config = queue->config;
     if (!published && !queue->trouble)
-        log_warning("the fan-out daemon does not take events",
-                    log_text("endpoint", config->bus_events[0]),
-                    log_number("time_limit_ms", (int64_t)config->publish_time));
+        message_warning("the fan-out daemon does not take events",
+                        message_text("endpoint", config->bus_events[0]),
+                        message_number("time_limit_ms", (int64_t)config->publish_time));
     if (published && queue->trouble)
-        log_warning("the fan-out daemon takes events again",
-                    log_text("endpoint", config->bus_events[0]));
+        message_warning("the fan-out daemon takes events again",
+                        message_text("endpoint", config->bus_events[0]));
     queue->trouble = !published;
 }
 

@@ -4,8 +4,8 @@
 #ifndef ESN_PUBLISH_QUEUE_H
 #define ESN_PUBLISH_QUEUE_H
 
-#include "bus.h"
-#include "config.h"
+#include "bus/bus.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* esn-subscribe: finds out who subscribes and hands them to the daemon with a ticket. */
 #include "admit_subscriber.h"
 #include "handler_main.h"
-#include "log.h"
+#include "messages.h"
 #include "subscribe_settings.h"
 
 static const char help[] =
@@ -51,7 +51,7 @@ static void warn(const void *settings)
 {
     const struct subscribe_settings *own = settings;
     if (own->config.binding_mode == CONFIG_BINDING_SERVER && own->config.binding_url == NULL)
-        log_warning("no binding server is configured: subscribers with a bind key are refused");
+        message_warning("no binding server is configured: subscribers with a bind key are refused");
 }
 
 static unsigned threads(const void *settings)

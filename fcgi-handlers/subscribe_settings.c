@@ -1,6 +1,6 @@
 #include "subscribe_settings.h"
 
-#include "acl_config.h"
+#include "acl/acl_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>

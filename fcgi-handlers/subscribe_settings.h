@@ -3,7 +3,7 @@
 #define ESN_SUBSCRIBE_SETTINGS_H
 
 #include "bind_key.h"
-#include "config.h"
+#include "config/config.h"
 #include "secret.h"
 #include "ticket.h"
 

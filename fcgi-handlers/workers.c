@@ -1,7 +1,7 @@
 #include "workers.h"
 
 #include "clock.h"
-#include "log.h"
+#include "messages.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ static int be_worker(const struct workers_plan *plan, pid_t supervisor)
 {
     if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR ||
         prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
-        log_error("cannot prepare a worker", log_error_code(errno));
+        message_error("cannot prepare a worker", message_error_code(errno));
         return EXIT_FAILURE;
     }
     /* The supervisor may have died before it could be tied to it. */
@@ -63,7 +63,7 @@ static void start(struct supervisor *supervisor, struct worker *worker, uint64_t
     if (pid == 0)
         _exit(be_worker(supervisor->plan, self));
     if (pid < 0) {
-        log_error("cannot start a worker", log_error_code(errno));
+        message_error("cannot start a worker", message_error_code(errno));
         put_off(worker, now);
         return;
     }
@@ -71,23 +71,24 @@ static void start(struct supervisor *supervisor, struct worker *worker, uint64_t
     worker->started = now;
     worker->generation = supervisor->generation;
     worker->ending = false;
-    log_debug("worker started", log_number("pid", pid));
+    message_debug("worker started", message_number("pid", pid));
 }
 
 static void end(struct worker *worker)
 {
     worker->ending = true;
     if (kill(worker->pid, SIGTERM) != 0)
-        log_error("cannot end a worker", log_number("pid", worker->pid), log_error_code(errno));
+        message_error("cannot end a worker", message_number("pid", worker->pid),
+                      message_error_code(errno));
 }
 
 static void tell_death(const struct worker *worker, int status, uint64_t pause)
 {
     bool killed = WIFSIGNALED(status);
-    log_warning(
-        "worker ended, starting another", log_number("pid", worker->pid),
-        log_number(killed ? "signal" : "status", killed ? WTERMSIG(status) : WEXITSTATUS(status)),
-        log_number("pause_ms", (int64_t)pause));
+    message_warning("worker ended, starting another", message_number("pid", worker->pid),
+                    message_number(killed ? "signal" : "status",
+                                   killed ? WTERMSIG(status) : WEXITSTATUS(status)),
+                    message_number("pause_ms", (int64_t)pause));
 }
 
 static void take_death(const struct supervisor *supervisor, struct worker *worker, int status)
@@ -164,7 +165,7 @@ static void kill_late(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->plan->count; i++) {
         pid_t pid = supervisor->workers[i].pid;
         if (pid != 0) {
-            log_warning("worker does not end, killing it", log_number("pid", pid));
+            message_warning("worker does not end, killing it", message_number("pid", pid));
             (void)kill(pid, SIGKILL);
         }
     }
@@ -250,7 +251,7 @@ int workers_run(const struct workers_plan *plan)
     sigaddset(&supervisor.signals, SIGHUP);
     sigaddset(&supervisor.signals, SIGCHLD);
     if (supervisor.workers == NULL || sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) != 0) {
-        log_error("cannot supervise workers", log_error_code(errno));
+        message_error("cannot supervise workers", message_error_code(errno));
         free(supervisor.workers);
         return EXIT_FAILURE;
     }

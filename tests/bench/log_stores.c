@@ -1,10 +1,10 @@
 /* What the log of events on disk would cost in three kinds of stores: SQLite as the daemon uses it
- * (fanout/log_database.c), LMDB, and a file that is only appended to. Each takes batches of events
- * of 200 bytes, with and without a sync per batch, keeps the newest, and is loaded whole; all check
- * every event by SHA-256.
+ * (fanout/log/log_database.c), LMDB, and a file that is only appended to. Each takes batches of
+ * events of 200 bytes, with and without a sync per batch, keeps the newest, and is loaded whole;
+ * all check every event by SHA-256.
  *
  *     log_stores FOLDER      on the disk that is to be measured; prints a table as Markdown */
-#include "log_database.h"
+#include "log/log_database.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Messages of clients: what is taken keeps every limit, and each topic is there once. */
-#include "client_message.h"
+#include "requests/client_message.h"
 #include "topic.h"
 
 #include <stdint.h>

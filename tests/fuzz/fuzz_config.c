@@ -1,5 +1,5 @@
 /* The configuration: any bytes in the file; what is good can be shown, and read again the same. */
-#include "config.h"
+#include "config/config.h"
 
 #include <stdint.h>
 #include <stdio.h>

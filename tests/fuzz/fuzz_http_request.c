@@ -1,6 +1,6 @@
 /* Requests: whatever comes, the verdict does not depend on how it is cut, and one request ends
  * where the next begins. The first byte says how to cut. */
-#include "websocket_handshake.h"
+#include "transports/websocket_handshake.h"
 
 #include <stdint.h>
 #include <stdlib.h>

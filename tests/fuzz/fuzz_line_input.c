@@ -1,6 +1,6 @@
 /* Lines: they do not depend on how the bytes are cut, keep to the limit, and leave the budget as it
  * was. The first byte says how to cut. */
-#include "line_input.h"
+#include "transports/line_input.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * are: 'd' a whole database, 'w' a write-ahead log, 'm' a mark, 'k' a key; 'D', 'W' pieces to put
  * into the database or the write-ahead log of a daemon that was killed (three bytes of place, one
  * of length, then the piece); 'r' changes to single values of a log that was ended. */
-#include "log_files.h"
+#include "log/log_files.h"
 #include "secret.h"
 #include "stored.h"
 

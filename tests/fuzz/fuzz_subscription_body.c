@@ -1,5 +1,5 @@
 /* Subscriptions: what is taken keeps every limit, and each topic is there once. */
-#include "subscription_body.h"
+#include "requests/subscription_body.h"
 #include "topic.h"
 
 #include <stdint.h>

@@ -2,7 +2,7 @@
  * something: "+topic" subscribes, "-n" takes the n-th away, "?topic" publishes, "!topic" publishes
  * it literally. */
 #include "topic.h"
-#include "topic_index.h"
+#include "topics/topic_index.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * bytes are cut, keep to every limit, and leave the budget as it was. The first byte says how to
  * cut. */
 #include "bytes.h"
+#include "transports/websocket_input.h"
 #include "utf8.h"
-#include "websocket_input.h"
 
 #include <stdint.h>
 #include <stdlib.h>

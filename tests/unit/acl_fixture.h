@@ -3,7 +3,7 @@
 #ifndef ESN_TEST_ACL_FIXTURE_H
 #define ESN_TEST_ACL_FIXTURE_H
 
-#include "acl.h"
+#include "acl/acl.h"
 #include "mariadb_server.h"
 
 #include <stddef.h>

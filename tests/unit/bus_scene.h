@@ -3,7 +3,7 @@
 #ifndef ESN_TEST_BUS_SCENE_H
 #define ESN_TEST_BUS_SCENE_H
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "bytes.h"
 
 #include <pthread.h>

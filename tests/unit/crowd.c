@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection.h"
 #include "masked_frames.h"
+#include "net/connection.h"
 #include "random.h"
 
 const char crowd_config[] = "max_connections = 40\nmax_pending = 256k\nmax_pending_soft = 64k\n"

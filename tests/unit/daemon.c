@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "connection.h"
-#include "log.h"
+#include "messages.h"
+#include "net/connection.h"
 
 enum { LIMIT_SECONDS = 30, RECEIVE_SIZE = 256 * 1024 };
 
@@ -86,7 +86,7 @@ void daemon_start(struct daemon *daemon, const char *fanout_lines)
         fail_msg("%s", error);
     uv_walk(&daemon->server->loop, find_port, daemon);
     assert_true(daemon->port > 0);
-    log_configure("test", LOG_LEVEL_ERROR, LOG_TO_STDERR);
+    message_configure("test", MESSAGE_LEVEL_ERROR, MESSAGE_TO_STDERR);
 }
 
 void daemon_turn(struct daemon *daemon)

@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "net/send_batch.h"
 #include "random.h"
-#include "send_batch.h"
 
 enum call { READ, WRITE, ACCEPT };
 

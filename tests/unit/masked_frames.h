@@ -3,7 +3,7 @@
 #define ESN_TEST_MASKED_FRAMES_H
 
 #include "bytes.h"
-#include "websocket_frame.h"
+#include "transports/websocket_frame.h"
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
 #ifndef ESN_TEST_STORED_H
 #define ESN_TEST_STORED_H
 
-#include "log_database.h"
+#include "log/log_database.h"
 
 #include <stdbool.h>
 #include <stddef.h>

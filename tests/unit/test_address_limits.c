@@ -1,4 +1,4 @@
-#include "address_limits.h"
+#include "net/address_limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

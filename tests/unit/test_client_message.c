@@ -1,4 +1,4 @@
-#include "client_message.h"
+#include "requests/client_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What clients ask for while they hold a stream, over lines, where every answer can be read. */
-#include "client_requests.h"
+#include "requests/client_requests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
 #include "daemon.h"
+#include "net/connection.h"
 
 #define EVENT(type) "{\"type\":\"" type "\"}"
 

@@ -1,4 +1,4 @@
-#include "config.h"
+#include "config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,7 +93,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_true(scene->config.keep_headers);
     assert_null(scene->config.admin_token_file);
     assert_null(scene->config.bus_topics[0]);
-    assert_int_equal(scene->config.log_level, 2);
+    assert_int_equal(scene->config.message_level, 2);
     assert_string_equal(scene->config.path, scene->path);
 }
 
@@ -119,8 +119,8 @@ static void each_kind_of_value_is_read(void **state)
     assert_int_equal(scene->config.max_headers, 1024);
     assert_int_equal(scene->config.max_topics, 7);
     assert_false(scene->config.keep_headers);
-    assert_int_equal(scene->config.log_level, 3);
-    assert_int_equal(scene->config.log_destination, 1);
+    assert_int_equal(scene->config.message_level, 3);
+    assert_int_equal(scene->config.message_destination, 1);
     assert_int_equal(scene->config.bus_mode, 0600);
 }
 
@@ -151,7 +151,7 @@ static void comments_and_blanks_are_no_part_of_values(void **state)
     assert_int_equal(scene->config.max_topics, 5);
     assert_int_equal(scene->config.max_alive, 6);
     assert_string_equal(scene->config.publish_token_file, "/a;b");
-    assert_int_equal(scene->config.log_level, 0);
+    assert_int_equal(scene->config.message_level, 0);
 }
 
 static void indented_lines_continue_a_list_and_nothing_else(void **state)
@@ -350,7 +350,7 @@ static void a_reload_takes_what_it_may(void **state)
     EXPECT_LIST(running.bus_topics, "x");
     assert_int_equal(running.max_topics, 4);
     assert_string_equal(running.publish_token_file, "/b");
-    assert_int_equal(running.log_level, 0);
+    assert_int_equal(running.message_level, 0);
     assert_ptr_equal(told[0], config_key_find("fanout", "listen"));
     assert_ptr_equal(told[1], config_key_find("bus", "topics"));
     assert_null(told[2]);

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "bytes.h"
-#include "connection.h"
+#include "net/connection.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
 

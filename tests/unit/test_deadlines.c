@@ -1,4 +1,4 @@
-#include "deadlines.h"
+#include "net/deadlines.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

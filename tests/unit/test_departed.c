@@ -1,4 +1,4 @@
-#include "departed.h"
+#include "streams/departed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "event_log.h"
+#include "log/event_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "envelope.h"
+#include "events/seen_events.h"
 #include "random.h"
-#include "seen_events.h"
 #include "topic.h"
 
 enum { EPOCH = 1000000, TOPICS = 30, EVENTS = 2000 };

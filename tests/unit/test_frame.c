@@ -1,4 +1,4 @@
-#include "frame.h"
+#include "net/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

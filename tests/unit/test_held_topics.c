@@ -1,5 +1,5 @@
 /* Streams whose topics come and go, against a model that says plainly what each should hold. */
-#include "held_topics.h"
+#include "streams/held_topics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

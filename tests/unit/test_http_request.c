@@ -1,4 +1,4 @@
-#include "http_request.h"
+#include "http/http_request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

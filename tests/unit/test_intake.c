@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "intake.h"
+#include "events/intake.h"
 #include "wall_clock.h"
 
 /* ---- a disk that can hang: stands before the C library's ---- */

@@ -1,4 +1,4 @@
-#include "line_input.h"
+#include "transports/line_input.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "log_files.h"
+#include "log/log_files.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log_store.h"
+#include "log/log_store.h"
 #include "random.h"
 
 enum { EPOCH = 99, LIMIT_SECONDS = 30, KILLS = 20 };

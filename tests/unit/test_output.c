@@ -1,4 +1,4 @@
-#include "output.h"
+#include "net/output.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

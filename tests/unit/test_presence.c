@@ -1,4 +1,4 @@
-#include "presence.h"
+#include "streams/presence.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

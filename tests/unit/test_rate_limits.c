@@ -1,4 +1,4 @@
-#include "rate_limits.h"
+#include "events/rate_limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Coming back: what a client missed, in order, without holding up others. */
-#include "connection.h"
 #include "daemon.h"
+#include "net/connection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "seen_events.h"
+#include "events/seen_events.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

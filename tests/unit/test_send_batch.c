@@ -1,4 +1,4 @@
-#include "send_batch.h"
+#include "net/send_batch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "connection.h"
-#include "send_batch.h"
+#include "net/connection.h"
+#include "net/send_batch.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
 

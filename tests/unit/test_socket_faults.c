@@ -1,9 +1,9 @@
 /* Every call on a socket fails once, in every way: what only delays is not noticed by anybody, what
  * ends a connection ends that one alone, and presence counts who is really there. */
-#include "connection.h"
 #include "crowd.h"
 #include "daemon.h"
 #include "failing_sockets.h"
+#include "net/connection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

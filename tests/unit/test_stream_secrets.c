@@ -1,4 +1,4 @@
-#include "stream_secrets.h"
+#include "streams/stream_secrets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

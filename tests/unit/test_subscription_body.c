@@ -1,4 +1,4 @@
-#include "subscription_body.h"
+#include "requests/subscription_body.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "presence.h"
+#include "streams/presence.h"
 
 static const struct config config = {
     .max_topics = 5, .max_topic_length = 20, .max_topic_levels = 4};

@@ -1,4 +1,4 @@
-#include "topic_index.h"
+#include "topics/topic_index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

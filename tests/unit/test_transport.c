@@ -1,6 +1,6 @@
 /* What each transport writes: frames, beginnings and ends, by way of the whole daemon. */
 #include "daemon.h"
-#include "transport.h"
+#include "transports/transport.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

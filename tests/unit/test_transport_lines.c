@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "connection.h"
+#include "net/connection.h"
 
 #define EVENT(type) "{\"type\":\"" type "\"}"
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
 #include "masked_frames.h"
+#include "net/connection.h"
 
 #define EVENT(type) "{\"type\":\"" type "\"}"
 #define HANDSHAKE                                                                                  \

@@ -1,4 +1,4 @@
-#include "websocket_frame.h"
+#include "transports/websocket_frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

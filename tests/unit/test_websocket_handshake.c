@@ -1,4 +1,4 @@
-#include "websocket_handshake.h"
+#include "transports/websocket_handshake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Frames as clients send them, cut in every way: what becomes of them is written down as a line and
  * compared. */
-#include "websocket_input.h"
+#include "transports/websocket_input.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

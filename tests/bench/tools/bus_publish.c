@@ -4,7 +4,7 @@
  * Reads struct stamp records from standard input; what has come meanwhile is published together, up
  * to as many events as asked for in flight. Writes "ready" on standard output when the daemon has
  * answered. Ends when standard input does; fails when an event was not acknowledged. */
-#include "bus.h"
+#include "bus/bus.h"
 #include "message.h"
 
 #include <errno.h>

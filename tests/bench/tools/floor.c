@@ -4,7 +4,7 @@
  * other connection sends is copied as it came to each subscriber by one send(2), or with `batch` to
  * many in one system call. Nothing is parsed, framed, queued or looked up, so what it costs is what
  * the kernel alone costs. Listens on 127.0.0.1; ends on SIGTERM. */
-#include "send_batch.h"
+#include "net/send_batch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

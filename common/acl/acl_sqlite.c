@@ -1,0 +1,210 @@
+/* Registered topics in a SQLite file. The only file that knows sqlite3.h. */
+#include "acl/acl_backend.h"
+
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct acl_sqlite {
+    struct acl base;   /* first: a struct acl * is a struct acl_sqlite * */
+    sqlite3 *database; /* NULL: not open */
+    sqlite3_stmt *statements[ACL_QUERY_COUNT];
+    dev_t device; /* of the open file: when another one has taken its place, that one counts */
+    ino_t inode;
+};
+
+#define COLUMNS "topic, owner, pub, sub, pub_password"
+
+static const char *const queries[ACL_QUERY_COUNT] = {
+    [ACL_CHECK] =
+        "SELECT 1 FROM registered_topics LEFT JOIN topic_followers ON topic_id = id LIMIT 1",
+    [ACL_FIND_TOPIC] = "SELECT " COLUMNS " FROM registered_topics WHERE topic = ?",
+    [ACL_LIST_TOPICS] = "SELECT " COLUMNS " FROM registered_topics ORDER BY topic",
+    [ACL_ADD_TOPIC] = "INSERT INTO registered_topics (" COLUMNS ") VALUES (?, ?, ?, ?, ?)",
+    [ACL_CHANGE_TOPIC] = "UPDATE registered_topics SET owner = COALESCE(?, owner),"
+                         " pub = COALESCE(?, pub), sub = COALESCE(?, sub),"
+                         " pub_password = COALESCE(?, pub_password)"
+                         " WHERE topic = ? AND pub IS COALESCE(?, pub) AND sub IS COALESCE(?, sub)",
+    [ACL_REMOVE_TOPIC] = "DELETE FROM registered_topics WHERE topic = ?",
+    [ACL_FIND_FOLLOWERS] = "SELECT user_id FROM topic_followers JOIN registered_topics"
+                           " ON id = topic_id WHERE topic = ? ORDER BY user_id",
+    [ACL_ADD_FOLLOWER] = "INSERT INTO topic_followers (user_id, topic_id)"
+                         " SELECT ?, id FROM registered_topics WHERE topic = ?"
+                         " ON CONFLICT DO UPDATE SET user_id = excluded.user_id",
+    [ACL_REMOVE_FOLLOWER] = "DELETE FROM topic_followers WHERE topic_id ="
+                            " (SELECT id FROM registered_topics WHERE topic = ?) AND user_id = ?",
+};
+
+static struct acl_sqlite *sqlite_of(struct acl *acl)
+{
+    return (struct acl_sqlite *)acl;
+}
+
+static void disconnect(struct acl_sqlite *self)
+{
+    for (size_t i = 0; i < ACL_QUERY_COUNT; i++) {
+        (void)sqlite3_finalize(self->statements[i]);
+        self->statements[i] = NULL;
+    }
+    (void)sqlite3_close(self->database);
+    self->database = NULL;
+}
+
+/* Words for a result code; a failure that is not the values' fault ends the connection. */
+static enum acl_status fail(struct acl_sqlite *self, int code)
+{
+    const char *words =
+        self->database != NULL ? sqlite3_errmsg(self->database) : sqlite3_errstr(code);
+    (void)snprintf(self->base.error, sizeof self->base.error, "%s: %s", self->base.options->path,
+                   words);
+    if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+        return ACL_EXISTS;
+    if ((code & 0xff) == SQLITE_CONSTRAINT || code == SQLITE_TOOBIG)
+        return ACL_INVALID;
+    disconnect(self);
+    return (code & 0xff) == SQLITE_NOMEM ? ACL_NO_MEMORY : ACL_UNAVAILABLE;
+}
+
+static bool file_is_the_same(const struct acl_sqlite *self)
+{
+    struct stat now;
+    return stat(self->base.options->path, &now) == 0 && now.st_dev == self->device &&
+           now.st_ino == self->inode;
+}
+
+static int prepare_connection(struct acl_sqlite *self)
+{
+    int done;
+    (void)sqlite3_extended_result_codes(self->database, 1);
+    int code = sqlite3_busy_timeout(self->database, (int)self->base.options->limit_ms);
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(self->database, SQLITE_DBCONFIG_ENABLE_FKEY, 1, &done);
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(self->database, SQLITE_DBCONFIG_DEFENSIVE, 1, &done);
+    return code;
+}
+
+static enum acl_status connect_file(struct acl_sqlite *self)
+{
+    if (self->database != NULL && file_is_the_same(self))
+        return ACL_OK;
+    disconnect(self);
+    /* Looked at before it is opened: if it is exchanged in between, the next call sees that and
+     * opens again. */
+    struct stat found = {0};
+    if (stat(self->base.options->path, &found) != 0 && !self->base.options->create)
+        return fail(self, SQLITE_CANTOPEN);
+    self->device = found.st_dev;
+    self->inode = found.st_ino;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    if (self->base.options->create)
+        flags |= SQLITE_OPEN_CREATE;
+    int code = sqlite3_open_v2(self->base.options->path, &self->database, flags, NULL);
+    if (code == SQLITE_OK)
+        code = prepare_connection(self);
+    return code == SQLITE_OK ? ACL_OK : fail(self, code);
+}
+
+static int bind_values(sqlite3_stmt *statement, const struct acl_run *run)
+{
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < run->value_count && code == SQLITE_OK; i++) {
+        const struct acl_text *value = &run->values[i];
+        if (value->text == NULL)
+            code = sqlite3_bind_null(statement, (int)i + 1);
+        else
+            code = sqlite3_bind_text64(statement, (int)i + 1, value->text, value->length,
+                                       SQLITE_STATIC, SQLITE_UTF8);
+    }
+    return code;
+}
+
+/* False when a column's text could not be had for want of memory. */
+static bool read_columns(sqlite3_stmt *statement, struct acl_text columns[ACL_COLUMNS_MAX])
+{
+    int count = sqlite3_column_count(statement);
+    for (int i = 0; i < count && i < ACL_COLUMNS_MAX; i++) {
+        bool null = sqlite3_column_type(statement, i) == SQLITE_NULL;
+        columns[i].text = (const char *)sqlite3_column_text(statement, i);
+        columns[i].length = (size_t)sqlite3_column_bytes(statement, i);
+        if (!null && columns[i].text == NULL)
+            return false;
+    }
+    return true;
+}
+
+static int step_through(sqlite3_stmt *statement, const struct acl_run *run)
+{
+    int code;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct acl_text columns[ACL_COLUMNS_MAX] = {0};
+        if (run->row == NULL)
+            continue;
+        if (!read_columns(statement, columns))
+            return SQLITE_NOMEM;
+        if (!run->row(columns, run->context))
+            return SQLITE_OK;
+    }
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static enum acl_status run_query(struct acl *acl, struct acl_run *run)
+{
+    struct acl_sqlite *self = sqlite_of(acl);
+    enum acl_status status = connect_file(self);
+    if (status != ACL_OK)
+        return status;
+    sqlite3_stmt **statement = &self->statements[run->query];
+    int code = SQLITE_OK;
+    if (*statement == NULL)
+        code = sqlite3_prepare_v3(self->database, queries[run->query], -1,
+                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    if (code == SQLITE_OK)
+        code = bind_values(*statement, run);
+    if (code == SQLITE_OK)
+        code = step_through(*statement, run);
+    if (code == SQLITE_OK && run->row == NULL)
+        run->matched = (uint64_t)sqlite3_changes64(self->database);
+    status = code == SQLITE_OK ? ACL_OK : fail(self, code);
+    /* A statement left standing would hold its snapshot, and the values are the caller's. */
+    if (*statement != NULL) {
+        (void)sqlite3_reset(*statement);
+        (void)sqlite3_clear_bindings(*statement);
+    }
+    return status;
+}
+
+static enum acl_status run_script(struct acl *acl, const char *sql)
+{
+    struct acl_sqlite *self = sqlite_of(acl);
+    enum acl_status status = connect_file(self);
+    if (status != ACL_OK)
+        return status;
+    int code = sqlite3_exec(self->database, sql, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        return ACL_OK;
+    status = fail(self, code);
+    if (self->database != NULL && sqlite3_get_autocommit(self->database) == 0)
+        disconnect(self); /* which rolls back */
+    return status;
+}
+
+static void close_file(struct acl *acl)
+{
+    disconnect(sqlite_of(acl));
+    free(acl);
+}
+
+static const struct acl_operations operations = {run_query, run_script, close_file};
+
+struct acl *acl_sqlite_open(void)
+{
+    struct acl_sqlite *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->base.operations = &operations;
+    return &self->base;
+}

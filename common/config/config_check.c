@@ -1,0 +1,240 @@
+#include "config/config_check.h"
+
+#include "acl/acl.h"
+#include "config/config_value.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { SENTENCE_SIZE = 400, HOST_SIZE = 256 };
+
+struct config_checker {
+    config_check_report *report;
+    void *context;
+    const struct config_key *key; /* the one that is looked at */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+report_fault(const struct config_checker *checker, const char *format, ...)
+{
+    char sentence[SENTENCE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    checker->report(checker->context, checker->key, sentence);
+}
+
+/* Splits "host:port" or "[host]:port"; false when it is neither. */
+static bool split_address(const char *text, char host[HOST_SIZE], unsigned *port)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return false;
+    const char *start = text, *end = colon;
+    if (*start == '[') {
+        if (end - start < 3 || end[-1] != ']')
+            return false;
+        start++;
+        end--;
+    } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
+        return false;
+    }
+    size_t length = (size_t)(end - start);
+    if (length == 0 || length >= HOST_SIZE)
+        return false;
+    memcpy(host, start, length);
+    host[length] = '\0';
+
+    size_t digits = strspn(colon + 1, "0123456789");
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
+        return false;
+    *port = 0;
+    for (const char *at = colon + 1; *at != '\0'; at++)
+        *port = *port * 10 + (unsigned)(*at - '0');
+    return *port <= 65535;
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcmp(host, "localhost") == 0;
+}
+
+static void check_socket_path(const struct config_checker *checker, const char *word,
+                              const char *path)
+{
+    struct sockaddr_un address;
+    if (*path != '/')
+        report_fault(checker, "\"%s\" should have an absolute path, one that begins with /", word);
+    else if (strlen(path) >= sizeof address.sun_path)
+        report_fault(checker, "\"%s\" is too long for a socket: the path may have %zu bytes", word,
+                     sizeof address.sun_path - 1);
+}
+
+static void check_listen(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("fanout", "listen");
+    if (config->listen[0] == NULL)
+        report_fault(checker,
+                     "is empty; without an address nobody could subscribe, write such as %s",
+                     checker->key->default_text);
+    for (char *const *word = config->listen; *word != NULL; word++) {
+        char host[HOST_SIZE];
+        unsigned port;
+        if (strncmp(*word, "unix:", 5) == 0)
+            check_socket_path(checker, *word, *word + 5);
+        else if (!split_address(*word, host, &port))
+            report_fault(checker, "\"%s\" should be host:port, [ipv6]:port or unix:/path", *word);
+    }
+}
+
+static void check_endpoints(struct config_checker *checker, const struct config *config,
+                            const char *name, char *const *words)
+{
+    checker->key = config_key_find("bus", name);
+    if (*words == NULL)
+        report_fault(checker, "is empty; write such as %s", checker->key->default_text);
+    for (; *words != NULL; words++) {
+        char host[HOST_SIZE];
+        unsigned port;
+        if (strncmp(*words, "ipc://", 6) == 0)
+            check_socket_path(checker, *words, *words + 6);
+        else if (strncmp(*words, "tcp://", 6) != 0 || !split_address(*words + 6, host, &port) ||
+                 port == 0)
+            report_fault(checker, "\"%s\" should be ipc:///path or tcp://host:port", *words);
+        else if (!is_loopback(host) && config->bus_public_key_file == NULL)
+            report_fault(checker,
+                         "\"%s\" leaves this machine unencrypted and open to everybody; set [bus] "
+                         "public_key_file, or stay on ipc:// or loopback",
+                         *words);
+    }
+}
+
+static void check_pending(struct config_checker *checker, const struct config *config)
+{
+    char soft[32], hard[32], total[32];
+    config_number_format(soft, sizeof soft, CONFIG_SIZE, config->max_pending_soft);
+    config_number_format(hard, sizeof hard, CONFIG_SIZE, config->max_pending);
+    config_number_format(total, sizeof total, CONFIG_SIZE, config->max_pending_total);
+    checker->key = config_key_find("fanout", "max_pending_soft");
+    if (config->max_pending_soft > config->max_pending)
+        report_fault(checker, "%s is above max_pending, which is %s; it may be equal at most", soft,
+                     hard);
+    checker->key = config_key_find("fanout", "max_pending_total");
+    if (config->max_pending_total < config->max_pending)
+        report_fault(checker, "%s is below max_pending, which is %s; it should be equal at least",
+                     total, hard);
+}
+
+static void check_bodies(struct config_checker *checker, const struct config *config)
+{
+    char one[32], total[32];
+    config_number_format(one, sizeof one, CONFIG_SIZE, config->max_body);
+    config_number_format(total, sizeof total, CONFIG_SIZE, config->max_body_total);
+    checker->key = config_key_find("fanout", "max_body_total");
+    if (config->max_body_total < config->max_body)
+        report_fault(checker, "%s is below max_body, which is %s; it should be equal at least",
+                     total, one);
+}
+
+static void check_tickets(struct config_checker *checker, const struct config *config)
+{
+    char longest[32];
+    config_number_format(longest, sizeof longest, CONFIG_DURATION, config->ticket_life_max);
+    checker->key = config_key_find("ticket", "life");
+    if (config->ticket_life > config->ticket_life_max)
+        report_fault(checker, "is longer than life_max, which is %s: every ticket would be refused",
+                     longest);
+}
+
+/* ---- bound topics ---- */
+
+static bool is_web_address(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    return scheme > 0 && text[scheme] != '\0' && strpbrk(text, " \t\"<>#") == NULL;
+}
+
+static void check_binding(struct config_checker *checker, const struct config *config)
+{
+    static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+    const char *method = config->binding_method;
+    checker->key = config_key_find("binding", "url");
+    if (config->binding_url != NULL && !is_web_address(config->binding_url))
+        report_fault(checker, "\"%s\" should begin with http:// or https://", config->binding_url);
+    checker->key = config_key_find("binding", "method");
+    if (method == NULL || method[strspn(method, token)] != '\0')
+        report_fault(checker, "should be one word, such as %s", checker->key->default_text);
+    checker->key = config_key_find("binding", "mode");
+    if (config->binding_mode == CONFIG_BINDING_RSA && config->bind_key_file == NULL)
+        report_fault(checker, "rsa needs [bind_key] private_key_file");
+}
+
+static void check_handoff(struct config_checker *checker, const struct config *config)
+{
+    bool public = config->handoff_mode == CONFIG_HANDOFF_REDIRECT ||
+                  config->handoff_mode == CONFIG_HANDOFF_JSON;
+    const char *prefix = config->handoff_prefix;
+    const char *url = config->handoff_url;
+    checker->key = config_key_find("handoff", "prefix");
+    if (prefix == NULL || prefix[0] != '/' || prefix[strlen(prefix) - 1] != '/' ||
+        strpbrk(prefix, " \t?#%") != NULL)
+        report_fault(checker, "should be a path that begins and ends with /, such as %s",
+                     checker->key->default_text);
+    checker->key = config_key_find("handoff", "url");
+    if (url != NULL && (!is_web_address(url) || url[strlen(url) - 1] != '/' || strchr(url, '?')))
+        report_fault(checker, "\"%s\" should begin with http:// or https:// and end with /", url);
+    checker->key = config_key_find("handoff", "mode");
+    if (public && url == NULL)
+        report_fault(checker, "%s needs url, the daemon's public address",
+                     checker->key->choices[config->handoff_mode]);
+}
+
+static void check_bind_key(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("bind_key", "tolerance");
+    if (config->bind_key_tolerance % 1000 != 0)
+        report_fault(checker, "should be whole seconds, as the time in a bind key is");
+    checker->key = config_key_find("bind_key", "skew");
+    if (config->bind_key_skew % 1000 != 0)
+        report_fault(checker, "should be whole seconds, as the time in a bind key is");
+}
+
+static void check_acl(struct config_checker *checker, const struct config *config)
+{
+    const bool mariadb = config->acl_kind == ACL_MARIADB;
+    checker->key = config_key_find("acl", "kind");
+    if (!mariadb && config->acl_file == NULL)
+        report_fault(checker, "sqlite needs file");
+    if (mariadb && config->acl_database == NULL)
+        report_fault(checker, "mariadb needs database, its name");
+}
+
+void config_check(const struct config *config, config_check_report *report, void *context)
+{
+    struct config_checker checker = {.report = report, .context = context};
+    check_listen(&checker, config);
+    check_endpoints(&checker, config, "events", config->bus_events);
+    check_endpoints(&checker, config, "acks", config->bus_acks);
+
+    checker.key = config_key_find("bus", "secret_key_file");
+    if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
+        report_fault(&checker, "is of no use without public_key_file; set both");
+    check_bodies(&checker, config);
+    check_pending(&checker, config);
+    check_tickets(&checker, config);
+    check_binding(&checker, config);
+    check_handoff(&checker, config);
+    check_bind_key(&checker, config);
+    check_acl(&checker, config);
+}

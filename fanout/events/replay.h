@@ -1,0 +1,45 @@
+/* What a client missed: events of the log after its last id, in order, before it goes live. A
+ * connection that catches up holds a cursor instead of receiving live events, gets a slice whenever
+ * its output has room, and joins the living in the same turn of the loop in which it reached the
+ * head of the log: no gap, no double. Slices are small and taken in turn, so that thousands who
+ * come back at once do not hold up live events. */
+#ifndef ESN_REPLAY_H
+#define ESN_REPLAY_H
+
+#include "log/replay_sources.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+struct server;
+
+/* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
+ * far. False without memory. */
+bool replay_begin(struct connection *connection, uint64_t after, bool may_have_gap);
+/* Everything for the stream up to this sequence is queued, or was never to be. */
+uint64_t replay_position(const struct connection *connection);
+/* The connection ends, or has room again; harmless when it does not catch up. */
+void replay_abandon(struct connection *connection);
+void replay_continue(struct connection *connection);
+/* Its topics are not what they were; harmless likewise. */
+void replay_topics_changed(struct connection *connection);
+
+/* All that catch up. */
+struct replay_queue {
+    struct replay *first, **last;  /* those that have room */
+    struct replay_sources scratch; /* of one slice */
+    uint64_t kept;                 /* room for sources that connections keep for the next one */
+    uint64_t catching_up;          /* connections, with room or without */
+    uint64_t events;               /* replayed since the start */
+    uint64_t work;                 /* logged topics and events looked at */
+};
+
+void replay_open(struct replay_queue *queue);
+/* Gives slices to those that have room, within the measure of one turn. True when some are left
+ * that could go on. */
+bool replay_run(struct server *server);
+void replay_close(struct replay_queue *queue);
+
+#endif

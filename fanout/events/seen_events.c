@@ -1,0 +1,124 @@
+#include "events/seen_events.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct seen_event *event_of(struct hash_node *node)
+{
+    return (struct seen_event *)(void *)((char *)node - offsetof(struct seen_event, by_key));
+}
+
+void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope)
+{
+    if (envelope->flags & ENVELOPE_HAS_POST_KEY) {
+        memcpy(key, envelope->post_key, ENVELOPE_POST_KEY_SIZE);
+        return;
+    }
+    memcpy(key, &envelope->publisher, 8);
+    memcpy(key + 8, &envelope->sequence, 8);
+}
+
+static void forget(struct seen_events *events, struct seen_event *event)
+{
+    *(event->older ? &event->older->newer : &events->oldest) = event->newer;
+    *(event->newer ? &event->newer->older : &events->newest) = event->older;
+    hash_table_remove(&events->by_key, &event->by_key);
+    free(event);
+}
+
+static void forget_old(struct seen_events *events, uint64_t now_ms)
+{
+    while (events->oldest && !events->oldest->pending &&
+           (events->by_key.count > events->max_count ||
+            now_ms - events->oldest->seen_at_ms > events->max_age_ms))
+        forget(events, events->oldest);
+}
+
+static struct seen_event *find(const struct seen_events *events,
+                               const unsigned char key[ENVELOPE_POST_KEY_SIZE])
+{
+    struct hash_node *node =
+        hash_table_find(&events->by_key, hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE));
+    for (; node; node = hash_table_find_next(node))
+        if (memcmp(event_of(node)->key, key, ENVELOPE_POST_KEY_SIZE) == 0)
+            return event_of(node);
+    return NULL;
+}
+
+const struct seen_event *seen_events_find(struct seen_events *events,
+                                          const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                                          uint64_t now_ms)
+{
+    forget_old(events, now_ms);
+    return find(events, key);
+}
+
+static struct seen_event *add(struct seen_events *events,
+                              const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                              uint64_t event_sequence, uint64_t now_ms)
+{
+    struct seen_event *event = calloc(1, sizeof *event);
+
+    if (!event)
+        return NULL;
+    memcpy(event->key, key, ENVELOPE_POST_KEY_SIZE);
+    event->event_sequence = event_sequence;
+    event->seen_at_ms = now_ms;
+    if (!hash_table_add(&events->by_key, &event->by_key,
+                        hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE))) {
+        free(event);
+        return NULL;
+    }
+    event->older = events->newest;
+    *(events->newest ? &events->newest->newer : &events->oldest) = event;
+    events->newest = event;
+    return event;
+}
+
+bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
+{
+    struct seen_event *event = add(events, key, event_sequence, now_ms);
+
+    if (event)
+        event->receivers = receivers;
+    return event != NULL;
+}
+
+bool seen_events_add_pending(struct seen_events *events,
+                             const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                             uint64_t event_sequence, uint64_t now_ms)
+{
+    struct seen_event *event = add(events, key, event_sequence, now_ms);
+
+    if (event)
+        event->pending = true;
+    return event != NULL;
+}
+
+void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                        uint32_t receivers)
+{
+    struct seen_event *event = find(events, key);
+
+    if (!event)
+        return;
+    event->receivers = receivers;
+    event->pending = false;
+}
+
+void seen_events_forget(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE])
+{
+    struct seen_event *event = find(events, key);
+
+    if (event)
+        forget(events, event);
+}
+
+void seen_events_free(struct seen_events *events)
+{
+    while (events->oldest)
+        forget(events, events->oldest);
+    hash_table_free(&events->by_key);
+}

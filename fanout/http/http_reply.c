@@ -1,0 +1,153 @@
+#include "http/http_reply.h"
+
+#include "bytes.h"
+#include "net/connection.h"
+#include "server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char common_headers[] = "Access-Control-Allow-Origin: *\r\n"
+                                     "X-Content-Type-Options: nosniff\r\n";
+
+static const char preflight_headers[] =
+    "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
+    "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Requested-With, "
+    "Cache-Control\r\n"
+    "Access-Control-Max-Age: 86400\r\n"
+    "Allow: GET, POST, OPTIONS\r\n";
+
+static bool is_head_request(const struct http_request *request)
+{
+    return request && http_request_method(request) == HTTP_METHOD_HEAD;
+}
+
+static bool stays_open(const struct connection *connection, const struct http_request *request)
+{
+    return request && http_request_keep_alive(request) && !connection->server->stopping;
+}
+
+static void begin(struct bytes *out, struct connection *connection, int status, const char *reason)
+{
+    bytes_append_text(out, "HTTP/1.1 ");
+    bytes_append_number(out, (uint64_t)status);
+    bytes_append_text(out, " ");
+    bytes_append_text(out, reason);
+    bytes_append_text(out, "\r\nDate: ");
+    bytes_append_text(out, server_date(connection->server));
+    bytes_append_text(out, "\r\n");
+    bytes_append_text(out, common_headers);
+}
+
+static void finish(struct bytes *out, struct connection *connection,
+                   const struct http_request *request)
+{
+    bool keep_alive = stays_open(connection, request);
+
+    if (out->failed || !connection_queue_bytes(connection, out->data, out->length))
+        connection_close(connection, CLOSE_MEMORY);
+    else
+        connection_end_answer(connection, keep_alive);
+    bytes_free(out);
+}
+
+static void connection_header(struct bytes *out, bool keep_alive)
+{
+    bytes_append_text(out,
+                      keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+}
+
+static void describe_json(struct bytes *out, const char *header, size_t length)
+{
+    bytes_append_format(
+        out,
+        "Cache-Control: no-store\r\nContent-Type: application/json;charset=utf-8\r\n"
+        "%s%sContent-Length: %zu\r\n",
+        header, *header ? "\r\n" : "", length);
+}
+
+static void reply(struct connection *connection, const struct http_request *request, int status,
+                  const char *reason, const char *header, const char *json, size_t length)
+{
+    struct bytes out = BYTES_EMPTY;
+
+    begin(&out, connection, status, reason);
+    describe_json(&out, header, length);
+    connection_header(&out, stays_open(connection, request));
+    if (!is_head_request(request))
+        bytes_append(&out, json, length);
+    finish(&out, connection, request);
+}
+
+void http_reply_json(struct connection *connection, const struct http_request *request, int status,
+                     const char *reason, const char *json, size_t length)
+{
+    reply(connection, request, status, reason, "", json, length);
+}
+
+void http_reply_error_with(struct connection *connection, const struct http_request *request,
+                           int status, const char *reason, const char *header)
+{
+    struct bytes json = BYTES_EMPTY;
+
+    bytes_append_text(&json, "{\"error\":");
+    bytes_append_json_string(&json, reason, strlen(reason));
+    bytes_append_text(&json, "}");
+    if (json.failed)
+        connection_close(connection, CLOSE_MEMORY);
+    else
+        reply(connection, request, status, reason, header, json.data, json.length);
+    bytes_free(&json);
+}
+
+void http_reply_error(struct connection *connection, const struct http_request *request, int status,
+                      const char *reason)
+{
+    http_reply_error_with(connection, request, status, reason, "");
+}
+
+void http_reply_preflight(struct connection *connection, const struct http_request *request)
+{
+    struct bytes out = BYTES_EMPTY;
+
+    begin(&out, connection, 204, "No Content");
+    bytes_append_text(&out, preflight_headers);
+    connection_header(&out, stays_open(connection, request));
+    finish(&out, connection, request);
+}
+
+/* X-Accel-Buffering: nginx would keep a stream to itself (ngx_http_proxy_module, proxy_buffering).
+ */
+bool http_reply_stream_head(struct connection *connection, const struct http_request *request,
+                            const char *content_type)
+{
+    bool chunked = http_request_is_1_1(request);
+    struct bytes *out = &connection->server->delivery.text;
+
+    connection->keep_alive = chunked && stays_open(connection, request);
+    bytes_clear(out);
+    begin(out, connection, 200, "OK");
+    bytes_append_text(out, "Content-Type: ");
+    bytes_append_text(out, content_type);
+    bytes_append_text(out, "\r\n"
+                           "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
+                           "Pragma: no-cache\r\n"
+                           "X-Accel-Buffering: no\r\n");
+    if (chunked)
+        bytes_append_text(out, "Transfer-Encoding: chunked\r\n");
+    connection_header(out, connection->keep_alive);
+    return !out->failed && connection_queue_bytes(connection, out->data, out->length);
+}
+
+bool http_reply_json_head(struct connection *connection, size_t length)
+{
+    struct bytes out = BYTES_EMPTY;
+    bool queued;
+
+    begin(&out, connection, 200, "OK");
+    describe_json(&out, "", length);
+    connection_header(&out, connection->keep_alive);
+    queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
+    bytes_free(&out);
+    return queued;
+}

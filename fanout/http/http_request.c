@@ -1,0 +1,385 @@
+#include "http/http_request.h"
+
+#include "query.h"
+
+#include <http_parser.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char malformed[] = "Malformed HTTP request";
+
+struct http_request {
+    http_parser parser;
+    struct http_limits limits;
+    struct bytes url;     /* ended by NUL once complete */
+    struct bytes headers; /* name\0value\0... */
+    struct bytes body;
+    size_t head_bytes;
+    size_t charged;                   /* to limits.bodies */
+    size_t path_offset, query_offset; /* in url; query_offset 0: there is none */
+    int status;
+    const char *reason;
+    bool begun, in_value, head_complete, complete, expects;
+};
+
+/* The value of the first header of this name from `at` on, which is a header's name or the end. */
+static const char *find_header(const struct http_request *request, const char *at, const char *name)
+{
+    const char *end = request->headers.data + request->headers.length;
+
+    while (at < end) {
+        const char *value = at + strlen(at) + 1;
+        if (strcasecmp(at, name) == 0)
+            return value;
+        at = value + strlen(value) + 1;
+    }
+    return NULL;
+}
+
+static int refuse(struct http_request *request, int status, const char *reason)
+{
+    request->status = status;
+    request->reason = reason;
+    return -1;
+}
+
+static int count_head(struct http_request *request, size_t length)
+{
+    request->head_bytes += length;
+    if (request->head_bytes > request->limits.max_headers)
+        return refuse(request, 431, "Request Header Fields Too Large");
+    return 0;
+}
+
+static int on_url(http_parser *parser, const char *at, size_t length)
+{
+    struct http_request *request = parser->data;
+
+    bytes_append(&request->url, at, length);
+    return count_head(request, length);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Blanks behind a value are not part of it (RFC 9112, section 5.1). */
+static void end_value(struct http_request *request)
+{
+    struct bytes *headers = &request->headers;
+
+    if (!request->in_value)
+        return;
+    while (headers->length > 0 && is_blank(headers->data[headers->length - 1]))
+        headers->length--;
+    bytes_append(headers, "", 1);
+    request->in_value = false;
+}
+
+static int on_header_field(http_parser *parser, const char *at, size_t length)
+{
+    struct http_request *request = parser->data;
+
+    /* The library may be built to let it pass; then "Content-Length : 5" would count, although
+     * others do not see a length there (RFC 9112, section 5.1). */
+    if (memchr(at, ' ', length))
+        return refuse(request, 400, malformed);
+    if (request->head_complete) /* a trailer: counted, not kept */
+        return count_head(request, length);
+    end_value(request);
+    bytes_append(&request->headers, at, length);
+    return count_head(request, length);
+}
+
+/* The library does not look at the first character of a value, nor at that of a folded line. */
+static bool has_control(const char *at, size_t length)
+{
+    for (const char *end = at + length; at < end; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+            return true;
+    return false;
+}
+
+static int on_header_value(http_parser *parser, const char *at, size_t length)
+{
+    struct http_request *request = parser->data;
+
+    if (has_control(at, length))
+        return refuse(request, 400, malformed);
+    if (request->head_complete)
+        return count_head(request, length);
+    if (!request->in_value) {
+        bytes_append(&request->headers, "", 1);
+        request->head_bytes += sizeof ": \r\n" - 1;
+    }
+    request->in_value = true;
+    bytes_append(&request->headers, at, length);
+    return count_head(request, length);
+}
+
+static bool split_url(struct http_request *request)
+{
+    struct http_parser_url parts;
+    const char *url = bytes_terminate(&request->url);
+
+    http_parser_url_init(&parts);
+    if (!url || request->url.length > UINT16_MAX) /* offsets are of 16 bits */
+        return false;
+    if (strcmp(url, "*") == 0) { /* OPTIONS *, RFC 9112 section 3.2.4 */
+        request->path_offset = 0;
+        return true;
+    }
+    if (http_parser_parse_url(url, request->url.length, 0, &parts) != 0 ||
+        !(parts.field_set & (1 << UF_PATH)))
+        return false;
+    request->path_offset = parts.field_data[UF_PATH].off;
+    if (parts.field_set & (1 << UF_QUERY)) {
+        request->query_offset = parts.field_data[UF_QUERY].off;
+        request->url.data[request->query_offset - 1] = '\0';
+        request->url.data[request->query_offset + parts.field_data[UF_QUERY].len] = '\0';
+    } else {
+        request->url.data[request->path_offset + parts.field_data[UF_PATH].len] = '\0';
+    }
+    return true;
+}
+
+/* Only a single `chunked` is understood, and HTTP/1.0 knows none (RFC 9112, section 6.1). */
+static int check_transfer_encoding(struct http_request *request)
+{
+    const char *coding = http_request_header(request, "Transfer-Encoding");
+
+    if (!coding)
+        return 0;
+    if (request->parser.http_minor < 1)
+        return refuse(request, 400, "Invalid Transfer-Encoding");
+    if (strcasecmp(coding, "chunked") != 0 ||
+        http_request_next_header(request, "Transfer-Encoding", coding))
+        return refuse(request, 501, "Transfer-Encoding not supported");
+    return 0;
+}
+
+static int on_headers_complete(http_parser *parser)
+{
+    struct http_request *request = parser->data;
+    const char *expect;
+    bool valid;
+
+    end_value(request);
+    request->head_complete = true;
+    valid = parser->method != HTTP_CONNECT && split_url(request);
+    if (request->headers.failed || request->url.failed)
+        return refuse(request, 503, "Out of memory");
+    if (!valid)
+        return refuse(request, 400, "Invalid request target");
+    if (parser->http_major != 1)
+        return refuse(request, 505, "HTTP Version Not Supported");
+    if (check_transfer_encoding(request) != 0)
+        return -1;
+    if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
+        return refuse(request, 413, "Body too large");
+    expect = http_request_header(request, "Expect");
+    request->expects = expect && strcasecmp(expect, "100-continue") == 0 && parser->http_minor >= 1;
+    return 0;
+}
+
+static int on_body(http_parser *parser, const char *at, size_t length)
+{
+    struct http_request *request = parser->data;
+
+    request->expects = false;
+    if (length > request->limits.max_body - request->body.length)
+        return refuse(request, 413, "Body too large");
+    if (!input_budget_charge(request->limits.bodies, &request->charged, length))
+        return refuse(request, 503, "Too many requests at once");
+    bytes_append(&request->body, at, length);
+    return request->body.failed ? refuse(request, 503, "Out of memory") : 0;
+}
+
+static int on_message_complete(http_parser *parser)
+{
+    struct http_request *request = parser->data;
+
+    request->complete = true;
+    http_parser_pause(parser, 1);
+    return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+struct http_request *http_request_new(const struct http_limits *limits)
+{
+    struct http_request *request = calloc(1, sizeof *request);
+
+    if (!request)
+        return NULL;
+    /* Our own limit is counted above; the library's must not come first (its default is 80 KiB for
+     * all parsers). */
+    http_parser_set_max_header_size(UINT32_MAX);
+    http_parser_init(&request->parser, HTTP_REQUEST);
+    request->parser.data = request;
+    request->limits = *limits;
+    return request;
+}
+
+void http_request_free(struct http_request **request)
+{
+    if (!*request)
+        return;
+    input_budget_release((*request)->limits.bodies, &(*request)->charged);
+    bytes_free(&(*request)->url);
+    bytes_free(&(*request)->headers);
+    bytes_free(&(*request)->body);
+    free(*request);
+    *request = NULL;
+}
+
+/* What the parser found wrong, in words for a reply. */
+static void refuse_malformed(struct http_request *request)
+{
+    switch (HTTP_PARSER_ERRNO(&request->parser)) {
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+        (void)refuse(request, 400, "Doubled or contradicted Content-Length");
+        return;
+    case HPE_INVALID_CONTENT_LENGTH:
+        (void)refuse(request, 400, "Invalid Content-Length");
+        return;
+    case HPE_INVALID_TRANSFER_ENCODING:
+        (void)refuse(request, 400, "Invalid Transfer-Encoding");
+        return;
+    case HPE_INVALID_CHUNK_SIZE:
+        (void)refuse(request, 400, "Invalid chunk size");
+        return;
+    case HPE_INVALID_METHOD:
+        (void)refuse(request, 400, "Invalid method");
+        return;
+    case HPE_INVALID_VERSION:
+        (void)refuse(request, 505, "HTTP Version Not Supported");
+        return;
+    default:
+        (void)refuse(request, 400, malformed);
+    }
+}
+
+enum http_verdict http_request_feed(struct http_request *request, const char *bytes, size_t length,
+                                    size_t *consumed)
+{
+    enum http_errno error;
+
+    request->begun = request->begun || length > 0;
+    *consumed = http_parser_execute(&request->parser, &settings, bytes, length);
+    if (request->status)
+        return HTTP_REFUSED;
+    if (request->complete) {
+        http_parser_pause(&request->parser, 0);
+        return HTTP_COMPLETE;
+    }
+    error = HTTP_PARSER_ERRNO(&request->parser);
+    if (error != HPE_OK) {
+        refuse_malformed(request);
+        return HTTP_REFUSED;
+    }
+    return HTTP_NEED_MORE;
+}
+
+int http_request_status(const struct http_request *request)
+{
+    return request->status;
+}
+
+const char *http_request_reason(const struct http_request *request)
+{
+    return request->reason;
+}
+
+bool http_request_has_begun(const struct http_request *request)
+{
+    return request->begun;
+}
+
+bool http_request_head_is_complete(const struct http_request *request)
+{
+    return request->head_complete;
+}
+
+bool http_request_take_expectation(struct http_request *request)
+{
+    bool expects = request->expects;
+
+    request->expects = false;
+    return expects;
+}
+
+enum http_request_method http_request_method(const struct http_request *request)
+{
+    switch (request->parser.method) {
+    case HTTP_GET:
+        return HTTP_METHOD_GET;
+    case HTTP_HEAD:
+        return HTTP_METHOD_HEAD;
+    case HTTP_POST:
+        return HTTP_METHOD_POST;
+    case HTTP_OPTIONS:
+        return HTTP_METHOD_OPTIONS;
+    default:
+        return HTTP_METHOD_OTHER;
+    }
+}
+
+const char *http_request_path(const struct http_request *request)
+{
+    return request->url.data + request->path_offset;
+}
+
+bool http_request_is_1_1(const struct http_request *request)
+{
+    return request->parser.http_minor >= 1;
+}
+
+bool http_request_keep_alive(const struct http_request *request)
+{
+    return http_should_keep_alive(&request->parser) != 0;
+}
+
+const char *http_request_body(const struct http_request *request, size_t *length)
+{
+    *length = request->body.length;
+    return request->body.data ? request->body.data : "";
+}
+
+const char *http_request_headers(const struct http_request *request, size_t *length)
+{
+    *length = request->headers.length;
+    return request->headers.data ? request->headers.data : "";
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return request->headers.data ? find_header(request, request->headers.data, name) : NULL;
+}
+
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     const char *value)
+{
+    return find_header(request, value + strlen(value) + 1, name);
+}
+
+const char *http_request_query_text(const struct http_request *request)
+{
+    return request->query_offset ? request->url.data + request->query_offset : "";
+}
+
+bool http_request_query(const struct http_request *request, const char *name, struct bytes *value)
+{
+    const char *at = http_request_query_text(request);
+
+    return query_next(&at, name, value) == QUERY_FOUND;
+}

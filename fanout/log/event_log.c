@@ -1,0 +1,307 @@
+#include "log/event_log.h"
+
+#include "envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_RING = 4,
+    RESUME_GAP = 1 << 20,
+    SEQUENCES_PER_MS_BITS = 10 /* more events than a daemon can take in a millisecond */
+};
+
+bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
+{
+    *log = (struct event_log){.epoch = wall_ms};
+    return topic_index_open(&log->topics, seed) && topic_index_open(&log->targeted, seed);
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Clients may hold ids that never reached the disk: none is given a second time. */
+void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_through, bool sure,
+                      uint64_t wall_ms)
+{
+    uint64_t elapsed = wall_ms > log->epoch ? wall_ms - log->epoch : 0;
+
+    log->stored_head = head;
+    log->resumed_at = greater(head + RESUME_GAP, elapsed << SEQUENCES_PER_MS_BITS);
+    log->lost_through = sure ? lost_through : log->resumed_at;
+    log->sequence = log->given = log->resumed_at;
+}
+
+uint64_t event_log_take_sequence(struct event_log *log)
+{
+    return ++log->given;
+}
+
+bool event_log_has_all_after(const struct event_log *log, uint64_t sequence)
+{
+    return sequence >= log->forgotten && sequence >= log->lost_through &&
+           (sequence <= log->stored_head || sequence >= log->resumed_at);
+}
+
+uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms)
+{
+    if (wall_ms > log->last_iat)
+        log->last_iat = wall_ms;
+    return log->last_iat;
+}
+
+struct logged_topic *event_log_topic_of(const struct topic_node *node)
+{
+    return (struct logged_topic *)(void *)((char *)node->receivers[0].subscriber -
+                                           offsetof(struct logged_topic, subscriber));
+}
+
+bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
+{
+    return log->newest && log->newest->sequence > sequence;
+}
+
+static uint64_t event_bytes(const struct logged_event *event)
+{
+    return sizeof *event + event->json_length + event->allowed_length;
+}
+
+static struct logged_event **slot_at(const struct logged_topic *topic, uint32_t position)
+{
+    return &topic->events[(topic->start + position) & (topic->capacity - 1)];
+}
+
+const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position)
+{
+    return *slot_at(topic, position);
+}
+
+uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence)
+{
+    uint32_t low = 0, high = topic->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (logged_topic_at(topic, middle)->sequence > sequence)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void topic_free(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->subscription.node)
+        topic_index_remove(topic->targeted ? &log->targeted : &log->topics, &topic->subscriber, 0);
+    log->bytes -= sizeof *topic + topic->length + topic->capacity * sizeof(struct logged_event *);
+    free(topic->events);
+    free(topic);
+}
+
+static bool resize_ring(struct event_log *log, struct logged_topic *topic, uint32_t capacity)
+{
+    struct logged_event **ring = malloc(capacity * sizeof(struct logged_event *));
+
+    if (!ring)
+        return false;
+    for (uint32_t i = 0; i < topic->count; i++)
+        ring[i] = *slot_at(topic, i);
+    free(topic->events);
+    log->bytes -= topic->capacity * sizeof(struct logged_event *);
+    log->bytes += capacity * sizeof(struct logged_event *);
+    topic->events = ring;
+    topic->start = 0;
+    topic->capacity = capacity;
+    return true;
+}
+
+static bool make_room(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->count < topic->capacity)
+        return true;
+    return resize_ring(log, topic, topic->capacity ? topic->capacity * 2 : FIRST_RING);
+}
+
+/* When three quarters are empty; without memory it stays as large as it is. */
+static void give_back_room(struct event_log *log, struct logged_topic *topic)
+{
+    if (topic->capacity > FIRST_RING && topic->count <= topic->capacity / 4)
+        (void)resize_ring(log, topic, topic->capacity / 2);
+}
+
+static void forget_oldest(struct event_log *log)
+{
+    struct logged_event *event = log->oldest;
+    struct logged_topic *topic = event->topic;
+
+    log->oldest = event->newer;
+    if (!log->oldest)
+        log->newest = NULL;
+    log->forgotten = greater(log->forgotten, event->sequence);
+    log->bytes -= event_bytes(event);
+    log->events--;
+    free(event);
+    topic->start = (topic->start + 1) & (topic->capacity - 1);
+    topic->gone++;
+    if (--topic->count == 0)
+        topic_free(log, topic);
+    else
+        give_back_room(log, topic);
+}
+
+uint64_t event_log_bytes(const struct event_log *log)
+{
+    return log->bytes + log->topics.bytes + log->targeted.bytes;
+}
+
+void event_log_expire(struct event_log *log, uint64_t now_ms)
+{
+    while (log->oldest && (event_log_bytes(log) > log->max_bytes ||
+                           now_ms - log->oldest->logged_at_ms > log->max_age_ms))
+        forget_oldest(log);
+}
+
+void event_log_forget(struct event_log *log, uint64_t through)
+{
+    while (log->oldest && log->oldest->sequence <= through)
+        forget_oldest(log);
+    log->forgotten = greater(log->forgotten, through);
+}
+
+static struct topic_index *index_of(struct event_log *log, bool targeted)
+{
+    return targeted ? &log->targeted : &log->topics;
+}
+
+static struct logged_topic *topic_new(struct event_log *log, const char *name, size_t length,
+                                      bool targeted)
+{
+    struct logged_topic *topic = calloc(1, sizeof *topic + length);
+
+    if (!topic)
+        return NULL;
+    topic->length = (uint32_t)length;
+    topic->targeted = targeted;
+    memcpy(topic->name, name, length);
+    topic->subscriber = (struct subscriber){&topic->subscription, 1};
+    log->bytes += sizeof *topic + length;
+    if (!topic_index_add(index_of(log, targeted), &topic->subscriber, 0, name, length)) {
+        topic_free(log, topic);
+        return NULL;
+    }
+    return topic;
+}
+
+static struct logged_topic *find_topic(struct event_log *log, const char *name, size_t length,
+                                       bool targeted)
+{
+    const struct topic_node *node = topic_index_find(index_of(log, targeted), name, length);
+
+    return node && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
+}
+
+static void link_event(struct event_log *log, struct logged_event *event)
+{
+    struct logged_topic *topic = event->topic;
+
+    *slot_at(topic, topic->count) = event;
+    topic->count++;
+    if (log->newest)
+        log->newest->newer = event;
+    else
+        log->oldest = event;
+    log->newest = event;
+    log->events++;
+    log->bytes += event_bytes(event);
+}
+
+static struct logged_event *event_new(const struct event_record *record, uint64_t now_ms)
+{
+    struct logged_event *event =
+        malloc(sizeof *event + record->json_length + record->allowed_length);
+
+    if (!event)
+        return NULL;
+    *event = (struct logged_event){.whisper = record->whisper,
+                                   .logged_at_ms = now_ms,
+                                   .flags = record->flags,
+                                   .json_length = (uint32_t)record->json_length,
+                                   .allowed_length = (uint32_t)record->allowed_length};
+    memcpy(event->json, record->json, record->json_length);
+    if (record->allowed_length > 0)
+        memcpy(event->json + record->json_length, record->allowed, record->allowed_length);
+    return event;
+}
+
+bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
+                      uint64_t now_ms)
+{
+    bool targeted = (record->flags & ENVELOPE_TARGETED) != 0;
+    struct logged_topic *topic = find_topic(log, record->topic, record->topic_length, targeted);
+    struct logged_event *event = event_new(record, now_ms);
+
+    if (!topic)
+        topic = topic_new(log, record->topic, record->topic_length, targeted);
+    if (!event || !topic || !make_room(log, topic)) {
+        if (topic && topic->count == 0)
+            topic_free(log, topic);
+        free(event);
+        return false;
+    }
+    event->topic = topic;
+    event->sequence = log->sequence = sequence;
+    link_event(log, event);
+    event_log_expire(log, now_ms);
+    return true;
+}
+
+const char *logged_event_allowed(const struct logged_event *event)
+{
+    return event->json + event->json_length;
+}
+
+static bool parse_number(const char **at, const char *end, uint64_t *number)
+{
+    const char *start = *at;
+
+    *number = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
+        if (*number > (UINT64_MAX - 9) / 10)
+            return false;
+        *number = *number * 10 + (uint64_t)(**at - '0');
+    }
+    return *at > start;
+}
+
+bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence)
+{
+    const char *at = text, *end = text + length;
+
+    if (!parse_number(&at, end, epoch) || at == end || *at++ != '-')
+        return false;
+    return parse_number(&at, end, sequence) && at == end;
+}
+
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length)
+{
+    topic_index_match(&log->topics, topic, length, false, &log->matches);
+    return log->matches.failed ? NULL : &log->matches;
+}
+
+const struct topic_matches *event_log_match_targeted(struct event_log *log)
+{
+    topic_index_all(&log->targeted, &log->matches);
+    return log->matches.failed ? NULL : &log->matches;
+}
+
+void event_log_close(struct event_log *log)
+{
+    while (log->oldest)
+        forget_oldest(log);
+    topic_matches_free(&log->matches);
+    topic_index_close(&log->topics);
+    topic_index_close(&log->targeted);
+}

@@ -1,0 +1,114 @@
+/* The log of recent events: gives every event its id, and keeps the newest ones so that a client
+ * that comes back can have what it missed. Bounded by bytes and age, oldest forgotten first; found
+ * by topic through an index of its own, so that what one client missed is found without walking
+ * what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is the time when the log
+ * was begun, the sequence grows with each event. */
+#ifndef ESN_EVENT_LOG_H
+#define ESN_EVENT_LOG_H
+
+#include "topics/topic_index.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct logged_topic;
+
+struct logged_event {
+    struct logged_event *newer;
+    struct logged_topic *topic;
+    uint64_t sequence;
+    uint64_t whisper; /* connid, or 0 */
+    uint64_t logged_at_ms;
+    uint16_t flags; /* enum envelope_flag: who may hear it */
+    uint32_t json_length, allowed_length;
+    char json[]; /* `e` as canonical ASCII JSON, then the allowed users, each followed by NUL */
+};
+
+/* What is to be kept of an event. */
+struct event_record {
+    const char *topic;
+    size_t topic_length;
+    const char *json;
+    size_t json_length;
+    const char *allowed;
+    size_t allowed_length;
+    uint16_t flags;
+    uint64_t whisper;
+};
+
+/* A topic on which something was published; stands in the index as its own only subscriber. */
+struct logged_topic {
+    struct subscriber subscriber;
+    struct subscription subscription;
+    struct logged_event **events; /* a ring, oldest first */
+    uint32_t start, count, capacity;
+    uint32_t gone; /* events that it had and that are forgotten; wraps around */
+    uint32_t length;
+    bool targeted;
+    char name[]; /* not terminated by NUL */
+};
+
+struct event_log {
+    uint64_t epoch;     /* milliseconds since 1970 when the log was begun */
+    uint64_t sequence;  /* of the newest event that was delivered; 0: none yet */
+    uint64_t given;     /* newest sequence given to an event, which may be on its way to the disk */
+    uint64_t forgotten; /* every logged event up to this sequence is gone */
+    /* When it went on from what was on disk: no event between these two was ever kept ... */
+    uint64_t stored_head, resumed_at;
+    uint64_t lost_through; /* ... and up to this one some may be missing */
+    uint64_t last_iat;
+    struct topic_index topics;
+    struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
+    struct topic_matches matches; /* scratch */
+    struct logged_event *oldest, *newest;
+    uint64_t events, bytes; /* without the indexes */
+    uint64_t
+        max_bytes; /* set by the owner, like the next; may change at any time; 0: nothing is kept */
+    uint64_t max_age_ms;
+};
+
+/* False without memory. */
+bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed);
+void event_log_close(struct event_log *log);
+/* What a log on disk held was appended: goes on after it, with a sequence that no client can have.
+ * sure: nothing acknowledged is missing. */
+void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_through, bool sure,
+                      uint64_t wall_ms);
+/* A sequence for a new event; events are to be appended in this order. */
+uint64_t event_log_take_sequence(struct event_log *log);
+/* Keeps an event; false without memory, and nothing is kept then. One larger than max_bytes is
+ * forgotten at once. */
+bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
+                      uint64_t now_ms);
+/* Nobody gets events up to this sequence any more. */
+void event_log_forget(struct event_log *log, uint64_t through);
+/* True when a client that had everything up to this sequence can have everything after it. */
+bool event_log_has_all_after(const struct event_log *log, uint64_t sequence);
+/* Forgets what is too old; appending does so too. */
+void event_log_expire(struct event_log *log, uint64_t now_ms);
+/* wall_ms, or the last value given when the wall clock went back: iat never does (docs/protocol.md
+ * section 2). */
+uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms);
+
+/* Memory of all that is kept, and of what finds it by topic. */
+uint64_t event_log_bytes(const struct event_log *log);
+/* Some event after it is kept. */
+bool event_log_has_any_after(const struct event_log *log, uint64_t sequence);
+
+/* Reads "<epoch>-<sequence>". */
+bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
+/* Finds the logged topics that match a requested one, or all with targeted events; borrowed until
+ * the next call or append. NULL without memory. */
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic,
+                                            size_t length);
+const struct topic_matches *event_log_match_targeted(struct event_log *log);
+/* Its allowed users. */
+const char *logged_event_allowed(const struct logged_event *event);
+struct logged_topic *event_log_topic_of(const struct topic_node *node);
+/* Position (0 .. count) of the first event with a sequence above the given one. */
+uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);
+/* position must be below count. */
+const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position);
+
+#endif

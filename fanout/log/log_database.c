@@ -1,0 +1,515 @@
+#include "log/log_database.h"
+
+#include "log/log_files.h"
+#include "messages.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHECKSUM_SIZE = 8 };
+
+struct log_database {
+    sqlite3 *sqlite;
+    sqlite3_stmt *insert, *trim, *set_state;
+    EVP_MD_CTX *digest;
+    int mark;         /* descriptor of the file that says how far was written */
+    uint64_t newest;  /* last row, also of the open transaction */
+    uint64_t head;    /* last row of the last commit */
+    uint64_t deleted; /* rows up to this sequence are gone */
+    char path[LOG_FILES_PATH_SIZE];
+};
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, previous INTEGER NOT NULL,"
+    " wall_ms INTEGER NOT NULL, flags INTEGER NOT NULL, whisper INTEGER NOT NULL, key BLOB NOT "
+    "NULL,"
+    " topic BLOB NOT NULL, json BLOB NOT NULL, allowed BLOB NOT NULL, checksum BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
+    " head INTEGER NOT NULL, lost_through INTEGER NOT NULL, unsure INTEGER NOT NULL,"
+    " checksum BLOB NOT NULL);";
+
+/* ---- checksums: SQLite's own checks look at structure only ---- */
+
+struct checked_part {
+    const void *bytes;
+    size_t length;
+};
+
+static bool checksum(struct log_database *database, const struct checked_part *parts, size_t count,
+                     unsigned char out[CHECKSUM_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    bool good = EVP_DigestInit_ex2(database->digest, NULL, NULL) == 1;
+
+    for (size_t i = 0; i < count; i++)
+        good = good && EVP_DigestUpdate(database->digest, parts[i].bytes, parts[i].length) == 1;
+    good = good && EVP_DigestFinal_ex(database->digest, digest, NULL) == 1;
+    if (good)
+        memcpy(out, digest, CHECKSUM_SIZE);
+    return good;
+}
+
+static bool event_checksum(struct log_database *database, const struct stored_event *event,
+                           uint64_t previous, unsigned char out[CHECKSUM_SIZE])
+{
+    const struct event_record *record = &event->record;
+    const uint64_t numbers[] = {
+        event->sequence,     previous,
+        event->wall_ms,      record->flags,
+        record->whisper,     record->topic_length,
+        record->json_length, record->allowed_length,
+    };
+    const struct checked_part parts[] = {{numbers, sizeof numbers},
+                                         {event->key, sizeof event->key},
+                                         {record->topic, record->topic_length},
+                                         {record->json, record->json_length},
+                                         {record->allowed, record->allowed_length}};
+
+    return checksum(database, parts, sizeof parts / sizeof *parts, out);
+}
+
+static bool state_checksum(struct log_database *database, const struct log_state *state,
+                           unsigned char out[CHECKSUM_SIZE])
+{
+    const uint64_t numbers[] = {state->epoch, state->head, state->lost_through, state->unsure};
+    const struct checked_part part = {numbers, sizeof numbers};
+
+    return checksum(database, &part, 1, out);
+}
+
+/* ---- opening ---- */
+
+static bool run(struct log_database *database, const char *sql)
+{
+    return sqlite3_exec(database->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* A query for one number; -1 when there is none. */
+static sqlite3_int64 ask_number(struct log_database *database, const char *sql)
+{
+    sqlite3_stmt *query = NULL;
+    sqlite3_int64 number = -1;
+
+    if (sqlite3_prepare_v2(database->sqlite, sql, -1, &query, NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW)
+        number = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return number;
+}
+
+static bool is_sound(struct log_database *database)
+{
+    sqlite3_stmt *check = NULL;
+    bool sound = sqlite3_prepare_v2(database->sqlite, "PRAGMA quick_check(1)", -1, &check, NULL) ==
+                     SQLITE_OK &&
+                 sqlite3_step(check) == SQLITE_ROW && sqlite3_column_text(check, 0) &&
+                 strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
+
+    sqlite3_finalize(check);
+    return sound;
+}
+
+static bool prepare(struct log_database *database)
+{
+    sqlite3 *sqlite = database->sqlite;
+
+    return sqlite3_prepare_v2(sqlite, "INSERT INTO events VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+                              -1, &database->insert, NULL) == SQLITE_OK &&
+           sqlite3_prepare_v2(sqlite, "DELETE FROM events WHERE sequence <= ?1", -1,
+                              &database->trim, NULL) == SQLITE_OK &&
+           sqlite3_prepare_v2(sqlite, "INSERT OR REPLACE INTO state VALUES (1,?1,?2,?3,?4,?5)", -1,
+                              &database->set_state, NULL) == SQLITE_OK;
+}
+
+/* A database without our tables, but with others, is somebody else's. */
+static bool is_foreign(struct log_database *database)
+{
+    return ask_number(database, "SELECT count(*) FROM sqlite_schema") > 0 &&
+           ask_number(database, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND"
+                                " name IN ('events', 'state')") == 0;
+}
+
+enum opening { OPENED, NOT_OPENED, DAMAGED, FOREIGN };
+
+static bool is_damage(int error)
+{
+    return error == SQLITE_CORRUPT || error == SQLITE_NOTADB || error == SQLITE_ERROR ||
+           error == SQLITE_SCHEMA || error == SQLITE_MISMATCH || error == SQLITE_CONSTRAINT ||
+           error == SQLITE_FORMAT;
+}
+
+static enum opening open_sqlite(struct log_database *database, bool sync_each)
+{
+    bool good =
+        sqlite3_open_v2(database->path, &database->sqlite,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) == SQLITE_OK &&
+        sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK &&
+        run(database, "PRAGMA trusted_schema = OFF") &&
+        /* Two daemons on one log would give the same ids to different events. */
+        run(database, "PRAGMA locking_mode = EXCLUSIVE") &&
+        run(database, "PRAGMA journal_mode = WAL") &&
+        run(database, sync_each ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+
+    if (!good)
+        return is_damage(sqlite3_errcode(database->sqlite)) ? DAMAGED : NOT_OPENED;
+    if (!is_sound(database))
+        return DAMAGED;
+    if (is_foreign(database))
+        return FOREIGN;
+    /* Takes the lock, if nothing did before. */
+    if (run(database, "BEGIN IMMEDIATE") && run(database, schema) && run(database, "COMMIT") &&
+        prepare(database))
+        return OPENED;
+    return is_damage(sqlite3_errcode(database->sqlite)) ? DAMAGED : NOT_OPENED;
+}
+
+static void close_sqlite(struct log_database *database)
+{
+    sqlite3_finalize(database->insert);
+    sqlite3_finalize(database->trim);
+    sqlite3_finalize(database->set_state);
+    database->insert = database->trim = database->set_state = NULL;
+    if (sqlite3_close(database->sqlite) != SQLITE_OK)
+        message_error("the event log was not closed", message_text("file", database->path));
+    database->sqlite = NULL;
+}
+
+static bool get_state(struct log_database *database, struct log_state *state);
+
+static enum opening open_files(struct log_database *database, bool sync_each)
+{
+    struct log_state state;
+    enum opening opening = NOT_OPENED;
+
+    if (log_files_make(database->path))
+        opening = open_sqlite(database, sync_each);
+    if (opening == OPENED && !get_state(database, &state))
+        opening = DAMAGED;
+    if (opening == DAMAGED) {
+        close_sqlite(database);
+        if (!log_files_set_aside(database->path) || !log_files_make(database->path))
+            return NOT_OPENED;
+        opening = open_sqlite(database, sync_each);
+    }
+    database->mark = opening == OPENED ? log_mark_open(database->path) : -1;
+    return opening == OPENED && database->mark < 0 ? NOT_OPENED : opening;
+}
+
+static const char *why_not_opened(struct log_database *database, enum opening opening)
+{
+    int error = sqlite3_errcode(database->sqlite);
+
+    if (opening == FOREIGN)
+        return "it is a database of something else";
+    if (error == SQLITE_BUSY || error == SQLITE_LOCKED)
+        return "another process has it open";
+    if (!database->sqlite || error == SQLITE_OK)
+        return strerror(errno);
+    return sqlite3_errmsg(database->sqlite);
+}
+
+static bool start_digest(struct log_database *database)
+{
+    database->digest = EVP_MD_CTX_new();
+    return database->digest && EVP_DigestInit_ex2(database->digest, EVP_sha256(), NULL) == 1;
+}
+
+struct log_database *log_database_open(const char *path, bool sync_each,
+                                       char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_database *database = calloc(1, sizeof *database);
+    enum opening opening;
+
+    if (!database) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "no memory for the event log");
+        return NULL;
+    }
+    database->mark = -1;
+    if (!start_digest(database) || (size_t)snprintf(database->path, sizeof database->path, "%s",
+                                                    path) >= sizeof database->path) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
+                       "no memory for the event log, or its path is too long");
+        log_database_close(&database);
+        return NULL;
+    }
+    opening = open_files(database, sync_each);
+    if (opening != OPENED) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot open the event log %.200s: %.100s",
+                       path, why_not_opened(database, opening));
+        log_database_close(&database);
+    }
+    return database;
+}
+
+void log_database_close(struct log_database **database)
+{
+    struct log_database *old = *database;
+
+    if (!old)
+        return;
+    *database = NULL;
+    close_sqlite(old);
+    if (old->mark >= 0)
+        (void)close(old->mark);
+    EVP_MD_CTX_free(old->digest);
+    free(old);
+}
+
+/* ---- reading ---- */
+
+static const char *column_bytes(sqlite3_stmt *row, int column, size_t *length)
+{
+    const void *bytes = sqlite3_column_blob(row, column);
+
+    *length = bytes ? (size_t)sqlite3_column_bytes(row, column) : 0;
+    return bytes ? bytes : "";
+}
+
+static bool same_checksum(sqlite3_stmt *row, int column, const unsigned char sum[CHECKSUM_SIZE])
+{
+    size_t length;
+    const char *stored = column_bytes(row, column, &length);
+
+    return length == CHECKSUM_SIZE && memcmp(stored, sum, CHECKSUM_SIZE) == 0;
+}
+
+static uint64_t column_number(sqlite3_stmt *row, int column)
+{
+    return (uint64_t)sqlite3_column_int64(row, column);
+}
+
+static bool read_state(struct log_database *database, sqlite3_stmt *row, struct log_state *state)
+{
+    unsigned char sum[CHECKSUM_SIZE];
+
+    *state = (struct log_state){.epoch = column_number(row, 0),
+                                .head = column_number(row, 1),
+                                .lost_through = column_number(row, 2),
+                                .unsure = column_number(row, 3) != 0};
+    return state_checksum(database, state, sum) && same_checksum(row, 4, sum);
+}
+
+/* False when the state is not what was once written; all 0 when none was. */
+static bool get_state(struct log_database *database, struct log_state *state)
+{
+    sqlite3_stmt *query = NULL;
+    int result = sqlite3_prepare_v2(database->sqlite,
+                                    "SELECT epoch, head, lost_through, unsure, checksum FROM state",
+                                    -1, &query, NULL);
+    bool good = false;
+
+    *state = (struct log_state){0};
+    if (result == SQLITE_OK)
+        result = sqlite3_step(query);
+    if (result == SQLITE_ROW)
+        good = read_state(database, query, state) && sqlite3_step(query) == SQLITE_DONE;
+    else if (result == SQLITE_DONE)
+        good = ask_number(database, "SELECT count(*) FROM events") == 0;
+    sqlite3_finalize(query);
+    return good;
+}
+
+/* True when the row is what was once written. */
+static bool read_row(struct log_database *database, sqlite3_stmt *row, struct stored_event *event,
+                     uint64_t *previous)
+{
+    unsigned char sum[CHECKSUM_SIZE];
+    struct event_record *record = &event->record;
+    size_t key_length;
+    const char *key = column_bytes(row, 5, &key_length);
+
+    *event =
+        (struct stored_event){.sequence = column_number(row, 0), .wall_ms = column_number(row, 2)};
+    *previous = column_number(row, 1);
+    record->flags = (uint16_t)column_number(row, 3);
+    record->whisper = column_number(row, 4);
+    record->topic = column_bytes(row, 6, &record->topic_length);
+    record->json = column_bytes(row, 7, &record->json_length);
+    record->allowed = column_bytes(row, 8, &record->allowed_length);
+    if (key_length != sizeof event->key)
+        return false;
+    memcpy(event->key, key, sizeof event->key);
+    return event_checksum(database, event, *previous, sum) && same_checksum(row, 9, sum);
+}
+
+/* What was found while the rows were walked. */
+struct walk {
+    uint64_t last;    /* newest good row */
+    uint64_t damaged; /* rows up to this sequence are not to be believed */
+    bool any, gap;    /* gap: something is missing before the next good row */
+};
+
+static void look_at_row(struct log_database *database, sqlite3_stmt *row, struct walk *walk,
+                        struct log_past *past, void (*visit)(const struct stored_event *, void *),
+                        void *context)
+{
+    struct stored_event event;
+    uint64_t previous;
+
+    if (!read_row(database, row, &event, &previous) || event.sequence <= walk->last) {
+        walk->gap = true;
+        return;
+    }
+    if (!walk->any && !walk->gap)
+        past->forgotten = previous;
+    else if (walk->gap || previous != walk->last)
+        walk->damaged = event.sequence - 1;
+    walk->any = true;
+    walk->gap = false;
+    walk->last = event.sequence;
+    visit(&event, context);
+}
+
+static void conclude(struct log_database *database, const struct walk *walk, struct log_past *past)
+{
+    uint64_t damaged = walk->damaged, head = past->state.head;
+
+    if (walk->gap || (walk->any && walk->last != head))
+        damaged = walk->last > head ? walk->last : head;
+    if (damaged > 0)
+        message_error("events on disk are damaged: they and those before them are not replayed",
+                      message_text("file", database->path),
+                      message_number("through", (int64_t)damaged));
+    if (damaged > past->forgotten)
+        past->forgotten = damaged;
+    if (!walk->any)
+        past->forgotten = head;
+    past->tail_missing = log_mark_is_ahead(database->mark, past->state.epoch, head);
+    if (past->tail_missing)
+        message_error("the newest events on disk are missing: clients are told of the gap",
+                      message_text("file", database->path));
+    database->newest = database->head = head;
+    database->deleted = 0; /* damaged rows are still there */
+}
+
+bool log_database_load(struct log_database *database, struct log_past *past,
+                       void (*visit)(const struct stored_event *event, void *context),
+                       void *context, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    sqlite3_stmt *rows = NULL;
+    struct walk walk = {0};
+    int result;
+
+    *past = (struct log_past){0};
+    result = get_state(database, &past->state)
+                 ? sqlite3_prepare_v2(database->sqlite, "SELECT * FROM events ORDER BY sequence",
+                                      -1, &rows, NULL)
+                 : SQLITE_ERROR;
+    while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+        look_at_row(database, rows, &walk, past, visit, context);
+        result = SQLITE_OK;
+    }
+    sqlite3_finalize(rows);
+    if (result != SQLITE_DONE) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot read the event log %.200s: %.100s",
+                       database->path, sqlite3_errmsg(database->sqlite));
+        return false;
+    }
+    conclude(database, &walk, past);
+    return true;
+}
+
+/* ---- writing ---- */
+
+static bool bind_bytes(sqlite3_stmt *row, int column, const void *bytes, size_t length)
+{
+    return sqlite3_bind_blob64(row, column, length ? bytes : "", length, SQLITE_STATIC) ==
+           SQLITE_OK;
+}
+
+static bool bind_number(sqlite3_stmt *row, int column, uint64_t number)
+{
+    return sqlite3_bind_int64(row, column, (sqlite3_int64)number) == SQLITE_OK;
+}
+
+static bool carry_out(sqlite3_stmt *statement, bool bound)
+{
+    bool good = bound && sqlite3_step(statement) == SQLITE_DONE;
+
+    return sqlite3_reset(statement) == SQLITE_OK && good;
+}
+
+bool log_database_begin(struct log_database *database)
+{
+    return run(database, "BEGIN IMMEDIATE");
+}
+
+bool log_database_add(struct log_database *database, const struct stored_event *event)
+{
+    sqlite3_stmt *row = database->insert;
+    const struct event_record *record = &event->record;
+    unsigned char sum[CHECKSUM_SIZE];
+    bool bound = event_checksum(database, event, database->newest, sum) &&
+                 bind_number(row, 1, event->sequence) && bind_number(row, 2, database->newest) &&
+                 bind_number(row, 3, event->wall_ms) && bind_number(row, 4, record->flags) &&
+                 bind_number(row, 5, record->whisper) &&
+                 bind_bytes(row, 6, event->key, sizeof event->key) &&
+                 bind_bytes(row, 7, record->topic, record->topic_length) &&
+                 bind_bytes(row, 8, record->json, record->json_length) &&
+                 bind_bytes(row, 9, record->allowed, record->allowed_length) &&
+                 bind_bytes(row, 10, sum, sizeof sum);
+
+    if (!carry_out(row, bound))
+        return false;
+    database->newest = event->sequence;
+    return true;
+}
+
+static bool delete_rows(struct log_database *database, uint64_t through)
+{
+    return through <= database->deleted ||
+           carry_out(database->trim, bind_number(database->trim, 1, through));
+}
+
+static bool write_state(struct log_database *database, const struct log_state *state)
+{
+    sqlite3_stmt *row = database->set_state;
+    unsigned char sum[CHECKSUM_SIZE];
+
+    return carry_out(
+        row, state_checksum(database, state, sum) && bind_number(row, 1, state->epoch) &&
+                 bind_number(row, 2, state->head) && bind_number(row, 3, state->lost_through) &&
+                 bind_number(row, 4, state->unsure) && bind_bytes(row, 5, sum, sizeof sum));
+}
+
+bool log_database_commit(struct log_database *database, struct log_state *state, uint64_t forgotten)
+{
+    struct log_state written = *state;
+
+    written.head = database->newest;
+    /* The newest row stays, so that what was forgotten can be told from what is missing. */
+    if (forgotten >= written.head)
+        forgotten = written.head > 0 ? written.head - 1 : 0;
+    if (!delete_rows(database, forgotten) || !write_state(database, &written) ||
+        !run(database, "COMMIT"))
+        return false;
+    *state = written;
+    if (forgotten > database->deleted)
+        database->deleted = forgotten;
+    database->head = written.head;
+    log_mark_write(database->mark, written.epoch, written.head);
+    return true;
+}
+
+void log_database_undo(struct log_database *database)
+{
+    database->newest = database->head;
+    if (!sqlite3_get_autocommit(database->sqlite))
+        (void)run(database, "ROLLBACK");
+}
+
+const char *log_database_error(const struct log_database *database)
+{
+    return sqlite3_errmsg(database->sqlite);
+}
+
+bool log_database_sync_each(struct log_database *database)
+{
+    return run(database, "PRAGMA synchronous = FULL");
+}

@@ -1,0 +1,65 @@
+/* The log of recent events as a file: SQLite in WAL mode. Every row carries a checksum and names
+ * the row before it, so that damage and missing rows are found when the file is read, and never
+ * believed. One thread at a time; the only file of the daemon that knows SQLite. */
+#ifndef ESN_LOG_DATABASE_H
+#define ESN_LOG_DATABASE_H
+
+#include "envelope.h"
+#include "log/event_log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LOG_DATABASE_ERROR_SIZE = 384 };
+
+struct stored_event {
+    struct event_record record;
+    uint64_t sequence;
+    uint64_t wall_ms; /* when it came */
+    unsigned char key[ENVELOPE_POST_KEY_SIZE];
+};
+
+/* Written with every transaction. */
+struct log_state {
+    uint64_t epoch;
+    uint64_t head;         /* sequence of the newest row ever written */
+    uint64_t lost_through; /* acknowledged events up to this sequence may be missing */
+    bool unsure;           /* an end without a word loses acknowledged events */
+};
+
+struct log_past {
+    struct log_state state; /* all 0 when the file is new */
+    uint64_t forgotten;     /* no event up to this sequence is there or may be given out */
+    bool tail_missing;      /* more was written once than is there */
+};
+
+struct log_database;
+
+/* Opens or makes the file, for nobody but its owner. A damaged one is set aside and a new one
+ * begun, which is said in the log. sync_each: a commit is on the disk when it returns. NULL with a
+ * sentence in error, also when another process holds the file. */
+struct log_database *log_database_open(const char *path, bool sync_each,
+                                       char error[LOG_DATABASE_ERROR_SIZE]);
+void log_database_close(struct log_database **database);
+
+/* Gives the events in order; their texts are borrowed. Events up to past->forgotten are to be
+ * forgotten again: damage behind them was found later. To be called once, before the first write.
+ * False with a sentence in error. */
+bool log_database_load(struct log_database *database, struct log_past *past,
+                       void (*visit)(const struct stored_event *event, void *context),
+                       void *context, char error[LOG_DATABASE_ERROR_SIZE]);
+
+/* One transaction: begin, add (in order of sequence), commit. When one of them says false, nothing
+ * of it is kept after log_database_undo(). commit sets state->head, and deletes rows up to
+ * `forgotten`. */
+bool log_database_begin(struct log_database *database);
+bool log_database_add(struct log_database *database, const struct stored_event *event);
+bool log_database_commit(struct log_database *database, struct log_state *state,
+                         uint64_t forgotten);
+void log_database_undo(struct log_database *database);
+/* Why the last call failed. */
+const char *log_database_error(const struct log_database *database);
+/* From now on a commit is on the disk when it returns. */
+bool log_database_sync_each(struct log_database *database);
+
+#endif

@@ -1,0 +1,111 @@
+#include "log/replay_sources.h"
+
+#include "net/connection.h"
+#include "server.h"
+
+#include <stdlib.h>
+
+static void sift_down(struct replay_sources *heap, size_t at)
+{
+    for (;;) {
+        size_t least = at, left = 2 * at + 1, right = left + 1;
+        struct replay_source kept = heap->sources[at];
+
+        if (left < heap->count && heap->sources[left].next < heap->sources[least].next)
+            least = left;
+        if (right < heap->count && heap->sources[right].next < heap->sources[least].next)
+            least = right;
+        if (least == at)
+            return;
+        heap->sources[at] = heap->sources[least];
+        heap->sources[least] = kept;
+        at = least;
+    }
+}
+
+static bool add_source(struct replay_sources *heap, const struct replay_source *source)
+{
+    if (heap->count == heap->capacity) {
+        size_t capacity = heap->capacity ? heap->capacity * 2 : 16;
+        struct replay_source *larger = realloc(heap->sources, capacity * sizeof *larger);
+        if (!larger)
+            return false;
+        heap->sources = larger;
+        heap->capacity = capacity;
+    }
+    heap->sources[heap->count++] = *source;
+    return true;
+}
+
+static const struct topic_matches *find_logged(struct server *server,
+                                               const struct subscription *requested)
+{
+    struct bytes *name = &server->delivery.name;
+
+    if (requested->kind == SUBSCRIPTION_INBOX)
+        return event_log_match_targeted(&server->events);
+    bytes_clear(name);
+    topic_node_write_name(requested->node, name);
+    return name->failed ? NULL : event_log_match(&server->events, name->data, name->length);
+}
+
+/* False when it has no event there. */
+static bool set_place(struct replay_source *source, uint32_t position)
+{
+    if (position >= source->topic->count)
+        return false;
+    source->place = source->topic->gone + position;
+    source->next = logged_topic_at(source->topic, position)->sequence;
+    return true;
+}
+
+static bool add_matching(struct replay_sources *heap, struct server *server,
+                         const struct subscription *requested, uint64_t after)
+{
+    const struct topic_matches *matches = find_logged(server, requested);
+
+    for (size_t i = 0; matches && i < matches->count; i++) {
+        struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
+                                       .requested = requested};
+        if (set_place(&source, logged_topic_after(source.topic, after)) &&
+            !add_source(heap, &source))
+            return false;
+    }
+    return matches != NULL;
+}
+
+bool replay_sources_gather(struct replay_sources *sources, struct server *server,
+                           const struct connection *connection, uint64_t after)
+{
+    sources->count = 0;
+    sources->until = server->events.sequence;
+    for (uint32_t i = 0; i < connection->subscriber.count; i++)
+        if (!add_matching(sources, server, &connection->subscriber.subscriptions[i], after))
+            return false;
+    for (size_t i = sources->count / 2; i-- > 0;)
+        sift_down(sources, i);
+    return true;
+}
+
+const struct logged_event *replay_sources_first(const struct replay_sources *sources)
+{
+    const struct replay_source *first = &sources->sources[0];
+
+    return logged_topic_at(first->topic, first->place - first->topic->gone);
+}
+
+void replay_sources_advance(struct replay_sources *sources)
+{
+    struct replay_source *first = &sources->sources[0];
+
+    if (!set_place(first, first->place - first->topic->gone + 1) || first->next > sources->until)
+        *first = sources->sources[--sources->count];
+    if (sources->count > 0)
+        sift_down(sources, 0);
+}
+
+void replay_sources_free(struct replay_sources *sources)
+{
+    free(sources->sources);
+    *sources = (struct replay_sources){0};
+}

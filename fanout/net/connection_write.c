@@ -1,0 +1,334 @@
+/* The writing half of a connection: what is queued goes out at once as far as the socket takes it;
+ * a slow client's rest waits in a backlog, which only slow clients have. */
+#include "net/connection.h"
+
+#include "messages.h"
+#include "net/send_batch.h"
+#include "server.h"
+#include "transports/transport.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+    WRITE_RANGES = 64,
+    WRITE_ROUNDS = 16,
+    WORTH_BATCH = 4 /* connections; fewer are written one by one */
+};
+
+struct backlog {
+    uv_write_t write;
+    struct connection *connection; /* NULL once it is closed */
+    struct backlog *older, *newer; /* in server->backlogs, by the time they began */
+    size_t in_flight;              /* bytes handed to the loop */
+    uint64_t over_soft_since;      /* 0: below max_pending_soft */
+};
+
+static void continue_backlog(struct connection *connection);
+
+static void backlog_link(struct server *server, struct backlog *backlog)
+{
+    backlog->older = server->newest_backlog;
+    if (server->newest_backlog)
+        server->newest_backlog->newer = backlog;
+    else
+        server->oldest_backlog = backlog;
+    server->newest_backlog = backlog;
+    server->backlogs++;
+}
+
+static void backlog_unlink(struct server *server, struct backlog *backlog)
+{
+    if (backlog->older)
+        backlog->older->newer = backlog->newer;
+    else
+        server->oldest_backlog = backlog->newer;
+    if (backlog->newer)
+        backlog->newer->older = backlog->older;
+    else
+        server->newest_backlog = backlog->older;
+    backlog->older = backlog->newer = NULL;
+    server->backlogs--;
+}
+
+void connection_drop_output(struct connection *connection)
+{
+    output_clear(&connection->output);
+    if (!connection->backlog)
+        return;
+    /* The loop still owns the write request; on_written() frees it. */
+    backlog_unlink(connection->server, connection->backlog);
+    connection->backlog->connection = NULL;
+    connection->backlog = NULL;
+}
+
+bool connection_queue(struct connection *connection, const struct frame *frame)
+{
+    if (!output_append(&connection->output, frame))
+        return false;
+    connection->written_at = server_now(connection->server);
+    delivery_mark(connection->server, connection);
+    return true;
+}
+
+bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length)
+{
+    struct frame frame;
+
+    return frame_store(&connection->server->delivery.pool, FRAME_PRIVATE, bytes, length, "", 0, "",
+                       0, &frame) &&
+           connection_queue(connection, &frame);
+}
+
+/* Bytes that wait beyond the oldest range: that one may be a single event larger than the limit. */
+static uint64_t waiting(const struct connection *connection)
+{
+    return connection->output.length - connection->output.first.length;
+}
+
+static void apply_limits(struct connection *connection)
+{
+    const struct config *config = &connection->server->config;
+    struct backlog *backlog = connection->backlog;
+    uint64_t now = server_now(connection->server);
+
+    if (waiting(connection) > config->max_pending) {
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
+    if (waiting(connection) <= config->max_pending_soft) {
+        backlog->over_soft_since = 0;
+    } else if (backlog->over_soft_since == 0) {
+        backlog->over_soft_since = now;
+        connection_set_deadline(connection);
+    }
+}
+
+uint64_t connection_slow_deadline(const struct connection *connection)
+{
+    if (!connection->backlog || connection->backlog->over_soft_since == 0)
+        return UINT64_MAX;
+    return connection->backlog->over_soft_since + connection->server->config.soft_time;
+}
+
+static int gather(struct connection *connection, uv_buf_t *buffers, size_t *length)
+{
+    struct iovec vectors[WRITE_RANGES];
+    int count = output_gather(&connection->output, vectors, WRITE_RANGES);
+
+    *length = 0;
+    for (int i = 0; i < count; i++) {
+        buffers[i] = uv_buf_init(vectors[i].iov_base, (unsigned)vectors[i].iov_len);
+        *length += vectors[i].iov_len;
+    }
+    return count;
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct backlog *backlog = write->data;
+    struct connection *connection = backlog->connection;
+
+    if (!connection) {
+        free(backlog);
+        return;
+    }
+    if (status < 0) {
+        connection_close(connection, CLOSE_RESET);
+        free(backlog);
+        return;
+    }
+    output_consume(&connection->output, backlog->in_flight);
+    if (connection->output.length > 0) {
+        continue_backlog(connection);
+        return;
+    }
+    connection->backlog = NULL;
+    backlog_unlink(connection->server, backlog);
+    free(backlog);
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+    connection_drained(connection);
+}
+
+/* Hands the oldest ranges to the loop, which writes them when the socket takes more. */
+static void continue_backlog(struct connection *connection)
+{
+    struct backlog *backlog = connection->backlog;
+    uv_buf_t buffers[WRITE_RANGES];
+    int count = gather(connection, buffers, &backlog->in_flight);
+
+    if (uv_write(&backlog->write, &connection->io.stream, buffers, (unsigned)count, on_written) ==
+        0) {
+        apply_limits(connection);
+        return;
+    }
+    connection->backlog = NULL;
+    backlog_unlink(connection->server, backlog);
+    free(backlog);
+    connection_close(connection, CLOSE_MEMORY);
+}
+
+static void begin_backlog(struct connection *connection)
+{
+    struct backlog *backlog = calloc(1, sizeof *backlog);
+
+    if (!backlog) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    backlog->connection = connection;
+    backlog->write.data = backlog;
+    connection->backlog = backlog;
+    backlog_link(connection->server, backlog);
+    /* Who does not take its answers gets no more of them. */
+    if (connection->state == CONNECTION_READING)
+        (void)uv_read_stop(&connection->io.stream);
+    continue_backlog(connection);
+}
+
+/* Straight to the socket: without a backlog the loop has nothing of this connection to write.
+ * send(2) spares the file layer that write(2) goes through. */
+static ssize_t send_oldest(const struct connection *connection, size_t *length)
+{
+    struct iovec vectors[WRITE_RANGES];
+    struct msghdr message = {.msg_iov = vectors};
+    int count = output_gather(&connection->output, vectors, WRITE_RANGES);
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+    *length = vectors[0].iov_len;
+    if (count == 1)
+        return send(connection->descriptor, vectors[0].iov_base, vectors[0].iov_len, flags);
+    for (int i = 1; i < count; i++)
+        *length += vectors[i].iov_len;
+    message.msg_iovlen = (size_t)count;
+    return sendmsg(connection->descriptor, &message, flags);
+}
+
+/* A transport may have all events wait for each other. */
+static bool may_write(struct connection *connection)
+{
+    const struct transport *transport = transport_of(connection);
+
+    return connection->state != CONNECTION_CLOSED &&
+           (!transport->before_write || transport->before_write(connection));
+}
+
+/* False: there is nothing to be written now. */
+static bool begins_writing(struct connection *connection)
+{
+    if (!may_write(connection))
+        return false;
+    if (connection->backlog)
+        apply_limits(connection);
+    return !connection->backlog && connection->state != CONNECTION_CLOSED;
+}
+
+/* What became of `length` bytes: how many the socket took, or a negative errno. True when it took
+ * all of them. */
+static bool take_result(struct connection *connection, ssize_t sent, size_t length)
+{
+    if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -EINTR) {
+        connection_close(connection, CLOSE_RESET);
+        return false;
+    }
+    if (sent > 0)
+        output_consume(&connection->output, (size_t)sent);
+    if (sent >= 0 && (size_t)sent == length)
+        return true;
+    begin_backlog(connection);
+    return false;
+}
+
+static void end_writing(struct connection *connection)
+{
+    if (connection->output.length > 0)
+        delivery_mark(connection->server, connection); /* others first */
+    else
+        connection_drained(connection);
+}
+
+static void write_now(struct connection *connection)
+{
+    bool all = true;
+
+    for (int round = 0; all && round < WRITE_ROUNDS && connection->output.length > 0; round++) {
+        size_t length;
+        ssize_t sent = send_oldest(connection, &length);
+        all = take_result(connection, sent < 0 ? -errno : sent, length);
+    }
+    if (all)
+        end_writing(connection);
+}
+
+/* One range, which is what an event or a burst of them is. */
+static bool fits_batch(const struct connection *connection)
+{
+    return connection->output.length > 0 && !connection->output.rest;
+}
+
+/* Leaves those that were added in front, and returns how many. Nothing that is done to one
+ * connection here closes another, so what was added stays. */
+static size_t add_to_batch(struct send_batch *batch, struct connection **connections, size_t count,
+                           size_t *lengths)
+{
+    size_t added = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct connection *connection = connections[i];
+        const struct frame *range = &connection->output.first;
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (!begins_writing(connection))
+            continue;
+        if (!fits_batch(connection) ||
+            !send_batch_add(batch, connection->descriptor, frame_bytes(range), range->length)) {
+            write_now(connection);
+            continue;
+        }
+        connections[added] = connection;
+        lengths[added++] = range->length;
+    }
+    return added;
+}
+
+static void write_together(struct server *server, struct connection **connections, size_t count)
+{
+    size_t lengths[SEND_BATCH_MOST];
+    int results[SEND_BATCH_MOST];
+
+    count = add_to_batch(server->delivery.batch, connections, count, lengths);
+    if (!send_batch_run(server->delivery.batch, results)) {
+        message_warning("the kernel takes no more writes in batches: they go one by one");
+        send_batch_close(&server->delivery.batch);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (connections[i]->state != CONNECTION_CLOSED &&
+            take_result(connections[i], results[i], lengths[i]))
+            end_writing(connections[i]);
+    }
+}
+
+void connection_flush_all(struct server *server, struct connection **connections, size_t count)
+{
+    if (server->delivery.batch && count >= WORTH_BATCH) {
+        write_together(server, connections, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(connections[i + 1]);
+        if (begins_writing(connections[i]))
+            write_now(connections[i]);
+    }
+}
+
+void connection_relieve_memory(struct server *server)
+{
+    while (server->delivery.pool.bytes_held > server->config.max_pending_total &&
+           server->oldest_backlog)
+        connection_close(server->oldest_backlog->connection, CLOSE_SLOW);
+}

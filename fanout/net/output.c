@@ -1,0 +1,124 @@
+#include "net/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_REST = 4 };
+
+static bool extend(struct frame *last, const struct frame *frame)
+{
+    if (last->segment != frame->segment || last->offset + last->length != frame->offset)
+        return false;
+    last->length += frame->length;
+    return true;
+}
+
+static bool make_room(struct output *output)
+{
+    struct output_rest *rest = output->rest;
+    uint32_t capacity = rest ? rest->capacity * 2 : FIRST_REST;
+
+    if (rest && rest->start + rest->count < rest->capacity)
+        return true;
+    if (rest && rest->start > rest->capacity / 2) {
+        memmove(rest->frames, rest->frames + rest->start, rest->count * sizeof *rest->frames);
+        rest->start = 0;
+        return true;
+    }
+    rest = realloc(rest, sizeof *rest + capacity * sizeof *rest->frames);
+    if (!rest)
+        return false;
+    if (!output->rest)
+        *rest = (struct output_rest){0};
+    rest->capacity = capacity;
+    output->rest = rest;
+    return true;
+}
+
+bool output_append(struct output *output, const struct frame *frame)
+{
+    struct output_rest *rest = output->rest;
+    struct frame *last = &output->first;
+    struct frame *place = &output->first;
+
+    if (rest && rest->count > 0)
+        last = &rest->frames[rest->start + rest->count - 1];
+    if (last->segment && extend(last, frame)) {
+        output->length += frame->length;
+        return true;
+    }
+    if (output->first.segment) {
+        if (!make_room(output))
+            return false;
+        rest = output->rest;
+        place = &rest->frames[rest->start + rest->count++];
+    }
+    *place = *frame;
+    frame_hold(place);
+    output->length += frame->length;
+    return true;
+}
+
+static struct iovec vector_of(const struct frame *frame)
+{
+    return (struct iovec){frame->segment->bytes + frame->offset, frame->length};
+}
+
+int output_gather(const struct output *output, struct iovec *vectors, int max)
+{
+    const struct output_rest *rest = output->rest;
+    int count = 0;
+
+    if (!output->first.segment || max < 1)
+        return 0;
+    vectors[count++] = vector_of(&output->first);
+    for (uint32_t i = 0; rest && i < rest->count && count < max; i++)
+        vectors[count++] = vector_of(&rest->frames[rest->start + i]);
+    return count;
+}
+
+/* The first range is written: the next one takes its place. */
+static void shift(struct output *output)
+{
+    struct output_rest *rest = output->rest;
+
+    frame_release(&output->first);
+    if (rest && rest->count > 0) {
+        output->first = rest->frames[rest->start++];
+        rest->count--;
+    }
+    if (rest && rest->count == 0) {
+        free(rest);
+        output->rest = NULL;
+    }
+}
+
+void output_consume(struct output *output, size_t count)
+{
+    output->length -= count;
+    while (count > 0 && count >= output->first.length) {
+        count -= output->first.length;
+        shift(output);
+    }
+    output->first.offset += (uint32_t)count;
+    output->first.length -= (uint32_t)count;
+}
+
+bool output_join(struct output *output, struct output *behind)
+{
+    const struct output_rest *rest = behind->rest;
+    bool joined = !behind->first.segment || output_append(output, &behind->first);
+
+    for (uint32_t i = 0; joined && rest && i < rest->count; i++)
+        joined = output_append(output, &rest->frames[rest->start + i]);
+    if (joined)
+        output_clear(behind);
+    return joined;
+}
+
+void output_clear(struct output *output)
+{
+    while (output->first.segment)
+        shift(output);
+    output->length = 0;
+}

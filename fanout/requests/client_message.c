@@ -1,0 +1,86 @@
+#include "requests/client_message.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static const char *read_subscribe(struct client_message *message, const json_t *points,
+                                  const struct config *config)
+{
+    const json_t *last_id = json_object_get(message->json, "last_id");
+
+    if (last_id && !json_is_null(last_id)) {
+        if (!json_is_string(last_id))
+            return "Last id should be a string";
+        message->last_id = json_string_value(last_id);
+        message->last_id_length = json_string_length(last_id);
+    }
+    return requested_topics_read(&message->topics, &message->topic_count, points, false, config);
+}
+
+static const char *read_unsubscribe(struct client_message *message, const json_t *points,
+                                    const struct config *config)
+{
+    return requested_topics_read(&message->topics, &message->topic_count, points, true, config);
+}
+
+static const char *read_alive(struct client_message *message, const json_t *secret,
+                              const struct config *config)
+{
+    (void)config;
+    if (!json_is_string(secret))
+        return "Secret should be a string";
+    message->secret = json_string_value(secret);
+    message->secret_length = json_string_length(secret);
+    return NULL;
+}
+
+static const char *read_ping(struct client_message *message, const json_t *value,
+                             const struct config *config)
+{
+    (void)message;
+    (void)value;
+    (void)config;
+    return NULL;
+}
+
+static const struct request {
+    const char *key;
+    enum client_message_kind kind;
+    const char *(*read)(struct client_message *, const json_t *, const struct config *);
+} requests[] = {
+    {"subscribe", CLIENT_SUBSCRIBE, read_subscribe},
+    {"unsubscribe", CLIENT_UNSUBSCRIBE, read_unsubscribe},
+    {"alive", CLIENT_ALIVE, read_alive},
+    {"ping", CLIENT_PING, read_ping},
+};
+
+const char *client_message_read(struct client_message *message, const char *text, size_t length,
+                                const struct config *config)
+{
+    const struct request *request = NULL;
+
+    *message = (struct client_message){
+        .json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL)};
+    if (!message->json)
+        return "Invalid JSON in message";
+    if (!json_is_object(message->json))
+        return "Message should be an object";
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        if (!json_object_get(message->json, requests[i].key))
+            continue;
+        if (request)
+            return "Message asks for several things at once";
+        request = &requests[i];
+    }
+    if (!request)
+        return "Message should be subscribe, unsubscribe, alive or ping";
+    message->kind = request->kind;
+    return request->read(message, json_object_get(message->json, request->key), config);
+}
+
+void client_message_free(struct client_message *message)
+{
+    free(message->topics);
+    json_decref(message->json);
+    *message = (struct client_message){0};
+}

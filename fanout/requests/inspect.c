@@ -1,0 +1,326 @@
+#include "requests/inspect.h"
+
+#include "clock.h"
+#include "events/bus_reader.h"
+#include "events/intake.h"
+#include "http/http_reply.h"
+#include "net/connection.h"
+#include "server.h"
+#include "transports/transport.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void reply_tree(struct connection *connection, const struct http_request *request,
+                       json_t *tree)
+{
+    char *text = tree ? json_dumps(tree, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+
+    if (text)
+        http_reply_json(connection, request, 200, "OK", text, strlen(text));
+    else
+        http_reply_error(connection, request, 503, "Out of memory");
+    free(text);
+    json_decref(tree);
+}
+
+static void set_number(json_t *object, const char *name, uint64_t value)
+{
+    (void)json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+/* Headers that prove who somebody is are not shown. */
+static bool is_masked(const char *name)
+{
+    static const char *const masked[] = {"cookie", "authorization", "proxy-authorization",
+                                         "x-csrf-token", "x-api-key"};
+
+    for (size_t i = 0; i < sizeof masked / sizeof *masked; i++)
+        if (strcasecmp(name, masked[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Header values are bytes; those that are no UTF-8 are shown as Latin-1, which HTTP once said they
+ * were. */
+static json_t *header_value(const char *value)
+{
+    json_t *text = json_string(value);
+    char *utf8, *at;
+
+    if (text)
+        return text;
+    utf8 = at = malloc(2 * strlen(value) + 1);
+    for (; utf8 && *value; value++) {
+        unsigned char byte = (unsigned char)*value;
+        if (byte < 0x80) {
+            *at++ = (char)byte;
+        } else {
+            *at++ = (char)(0xc0 | byte >> 6);
+            *at++ = (char)(0x80 | (byte & 0x3f));
+        }
+    }
+    if (utf8)
+        text = json_stringn(utf8, (size_t)(at - utf8));
+    free(utf8);
+    return text;
+}
+
+static void add_header(json_t *headers, const char *name, const char *value)
+{
+    char lower[256];
+    const json_t *earlier;
+    size_t length = strlen(name);
+    json_t *text = is_masked(name) ? json_string("***") : header_value(value);
+
+    if (length >= sizeof lower)
+        length = sizeof lower - 1;
+    for (size_t i = 0; i < length; i++)
+        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+    lower[length] = '\0';
+    earlier = json_object_get(headers, lower);
+    if (earlier && text) { /* lines of the same name make one list (RFC 9110, section 5.3) */
+        json_t *joined =
+            json_sprintf("%s, %s", json_string_value(earlier), json_string_value(text));
+        json_decref(text);
+        text = joined;
+    }
+    (void)json_object_set_new(headers, lower, text);
+}
+
+static json_t *headers_of(const struct connection *stream)
+{
+    json_t *headers = json_object();
+    const char *at = stream->headers, *end = at ? at + stream->headers_length : at;
+
+    while (at && at < end) {
+        const char *value = at + strlen(at) + 1;
+        add_header(headers, at, value);
+        at = value + strlen(value) + 1;
+    }
+    return headers;
+}
+
+/* As the client would have written it: a plain topic, or one that is bound. */
+static json_t *topic_of(const struct subscription *subscription, struct bytes *name)
+{
+    bytes_clear(name);
+    if (subscription->kind == SUBSCRIPTION_INBOX)
+        bytes_append_text(name, AUDIENCE_INBOX_TOPIC);
+    else
+        topic_node_write_name(subscription->node, name);
+    if (subscription->kind == SUBSCRIPTION_OPEN)
+        return json_stringn(name->data ? name->data : "", name->length);
+    return json_pack("{s:s%, s:b}", "topic", name->data, name->length, "binded", 1);
+}
+
+static json_t *body_of(const struct connection *stream)
+{
+    json_t *topics = json_array(), *body;
+    struct bytes name = BYTES_EMPTY;
+
+    for (uint32_t i = 0; i < stream->subscriber.count; i++)
+        (void)json_array_append_new(topics, topic_of(&stream->subscriber.subscriptions[i], &name));
+    bytes_free(&name);
+    body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
+                     (size_t)stream->presence->length, "ep", topics);
+    if (body && stream->user)
+        (void)json_object_set_new(body, "user", json_string(stream->user));
+    return body;
+}
+
+struct detail_search {
+    const struct presence_entry *wanted; /* NULL: all */
+    json_t *found;
+};
+
+static void add_details(struct hash_node *node, void *context)
+{
+    struct detail_search *search = context;
+    const struct connection *stream = connection_of_connid_node(node);
+    char connid[24];
+
+    if (search->wanted && stream->presence != search->wanted)
+        return;
+    (void)snprintf(connid, sizeof connid, "%llu", (unsigned long long)stream->connid);
+    (void)json_object_set_new(
+        search->found, connid,
+        json_pack("{s:o, s:o}", "headers", headers_of(stream), "body", body_of(stream)));
+}
+
+static void add_count(struct hash_node *node, void *context)
+{
+    const struct presence_entry *entry = presence_entry_of(node);
+    struct bytes *json = context;
+
+    bytes_append_json_string(json, entry->clid, entry->length);
+    bytes_append_format(json, ":%u,", entry->instances);
+}
+
+static void reply_counts(struct connection *connection, const struct http_request *request)
+{
+    const struct server *server = connection->server;
+    struct bytes json = BYTES_EMPTY;
+
+    bytes_append_text(&json, "{");
+    hash_table_each(&server->presence.by_clid, add_count, &json);
+    bytes_append_format(&json, "\"@TOTAL@\":%zu}",
+                        server->streams.count + server->polls.by_connid.count);
+    if (json.failed)
+        http_reply_error(connection, request, 503, "Out of memory");
+    else
+        http_reply_json(connection, request, 200, "OK", json.data, json.length);
+    bytes_free(&json);
+}
+
+static void reply_details(struct connection *connection, const struct http_request *request,
+                          const struct bytes *clid, bool has_clid)
+{
+    const struct server *server = connection->server;
+    struct detail_search search = {0};
+
+    if (has_clid)
+        search.wanted =
+            presence_find(&server->presence, clid->data ? clid->data : "", clid->length);
+    search.found = json_object();
+    if (!has_clid || search.wanted)
+        hash_table_each(&server->streams, add_details, &search);
+    reply_tree(connection, request, search.found);
+}
+
+void inspect_connections(struct connection *connection, const struct http_request *request)
+{
+    struct bytes clid = BYTES_EMPTY, details = BYTES_EMPTY;
+    bool has_clid = http_request_query(request, "clid", &clid);
+    bool has_details = http_request_query(request, "details", &details) && details.length == 4 &&
+                       memcmp(details.data, "true", 4) == 0;
+    char count[16];
+    int length;
+
+    if (has_details) {
+        reply_details(connection, request, &clid, has_clid);
+    } else if (has_clid) {
+        length = snprintf(
+            count, sizeof count, "%u",
+            presence_count(&connection->server->presence, clid.data ? clid.data : "", clid.length));
+        http_reply_json(connection, request, 200, "OK", count, (size_t)length);
+    } else {
+        reply_counts(connection, request);
+    }
+    bytes_free(&clid);
+    bytes_free(&details);
+}
+
+static void add_disk(json_t *state, const struct server *server)
+{
+    const struct log_store_figures figures = intake_figures(server->intake);
+
+    if (!intake_has_store(server->intake))
+        return;
+    set_number(state, "log_stored", figures.stored);
+    set_number(state, "log_not_stored", figures.failed);
+    set_number(state, "log_transactions", figures.transactions);
+    set_number(state, "log_unsynced_bytes", figures.unsynced_bytes);
+}
+
+static json_t *closed_counts(const struct server *server)
+{
+    json_t *closed = json_object();
+
+    for (int reason = 0; reason < CLOSE_REASONS; reason++)
+        set_number(closed, connection_reason_name(reason), server->counters.closed[reason]);
+    return closed;
+}
+
+/* Streams by transport; encodings that share a name are one transport. */
+static json_t *transport_counts(const struct server *server)
+{
+    json_t *counts = json_object();
+
+    for (int encoding = 0; encoding < FRAME_ENCODINGS; encoding++) {
+        const char *name = transport_of_encoding((enum frame_encoding)encoding)->name;
+        json_int_t before = json_integer_value(json_object_get(counts, name));
+        set_number(counts, name, (uint64_t)before + server->streams_of[encoding]);
+    }
+    return counts;
+}
+
+void inspect_state(struct connection *connection, const struct http_request *request)
+{
+    const struct server *server = connection->server;
+    const struct server_counters *counters = &server->counters;
+    json_t *state = json_object();
+    uint64_t topics = 0, subscriptions = 0;
+
+    (void)json_object_set_new(state, "version", json_string(PACKAGE_VERSION));
+    set_number(state, "uptime_ms", server_now(server) - counters->started_at_ms);
+    set_number(state, "epoch", server->events.epoch);
+    set_number(state, "sequence", server->events.sequence);
+    set_number(state, "connections", server->streams.count);
+    (void)json_object_set_new(state, "transports", transport_counts(server));
+    set_number(state, "polls_between", server->polls.by_connid.count);
+    set_number(state, "sockets", server->connections);
+    set_number(state, "max_sockets", server->max_connections);
+    set_number(state, "clids", server->presence.by_clid.count);
+    set_number(state, "catching_up", server->replays.catching_up);
+    set_number(state, "replayed", server->replays.events);
+    set_number(state, "log_events", server->events.events);
+    set_number(state, "log_from", server->events.forgotten + 1);
+    add_disk(state, server);
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
+        topics += server->topics[kind].topics;
+        subscriptions += server->topics[kind].subscriptions;
+    }
+    set_number(state, "topics", topics);
+    set_number(state, "subscriptions", subscriptions);
+    set_number(state, "events", counters->events);
+    set_number(state, "events_doubled", counters->doubles);
+    set_number(state, "events_not_taken", counters->overloads);
+    set_number(state, "events_limited", counters->limited);
+    set_number(state, "bus_malformed", bus_reader_malformed(server->bus));
+    set_number(state, "deliveries", server->delivery.deliveries);
+    set_number(state, "frames_formatted", server->delivery.frames_formatted);
+    set_number(state, "slow", server->backlogs);
+    set_number(state, "accepted", counters->accepted);
+    set_number(state, "refused_full", counters->refused_full);
+    set_number(state, "streams_begun", counters->streams_begun);
+    (void)json_object_set_new(state, "closed", closed_counts(server));
+    reply_tree(connection, request, state);
+}
+
+static uint64_t resident_bytes(void)
+{
+    size_t bytes = 0;
+
+    return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
+}
+
+void inspect_memory(struct connection *connection, const struct http_request *request)
+{
+    const struct server *server = connection->server;
+    struct mallinfo2 heap = mallinfo2();
+    json_t *memory = json_object();
+    uint64_t topics = 0;
+
+    set_number(memory, "resident", resident_bytes());
+    set_number(memory, "heap_used", heap.uordblks + heap.hblkhd);
+    set_number(memory, "heap_free", heap.fordblks);
+    set_number(memory, "connection", sizeof(struct connection));
+    set_number(memory, "connections", server->connections * sizeof(struct connection));
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        topics += server->topics[kind].bytes + hash_table_bytes(&server->topics[kind].levels);
+    set_number(memory, "topics", topics);
+    set_number(memory, "presence",
+               server->presence.bytes + hash_table_bytes(&server->presence.by_clid));
+    set_number(memory, "frames", server->delivery.pool.bytes_held);
+    set_number(memory, "bodies", server->bodies.used);
+    set_number(memory, "log", event_log_bytes(&server->events));
+    set_number(memory, "seen_events",
+               server->seen.by_key.count * sizeof(struct seen_event) +
+                   hash_table_bytes(&server->seen.by_key));
+    reply_tree(connection, request, memory);
+}

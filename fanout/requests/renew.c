@@ -1,0 +1,75 @@
+#include "requests/renew.h"
+
+#include "http/http_reply.h"
+#include "net/connection.h"
+#include "retry_after.h"
+#include "server.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+const char RENEW_NO_RANDOM[] = "No random bytes";
+
+static bool is_secret_of(const struct connection *stream, const char *secret, size_t length)
+{
+    char expected[2 * CONNECTION_SECRET_SIZE + 1];
+
+    secret_hex(expected, stream->secret, sizeof stream->secret);
+    return length == sizeof expected - 1 && secret_equal(expected, secret, sizeof expected - 1);
+}
+
+const char *renew_stream(struct connection *stream, const char *secret, size_t length,
+                         char answer[RENEW_ANSWER_SIZE])
+{
+    char fresh[2 * CONNECTION_SECRET_SIZE + 1];
+    const struct config *config = &stream->server->config;
+
+    if (!is_secret_of(stream, secret, length))
+        return "Invalid data";
+    if (stream->alive_count >= config->max_alive)
+        return "Max alive reached";
+    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret))
+        return RENEW_NO_RANDOM;
+    stream->alive_count++;
+    connection_renew(stream);
+    secret_hex(fresh, stream->secret, sizeof stream->secret);
+    (void)snprintf(
+        answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
+        (unsigned long long)stream->connid, fresh, (unsigned long long)config->stream_time);
+    return NULL;
+}
+
+static void renew(struct connection *connection, const struct http_request *request,
+                  uint64_t connid, const json_t *secret)
+{
+    struct connection *stream = connection_find(connection->server, connid);
+    char answer[RENEW_ANSWER_SIZE];
+    const char *fault = "Invalid data";
+
+    if (connection->server->stopping) {
+        http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
+        return;
+    }
+    if (stream)
+        fault = renew_stream(stream, json_string_value(secret), json_string_length(secret), answer);
+    if (fault)
+        http_reply_error(connection, request, fault == RENEW_NO_RANDOM ? 503 : 400, fault);
+    else
+        http_reply_json(connection, request, 200, "OK", answer, strlen(answer));
+}
+
+void renew_answer(struct connection *connection, const struct http_request *request)
+{
+    size_t size;
+    const char *text = http_request_body(request, &size);
+    json_t *body = json_loadb(text, size, 0, NULL);
+    const json_t *connid = json_object_get(body, "connid");
+    const json_t *secret = json_object_get(body, "secret");
+
+    if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret))
+        renew(connection, request, (uint64_t)json_integer_value(connid), secret);
+    else
+        http_reply_error(connection, request, 400, "Invalid object");
+    json_decref(body);
+}

@@ -1,0 +1,110 @@
+#include "requests/routes.h"
+
+#include "http/http_reply.h"
+#include "net/connection.h"
+#include "requests/inspect.h"
+#include "requests/renew.h"
+#include "server.h"
+#include "transports/transport.h"
+
+#include <string.h>
+
+struct route {
+    const char *path;
+    enum http_request_method method;
+    bool admin;  /* needs the admin token */
+    bool stream; /* has no head to be asked for alone */
+    void (*answer)(struct connection *, const struct http_request *);
+};
+
+static void answer_health(struct connection *connection, const struct http_request *request)
+{
+    static const char ok[] = "{\"status\":\"ok\"}";
+
+    if (connection->server->stopping)
+        http_reply_error(connection, request, 503, "Stopping");
+    else
+        http_reply_json(connection, request, 200, "OK", ok, sizeof ok - 1);
+}
+
+static const struct route routes[] = {
+    {"/", HTTP_METHOD_POST, false, true, transport_frames_answer},
+    {"/", HTTP_METHOD_GET, false, true, transport_frames_answer},
+    {"/sse", HTTP_METHOD_GET, false, true, transport_sse_answer},
+    {"/poll", HTTP_METHOD_POST, false, true, transport_poll_answer},
+    {"/poll", HTTP_METHOD_GET, false, true, transport_poll_answer},
+    {"/ws", HTTP_METHOD_GET, false, true, transport_websocket_answer},
+    {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
+    {"/connections", HTTP_METHOD_GET, true, false, inspect_connections},
+    {"/state", HTTP_METHOD_GET, true, false, inspect_state},
+    {"/memory", HTTP_METHOD_GET, true, false, inspect_memory},
+    {"/healthz", HTTP_METHOD_GET, false, false, answer_health},
+};
+
+static bool takes(const struct route *route, enum http_request_method method)
+{
+    return route->method == method ||
+           (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET && !route->stream);
+}
+
+/* The route of this path and method, else one of this path, else NULL. */
+static const struct route *find_route(const char *path, enum http_request_method method)
+{
+    const struct route *of_path = NULL;
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].path, path) != 0)
+            continue;
+        if (takes(&routes[i], method))
+            return &routes[i];
+        of_path = &routes[i];
+    }
+    return of_path;
+}
+
+static bool is_admin(const struct connection *connection, const struct http_request *request)
+{
+    const char *header = http_request_header(request, "Authorization");
+    const struct secret_list *tokens = &connection->server->admin_tokens;
+    struct bytes token = BYTES_EMPTY;
+    bool admin;
+
+    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+        return secret_list_has(tokens, header + 7, strlen(header + 7));
+    admin = http_request_query(request, "token", &token) &&
+            secret_list_has(tokens, token.data, token.length);
+    bytes_free(&token);
+    return admin;
+}
+
+static void refuse_method(struct connection *connection, const struct http_request *request,
+                          const struct route *route)
+{
+    /* docs/protocol.md section 2: the root answers 400 to any other method. */
+    if (route->answer == transport_frames_answer)
+        http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
+    else if (route->method == HTTP_METHOD_POST)
+        http_reply_error_with(connection, request, 405, "Method not allowed",
+                              "Allow: POST, OPTIONS");
+    else
+        http_reply_error_with(connection, request, 405, "Method not allowed",
+                              route->stream ? "Allow: GET, OPTIONS" : "Allow: GET, HEAD, OPTIONS");
+}
+
+void routes_answer(struct connection *connection, const struct http_request *request)
+{
+    enum http_request_method method = http_request_method(request);
+    const struct route *route = find_route(http_request_path(request), method);
+
+    if (method == HTTP_METHOD_OPTIONS)
+        http_reply_preflight(connection, request);
+    else if (!route)
+        http_reply_error(connection, request, 404, "Not found");
+    else if (!takes(route, method))
+        refuse_method(connection, request, route);
+    else if (route->admin && !is_admin(connection, request))
+        http_reply_error_with(connection, request, 401, "Admin token missing or wrong",
+                              "WWW-Authenticate: Bearer");
+    else
+        route->answer(connection, request);
+}

@@ -1,0 +1,192 @@
+#include "requests/subscription_request.h"
+
+#include "clock.h"
+#include "http/http_reply.h"
+#include "net/connection.h"
+#include "requests/subscription_body.h"
+#include "retry_after.h"
+#include "server.h"
+#include "streams/subscribe.h"
+#include "subscription_query.h"
+#include "transports/transport.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The ticket of a request: in the query, or as a Bearer token (docs/protocol.md section 4). A
+ * request with a body subscribes by that: its Authorization header is the business of whatever
+ * stands before the daemon. */
+static bool find_ticket(const struct http_request *request, struct bytes *ticket)
+{
+    const char *header = http_request_header(request, "Authorization");
+    size_t body_length;
+
+    if (http_request_query(request, "ticket", ticket))
+        return true;
+    (void)http_request_body(request, &body_length);
+    if (body_length > 0 || !header || strncasecmp(header, "Bearer ", 7) != 0)
+        return false;
+    bytes_append_text(ticket, header + 7);
+    return true;
+}
+
+/* A client that comes back with a ticket says in the query who it was. */
+static void read_former_self(const struct http_request *request, struct subscription_body *body,
+                             struct bytes *secret)
+{
+    struct bytes connid = BYTES_EMPTY;
+
+    if (http_request_query(request, "connid", &connid) &&
+        http_request_query(request, "secret", secret)) {
+        const char *text = bytes_terminate(&connid);
+        body->connid = text ? strtoull(text, NULL, 10) : 0;
+        body->secret = bytes_terminate(secret);
+    }
+    bytes_free(&connid);
+    if (!body->secret)
+        body->connid = 0;
+}
+
+/* How long it wants to wait does not stand in a ticket either. */
+static void read_wait(const struct http_request *request, struct subscription_body *body)
+{
+    struct bytes wait = BYTES_EMPTY;
+    const char *text = http_request_query(request, "wait", &wait) ? bytes_terminate(&wait) : NULL;
+    char *end;
+
+    if (text && *text >= '0' && *text <= '9') {
+        body->wait_ms = strtoull(text, &end, 10);
+        body->has_wait = *end == '\0';
+    }
+    bytes_free(&wait);
+}
+
+/* Whoever has a bind key is sent to the program that can read it; 307 keeps method and body (RFC
+ * 9110, section 15.4.8). Path and query are those of this request: the same route stands there. */
+static void send_to_subscribe_url(struct connection *connection, const struct http_request *request)
+{
+    const char *url = connection->server->config.subscribe_url;
+    const char *path = http_request_path(request), *query = http_request_query_text(request);
+    struct bytes header = BYTES_EMPTY;
+
+    if (!url) {
+        http_reply_error(connection, request, 400, SUBSCRIPTION_HAS_BIND_KEY);
+        return;
+    }
+    bytes_append_format(&header, "Location: %s%s%s%s", url, path + 1, *query ? "?" : "", query);
+    http_reply_error_with(connection, request, 307, "Subscribe there with a bind key",
+                          header.failed ? "" : bytes_terminate(&header));
+    bytes_free(&header);
+}
+
+/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2),
+ * beside the query that it was opened with: the header is the newer one. */
+static void read_last_event_id(const struct http_request *request, struct subscription_body *body)
+{
+    const char *id = http_request_header(request, "Last-Event-ID");
+
+    if (!id || !*id)
+        return;
+    body->last_id = id;
+    body->last_id_length = strlen(id);
+}
+
+static void begin_or_refuse(struct connection *connection, const struct http_request *request,
+                            struct subscription_body *body, enum frame_encoding encoding,
+                            const char *fault)
+{
+    read_last_event_id(request, body);
+    if (fault == SUBSCRIPTION_HAS_BIND_KEY)
+        send_to_subscribe_url(connection, request);
+    else
+        subscribe_begin_or_refuse(connection, request, body, encoding, fault);
+}
+
+static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
+                                  const struct bytes *text, enum frame_encoding encoding)
+{
+    struct server *server = connection->server;
+    struct bytes secret = BYTES_EMPTY;
+    struct subscription_body body;
+    struct ticket ticket;
+    const char *fault;
+
+    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
+                              text->length, clock_wall_ms() / 1000, &ticket)) {
+    case TICKET_GATE_OPEN:
+        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        read_former_self(request, &body, &secret);
+        read_wait(request, &body);
+        begin_or_refuse(connection, request, &body, encoding, fault);
+        subscription_body_free(&body);
+        bytes_free(&secret);
+        ticket_free(&ticket);
+        break;
+    case TICKET_GATE_REFUSED:
+        http_reply_error(connection, request, 400, "Invalid ticket");
+        break;
+    default:
+        http_reply_error_with(connection, request, 503, "Too many tickets at once",
+                              RETRY_AFTER "1");
+    }
+}
+
+static void subscribe_with_body(struct connection *connection, const struct http_request *request,
+                                enum frame_encoding encoding)
+{
+    struct subscription_body body;
+    size_t length;
+    const char *text = http_request_body(request, &length);
+    const char *fault = subscription_body_read(&body, text, length, &connection->server->config);
+
+    begin_or_refuse(connection, request, &body, encoding, fault);
+    subscription_body_free(&body);
+}
+
+static void subscribe_with_query(struct connection *connection, const struct http_request *request,
+                                 enum frame_encoding encoding)
+{
+    struct subscription_body body;
+    json_t *json = json_object();
+    const char *fault = subscription_query_read(json, http_request_query_text(request));
+
+    /* Who can speak later may ask for topics then. */
+    if (!fault && !transport_of_encoding(encoding)->input &&
+        json_array_size(json_object_get(json, "ep")) == 0)
+        fault = "Topic missing";
+    if (fault) {
+        http_reply_error(connection, request, fault == SUBSCRIPTION_QUERY_NO_MEMORY ? 503 : 400,
+                         fault);
+        json_decref(json);
+        return;
+    }
+    fault = subscription_body_read_json(&body, json, &connection->server->config);
+    begin_or_refuse(connection, request, &body, encoding, fault);
+    subscription_body_free(&body);
+}
+
+bool subscription_request_has_ticket(const struct http_request *request)
+{
+    struct bytes ticket = BYTES_EMPTY;
+    bool has_ticket = find_ticket(request, &ticket);
+
+    bytes_free(&ticket);
+    return has_ticket;
+}
+
+void subscription_request_answer(struct connection *connection, const struct http_request *request,
+                                 enum frame_encoding encoding)
+{
+    enum http_request_method method = http_request_method(request);
+    struct bytes ticket = BYTES_EMPTY;
+
+    if (find_ticket(request, &ticket))
+        subscribe_with_ticket(connection, request, &ticket, encoding);
+    else if (method == HTTP_METHOD_POST)
+        subscribe_with_body(connection, request, encoding);
+    else
+        subscribe_with_query(connection, request, encoding);
+    bytes_free(&ticket);
+}

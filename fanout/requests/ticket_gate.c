@@ -1,0 +1,80 @@
+#include "requests/ticket_gate.h"
+
+#include "messages.h"
+#include "used_tickets.h"
+
+#include <stdio.h>
+
+static struct ticket_rules rules_of(const struct ticket_gate *gate, const struct config *config)
+{
+    return (struct ticket_rules){.secrets = &gate->secrets,
+                                 .life_s = (unsigned)(config->ticket_life / 1000),
+                                 .life_max_s = (unsigned)(config->ticket_life_max / 1000),
+                                 .skew_s = (unsigned)(config->ticket_skew / 1000)};
+}
+
+bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error)
+{
+    struct ticket_gate fresh = {0};
+    struct ticket_rules rules;
+    const char *fault;
+
+    if (!secret_list_load(&fresh.secrets, config->ticket_secret_file, error))
+        return false;
+    rules = rules_of(&fresh, config);
+    fault = fresh.secrets.count ? ticket_rules_fault(&rules) : NULL;
+    if (fault) {
+        snprintf(error, SECRET_ERROR_SIZE, "%s: %s", config->ticket_secret_file, fault);
+        secret_list_free(&fresh.secrets);
+        return false;
+    }
+    secret_list_free(&gate->secrets);
+    gate->secrets = fresh.secrets;
+    return true;
+}
+
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, char *error)
+{
+    *gate = (struct ticket_gate){.used = used_tickets_open((size_t)config->ticket_max_used)};
+    if (!gate->used) {
+        snprintf(error, SECRET_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    return ticket_gate_reload(gate, config, error);
+}
+
+void ticket_gate_close(struct ticket_gate *gate)
+{
+    used_tickets_close(&gate->used);
+    secret_list_free(&gate->secrets);
+}
+
+enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
+                                          const char *text, size_t length, uint64_t wall_s,
+                                          struct ticket *ticket)
+{
+    struct ticket_rules rules = rules_of(gate, config);
+    const char *why = "no ticket secret is configured";
+    enum ticket_result result = TICKET_REFUSED;
+
+    *ticket = (struct ticket){0};
+    if (gate->secrets.count > 0)
+        result = ticket_read(ticket, &rules, text, length, wall_s, &why);
+    if (result != TICKET_OK) {
+        message_info("ticket refused", message_text("why", why));
+        return result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED;
+    }
+    switch (used_tickets_take(gate->used, ticket->id, ticket->forget_after_s, wall_s)) {
+    case USED_TICKETS_FIRST:
+        return TICKET_GATE_OPEN;
+    case USED_TICKETS_AGAIN:
+        message_info("ticket refused", message_text("why", "used before"));
+        ticket_free(ticket);
+        return TICKET_GATE_REFUSED;
+    default:
+        message_warning("ticket refused: the memory of used ones is full",
+                        message_number("max_used", (int64_t)config->ticket_max_used));
+        ticket_free(ticket);
+        return TICKET_GATE_OVERLOADED;
+    }
+}

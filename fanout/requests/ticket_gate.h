@@ -1,0 +1,35 @@
+/* Lets subscribers in who come with a ticket: verifies it and sees to it that each is used once. */
+#ifndef ESN_TICKET_GATE_H
+#define ESN_TICKET_GATE_H
+
+#include "config/config.h"
+#include "secret.h"
+#include "ticket.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ticket_gate {
+    struct secret_list secrets;
+    struct used_tickets *used;
+};
+
+enum ticket_gate_result {
+    TICKET_GATE_OPEN,
+    TICKET_GATE_REFUSED,   /* one answer, whatever is wrong with it */
+    TICKET_GATE_OVERLOADED /* cannot remember that it is used now */
+};
+
+/* Without a secret file every ticket is refused. False with a sentence in error
+ * (SECRET_ERROR_SIZE). */
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, char *error);
+/* Reads the secrets again; the old ones stay when that fails. */
+bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error);
+void ticket_gate_close(struct ticket_gate *gate);
+/* TICKET_GATE_OPEN: *ticket is filled, free it with ticket_free(). wall_s must not go back. */
+enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
+                                          const char *text, size_t length, uint64_t wall_s,
+                                          struct ticket *ticket);
+
+#endif

@@ -1,0 +1,168 @@
+#include "streams/held_topics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nodes in the order of their addresses, to be searched; a topic's node is the same for everybody.
+ */
+struct node_set {
+    const struct topic_node **nodes;
+    size_t count;
+};
+
+static int compare_nodes(const void *a, const void *b)
+{
+    uintptr_t left = (uintptr_t) * (const struct topic_node *const *)a;
+    uintptr_t right = (uintptr_t) * (const struct topic_node *const *)b;
+
+    return (left > right) - (left < right);
+}
+
+static bool has_node(const struct node_set *set, const struct topic_node *node)
+{
+    return set->count > 0 &&
+           bsearch(&node, set->nodes, set->count, sizeof *set->nodes, compare_nodes);
+}
+
+static bool make_room(struct node_set *set, size_t count)
+{
+    *set = (struct node_set){.nodes = count ? malloc(count * sizeof *set->nodes) : NULL};
+    return count == 0 || set->nodes;
+}
+
+static void sort_nodes(struct node_set *set)
+{
+    if (set->count > 1)
+        qsort(set->nodes, set->count, sizeof *set->nodes, compare_nodes);
+}
+
+static bool set_of_held(struct node_set *set, const struct subscriber *subscriber)
+{
+    if (!make_room(set, subscriber->count))
+        return false;
+    for (uint32_t slot = 0; slot < subscriber->count; slot++)
+        set->nodes[set->count++] = subscriber->subscriptions[slot].node;
+    sort_nodes(set);
+    return true;
+}
+
+/* Under which name a topic is indexed. */
+static const char *name_of(const struct subscription_topic *topic, const char *user, size_t *length)
+{
+    *length = topic->kind == SUBSCRIPTION_INBOX ? strlen(user) : topic->length;
+    return topic->kind == SUBSCRIPTION_INBOX ? user : topic->text;
+}
+
+static bool set_of_requested(struct node_set *set, const struct topic_index *indexes,
+                             const char *user, const struct subscription_topic *topics,
+                             size_t count)
+{
+    if (!make_room(set, count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *name;
+        const struct topic_node *node = NULL;
+        if (user || topics[i].kind != SUBSCRIPTION_INBOX) {
+            name = name_of(&topics[i], user, &length);
+            node = topic_index_find(&indexes[topics[i].kind], name, length);
+        }
+        if (node)
+            set->nodes[set->count++] = node;
+    }
+    sort_nodes(set);
+    return true;
+}
+
+static void resize(struct subscriber *subscriber, size_t count)
+{
+    struct subscription *other;
+
+    if (count == 0) {
+        free(subscriber->subscriptions);
+        subscriber->subscriptions = NULL;
+        return;
+    }
+    other = realloc(subscriber->subscriptions, count * sizeof *other);
+    if (other)
+        subscriber->subscriptions = other;
+}
+
+static void cut(struct topic_index *indexes, struct subscriber *subscriber, uint32_t count)
+{
+    while (subscriber->count > count) {
+        uint32_t last = --subscriber->count;
+        topic_index_remove(&indexes[subscriber->subscriptions[last].kind], subscriber, last);
+    }
+}
+
+static const char *add_one(struct topic_index *indexes, struct subscriber *subscriber,
+                           const char *user, const struct subscription_topic *topic,
+                           const struct node_set *held, uint64_t most)
+{
+    struct topic_index *index = &indexes[topic->kind];
+    size_t length;
+    const char *name = name_of(topic, user, &length);
+
+    if (has_node(held, topic_index_find(index, name, length)))
+        return NULL;
+    if (subscriber->count >= most)
+        return "Too many Event Points";
+    subscriber->subscriptions[subscriber->count] = (struct subscription){.kind = topic->kind};
+    if (!topic_index_add(index, subscriber, subscriber->count, name, length))
+        return SUBSCRIPTION_NO_MEMORY;
+    subscriber->count++;
+    return NULL;
+}
+
+const char *held_topics_add(struct topic_index *indexes, struct subscriber *subscriber,
+                            const char *user, const struct subscription_topic *topics, size_t count,
+                            uint64_t most)
+{
+    uint32_t before = subscriber->count;
+    const char *fault = NULL;
+    struct subscription *larger;
+    struct node_set held;
+
+    if (count == 0)
+        return NULL;
+    larger = realloc(subscriber->subscriptions, (before + count) * sizeof *larger);
+    if (!larger)
+        return SUBSCRIPTION_NO_MEMORY;
+    subscriber->subscriptions = larger;
+    if (!set_of_held(&held, subscriber))
+        fault = SUBSCRIPTION_NO_MEMORY;
+    for (size_t i = 0; !fault && i < count; i++)
+        fault = add_one(indexes, subscriber, user, &topics[i], &held, most);
+    if (fault)
+        cut(indexes, subscriber, before);
+    free(held.nodes);
+    if (subscriber->count < before + count)
+        resize(subscriber, subscriber->count);
+    return fault;
+}
+
+bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscriber,
+                        const char *user, const struct subscription_topic *topics, size_t count)
+{
+    struct node_set unwanted;
+
+    if (!set_of_requested(&unwanted, indexes, user, topics, count))
+        return false;
+    for (uint32_t slot = subscriber->count; slot-- > 0;) {
+        const struct subscription *subscription = &subscriber->subscriptions[slot];
+        if (!has_node(&unwanted, subscription->node))
+            continue;
+        topic_index_remove(&indexes[subscription->kind], subscriber, slot);
+        topic_index_move(subscriber, --subscriber->count, slot);
+    }
+    free(unwanted.nodes);
+    resize(subscriber, subscriber->count);
+    return true;
+}
+
+void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber)
+{
+    cut(indexes, subscriber, 0);
+    resize(subscriber, 0);
+}

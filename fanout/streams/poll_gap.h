@@ -1,0 +1,31 @@
+/* Clients of long-poll between two polls: for a short while they count as present, so that who
+ * watches them does not see them go and come with each answer. */
+#ifndef ESN_POLL_GAP_H
+#define ESN_POLL_GAP_H
+
+#include "hash_table.h"
+#include "streams/presence.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct absent_poller;
+
+struct poll_gap {
+    struct hash_table by_connid;
+    struct absent_poller *oldest, *newest;
+};
+
+/* Keeps the presence of a stream that was answered; false without memory, and the presence is still
+ * the caller's. */
+bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry *presence,
+                   uint64_t now_ms);
+/* The presence of a client that is back, or NULL when it was not kept. */
+struct presence_entry *poll_gap_take(struct poll_gap *gap, uint64_t connid);
+/* The presence of the one that is away for longest, when it was kept at or before the given time,
+ * or NULL: it is not kept any more. */
+struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_ms);
+/* Frees the memory; every presence must have been taken out. */
+void poll_gap_free(struct poll_gap *gap);
+
+#endif

@@ -1,0 +1,106 @@
+#include "streams/stream_secrets.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct returned_stream {
+    struct hash_node by_connid;
+    struct returned_stream *next;
+};
+
+/* What is enciphered, one block of AES-128. That a made-up secret has the right connection id in
+ * its first half is as likely as to guess 64 bits. */
+struct content {
+    uint64_t connid;
+    unsigned char random[8];
+};
+
+_Static_assert(sizeof(struct content) == STREAM_SECRET_SIZE, "it is one block");
+
+static EVP_CIPHER_CTX *start_cipher(const unsigned char key[STREAM_SECRETS_KEY_SIZE], int encipher)
+{
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+
+    if (cipher && EVP_CipherInit_ex2(cipher, EVP_aes_128_ecb(), key, NULL, encipher, NULL) == 1 &&
+        EVP_CIPHER_CTX_set_padding(cipher, 0) == 1)
+        return cipher;
+    EVP_CIPHER_CTX_free(cipher);
+    return NULL;
+}
+
+static bool run_cipher(EVP_CIPHER_CTX *cipher, void *out, const void *in)
+{
+    int length = 0;
+
+    return EVP_CipherUpdate(cipher, out, &length, in, STREAM_SECRET_SIZE) == 1 &&
+           length == STREAM_SECRET_SIZE;
+}
+
+bool stream_secrets_open(struct stream_secrets *secrets,
+                         const unsigned char key[STREAM_SECRETS_KEY_SIZE], uint64_t first_connid,
+                         uint64_t now_ms)
+{
+    secrets->encipher = start_cipher(key, 1);
+    secrets->decipher = start_cipher(key, 0);
+    secrets->first_connid = first_connid;
+    secrets->opened_at_ms = now_ms;
+    return secrets->encipher && secrets->decipher;
+}
+
+static void forget_returned(struct stream_secrets *secrets)
+{
+    hash_table_free(&secrets->by_connid);
+    while (secrets->returned) {
+        struct returned_stream *next = secrets->returned->next;
+        free(secrets->returned);
+        secrets->returned = next;
+    }
+}
+
+void stream_secrets_close(struct stream_secrets *secrets)
+{
+    EVP_CIPHER_CTX_free(secrets->encipher);
+    EVP_CIPHER_CTX_free(secrets->decipher);
+    secrets->encipher = secrets->decipher = NULL;
+    OPENSSL_cleanse(&secrets->random, sizeof secrets->random);
+    forget_returned(secrets);
+}
+
+bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
+                         unsigned char secret[STREAM_SECRET_SIZE])
+{
+    struct content content = {.connid = connid};
+
+    return secret_pool_take(&secrets->random, content.random, sizeof content.random) &&
+           run_cipher(secrets->encipher, secret, &content);
+}
+
+static bool remember(struct stream_secrets *secrets, uint64_t connid)
+{
+    struct returned_stream *stream = calloc(1, sizeof *stream);
+
+    if (!stream || !hash_table_add(&secrets->by_connid, &stream->by_connid, connid)) {
+        free(stream);
+        return false;
+    }
+    stream->next = secrets->returned;
+    secrets->returned = stream;
+    return true;
+}
+
+bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
+                              const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
+{
+    struct content content;
+
+    if (now_ms - secrets->opened_at_ms > secrets->max_age_ms) {
+        forget_returned(secrets);
+        return false;
+    }
+    return connid < secrets->first_connid && run_cipher(secrets->decipher, &content, secret) &&
+           secret_equal(&content.connid, &connid, sizeof connid) &&
+           !hash_table_find(&secrets->by_connid, connid) && remember(secrets, connid);
+}

@@ -1,0 +1,49 @@
+#include "topics/audience.h"
+
+#include "envelope.h"
+#include "rights.h"
+
+/* Which kinds of event a kind of subscription is for, whoever its user. */
+static bool suits(uint16_t flags, enum subscription_kind kind)
+{
+    bool targeted = (flags & ENVELOPE_TARGETED) != 0;
+
+    if (kind == SUBSCRIPTION_INBOX)
+        return targeted;
+    if (targeted)
+        return false;
+    if (kind == SUBSCRIPTION_BOUND)
+        return (flags & ENVELOPE_BOUND) != 0;
+    return (flags & ENVELOPE_BOUND) == 0 || (flags & ENVELOPE_EVERYONE) != 0;
+}
+
+bool audience_may_hear(uint16_t flags, const char *allowed, size_t allowed_length,
+                       enum subscription_kind kind, const char *user)
+{
+    return suits(flags, kind) &&
+           (kind == SUBSCRIPTION_OPEN || rights_may_hear(flags, allowed, allowed_length, user));
+}
+
+bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user)
+{
+    /* Flags alone often decide; only then is the list looked at. */
+    if (audience_may_hear(audience->flags, "", 0, kind, user))
+        return true;
+    if (!suits(audience->flags, kind) || !user || audience->allowed_length == 0)
+        return false;
+    if (!audience->filled && !audience->failed) {
+        audience->filled =
+            user_set_fill(&audience->users, audience->allowed, audience->allowed_length);
+        audience->failed = !audience->filled;
+    }
+    return audience->filled ? user_set_has(&audience->users, user)
+                            : rights_may_hear(audience->flags, audience->allowed,
+                                              audience->allowed_length, user);
+}
+
+void audience_free(struct audience *audience)
+{
+    if (audience->filled)
+        user_set_free(&audience->users);
+    audience->filled = false;
+}

@@ -1,0 +1,63 @@
+#include "transports/line_input.h"
+
+#include <string.h>
+
+void line_input_clear(struct line_input *input, const struct line_limits *limits)
+{
+    input_budget_release(limits->bodies, &input->charged);
+    bytes_free(&input->pending);
+    *input = (struct line_input){0};
+}
+
+static enum line_verdict keep(struct line_input *input, const struct line_limits *limits,
+                              const char *bytes, size_t length)
+{
+    if (!input_budget_charge(limits->bodies, &input->charged, length))
+        return LINE_TOO_MANY;
+    bytes_append(&input->pending, bytes, length);
+    return input->pending.failed ? LINE_NO_MEMORY : LINE_NEED_MORE;
+}
+
+static enum line_verdict end_line(struct line_input *input, const struct line_limits *limits,
+                                  const char *line, size_t length)
+{
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    if (length > limits->max_line)
+        return LINE_TOO_LONG;
+    input->line = line;
+    input->length = length;
+    return LINE_COMPLETE;
+}
+
+enum line_verdict line_input_feed(struct line_input *input, const struct line_limits *limits,
+                                  const char *bytes, size_t length, size_t *consumed)
+{
+    const char *end = memchr(bytes, '\n', length);
+    size_t taken = end ? (size_t)(end - bytes) : length;
+    enum line_verdict verdict;
+
+    if (input->line)
+        line_input_clear(input, limits);
+    *consumed = taken + (end ? 1 : 0);
+    /* One more than fits: it may be the CR of the line's end. */
+    if (taken > limits->max_line + 1 - input->pending.length)
+        return LINE_TOO_LONG;
+    if (end && input->pending.length == 0)
+        return end_line(input, limits, bytes, taken);
+    verdict = keep(input, limits, bytes, taken);
+    if (verdict != LINE_NEED_MORE || !end)
+        return verdict;
+    return end_line(input, limits, input->pending.data, input->pending.length);
+}
+
+const char *line_input_text(const struct line_input *input, size_t *length)
+{
+    *length = input->length;
+    return input->line;
+}
+
+bool line_input_is_idle(const struct line_input *input)
+{
+    return input->line || input->pending.length == 0;
+}

@@ -1,0 +1,250 @@
+/* Raw TCP for small devices: one JSON a line, both ways ([fanout] listen_lines). The first line is
+ * the subscription, those that follow are messages (client_requests.h). */
+#include "clock.h"
+#include "requests/client_requests.h"
+#include "requests/subscription_body.h"
+#include "server.h"
+#include "streams/subscribe.h"
+#include "transports/line_input.h"
+#include "transports/transport.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The beginning of a line, between two reads. */
+struct begun_line {
+    struct line_input input;
+    uint64_t due; /* when it has to be whole */
+};
+
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
+                   struct frame *out)
+{
+    return transport_store(pool, kind, chunked, "", 0, text, "\n", out);
+}
+
+static bool open_stream(struct connection *connection, const struct http_request *request)
+{
+    (void)connection;
+    (void)request;
+    return true;
+}
+
+static bool keep_alive(struct connection *connection)
+{
+    return connection_queue_bytes(connection, "\n", 1);
+}
+
+static struct line_limits limits_of(struct connection *connection)
+{
+    return (struct line_limits){connection->server->config.max_message,
+                                &connection->server->bodies};
+}
+
+static void forget_input(struct connection *connection)
+{
+    const struct line_limits limits = limits_of(connection);
+    struct begun_line *begun = connection->input;
+
+    if (!begun)
+        return;
+    line_input_clear(&begun->input, &limits);
+    free(begun);
+    connection->input = NULL;
+}
+
+/* Says why, as the place in its conversation asks for, and ends the connection. */
+static void refuse(struct connection *connection, enum connection_close_reason why,
+                   const char *reason)
+{
+    char line[160];
+    bool queued;
+    int length;
+
+    if (connection->state == CONNECTION_STREAMING) {
+        if (client_requests_refuse(connection, reason))
+            connection_end_stream(connection, why);
+        else
+            connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    length = snprintf(line, sizeof line, "{\"error\":\"%s\"}\n", reason);
+    queued = length < (int)sizeof line && connection_queue_bytes(connection, line, (size_t)length);
+    if (queued)
+        connection_end_reading(connection, why);
+    else
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+static void begin_or_refuse(struct connection *connection, const struct subscription_body *body,
+                            const char *fault)
+{
+    if (!fault && connection->server->stopping)
+        fault = "Stopping";
+    if (fault)
+        refuse(connection, CLOSE_REFUSED, fault);
+    else if (!subscribe_begin(connection, NULL, body, FRAME_LINES))
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+static void begin_with_ticket(struct connection *connection, const json_t *json)
+{
+    struct server *server = connection->server;
+    const json_t *text = json_object_get(json, "ticket");
+    struct subscription_body body;
+    struct ticket ticket;
+    const char *fault;
+
+    switch (ticket_gate_admit(&server->tickets, &server->config, json_string_value(text),
+                              json_string_length(text), clock_wall_ms() / 1000, &ticket)) {
+    case TICKET_GATE_OPEN:
+        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        subscription_body_read_former_self(&body, json);
+        begin_or_refuse(connection, &body, fault);
+        subscription_body_free(&body);
+        ticket_free(&ticket);
+        break;
+    case TICKET_GATE_REFUSED:
+        refuse(connection, CLOSE_REFUSED, "Invalid ticket");
+        break;
+    default:
+        refuse(connection, CLOSE_REFUSED, "Too many tickets at once");
+    }
+}
+
+static void begin(struct connection *connection, const char *text, size_t length)
+{
+    json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    struct subscription_body body;
+    const char *fault;
+
+    if (json_is_string(json_object_get(json, "ticket"))) {
+        begin_with_ticket(connection, json);
+        json_decref(json);
+        return;
+    }
+    fault = subscription_body_read_json(&body, json, &connection->server->config);
+    begin_or_refuse(connection, &body, fault);
+    subscription_body_free(&body);
+}
+
+static void take_line(struct connection *connection, const char *text, size_t length)
+{
+    if (!client_requests_count(connection))
+        refuse(connection, CLOSE_TALKATIVE, "Too many messages");
+    else if (length == 0)
+        return; /* its way of keeping the connection alive */
+    else if (connection->state == CONNECTION_STREAMING)
+        client_requests_take(connection, text, length);
+    else
+        begin(connection, text, length);
+}
+
+static void take(struct connection *connection, enum line_verdict verdict,
+                 const struct line_input *line)
+{
+    size_t length;
+    const char *text;
+
+    switch (verdict) {
+    case LINE_NEED_MORE:
+        break;
+    case LINE_COMPLETE:
+        text = line_input_text(line, &length);
+        take_line(connection, text, length);
+        break;
+    case LINE_TOO_LONG:
+        refuse(connection, CLOSE_REFUSED, "Line too long");
+        break;
+    case LINE_TOO_MANY:
+        refuse(connection, CLOSE_REFUSED, "Too many messages at once");
+        break;
+    default:
+        connection_close(connection, CLOSE_MEMORY);
+    }
+}
+
+static bool listens(const struct connection *connection)
+{
+    return connection->state == CONNECTION_READING || connection->state == CONNECTION_STREAMING;
+}
+
+/* Out of the connection's hands: answering may close it. */
+static struct begun_line take_begun(struct connection *connection)
+{
+    struct begun_line begun = {.due = UINT64_MAX}, *kept = connection->input;
+
+    if (kept)
+        begun = *kept;
+    free(kept);
+    connection->input = NULL;
+    return begun;
+}
+
+static void keep_begun(struct connection *connection, struct begun_line *begun)
+{
+    const struct line_limits limits = limits_of(connection);
+    struct begun_line *kept = NULL;
+    const struct server *server = connection->server;
+
+    if (listens(connection) && !line_input_is_idle(&begun->input)) {
+        kept = malloc(sizeof *kept);
+        if (!kept)
+            connection_close(connection, CLOSE_MEMORY);
+    }
+    if (!kept) {
+        line_input_clear(&begun->input, &limits);
+        return;
+    }
+    if (begun->due == UINT64_MAX)
+        begun->due = server_now(server) + server->config.body_time;
+    *kept = *begun;
+    connection->input = kept;
+    if (connection->state == CONNECTION_STREAMING)
+        connection_set_deadline(connection);
+}
+
+static void input(struct connection *connection, const char *bytes, size_t length)
+{
+    const struct line_limits limits = limits_of(connection);
+    struct begun_line begun = take_begun(connection);
+
+    while (length > 0 && listens(connection)) {
+        size_t consumed;
+        enum line_verdict verdict =
+            line_input_feed(&begun.input, &limits, bytes, length, &consumed);
+        bytes += consumed;
+        length -= consumed;
+        if (verdict == LINE_COMPLETE)
+            begun.due = UINT64_MAX;
+        take(connection, verdict, &begun.input);
+    }
+    keep_begun(connection, &begun);
+}
+
+static uint64_t input_due(const struct connection *connection)
+{
+    const struct begun_line *begun = connection->input;
+
+    return begun ? begun->due : UINT64_MAX;
+}
+
+static void input_late(struct connection *connection)
+{
+    if (connection->state == CONNECTION_STREAMING)
+        refuse(connection, CLOSE_BODY_TIME, "Line not received in time");
+    else
+        refuse(connection, CLOSE_HEAD_TIME, "Subscription not received in time");
+}
+
+const struct transport transport_lines = {.name = "lines",
+                                          .without_request = true,
+                                          .encode = encode,
+                                          .open = open_stream,
+                                          .keep_alive = keep_alive,
+                                          .end = transport_end_body,
+                                          .input = input,
+                                          .forget_input = forget_input,
+                                          .input_due = input_due,
+                                          .input_late = input_late};

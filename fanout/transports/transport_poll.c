@@ -1,0 +1,117 @@
+/* Long-poll: POST /poll is answered when there is an event or the time is over. Nothing is written
+ * before, so the answer has a length and passes proxies that buffer. */
+#include "bytes.h"
+#include "events/replay.h"
+#include "http/http_reply.h"
+#include "requests/subscription_request.h"
+#include "server.h"
+#include "transports/transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The comma before the first one is dropped in the end. */
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
+                   struct frame *out)
+{
+    return transport_store(pool, kind, chunked, ",", 1, text, "", out);
+}
+
+static bool open_answer(struct connection *connection, const struct http_request *request)
+{
+    connection->keep_alive = http_request_keep_alive(request);
+    return true;
+}
+
+static bool keep_alive(struct connection *connection)
+{
+    (void)connection; /* it waits for a single answer, with a limit of its own */
+    return true;
+}
+
+/* The frames that every stream begins with. They wait here: an event ends the waiting. */
+struct opening {
+    size_t length;
+    char bytes[];
+};
+
+static bool begun(struct connection *connection)
+{
+    struct output *output = &connection->output;
+    struct opening *opening = malloc(sizeof *opening + output->length);
+    struct iovec vector;
+
+    if (!opening)
+        return false;
+    connection->input = opening;
+    opening->length = 0;
+    while (output_gather(output, &vector, 1) == 1) {
+        memcpy(opening->bytes + opening->length, vector.iov_base, vector.iov_len);
+        opening->length += vector.iov_len;
+        output_consume(output, vector.iov_len);
+    }
+    return true;
+}
+
+static void forget_opening(struct connection *connection)
+{
+    free(connection->input);
+    connection->input = NULL;
+}
+
+/* Queues {"events": [first frames, events], "id": where the next poll goes on}. */
+static bool queue_answer(struct connection *connection, struct output *events)
+{
+    static const char head[] = "{\"events\":[";
+    const struct opening *opening = connection->input;
+    char tail[64];
+    int tail_length = snprintf(tail, sizeof tail, "],\"id\":\"%llu-%llu\"}",
+                               (unsigned long long)connection->server->events.epoch,
+                               (unsigned long long)replay_position(connection));
+
+    return http_reply_json_head(connection, sizeof head - 1 + opening->length - 1 + events->length +
+                                                (size_t)tail_length) &&
+           connection_queue_bytes(connection, head, sizeof head - 1) &&
+           connection_queue_bytes(connection, opening->bytes + 1, opening->length - 1) &&
+           output_join(&connection->output, events) &&
+           connection_queue_bytes(connection, tail, (size_t)tail_length);
+}
+
+static bool end(struct connection *connection, enum connection_close_reason reason)
+{
+    struct output events = connection->output;
+    bool queued;
+
+    (void)reason;
+    connection->output = (struct output){0};
+    queued = queue_answer(connection, &events);
+    output_clear(&events);
+    return queued;
+}
+
+static bool before_write(struct connection *connection)
+{
+    if (connection->state != CONNECTION_STREAMING)
+        return true;
+    if (connection->output.length == 0)
+        return false;
+    connection_end_stream(connection, CLOSE_DONE);
+    return connection->state != CONNECTION_CLOSED;
+}
+
+const struct transport transport_poll = {.name = "poll",
+                                         .reusable = true,
+                                         .answers_once = true,
+                                         .encode = encode,
+                                         .open = open_answer,
+                                         .begun = begun,
+                                         .keep_alive = keep_alive,
+                                         .end = end,
+                                         .before_write = before_write,
+                                         .forget_input = forget_opening};
+
+void transport_poll_answer(struct connection *connection, const struct http_request *request)
+{
+    subscription_request_answer(connection, request, FRAME_POLL);
+}

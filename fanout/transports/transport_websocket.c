@@ -1,0 +1,212 @@
+/* WebSocket (RFC 6455): GET /ws. Each frame of the broker is a text message of one WebSocket frame;
+ * the client sends text messages too (client_requests.h). */
+#include "http/http_reply.h"
+#include "requests/client_requests.h"
+#include "requests/subscription_request.h"
+#include "server.h"
+#include "transports/transport.h"
+#include "transports/websocket_handshake.h"
+#include "transports/websocket_input.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* While a message comes in, and when the stream ends by what came in. */
+struct speech {
+    struct websocket_input *input;
+    uint64_t due; /* when the message has to be whole */
+    bool ends;
+    enum websocket_code code; /* what it ends with */
+    const char *reason;
+};
+
+static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
+                   struct frame *out)
+{
+    char head[WEBSOCKET_HEAD_SIZE];
+    size_t length = websocket_frame_head(head, WEBSOCKET_TEXT, text->length);
+
+    return transport_store(pool, kind, chunked, head, length, text, "", out);
+}
+
+static bool open_stream(struct connection *connection, const struct http_request *request)
+{
+    struct websocket_handshake handshake;
+    char head[256];
+    int length;
+
+    websocket_handshake_check(request, &handshake);
+    length = snprintf(head, sizeof head,
+                      "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\n"
+                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Accept: %s\r\n\r\n",
+                      server_date(connection->server), handshake.accept);
+    return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
+}
+
+static bool queue_control(struct connection *connection, enum websocket_opcode opcode,
+                          const char *payload, size_t payload_length)
+{
+    char frame[WEBSOCKET_CONTROL_SIZE];
+    size_t length = websocket_frame_control(frame, opcode, payload, payload_length);
+
+    return connection_queue_bytes(connection, frame, length);
+}
+
+static bool keep_alive(struct connection *connection)
+{
+    return queue_control(connection, WEBSOCKET_PING, "", 0);
+}
+
+static bool end(struct connection *connection, enum connection_close_reason reason)
+{
+    const struct speech *speech = connection->input;
+    char frame[WEBSOCKET_CONTROL_SIZE];
+    size_t length;
+
+    if (speech && speech->ends)
+        length = websocket_frame_close(frame, speech->code, speech->reason);
+    else if (reason == CLOSE_STOPPING)
+        length = websocket_frame_close(frame, WEBSOCKET_CODE_GOING_AWAY, "Stopping");
+    else
+        length = websocket_frame_close(frame, WEBSOCKET_CODE_NORMAL, "The time is over");
+    return connection_queue_bytes(connection, frame, length);
+}
+
+static void end_by_speech(struct connection *connection, enum connection_close_reason why,
+                          enum websocket_code code, const char *reason)
+{
+    struct speech *speech = connection->input;
+
+    speech->ends = true;
+    speech->code = code;
+    speech->reason = reason;
+    connection_end_stream(connection, why);
+}
+
+static void forget_input(struct connection *connection)
+{
+    struct speech *speech = connection->input;
+
+    if (!speech)
+        return;
+    websocket_input_free(&speech->input);
+    free(speech);
+    connection->input = NULL;
+}
+
+static uint64_t message_time(const struct connection *connection)
+{
+    return server_now(connection->server) + connection->server->config.body_time;
+}
+
+static bool begin_speech(struct connection *connection)
+{
+    const struct websocket_limits limits = {connection->server->config.max_message,
+                                            &connection->server->bodies};
+    struct speech *speech = connection->input;
+
+    if (speech)
+        return true;
+    speech = calloc(1, sizeof *speech);
+    if (speech)
+        speech->input = websocket_input_new(&limits);
+    if (!speech || !speech->input) {
+        free(speech);
+        return false;
+    }
+    speech->due = message_time(connection);
+    connection->input = speech;
+    return true;
+}
+
+/* A whole message or control frame; it may close the connection. */
+static void take_whole(struct connection *connection, enum websocket_verdict verdict)
+{
+    struct speech *speech = connection->input;
+    size_t length;
+    const char *payload = websocket_input_payload(speech->input, &length);
+
+    if (!client_requests_count(connection)) {
+        end_by_speech(connection, CLOSE_TALKATIVE, WEBSOCKET_CODE_POLICY, "Too many messages");
+        return;
+    }
+    if (verdict == WEBSOCKET_HAS_MESSAGE) {
+        speech->due = message_time(connection);
+        client_requests_take(connection, payload, length);
+    } else if (verdict == WEBSOCKET_HAS_PING &&
+               !queue_control(connection, WEBSOCKET_PONG, payload, length)) {
+        connection_close(connection, CLOSE_MEMORY);
+    }
+}
+
+static void take(struct connection *connection, enum websocket_verdict verdict)
+{
+    const struct speech *speech = connection->input;
+
+    if (verdict == WEBSOCKET_IS_CLOSED)
+        end_by_speech(connection, CLOSE_CLIENT, websocket_input_code(speech->input), "");
+    else if (verdict == WEBSOCKET_IS_BROKEN)
+        end_by_speech(connection, CLOSE_REFUSED, websocket_input_code(speech->input),
+                      websocket_input_reason(speech->input));
+    else if (verdict != WEBSOCKET_NEED_MORE)
+        take_whole(connection, verdict);
+}
+
+static void input(struct connection *connection, const char *bytes, size_t length)
+{
+    while (length > 0 && connection->state == CONNECTION_STREAMING) {
+        const struct speech *speech;
+        enum websocket_verdict verdict;
+        size_t consumed;
+        if (!begin_speech(connection)) {
+            connection_close(connection, CLOSE_MEMORY);
+            return;
+        }
+        speech = connection->input;
+        verdict = websocket_input_feed(speech->input, bytes, length, &consumed);
+        bytes += consumed;
+        length -= consumed;
+        take(connection, verdict);
+    }
+    if (connection->input &&
+        websocket_input_is_idle(((const struct speech *)connection->input)->input))
+        forget_input(connection);
+    else if (connection->input)
+        connection_set_deadline(connection);
+}
+
+static uint64_t input_due(const struct connection *connection)
+{
+    const struct speech *speech = connection->input;
+
+    return speech ? speech->due : UINT64_MAX;
+}
+
+static void input_late(struct connection *connection)
+{
+    end_by_speech(connection, CLOSE_BODY_TIME, WEBSOCKET_CODE_POLICY,
+                  "Message not received in time");
+}
+
+const struct transport transport_websocket = {.name = "websocket",
+                                              .encode = encode,
+                                              .open = open_stream,
+                                              .keep_alive = keep_alive,
+                                              .end = end,
+                                              .input = input,
+                                              .forget_input = forget_input,
+                                              .input_due = input_due,
+                                              .input_late = input_late};
+
+void transport_websocket_answer(struct connection *connection, const struct http_request *request)
+{
+    struct websocket_handshake handshake;
+
+    websocket_handshake_check(request, &handshake);
+    if (handshake.status == 101)
+        subscription_request_answer(connection, request, FRAME_WEBSOCKET);
+    else
+        http_reply_error_with(connection, request, handshake.status, handshake.reason,
+                              handshake.header);
+}

@@ -1,0 +1,162 @@
+#include "messages.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct capture {
+    FILE *file; /* where standard error goes */
+    int kept;   /* the true standard error */
+    char text[8192];
+};
+
+static int set_up(void **state)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+    assert_non_null(capture);
+    capture->file = tmpfile();
+    assert_non_null(capture->file);
+    capture->kept = dup(STDERR_FILENO);
+    assert_true(capture->kept >= 0);
+    assert_true(dup2(fileno(capture->file), STDERR_FILENO) >= 0);
+    (void)unsetenv("JOURNAL_STREAM");
+    *state = capture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct capture *capture = *state;
+    (void)dup2(capture->kept, STDERR_FILENO);
+    (void)close(capture->kept);
+    (void)fclose(capture->file);
+    free(capture);
+    return 0;
+}
+
+/* What was written since the last call. */
+static const char *captured(struct capture *capture)
+{
+    ssize_t length = pread(fileno(capture->file), capture->text, sizeof capture->text - 1, 0);
+    assert_true(length >= 0);
+    capture->text[length] = '\0';
+    assert_int_equal(ftruncate(fileno(capture->file), 0), 0);
+    assert_int_equal(lseek(fileno(capture->file), 0, SEEK_SET), 0);
+    return capture->text;
+}
+
+static void a_line_has_time_level_program_message_and_fields(void **state)
+{
+    int year, month, day, hour, minute, second, milliseconds, length = 0;
+    message_configure("tester", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    message_warning("worker ended", message_number("pid", -7), message_text("why", "signal"),
+                    message_text("none", NULL));
+    const char *line = captured(*state);
+    assert_int_equal(sscanf(line, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n", &year, &month, &day, &hour,
+                            &minute, &second, &milliseconds, &length),
+                     7);
+    assert_int_equal(length, 25);
+    assert_string_equal(line + length, "warning tester: worker ended pid=-7 why=signal none=-\n");
+}
+
+static void values_are_quoted_when_they_need_it(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    message_error("m", message_text("a", ""), message_text("b", "two words"),
+                  message_text("c", "q\"b\\"), message_text("d", "x=y"),
+                  message_text("e", "l\nr\rt\te\x1b\x7f\xc3\xa9"),
+                  message_text("f", "/plain,path:1"));
+    assert_string_equal(captured(*state),
+                        "<3>error t: m a=\"\" b=\"two words\" c=\"q\\\"b\\\\\" d=\"x=y\" "
+                        "e=\"l\\nr\\rt\\te\\x1b\\x7f\\xc3\\xa9\" f=/plain,path:1\n");
+}
+
+static void a_message_cannot_break_the_line(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    message_info("one\ntwo \"quoted\"");
+    assert_string_equal(captured(*state), "<6>info t: one\\ntwo \"quoted\"\n");
+}
+
+static void less_weighty_lines_are_left_out(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_WARNING, MESSAGE_TO_JOURNAL);
+    message_info("a");
+    message_debug("b");
+    message_warning("c");
+    message_error("d");
+    assert_string_equal(captured(*state), "<4>warning t: c\n<3>error t: d\n");
+    message_configure("t", MESSAGE_LEVEL_DEBUG, MESSAGE_TO_JOURNAL);
+    assert_int_equal(message_current_level(), MESSAGE_LEVEL_DEBUG);
+    message_debug("e");
+    assert_string_equal(captured(*state), "<7>debug t: e\n");
+}
+
+static void an_error_code_is_written_in_words(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    errno = EPIPE;
+    message_info("gone", message_error_code(ENOENT));
+    assert_int_equal(errno, EPIPE);
+    assert_string_equal(captured(*state), "<6>info t: gone error=\"No such file or directory\"\n");
+}
+
+static void a_long_line_is_cut_and_says_so(void **state)
+{
+    struct capture *capture = *state;
+    char *value = malloc(10001);
+    assert_non_null(value);
+    memset(value, 'v', 10000);
+    value[10000] = '\0';
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    message_info("long", message_text("v", value), message_text("w", value));
+    free(value);
+    const char *line = captured(capture);
+    assert_int_equal(strlen(line), 4096);
+    assert_string_equal(line + 4096 - 6, "vv...\n");
+    assert_ptr_equal(strchr(line, '\n'), line + 4095);
+}
+
+static void the_journals_own_stream_is_recognised(void **state)
+{
+    struct stat file;
+    char stream[64];
+    assert_int_equal(fstat(STDERR_FILENO, &file), 0);
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)file.st_dev,
+                   (uintmax_t)file.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    message_info("a");
+    assert_string_equal(captured(*state), "<6>info t: a\n");
+
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)file.st_dev,
+                   (uintmax_t)file.st_ino + 1);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    message_info("a");
+    assert_null(strstr(captured(*state), "<6>"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_line_has_time_level_program_message_and_fields),
+        TEST(values_are_quoted_when_they_need_it),
+        TEST(a_message_cannot_break_the_line),
+        TEST(less_weighty_lines_are_left_out),
+        TEST(an_error_code_is_written_in_words),
+        TEST(a_long_line_is_cut_and_says_so),
+        TEST(the_journals_own_stream_is_recognised),
+    };
+    return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
