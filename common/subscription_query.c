@@ -15,14 +15,14 @@ static const char no_text[] = "The query is not UTF-8";
 /* NULL when the text is no UTF-8, or without memory. */
 static json_t *text_of(const struct bytes *value)
 {
-    return json_stringn(value->data ? value->data : "", value->length);
+    return json_stringn(value->data != NULL ? value->data : "", value->length);
 }
 
 static json_t *point_of(const struct bytes *topic, bool bound)
 {
     json_t *text = text_of(topic);
 
-    return bound && text ? json_pack("{s:o, s:b}", "topic", text, "binded", 1) : text;
+    return bound && text != NULL ? json_pack("{s:o, s:b}", "topic", text, "binded", 1) : text;
 }
 
 /* Every parameter of this name is a topic. */
@@ -32,7 +32,7 @@ static const char *read_topics(json_t *points, const char *query, const char *na
     enum query_result result;
     const char *fault = NULL;
 
-    while (!fault && (result = query_next_topic(&query, name, &topic)) != QUERY_END) {
+    while (fault == NULL && (result = query_next_topic(&query, name, &topic)) != QUERY_END) {
         if (topic.failed)
             fault = SUBSCRIPTION_QUERY_NO_MEMORY;
         else if (result == QUERY_BROKEN)
@@ -72,8 +72,8 @@ static const char *read_number(json_t *body, const char *query, const char *name
     if (query_next(&query, name, &value) != QUERY_END) {
         text = bytes_terminate(&value);
         errno = 0;
-        number = text ? strtoll(text, &end, 10) : 0;
-        if (!text)
+        number = text != NULL ? strtoll(text, &end, 10) : 0;
+        if (text == NULL)
             fault = SUBSCRIPTION_QUERY_NO_MEMORY;
         else if (end == text || *end || errno || number < 0)
             fault = not_a_number;
@@ -90,16 +90,16 @@ const char *subscription_query_read(json_t *body, const char *query)
     json_t *points = json_array();
     const char *fault;
 
-    if (!points || json_object_set_new(body, "ep", points) != 0)
+    if (points == NULL || json_object_set_new(body, "ep", points) != 0)
         return SUBSCRIPTION_QUERY_NO_MEMORY;
     fault = read_topics(points, query, "ep", false);
-    if (!fault)
+    if (fault == NULL)
         fault = read_topics(points, query, "binded", true);
-    for (size_t i = 0; !fault && i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; fault == NULL && i < sizeof texts / sizeof *texts; i++)
         fault = read_text(body, query, texts[i]);
-    if (!fault)
+    if (fault == NULL)
         fault = read_number(body, query, "connid", "connid should be a number");
-    if (!fault)
+    if (fault == NULL)
         fault = read_number(body, query, "wait", "wait should be a number of milliseconds");
     return fault;
 }

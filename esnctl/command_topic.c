@@ -196,7 +196,8 @@ static int act(struct topic_call *call, const char *name)
         return command_usage(&command_topic, "there is no \"%s\"", name);
     if (call->count < action->least || call->count > action->most)
         return command_usage(&command_topic, "%s: too few or too many words", name);
-    bool add_only = call->owner != NULL || call->pubs + call->subs > 0 || call->password_file;
+    bool add_only =
+        call->owner != NULL || call->pubs + call->subs > 0 || call->password_file != NULL;
     if (add_only && action->run != add)
         return command_usage(&command_topic, "--owner, --pub, --sub and --password are for add");
     if (!settings_load(&call->settings) ||

@@ -40,11 +40,11 @@ static bool grow(struct hash_table *table)
     struct hash_node **buckets = calloc(count, sizeof *buckets);
     struct hash_table larger = {buckets, count, table->count};
 
-    if (!buckets)
+    if (buckets == NULL)
         return table->bucket_count != 0; /* fuller chains still work */
     for (size_t i = 0; i < table->bucket_count; i++) {
         struct hash_node *next;
-        for (struct hash_node *node = table->buckets[i]; node; node = next) {
+        for (struct hash_node *node = table->buckets[i]; node != NULL; node = next) {
             struct hash_node **bucket = bucket_of(&larger, node->hash);
             next = node->next;
             node->next = *bucket;
@@ -58,11 +58,9 @@ static bool grow(struct hash_table *table)
 
 bool hash_table_add(struct hash_table *table, struct hash_node *node, uint64_t hash)
 {
-    struct hash_node **bucket;
-
     if (table->count >= table->bucket_count && !grow(table))
         return false;
-    bucket = bucket_of(table, hash);
+    struct hash_node **bucket = bucket_of(table, hash);
     node->hash = hash;
     node->next = *bucket;
     *bucket = node;
@@ -74,9 +72,9 @@ void hash_table_remove(struct hash_table *table, struct hash_node *node)
 {
     struct hash_node **link = bucket_of(table, node->hash);
 
-    while (*link && *link != node)
+    while (*link != NULL && *link != node)
         link = &(*link)->next;
-    if (!*link)
+    if (*link == NULL)
         return;
     *link = node->next;
     node->next = NULL;
@@ -85,7 +83,7 @@ void hash_table_remove(struct hash_table *table, struct hash_node *node)
 
 static struct hash_node *same_hash(struct hash_node *node, uint64_t hash)
 {
-    while (node && node->hash != hash)
+    while (node != NULL && node->hash != hash)
         node = node->next;
     return node;
 }
@@ -104,7 +102,7 @@ void hash_table_each(const struct hash_table *table, void (*visit)(struct hash_n
                      void *context)
 {
     for (size_t i = 0; i < table->bucket_count; i++)
-        for (struct hash_node *node = table->buckets[i]; node; node = node->next)
+        for (struct hash_node *node = table->buckets[i]; node != NULL; node = node->next)
             visit(node, context);
 }
 

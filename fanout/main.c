@@ -33,7 +33,7 @@ static int serve(struct config *config)
     struct server *server = malloc(sizeof *server);
     char error[SERVER_ERROR_SIZE] = "out of memory";
 
-    if (!server || !server_open(server, config, error)) {
+    if (server == NULL || !server_open(server, config, error)) {
         message_error("cannot start", message_text("error", error));
         free(server);
         return EXIT_FAILURE;
@@ -55,11 +55,9 @@ int main(int argc, char **argv)
                                             {"version", no_argument, NULL, 'V'},
                                             {NULL, 0, NULL, 0}};
     const char *path = NULL;
-    struct config config;
-    char error[CONFIG_ERROR_SIZE];
-    int option;
     bool only_check = false;
 
+    int option;
     while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -84,6 +82,8 @@ int main(int argc, char **argv)
                 argv[optind]);
         return EXIT_USAGE;
     }
+    struct config config;
+    char error[CONFIG_ERROR_SIZE];
     if (!config_load(&config, config_path(path), error)) {
         fprintf(stderr, "%s\n", error);
         return EXIT_USAGE;

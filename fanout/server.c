@@ -29,7 +29,7 @@ const char *server_date(struct server *server)
     time_t now = (time_t)(clock_wall_ms() / 1000);
     struct tm utc;
 
-    if (now != server->date_second && gmtime_r(&now, &utc) &&
+    if (now != server->date_second && gmtime_r(&now, &utc) != NULL &&
         strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0)
         server->date_second = now;
     return server->date;
@@ -112,9 +112,9 @@ static void close_handle(uv_handle_t *handle)
 /* Every stream and socket is gone: what is left of the loop goes too. */
 static void leave_loop(struct server *server)
 {
-    if (server->bus)
+    if (server->bus != NULL)
         bus_reader_stop(server->bus);
-    if (server->intake)
+    if (server->intake != NULL)
         intake_stop(server->intake);
     close_handle((uv_handle_t *)&server->tick);
     close_handle((uv_handle_t *)&server->before_sleep);
@@ -173,10 +173,10 @@ static void reload_secrets(struct server *server)
 static void on_reload_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
-    struct config fresh;
-    char error[CONFIG_ERROR_SIZE];
 
     (void)number;
+    struct config fresh;
+    char error[CONFIG_ERROR_SIZE];
     if (!config_load(&fresh, server->config.path, error)) {
         message_error("configuration not reloaded, the old one stays",
                       message_text("error", error));
@@ -251,7 +251,7 @@ static void open_batch(struct server *server)
     if (!server->config.io_uring)
         return;
     server->delivery.batch = send_batch_open();
-    if (!server->delivery.batch)
+    if (server->delivery.batch == NULL)
         message_warning("no io_uring: each write is a system call of its own",
                         message_error_code(errno));
 }
@@ -259,12 +259,12 @@ static void open_batch(struct server *server)
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
-    uint64_t seeds[6];
     bool out_of_memory = false;
 
     server->counters.started_at_ms = server_now(server);
     replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
+    uint64_t seeds[6];
     if (!secret_random(seeds, sizeof seeds)) {
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
         return false;
@@ -286,7 +286,8 @@ static bool open_parts(struct server *server, char *error)
     apply_config(server);
     open_batch(server);
     server->intake = intake_open(server, error);
-    if (!server->intake || !open_connids(server, wall, error) || !listener_open_all(server, error))
+    if (server->intake == NULL || !open_connids(server, wall, error) ||
+        !listener_open_all(server, error))
         return false;
     server->bus = bus_reader_open(server, error);
     return server->bus != NULL;
@@ -294,12 +295,10 @@ static bool open_parts(struct server *server, char *error)
 
 bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE])
 {
-    int failure;
-
     memset(server, 0, sizeof *server);
     server->config = *config;
     *config = (struct config){0};
-    failure = uv_loop_init(&server->loop);
+    int failure = uv_loop_init(&server->loop);
     if (failure) {
         snprintf(error, SERVER_ERROR_SIZE, "cannot make an event loop: %s", uv_strerror(failure));
         config_free(&server->config);

@@ -302,7 +302,8 @@ int handler_serve(void *context)
     struct crew crew = {.handler = handler};
     /* A web server's own process manager gives each process one request at a time. */
     crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
-    crew.together = handler->supervised && handler->program->take ? handler->program->together : 1;
+    crew.together =
+        handler->supervised && handler->program->take != NULL ? handler->program->together : 1;
     if (!prepare_signals(&crew.waiting, handler->supervised) || !open_door(&crew)) {
         message_error("cannot prepare for requests", message_error_code(errno));
         return EXIT_FAILURE;

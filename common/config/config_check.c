@@ -192,7 +192,8 @@ static void check_handoff(struct config_checker *checker, const struct config *c
         report_fault(checker, "should be a path that begins and ends with /, such as %s",
                      checker->key->default_text);
     checker->key = config_key_find("handoff", "url");
-    if (url != NULL && (!is_web_address(url) || url[strlen(url) - 1] != '/' || strchr(url, '?')))
+    if (url != NULL &&
+        (!is_web_address(url) || url[strlen(url) - 1] != '/' || strchr(url, '?') != NULL))
         report_fault(checker, "\"%s\" should begin with http:// or https:// and end with /", url);
     checker->key = config_key_find("handoff", "mode");
     if (public && url == NULL)

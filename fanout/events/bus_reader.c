@@ -112,10 +112,9 @@ static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_
 static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
 {
     uv_loop_t *loop = &reader->server->loop;
-    int failure;
 
     reader->readable.data = reader->again.data = reader;
-    failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
+    int failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
     if (failure) {
         snprintf(error, BUS_ERROR_SIZE, "cannot wait for the bus: %s", uv_strerror(failure));
         return false;
@@ -132,13 +131,13 @@ struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_S
 {
     struct bus_reader *reader = calloc(1, sizeof *reader);
 
-    if (!reader) {
+    if (reader == NULL) {
         snprintf(error, BUS_ERROR_SIZE, "out of memory");
         return NULL;
     }
     reader->server = server;
     reader->inbox = open_inbox(server, error);
-    if (!reader->inbox || !join_loop(reader, error)) {
+    if (reader->inbox == NULL || !join_loop(reader, error)) {
         bus_reader_free(&reader);
         return NULL;
     }
@@ -160,7 +159,7 @@ void bus_reader_stop(struct bus_reader *reader)
 
 void bus_reader_free(struct bus_reader **reader)
 {
-    if (!*reader)
+    if (*reader == NULL)
         return;
     bus_inbox_close(&(*reader)->inbox);
     free(*reader);

@@ -22,14 +22,13 @@ struct formatted {
 bool delivery_reserve(struct delivery *delivery, uint64_t connections)
 {
     size_t capacity = delivery->marked_capacity ? delivery->marked_capacity : 64;
-    struct connection **larger;
 
     if (connections <= delivery->marked_capacity)
         return true;
     while (capacity < connections)
         capacity *= 2;
-    larger = realloc(delivery->marked, capacity * sizeof(struct connection *));
-    if (!larger)
+    struct connection **larger = realloc(delivery->marked, capacity * sizeof(struct connection *));
+    if (larger == NULL)
         return false;
     delivery->marked = larger;
     delivery->marked_capacity = capacity;
@@ -184,7 +183,7 @@ static bool queue_shared(struct server *server, struct connection *connection,
 {
     struct frame *frame = &to->formatted.frames[connection->encoding];
 
-    return (frame->segment || format_frame(server, to, connection->encoding, event)) &&
+    return (frame->segment != NULL || format_frame(server, to, connection->encoding, event)) &&
            connection_queue(connection, frame);
 }
 
@@ -193,9 +192,9 @@ static bool queue_shared(struct server *server, struct connection *connection,
 static void give(struct server *server, struct connection *connection, struct destination *to,
                  const struct delivery_event *event, uint32_t *receivers)
 {
-    if (connection->replay && event->presence)
+    if (connection->replay != NULL && event->presence)
         return;
-    if (!connection->replay && !queue_shared(server, connection, to, event)) {
+    if (connection->replay == NULL && !queue_shared(server, connection, to, event)) {
         connection->doomed = true;
         delivery_mark(server, connection);
         return;
@@ -223,7 +222,7 @@ static void whisper(struct server *server, struct delivery_event *event, uint32_
 {
     struct connection *connection = connection_find(server, event->whisper);
 
-    for (uint32_t i = 0; connection && i < connection->subscriber.count; i++) {
+    for (uint32_t i = 0; connection != NULL && i < connection->subscriber.count; i++) {
         const struct subscription *subscription = &connection->subscriber.subscriptions[i];
         struct destination to = {.kind = subscription->kind, .node = subscription->node};
 
@@ -267,7 +266,7 @@ static void shout_to_inboxes(struct server *server, struct delivery_event *event
         const char *user = audience->allowed + at;
         size_t length = strnlen(user, audience->allowed_length - at);
         const struct topic_node *node = topic_index_find(inboxes, user, length);
-        if (node)
+        if (node != NULL)
             shout_to_node(server, SUBSCRIPTION_INBOX, node, event, receivers);
         at += length + 1;
     }
@@ -342,9 +341,8 @@ bool delivery_publish(struct server *server, struct delivery_event *event, uint3
 static bool send_to(struct server *server, struct connection *connection,
                     const struct delivery_event *event)
 {
-    struct frame frame;
-
     write_json(server, event->topic, event->topic_length, event);
+    struct frame frame;
     return store(&server->delivery, FRAME_PRIVATE, connection->encoding, event, &frame) &&
            connection_queue(connection, &frame);
 }

@@ -44,7 +44,7 @@ static bool is_over_limits(const struct server *server, const struct event_recor
         topic_fault(record->topic, record->topic_length, server->config.max_topic_length,
                     server->config.max_topic_levels);
 
-    if (fault) /* a handler with other limits in its configuration */
+    if (fault != NULL) /* a handler with other limits in its configuration */
         message_warning("event refused: its topic is over the daemon's limits",
                         message_text("fault", fault));
     return fault != NULL;
@@ -162,14 +162,13 @@ static bool settle_some(struct intake *intake, uint64_t count, size_t bytes)
     bool stored;
 
     while (count > 0 && bytes > 0) {
-        size_t length;
         entry = log_store_next(intake->store, &stored);
-        if (!entry)
+        if (entry == NULL)
             return true;
         if (!intake->waits)
             continue;
         settle(intake->server, entry, stored);
-        length = entry->event.record.json_length;
+        size_t length = entry->event.record.json_length;
         bytes = length < bytes ? bytes - length : 0;
         count--;
     }
@@ -208,11 +207,11 @@ void intake_take(struct intake *intake, const struct bus_message *message)
     struct log_entry entry = {.forgotten = server->events.forgotten,
                               .publisher = message->envelope.publisher,
                               .asked_as = message->envelope.sequence};
-    const struct seen_event *seen;
 
     seen_events_key(entry.event.key, &message->envelope);
-    seen = seen_events_find(&server->seen, entry.event.key, server_now(server));
-    if (seen) {
+    const struct seen_event *seen =
+        seen_events_find(&server->seen, entry.event.key, server_now(server));
+    if (seen != NULL) {
         answer_double(server, message, seen);
         return;
     }
@@ -224,10 +223,10 @@ void intake_take(struct intake *intake, const struct bus_message *message)
     if (refuse_limited(server, message))
         return;
     entry.event.sequence = event_log_take_sequence(&server->events);
-    entry.event.wall_ms = intake->store ? clock_wall_ms() : 0;
+    entry.event.wall_ms = intake->store != NULL ? clock_wall_ms() : 0;
     if (intake->waits)
         send_to_disk(intake, &entry);
-    else if (intake->store && !log_store_append(intake->store, &entry))
+    else if (intake->store != NULL && !log_store_append(intake->store, &entry))
         refuse(server, &entry);
     else
         deliver_now(server, &entry);
@@ -259,7 +258,7 @@ static void load_event(const struct stored_event *event, void *context)
     uint64_t time = time_of(loading, event->wall_ms);
 
     /* Was refused for want of memory after it had been written, and then sent again. */
-    if (seen_events_find(&server->seen, event->key, time)) {
+    if (seen_events_find(&server->seen, event->key, time) != NULL) {
         loading->doubles++;
         return;
     }
@@ -298,12 +297,12 @@ static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_D
 static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
     const char *path = intake->server->config.log_path;
-    bool opened = path ? log_key_open(path, intake->stream_key)
-                       : secret_random(intake->stream_key, sizeof intake->stream_key);
+    bool opened = path != NULL ? log_key_open(path, intake->stream_key)
+                               : secret_random(intake->stream_key, sizeof intake->stream_key);
 
     if (!opened)
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot make a key for streams: %.100s",
-                       path ? strerror(errno) : "the system gives no random bytes");
+                       path != NULL ? strerror(errno) : "the system gives no random bytes");
     return opened;
 }
 
@@ -321,7 +320,7 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
     uint64_t lost_through = 0;
 
     intake->store = log_store_open(&options, error);
-    return intake->store && load(intake, &lost_through, error) && open_key(intake, error) &&
+    return intake->store != NULL && load(intake, &lost_through, error) && open_key(intake, error) &&
            log_store_start(intake->store, server->events.epoch, lost_through, &server->loop,
                            on_done, intake, error);
 }
@@ -330,13 +329,14 @@ struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_
 {
     struct intake *intake = calloc(1, sizeof *intake);
 
-    if (!intake) {
+    if (intake == NULL) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "out of memory");
         return NULL;
     }
     intake->server = server;
-    intake->waits = server->config.log_path && server->config.log_sync == (int)LOG_SYNC_ALWAYS;
-    if (!(server->config.log_path ? open_store(intake, error) : open_key(intake, error)))
+    intake->waits =
+        server->config.log_path != NULL && server->config.log_sync == (int)LOG_SYNC_ALWAYS;
+    if (!(server->config.log_path != NULL ? open_store(intake, error) : open_key(intake, error)))
         intake_free(&intake);
     return intake;
 }
@@ -344,7 +344,7 @@ struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_
 void intake_stop(struct intake *intake)
 {
     log_store_stop(intake->store);
-    if (!intake->store || !intake->server->bus)
+    if (intake->store == NULL || intake->server->bus == NULL)
         return;
     (void)settle_some(intake, UINT64_MAX, SIZE_MAX);
     bus_reader_flush(intake->server->bus);
@@ -352,7 +352,7 @@ void intake_stop(struct intake *intake)
 
 void intake_free(struct intake **intake)
 {
-    if (!*intake)
+    if (*intake == NULL)
         return;
     log_store_close(&(*intake)->store);
     free(*intake);
@@ -371,5 +371,5 @@ bool intake_has_store(const struct intake *intake)
 
 struct log_store_figures intake_figures(const struct intake *intake)
 {
-    return intake->store ? log_store_figures(intake->store) : (struct log_store_figures){0};
+    return intake->store != NULL ? log_store_figures(intake->store) : (struct log_store_figures){0};
 }

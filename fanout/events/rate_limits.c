@@ -22,15 +22,15 @@ static struct rate_bucket *bucket_of(struct hash_node *node)
 
 static void unlink_bucket(struct rate_limits *limits, struct rate_bucket *bucket)
 {
-    *(bucket->older ? &bucket->older->newer : &limits->oldest) = bucket->newer;
-    *(bucket->newer ? &bucket->newer->older : &limits->newest) = bucket->older;
+    *(bucket->older != NULL ? &bucket->older->newer : &limits->oldest) = bucket->newer;
+    *(bucket->newer != NULL ? &bucket->newer->older : &limits->newest) = bucket->older;
 }
 
 static void link_newest(struct rate_limits *limits, struct rate_bucket *bucket)
 {
     bucket->older = limits->newest;
     bucket->newer = NULL;
-    *(limits->newest ? &limits->newest->newer : &limits->oldest) = bucket;
+    *(limits->newest != NULL ? &limits->newest->newer : &limits->oldest) = bucket;
     limits->newest = bucket;
 }
 
@@ -45,20 +45,19 @@ static struct rate_bucket *find(const struct rate_limits *limits, uint64_t token
 {
     struct hash_node *node = hash_table_find(&limits->by_token, hash);
 
-    while (node && bucket_of(node)->token != token)
+    while (node != NULL && bucket_of(node)->token != token)
         node = hash_table_find_next(node);
-    return node ? bucket_of(node) : NULL;
+    return node != NULL ? bucket_of(node) : NULL;
 }
 
 static struct rate_bucket *add(struct rate_limits *limits, uint64_t token, uint64_t hash,
                                uint64_t level, uint64_t now_ms)
 {
-    struct rate_bucket *bucket;
-
     if (limits->by_token.count >= RATE_LIMITS_MOST_TOKENS)
         forget(limits, limits->oldest);
+    struct rate_bucket *bucket;
     bucket = calloc(1, sizeof *bucket);
-    if (!bucket)
+    if (bucket == NULL)
         return NULL;
     bucket->token = token;
     bucket->level = level;
@@ -89,13 +88,13 @@ uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t r
     uint64_t hash = hash_bytes(limits->seed, &token, sizeof token);
     struct rate_bucket *bucket = find(limits, token, hash);
 
-    if (bucket) {
+    if (bucket != NULL) {
         unlink_bucket(limits, bucket);
         link_newest(limits, bucket);
     } else {
         bucket = add(limits, token, hash, capacity, now_ms);
     }
-    if (!bucket)
+    if (bucket == NULL)
         return 0;
     fill(bucket, rate, capacity, now_ms);
     if (bucket->level < EVENT)
@@ -106,7 +105,7 @@ uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t r
 
 void rate_limits_free(struct rate_limits *limits)
 {
-    while (limits->oldest)
+    while (limits->oldest != NULL)
         forget(limits, limits->oldest);
     hash_table_free(&limits->by_token);
 }

@@ -84,7 +84,7 @@ static bool send_slice(struct server *server, struct replay *replay)
     struct connection *connection = replay->connection;
     struct replay_sources *sources = find_sources(server, replay);
 
-    if (!sources)
+    if (sources == NULL)
         return false;
     for (unsigned looked_at = 0; sources->count > 0; looked_at++) {
         uint64_t sequence = sources->sources[0].next;
@@ -107,10 +107,10 @@ static bool send_slice(struct server *server, struct replay *replay)
 
 static void unlink_replay(struct replay *replay)
 {
-    if (!replay->link)
+    if (replay->link == NULL)
         return;
     *replay->link = replay->next;
-    if (replay->next)
+    if (replay->next != NULL)
         replay->next->link = replay->link;
     else
         replay->connection->server->replays.last = replay->link;
@@ -132,7 +132,7 @@ bool replay_begin(struct connection *connection, uint64_t after, bool may_have_g
 {
     struct replay *replay = calloc(1, sizeof *replay);
 
-    if (!replay)
+    if (replay == NULL)
         return false;
     replay->connection = connection;
     replay->after = after;
@@ -145,12 +145,13 @@ bool replay_begin(struct connection *connection, uint64_t after, bool may_have_g
 
 uint64_t replay_position(const struct connection *connection)
 {
-    return connection->replay ? connection->replay->after : connection->server->events.sequence;
+    return connection->replay != NULL ? connection->replay->after
+                                      : connection->server->events.sequence;
 }
 
 void replay_abandon(struct connection *connection)
 {
-    if (!connection->replay)
+    if (connection->replay == NULL)
         return;
     unlink_replay(connection->replay);
     drop_kept(connection->replay);
@@ -161,13 +162,13 @@ void replay_abandon(struct connection *connection)
 
 void replay_continue(struct connection *connection)
 {
-    if (connection->replay && !connection->replay->link)
+    if (connection->replay != NULL && connection->replay->link == NULL)
         link_last(connection->replay);
 }
 
 void replay_topics_changed(struct connection *connection)
 {
-    if (connection->replay)
+    if (connection->replay != NULL)
         drop_kept(connection->replay);
 }
 
@@ -204,7 +205,7 @@ bool replay_run(struct server *server)
     const struct delivery *delivery = &server->delivery;
     uint64_t begun = delivery->bytes_formatted, work = server->replays.work;
 
-    while (server->replays.first) {
+    while (server->replays.first != NULL) {
         /* Those who catch up wait rather than push slow ones out: go on when something was written.
          */
         if (delivery->pool.bytes_held > server->config.max_pending_total / 2)

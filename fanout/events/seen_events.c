@@ -21,15 +21,15 @@ void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct env
 
 static void forget(struct seen_events *events, struct seen_event *event)
 {
-    *(event->older ? &event->older->newer : &events->oldest) = event->newer;
-    *(event->newer ? &event->newer->older : &events->newest) = event->older;
+    *(event->older != NULL ? &event->older->newer : &events->oldest) = event->newer;
+    *(event->newer != NULL ? &event->newer->older : &events->newest) = event->older;
     hash_table_remove(&events->by_key, &event->by_key);
     free(event);
 }
 
 static void forget_old(struct seen_events *events, uint64_t now_ms)
 {
-    while (events->oldest && !events->oldest->pending &&
+    while (events->oldest != NULL && !events->oldest->pending &&
            (events->by_key.count > events->max_count ||
             now_ms - events->oldest->seen_at_ms > events->max_age_ms))
         forget(events, events->oldest);
@@ -40,7 +40,7 @@ static struct seen_event *find(const struct seen_events *events,
 {
     struct hash_node *node =
         hash_table_find(&events->by_key, hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE));
-    for (; node; node = hash_table_find_next(node))
+    for (; node != NULL; node = hash_table_find_next(node))
         if (memcmp(event_of(node)->key, key, ENVELOPE_POST_KEY_SIZE) == 0)
             return event_of(node);
     return NULL;
@@ -60,7 +60,7 @@ static struct seen_event *add(struct seen_events *events,
 {
     struct seen_event *event = calloc(1, sizeof *event);
 
-    if (!event)
+    if (event == NULL)
         return NULL;
     memcpy(event->key, key, ENVELOPE_POST_KEY_SIZE);
     event->event_sequence = event_sequence;
@@ -71,7 +71,7 @@ static struct seen_event *add(struct seen_events *events,
         return NULL;
     }
     event->older = events->newest;
-    *(events->newest ? &events->newest->newer : &events->oldest) = event;
+    *(events->newest != NULL ? &events->newest->newer : &events->oldest) = event;
     events->newest = event;
     return event;
 }
@@ -81,7 +81,7 @@ bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOP
 {
     struct seen_event *event = add(events, key, event_sequence, now_ms);
 
-    if (event)
+    if (event != NULL)
         event->receivers = receivers;
     return event != NULL;
 }
@@ -92,7 +92,7 @@ bool seen_events_add_pending(struct seen_events *events,
 {
     struct seen_event *event = add(events, key, event_sequence, now_ms);
 
-    if (event)
+    if (event != NULL)
         event->pending = true;
     return event != NULL;
 }
@@ -102,7 +102,7 @@ void seen_events_settle(struct seen_events *events, const unsigned char key[ENVE
 {
     struct seen_event *event = find(events, key);
 
-    if (!event)
+    if (event == NULL)
         return;
     event->receivers = receivers;
     event->pending = false;
@@ -112,13 +112,13 @@ void seen_events_forget(struct seen_events *events, const unsigned char key[ENVE
 {
     struct seen_event *event = find(events, key);
 
-    if (event)
+    if (event != NULL)
         forget(events, event);
 }
 
 void seen_events_free(struct seen_events *events)
 {
-    while (events->oldest)
+    while (events->oldest != NULL)
         forget(events, events->oldest);
     hash_table_free(&events->by_key);
 }

@@ -19,12 +19,12 @@ static const char preflight_headers[] =
 
 static bool is_head_request(const struct http_request *request)
 {
-    return request && http_request_method(request) == HTTP_METHOD_HEAD;
+    return request != NULL && http_request_method(request) == HTTP_METHOD_HEAD;
 }
 
 static bool stays_open(const struct connection *connection, const struct http_request *request)
 {
-    return request && http_request_keep_alive(request) && !connection->server->stopping;
+    return request != NULL && http_request_keep_alive(request) && !connection->server->stopping;
 }
 
 static void begin(struct bytes *out, struct connection *connection, int status, const char *reason)
@@ -142,12 +142,11 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
 bool http_reply_json_head(struct connection *connection, size_t length)
 {
     struct bytes out = BYTES_EMPTY;
-    bool queued;
 
     begin(&out, connection, 200, "OK");
     describe_json(&out, "", length);
     connection_header(&out, connection->keep_alive);
-    queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
+    bool queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
     bytes_free(&out);
     return queued;
 }

@@ -84,7 +84,7 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
 
     /* The library may be built to let it pass; then "Content-Length : 5" would count, although
      * others do not see a length there (RFC 9112, section 5.1). */
-    if (memchr(at, ' ', length))
+    if (memchr(at, ' ', length) != NULL)
         return refuse(request, 400, malformed);
     if (request->head_complete) /* a trailer: counted, not kept */
         return count_head(request, length);
@@ -121,11 +121,11 @@ static int on_header_value(http_parser *parser, const char *at, size_t length)
 
 static bool split_url(struct http_request *request)
 {
-    struct http_parser_url parts;
     const char *url = bytes_terminate(&request->url);
 
+    struct http_parser_url parts;
     http_parser_url_init(&parts);
-    if (!url || request->url.length > UINT16_MAX) /* offsets are of 16 bits */
+    if (url == NULL || request->url.length > UINT16_MAX) /* offsets are of 16 bits */
         return false;
     if (strcmp(url, "*") == 0) { /* OPTIONS *, RFC 9112 section 3.2.4 */
         request->path_offset = 0;
@@ -150,12 +150,12 @@ static int check_transfer_encoding(struct http_request *request)
 {
     const char *coding = http_request_header(request, "Transfer-Encoding");
 
-    if (!coding)
+    if (coding == NULL)
         return 0;
     if (request->parser.http_minor < 1)
         return refuse(request, 400, "Invalid Transfer-Encoding");
     if (strcasecmp(coding, "chunked") != 0 ||
-        http_request_next_header(request, "Transfer-Encoding", coding))
+        http_request_next_header(request, "Transfer-Encoding", coding) != NULL)
         return refuse(request, 501, "Transfer-Encoding not supported");
     return 0;
 }
@@ -163,12 +163,10 @@ static int check_transfer_encoding(struct http_request *request)
 static int on_headers_complete(http_parser *parser)
 {
     struct http_request *request = parser->data;
-    const char *expect;
-    bool valid;
 
     end_value(request);
     request->head_complete = true;
-    valid = parser->method != HTTP_CONNECT && split_url(request);
+    bool valid = parser->method != HTTP_CONNECT && split_url(request);
     if (request->headers.failed || request->url.failed)
         return refuse(request, 503, "Out of memory");
     if (!valid)
@@ -179,8 +177,9 @@ static int on_headers_complete(http_parser *parser)
         return -1;
     if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
         return refuse(request, 413, "Body too large");
-    expect = http_request_header(request, "Expect");
-    request->expects = expect && strcasecmp(expect, "100-continue") == 0 && parser->http_minor >= 1;
+    const char *expect = http_request_header(request, "Expect");
+    request->expects =
+        expect != NULL && strcasecmp(expect, "100-continue") == 0 && parser->http_minor >= 1;
     return 0;
 }
 
@@ -219,7 +218,7 @@ struct http_request *http_request_new(const struct http_limits *limits)
 {
     struct http_request *request = calloc(1, sizeof *request);
 
-    if (!request)
+    if (request == NULL)
         return NULL;
     /* Our own limit is counted above; the library's must not come first (its default is 80 KiB for
      * all parsers). */
@@ -232,7 +231,7 @@ struct http_request *http_request_new(const struct http_limits *limits)
 
 void http_request_free(struct http_request **request)
 {
-    if (!*request)
+    if (*request == NULL)
         return;
     input_budget_release((*request)->limits.bodies, &(*request)->charged);
     bytes_free(&(*request)->url);
@@ -272,8 +271,6 @@ static void refuse_malformed(struct http_request *request)
 enum http_verdict http_request_feed(struct http_request *request, const char *bytes, size_t length,
                                     size_t *consumed)
 {
-    enum http_errno error;
-
     request->begun = request->begun || length > 0;
     *consumed = http_parser_execute(&request->parser, &settings, bytes, length);
     if (request->status)
@@ -282,7 +279,7 @@ enum http_verdict http_request_feed(struct http_request *request, const char *by
         http_parser_pause(&request->parser, 0);
         return HTTP_COMPLETE;
     }
-    error = HTTP_PARSER_ERRNO(&request->parser);
+    enum http_errno error = HTTP_PARSER_ERRNO(&request->parser);
     if (error != HPE_OK) {
         refuse_malformed(request);
         return HTTP_REFUSED;
@@ -352,18 +349,18 @@ bool http_request_keep_alive(const struct http_request *request)
 const char *http_request_body(const struct http_request *request, size_t *length)
 {
     *length = request->body.length;
-    return request->body.data ? request->body.data : "";
+    return request->body.data != NULL ? request->body.data : "";
 }
 
 const char *http_request_headers(const struct http_request *request, size_t *length)
 {
     *length = request->headers.length;
-    return request->headers.data ? request->headers.data : "";
+    return request->headers.data != NULL ? request->headers.data : "";
 }
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    return request->headers.data ? find_header(request, request->headers.data, name) : NULL;
+    return request->headers.data != NULL ? find_header(request, request->headers.data, name) : NULL;
 }
 
 const char *http_request_next_header(const struct http_request *request, const char *name,

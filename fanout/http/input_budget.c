@@ -2,7 +2,7 @@
 
 bool input_budget_charge(struct input_budget *budget, size_t *charged, size_t length)
 {
-    if (!budget)
+    if (budget == NULL)
         return true;
     if (budget->used + length > budget->most)
         return false;
@@ -13,7 +13,7 @@ bool input_budget_charge(struct input_budget *budget, size_t *charged, size_t le
 
 void input_budget_release(struct input_budget *budget, size_t *charged)
 {
-    if (budget)
+    if (budget != NULL)
         budget->used -= *charged;
     *charged = 0;
 }

@@ -60,7 +60,7 @@ struct logged_topic *event_log_topic_of(const struct topic_node *node)
 
 bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
 {
-    return log->newest && log->newest->sequence > sequence;
+    return log->newest != NULL && log->newest->sequence > sequence;
 }
 
 static uint64_t event_bytes(const struct logged_event *event)
@@ -94,7 +94,7 @@ uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence)
 
 static void topic_free(struct event_log *log, struct logged_topic *topic)
 {
-    if (topic->subscription.node)
+    if (topic->subscription.node != NULL)
         topic_index_remove(topic->targeted ? &log->targeted : &log->topics, &topic->subscriber, 0);
     log->bytes -= sizeof *topic + topic->length + topic->capacity * sizeof(struct logged_event *);
     free(topic->events);
@@ -105,7 +105,7 @@ static bool resize_ring(struct event_log *log, struct logged_topic *topic, uint3
 {
     struct logged_event **ring = malloc(capacity * sizeof(struct logged_event *));
 
-    if (!ring)
+    if (ring == NULL)
         return false;
     for (uint32_t i = 0; i < topic->count; i++)
         ring[i] = *slot_at(topic, i);
@@ -138,7 +138,7 @@ static void forget_oldest(struct event_log *log)
     struct logged_topic *topic = event->topic;
 
     log->oldest = event->newer;
-    if (!log->oldest)
+    if (log->oldest == NULL)
         log->newest = NULL;
     log->forgotten = greater(log->forgotten, event->sequence);
     log->bytes -= event_bytes(event);
@@ -159,14 +159,14 @@ uint64_t event_log_bytes(const struct event_log *log)
 
 void event_log_expire(struct event_log *log, uint64_t now_ms)
 {
-    while (log->oldest && (event_log_bytes(log) > log->max_bytes ||
-                           now_ms - log->oldest->logged_at_ms > log->max_age_ms))
+    while (log->oldest != NULL && (event_log_bytes(log) > log->max_bytes ||
+                                   now_ms - log->oldest->logged_at_ms > log->max_age_ms))
         forget_oldest(log);
 }
 
 void event_log_forget(struct event_log *log, uint64_t through)
 {
-    while (log->oldest && log->oldest->sequence <= through)
+    while (log->oldest != NULL && log->oldest->sequence <= through)
         forget_oldest(log);
     log->forgotten = greater(log->forgotten, through);
 }
@@ -181,7 +181,7 @@ static struct logged_topic *topic_new(struct event_log *log, const char *name, s
 {
     struct logged_topic *topic = calloc(1, sizeof *topic + length);
 
-    if (!topic)
+    if (topic == NULL)
         return NULL;
     topic->length = (uint32_t)length;
     topic->targeted = targeted;
@@ -200,7 +200,7 @@ static struct logged_topic *find_topic(struct event_log *log, const char *name, 
 {
     const struct topic_node *node = topic_index_find(index_of(log, targeted), name, length);
 
-    return node && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
+    return node != NULL && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
 }
 
 static void link_event(struct event_log *log, struct logged_event *event)
@@ -209,7 +209,7 @@ static void link_event(struct event_log *log, struct logged_event *event)
 
     *slot_at(topic, topic->count) = event;
     topic->count++;
-    if (log->newest)
+    if (log->newest != NULL)
         log->newest->newer = event;
     else
         log->oldest = event;
@@ -223,7 +223,7 @@ static struct logged_event *event_new(const struct event_record *record, uint64_
     struct logged_event *event =
         malloc(sizeof *event + record->json_length + record->allowed_length);
 
-    if (!event)
+    if (event == NULL)
         return NULL;
     *event = (struct logged_event){.whisper = record->whisper,
                                    .logged_at_ms = now_ms,
@@ -243,10 +243,10 @@ bool event_log_append(struct event_log *log, const struct event_record *record, 
     struct logged_topic *topic = find_topic(log, record->topic, record->topic_length, targeted);
     struct logged_event *event = event_new(record, now_ms);
 
-    if (!topic)
+    if (topic == NULL)
         topic = topic_new(log, record->topic, record->topic_length, targeted);
-    if (!event || !topic || !make_room(log, topic)) {
-        if (topic && topic->count == 0)
+    if (event == NULL || topic == NULL || !make_room(log, topic)) {
+        if (topic != NULL && topic->count == 0)
             topic_free(log, topic);
         free(event);
         return false;
@@ -299,7 +299,7 @@ const struct topic_matches *event_log_match_targeted(struct event_log *log)
 
 void event_log_close(struct event_log *log)
 {
-    while (log->oldest)
+    while (log->oldest != NULL)
         forget_oldest(log);
     topic_matches_free(&log->matches);
     topic_index_close(&log->topics);

@@ -43,11 +43,11 @@ struct checked_part {
 static bool checksum(struct log_database *database, const struct checked_part *parts, size_t count,
                      unsigned char out[CHECKSUM_SIZE])
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
     bool good = EVP_DigestInit_ex2(database->digest, NULL, NULL) == 1;
 
     for (size_t i = 0; i < count; i++)
         good = good && EVP_DigestUpdate(database->digest, parts[i].bytes, parts[i].length) == 1;
+    unsigned char digest[EVP_MAX_MD_SIZE];
     good = good && EVP_DigestFinal_ex(database->digest, digest, NULL) == 1;
     if (good)
         memcpy(out, digest, CHECKSUM_SIZE);
@@ -107,7 +107,7 @@ static bool is_sound(struct log_database *database)
     sqlite3_stmt *check = NULL;
     bool sound = sqlite3_prepare_v2(database->sqlite, "PRAGMA quick_check(1)", -1, &check, NULL) ==
                      SQLITE_OK &&
-                 sqlite3_step(check) == SQLITE_ROW && sqlite3_column_text(check, 0) &&
+                 sqlite3_step(check) == SQLITE_ROW && sqlite3_column_text(check, 0) != NULL &&
                  strcmp((const char *)sqlite3_column_text(check, 0), "ok") == 0;
 
     sqlite3_finalize(check);
@@ -184,11 +184,11 @@ static bool get_state(struct log_database *database, struct log_state *state);
 
 static enum opening open_files(struct log_database *database, bool sync_each)
 {
-    struct log_state state;
     enum opening opening = NOT_OPENED;
 
     if (log_files_make(database->path))
         opening = open_sqlite(database, sync_each);
+    struct log_state state;
     if (opening == OPENED && !get_state(database, &state))
         opening = DAMAGED;
     if (opening == DAMAGED) {
@@ -209,7 +209,7 @@ static const char *why_not_opened(struct log_database *database, enum opening op
         return "it is a database of something else";
     if (error == SQLITE_BUSY || error == SQLITE_LOCKED)
         return "another process has it open";
-    if (!database->sqlite || error == SQLITE_OK)
+    if (database->sqlite == NULL || error == SQLITE_OK)
         return strerror(errno);
     return sqlite3_errmsg(database->sqlite);
 }
@@ -217,16 +217,16 @@ static const char *why_not_opened(struct log_database *database, enum opening op
 static bool start_digest(struct log_database *database)
 {
     database->digest = EVP_MD_CTX_new();
-    return database->digest && EVP_DigestInit_ex2(database->digest, EVP_sha256(), NULL) == 1;
+    return database->digest != NULL &&
+           EVP_DigestInit_ex2(database->digest, EVP_sha256(), NULL) == 1;
 }
 
 struct log_database *log_database_open(const char *path, bool sync_each,
                                        char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct log_database *database = calloc(1, sizeof *database);
-    enum opening opening;
 
-    if (!database) {
+    if (database == NULL) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "no memory for the event log");
         return NULL;
     }
@@ -238,7 +238,7 @@ struct log_database *log_database_open(const char *path, bool sync_each,
         log_database_close(&database);
         return NULL;
     }
-    opening = open_files(database, sync_each);
+    enum opening opening = open_files(database, sync_each);
     if (opening != OPENED) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot open the event log %.200s: %.100s",
                        path, why_not_opened(database, opening));
@@ -251,7 +251,7 @@ void log_database_close(struct log_database **database)
 {
     struct log_database *old = *database;
 
-    if (!old)
+    if (old == NULL)
         return;
     *database = NULL;
     close_sqlite(old);
@@ -267,8 +267,8 @@ static const char *column_bytes(sqlite3_stmt *row, int column, size_t *length)
 {
     const void *bytes = sqlite3_column_blob(row, column);
 
-    *length = bytes ? (size_t)sqlite3_column_bytes(row, column) : 0;
-    return bytes ? bytes : "";
+    *length = bytes != NULL ? (size_t)sqlite3_column_bytes(row, column) : 0;
+    return bytes != NULL ? bytes : "";
 }
 
 static bool same_checksum(sqlite3_stmt *row, int column, const unsigned char sum[CHECKSUM_SIZE])
@@ -286,12 +286,11 @@ static uint64_t column_number(sqlite3_stmt *row, int column)
 
 static bool read_state(struct log_database *database, sqlite3_stmt *row, struct log_state *state)
 {
-    unsigned char sum[CHECKSUM_SIZE];
-
     *state = (struct log_state){.epoch = column_number(row, 0),
                                 .head = column_number(row, 1),
                                 .lost_through = column_number(row, 2),
                                 .unsure = column_number(row, 3) != 0};
+    unsigned char sum[CHECKSUM_SIZE];
     return state_checksum(database, state, sum) && same_checksum(row, 4, sum);
 }
 
@@ -319,7 +318,6 @@ static bool get_state(struct log_database *database, struct log_state *state)
 static bool read_row(struct log_database *database, sqlite3_stmt *row, struct stored_event *event,
                      uint64_t *previous)
 {
-    unsigned char sum[CHECKSUM_SIZE];
     struct event_record *record = &event->record;
     size_t key_length;
     const char *key = column_bytes(row, 5, &key_length);
@@ -335,6 +333,7 @@ static bool read_row(struct log_database *database, sqlite3_stmt *row, struct st
     if (key_length != sizeof event->key)
         return false;
     memcpy(event->key, key, sizeof event->key);
+    unsigned char sum[CHECKSUM_SIZE];
     return event_checksum(database, event, *previous, sum) && same_checksum(row, 9, sum);
 }
 
@@ -394,13 +393,12 @@ bool log_database_load(struct log_database *database, struct log_past *past,
 {
     sqlite3_stmt *rows = NULL;
     struct walk walk = {0};
-    int result;
 
     *past = (struct log_past){0};
-    result = get_state(database, &past->state)
-                 ? sqlite3_prepare_v2(database->sqlite, "SELECT * FROM events ORDER BY sequence",
-                                      -1, &rows, NULL)
-                 : SQLITE_ERROR;
+    int result = get_state(database, &past->state)
+                     ? sqlite3_prepare_v2(database->sqlite,
+                                          "SELECT * FROM events ORDER BY sequence", -1, &rows, NULL)
+                     : SQLITE_ERROR;
     while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
         look_at_row(database, rows, &walk, past, visit, context);
         result = SQLITE_OK;

@@ -82,12 +82,11 @@ static uint64_t key_check(const unsigned char key[LOG_KEY_SIZE])
 static bool read_key(const char *own, struct key_file *found)
 {
     int file = open(own, O_RDONLY | O_CLOEXEC);
-    bool whole;
 
     if (file < 0)
         return false;
-    whole = read(file, found, sizeof *found) == (ssize_t)sizeof *found &&
-            found->check == key_check(found->key);
+    bool whole = read(file, found, sizeof *found) == (ssize_t)sizeof *found &&
+                 found->check == key_check(found->key);
     (void)close(file);
     if (!whole)
         message_error("the key of the event log is damaged: clients of before are not known again",
@@ -99,22 +98,20 @@ static bool read_key(const char *own, struct key_file *found)
 static bool write_key(const char *own, const struct key_file *made)
 {
     char fresh[LOG_FILES_PATH_SIZE + 16];
-    int file;
-    bool good;
 
     (void)snprintf(fresh, sizeof fresh, "%s.new", own);
-    file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)
         return false;
-    good = write(file, made, sizeof *made) == (ssize_t)sizeof *made && fsync(file) == 0;
+    bool good = write(file, made, sizeof *made) == (ssize_t)sizeof *made && fsync(file) == 0;
     return close(file) == 0 && good && rename(fresh, own) == 0;
 }
 
 bool log_key_open(const char *path, unsigned char key[LOG_KEY_SIZE])
 {
-    char own[LOG_FILES_PATH_SIZE + 8];
     struct key_file file = {.check = 0};
 
+    char own[LOG_FILES_PATH_SIZE + 8];
     (void)snprintf(own, sizeof own, "%s-key", path);
     errno = EIO;
     if (!read_key(own, &file)) {

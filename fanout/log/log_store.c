@@ -63,17 +63,17 @@ static struct queued *queue_take(struct queue *queue)
 {
     struct queued *first = queue->first;
 
-    if (!first)
+    if (first == NULL)
         return NULL;
     queue->first = first->next;
-    if (!queue->first)
+    if (queue->first == NULL)
         queue->last = &queue->first;
     return first;
 }
 
 static void free_all(struct queued *item)
 {
-    while (item) {
+    while (item != NULL) {
         struct queued *next = item->next;
         free(item);
         item = next;
@@ -85,7 +85,7 @@ struct log_store *log_store_open(const struct log_store_options *options,
 {
     struct log_store *store = calloc(1, sizeof *store);
 
-    if (!store) {
+    if (store == NULL) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "no memory for the event log");
         return NULL;
     }
@@ -94,7 +94,7 @@ struct log_store *log_store_open(const struct log_store_options *options,
     store->waiting.last = &store->waiting.first;
     store->back.last = &store->back.first;
     store->database = log_database_open(options->path, options->sync != LOG_SYNC_NEVER, error);
-    if (!store->database)
+    if (store->database == NULL)
         log_store_close(&store);
     return store;
 }
@@ -117,7 +117,7 @@ static bool write_all(struct log_store *store, const struct queued *batch)
 
     if (!log_database_begin(store->database))
         return false;
-    for (; batch; batch = batch->next) {
+    for (; batch != NULL; batch = batch->next) {
         if (!log_database_add(store->database, &batch->entry.event))
             return false;
         forgotten = batch->entry.forgotten;
@@ -147,7 +147,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
     bool written = write_batch(store, batch);
     uint64_t count = 0;
 
-    for (struct queued *item = batch; item; item = item->next) {
+    for (struct queued *item = batch; item != NULL; item = item->next) {
         item->stored = written;
         count++;
         if (!written && store->options.sync != LOG_SYNC_ALWAYS)
@@ -157,7 +157,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
     store->figures.transactions++;
     *(written ? &store->figures.stored : &store->figures.failed) += count;
     store->writing_since = 0;
-    while (batch) {
+    while (batch != NULL) {
         struct queued *next = batch->next;
         queue_add(&store->back, batch);
         batch = next;
@@ -182,14 +182,12 @@ static void wait_interval(struct log_store *store)
 /* Everything that is queued, or NULL when it is time to end. */
 static struct queued *take_batch(struct log_store *store)
 {
-    struct queued *batch;
-
     pthread_mutex_lock(&store->lock);
-    while (!store->waiting.first && !store->stopping)
+    while (store->waiting.first == NULL && !store->stopping)
         pthread_cond_wait(&store->wake, &store->lock);
     if (store->options.sync == LOG_SYNC_INTERVAL)
         wait_interval(store);
-    batch = queue_take_all(&store->waiting);
+    struct queued *batch = queue_take_all(&store->waiting);
     store->writing_since = clock_monotonic_ms();
     pthread_mutex_unlock(&store->lock);
     return batch;
@@ -200,7 +198,7 @@ static void *serve(void *context)
     struct log_store *store = context;
     struct queued *batch;
 
-    while ((batch = take_batch(store)))
+    while ((batch = take_batch(store)) != NULL)
         store_batch(store, batch);
     return NULL;
 }
@@ -260,13 +258,11 @@ static void end_thread(struct log_store *store)
 /* The thread first: it tells nobody anything before something was queued, and is ended at once. */
 static const char *start(struct log_store *store, uv_loop_t *loop)
 {
-    int failure;
-
     if (!write_state(store))
         return log_database_error(store->database);
     if (!start_thread(store))
         return "no thread for it";
-    failure = uv_async_init(loop, &store->tell, on_tell);
+    int failure = uv_async_init(loop, &store->tell, on_tell);
     if (!failure)
         return NULL;
     end_thread(store);
@@ -277,18 +273,16 @@ bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_thro
                      uv_loop_t *loop, void (*done)(void *context), void *context,
                      char error[LOG_DATABASE_ERROR_SIZE])
 {
-    const char *fault;
-
     store->state.epoch = epoch;
     store->state.lost_through = lost_through;
     store->state.unsure = store->options.sync != LOG_SYNC_ALWAYS;
     store->done = done;
     store->context = context;
     store->tell.data = store;
-    fault = start(store, loop);
-    if (fault)
+    const char *fault = start(store, loop);
+    if (fault != NULL)
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log: %.200s", fault);
-    store->started = !fault;
+    store->started = fault == NULL;
     return store->started;
 }
 
@@ -305,15 +299,13 @@ static struct queued *queued_new(const struct log_entry *entry)
     const struct event_record *from = &entry->event.record;
     size_t texts = from->topic_length + from->json_length + from->allowed_length;
     struct queued *item = malloc(sizeof *item + texts);
-    struct event_record *record;
-    char *at;
 
-    if (!item)
+    if (item == NULL)
         return NULL;
     item->entry = *entry;
     item->size = sizeof *item + texts;
-    record = &item->entry.event.record;
-    at = copy_text(item->bytes, &record->topic, record->topic_length);
+    struct event_record *record = &item->entry.event.record;
+    char *at = copy_text(item->bytes, &record->topic, record->topic_length);
     at = copy_text(at, &record->json, record->json_length);
     (void)copy_text(at, &record->allowed, record->allowed_length);
     return item;
@@ -333,17 +325,16 @@ static bool hangs(const struct log_store *store)
 bool log_store_append(struct log_store *store, const struct log_entry *entry)
 {
     struct queued *item = queued_new(entry);
-    bool taken;
 
-    if (!item)
+    if (item == NULL)
         return false;
     pthread_mutex_lock(&store->lock);
-    taken = has_room(store, item->size) && !hangs(store);
+    bool taken = has_room(store, item->size) && !hangs(store);
     if (taken) {
         store->unsynced_bytes += item->size;
         store->hurry = store->unsynced_bytes > store->options.max_bytes / 2;
         /* The thread sleeps without an end only while nothing is queued. */
-        if (!store->waiting.first || store->hurry)
+        if (store->waiting.first == NULL || store->hurry)
             (void)pthread_cond_signal(&store->wake);
         queue_add(&store->waiting, item);
     }
@@ -355,18 +346,16 @@ bool log_store_append(struct log_store *store, const struct log_entry *entry)
 
 const struct log_entry *log_store_next(struct log_store *store, bool *stored)
 {
-    struct queued *item;
-
-    if (store->borrowed)
+    if (store->borrowed != NULL)
         store->unsynced_bytes -= store->borrowed->size;
     free(store->borrowed);
     if (store->started)
         pthread_mutex_lock(&store->lock);
-    item = queue_take(&store->back);
+    struct queued *item = queue_take(&store->back);
     if (store->started)
         pthread_mutex_unlock(&store->lock);
     store->borrowed = item;
-    if (!item)
+    if (item == NULL)
         return NULL;
     *stored = item->stored;
     return &item->entry;
@@ -389,7 +378,7 @@ static void end_cleanly(struct log_store *store)
 
 void log_store_stop(struct log_store *store)
 {
-    if (!store || !store->started)
+    if (store == NULL || !store->started)
         return;
     end_thread(store);
     store->started = false;
@@ -401,7 +390,7 @@ void log_store_close(struct log_store **store)
 {
     struct log_store *old = *store;
 
-    if (!old)
+    if (old == NULL)
         return;
     *store = NULL;
     log_database_close(&old->database);
@@ -413,11 +402,9 @@ void log_store_close(struct log_store **store)
 
 struct log_store_figures log_store_figures(struct log_store *store)
 {
-    struct log_store_figures figures;
-
     if (store->started)
         pthread_mutex_lock(&store->lock);
-    figures = store->figures;
+    struct log_store_figures figures = store->figures;
     if (store->started)
         pthread_mutex_unlock(&store->lock);
     figures.unsynced_bytes = store->unsynced_bytes;

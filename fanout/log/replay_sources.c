@@ -28,7 +28,7 @@ static bool add_source(struct replay_sources *heap, const struct replay_source *
     if (heap->count == heap->capacity) {
         size_t capacity = heap->capacity ? heap->capacity * 2 : 16;
         struct replay_source *larger = realloc(heap->sources, capacity * sizeof *larger);
-        if (!larger)
+        if (larger == NULL)
             return false;
         heap->sources = larger;
         heap->capacity = capacity;
@@ -64,7 +64,7 @@ static bool add_matching(struct replay_sources *heap, struct server *server,
 {
     const struct topic_matches *matches = find_logged(server, requested);
 
-    for (size_t i = 0; matches && i < matches->count; i++) {
+    for (size_t i = 0; matches != NULL && i < matches->count; i++) {
         struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
                                        .requested = requested};
         if (set_place(&source, logged_topic_after(source.topic, after)) &&

@@ -83,10 +83,9 @@ static void turn_away(struct server *server, int listening, struct arrival arriv
 
     tell_full(server, error);
     for (int i = 0; i < BATCH; i++) {
-        int descriptor;
         if (acceptor->spare >= 0)
             (void)close(acceptor->spare);
-        descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
             refuse_full(server, descriptor, arrival);
             acceptor->turned_away++;

@@ -28,10 +28,8 @@ static void map_ipv4(unsigned char key[KEY_SIZE], const void *four)
 /* The same client may come as IPv4 or, on a socket for both, as IPv4 mapped into IPv6. */
 static bool find_key(unsigned char key[KEY_SIZE], const struct sockaddr *address)
 {
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-
     memset(key, 0, KEY_SIZE);
+    struct sockaddr_in four;
     if (address->sa_family == AF_INET) {
         memcpy(&four, address, sizeof four);
         map_ipv4(key, &four.sin_addr);
@@ -39,6 +37,7 @@ static bool find_key(unsigned char key[KEY_SIZE], const struct sockaddr *address
     }
     if (address->sa_family != AF_INET6)
         return false;
+    struct sockaddr_in6 six;
     memcpy(&six, address, sizeof six);
     if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
         map_ipv4(key, six.sin6_addr.s6_addr + 12);
@@ -52,9 +51,9 @@ static struct counted_address *find(const struct address_limits *limits,
 {
     struct hash_node *node = hash_table_find(&limits->by_address, hash);
 
-    while (node && memcmp(address_of(node)->key, key, KEY_SIZE) != 0)
+    while (node != NULL && memcmp(address_of(node)->key, key, KEY_SIZE) != 0)
         node = hash_table_find_next(node);
-    return node ? address_of(node) : NULL;
+    return node != NULL ? address_of(node) : NULL;
 }
 
 static struct counted_address *add(struct address_limits *limits, const unsigned char key[KEY_SIZE],
@@ -62,7 +61,7 @@ static struct counted_address *add(struct address_limits *limits, const unsigned
 {
     struct counted_address *address = calloc(1, sizeof *address);
 
-    if (!address)
+    if (address == NULL)
         return NULL;
     memcpy(address->key, key, KEY_SIZE);
     if (hash_table_add(&limits->by_address, &address->by_address, hash))
@@ -75,20 +74,17 @@ enum address_verdict address_limits_enter(struct address_limits *limits,
                                           const struct sockaddr *address, uint64_t most,
                                           struct counted_address **counted)
 {
-    unsigned char key[KEY_SIZE];
-    struct counted_address *found;
-    uint64_t hash;
-
     *counted = NULL;
+    unsigned char key[KEY_SIZE];
     if (!find_key(key, address))
         return ADDRESS_ADMITTED;
-    hash = hash_bytes(limits->seed, key, KEY_SIZE);
-    found = find(limits, key, hash);
-    if (found && found->connections >= most)
+    uint64_t hash = hash_bytes(limits->seed, key, KEY_SIZE);
+    struct counted_address *found = find(limits, key, hash);
+    if (found != NULL && found->connections >= most)
         return ADDRESS_HAS_MOST;
-    if (!found)
+    if (found == NULL)
         found = add(limits, key, hash);
-    if (!found)
+    if (found == NULL)
         return ADDRESS_NO_MEMORY;
     found->connections++;
     *counted = found;
@@ -100,7 +96,7 @@ void address_limits_leave(struct address_limits *limits, struct counted_address 
     struct counted_address *address = *counted;
 
     *counted = NULL;
-    if (!address || --address->connections > 0)
+    if (address == NULL || --address->connections > 0)
         return;
     hash_table_remove(&limits->by_address, &address->by_address);
     free(address);

@@ -41,7 +41,7 @@ struct connection *connection_find(const struct server *server, uint64_t connid)
 {
     struct hash_node *node = hash_table_find(&server->streams, connid);
 
-    return node ? connection_of_connid_node(node) : NULL;
+    return node != NULL ? connection_of_connid_node(node) : NULL;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -56,7 +56,7 @@ bool connection_owns_handle(const uv_handle_t *handle)
 {
     const struct connection *connection = handle->data;
 
-    return (handle->type == UV_TCP || handle->type == UV_NAMED_PIPE) && connection &&
+    return (handle->type == UV_TCP || handle->type == UV_NAMED_PIPE) && connection != NULL &&
            (const void *)&connection->io.handle == (const void *)handle;
 }
 
@@ -68,7 +68,7 @@ void connection_close(struct connection *connection, enum connection_close_reaso
         return;
     if (connection->connid)
         subscribe_leave(connection);
-    if (transport_of(connection)->forget_input)
+    if (transport_of(connection)->forget_input != NULL)
         transport_of(connection)->forget_input(connection);
     connection->state = CONNECTION_CLOSED;
     server->counters.closed[reason]++;
@@ -105,13 +105,12 @@ bool connection_open(struct server *server, int descriptor, struct arrival arriv
                      struct counted_address *address)
 {
     struct connection *connection = calloc(1, sizeof *connection);
-    int error;
 
-    if (connection) {
+    if (connection != NULL) {
         connection->server = server;
         connection->encoding = arrival.speaks_lines ? FRAME_LINES : FRAME_CHUNKED;
     }
-    if (!connection || !delivery_reserve(&server->delivery, server->connections + 1) ||
+    if (connection == NULL || !delivery_reserve(&server->delivery, server->connections + 1) ||
         !join_loop(connection, arrival.is_tcp)) {
         free(connection);
         return false;
@@ -119,7 +118,7 @@ bool connection_open(struct server *server, int descriptor, struct arrival arriv
     server->connections++;
     connection->descriptor = descriptor;
     connection->address = address;
-    error = start_io(connection, arrival.is_tcp);
+    int error = start_io(connection, arrival.is_tcp);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));
         connection_close(connection, CLOSE_RESET);
@@ -138,7 +137,7 @@ static uint64_t input_due(const struct connection *connection)
 {
     const struct transport *transport = transport_of(connection);
 
-    return transport->input_due ? transport->input_due(connection) : UINT64_MAX;
+    return transport->input_due != NULL ? transport->input_due(connection) : UINT64_MAX;
 }
 
 static uint64_t stream_deadline(const struct connection *connection)
@@ -154,9 +153,9 @@ static uint64_t reading_deadline(const struct connection *connection)
 {
     const struct config *config = &connection->server->config;
 
-    if (connection->request && http_request_head_is_complete(connection->request))
+    if (connection->request != NULL && http_request_head_is_complete(connection->request))
         return config->body_time;
-    if (connection->request || !connection->keep_alive)
+    if (connection->request != NULL || !connection->keep_alive)
         return config->header_time;
     return config->idle_time;
 }
@@ -211,9 +210,9 @@ static void stream_due(struct connection *connection)
 
 static void reading_due(struct connection *connection)
 {
-    bool head = connection->request && http_request_head_is_complete(connection->request);
+    bool head = connection->request != NULL && http_request_head_is_complete(connection->request);
 
-    if (connection->backlog) { /* nothing more was read of it */
+    if (connection->backlog != NULL) { /* nothing more was read of it */
         connection_close(connection, CLOSE_SLOW);
         return;
     }
@@ -221,7 +220,7 @@ static void reading_due(struct connection *connection)
         transport_of(connection)->input_late(connection);
         return;
     }
-    if (!connection->request) {
+    if (connection->request == NULL) {
         connection_close(connection, connection->keep_alive ? CLOSE_IDLE : CLOSE_HEAD_TIME);
         return;
     }

@@ -21,7 +21,7 @@ static bool have_request(struct connection *connection)
     struct http_limits limits = {config->max_headers, config->max_body,
                                  &connection->server->bodies};
 
-    if (!connection->request)
+    if (connection->request == NULL)
         connection->request = http_request_new(&limits);
     return connection->request != NULL;
 }
@@ -71,7 +71,7 @@ static void take_input(struct connection *connection, const char *bytes, size_t 
 {
     const struct transport *transport = transport_of(connection);
 
-    if (transport->input)
+    if (transport->input != NULL)
         transport->input(connection, bytes, length);
     else
         ignore_input(connection, length);
@@ -82,9 +82,7 @@ static void take_input(struct connection *connection, const char *bytes, size_t 
 static void take_requests(struct connection *connection, const char *bytes, size_t length)
 {
     while (length > 0 && connection->state == CONNECTION_READING) {
-        size_t consumed;
         bool had_begun, had_head;
-        enum http_verdict verdict;
 
         if (!have_request(connection)) {
             connection_close(connection, CLOSE_MEMORY);
@@ -92,7 +90,9 @@ static void take_requests(struct connection *connection, const char *bytes, size
         }
         had_begun = http_request_has_begun(connection->request);
         had_head = http_request_head_is_complete(connection->request);
-        verdict = http_request_feed(connection->request, bytes, length, &consumed);
+        size_t consumed;
+        enum http_verdict verdict =
+            http_request_feed(connection->request, bytes, length, &consumed);
         if (verdict == HTTP_NEED_MORE) {
             wait_for_more(connection, had_begun, had_head);
             return;

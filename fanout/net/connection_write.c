@@ -30,7 +30,7 @@ static void continue_backlog(struct connection *connection);
 static void backlog_link(struct server *server, struct backlog *backlog)
 {
     backlog->older = server->newest_backlog;
-    if (server->newest_backlog)
+    if (server->newest_backlog != NULL)
         server->newest_backlog->newer = backlog;
     else
         server->oldest_backlog = backlog;
@@ -40,11 +40,11 @@ static void backlog_link(struct server *server, struct backlog *backlog)
 
 static void backlog_unlink(struct server *server, struct backlog *backlog)
 {
-    if (backlog->older)
+    if (backlog->older != NULL)
         backlog->older->newer = backlog->newer;
     else
         server->oldest_backlog = backlog->newer;
-    if (backlog->newer)
+    if (backlog->newer != NULL)
         backlog->newer->older = backlog->older;
     else
         server->newest_backlog = backlog->older;
@@ -55,7 +55,7 @@ static void backlog_unlink(struct server *server, struct backlog *backlog)
 void connection_drop_output(struct connection *connection)
 {
     output_clear(&connection->output);
-    if (!connection->backlog)
+    if (connection->backlog == NULL)
         return;
     /* The loop still owns the write request; on_written() frees it. */
     backlog_unlink(connection->server, connection->backlog);
@@ -107,7 +107,7 @@ static void apply_limits(struct connection *connection)
 
 uint64_t connection_slow_deadline(const struct connection *connection)
 {
-    if (!connection->backlog || connection->backlog->over_soft_since == 0)
+    if (connection->backlog == NULL || connection->backlog->over_soft_since == 0)
         return UINT64_MAX;
     return connection->backlog->over_soft_since + connection->server->config.soft_time;
 }
@@ -130,7 +130,7 @@ static void on_written(uv_write_t *write, int status)
     struct backlog *backlog = write->data;
     struct connection *connection = backlog->connection;
 
-    if (!connection) {
+    if (connection == NULL) {
         free(backlog);
         return;
     }
@@ -174,7 +174,7 @@ static void begin_backlog(struct connection *connection)
 {
     struct backlog *backlog = calloc(1, sizeof *backlog);
 
-    if (!backlog) {
+    if (backlog == NULL) {
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
@@ -212,7 +212,7 @@ static bool may_write(struct connection *connection)
     const struct transport *transport = transport_of(connection);
 
     return connection->state != CONNECTION_CLOSED &&
-           (!transport->before_write || transport->before_write(connection));
+           (transport->before_write == NULL || transport->before_write(connection));
 }
 
 /* False: there is nothing to be written now. */
@@ -220,9 +220,9 @@ static bool begins_writing(struct connection *connection)
 {
     if (!may_write(connection))
         return false;
-    if (connection->backlog)
+    if (connection->backlog != NULL)
         apply_limits(connection);
-    return !connection->backlog && connection->state != CONNECTION_CLOSED;
+    return connection->backlog == NULL && connection->state != CONNECTION_CLOSED;
 }
 
 /* What became of `length` bytes: how many the socket took, or a negative errno. True when it took
@@ -265,7 +265,7 @@ static void write_now(struct connection *connection)
 /* One range, which is what an event or a burst of them is. */
 static bool fits_batch(const struct connection *connection)
 {
-    return connection->output.length > 0 && !connection->output.rest;
+    return connection->output.length > 0 && connection->output.rest == NULL;
 }
 
 /* Leaves those that were added in front, and returns how many. Nothing that is done to one
@@ -296,9 +296,9 @@ static size_t add_to_batch(struct send_batch *batch, struct connection **connect
 static void write_together(struct server *server, struct connection **connections, size_t count)
 {
     size_t lengths[SEND_BATCH_MOST];
-    int results[SEND_BATCH_MOST];
 
     count = add_to_batch(server->delivery.batch, connections, count, lengths);
+    int results[SEND_BATCH_MOST];
     if (!send_batch_run(server->delivery.batch, results)) {
         message_warning("the kernel takes no more writes in batches: they go one by one");
         send_batch_close(&server->delivery.batch);
@@ -314,7 +314,7 @@ static void write_together(struct server *server, struct connection **connection
 
 void connection_flush_all(struct server *server, struct connection **connections, size_t count)
 {
-    if (server->delivery.batch && count >= WORTH_BATCH) {
+    if (server->delivery.batch != NULL && count >= WORTH_BATCH) {
         write_together(server, connections, count);
         return;
     }
@@ -329,6 +329,6 @@ void connection_flush_all(struct server *server, struct connection **connections
 void connection_relieve_memory(struct server *server)
 {
     while (server->delivery.pool.bytes_held > server->config.max_pending_total &&
-           server->oldest_backlog)
+           server->oldest_backlog != NULL)
         connection_close(server->oldest_backlog->connection, CLOSE_SLOW);
 }

@@ -10,7 +10,7 @@ void deadlines_start(struct deadlines *ring, uint64_t now_ms)
 static void insert(struct deadline **head, struct deadline *deadline)
 {
     deadline->next = *head;
-    if (*head)
+    if (*head != NULL)
         (*head)->link = &deadline->next;
     *head = deadline;
     deadline->link = head;
@@ -18,10 +18,10 @@ static void insert(struct deadline **head, struct deadline *deadline)
 
 void deadlines_remove(struct deadline *deadline)
 {
-    if (!deadline->link)
+    if (deadline->link == NULL)
         return;
     *deadline->link = deadline->next;
-    if (deadline->next)
+    if (deadline->next != NULL)
         deadline->next->link = deadline->link;
     deadline->next = NULL;
     deadline->link = NULL;
@@ -46,9 +46,9 @@ static void run_slot(struct deadlines *ring, struct deadline **slot,
     struct deadline *batch = *slot;
 
     *slot = NULL;
-    if (batch)
+    if (batch != NULL)
         batch->link = &batch;
-    while (batch) {
+    while (batch != NULL) {
         struct deadline *deadline = batch;
         deadlines_remove(deadline);
         if (deadline->tick > ring->tick)

@@ -18,7 +18,7 @@ static struct frame_segment *segment_new(struct frame_pool *pool, size_t size)
 {
     struct frame_segment *segment = malloc(sizeof *segment + size);
 
-    if (!segment)
+    if (segment == NULL)
         return NULL;
     *segment = (struct frame_segment){.pool = pool, .references = 1, .size = (uint32_t)size};
     pool->bytes_held += sizeof *segment + size;
@@ -32,19 +32,19 @@ static struct frame_segment *segment_with_room(struct frame_pool *pool, int kind
 {
     struct frame_segment *segment = pool->open[kind];
 
-    if (segment && segment->references == 1) {
+    if (segment != NULL && segment->references == 1) {
         segment->used = 0;
         if (segment->size > SEGMENT_SIZE && length <= SEGMENT_SIZE) {
             segment_drop(segment);
             segment = pool->open[kind] = NULL;
         }
     }
-    if (segment && segment->size - segment->used >= length)
+    if (segment != NULL && segment->size - segment->used >= length)
         return segment;
     segment = segment_new(pool, length > SEGMENT_SIZE ? length : SEGMENT_SIZE);
-    if (!segment)
+    if (segment == NULL)
         return NULL;
-    if (pool->open[kind])
+    if (pool->open[kind] != NULL)
         segment_drop(pool->open[kind]);
     pool->open[kind] = segment;
     return segment;
@@ -55,16 +55,14 @@ bool frame_store(struct frame_pool *pool, int kind, const char *head, size_t hea
                  struct frame *out)
 {
     size_t length = head_length + body_length + tail_length;
-    struct frame_segment *segment;
-    char *at;
 
     if (body_length > FRAME_LARGEST || length > FRAME_LARGEST)
         return false;
-    segment = segment_with_room(pool, kind, length);
-    if (!segment)
+    struct frame_segment *segment = segment_with_room(pool, kind, length);
+    if (segment == NULL)
         return false;
     *out = (struct frame){segment, segment->used, (uint32_t)length};
-    at = segment->bytes + segment->used;
+    char *at = segment->bytes + segment->used;
     memcpy(at, head, head_length);
     memcpy(at + head_length, body, body_length);
     memcpy(at + head_length + body_length, tail, tail_length);
@@ -79,7 +77,7 @@ void frame_hold(struct frame *frame)
 
 void frame_release(struct frame *frame)
 {
-    if (frame->segment)
+    if (frame->segment != NULL)
         segment_drop(frame->segment);
     *frame = (struct frame){0};
 }
@@ -92,7 +90,7 @@ const char *frame_bytes(const struct frame *frame)
 void frame_pool_close(struct frame_pool *pool)
 {
     for (int kind = 0; kind <= FRAME_PRIVATE; kind++) {
-        if (pool->open[kind])
+        if (pool->open[kind] != NULL)
             segment_drop(pool->open[kind]);
         pool->open[kind] = NULL;
     }

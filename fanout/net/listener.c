@@ -61,14 +61,14 @@ static int start_listening(struct listener *listener)
 
 void listener_pause_all(struct server *server)
 {
-    for (struct listener *listener = server->listeners; listener; listener = listener->next)
+    for (struct listener *listener = server->listeners; listener != NULL; listener = listener->next)
         if (listener->is_listening)
             (void)uv_poll_stop(&listener->readable);
 }
 
 void listener_resume_all(struct server *server)
 {
-    for (struct listener *listener = server->listeners; listener; listener = listener->next)
+    for (struct listener *listener = server->listeners; listener != NULL; listener = listener->next)
         if (listener->is_listening)
             (void)uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
@@ -104,7 +104,8 @@ static void set_inherited_options(const struct listener *listener)
 
 void listener_apply_config(struct server *server)
 {
-    for (const struct listener *listener = server->listeners; listener; listener = listener->next)
+    for (const struct listener *listener = server->listeners; listener != NULL;
+         listener = listener->next)
         set_inherited_options(listener);
 }
 
@@ -113,7 +114,7 @@ static struct listener *listener_new(struct server *server, struct arrival arriv
 {
     struct listener *listener = calloc(1, sizeof *listener);
 
-    if (!listener) {
+    if (listener == NULL) {
         *error = UV_ENOMEM;
         return NULL;
     }
@@ -154,7 +155,7 @@ static int listen_on_address(struct server *server, const struct addrinfo *addre
     struct listener *listener =
         listener_new(server, (struct arrival){true, speaks_lines}, address->ai_family, &error);
 
-    if (!listener)
+    if (listener == NULL)
         return error;
     set_inherited_options(listener);
     error = bind_address(listener, address);
@@ -166,7 +167,7 @@ static bool split_address(char *text, char **host, char **port)
 {
     char *colon = strrchr(text, ':');
 
-    if (!colon || !colon[1])
+    if (colon == NULL || !colon[1])
         return false;
     *colon = '\0';
     *port = colon + 1;
@@ -174,7 +175,7 @@ static bool split_address(char *text, char **host, char **port)
     if (text[0] == '[' && colon > text && colon[-1] == ']') {
         colon[-1] = '\0';
         *host = text + 1;
-    } else if (strchr(text, ':')) {
+    } else if (strchr(text, ':') != NULL) {
         return false;
     }
     return true;
@@ -184,7 +185,6 @@ static bool open_tcp(struct server *server, const char *text, bool speaks_lines,
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *addresses;
     char copy[256], *host, *port;
-    int failure;
 
     if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy ||
         !split_address(copy, &host, &port)) {
@@ -192,7 +192,7 @@ static bool open_tcp(struct server *server, const char *text, bool speaks_lines,
                  "cannot listen on %s: write host:port, [ipv6]:port or unix:/path", text);
         return false;
     }
-    failure = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
+    int failure = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
     if (failure) {
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, gai_strerror(failure));
         return false;
@@ -222,21 +222,21 @@ static bool remove_stale(const char *path)
 static bool open_unix(struct server *server, const char *path, bool speaks_lines, char *error)
 {
     int failure = UV_EADDRINUSE;
-    struct stat status;
-    mode_t old_mask;
-    struct listener *listener;
 
     if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: path is too long", path);
         return false;
     }
+    struct stat status;
     if (stat(path, &status) == 0 && !remove_stale(path)) {
         snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
                  S_ISSOCK(status.st_mode) ? "another program answers there" : "it is no socket");
         return false;
     }
-    listener = listener_new(server, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
-    if (listener) {
+    struct listener *listener =
+        listener_new(server, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
+    mode_t old_mask;
+    if (listener != NULL) {
         old_mask = umask((mode_t)(~server->config.bus_mode & 0777));
         failure = uv_pipe_bind(&listener->io.pipe, path);
         umask(old_mask);
@@ -251,7 +251,7 @@ static bool open_unix(struct server *server, const char *path, bool speaks_lines
 
 static bool open_each(struct server *server, char **addresses, bool speaks_lines, char *error)
 {
-    for (char **text = addresses; *text; text++) {
+    for (char **text = addresses; *text != NULL; text++) {
         bool opened = strncmp(*text, "unix:", 5) == 0
                           ? open_unix(server, *text + 5, speaks_lines, error)
                           : open_tcp(server, *text, speaks_lines, error);
@@ -265,7 +265,7 @@ static bool open_each(struct server *server, char **addresses, bool speaks_lines
 
 bool listener_open_all(struct server *server, char *error)
 {
-    if (!server->config.listen[0]) {
+    if (server->config.listen[0] == NULL) {
         snprintf(error, SERVER_ERROR_SIZE, "[fanout] listen names no address");
         return false;
     }
@@ -275,7 +275,8 @@ bool listener_open_all(struct server *server, char *error)
 
 void listener_stop_all(struct server *server)
 {
-    for (struct listener *listener = server->listeners; listener; listener = listener->next) {
+    for (struct listener *listener = server->listeners; listener != NULL;
+         listener = listener->next) {
         if (uv_is_closing(&listener->io.handle))
             continue;
         if (listener->is_listening)
@@ -287,7 +288,7 @@ void listener_stop_all(struct server *server)
 
 void listener_free_all(struct server *server)
 {
-    while (server->listeners) {
+    while (server->listeners != NULL) {
         struct listener *next = server->listeners->next;
         free(server->listeners);
         server->listeners = next;

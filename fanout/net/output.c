@@ -16,19 +16,19 @@ static bool extend(struct frame *last, const struct frame *frame)
 static bool make_room(struct output *output)
 {
     struct output_rest *rest = output->rest;
-    uint32_t capacity = rest ? rest->capacity * 2 : FIRST_REST;
+    uint32_t capacity = rest != NULL ? rest->capacity * 2 : FIRST_REST;
 
-    if (rest && rest->start + rest->count < rest->capacity)
+    if (rest != NULL && rest->start + rest->count < rest->capacity)
         return true;
-    if (rest && rest->start > rest->capacity / 2) {
+    if (rest != NULL && rest->start > rest->capacity / 2) {
         memmove(rest->frames, rest->frames + rest->start, rest->count * sizeof *rest->frames);
         rest->start = 0;
         return true;
     }
     rest = realloc(rest, sizeof *rest + capacity * sizeof *rest->frames);
-    if (!rest)
+    if (rest == NULL)
         return false;
-    if (!output->rest)
+    if (output->rest == NULL)
         *rest = (struct output_rest){0};
     rest->capacity = capacity;
     output->rest = rest;
@@ -41,13 +41,13 @@ bool output_append(struct output *output, const struct frame *frame)
     struct frame *last = &output->first;
     struct frame *place = &output->first;
 
-    if (rest && rest->count > 0)
+    if (rest != NULL && rest->count > 0)
         last = &rest->frames[rest->start + rest->count - 1];
-    if (last->segment && extend(last, frame)) {
+    if (last->segment != NULL && extend(last, frame)) {
         output->length += frame->length;
         return true;
     }
-    if (output->first.segment) {
+    if (output->first.segment != NULL) {
         if (!make_room(output))
             return false;
         rest = output->rest;
@@ -69,10 +69,10 @@ int output_gather(const struct output *output, struct iovec *vectors, int max)
     const struct output_rest *rest = output->rest;
     int count = 0;
 
-    if (!output->first.segment || max < 1)
+    if (output->first.segment == NULL || max < 1)
         return 0;
     vectors[count++] = vector_of(&output->first);
-    for (uint32_t i = 0; rest && i < rest->count && count < max; i++)
+    for (uint32_t i = 0; rest != NULL && i < rest->count && count < max; i++)
         vectors[count++] = vector_of(&rest->frames[rest->start + i]);
     return count;
 }
@@ -83,11 +83,11 @@ static void shift(struct output *output)
     struct output_rest *rest = output->rest;
 
     frame_release(&output->first);
-    if (rest && rest->count > 0) {
+    if (rest != NULL && rest->count > 0) {
         output->first = rest->frames[rest->start++];
         rest->count--;
     }
-    if (rest && rest->count == 0) {
+    if (rest != NULL && rest->count == 0) {
         free(rest);
         output->rest = NULL;
     }
@@ -107,9 +107,9 @@ void output_consume(struct output *output, size_t count)
 bool output_join(struct output *output, struct output *behind)
 {
     const struct output_rest *rest = behind->rest;
-    bool joined = !behind->first.segment || output_append(output, &behind->first);
+    bool joined = behind->first.segment == NULL || output_append(output, &behind->first);
 
-    for (uint32_t i = 0; joined && rest && i < rest->count; i++)
+    for (uint32_t i = 0; joined && rest != NULL && i < rest->count; i++)
         joined = output_append(output, &rest->frames[rest->start + i]);
     if (joined)
         output_clear(behind);
@@ -118,7 +118,7 @@ bool output_join(struct output *output, struct output *behind)
 
 void output_clear(struct output *output)
 {
-    while (output->first.segment)
+    while (output->first.segment != NULL)
         shift(output);
     output->length = 0;
 }

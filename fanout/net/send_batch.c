@@ -13,7 +13,7 @@ struct send_batch {
 struct send_batch *send_batch_open(void)
 {
     struct send_batch *batch = calloc(1, sizeof *batch);
-    int error = batch ? -io_uring_queue_init(SEND_BATCH_MOST, &batch->ring, 0) : ENOMEM;
+    int error = batch != NULL ? -io_uring_queue_init(SEND_BATCH_MOST, &batch->ring, 0) : ENOMEM;
 
     if (error == 0)
         return batch;
@@ -26,7 +26,7 @@ void send_batch_close(struct send_batch **batch)
 {
     struct send_batch *old = *batch;
 
-    if (!old)
+    if (old == NULL)
         return;
     *batch = NULL;
     io_uring_queue_exit(&old->ring);
@@ -39,7 +39,7 @@ bool send_batch_add(struct send_batch *batch, int descriptor, const void *data, 
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&batch->ring);
 
-    if (!entry)
+    if (entry == NULL)
         return false;
     io_uring_prep_send(entry, descriptor, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     io_uring_sqe_set_data64(entry, batch->count++);
@@ -48,9 +48,9 @@ bool send_batch_add(struct send_batch *batch, int descriptor, const void *data, 
 
 static unsigned take_results(struct send_batch *batch, int results[SEND_BATCH_MOST])
 {
-    struct io_uring_cqe *done;
     unsigned head, count = 0;
 
+    struct io_uring_cqe *done;
     io_uring_for_each_cqe(&batch->ring, head, done)
     {
         results[done->user_data] = done->res;

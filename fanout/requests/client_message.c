@@ -8,7 +8,7 @@ static const char *read_subscribe(struct client_message *message, const json_t *
 {
     const json_t *last_id = json_object_get(message->json, "last_id");
 
-    if (last_id && !json_is_null(last_id)) {
+    if (last_id != NULL && !json_is_null(last_id)) {
         if (!json_is_string(last_id))
             return "Last id should be a string";
         message->last_id = json_string_value(last_id);
@@ -61,18 +61,18 @@ const char *client_message_read(struct client_message *message, const char *text
 
     *message = (struct client_message){
         .json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL)};
-    if (!message->json)
+    if (message->json == NULL)
         return "Invalid JSON in message";
     if (!json_is_object(message->json))
         return "Message should be an object";
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        if (!json_object_get(message->json, requests[i].key))
+        if (json_object_get(message->json, requests[i].key) == NULL)
             continue;
-        if (request)
+        if (request != NULL)
             return "Message asks for several things at once";
         request = &requests[i];
     }
-    if (!request)
+    if (request == NULL)
         return "Message should be subscribe, unsubscribe, alive or ping";
     message->kind = request->kind;
     return request->read(message, json_object_get(message->json, request->key), config);

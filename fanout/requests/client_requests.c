@@ -68,21 +68,21 @@ static bool subscribe(struct connection *connection, const struct client_message
     struct server *server = connection->server;
     struct subscriber *subscriber = &connection->subscriber;
     uint32_t before = subscriber->count;
-    const char *fault;
 
-    if (message->last_id && (before > 0 || connection->replay))
+    if (message->last_id != NULL && (before > 0 || connection->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
-    fault = held_topics_add(server->topics, subscriber, connection->user, message->topics,
-                            message->topic_count, server->config.max_topics);
+    const char *fault =
+        held_topics_add(server->topics, subscriber, connection->user, message->topics,
+                        message->topic_count, server->config.max_topics);
     replay_topics_changed(connection);
-    if (fault)
+    if (fault != NULL)
         return client_requests_refuse(connection, fault);
-    if (message->last_id)
+    if (message->last_id != NULL)
         return tell_past(connection, subscribe_find_start(connection, message->last_id,
                                                           message->last_id_length));
     /* One that catches up is told who is there when it has. */
     return tell_count(connection, "subscribed") &&
-           (connection->replay || subscribe_send_available_from(connection, before));
+           (connection->replay != NULL || subscribe_send_available_from(connection, before));
 }
 
 static bool unsubscribe(struct connection *connection, const struct client_message *message)
@@ -103,7 +103,8 @@ static bool renew(struct connection *connection, const struct client_message *me
                                                      : renew_stream(connection, message->secret,
                                                                     message->secret_length, answer);
 
-    return fault ? client_requests_refuse(connection, fault) : tell(connection, "alive", answer);
+    return fault != NULL ? client_requests_refuse(connection, fault)
+                         : tell(connection, "alive", answer);
 }
 
 static bool answer(struct connection *connection, const struct client_message *message)
@@ -125,7 +126,7 @@ void client_requests_take(struct connection *connection, const char *text, size_
     struct client_message message;
     const char *fault = client_message_read(&message, text, length, &connection->server->config);
     bool answered =
-        fault ? client_requests_refuse(connection, fault) : answer(connection, &message);
+        fault != NULL ? client_requests_refuse(connection, fault) : answer(connection, &message);
 
     if (!answered)
         connection_close(connection, CLOSE_MEMORY);

@@ -18,9 +18,9 @@
 static void reply_tree(struct connection *connection, const struct http_request *request,
                        json_t *tree)
 {
-    char *text = tree ? json_dumps(tree, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    char *text = tree != NULL ? json_dumps(tree, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
 
-    if (text)
+    if (text != NULL)
         http_reply_json(connection, request, 200, "OK", text, strlen(text));
     else
         http_reply_error(connection, request, 503, "Out of memory");
@@ -52,10 +52,10 @@ static json_t *header_value(const char *value)
     json_t *text = json_string(value);
     char *utf8, *at;
 
-    if (text)
+    if (text != NULL)
         return text;
     utf8 = at = malloc(2 * strlen(value) + 1);
-    for (; utf8 && *value; value++) {
+    for (; utf8 != NULL && *value; value++) {
         unsigned char byte = (unsigned char)*value;
         if (byte < 0x80) {
             *at++ = (char)byte;
@@ -64,7 +64,7 @@ static json_t *header_value(const char *value)
             *at++ = (char)(0x80 | (byte & 0x3f));
         }
     }
-    if (utf8)
+    if (utf8 != NULL)
         text = json_stringn(utf8, (size_t)(at - utf8));
     free(utf8);
     return text;
@@ -72,18 +72,18 @@ static json_t *header_value(const char *value)
 
 static void add_header(json_t *headers, const char *name, const char *value)
 {
-    char lower[256];
-    const json_t *earlier;
     size_t length = strlen(name);
     json_t *text = is_masked(name) ? json_string("***") : header_value(value);
 
+    char lower[256];
     if (length >= sizeof lower)
         length = sizeof lower - 1;
     for (size_t i = 0; i < length; i++)
         lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
     lower[length] = '\0';
-    earlier = json_object_get(headers, lower);
-    if (earlier && text) { /* lines of the same name make one list (RFC 9110, section 5.3) */
+    const json_t *earlier = json_object_get(headers, lower);
+    if (earlier != NULL &&
+        text != NULL) { /* lines of the same name make one list (RFC 9110, section 5.3) */
         json_t *joined =
             json_sprintf("%s, %s", json_string_value(earlier), json_string_value(text));
         json_decref(text);
@@ -95,9 +95,9 @@ static void add_header(json_t *headers, const char *name, const char *value)
 static json_t *headers_of(const struct connection *stream)
 {
     json_t *headers = json_object();
-    const char *at = stream->headers, *end = at ? at + stream->headers_length : at;
+    const char *at = stream->headers, *end = at != NULL ? at + stream->headers_length : at;
 
-    while (at && at < end) {
+    while (at != NULL && at < end) {
         const char *value = at + strlen(at) + 1;
         add_header(headers, at, value);
         at = value + strlen(value) + 1;
@@ -114,7 +114,7 @@ static json_t *topic_of(const struct subscription *subscription, struct bytes *n
     else
         topic_node_write_name(subscription->node, name);
     if (subscription->kind == SUBSCRIPTION_OPEN)
-        return json_stringn(name->data ? name->data : "", name->length);
+        return json_stringn(name->data != NULL ? name->data : "", name->length);
     return json_pack("{s:s%, s:b}", "topic", name->data, name->length, "binded", 1);
 }
 
@@ -128,7 +128,7 @@ static json_t *body_of(const struct connection *stream)
     bytes_free(&name);
     body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
                      (size_t)stream->presence->length, "ep", topics);
-    if (body && stream->user)
+    if (body != NULL && stream->user != NULL)
         (void)json_object_set_new(body, "user", json_string(stream->user));
     return body;
 }
@@ -142,10 +142,10 @@ static void add_details(struct hash_node *node, void *context)
 {
     struct detail_search *search = context;
     const struct connection *stream = connection_of_connid_node(node);
-    char connid[24];
 
-    if (search->wanted && stream->presence != search->wanted)
+    if (search->wanted != NULL && stream->presence != search->wanted)
         return;
+    char connid[24];
     (void)snprintf(connid, sizeof connid, "%llu", (unsigned long long)stream->connid);
     (void)json_object_set_new(
         search->found, connid,
@@ -185,9 +185,9 @@ static void reply_details(struct connection *connection, const struct http_reque
 
     if (has_clid)
         search.wanted =
-            presence_find(&server->presence, clid->data ? clid->data : "", clid->length);
+            presence_find(&server->presence, clid->data != NULL ? clid->data : "", clid->length);
     search.found = json_object();
-    if (!has_clid || search.wanted)
+    if (!has_clid || search.wanted != NULL)
         hash_table_each(&server->streams, add_details, &search);
     reply_tree(connection, request, search.found);
 }
@@ -204,9 +204,9 @@ void inspect_connections(struct connection *connection, const struct http_reques
     if (has_details) {
         reply_details(connection, request, &clid, has_clid);
     } else if (has_clid) {
-        length = snprintf(
-            count, sizeof count, "%u",
-            presence_count(&connection->server->presence, clid.data ? clid.data : "", clid.length));
+        length = snprintf(count, sizeof count, "%u",
+                          presence_count(&connection->server->presence,
+                                         clid.data != NULL ? clid.data : "", clid.length));
         http_reply_json(connection, request, 200, "OK", count, (size_t)length);
     } else {
         reply_counts(connection, request);

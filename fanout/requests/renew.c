@@ -22,7 +22,6 @@ static bool is_secret_of(const struct connection *stream, const char *secret, si
 const char *renew_stream(struct connection *stream, const char *secret, size_t length,
                          char answer[RENEW_ANSWER_SIZE])
 {
-    char fresh[2 * CONNECTION_SECRET_SIZE + 1];
     const struct config *config = &stream->server->config;
 
     if (!is_secret_of(stream, secret, length))
@@ -33,6 +32,7 @@ const char *renew_stream(struct connection *stream, const char *secret, size_t l
         return RENEW_NO_RANDOM;
     stream->alive_count++;
     connection_renew(stream);
+    char fresh[2 * CONNECTION_SECRET_SIZE + 1];
     secret_hex(fresh, stream->secret, sizeof stream->secret);
     (void)snprintf(
         answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
@@ -44,16 +44,16 @@ static void renew(struct connection *connection, const struct http_request *requ
                   uint64_t connid, const json_t *secret)
 {
     struct connection *stream = connection_find(connection->server, connid);
-    char answer[RENEW_ANSWER_SIZE];
     const char *fault = "Invalid data";
 
     if (connection->server->stopping) {
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
         return;
     }
-    if (stream)
+    char answer[RENEW_ANSWER_SIZE];
+    if (stream != NULL)
         fault = renew_stream(stream, json_string_value(secret), json_string_length(secret), answer);
-    if (fault)
+    if (fault != NULL)
         http_reply_error(connection, request, fault == RENEW_NO_RANDOM ? 503 : 400, fault);
     else
         http_reply_json(connection, request, 200, "OK", answer, strlen(answer));

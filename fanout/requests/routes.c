@@ -67,12 +67,11 @@ static bool is_admin(const struct connection *connection, const struct http_requ
     const char *header = http_request_header(request, "Authorization");
     const struct secret_list *tokens = &connection->server->admin_tokens;
     struct bytes token = BYTES_EMPTY;
-    bool admin;
 
-    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
         return secret_list_has(tokens, header + 7, strlen(header + 7));
-    admin = http_request_query(request, "token", &token) &&
-            secret_list_has(tokens, token.data, token.length);
+    bool admin = http_request_query(request, "token", &token) &&
+                 secret_list_has(tokens, token.data, token.length);
     bytes_free(&token);
     return admin;
 }
@@ -98,7 +97,7 @@ void routes_answer(struct connection *connection, const struct http_request *req
 
     if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
-    else if (!route)
+    else if (route == NULL)
         http_reply_error(connection, request, 404, "Not found");
     else if (!takes(route, method))
         refuse_method(connection, request, route);

@@ -11,7 +11,7 @@ static const char *read_clid(struct subscription_body *body, const json_t *clid,
 {
     body->clid = PRESENCE_ANONYMOUS;
     body->clid_length = strlen(PRESENCE_ANONYMOUS);
-    if (!clid || json_is_null(clid))
+    if (clid == NULL || json_is_null(clid))
         return NULL;
     if (!json_is_string(clid))
         return "Client id should be a string";
@@ -19,7 +19,7 @@ static const char *read_clid(struct subscription_body *body, const json_t *clid,
         return NULL;
     body->clid = json_string_value(clid);
     body->clid_length = json_string_length(clid);
-    if (memchr(body->clid, '\0', body->clid_length))
+    if (memchr(body->clid, '\0', body->clid_length) != NULL)
         return "Client id must not contain NUL";
     if (body->clid_length > config->max_topic_length)
         return "Client id is too long";
@@ -41,7 +41,7 @@ static const char *read_past(struct subscription_body *body)
 {
     const json_t *last_id = json_object_get(body->json, "last_id");
 
-    if (!last_id || json_is_null(last_id))
+    if (last_id == NULL || json_is_null(last_id))
         return NULL;
     if (!json_is_string(last_id))
         return "Last id should be a string";
@@ -54,7 +54,7 @@ static const char *read_wait(struct subscription_body *body)
 {
     const json_t *wait = json_object_get(body->json, "wait");
 
-    body->has_wait = wait && !json_is_null(wait);
+    body->has_wait = wait != NULL && !json_is_null(wait);
     if (!body->has_wait)
         return NULL;
     if (!json_is_integer(wait) || json_integer_value(wait) < 0)
@@ -75,40 +75,37 @@ const char *subscription_body_read(struct subscription_body *body, const char *t
 const char *subscription_body_read_json(struct subscription_body *body, json_t *json,
                                         const struct config *config)
 {
-    const json_t *bind_key;
-    const char *fault;
-
     *body = (struct subscription_body){.json = json};
-    if (!body->json || json_is_null(body->json))
+    if (body->json == NULL || json_is_null(body->json))
         return "Invalid JSON in body";
     if (!json_is_object(body->json))
         return "Event Points should be an array";
-    bind_key = json_object_get(body->json, "bind_key");
-    if (bind_key && !json_is_null(bind_key))
+    const json_t *bind_key = json_object_get(body->json, "bind_key");
+    if (bind_key != NULL && !json_is_null(bind_key))
         return SUBSCRIPTION_HAS_BIND_KEY;
-    fault = read_clid(body, json_object_get(body->json, "clid"), config);
-    if (!fault)
+    const char *fault = read_clid(body, json_object_get(body->json, "clid"), config);
+    if (fault == NULL)
         fault = read_past(body);
-    if (!fault)
+    if (fault == NULL)
         fault = read_wait(body);
     subscription_body_read_former_self(body, body->json);
-    return fault ? fault
-                 : requested_topics_read(&body->topics, &body->topic_count,
-                                         json_object_get(body->json, "ep"), false, config);
+    return fault != NULL ? fault
+                         : requested_topics_read(&body->topics, &body->topic_count,
+                                                 json_object_get(body->json, "ep"), false, config);
 }
 
 const char *subscription_body_from_ticket(struct subscription_body *body,
                                           const struct ticket *ticket, const struct config *config)
 {
     *body = (struct subscription_body){.clid = PRESENCE_ANONYMOUS, .user = ticket->user};
-    if (ticket->clid && *ticket->clid)
+    if (ticket->clid != NULL && *ticket->clid)
         body->clid = ticket->clid;
     body->clid_length = strlen(body->clid);
     if (body->clid_length > config->max_topic_length)
         return "Client id is too long";
     if (strcmp(body->clid, "@TOTAL@") == 0)
         return "Reserved client id";
-    if (ticket->last_id) {
+    if (ticket->last_id != NULL) {
         body->last_id = ticket->last_id;
         body->last_id_length = strlen(ticket->last_id);
     }

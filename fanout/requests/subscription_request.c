@@ -21,12 +21,12 @@
 static bool find_ticket(const struct http_request *request, struct bytes *ticket)
 {
     const char *header = http_request_header(request, "Authorization");
-    size_t body_length;
 
     if (http_request_query(request, "ticket", ticket))
         return true;
+    size_t body_length;
     (void)http_request_body(request, &body_length);
-    if (body_length > 0 || !header || strncasecmp(header, "Bearer ", 7) != 0)
+    if (body_length > 0 || header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
         return false;
     bytes_append_text(ticket, header + 7);
     return true;
@@ -41,11 +41,11 @@ static void read_former_self(const struct http_request *request, struct subscrip
     if (http_request_query(request, "connid", &connid) &&
         http_request_query(request, "secret", secret)) {
         const char *text = bytes_terminate(&connid);
-        body->connid = text ? strtoull(text, NULL, 10) : 0;
+        body->connid = text != NULL ? strtoull(text, NULL, 10) : 0;
         body->secret = bytes_terminate(secret);
     }
     bytes_free(&connid);
-    if (!body->secret)
+    if (body->secret == NULL)
         body->connid = 0;
 }
 
@@ -56,7 +56,7 @@ static void read_wait(const struct http_request *request, struct subscription_bo
     const char *text = http_request_query(request, "wait", &wait) ? bytes_terminate(&wait) : NULL;
     char *end;
 
-    if (text && *text >= '0' && *text <= '9') {
+    if (text != NULL && *text >= '0' && *text <= '9') {
         body->wait_ms = strtoull(text, &end, 10);
         body->has_wait = *end == '\0';
     }
@@ -71,7 +71,7 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
     const char *path = http_request_path(request), *query = http_request_query_text(request);
     struct bytes header = BYTES_EMPTY;
 
-    if (!url) {
+    if (url == NULL) {
         http_reply_error(connection, request, 400, SUBSCRIPTION_HAS_BIND_KEY);
         return;
     }
@@ -87,7 +87,7 @@ static void read_last_event_id(const struct http_request *request, struct subscr
 {
     const char *id = http_request_header(request, "Last-Event-ID");
 
-    if (!id || !*id)
+    if (id == NULL || !*id)
         return;
     body->last_id = id;
     body->last_id_length = strlen(id);
@@ -113,8 +113,9 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
     struct ticket ticket;
     const char *fault;
 
-    switch (ticket_gate_admit(&server->tickets, &server->config, text->data ? text->data : "",
-                              text->length, clock_wall_ms() / 1000, &ticket)) {
+    switch (ticket_gate_admit(&server->tickets, &server->config,
+                              text->data != NULL ? text->data : "", text->length,
+                              clock_wall_ms() / 1000, &ticket)) {
     case TICKET_GATE_OPEN:
         fault = subscription_body_from_ticket(&body, &ticket, &server->config);
         read_former_self(request, &body, &secret);
@@ -136,9 +137,9 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
 static void subscribe_with_body(struct connection *connection, const struct http_request *request,
                                 enum frame_encoding encoding)
 {
-    struct subscription_body body;
     size_t length;
     const char *text = http_request_body(request, &length);
+    struct subscription_body body;
     const char *fault = subscription_body_read(&body, text, length, &connection->server->config);
 
     begin_or_refuse(connection, request, &body, encoding, fault);
@@ -148,20 +149,20 @@ static void subscribe_with_body(struct connection *connection, const struct http
 static void subscribe_with_query(struct connection *connection, const struct http_request *request,
                                  enum frame_encoding encoding)
 {
-    struct subscription_body body;
     json_t *json = json_object();
     const char *fault = subscription_query_read(json, http_request_query_text(request));
 
     /* Who can speak later may ask for topics then. */
-    if (!fault && !transport_of_encoding(encoding)->input &&
+    if (fault == NULL && transport_of_encoding(encoding)->input == NULL &&
         json_array_size(json_object_get(json, "ep")) == 0)
         fault = "Topic missing";
-    if (fault) {
+    if (fault != NULL) {
         http_reply_error(connection, request, fault == SUBSCRIPTION_QUERY_NO_MEMORY ? 503 : 400,
                          fault);
         json_decref(json);
         return;
     }
+    struct subscription_body body;
     fault = subscription_body_read_json(&body, json, &connection->server->config);
     begin_or_refuse(connection, request, &body, encoding, fault);
     subscription_body_free(&body);

@@ -16,14 +16,12 @@ static struct ticket_rules rules_of(const struct ticket_gate *gate, const struct
 bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error)
 {
     struct ticket_gate fresh = {0};
-    struct ticket_rules rules;
-    const char *fault;
 
     if (!secret_list_load(&fresh.secrets, config->ticket_secret_file, error))
         return false;
-    rules = rules_of(&fresh, config);
-    fault = fresh.secrets.count ? ticket_rules_fault(&rules) : NULL;
-    if (fault) {
+    struct ticket_rules rules = rules_of(&fresh, config);
+    const char *fault = fresh.secrets.count ? ticket_rules_fault(&rules) : NULL;
+    if (fault != NULL) {
         snprintf(error, SECRET_ERROR_SIZE, "%s: %s", config->ticket_secret_file, fault);
         secret_list_free(&fresh.secrets);
         return false;
@@ -36,7 +34,7 @@ bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, c
 bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, char *error)
 {
     *gate = (struct ticket_gate){.used = used_tickets_open((size_t)config->ticket_max_used)};
-    if (!gate->used) {
+    if (gate->used == NULL) {
         snprintf(error, SECRET_ERROR_SIZE, "out of memory");
         return false;
     }

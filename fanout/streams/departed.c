@@ -21,11 +21,11 @@ static struct departed_stream *stream_of(struct hash_node *node)
 
 static void forget(struct departed *departed, struct departed_stream *stream)
 {
-    if (stream->older)
+    if (stream->older != NULL)
         stream->older->newer = stream->newer;
     else
         departed->oldest = stream->newer;
-    if (stream->newer)
+    if (stream->newer != NULL)
         stream->newer->older = stream->older;
     else
         departed->newest = stream->older;
@@ -35,21 +35,21 @@ static void forget(struct departed *departed, struct departed_stream *stream)
 
 static void forget_old(struct departed *departed, uint64_t now_ms)
 {
-    while (departed->oldest && (departed->by_connid.count > departed->max_count ||
-                                now_ms - departed->oldest->left_at_ms > departed->max_age_ms))
+    while (departed->oldest != NULL &&
+           (departed->by_connid.count > departed->max_count ||
+            now_ms - departed->oldest->left_at_ms > departed->max_age_ms))
         forget(departed, departed->oldest);
 }
 
 void departed_add(struct departed *departed, uint64_t connid,
                   const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms)
 {
-    struct departed_stream *stream;
-
     forget_old(departed, now_ms);
     if (departed->max_count == 0 || departed->max_age_ms == 0)
         return;
+    struct departed_stream *stream;
     stream = calloc(1, sizeof *stream);
-    if (!stream)
+    if (stream == NULL)
         return;
     if (!hash_table_add(&departed->by_connid, &stream->by_connid, connid)) {
         free(stream);
@@ -58,7 +58,7 @@ void departed_add(struct departed *departed, uint64_t connid,
     memcpy(stream->secret, secret, sizeof stream->secret);
     stream->left_at_ms = now_ms;
     stream->older = departed->newest;
-    if (departed->newest)
+    if (departed->newest != NULL)
         departed->newest->newer = stream;
     else
         departed->oldest = stream;
@@ -68,12 +68,9 @@ void departed_add(struct departed *departed, uint64_t connid,
 bool departed_take(struct departed *departed, uint64_t connid,
                    const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms)
 {
-    struct hash_node *node;
-    bool same;
-
     forget_old(departed, now_ms);
-    node = hash_table_find(&departed->by_connid, connid);
-    same = node && secret_equal(stream_of(node)->secret, secret, DEPARTED_SECRET_SIZE);
+    struct hash_node *node = hash_table_find(&departed->by_connid, connid);
+    bool same = node != NULL && secret_equal(stream_of(node)->secret, secret, DEPARTED_SECRET_SIZE);
     if (same)
         forget(departed, stream_of(node));
     return same;
@@ -81,7 +78,7 @@ bool departed_take(struct departed *departed, uint64_t connid,
 
 void departed_free(struct departed *departed)
 {
-    while (departed->oldest)
+    while (departed->oldest != NULL)
         forget(departed, departed->oldest);
     hash_table_free(&departed->by_connid);
 }

@@ -21,13 +21,13 @@ static int compare_nodes(const void *a, const void *b)
 static bool has_node(const struct node_set *set, const struct topic_node *node)
 {
     return set->count > 0 &&
-           bsearch(&node, set->nodes, set->count, sizeof *set->nodes, compare_nodes);
+           bsearch(&node, set->nodes, set->count, sizeof *set->nodes, compare_nodes) != NULL;
 }
 
 static bool make_room(struct node_set *set, size_t count)
 {
     *set = (struct node_set){.nodes = count ? malloc(count * sizeof *set->nodes) : NULL};
-    return count == 0 || set->nodes;
+    return count == 0 || set->nodes != NULL;
 }
 
 static void sort_nodes(struct node_set *set)
@@ -60,14 +60,14 @@ static bool set_of_requested(struct node_set *set, const struct topic_index *ind
     if (!make_room(set, count))
         return false;
     for (size_t i = 0; i < count; i++) {
+        const struct topic_node *node = NULL;
         size_t length;
         const char *name;
-        const struct topic_node *node = NULL;
-        if (user || topics[i].kind != SUBSCRIPTION_INBOX) {
+        if (user != NULL || topics[i].kind != SUBSCRIPTION_INBOX) {
             name = name_of(&topics[i], user, &length);
             node = topic_index_find(&indexes[topics[i].kind], name, length);
         }
-        if (node)
+        if (node != NULL)
             set->nodes[set->count++] = node;
     }
     sort_nodes(set);
@@ -76,15 +76,14 @@ static bool set_of_requested(struct node_set *set, const struct topic_index *ind
 
 static void resize(struct subscriber *subscriber, size_t count)
 {
-    struct subscription *other;
-
     if (count == 0) {
         free(subscriber->subscriptions);
         subscriber->subscriptions = NULL;
         return;
     }
+    struct subscription *other;
     other = realloc(subscriber->subscriptions, count * sizeof *other);
-    if (other)
+    if (other != NULL)
         subscriber->subscriptions = other;
 }
 
@@ -121,20 +120,20 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
 {
     uint32_t before = subscriber->count;
     const char *fault = NULL;
-    struct subscription *larger;
-    struct node_set held;
 
     if (count == 0)
         return NULL;
+    struct subscription *larger;
     larger = realloc(subscriber->subscriptions, (before + count) * sizeof *larger);
-    if (!larger)
+    if (larger == NULL)
         return SUBSCRIPTION_NO_MEMORY;
     subscriber->subscriptions = larger;
+    struct node_set held;
     if (!set_of_held(&held, subscriber))
         fault = SUBSCRIPTION_NO_MEMORY;
-    for (size_t i = 0; !fault && i < count; i++)
+    for (size_t i = 0; fault == NULL && i < count; i++)
         fault = add_one(indexes, subscriber, user, &topics[i], &held, most);
-    if (fault)
+    if (fault != NULL)
         cut(indexes, subscriber, before);
     free(held.nodes);
     if (subscriber->count < before + count)

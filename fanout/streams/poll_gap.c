@@ -21,14 +21,14 @@ bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry 
 {
     struct absent_poller *absent = calloc(1, sizeof *absent);
 
-    if (!absent || !hash_table_add(&gap->by_connid, &absent->by_connid, connid)) {
+    if (absent == NULL || !hash_table_add(&gap->by_connid, &absent->by_connid, connid)) {
         free(absent);
         return false;
     }
     absent->presence = presence;
     absent->since_ms = now_ms;
     absent->older = gap->newest;
-    if (gap->newest)
+    if (gap->newest != NULL)
         gap->newest->newer = absent;
     else
         gap->oldest = absent;
@@ -40,11 +40,11 @@ static struct presence_entry *take(struct poll_gap *gap, struct absent_poller *a
 {
     struct presence_entry *presence = absent->presence;
 
-    if (absent->older)
+    if (absent->older != NULL)
         absent->older->newer = absent->newer;
     else
         gap->oldest = absent->newer;
-    if (absent->newer)
+    if (absent->newer != NULL)
         absent->newer->older = absent->older;
     else
         gap->newest = absent->older;
@@ -57,12 +57,13 @@ struct presence_entry *poll_gap_take(struct poll_gap *gap, uint64_t connid)
 {
     struct hash_node *node = hash_table_find(&gap->by_connid, connid);
 
-    return node ? take(gap, of_node(node)) : NULL;
+    return node != NULL ? take(gap, of_node(node)) : NULL;
 }
 
 struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_ms)
 {
-    return gap->oldest && gap->oldest->since_ms <= through_ms ? take(gap, gap->oldest) : NULL;
+    return gap->oldest != NULL && gap->oldest->since_ms <= through_ms ? take(gap, gap->oldest)
+                                                                      : NULL;
 }
 
 void poll_gap_free(struct poll_gap *gap)

@@ -15,7 +15,7 @@ struct presence_entry *presence_find(const struct presence *presence, const char
     struct hash_node *node =
         hash_table_find(&presence->by_clid, hash_bytes(presence->seed, clid, length));
 
-    for (; node; node = hash_table_find_next(node)) {
+    for (; node != NULL; node = hash_table_find_next(node)) {
         struct presence_entry *entry = presence_entry_of(node);
         if (entry->length == length && memcmp(entry->clid, clid, length) == 0)
             return entry;
@@ -27,7 +27,7 @@ static struct presence_entry *entry_new(struct presence *presence, const char *c
 {
     struct presence_entry *entry = calloc(1, sizeof *entry + length);
 
-    if (!entry)
+    if (entry == NULL)
         return NULL;
     entry->length = (uint32_t)length;
     memcpy(entry->clid, clid, length);
@@ -44,9 +44,9 @@ struct presence_entry *presence_enter(struct presence *presence, const char *cli
 {
     struct presence_entry *entry = presence_find(presence, clid, length);
 
-    if (!entry)
+    if (entry == NULL)
         entry = entry_new(presence, clid, length);
-    if (entry)
+    if (entry != NULL)
         entry->instances++;
     return entry;
 }
@@ -64,7 +64,7 @@ uint32_t presence_count(const struct presence *presence, const char *clid, size_
 {
     const struct presence_entry *entry = presence_find(presence, clid, length);
 
-    return entry ? entry->instances : 0;
+    return entry != NULL ? entry->instances : 0;
 }
 
 void presence_free(struct presence *presence)

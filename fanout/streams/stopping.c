@@ -31,7 +31,7 @@ void stopping_end_stream(struct connection *connection)
 
     (void)snprintf(detail, sizeof detail, "{\"retry\":%llu}", (unsigned long long)retry);
     /* Its id is where the client is, so that it resumes from there. */
-    if ((!transport->hint_retry || transport->hint_retry(connection, retry)) &&
+    if ((transport->hint_retry == NULL || transport->hint_retry(connection, retry)) &&
         delivery_tell(connection->server, connection, "stopping", detail,
                       replay_position(connection)))
         connection_end_stream(connection, CLOSE_STOPPING);
@@ -63,7 +63,7 @@ static void end_one(uv_handle_t *handle, void *context)
         return;
     if (connection->state == CONNECTION_STREAMING)
         end_later(connection);
-    else if (connection->state == CONNECTION_READING && !connection->request)
+    else if (connection->state == CONNECTION_READING && connection->request == NULL)
         connection_end_reading(connection, CLOSE_STOPPING);
 }
 

@@ -24,7 +24,8 @@ static EVP_CIPHER_CTX *start_cipher(const unsigned char key[STREAM_SECRETS_KEY_S
 {
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 
-    if (cipher && EVP_CipherInit_ex2(cipher, EVP_aes_128_ecb(), key, NULL, encipher, NULL) == 1 &&
+    if (cipher != NULL &&
+        EVP_CipherInit_ex2(cipher, EVP_aes_128_ecb(), key, NULL, encipher, NULL) == 1 &&
         EVP_CIPHER_CTX_set_padding(cipher, 0) == 1)
         return cipher;
     EVP_CIPHER_CTX_free(cipher);
@@ -47,13 +48,13 @@ bool stream_secrets_open(struct stream_secrets *secrets,
     secrets->decipher = start_cipher(key, 0);
     secrets->first_connid = first_connid;
     secrets->opened_at_ms = now_ms;
-    return secrets->encipher && secrets->decipher;
+    return secrets->encipher != NULL && secrets->decipher != NULL;
 }
 
 static void forget_returned(struct stream_secrets *secrets)
 {
     hash_table_free(&secrets->by_connid);
-    while (secrets->returned) {
+    while (secrets->returned != NULL) {
         struct returned_stream *next = secrets->returned->next;
         free(secrets->returned);
         secrets->returned = next;
@@ -82,7 +83,7 @@ static bool remember(struct stream_secrets *secrets, uint64_t connid)
 {
     struct returned_stream *stream = calloc(1, sizeof *stream);
 
-    if (!stream || !hash_table_add(&secrets->by_connid, &stream->by_connid, connid)) {
+    if (stream == NULL || !hash_table_add(&secrets->by_connid, &stream->by_connid, connid)) {
         free(stream);
         return false;
     }
@@ -94,13 +95,12 @@ static bool remember(struct stream_secrets *secrets, uint64_t connid)
 bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
                               const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
 {
-    struct content content;
-
     if (now_ms - secrets->opened_at_ms > secrets->max_age_ms) {
         forget_returned(secrets);
         return false;
     }
+    struct content content;
     return connid < secrets->first_connid && run_cipher(secrets->decipher, &content, secret) &&
            secret_equal(&content.connid, &connid, sizeof connid) &&
-           !hash_table_find(&secrets->by_connid, connid) && remember(secrets, connid);
+           hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
 }

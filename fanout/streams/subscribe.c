@@ -26,19 +26,19 @@ static void write_presence_topic(struct bytes *out, const char *clid, size_t len
 static void publish_presence(struct server *server, const char *type,
                              const struct presence_entry *entry, uint32_t instances)
 {
-    char json[96];
     struct bytes topic = BYTES_EMPTY;
+    char json[96];
     struct delivery_event event = {.json = json, .presence = true};
-    uint32_t receivers;
 
     /* Mostly nobody watches anybody: then there is no topic below the first level. */
-    if (!topic_index_find(&server->topics[SUBSCRIPTION_OPEN], "@CONNECTION@", 12))
+    if (topic_index_find(&server->topics[SUBSCRIPTION_OPEN], "@CONNECTION@", 12) == NULL)
         return;
     write_presence_topic(&topic, entry->clid, entry->length);
     event.json_length = (size_t)snprintf(
         json, sizeof json, "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}", type, instances);
     event.topic = topic.data;
     event.topic_length = topic.length;
+    uint32_t receivers;
     if (topic.failed || !delivery_publish(server, &event, &receivers))
         message_error("presence event lost for want of memory", message_text("type", type));
     bytes_free(&topic);
@@ -70,7 +70,7 @@ static void leave(struct connection *connection, bool answered)
         return;
     held_topics_clear(server->topics, &connection->subscriber);
     replay_abandon(connection);
-    if (transport_of(connection)->forget_input)
+    if (transport_of(connection)->forget_input != NULL)
         transport_of(connection)->forget_input(connection);
     server->streams_of[connection->encoding]--;
     hash_table_remove(&server->streams, &connection->by_connid);
@@ -100,19 +100,19 @@ void subscribe_expire_polls(struct server *server)
     uint64_t now = server_now(server), gap = server->stopping ? 0 : server->config.poll_gap;
     struct presence_entry *presence;
 
-    while ((presence = poll_gap_expired(&server->polls, now > gap ? now - gap : 0)))
+    while ((presence = poll_gap_expired(&server->polls, now > gap ? now - gap : 0)) != NULL)
         leave_presence(server, presence);
 }
 
 static bool keep_headers(struct connection *connection, const struct http_request *request)
 {
     size_t length = 0;
-    const char *headers = request ? http_request_headers(request, &length) : NULL;
+    const char *headers = request != NULL ? http_request_headers(request, &length) : NULL;
 
     if (!connection->server->config.keep_headers || length == 0)
         return true;
     connection->headers = malloc(length);
-    if (!connection->headers)
+    if (connection->headers == NULL)
         return false;
     memcpy(connection->headers, headers, length);
     connection->headers_length = (uint32_t)length;
@@ -121,9 +121,9 @@ static bool keep_headers(struct connection *connection, const struct http_reques
 
 static bool keep_user(struct connection *connection, const struct subscription_body *body)
 {
-    if (body->user)
+    if (body->user != NULL)
         connection->user = strdup(body->user);
-    return !body->user || connection->user;
+    return body->user == NULL || connection->user != NULL;
 }
 
 static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET_SIZE])
@@ -131,7 +131,7 @@ static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET
     for (size_t i = 0; i < 2 * CONNECTION_SECRET_SIZE; i++) {
         const char *digits = "0123456789abcdef";
         const char *digit = hex[i] ? strchr(digits, hex[i]) : NULL;
-        if (!digit)
+        if (digit == NULL)
             return false;
         secret[i / 2] = (unsigned char)(secret[i / 2] << 4 | (digit - digits));
     }
@@ -144,12 +144,11 @@ static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET
 static uint64_t take_former_connid(struct server *server, const struct subscription_body *body)
 {
     unsigned char secret[CONNECTION_SECRET_SIZE];
-    struct connection *former;
 
     if (!body->connid || !reads_secret(body->secret, secret))
         return 0;
-    former = connection_find(server, body->connid);
-    if (former && secret_equal(former->secret, secret, sizeof secret))
+    struct connection *former = connection_find(server, body->connid);
+    if (former != NULL && secret_equal(former->secret, secret, sizeof secret))
         connection_close(former, CLOSE_REPLACED);
     if (departed_take(&server->departed, body->connid, secret, server_now(server)) ||
         stream_secrets_take_back(&server->secrets, body->connid, secret, server_now(server)))
@@ -174,9 +173,9 @@ static bool enter_presence(struct connection *connection, const struct subscript
     struct presence_entry *kept =
         former_connid ? poll_gap_take(&server->polls, former_connid) : NULL;
 
-    *comes_anew = !kept || kept->length != body->clid_length ||
+    *comes_anew = kept == NULL || kept->length != body->clid_length ||
                   memcmp(kept->clid, body->clid, kept->length) != 0;
-    if (kept && *comes_anew)
+    if (kept != NULL && *comes_anew)
         leave_presence(server, kept);
     connection->presence =
         *comes_anew ? presence_enter(&server->presence, body->clid, body->clid_length) : kept;
@@ -219,8 +218,8 @@ static bool enter(struct connection *connection, const struct http_request *requ
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return take_secret(connection, body) && keep_user(connection, body) &&
            keep_headers(connection, request) &&
-           !held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
-                            body->topic_count, UINT64_MAX);
+           held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
+                           body->topic_count, UINT64_MAX) == NULL;
 }
 
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
@@ -230,7 +229,7 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 
     connection->asked_past = last_id != NULL;
     connection->recovered = false;
-    if (!last_id || !event_log_parse_id(last_id, length, &epoch, &sequence))
+    if (last_id == NULL || !event_log_parse_id(last_id, length, &epoch, &sequence))
         return log->sequence;
     if (epoch < log->epoch)
         return 0; /* all that this log has came after what the client had */
@@ -265,7 +264,7 @@ static bool send_connected(struct connection *connection, uint64_t after)
         bytes_append_text(detail,
                           connection->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
     bytes_append_text(detail, "}");
-    return bytes_terminate(detail) &&
+    return bytes_terminate(detail) != NULL &&
            delivery_tell(server, connection, "connected", detail->data, after);
 }
 
@@ -275,13 +274,12 @@ static bool send_available(struct connection *connection, const char *topic, siz
     static const char prefix[] = "@CONNECTION@/";
     const size_t prefix_length = sizeof prefix - 1;
     struct server *server = connection->server;
-    char json[96];
-    int length;
 
     if (topic_length <= prefix_length || memcmp(topic, prefix, prefix_length) != 0 ||
         topic_has_wildcard(topic, topic_length))
         return true;
-    length = snprintf(
+    char json[96];
+    int length = snprintf(
         json, sizeof json, "{\"type\":\"available\",\"detail\":{\"clid_instances\":\"%u\"}}",
         presence_count(&server->presence, topic + prefix_length, topic_length - prefix_length));
     return delivery_send_to(server, connection, topic, topic_length, json, (size_t)length);
@@ -298,7 +296,8 @@ bool subscribe_send_available_from(struct connection *connection, uint32_t first
             continue;
         bytes_clear(&name);
         topic_node_write_name(subscription->node, &name);
-        sent = !name.failed && send_available(connection, name.data ? name.data : "", name.length);
+        sent = !name.failed &&
+               send_available(connection, name.data != NULL ? name.data : "", name.length);
     }
     bytes_free(&name);
     return sent;
@@ -330,26 +329,24 @@ static bool send_beginning(struct connection *connection, const struct http_requ
     return transport->open(connection, request) && send_connected(connection, after) &&
            ((catches_up && !transport->answers_once) ||
             subscribe_send_available_from(connection, 0)) &&
-           (!transport->begun || transport->begun(connection)) &&
+           (transport->begun == NULL || transport->begun(connection)) &&
            (!catches_up || replay_begin(connection, after, !connection->recovered));
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
                      const struct subscription_body *body, enum frame_encoding encoding)
 {
-    uint64_t after;
-
     connection->encoding = (uint8_t)encoding;
     if (!enter(connection, request, body))
         return false;
-    after = subscribe_find_start(connection, body->last_id, body->last_id_length);
+    uint64_t after = subscribe_find_start(connection, body->last_id, body->last_id_length);
     connection_begin_stream(connection, hold_time(connection, body));
     if (!send_beginning(connection, request, after))
         return false;
     connection->server->counters.streams_begun++;
     message_debug("stream begun", message_number("connid", (int64_t)connection->connid),
                   message_number("topics", (int64_t)body->topic_count));
-    if (connection->ends_at == server_now(connection->server) && !connection->replay)
+    if (connection->ends_at == server_now(connection->server) && connection->replay == NULL)
         connection_end_stream(connection, CLOSE_DONE); /* it does not want to wait */
     return true;
 }
@@ -358,7 +355,7 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
                                const struct subscription_body *body, enum frame_encoding encoding,
                                const char *fault)
 {
-    if (fault)
+    if (fault != NULL)
         http_reply_error(connection, request, fault == SUBSCRIPTION_NO_MEMORY ? 503 : 400, fault);
     else if (connection->server->stopping)
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");

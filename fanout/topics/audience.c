@@ -29,7 +29,7 @@ bool audience_has(struct audience *audience, enum subscription_kind kind, const 
     /* Flags alone often decide; only then is the list looked at. */
     if (audience_may_hear(audience->flags, "", 0, kind, user))
         return true;
-    if (!suits(audience->flags, kind) || !user || audience->allowed_length == 0)
+    if (!suits(audience->flags, kind) || user == NULL || audience->allowed_length == 0)
         return false;
     if (!audience->filled && !audience->failed) {
         audience->filled =

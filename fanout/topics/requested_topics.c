@@ -28,7 +28,7 @@ static const char *read_point(struct subscription_topic *topic, const json_t *po
     if (json_is_object(point)) {
         name = json_object_get(point, "topic");
         bound = json_is_true(json_object_get(point, "binded"));
-        if (!name)
+        if (name == NULL)
             return "Topic missing";
     } else if (!json_is_string(point)) {
         return "Invalid Event Point";
@@ -63,13 +63,13 @@ static bool same_topic(const struct subscription_topic *a, const struct subscrip
  * was requested. */
 static bool drop_doubles(struct subscription_topic *topics, size_t *count)
 {
-    struct subscription_topic **sorted;
     size_t kept = 0;
 
     if (*count < 2)
         return true;
+    struct subscription_topic **sorted;
     sorted = malloc(*count * sizeof *sorted);
-    if (!sorted)
+    if (sorted == NULL)
         return false;
     for (size_t i = 0; i < *count; i++)
         sorted[i] = &topics[i];
@@ -82,7 +82,7 @@ static bool drop_doubles(struct subscription_topic *topics, size_t *count)
     }
     free(sorted);
     for (size_t i = 0; i < *count; i++)
-        if (topics[i].text)
+        if (topics[i].text != NULL)
             topics[kept++] = topics[i];
     *count = kept;
     return true;
@@ -95,7 +95,7 @@ static const char *make_room(struct subscription_topic **topics, size_t count,
     if (count > config->max_topics)
         return "Too many Event Points";
     *topics = calloc(count ? count : 1, sizeof **topics);
-    return *topics ? NULL : SUBSCRIPTION_NO_MEMORY;
+    return *topics != NULL ? NULL : SUBSCRIPTION_NO_MEMORY;
 }
 
 const char *requested_topics_read(struct subscription_topic **topics, size_t *count,
@@ -108,9 +108,9 @@ const char *requested_topics_read(struct subscription_topic **topics, size_t *co
     *count = 0;
     if (!json_is_array(points))
         return "Event Points should be an array";
-    for (size_t i = 0; !fault && i < size; i++)
+    for (size_t i = 0; fault == NULL && i < size; i++)
         fault = read_point(&(*topics)[i], json_array_get(points, i), may_be_bound, config);
-    if (fault)
+    if (fault != NULL)
         return fault;
     *count = size;
     return drop_doubles(*topics, count) ? NULL : SUBSCRIPTION_NO_MEMORY;
@@ -122,10 +122,10 @@ const char *requested_topics_from_ticket(struct subscription_topic **topics, siz
     const char *fault = make_room(topics, ticket->topic_count, config);
 
     *count = 0;
-    for (size_t i = 0; !fault && i < ticket->topic_count; i++)
+    for (size_t i = 0; fault == NULL && i < ticket->topic_count; i++)
         fault = take_topic(&(*topics)[i], ticket->topics[i].topic, ticket->topics[i].length,
                            ticket->topics[i].bound, config);
-    if (fault)
+    if (fault != NULL)
         return fault;
     *count = ticket->topic_count;
     return drop_doubles(*topics, count) ? NULL : SUBSCRIPTION_NO_MEMORY;

@@ -37,7 +37,7 @@ static struct topic_node *find_child(const struct topic_index *index,
     struct hash_node *found =
         hash_table_find(&index->levels, hash_level(index, parent, level, length));
 
-    for (; found; found = hash_table_find_next(found)) {
+    for (; found != NULL; found = hash_table_find_next(found)) {
         struct topic_node *node = node_of(found);
         if (node->parent == parent && node->level_length == length &&
             memcmp(node->level, level, length) == 0)
@@ -50,7 +50,7 @@ static struct topic_node *node_new(struct topic_node *parent, const char *level,
 {
     struct topic_node *node = calloc(1, sizeof *node + length);
 
-    if (!node)
+    if (node == NULL)
         return NULL;
     node->parent = parent;
     node->level_length = (uint32_t)length;
@@ -63,7 +63,7 @@ static struct topic_node *add_child(struct topic_index *index, struct topic_node
 {
     struct topic_node *node = node_new(parent, level, length);
 
-    if (!node)
+    if (node == NULL)
         return NULL;
     if (!hash_table_add(&index->levels, &node->by_level,
                         hash_level(index, parent, level, length))) {
@@ -72,7 +72,7 @@ static struct topic_node *add_child(struct topic_index *index, struct topic_node
     }
     node->next_sibling = parent->first_child;
     node->link = &parent->first_child;
-    if (node->next_sibling)
+    if (node->next_sibling != NULL)
         node->next_sibling->link = &node->next_sibling;
     parent->first_child = node;
     if (is_level(level, length, '+'))
@@ -86,10 +86,10 @@ static struct topic_node *add_child(struct topic_index *index, struct topic_node
 /* Forgets a node, and then its parents, that have neither receivers nor children. */
 static void prune(struct topic_index *index, struct topic_node *node)
 {
-    while (node->parent && node->receiver_count == 0 && !node->first_child) {
+    while (node->parent != NULL && node->receiver_count == 0 && node->first_child == NULL) {
         struct topic_node *parent = node->parent;
         *node->link = node->next_sibling;
-        if (node->next_sibling)
+        if (node->next_sibling != NULL)
             node->next_sibling->link = node->link;
         if (parent->one == node)
             parent->one = NULL;
@@ -127,7 +127,7 @@ void topic_index_close(struct topic_index *index)
     struct topic_node *doomed = NULL;
 
     hash_table_each(&index->levels, free_node, &doomed);
-    while (doomed) {
+    while (doomed != NULL) {
         struct topic_node *next = doomed->parent;
         free(doomed);
         doomed = next;
@@ -144,7 +144,7 @@ const struct topic_node *topic_index_find(const struct topic_index *index, const
     const char *level;
     size_t level_length;
 
-    while (node && topic_next_level(&topic, &length, &level, &level_length))
+    while (node != NULL && topic_next_level(&topic, &length, &level, &level_length))
         node = find_child(index, node, level, level_length);
     return node;
 }
@@ -152,12 +152,12 @@ const struct topic_node *topic_index_find(const struct topic_index *index, const
 static bool make_room_for_receiver(struct topic_index *index, struct topic_node *node)
 {
     uint32_t capacity = node->receiver_capacity ? node->receiver_capacity * 2 : 1;
-    struct topic_receiver *larger;
 
     if (node->receiver_count < node->receiver_capacity)
         return true;
+    struct topic_receiver *larger;
     larger = realloc(node->receivers, capacity * sizeof *larger);
-    if (!larger)
+    if (larger == NULL)
         return false;
     index->bytes += (capacity - node->receiver_capacity) * sizeof *larger;
     node->receivers = larger;
@@ -174,9 +174,9 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
 
     while (topic_next_level(&topic, &length, &level, &level_length)) {
         child = find_child(index, node, level, level_length);
-        if (!child)
+        if (child == NULL)
             child = add_child(index, node, level, level_length);
-        if (!child) {
+        if (child == NULL) {
             prune(index, node);
             return false;
         }
@@ -199,12 +199,12 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
 static void shrink_receivers(struct topic_index *index, struct topic_node *node)
 {
     uint32_t capacity = node->receiver_capacity / 2;
-    struct topic_receiver *smaller;
 
     if (node->receiver_count == 0 || node->receiver_count > node->receiver_capacity / 4)
         return;
+    struct topic_receiver *smaller;
     smaller = realloc(node->receivers, capacity * sizeof *smaller);
-    if (!smaller)
+    if (smaller == NULL)
         return;
     index->bytes -= (node->receiver_capacity - capacity) * sizeof *smaller;
     node->receivers = smaller;
@@ -215,11 +215,10 @@ void topic_index_remove(struct topic_index *index, struct subscriber *subscriber
 {
     struct subscription *gone = &subscriber->subscriptions[slot];
     struct topic_node *node = gone->node;
-    struct topic_receiver last;
 
-    if (!node)
+    if (node == NULL)
         return;
-    last = node->receivers[--node->receiver_count];
+    struct topic_receiver last = node->receivers[--node->receiver_count];
     node->receivers[gone->position] = last;
     last.subscriber->subscriptions[last.slot].position = gone->position;
     gone->node = NULL;
@@ -238,7 +237,7 @@ void topic_index_move(struct subscriber *subscriber, uint32_t from, uint32_t to)
         return;
     *moved = subscriber->subscriptions[from];
     subscriber->subscriptions[from].node = NULL;
-    if (moved->node)
+    if (moved->node != NULL)
         moved->node->receivers[moved->position].slot = to;
 }
 
@@ -247,20 +246,19 @@ static void *grown(void *array, size_t *capacity, size_t item)
     size_t larger = *capacity ? *capacity * 2 : 32;
     void *moved = realloc(array, larger * item);
 
-    if (moved)
+    if (moved != NULL)
         *capacity = larger;
     return moved;
 }
 
 static void add_match(struct topic_matches *matches, struct topic_node *node)
 {
-    void *moved;
-
-    if (!node || node->receiver_count == 0)
+    if (node == NULL || node->receiver_count == 0)
         return;
+    void *moved;
     if (matches->count == matches->capacity) {
         moved = grown(matches->nodes, &matches->capacity, sizeof(struct topic_node *));
-        if (!moved) {
+        if (moved == NULL) {
             matches->failed = true;
             return;
         }
@@ -272,13 +270,12 @@ static void add_match(struct topic_matches *matches, struct topic_node *node)
 static void add_step(struct topic_matches *matches, struct topic_node *node, const char *rest,
                      size_t rest_length)
 {
-    void *moved;
-
-    if (!node)
+    if (node == NULL)
         return;
+    void *moved;
     if (matches->step_count == matches->step_capacity) {
         moved = grown(matches->steps, &matches->step_capacity, sizeof(struct topic_step));
-        if (!moved) {
+        if (moved == NULL) {
             matches->failed = true;
             return;
         }
@@ -289,12 +286,12 @@ static void add_step(struct topic_matches *matches, struct topic_node *node, con
 
 static bool is_hidden(const struct topic_node *parent, const struct topic_node *child)
 {
-    return !parent->parent && child->level_length > 0 && child->level[0] == '@';
+    return parent->parent == NULL && child->level_length > 0 && child->level[0] == '@';
 }
 
 static struct topic_node *skip_hidden(const struct topic_node *parent, struct topic_node *child)
 {
-    while (child && is_hidden(parent, child))
+    while (child != NULL && is_hidden(parent, child))
         child = child->next_sibling;
     return child;
 }
@@ -303,7 +300,7 @@ static struct topic_node *skip_hidden(const struct topic_node *parent, struct to
  */
 static void add_end(struct topic_matches *matches, struct topic_node *node)
 {
-    if (!node->parent || node->parent->rest != node)
+    if (node->parent == NULL || node->parent->rest != node)
         add_match(matches, node);
 }
 
@@ -313,9 +310,9 @@ static void add_subtree(struct topic_matches *matches, struct topic_node *top)
     struct topic_node *node = top;
 
     add_end(matches, top);
-    while (node) {
+    while (node != NULL) {
         struct topic_node *next = skip_hidden(node, node->first_child);
-        while (!next && node != top) {
+        while (next == NULL && node != top) {
             next = skip_hidden(node->parent, node->next_sibling);
             node = node->parent;
         }
@@ -328,7 +325,7 @@ static void add_subtree(struct topic_matches *matches, struct topic_node *top)
 static void step_all_children(struct topic_matches *matches, struct topic_node *node,
                               const char *rest, size_t rest_length)
 {
-    for (struct topic_node *child = node->first_child; child; child = child->next_sibling)
+    for (struct topic_node *child = node->first_child; child != NULL; child = child->next_sibling)
         if (!is_hidden(node, child))
             add_step(matches, child, rest, rest_length);
 }
@@ -339,15 +336,14 @@ static void take_step(const struct topic_index *index, struct topic_matches *mat
     struct topic_node *node = step.node, *child;
     const char *level;
     size_t length;
-    bool hidden;
 
     if (!topic_next_level(&step.rest, &step.rest_length, &level, &length)) {
         add_end(matches, node);
         add_match(matches, node->rest);
         return;
     }
-    hidden = !node->parent && length > 0 && level[0] == '@';
-    if (!literal && !step.rest && is_level(level, length, '#')) {
+    bool hidden = node->parent == NULL && length > 0 && level[0] == '@';
+    if (!literal && step.rest == NULL && is_level(level, length, '#')) {
         add_subtree(matches, node);
         return;
     }
@@ -396,17 +392,16 @@ void topic_matches_free(struct topic_matches *matches)
 void topic_node_write_name(const struct topic_node *node, struct bytes *out)
 {
     size_t length = 0;
-    char *end;
 
-    for (const struct topic_node *at = node; at->parent; at = at->parent)
-        length += at->level_length + (at->parent->parent ? 1 : 0);
+    for (const struct topic_node *at = node; at->parent != NULL; at = at->parent)
+        length += at->level_length + (at->parent->parent != NULL ? 1 : 0);
     if (!bytes_reserve(out, length))
         return;
-    end = out->data + out->length + length;
-    for (const struct topic_node *at = node; at->parent; at = at->parent) {
+    char *end = out->data + out->length + length;
+    for (const struct topic_node *at = node; at->parent != NULL; at = at->parent) {
         end -= at->level_length;
         memcpy(end, at->level, at->level_length);
-        if (at->parent->parent)
+        if (at->parent->parent != NULL)
             *--end = '/';
     }
     out->length += length;

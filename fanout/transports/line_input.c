@@ -34,19 +34,18 @@ enum line_verdict line_input_feed(struct line_input *input, const struct line_li
                                   const char *bytes, size_t length, size_t *consumed)
 {
     const char *end = memchr(bytes, '\n', length);
-    size_t taken = end ? (size_t)(end - bytes) : length;
-    enum line_verdict verdict;
+    size_t taken = end != NULL ? (size_t)(end - bytes) : length;
 
-    if (input->line)
+    if (input->line != NULL)
         line_input_clear(input, limits);
-    *consumed = taken + (end ? 1 : 0);
+    *consumed = taken + (end != NULL ? 1 : 0);
     /* One more than fits: it may be the CR of the line's end. */
     if (taken > limits->max_line + 1 - input->pending.length)
         return LINE_TOO_LONG;
-    if (end && input->pending.length == 0)
+    if (end != NULL && input->pending.length == 0)
         return end_line(input, limits, bytes, taken);
-    verdict = keep(input, limits, bytes, taken);
-    if (verdict != LINE_NEED_MORE || !end)
+    enum line_verdict verdict = keep(input, limits, bytes, taken);
+    if (verdict != LINE_NEED_MORE || end == NULL)
         return verdict;
     return end_line(input, limits, input->pending.data, input->pending.length);
 }
@@ -59,5 +58,5 @@ const char *line_input_text(const struct line_input *input, size_t *length)
 
 bool line_input_is_idle(const struct line_input *input)
 {
-    return input->line || input->pending.length == 0;
+    return input->line != NULL || input->pending.length == 0;
 }

@@ -66,14 +66,12 @@ bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding enc
 
 bool transport_queue(struct connection *connection, const char *bytes, size_t length)
 {
-    char chunk[CHUNK_HEAD_MOST];
-    size_t chunk_length;
-
     if (!transport_of(connection)->chunked)
         return connection_queue_bytes(connection, bytes, length);
     if (length > CHUNK_HEAD_MOST - CHUNK_LINE_MOST - 2)
         return false;
-    chunk_length = begin_chunk(chunk, length, bytes, length);
+    char chunk[CHUNK_HEAD_MOST];
+    size_t chunk_length = begin_chunk(chunk, length, bytes, length);
     memcpy(chunk + chunk_length, "\r\n", 2);
     return connection_queue_bytes(connection, chunk, chunk_length + 2);
 }

@@ -46,7 +46,7 @@ static bool accepts_sse(const struct http_request *request)
 {
     const char *accept = http_request_header(request, "Accept");
 
-    return accept && strstr(accept, "text/event-stream");
+    return accept != NULL && strstr(accept, "text/event-stream") != NULL;
 }
 
 void transport_frames_answer(struct connection *connection, const struct http_request *request)

@@ -47,7 +47,7 @@ static void forget_input(struct connection *connection)
     const struct line_limits limits = limits_of(connection);
     struct begun_line *begun = connection->input;
 
-    if (!begun)
+    if (begun == NULL)
         return;
     line_input_clear(&begun->input, &limits);
     free(begun);
@@ -58,10 +58,6 @@ static void forget_input(struct connection *connection)
 static void refuse(struct connection *connection, enum connection_close_reason why,
                    const char *reason)
 {
-    char line[160];
-    bool queued;
-    int length;
-
     if (connection->state == CONNECTION_STREAMING) {
         if (client_requests_refuse(connection, reason))
             connection_end_stream(connection, why);
@@ -69,8 +65,10 @@ static void refuse(struct connection *connection, enum connection_close_reason w
             connection_close(connection, CLOSE_MEMORY);
         return;
     }
-    length = snprintf(line, sizeof line, "{\"error\":\"%s\"}\n", reason);
-    queued = length < (int)sizeof line && connection_queue_bytes(connection, line, (size_t)length);
+    char line[160];
+    int length = snprintf(line, sizeof line, "{\"error\":\"%s\"}\n", reason);
+    bool queued =
+        length < (int)sizeof line && connection_queue_bytes(connection, line, (size_t)length);
     if (queued)
         connection_end_reading(connection, why);
     else
@@ -80,9 +78,9 @@ static void refuse(struct connection *connection, enum connection_close_reason w
 static void begin_or_refuse(struct connection *connection, const struct subscription_body *body,
                             const char *fault)
 {
-    if (!fault && connection->server->stopping)
+    if (fault == NULL && connection->server->stopping)
         fault = "Stopping";
-    if (fault)
+    if (fault != NULL)
         refuse(connection, CLOSE_REFUSED, fault);
     else if (!subscribe_begin(connection, NULL, body, FRAME_LINES))
         connection_close(connection, CLOSE_MEMORY);
@@ -116,15 +114,14 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
 static void begin(struct connection *connection, const char *text, size_t length)
 {
     json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-    struct subscription_body body;
-    const char *fault;
 
     if (json_is_string(json_object_get(json, "ticket"))) {
         begin_with_ticket(connection, json);
         json_decref(json);
         return;
     }
-    fault = subscription_body_read_json(&body, json, &connection->server->config);
+    struct subscription_body body;
+    const char *fault = subscription_body_read_json(&body, json, &connection->server->config);
     begin_or_refuse(connection, &body, fault);
     subscription_body_free(&body);
 }
@@ -175,7 +172,7 @@ static struct begun_line take_begun(struct connection *connection)
 {
     struct begun_line begun = {.due = UINT64_MAX}, *kept = connection->input;
 
-    if (kept)
+    if (kept != NULL)
         begun = *kept;
     free(kept);
     connection->input = NULL;
@@ -190,10 +187,10 @@ static void keep_begun(struct connection *connection, struct begun_line *begun)
 
     if (listens(connection) && !line_input_is_idle(&begun->input)) {
         kept = malloc(sizeof *kept);
-        if (!kept)
+        if (kept == NULL)
             connection_close(connection, CLOSE_MEMORY);
     }
-    if (!kept) {
+    if (kept == NULL) {
         line_input_clear(&begun->input, &limits);
         return;
     }
@@ -227,7 +224,7 @@ static uint64_t input_due(const struct connection *connection)
 {
     const struct begun_line *begun = connection->input;
 
-    return begun ? begun->due : UINT64_MAX;
+    return begun != NULL ? begun->due : UINT64_MAX;
 }
 
 static void input_late(struct connection *connection)

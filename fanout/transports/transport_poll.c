@@ -40,12 +40,12 @@ static bool begun(struct connection *connection)
 {
     struct output *output = &connection->output;
     struct opening *opening = malloc(sizeof *opening + output->length);
-    struct iovec vector;
 
-    if (!opening)
+    if (opening == NULL)
         return false;
     connection->input = opening;
     opening->length = 0;
+    struct iovec vector;
     while (output_gather(output, &vector, 1) == 1) {
         memcpy(opening->bytes + opening->length, vector.iov_base, vector.iov_len);
         opening->length += vector.iov_len;
@@ -81,11 +81,10 @@ static bool queue_answer(struct connection *connection, struct output *events)
 static bool end(struct connection *connection, enum connection_close_reason reason)
 {
     struct output events = connection->output;
-    bool queued;
 
     (void)reason;
     connection->output = (struct output){0};
-    queued = queue_answer(connection, &events);
+    bool queued = queue_answer(connection, &events);
     output_clear(&events);
     return queued;
 }

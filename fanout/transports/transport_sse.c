@@ -14,10 +14,10 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
                    struct frame *out)
 {
     char head[128];
-    int length =
-        snprintf(head, sizeof head, "id: %.*s\n%s%s%sdata: ", (int)text->id_length, text->id,
-                 text->server_type ? "event: " : "", text->server_type ? text->server_type : "",
-                 text->server_type ? "\n" : "");
+    int length = snprintf(head, sizeof head, "id: %.*s\n%s%s%sdata: ", (int)text->id_length,
+                          text->id, text->server_type != NULL ? "event: " : "",
+                          text->server_type != NULL ? text->server_type : "",
+                          text->server_type != NULL ? "\n" : "");
 
     return length < (int)sizeof head &&
            transport_store(pool, kind, chunked, head, (size_t)length, text, "\n\n", out);

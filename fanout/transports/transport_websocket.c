@@ -32,15 +32,14 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
 static bool open_stream(struct connection *connection, const struct http_request *request)
 {
     struct websocket_handshake handshake;
-    char head[256];
-    int length;
 
     websocket_handshake_check(request, &handshake);
-    length = snprintf(head, sizeof head,
-                      "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\n"
-                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                      "Sec-WebSocket-Accept: %s\r\n\r\n",
-                      server_date(connection->server), handshake.accept);
+    char head[256];
+    int length = snprintf(head, sizeof head,
+                          "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\n"
+                          "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Accept: %s\r\n\r\n",
+                          server_date(connection->server), handshake.accept);
     return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
 }
 
@@ -64,7 +63,7 @@ static bool end(struct connection *connection, enum connection_close_reason reas
     char frame[WEBSOCKET_CONTROL_SIZE];
     size_t length;
 
-    if (speech && speech->ends)
+    if (speech != NULL && speech->ends)
         length = websocket_frame_close(frame, speech->code, speech->reason);
     else if (reason == CLOSE_STOPPING)
         length = websocket_frame_close(frame, WEBSOCKET_CODE_GOING_AWAY, "Stopping");
@@ -88,7 +87,7 @@ static void forget_input(struct connection *connection)
 {
     struct speech *speech = connection->input;
 
-    if (!speech)
+    if (speech == NULL)
         return;
     websocket_input_free(&speech->input);
     free(speech);
@@ -106,12 +105,12 @@ static bool begin_speech(struct connection *connection)
                                             &connection->server->bodies};
     struct speech *speech = connection->input;
 
-    if (speech)
+    if (speech != NULL)
         return true;
     speech = calloc(1, sizeof *speech);
-    if (speech)
+    if (speech != NULL)
         speech->input = websocket_input_new(&limits);
-    if (!speech || !speech->input) {
+    if (speech == NULL || speech->input == NULL) {
         free(speech);
         return false;
     }
@@ -156,23 +155,22 @@ static void take(struct connection *connection, enum websocket_verdict verdict)
 static void input(struct connection *connection, const char *bytes, size_t length)
 {
     while (length > 0 && connection->state == CONNECTION_STREAMING) {
-        const struct speech *speech;
-        enum websocket_verdict verdict;
-        size_t consumed;
         if (!begin_speech(connection)) {
             connection_close(connection, CLOSE_MEMORY);
             return;
         }
-        speech = connection->input;
-        verdict = websocket_input_feed(speech->input, bytes, length, &consumed);
+        const struct speech *speech = connection->input;
+        size_t consumed;
+        enum websocket_verdict verdict =
+            websocket_input_feed(speech->input, bytes, length, &consumed);
         bytes += consumed;
         length -= consumed;
         take(connection, verdict);
     }
-    if (connection->input &&
+    if (connection->input != NULL &&
         websocket_input_is_idle(((const struct speech *)connection->input)->input))
         forget_input(connection);
-    else if (connection->input)
+    else if (connection->input != NULL)
         connection_set_deadline(connection);
 }
 
@@ -180,7 +178,7 @@ static uint64_t input_due(const struct connection *connection)
 {
     const struct speech *speech = connection->input;
 
-    return speech ? speech->due : UINT64_MAX;
+    return speech != NULL ? speech->due : UINT64_MAX;
 }
 
 static void input_late(struct connection *connection)

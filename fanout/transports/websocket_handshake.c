@@ -29,7 +29,7 @@ static bool header_has(const struct http_request *request, const char *name, con
 {
     const char *value = http_request_header(request, name);
 
-    while (value && !list_has(value, token))
+    while (value != NULL && !list_has(value, token))
         value = http_request_next_header(request, name, value);
     return value != NULL;
 }
@@ -39,7 +39,7 @@ static const char *only_header(const struct http_request *request, const char *n
 {
     const char *value = http_request_header(request, name);
 
-    return value && http_request_next_header(request, name, value) ? NULL : value;
+    return value != NULL && http_request_next_header(request, name, value) != NULL ? NULL : value;
 }
 
 /* 16 bytes in base64. */
@@ -62,10 +62,10 @@ static void refuse(struct websocket_handshake *handshake, int status, const char
 static bool write_accept(char accept[WEBSOCKET_ACCEPT_SIZE], const char *key)
 {
     char text[KEY_LENGTH + 36 + 1];
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size;
     int length = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
 
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size;
     if (EVP_Digest(text, (size_t)length, digest, &size, EVP_sha1(), NULL) != 1)
         return false;
     return EVP_EncodeBlock((unsigned char *)accept, digest, DIGEST_SIZE) ==
@@ -85,9 +85,9 @@ void websocket_handshake_check(const struct http_request *request,
         refuse(handshake, 426, "This is a WebSocket", upgrade_lines);
     else if (!header_has(request, "Connection", "Upgrade"))
         refuse(handshake, 400, "Connection should say Upgrade", "");
-    else if (!version || strcmp(version, "13") != 0)
+    else if (version == NULL || strcmp(version, "13") != 0)
         refuse(handshake, 426, "Sec-WebSocket-Version should be 13", upgrade_lines);
-    else if (!key || !is_key(key))
+    else if (key == NULL || !is_key(key))
         refuse(handshake, 400, "Sec-WebSocket-Key should be 16 bytes in base64", "");
     else if (!write_accept(handshake->accept, key))
         refuse(handshake, 503, "No SHA-1", "");

@@ -61,7 +61,7 @@ struct websocket_input *websocket_input_new(const struct websocket_limits *limit
     static const struct wslay_frame_callbacks callbacks = {.recv_callback = give};
     struct websocket_input *input = calloc(1, sizeof *input);
 
-    if (!input)
+    if (input == NULL)
         return NULL;
     input->limits = *limits;
     input->reason = "";
@@ -82,7 +82,7 @@ static void forget_message(struct websocket_input *input)
 
 void websocket_input_free(struct websocket_input **input)
 {
-    if (!*input)
+    if (*input == NULL)
         return;
     forget_message(*input);
     wslay_frame_context_free((*input)->frames);
@@ -131,13 +131,11 @@ static enum websocket_verdict check_opcode(struct websocket_input *input, uint8_
 static enum websocket_verdict begin_frame(struct websocket_input *input,
                                           const struct wslay_frame_iocb *part)
 {
-    enum websocket_verdict verdict;
-
     if (part->rsv)
         return broken(input, WEBSOCKET_CODE_PROTOCOL, "Reserved bits are set");
     if (!part->mask)
         return broken(input, WEBSOCKET_CODE_PROTOCOL, "Frame is not masked");
-    verdict = check_opcode(input, part->opcode);
+    enum websocket_verdict verdict = check_opcode(input, part->opcode);
     if (verdict != WEBSOCKET_NEED_MORE)
         return verdict;
     if (!is_control(part->opcode) &&
@@ -202,12 +200,11 @@ static bool is_valid_code(unsigned code)
 static enum websocket_verdict end_close(struct websocket_input *input)
 {
     const unsigned char *data = (const unsigned char *)input->control;
-    unsigned code;
 
     input->code = WEBSOCKET_CODE_NONE;
     if (input->control_length == 0)
         return WEBSOCKET_IS_CLOSED;
-    code = input->control_length > 1 ? (unsigned)data[0] << 8 | data[1] : 0;
+    unsigned code = input->control_length > 1 ? (unsigned)data[0] << 8 | data[1] : 0;
     if (!is_valid_code(code))
         return broken(input, WEBSOCKET_CODE_PROTOCOL, "Invalid close code");
     if (!utf8_is_valid(input->control + 2, input->control_length - 2))
@@ -283,7 +280,7 @@ const char *websocket_input_payload(const struct websocket_input *input, size_t 
         return input->control;
     }
     *length = input->message.length;
-    return input->message.data ? input->message.data : "";
+    return input->message.data != NULL ? input->message.data : "";
 }
 
 enum websocket_code websocket_input_code(const struct websocket_input *input)

@@ -26,11 +26,11 @@ static void check_topics(const struct subscription *subscription)
     for (size_t i = 0; i < subscription->topic_count; i++) {
         const struct ticket_topic *topic = &subscription->topics[i];
         if (topic_fault(topic->topic, topic->length, config.max_topic_length,
-                        config.max_topic_levels))
+                        config.max_topic_levels) != NULL)
             abort();
         bound = bound || topic->bound;
     }
-    if (bound != subscription->bound || (bound && !subscription->bind_key))
+    if (bound != subscription->bound || (bound && subscription->bind_key == NULL))
         abort();
 }
 
@@ -58,7 +58,7 @@ static void check_hand_off(const struct subscription *subscription)
 
 static void check(struct subscription *subscription, const char *fault)
 {
-    if (!fault) {
+    if (fault == NULL) {
         check_topics(subscription);
         check_hand_off(subscription);
         if ((subscription->connid != 0) != (subscription->secret != NULL))
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         authorise_subscription_read(&subscription, (const char *)data, size, &config);
 
     check(&subscription, fault);
-    if (!query)
+    if (query == NULL)
         return 0;
     memcpy(query, data, size);
     query[size] = '\0';

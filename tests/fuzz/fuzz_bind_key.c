@@ -62,7 +62,7 @@ static bool encrypt(int padding, const void *text, size_t length, char out[BLOCK
     unsigned char cipher[BLOCK];
     size_t size = sizeof cipher;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
-    bool done = context && EVP_PKEY_encrypt_init(context) > 0 &&
+    bool done = context != NULL && EVP_PKEY_encrypt_init(context) > 0 &&
                 EVP_PKEY_CTX_set_rsa_padding(context, padding == RAW ? RSA_NO_PADDING
                                                                      : names[padding]) > 0 &&
                 EVP_PKEY_encrypt(context, cipher, &size, text, length) > 0;
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char text[BLOCK * 2], users[2][USER_ID_SIZE];
     bool taken[2] = {false, false};
 
-    if (!key)
+    if (key == NULL)
         open_readers();
     memcpy(block, data, size < BLOCK ? size : BLOCK);
     (void)EVP_EncodeBlock((unsigned char *)text, block, BLOCK);

@@ -23,7 +23,7 @@ static void check_topics(const struct client_message *message)
     for (size_t i = 0; i < message->topic_count; i++) {
         const struct subscription_topic *topic = &message->topics[i];
         if (topic_fault(topic->text, topic->length, config.max_topic_length,
-                        config.max_topic_levels) ||
+                        config.max_topic_levels) != NULL ||
             (message->kind == CLIENT_SUBSCRIBE && topic->kind != SUBSCRIPTION_OPEN))
             abort();
         for (size_t other = 0; other < i; other++)
@@ -37,14 +37,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct client_message message;
     const char *fault = client_message_read(&message, (const char *)data, size, &config);
 
-    if (fault && !*fault)
+    if (fault != NULL && !*fault)
         abort();
-    if (!fault) {
+    if (fault == NULL) {
         bool has_topics = message.kind == CLIENT_SUBSCRIBE || message.kind == CLIENT_UNSUBSCRIBE;
         check_topics(&message);
         if (has_topics != (message.topics != NULL) ||
             (message.kind == CLIENT_ALIVE) != (message.secret != NULL) ||
-            (message.last_id && message.kind != CLIENT_SUBSCRIBE))
+            (message.last_id != NULL && message.kind != CLIENT_SUBSCRIBE))
             abort();
     }
     client_message_free(&message);

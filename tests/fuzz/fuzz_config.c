@@ -33,9 +33,9 @@ static char *show(const struct config *config, bool as_file)
     size_t size, value_size;
     FILE *out = open_memstream(&text, &size);
 
-    for (const struct config_key *key = config_keys; out && key->section; key++) {
+    for (const struct config_key *key = config_keys; out != NULL && key->section != NULL; key++) {
         FILE *one = open_memstream(&value, &value_size);
-        if (!one)
+        if (one == NULL)
             abort();
         config_print_value(one, config, key);
         if (fclose(one) != 0)
@@ -46,7 +46,7 @@ static char *show(const struct config *config, bool as_file)
             fprintf(out, "%s = %s\n", key->name, value);
         free(value);
     }
-    if (!out || fclose(out) != 0)
+    if (out == NULL || fclose(out) != 0)
         abort();
     return text;
 }

@@ -82,7 +82,7 @@ static size_t read_one(const char *bytes, size_t length, size_t piece)
     size_t used, cut_used;
     enum http_verdict verdict;
 
-    if (!whole || !cut)
+    if (whole == NULL || cut == NULL)
         abort();
     verdict = feed(whole, bytes, length, length, &used);
     if (feed(cut, bytes, length, piece, &cut_used) != verdict)

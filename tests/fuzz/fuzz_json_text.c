@@ -32,7 +32,7 @@ static void check_same_value(const char *text, size_t length, const struct bytes
     json_t *before = load(text, length), *after = load(written->data, written->length);
 
     /* The library refuses some values, such as 1e999: then both. */
-    if ((before == NULL) != (after == NULL) || (before && !json_equal(before, after)))
+    if ((before == NULL) != (after == NULL) || (before != NULL && !json_equal(before, after)))
         abort();
     json_decref(before);
     json_decref(after);
@@ -45,8 +45,9 @@ static void check_members(const char *text, size_t length)
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct json_span value = json_text_member(whole, keys[i]);
-        if (value.start && (value.start < text || value.start + value.length > text + length ||
-                            !json_text_check(value.start, value.length, DEPTH, NULL)))
+        if (value.start != NULL &&
+            (value.start < text || value.start + value.length > text + length ||
+             !json_text_check(value.start, value.length, DEPTH, NULL)))
             abort();
     }
 }
@@ -77,11 +78,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_taken(text, size);
         return 0;
     }
-    if (!fault)
+    if (fault == NULL)
         abort();
     /* It passes over a NUL behind a number. */
-    tree = memchr(text, '\0', size) ? NULL : load(text, size);
-    if (tree && strcmp(fault, "the text is nested too deep") != 0)
+    tree = memchr(text, '\0', size) != NULL ? NULL : load(text, size);
+    if (tree != NULL && strcmp(fault, "the text is nested too deep") != 0)
         abort(); /* the other one takes it */
     json_decref(tree);
     return 0;

@@ -15,7 +15,7 @@ static void record_line(struct bytes *found, const struct line_input *input)
     size_t length;
     const char *line = line_input_text(input, &length);
 
-    if (length > MAX_LINE || memchr(line, '\n', length))
+    if (length > MAX_LINE || memchr(line, '\n', length) != NULL)
         abort();
     bytes_append_format(found, "%zu:", length);
     bytes_append(found, line, length);

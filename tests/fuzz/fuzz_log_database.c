@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct stored_files files;
     bool tail_known;
 
-    if (!strchr("dwmkDWr", kind) || kind == '\0')
+    if (strchr("dwmkDWr", kind) == NULL || kind == '\0')
         return 0;
     if (ended.folder[0] == '\0')
         write_logs();

@@ -33,7 +33,7 @@ static void check_taken(const struct publish_request *request)
     for (size_t i = 0; i < request->count; i++) {
         const struct publish_point *point = &request->points[i];
         if (topic_fault(point->topic, point->topic_length, limits.max_topic_length,
-                        limits.max_topic_levels) ||
+                        limits.max_topic_levels) != NULL ||
             topic_is_reserved(point->topic, point->topic_length) ||
             point->wildcard != topic_has_wildcard(point->topic, point->topic_length) ||
             (!point->whispered && point->whisper != 0) || (point->targeted && !point->bound))
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (publish_request_parse(&request, (const char *)data, size, &limits, &fault))
         check_taken(&request);
-    else if (fault.status < 400 || fault.status > 599 || !fault.reason || request.count != 0)
+    else if (fault.status < 400 || fault.status > 599 || fault.reason == NULL || request.count != 0)
         abort();
     publish_request_free(&request);
     return 0;

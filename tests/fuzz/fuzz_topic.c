@@ -66,7 +66,7 @@ static void publish(struct scene *scene, const char *topic, size_t length, bool 
     if (scene->matches.failed)
         abort();
     for (int slot = 0; slot < SLOTS; slot++)
-        if (scene->subscriptions[slot].node &&
+        if (scene->subscriptions[slot].node != NULL &&
             times_found(scene, scene->subscriptions[slot].node) !=
                 should_match(scene, slot, topic, length, literal))
             abort();
@@ -77,7 +77,7 @@ static void subscribe(struct scene *scene, const char *topic, size_t length)
     struct bytes name = BYTES_EMPTY;
     uint32_t slot = 0;
 
-    while (slot < SLOTS && scene->subscriptions[slot].node)
+    while (slot < SLOTS && scene->subscriptions[slot].node != NULL)
         slot++;
     if (slot == SLOTS)
         return;
@@ -97,8 +97,8 @@ static void do_line(struct scene *scene, const char *line, size_t length)
         topic_index_remove(&scene->index, &scene->subscriber, (unsigned char)line[1] % SLOTS);
         return;
     }
-    if (topic_fault(line + 1, length - 1, LONGEST, LONGEST) || memchr(line, '\x01', length) ||
-        memchr(line, '\x02', length))
+    if (topic_fault(line + 1, length - 1, LONGEST, LONGEST) != NULL ||
+        memchr(line, '\x01', length) != NULL || memchr(line, '\x02', length) != NULL)
         return;
     if (line[0] == '+')
         subscribe(scene, line + 1, length - 1);
@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     while (line < end) {
         const char *next = memchr(line, '\n', (size_t)(end - line));
-        size_t length = (size_t)((next ? next : end) - line);
+        size_t length = (size_t)((next != NULL ? next : end) - line);
         if (length > 0)
             do_line(&scene, line, length);
         line += length + 1;

@@ -64,7 +64,7 @@ static struct websocket_input *make(const struct websocket_limits *limits)
 {
     struct websocket_input *input = websocket_input_new(limits);
 
-    if (!input)
+    if (input == NULL)
         abort();
     return input;
 }

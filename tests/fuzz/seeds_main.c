@@ -19,15 +19,15 @@ static bool try_file(const char *path)
     uint8_t *data;
     bool whole = false;
 
-    if (!file || fstat(fileno(file), &status) != 0) {
+    if (file == NULL || fstat(fileno(file), &status) != 0) {
         perror(path);
-        if (file)
+        if (file != NULL)
             (void)fclose(file);
         return false;
     }
     /* Of the exact size, so that reading past the end is caught. */
     data = malloc(status.st_size > 0 ? (size_t)status.st_size : 1);
-    if (data)
+    if (data != NULL)
         whole = fread(data, 1, (size_t)status.st_size, file) == (size_t)status.st_size;
     if (whole) {
         (void)LLVMFuzzerTestOneInput(data, (size_t)status.st_size);
@@ -74,13 +74,13 @@ static bool try_own_seeds(const char *program)
 {
     static const char prefix[] = "fuzz_";
     const char *slash = strrchr(program, '/'), *srcdir = getenv("srcdir");
-    const char *name = slash ? slash + 1 : program;
+    const char *name = slash != NULL ? slash + 1 : program;
     char folder[4096];
 
     if (strncmp(name, prefix, sizeof prefix - 1) == 0)
         name += sizeof prefix - 1;
-    return snprintf(folder, sizeof folder, "%s/tests/fuzz/seeds/%s", srcdir ? srcdir : ".", name) <
-               (int)sizeof folder &&
+    return snprintf(folder, sizeof folder, "%s/tests/fuzz/seeds/%s", srcdir != NULL ? srcdir : ".",
+                    name) < (int)sizeof folder &&
            try_folder(folder);
 }
 

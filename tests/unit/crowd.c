@@ -25,7 +25,7 @@ const char crowd_config[] = "max_connections = 40\nmax_pending = 256k\nmax_pendi
 
 static void tell(const struct crowd *crowd, bool begins)
 {
-    if (crowd->daemon_works)
+    if (crowd->daemon_works != NULL)
         crowd->daemon_works(begins);
 }
 
@@ -66,7 +66,7 @@ static void check_stream(struct crowd *crowd, struct crowd_member *member)
     const char *at = member->length ? strstr(member->text, "\r\n\r\n") : NULL;
     const char *end;
 
-    if (!at || memcmp(member->text, "HTTP/1.1 200 OK\r\n", 17) != 0)
+    if (at == NULL || memcmp(member->text, "HTTP/1.1 200 OK\r\n", 17) != 0)
         return;
     end = member->text + member->length;
     crowd->streams_checked++;
@@ -142,7 +142,7 @@ static void write_self(struct crowd *crowd, struct bytes *json)
     for (size_t i = 0; i < streams->bucket_count; i++) {
         const struct connection *stream;
         char secret[2 * CONNECTION_SECRET_SIZE + 1];
-        if (!streams->buckets[i] || below(crowd, 4) > 0)
+        if (streams->buckets[i] == NULL || below(crowd, 4) > 0)
             continue;
         stream = connection_of_connid_node(streams->buckets[i]);
         secret_hex(secret, stream->secret, sizeof stream->secret);

@@ -259,7 +259,7 @@ size_t client_count(const struct client *client, const char *text)
 {
     size_t found = 0;
 
-    for (const char *at = client->text; (at = strstr(at, text)); at += strlen(text))
+    for (const char *at = client->text; (at = strstr(at, text)) != NULL; at += strlen(text))
         found++;
     return found;
 }

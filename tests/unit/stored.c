@@ -33,7 +33,7 @@ static void each_file(const struct stored_files *files,
     char path[400];
 
     assert_non_null(folder);
-    while ((entry = readdir(folder))) {
+    while ((entry = readdir(folder)) != NULL) {
         (void)snprintf(path, sizeof path, "%s/%s", files->folder, entry->d_name);
         if (entry->d_name[0] != '.')
             visit(path, entry->d_name, context);
@@ -64,7 +64,7 @@ static void count_one(const char *path, const char *name, void *context)
     struct counting *counting = context;
 
     (void)path;
-    if (strstr(name, counting->part))
+    if (strstr(name, counting->part) != NULL)
         counting->count++;
 }
 
@@ -91,7 +91,7 @@ char *stored_files_read(const struct stored_files *files, const char *suffix, si
     char *bytes;
 
     *length = 0;
-    if (!file)
+    if (file == NULL)
         return NULL;
     assert_int_equal(fstat(fileno(file), &status), 0);
     *length = (size_t)status.st_size;
@@ -117,7 +117,7 @@ void stored_files_copy(const struct stored_files *from, const struct stored_file
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         size_t length;
         char *bytes = stored_files_read(from, suffixes[i], &length);
-        if (bytes)
+        if (bytes != NULL)
             stored_files_write(to, suffixes[i], bytes, length);
         free(bytes);
     }
@@ -195,7 +195,7 @@ static struct log_database *open_log(const struct stored_files *files)
     char error[LOG_DATABASE_ERROR_SIZE] = "";
     struct log_database *database = log_database_open(files->path, true, error);
 
-    if (!database)
+    if (database == NULL)
         fail_msg("%s", error);
     return database;
 }
@@ -242,7 +242,8 @@ const char *stored_log_fault(const struct stored_files *files, uint64_t count, b
     struct stored_list list = {0};
     struct log_past past;
     struct log_database *database = log_database_open(files->path, true, error);
-    bool loaded = database && log_database_load(database, &past, stored_list_visit, &list, error);
+    bool loaded =
+        database != NULL && log_database_load(database, &past, stored_list_visit, &list, error);
 
     log_database_close(&database);
     if (!loaded || past.state.epoch == 0)

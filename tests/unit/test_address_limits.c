@@ -118,7 +118,7 @@ static void comings_and_goings_in_any_order(void **state)
         unsigned who = (unsigned)(random_next(&random) % ADDRESSES);
         char text[32];
 
-        if (seats[seat]) {
+        if (seats[seat] != NULL) {
             counts[whose[seat]]--;
             address_limits_leave(&limits, &seats[seat]);
             continue;

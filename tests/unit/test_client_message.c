@@ -30,7 +30,7 @@ static void must_read(struct client_message *message, const char *text)
 {
     const char *fault = read_text(message, text, strlen(text));
 
-    if (fault)
+    if (fault != NULL)
         fail_msg("%s: %s", fault, text);
 }
 
@@ -73,7 +73,7 @@ static void what_is_wrong_is_said(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct client_message message;
         const char *fault = read_text(&message, refusals[i].text, strlen(refusals[i].text));
-        if (!fault || strcmp(fault, refusals[i].reason) != 0)
+        if (fault == NULL || strcmp(fault, refusals[i].reason) != 0)
             fail_msg("%s, not %s: %s", fault ? fault : "taken", refusals[i].reason,
                      refusals[i].text);
         client_message_free(&message);

@@ -212,7 +212,7 @@ static size_t count_of(const struct client *client, const char *text)
 {
     size_t count = 0;
 
-    for (const char *at = client->text; (at = strstr(at, text)); at++)
+    for (const char *at = client->text; (at = strstr(at, text)) != NULL; at++)
         count++;
     return count;
 }

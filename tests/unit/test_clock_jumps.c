@@ -38,7 +38,7 @@ static void check_times(const struct client *client, size_t least)
     unsigned long long last = 0;
     size_t frames = 0;
 
-    for (const char *at = client->text; (at = strstr(at, name)); frames++) {
+    for (const char *at = client->text; (at = strstr(at, name)) != NULL; frames++) {
         unsigned long long iat;
         at += sizeof name - 1;
         iat = strtoull(at, NULL, 10);

@@ -67,12 +67,12 @@ static bool read_subscription(void)
     struct subscription subscription;
     const char *fault = authorise_subscription_read(&subscription, body, sizeof body - 1, &config);
 
-    if (fault)
+    if (fault != NULL)
         assert_ptr_equal(fault, AUTHORISE_NO_MEMORY);
     else
         assert_int_equal(subscription.topic_count, 3);
     authorise_subscription_free(&subscription);
-    return !fault;
+    return fault == NULL;
 }
 
 static void a_subscription_is_read_whole_or_not_at_all(void **state)

@@ -29,7 +29,7 @@ static bool has(const struct hash_table *table, const struct record *record)
     struct hash_node *node = hash_table_find(table, record->hash);
     bool found = false;
 
-    for (; node; node = hash_table_find_next(node)) {
+    for (; node != NULL; node = hash_table_find_next(node)) {
         assert_int_equal(record_of(node)->hash, record->hash);
         assert_false(found && record_of(node) == record);
         found = found || record_of(node) == record;
@@ -102,7 +102,7 @@ static void chains_stay_short(void **state)
     }
     for (size_t i = 0; i < table.bucket_count; i++) {
         size_t length = 0;
-        for (const struct hash_node *node = table.buckets[i]; node; node = node->next)
+        for (const struct hash_node *node = table.buckets[i]; node != NULL; node = node->next)
             length++;
         longest = length > longest ? length : longest;
     }

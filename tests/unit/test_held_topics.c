@@ -66,7 +66,7 @@ static int slot_of(const struct model *model, unsigned stream, unsigned topic)
     const struct topic_node *node = node_of(model, stream, topic);
     int found = -1;
 
-    for (uint32_t slot = 0; node && slot < subscriber->count; slot++) {
+    for (uint32_t slot = 0; node != NULL && slot < subscriber->count; slot++) {
         if (subscriber->subscriptions[slot].node != node)
             continue;
         assert_int_equal(found, -1);

@@ -187,7 +187,7 @@ static enum http_verdict feed(struct http_request *request, const char *bytes, s
 
 static void check_complete(struct http_request *request, const struct expected *row, size_t used)
 {
-    const char *body = row->body ? row->body : "";
+    const char *body = row->body != NULL ? row->body : "";
     char name[32];
     size_t length;
     const char *text = http_request_body(request, &length);
@@ -199,7 +199,7 @@ static void check_complete(struct http_request *request, const struct expected *
     assert_int_equal(row->length - used, row->left_over);
     assert_int_equal(http_request_keep_alive(request), !row->closes);
     assert_int_equal(http_request_is_1_1(request), !row->is_1_0);
-    if (row->header) {
+    if (row->header != NULL) {
         const char *equals = strchr(row->header, '=');
         (void)snprintf(name, sizeof name, "%.*s", (int)(equals - row->header), row->header);
         assert_non_null(http_request_header(request, name));
@@ -395,7 +395,7 @@ static void check_query(const char *target, const char *name, const char *value,
     has = http_request_query(request, name, &found);
     if (has != (value != NULL))
         fail_msg("%s in %s: %d", name, target, has);
-    if (value) {
+    if (value != NULL) {
         assert_int_equal(found.length, length);
         assert_memory_equal(found.data, value, length);
     }

@@ -85,7 +85,7 @@ static void *publish(void *context)
     char error[BUS_ERROR_SIZE];
     struct bus_publisher *bus = bus_publisher_open(&options, error);
 
-    if (bus)
+    if (bus != NULL)
         handler->published =
             bus_publish(bus, handler->events, handler->count, handler->limit_ms, handler->limit_ms);
     bus_publisher_close(&bus);

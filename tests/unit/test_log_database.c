@@ -27,7 +27,7 @@ static struct log_database *open_log(const struct stored_files *files)
     char error[LOG_DATABASE_ERROR_SIZE] = "";
     struct log_database *database = log_database_open(files->path, true, error);
 
-    if (!database)
+    if (database == NULL)
         fail_msg("%s", error);
     return database;
 }
@@ -316,7 +316,7 @@ static void assert_believable(const struct stored_files *files, uint64_t count, 
 {
     const char *fault = stored_log_fault(files, count, true);
 
-    if (fault)
+    if (fault != NULL)
         fail_msg("%s, byte %zu: %s", what, at, fault);
 }
 

@@ -40,7 +40,7 @@ static void take_some(void *context)
     bool stored;
 
     scene->calls++;
-    for (int i = 0; i < 10 && (entry = log_store_next(scene->store, &stored)); i++) {
+    for (int i = 0; i < 10 && (entry = log_store_next(scene->store, &stored)) != NULL; i++) {
         assert_true(entry->event.sequence > scene->last_back);
         assert_true(stored_event_is_made(&entry->event));
         assert_int_equal(entry->publisher, entry->event.sequence + 1);
@@ -51,7 +51,7 @@ static void take_some(void *context)
         if (stored && scene->tell >= 0)
             assert_int_equal(write(scene->tell, &entry->event.sequence, 8), 8);
     }
-    if (entry)
+    if (entry != NULL)
         log_store_call_again(scene->store);
 }
 
@@ -70,7 +70,7 @@ static void open_store(struct scene *scene, enum log_sync sync, uint64_t interva
     scene->tell = -1;
     assert_int_equal(uv_loop_init(&scene->loop), 0);
     scene->store = log_store_open(&options, error);
-    if (!scene->store ||
+    if (scene->store == NULL ||
         !log_store_load(scene->store, &scene->past, stored_list_visit, &scene->loaded, error))
         fail_msg("%s", error);
     assert_int_equal(scene->loaded.wrong, 0);

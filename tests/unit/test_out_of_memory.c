@@ -122,11 +122,11 @@ static void enter_presence(uint64_t n)
     first = presence_enter(&presence, "ana", 3);
     second = presence_enter(&presence, "ana", 3);
     assert_int_equal(presence_count(&presence, "ana", 3), (first != NULL) + (second != NULL));
-    if (!first)
+    if (first == NULL)
         assert_int_equal(presence.by_clid.count, second != NULL);
-    if (first)
+    if (first != NULL)
         presence_leave(&presence, first);
-    if (second)
+    if (second != NULL)
         presence_leave(&presence, second);
     assert_int_equal(presence.bytes, 0);
     assert_int_equal(presence.by_clid.count, 0);
@@ -153,7 +153,7 @@ static void read_body(uint64_t n)
     json_set_alloc_funcs(malloc, free); /* so that those of the library fail, too */
     failing_memory_at(n);
     fault = subscription_body_read(&body, text, sizeof text - 1, &config);
-    if (!fault) {
+    if (fault == NULL) {
         assert_int_equal(body.topic_count, 3);
         assert_string_equal(body.clid, "c");
     } else {
@@ -214,7 +214,7 @@ static void read_message(uint64_t n)
 
     failing_memory_at(n);
     fault = client_message_read(&message, text, sizeof text - 1, &config);
-    if (!fault)
+    if (fault == NULL)
         assert_int_equal(message.topic_count, 2);
     client_message_free(&message);
 }
@@ -238,11 +238,12 @@ static void read_websocket(uint64_t n)
     masked_frame_add(&out, FIN | WEBSOCKET_CONTINUATION, "def", 3);
     failing_memory_at(n);
     input = websocket_input_new(&limits);
-    for (size_t at = 0; input && verdict == WEBSOCKET_NEED_MORE && at < out.length; at += consumed)
+    for (size_t at = 0; input != NULL && verdict == WEBSOCKET_NEED_MORE && at < out.length;
+         at += consumed)
         verdict = websocket_input_feed(input, out.data + at, 1, &consumed);
     if (verdict == WEBSOCKET_IS_BROKEN) {
         assert_int_equal(websocket_input_code(input), WEBSOCKET_CODE_INTERNAL);
-    } else if (input) {
+    } else if (input != NULL) {
         assert_int_equal(verdict, WEBSOCKET_HAS_MESSAGE);
         assert_memory_equal(websocket_input_payload(input, &length), "abcdef", 6);
     }
@@ -321,7 +322,7 @@ static void read_request(uint64_t n)
 
     failing_memory_at(n);
     request = http_request_new(&limits);
-    if (!request)
+    if (request == NULL)
         return;
     for (size_t at = 0; at + 1 < sizeof text && verdict == HTTP_NEED_MORE; at += used)
         verdict = http_request_feed(request, text + at, 1, &used);

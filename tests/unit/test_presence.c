@@ -25,7 +25,7 @@ static void counts_are_exact_through_any_coming_and_going(void **state)
     for (int i = 0; i < OPERATIONS; i++) {
         unsigned stream = random_below(&random, STREAMS);
         unsigned asked = random_below(&random, NAMES);
-        if (entries[stream]) {
+        if (entries[stream] != NULL) {
             presence_leave(&presence, entries[stream]);
             entries[stream] = NULL;
             expected[names[stream]]--;
@@ -42,7 +42,7 @@ static void counts_are_exact_through_any_coming_and_going(void **state)
         assert_int_equal(presence_find(&presence, name, strlen(name)) != NULL, expected[asked] > 0);
     }
     for (int i = 0; i < STREAMS; i++)
-        if (entries[i])
+        if (entries[i] != NULL)
             presence_leave(&presence, entries[i]);
     assert_int_equal(presence.bytes, 0);
     assert_int_equal(presence.by_clid.count, 0);

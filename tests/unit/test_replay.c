@@ -117,7 +117,7 @@ static unsigned check_numbers(const struct client *client, unsigned first, size_
     static const char name[] = "\"type\":\"n\",\"detail\":[";
     size_t found = 0;
 
-    for (const char *at = client->text; (at = strstr(at, name)); found++) {
+    for (const char *at = client->text; (at = strstr(at, name)) != NULL; found++) {
         at += sizeof name - 1;
         assert_int_equal(strtoul(at, NULL, 10), first + found);
     }

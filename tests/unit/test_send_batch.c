@@ -25,7 +25,7 @@ static int open_scene(void **state)
     static struct scene scene;
 
     scene.batch = send_batch_open();
-    if (!scene.batch)
+    if (scene.batch == NULL)
         fail_msg("no io_uring: %s (kernel.io_uring_disabled, or a container's rules)",
                  strerror(errno));
     for (int i = 0; i < PAIRS; i++)

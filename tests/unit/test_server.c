@@ -189,7 +189,7 @@ static void *publish(void *context)
     char error[BUS_ERROR_SIZE];
     struct bus_publisher *publisher = bus_publisher_open(&publishing->options, error);
 
-    if (publisher)
+    if (publisher != NULL)
         publishing->published =
             bus_publish(publisher, publishing->list, publishing->count, 30000, 30000);
     bus_publisher_close(&publisher);
@@ -210,7 +210,7 @@ static void publish_over_bus(struct daemon *daemon, struct bus_event *list, size
     assert_int_equal(pthread_create(&thread, NULL, publish, &publishing), 0);
     while (!publishing.done) {
         daemon_turn(daemon);
-        if (between)
+        if (between != NULL)
             between(context);
     }
     assert_int_equal(pthread_join(thread, NULL), 0);

@@ -119,13 +119,13 @@ static bool has_all(const struct client *client, const char *const wanted[PARTS]
 {
     const char *at = client->text, *end = client->text + client->length;
 
-    for (int i = 0; i < PARTS && wanted[i]; i++) {
+    for (int i = 0; i < PARTS && wanted[i] != NULL; i++) {
         size_t length = strlen(wanted[i]);
         const char *found = memmem(at, (size_t)(end - at), wanted[i], length);
-        if (!found)
+        if (found == NULL)
             return false;
         at = found + length;
-        if (memmem(at, (size_t)(end - at), wanted[i], length))
+        if (memmem(at, (size_t)(end - at), wanted[i], length) != NULL)
             return false;
     }
     return true;
@@ -142,7 +142,7 @@ static unsigned last_instances(const struct client *watcher)
     static const char name[] = "\"clid_instances\":";
     const char *last = NULL;
 
-    for (const char *at = watcher->text; (at = strstr(at, name)); at += sizeof name - 1)
+    for (const char *at = watcher->text; (at = strstr(at, name)) != NULL; at += sizeof name - 1)
         last = at + sizeof name - 1;
     assert_non_null(last);
     return (unsigned)strtoul(last + (*last == '"'), NULL, 10);

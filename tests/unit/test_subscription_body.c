@@ -79,7 +79,7 @@ static void what_is_wrong_is_said(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct subscription_body body;
         const char *reason = read_text(&body, refusals[i].text, strlen(refusals[i].text));
-        if (!reason || strcmp(reason, refusals[i].reason) != 0)
+        if (reason == NULL || strcmp(reason, refusals[i].reason) != 0)
             fail_msg("%s: %s, not %s", refusals[i].text, reason ? reason : "taken",
                      refusals[i].reason);
         subscription_body_free(&body);
@@ -109,7 +109,7 @@ static void check_topics(const char *ep, const char *expected)
 
     bytes_append_format(&text, "{\"ep\":%s}", ep);
     reason = read_text(&body, text.data, text.length);
-    if (reason)
+    if (reason != NULL)
         fail_msg("%s: %s", ep, reason);
     for (size_t i = 0; i < body.topic_count; i++) {
         assert_int_equal(body.topics[i].kind, SUBSCRIPTION_OPEN);

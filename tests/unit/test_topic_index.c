@@ -53,13 +53,13 @@ static void make_literal(char *topic, bool published)
     do {
         slash = strchr(level, '/');
         if (level[0] != '\0' && (level[1] == '\0' || level[1] == '/')) {
-            if (*level == '#' && (published || slash))
+            if (*level == '#' && (published || slash != NULL))
                 *level = 'H';
             else if (*level == '+' && published)
                 *level = 'P';
         }
-        level = slash ? slash + 1 : NULL;
-    } while (level);
+        level = slash != NULL ? slash + 1 : NULL;
+    } while (level != NULL);
 }
 
 static bool should_match(const char *subscribed, const char *published, bool literal)

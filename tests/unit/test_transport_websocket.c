@@ -50,7 +50,7 @@ static void say(struct client *client, const char *text)
 /* Waits for these bytes of the daemon and forgets what came up to then. */
 static void expect_bytes(struct client *client, const char *bytes, size_t length)
 {
-    while (!memmem(client->text, client->length, bytes, length)) {
+    while (memmem(client->text, client->length, bytes, length) == NULL) {
         assert_false(client->ended);
         daemon_turn(client->daemon);
         client_receive(client);
@@ -185,7 +185,7 @@ static struct connection *only_stream(const struct daemon *daemon)
 
 static bool says_nothing(void *context)
 {
-    return !only_stream(context)->input;
+    return only_stream(context)->input == NULL;
 }
 
 static bool says_something(void *context)
