@@ -89,10 +89,10 @@ static void on_busy(uv_idle_t *idle)
 static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
-    bool more = replay_run(server);
 
+    replay_run(server);
     delivery_flush(server);
-    if (more)
+    if (replay_can_go_on(server))
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);

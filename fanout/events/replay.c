@@ -200,22 +200,21 @@ static void run_first(struct server *server)
         connection_close(connection, CLOSE_MEMORY);
 }
 
-bool replay_run(struct server *server)
+bool replay_can_go_on(const struct server *server)
+{
+    /* Those who catch up wait rather than push slow ones out: go on when something was written. */
+    return server->replays.first != NULL &&
+           server->delivery.pool.bytes_held <= server->config.max_pending_total / 2;
+}
+
+void replay_run(struct server *server)
 {
     const struct delivery *delivery = &server->delivery;
     uint64_t begun = delivery->bytes_formatted, work = server->replays.work;
 
-    while (server->replays.first != NULL) {
-        /* Those who catch up wait rather than push slow ones out: go on when something was written.
-         */
-        if (delivery->pool.bytes_held > server->config.max_pending_total / 2)
-            return false;
-        if (delivery->bytes_formatted - begun >= REPLAY_TURN_BYTES ||
-            server->replays.work - work >= REPLAY_TURN_WORK)
-            return true;
+    while (replay_can_go_on(server) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
+           server->replays.work - work < REPLAY_TURN_WORK)
         run_first(server);
-    }
-    return false;
 }
 
 void replay_open(struct replay_queue *queue)

@@ -37,9 +37,11 @@ struct replay_queue {
 };
 
 void replay_open(struct replay_queue *queue);
-/* Gives slices to those that have room, within the measure of one turn. True when some are left
- * that could go on. */
-bool replay_run(struct server *server);
+/* Gives slices to those that have room, within the measure of one turn. */
+void replay_run(struct server *server);
+/* True when one has room and may go on at once: the loop is not to sleep. Known when what the
+ * slices queued was written, since that makes room. */
+bool replay_can_go_on(const struct server *server);
 void replay_close(struct replay_queue *queue);
 
 #endif

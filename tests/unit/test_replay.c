@@ -159,6 +159,34 @@ static void the_log_is_searched_once_for_one_that_comes_back(void **state)
     daemon_stop(&daemon);
 }
 
+/* Nobody else talks: only its own having room wakes the loop, which must not wait for a tick. */
+static void the_loop_does_not_sleep_while_one_that_has_room_catches_up(void **state)
+{
+    enum { EVENTS = 3000, SIZE = 1000 };
+    struct daemon daemon;
+    struct client client;
+    unsigned turns = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (unsigned number = 0; number < EVENTS; number++)
+        publish_number(&daemon, "t", number, SIZE);
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
+    daemon_turn(&daemon);
+    for (; !nobody_catches_up(&daemon); turns++) {
+        assert_int_equal(daemon.server->backlogs, 0);
+        assert_int_equal(uv_backend_timeout(&daemon.server->loop), 0);
+        client_receive(&client);
+        daemon_turn(&daemon);
+    }
+    assert_true(turns > 20);
+    client_expect(&client, ":[2999,");
+    (void)check_numbers(&client, 0, EVENTS);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* On a connection whose topics may change while it catches up. */
 static void topics_may_change_meanwhile(void **state)
 {
@@ -254,6 +282,7 @@ int main(void)
         cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
         cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
         cmocka_unit_test(the_log_is_searched_once_for_one_that_comes_back),
+        cmocka_unit_test(the_loop_does_not_sleep_while_one_that_has_room_catches_up),
         cmocka_unit_test(topics_may_change_meanwhile),
         cmocka_unit_test(what_is_forgotten_meanwhile_makes_no_gap),
     };
