@@ -1,18 +1,13 @@
 #include "ticket.h"
 
+#include "identity/jws.h"
 #include "user_id.h"
 
 #include <jansson.h>
-#include <jwt.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RANDOM_SIZE = 16,
-    HEADER_MAX = 512,     /* characters */
-    SIGNATURE_LENGTH = 43 /* 32 bytes in base64url */
-};
+enum { RANDOM_SIZE = 16 };
 
 /* Behind a ticket that was read. */
 struct ticket_storage {
@@ -74,19 +69,6 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     return text;
 }
 
-static char *sign_claims(const char *claims, const char *secret)
-{
-    jwt_t *jwt = NULL;
-    char *text = NULL;
-    if (jwt_new(&jwt) != 0)
-        return NULL;
-    if (jwt_add_grants_json(jwt, claims) == 0 &&
-        jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, (int)strlen(secret)) == 0)
-        text = jwt_encode_str(jwt);
-    jwt_free(jwt);
-    return text;
-}
-
 enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rules,
                                const struct ticket *ticket, uint64_t now_s)
 {
@@ -95,7 +77,7 @@ enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rul
         return TICKET_NO_RESOURCES;
     /* Signing makes it longer by a third and more: what is too long now need not be signed. */
     bool large = strlen(claims) > TICKET_SIZE_MAX;
-    char *text = large ? NULL : sign_claims(claims, rules->secrets->values[0]);
+    char *text = large ? NULL : jws_sign(rules->secrets->values[0], claims);
     large = large || (text != NULL && strlen(text) > TICKET_SIZE_MAX);
     enum ticket_result result = large ? TICKET_TOO_LARGE : TICKET_NO_RESOURCES;
     if (text != NULL && !large) {
@@ -108,86 +90,6 @@ enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rul
 }
 
 /* ---- reading ---- */
-
-/* Three parts of base64url, the last as long as HS256 makes it. Nothing else may reach libjwt,
- * which reads before it verifies: version 1.10 writes beyond its buffers when a part is empty. */
-static bool looks_like_ticket(const char *text, size_t length)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    size_t dots = 0, part = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '.') {
-            if (part == 0)
-                return false;
-            dots++;
-            part = 0;
-        } else if (text[i] == '\0' || strchr(letters, text[i]) == NULL) {
-            return false;
-        } else {
-            part++;
-        }
-    }
-    return dots == 2 && part == SIGNATURE_LENGTH;
-}
-
-/* The header as JSON; NULL when it is none, or longer than any of ours. */
-static json_t *open_header(const char *text)
-{
-    unsigned char padded[HEADER_MAX + 4], bytes[HEADER_MAX];
-    size_t length = strcspn(text, ".");
-    if (length > HEADER_MAX)
-        return NULL;
-    for (size_t i = 0; i < length; i++)
-        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : (unsigned char)text[i];
-    size_t filling = (4 - length % 4) % 4;
-    memset(padded + length, '=', filling);
-    int size = EVP_DecodeBlock(bytes, padded, (int)(length + filling));
-    if (size < (int)filling)
-        return NULL;
-    return json_loadb((const char *)bytes, (size_t)size - filling, JSON_REJECT_DUPLICATES, NULL);
-}
-
-/* The one algorithm, and no conditions that we do not know. Before libjwt sees it: what it does for
- * other algorithms must not be in anybody's reach. */
-static bool is_of_our_kind(const char *text)
-{
-    json_t *header = open_header(text);
-    const char *algorithm = json_string_value(json_object_get(header, "alg"));
-    bool ours = algorithm != NULL && strcmp(algorithm, "HS256") == 0 &&
-                json_object_get(header, "crit") == NULL;
-    json_decref(header);
-    return ours;
-}
-
-static bool is_signed(jwt_t **jwt, const char *text, const char *secret)
-{
-    if (jwt_decode(jwt, text, (const unsigned char *)secret, (int)strlen(secret)) != 0) {
-        *jwt = NULL;
-        return false;
-    }
-    if (jwt_get_alg(*jwt) == JWT_ALG_HS256)
-        return true;
-    jwt_free(*jwt);
-    *jwt = NULL;
-    return false;
-}
-
-/* The claims of a ticket with a right signature; NULL for any other. Every secret is tried,
- * whichever fits. */
-static json_t *open_claims(const struct secret_list *secrets, const char *text)
-{
-    char *claims = NULL;
-    for (size_t i = 0; i < secrets->count; i++) {
-        jwt_t *jwt = NULL;
-        if (is_signed(&jwt, text, secrets->values[i]) && claims == NULL)
-            claims = jwt_get_grants_json(jwt, NULL);
-        jwt_free(jwt);
-    }
-    json_t *root = claims != NULL ? json_loads(claims, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    free(claims);
-    return root;
-}
 
 static bool is_audience(const json_t *value)
 {
@@ -300,20 +202,14 @@ enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules 
     *ticket = (struct ticket){0};
     const char *fault = NULL;
     json_t *claims = NULL;
-    char *copy = length <= TICKET_SIZE_MAX ? calloc(1, length + 1) : NULL;
-    if (copy != NULL)
-        memcpy(copy, text, length); /* it need not end with NUL, nor hold none */
+    enum jws_result signature = JWS_NO_JWS;
     if (length > TICKET_SIZE_MAX)
         fault = "too large";
-    else if (copy == NULL)
-        fault = "no memory";
-    else if (!looks_like_ticket(text, length))
-        fault = "no JWT";
-    else if (!is_of_our_kind(copy))
-        fault = "not of algorithm HS256";
-    else if ((claims = open_claims(rules->secrets, copy)) == NULL)
-        fault = "not signed by us";
-    free(copy);
+    else if ((signature = jws_verify_hs256(rules->secrets->values, rules->secrets->count, text,
+                                           length, &claims)) != JWS_OK)
+        fault = signature == JWS_NO_JWS      ? "no JWT"
+                : signature == JWS_NO_MEMORY ? "no memory"
+                                             : "not signed by us with HS256";
     if (claims != NULL && (fault = check_shape(claims)) == NULL)
         fault = check_times(claims, rules, now_s);
     if (claims != NULL && fault != NULL)

@@ -6,7 +6,7 @@
  *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12"}
  *
  * `uid`, `clid` and `last_id` may be missing. `ep` is as in a subscription request; a bound topic
- * needs a `uid`. The only part that knows libjwt. */
+ * needs a `uid`. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 

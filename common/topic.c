@@ -121,3 +121,23 @@ bool topic_matches(const char *a, size_t a_length, const char *b, size_t b_lengt
         }
     }
 }
+
+bool topic_covers(const char *pattern, size_t pattern_length, const char *topic,
+                  size_t topic_length)
+{
+    struct walk granted = {.rest = pattern, .rest_length = pattern_length};
+    struct walk asked = {.rest = topic, .rest_length = topic_length};
+    for (bool first = true;; first = false) {
+        walk_step(&granted);
+        walk_step(&asked);
+        if (is_rest(&granted))
+            return !first || !is_private(&asked);
+        if (granted.ended || asked.ended)
+            return granted.ended && asked.ended;
+        if (is_rest(&asked) || (is_any(&granted) && first && is_private(&asked)))
+            return false;
+        if (!is_any(&granted) && (granted.length != asked.length ||
+                                  memcmp(granted.level, asked.level, asked.length) != 0))
+            return false;
+    }
+}

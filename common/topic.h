@@ -25,4 +25,9 @@ bool topic_next_level(const char **rest, size_t *rest_length, const char **level
  * starts with '@', on either side. The reference for what the daemon's index does. */
 bool topic_matches(const char *a, size_t a_length, const char *b, size_t b_length);
 
+/* True when every topic that `topic`, which may be a pattern, matches is matched by `pattern` too: what a grant is
+ * measured by. A wildcard in the first level does not cover one that starts with '@'. */
+bool topic_covers(const char *pattern, size_t pattern_length, const char *topic,
+                  size_t topic_length);
+
 #endif

@@ -132,9 +132,9 @@ static void agrees_with_mosquitto(void **state)
     assert_in_range(matched, RANDOM_PAIRS / 100, RANDOM_PAIRS);
 }
 
-/* When both sides are patterns, they match if and only if some topic is matched by both: all topics
- * of up to four levels out of the words that occur, and one that does not. */
-static bool have_common_topic(const char *a, const char *b)
+/* Some topic is matched by a and, as wanted, by b or not: of all topics of up to four levels out of
+ * the words that occur, and one that does not. */
+static bool find_topic(const char *a, const char *b, bool wanted_in_b)
 {
     static const char *const words[] = {"a", "b", "ab", "\xc3\xa9", "", "@a", "other"};
     enum { WORDS = sizeof words / sizeof *words, LONGEST = 4 };
@@ -150,13 +150,14 @@ static bool have_common_topic(const char *a, const char *b)
             assert_int_equal(mosquitto_topic_matches_sub(a, topic, &in_a), MOSQ_ERR_SUCCESS);
             if (in_a)
                 assert_int_equal(mosquitto_topic_matches_sub(b, topic, &in_b), MOSQ_ERR_SUCCESS);
-            if (in_a && in_b)
+            if (in_a && in_b == wanted_in_b)
                 return true;
         }
     }
     return false;
 }
 
+/* When both sides are patterns, they match if and only if some topic is matched by both. */
 static void patterns_match_when_they_share_a_topic(void **state)
 {
     enum { PAIRS = 1500 };
@@ -167,13 +168,36 @@ static void patterns_match_when_they_share_a_topic(void **state)
         char a[TOPIC_SIZE], b[TOPIC_SIZE];
         make_topic(a, &seed, true, 3);
         make_topic(b, &seed, true, 3);
-        bool common = have_common_topic(a, b);
+        bool common = find_topic(a, b, true);
         if (matches(a, b) != common || matches(b, a) != common)
             fail_msg("seed %llu: %s and %s should %smatch", (unsigned long long)number, a, b,
                      common ? "" : "not ");
         matched += common;
     }
     assert_in_range(matched, PAIRS / 20, PAIRS - PAIRS / 20);
+}
+
+/* A grant covers a request if and only if no topic is matched by the request alone. */
+static void covers_when_no_topic_is_left_over(void **state)
+{
+    enum { PAIRS = 3000 };
+    (void)state;
+    unsigned covered = 0;
+    for (uint64_t number = 1; number <= PAIRS; number++) {
+        uint64_t seed = number;
+        char grant[TOPIC_SIZE], request[TOPIC_SIZE];
+        make_topic(grant, &seed, true, 3);
+        make_topic(request, &seed, true, 3);
+        bool all = !find_topic(request, grant, false);
+        if (topic_covers(grant, strlen(grant), request, strlen(request)) != all)
+            fail_msg("seed %llu: %s should %scover %s", (unsigned long long)number, grant,
+                     all ? "" : "not ", request);
+        covered += all;
+    }
+    assert_in_range(covered, PAIRS / 50, PAIRS - PAIRS / 50);
+    assert_false(topic_covers("#", 1, "@x", 2));
+    assert_false(topic_covers("+/a", 3, "@x/a", 4));
+    assert_true(topic_covers("@x/#", 4, "@x/a", 4));
 }
 
 static void splits_into_levels(void **state)
@@ -240,6 +264,7 @@ int main(void)
         cmocka_unit_test(matches_both_ways),
         cmocka_unit_test(agrees_with_mosquitto),
         cmocka_unit_test(patterns_match_when_they_share_a_topic),
+        cmocka_unit_test(covers_when_no_topic_is_left_over),
         cmocka_unit_test(splits_into_levels),
         cmocka_unit_test(names_faults),
         cmocka_unit_test(tells_wildcards_and_reserved_topics),

@@ -1,0 +1,21 @@
+/* One key, for jose_keys.c, which makes them, and jws.c, which uses them. */
+#ifndef ESN_JOSE_KEY_H
+#define ESN_JOSE_KEY_H
+
+#include <cjose/jwk.h>
+
+enum { JOSE_ALGORITHM_MAX = 6 };
+
+struct jose_key {
+    cjose_jwk_t *jwk;
+    char *kid; /* owned; NULL: it has none */
+    const char
+        *algorithms[JOSE_ALGORITHM_MAX + 1]; /* static names; what it may verify, NULL at the end */
+};
+
+struct jose_keys {
+    size_t count;
+    struct jose_key keys[];
+};
+
+#endif

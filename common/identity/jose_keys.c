@@ -1,0 +1,301 @@
+#include "identity/jose_keys.h"
+
+#include "bytes.h"
+#include "identity/jose_key.h"
+#include "identity/jose_pem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RSA_BITS_MIN = 2048 /* RFC 7518, section 3.3 */ };
+
+/* What a key of a type may verify when it does not say so itself. */
+static const char *const rsa_algorithms[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
+
+/* ---- the set ---- */
+
+static struct jose_keys *jose_keys_new(void)
+{
+    return calloc(1, sizeof(struct jose_keys) + JOSE_KEYS_MAX * sizeof(struct jose_key));
+}
+
+void jose_keys_free(struct jose_keys **keys)
+{
+    if (*keys == NULL)
+        return;
+    for (size_t i = 0; i < (*keys)->count; i++) {
+        cjose_jwk_release((*keys)->keys[i].jwk);
+        free((*keys)->keys[i].kid);
+    }
+    free(*keys);
+    *keys = NULL;
+}
+
+size_t jose_keys_count(const struct jose_keys *keys)
+{
+    return keys->count;
+}
+
+bool jose_keys_has(const struct jose_keys *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (keys->keys[i].kid != NULL && strcmp(keys->keys[i].kid, kid) == 0)
+            return true;
+    return false;
+}
+
+static void allow(struct jose_key *key, const char *algorithm)
+{
+    size_t count = 0;
+    while (key->algorithms[count] != NULL)
+        count++;
+    if (count < JOSE_ALGORITHM_MAX)
+        key->algorithms[count] = algorithm;
+}
+
+static void allow_hmac(struct jose_key *key, size_t bytes)
+{
+    if (bytes >= 32)
+        allow(key, "HS256");
+    if (bytes >= 48)
+        allow(key, "HS384");
+    if (bytes >= 64)
+        allow(key, "HS512");
+}
+
+/* All that the key's type can do. */
+static void allow_by_type(struct jose_key *key)
+{
+    cjose_err ignored;
+    size_t bits = cjose_jwk_get_keysize(key->jwk, &ignored);
+    switch (cjose_jwk_get_kty(key->jwk, &ignored)) {
+    case CJOSE_JWK_KTY_RSA:
+        for (size_t i = 0; i < JOSE_ALGORITHM_MAX && bits >= RSA_BITS_MIN; i++)
+            allow(key, rsa_algorithms[i]);
+        break;
+    case CJOSE_JWK_KTY_OCT:
+        allow_hmac(key, bits / 8);
+        break;
+    case CJOSE_JWK_KTY_EC:
+        switch (cjose_jwk_EC_get_curve(key->jwk, &ignored)) {
+        case CJOSE_JWK_EC_P_256:
+            allow(key, "ES256");
+            break;
+        case CJOSE_JWK_EC_P_384:
+            allow(key, "ES384");
+            break;
+        case CJOSE_JWK_EC_P_521:
+            allow(key, "ES512");
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* Leaves of what the type can do the one that the key is for. */
+static void keep_only(struct jose_key *key, const char *algorithm)
+{
+    const char *kept = NULL;
+    for (size_t i = 0; key->algorithms[i] != NULL; i++)
+        if (strcmp(key->algorithms[i], algorithm) == 0)
+            kept = key->algorithms[i];
+    memset(key->algorithms, 0, sizeof key->algorithms);
+    key->algorithms[0] = kept;
+}
+
+/* Takes over `jwk`. False when it cannot be added: then nothing is. */
+static bool add(struct jose_keys *keys, cjose_jwk_t *jwk, const char *kid, const char *algorithm)
+{
+    struct jose_key key = {.jwk = jwk};
+    if (jwk == NULL)
+        return false;
+    allow_by_type(&key);
+    if (algorithm != NULL)
+        keep_only(&key, algorithm);
+    bool usable = key.algorithms[0] != NULL && keys->count < JOSE_KEYS_MAX;
+    if (usable && kid != NULL)
+        usable = (key.kid = strdup(kid)) != NULL;
+    if (!usable) {
+        cjose_jwk_release(jwk);
+        return false;
+    }
+    keys->keys[keys->count++] = key;
+    return true;
+}
+
+/* ---- JWK Sets ---- */
+
+static bool verifies(const json_t *jwk)
+{
+    const char *use = json_string_value(json_object_get(jwk, "use"));
+    const json_t *operations = json_object_get(jwk, "key_ops");
+    if (use != NULL && strcmp(use, "sig") != 0)
+        return false;
+    if (operations == NULL)
+        return true;
+    for (size_t i = 0; i < json_array_size(operations); i++) {
+        const char *operation = json_string_value(json_array_get(operations, i));
+        if (operation != NULL && strcmp(operation, "verify") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One that cannot be used is passed over. */
+static void add_jwk(struct jose_keys *keys, const json_t *jwk)
+{
+    cjose_err ignored;
+    if (!json_is_object(jwk) || !verifies(jwk))
+        return;
+    char *text = json_dumps(jwk, JSON_COMPACT);
+    if (text == NULL)
+        return;
+    (void)add(keys, cjose_jwk_import(text, strlen(text), &ignored),
+              json_string_value(json_object_get(jwk, "kid")),
+              json_string_value(json_object_get(jwk, "alg")));
+    free(text);
+}
+
+static const char *parse_json(struct jose_keys *keys, const char *text, size_t length)
+{
+    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    if (root == NULL)
+        return "no JSON";
+    const json_t *list = json_object_get(root, "keys");
+    if (list == NULL)
+        add_jwk(keys, root);
+    for (size_t i = 0; i < json_array_size(list) && i < JOSE_KEYS_MAX; i++)
+        add_jwk(keys, json_array_get(list, i));
+    json_decref(root);
+    return keys->count > 0 ? NULL : "no key that can verify a signature";
+}
+
+/* ---- PEM and raw secrets ---- */
+
+static const char *parse_pem(struct jose_keys *keys, const char *text, size_t length)
+{
+    BIO *input = BIO_new_mem_buf(text, (int)length);
+    cjose_jwk_t *jwk = NULL;
+    bool readable = input != NULL;
+    while (readable && jose_pem_next(input, &jwk))
+        readable = add(keys, jwk, NULL, NULL);
+    BIO_free(input);
+    if (!readable || keys->count == 0)
+        return "a PEM block is no public key or certificate of RSA (2,048 bits or more) or of the "
+               "curves P-256, P-384, P-521";
+    return NULL;
+}
+
+static const char *parse_secrets(struct jose_keys *keys, const char *text, size_t length)
+{
+    const char *end = text + length;
+    while (text < end) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        const char *next = stop != NULL ? stop + 1 : end;
+        if (stop == NULL)
+            stop = end;
+        while (stop > text && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t'))
+            stop--;
+        size_t size = (size_t)(stop - text);
+        cjose_err ignored;
+        if (size > 0 && *text != '#') {
+            if (size < JOSE_SECRET_MIN)
+                return "a secret has fewer than 32 characters";
+            if (!add(keys, cjose_jwk_create_oct_spec((const uint8_t *)text, size, &ignored), NULL,
+                     NULL))
+                return "too many secrets, or no memory";
+        }
+        text = next;
+    }
+    return keys->count > 0 ? NULL : "no key in it";
+}
+
+/* ---- what it is ---- */
+
+struct jose_keys *jose_keys_parse(const char *text, size_t length, char error[JOSE_KEYS_ERROR_SIZE])
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    struct jose_keys *keys = jose_keys_new();
+    const char *fault = "out of memory";
+    if (length >= 3 && memcmp(text, mark, 3) == 0) {
+        text += 3;
+        length -= 3;
+    }
+    while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
+        text++;
+        length--;
+    }
+    if (keys != NULL && length > JOSE_KEYS_TEXT_MAX)
+        fault = "longer than 256 KiB";
+    else if (keys != NULL && length > 0 && *text == '{')
+        fault = parse_json(keys, text, length);
+    else if (keys != NULL && length > 10 && memcmp(text, "-----BEGIN", 10) == 0)
+        fault = parse_pem(keys, text, length);
+    else if (keys != NULL)
+        fault = parse_secrets(keys, text, length);
+    if (fault != NULL) {
+        snprintf(error, JOSE_KEYS_ERROR_SIZE, "%s", fault);
+        jose_keys_free(&keys);
+    }
+    return keys;
+}
+
+static bool has_secret(const struct jose_keys *keys)
+{
+    cjose_err ignored;
+    for (size_t i = 0; i < keys->count; i++)
+        if (cjose_jwk_get_kty(keys->keys[i].jwk, &ignored) == CJOSE_JWK_KTY_OCT)
+            return true;
+    return false;
+}
+
+/* All of a regular file, at most a byte more than a set may have. */
+static bool read_all(int file, struct bytes *out)
+{
+    while (bytes_reserve(out, 4096) && out->length <= JOSE_KEYS_TEXT_MAX) {
+        ssize_t got = read(file, out->data + out->length, 4096);
+        if (got == 0)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got > 0)
+            out->length += (size_t)got;
+    }
+    return !out->failed;
+}
+
+struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SIZE])
+{
+    struct bytes text = BYTES_EMPTY;
+    struct stat status;
+    struct jose_keys *keys = NULL;
+    char fault[JOSE_KEYS_ERROR_SIZE];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
+        !read_all(file, &text)) {
+        snprintf(error, JOSE_KEYS_ERROR_SIZE, "cannot read %s: %s", path,
+                 file >= 0 && errno == 0 ? "no regular file" : strerror(errno));
+    } else if ((keys = jose_keys_parse(text.data != NULL ? text.data : "", text.length, fault)) ==
+               NULL) {
+        snprintf(error, JOSE_KEYS_ERROR_SIZE, "%s: %.180s", path, fault);
+    } else if (has_secret(keys) && (status.st_mode & S_IRWXO) != 0) {
+        snprintf(error, JOSE_KEYS_ERROR_SIZE,
+                 "%s holds a secret and others can open it: chmod o= it", path);
+        jose_keys_free(&keys);
+    }
+    if (text.data != NULL)
+        OPENSSL_cleanse(text.data, text.length);
+    bytes_free(&text);
+    if (file >= 0)
+        (void)close(file);
+    return keys;
+}
