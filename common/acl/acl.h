@@ -25,9 +25,9 @@ struct acl_options {
     const char *path;
     bool create; /* make the file when it is missing */
     /* MariaDB; NULL or 0: the client library's default */
-    const char *host;
-    unsigned port;
-    const char *socket; /* a Unix socket instead of host and port */
+    const char *host;   /* reached by TCP, whatever its name; NULL: a Unix socket */
+    unsigned port;      /* of `host` */
+    const char *socket; /* the Unix socket */
     const char *user;
     const char *password;
     const char *database;

@@ -18,6 +18,9 @@ struct acl_mariadb {
     bool lost; /* the last failure was the connection's, not the statement's */
 };
 
+/* Of all that is said and heard, whatever the tables are in. */
+#define CHARACTER_SET "utf8mb4"
+
 #define COLUMNS "topic, owner, pub, sub, pub_password"
 /* Exact whatever the column's collation: equal only when the SHA-256 of the bytes is. */
 #define OF_TOPIC "topic_key = UNHEX(SHA2(?, 256))"
@@ -130,28 +133,65 @@ static bool set_tls(MYSQL *connection, const struct acl_options *options)
            mysql_options(connection, MYSQL_OPT_SSL_KEY, options->tls_key) == 0;
 }
 
+/* With a host the way is TCP, always: the library would take "localhost" for the default Unix
+ * socket, which may be another server's. */
+static bool set_way(MYSQL *connection, const struct acl_options *options)
+{
+    const unsigned tcp = MYSQL_PROTOCOL_TCP;
+    return options->host == NULL || mysql_options(connection, MYSQL_OPT_PROTOCOL, &tcp) == 0;
+}
+
+static bool set_options(MYSQL *connection, const struct acl_options *options)
+{
+    my_bool off = 0;
+    unsigned no = 0;
+    return set_timeouts(connection, options->limit_ms) &&
+           mysql_options(connection, MYSQL_SET_CHARSET_NAME, CHARACTER_SET) == 0 &&
+           mysql_options(connection, MYSQL_OPT_RECONNECT, &off) == 0 &&
+           mysql_options(connection, MYSQL_OPT_LOCAL_INFILE, &no) == 0 &&
+           set_way(connection, options) && set_tls(connection, options);
+}
+
+/* A server may ignore what the client asked for when it connected, by
+ * skip-character-set-client-handshake or init_connect; a proxy may do as it likes. */
+static enum acl_status check_character_set(struct acl_mariadb *self)
+{
+    static const char query[] = "SELECT @@character_set_client, @@character_set_connection,"
+                                " @@character_set_results";
+    if (mysql_set_character_set(self->connection, CHARACTER_SET) != 0 ||
+        mysql_real_query(self->connection, query, sizeof query - 1) != 0)
+        return fail_connection(self);
+    MYSQL_RES *result = mysql_store_result(self->connection);
+    if (result == NULL)
+        return fail_connection(self);
+    MYSQL_ROW row = mysql_fetch_row(result);
+    bool right = row != NULL && mysql_num_fields(result) == 3;
+    for (int i = 0; right && i < 3; i++)
+        right = row[i] != NULL && strcmp(row[i], CHARACTER_SET) == 0;
+    mysql_free_result(result);
+    return right ? ACL_OK
+                 : fail(self, CR_UNKNOWN_ERROR,
+                        "the session's character set is not " CHARACTER_SET
+                        ", though it was asked for");
+}
+
 static enum acl_status connect_server(struct acl_mariadb *self)
 {
     const struct acl_options *options = self->base.options;
-    my_bool off = 0;
-    unsigned no = 0;
     if (self->connection != NULL)
         return ACL_OK;
     self->connection = mysql_init(NULL);
     if (self->connection == NULL)
         return fail(self, CR_OUT_OF_MEMORY, "no memory");
-    if (!set_timeouts(self->connection, options->limit_ms) ||
-        mysql_options(self->connection, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0 ||
-        mysql_options(self->connection, MYSQL_OPT_RECONNECT, &off) != 0 ||
-        mysql_options(self->connection, MYSQL_OPT_LOCAL_INFILE, &no) != 0 ||
-        !set_tls(self->connection, options))
+    if (!set_options(self->connection, options))
         return fail(self, CR_UNKNOWN_ERROR, "the client library refuses an option");
     /* Rows found, not rows changed: writing what is there already is no "not found". */
     if (mysql_real_connect(self->connection, options->host, options->user, options->password,
-                           options->database, options->port, options->socket,
+                           options->database, options->port,
+                           options->host == NULL ? options->socket : NULL,
                            CLIENT_FOUND_ROWS) == NULL)
         return fail_connection(self);
-    return ACL_OK;
+    return check_character_set(self);
 }
 
 /* ---- running statements ---- */

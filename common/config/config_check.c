@@ -219,6 +219,10 @@ static void check_acl(struct config_checker *checker, const struct config *confi
         report_fault(checker, "sqlite needs file");
     if (mariadb && config->acl_database == NULL)
         report_fault(checker, "mariadb needs database, its name");
+    checker->key = config_key_find("acl", "port");
+    if (config->acl_port != 0 && config->acl_host == NULL)
+        report_fault(checker, "needs host; without one the server is asked through its Unix socket, "
+                              "which has no port");
 }
 
 void config_check(const struct config *config, config_check_report *report, void *context)

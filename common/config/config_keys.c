@@ -197,9 +197,10 @@ const struct config_key config_keys[] = {
      "How long one lookup may take; then the post is answered `503`. Keep it below `time_limit` of `[publish]`. Where a "
      "MariaDB server does not answer at all, it is rounded up to whole seconds."},
     {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, true, "10.0.0.7",
-     "MariaDB: name or address of the server; empty: this machine."},
+     "MariaDB: name or address of the server, reached by TCP, also when it is `localhost`; empty: this machine, by its Unix "
+     "socket."},
     {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, true, "3307",
-     "MariaDB: port; `0`: the usual one."},
+     "MariaDB: port of `host`; `0`: the usual one."},
     {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, true, "/run/mysqld/mysqld.sock",
      "MariaDB: Unix socket, used when `host` is empty."},
     {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, true, "notify",

@@ -116,6 +116,8 @@ static void become_server(const struct mariadb_server *server, bool tls)
                                      "--bind-address=127.0.0.1",
                                      "--innodb-buffer-pool-size=16M",
                                      "--innodb-flush-log-at-trx-commit=2",
+                                     server->option != NULL ? server->option
+                                                            : "--skip-external-locking",
                                      tls ? certificate : NULL,
                                      key,
                                      NULL};

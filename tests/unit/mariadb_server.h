@@ -10,9 +10,10 @@ struct mariadb_server {
     char folder[64];
     char socket[96];
     char ca[96]; /* PEM file of the authority that signed the server's certificate for 127.0.0.1 */
-    char other_ca[96]; /* PEM file of another one */
-    unsigned port;     /* on 127.0.0.1 */
-    pid_t pid;         /* 0: not running */
+    char other_ca[96];  /* PEM file of another one */
+    unsigned port;      /* on 127.0.0.1 */
+    const char *option; /* one more of mariadbd's, from the next start on; NULL: none */
+    pid_t pid;          /* 0: not running */
 };
 
 /* Makes the data folder and the certificates. Ends the test program with a message when it cannot.

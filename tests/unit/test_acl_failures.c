@@ -3,6 +3,8 @@
 #include "clock.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -201,6 +203,118 @@ static void test_mariadb_that_is_silent(void **state)
     assert_int_equal(close(listener), 0);
 }
 
+/* A name that the library would take for a Unix socket, which may be another server's. */
+static void test_mariadb_on_localhost(void **state)
+{
+    (void)state;
+    struct acl_options options = acl_fixture.options;
+    options.host = "localhost";
+    options.socket = "/nowhere/socket";
+    struct acl *acl = acl_fixture_open_with(&options);
+    acl_fixture_add("a", "ana", NULL, NULL);
+    struct acl_topic row = ACL_TOPIC_EMPTY;
+    if (acl_find_topic(acl, "a", 1, &row) != ACL_OK)
+        fail_msg("%s", acl_error(acl));
+    assert_string_equal(row.owner.text, "ana");
+    acl_topic_free(&row);
+    acl_close(&acl);
+}
+
+static const char two_characters[] = "\xe6\x9d\x8e\xe9\x9b\xb7"; /* a name outside of latin1 */
+
+/* Writes and reads names as a server with `option` sets the session up, and looks at them again. */
+static void check_names(const char *option, const char *init_connect)
+{
+    char statement[100], list[40];
+    struct acl_topic row = ACL_TOPIC_EMPTY;
+    (void)snprintf(statement, sizeof statement, "SET GLOBAL init_connect = '%s'", init_connect);
+    (void)snprintf(list, sizeof list, "[\"%s\"]", two_characters);
+    mariadb_server_stop(&acl_fixture_server, SIGTERM);
+    acl_fixture_server.option = option;
+    mariadb_server_start(&acl_fixture_server, false);
+    acl_fixture_run_as_admin(statement);
+    acl_fixture_run_as_admin("KILL USER esn");
+    (void)acl_check(acl_fixture.acl);
+    acl_fixture_add(two_characters, two_characters, NULL, NULL);
+    acl_fixture_expect(acl_grant(acl_fixture.acl, two_characters, ACL_SUB, two_characters), ACL_OK);
+    acl_fixture_run_as_admin("KILL USER esn"); /* a new connection is no different */
+    for (int i = 0; i < 2; i++) {
+        acl_fixture_expect(acl_fixture_find(two_characters, &row), ACL_OK);
+        assert_string_equal(row.topic.text, two_characters);
+        assert_string_equal(row.owner.text, two_characters);
+        assert_string_equal(row.sub.text, list);
+        if (i == 1)
+            break;
+        mariadb_server_stop(&acl_fixture_server, SIGTERM);
+        acl_fixture_server.option = NULL;
+        mariadb_server_start(&acl_fixture_server, false);
+    }
+    acl_topic_free(&row);
+    acl_fixture_expect(acl_remove_topic(acl_fixture.acl, two_characters), ACL_OK);
+}
+
+static void test_mariadb_that_ignores_the_character_set(void **state)
+{
+    (void)state;
+    check_names("--skip-character-set-client-handshake", "");
+    check_names(NULL, "SET NAMES latin1");
+}
+
+/* A proxy that wants another character set than its clients. */
+struct proxy {
+    int listener;
+    unsigned port, server_port;
+};
+
+static bool pass_on(int from, int to)
+{
+    char bytes[65536];
+    ssize_t length = recv(from, bytes, sizeof bytes, 0);
+    if (length <= 0)
+        return false;
+    char *found = memmem(bytes, (size_t)length, "SET NAMES utf8mb4", 17);
+    if (found != NULL)
+        found[16] = '3';
+    return send(to, bytes, (size_t)length, MSG_NOSIGNAL) == length;
+}
+
+static void *be_proxy(void *context)
+{
+    const struct proxy *proxy = context;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)proxy->server_port)};
+    int client = accept(proxy->listener, NULL, NULL);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pollfd both[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+    if (connect(server, (struct sockaddr *)&address, sizeof address) == 0) {
+        bool open = true;
+        while (open && poll(both, 2, -1) > 0)
+            open = (both[0].revents == 0 || pass_on(client, server)) &&
+                   (both[1].revents == 0 || pass_on(server, client));
+    }
+    (void)close(server);
+    (void)close(client);
+    return NULL;
+}
+
+static void test_mariadb_with_another_character_set(void **state)
+{
+    (void)state;
+    struct proxy proxy = {.server_port = acl_fixture_server.port};
+    struct acl_options options = acl_fixture.options;
+    struct acl_topic row = ACL_TOPIC_EMPTY;
+    pthread_t thread;
+    proxy.listener = open_silent_server(&options.port);
+    assert_int_equal(pthread_create(&thread, NULL, be_proxy, &proxy), 0);
+    struct acl *acl = acl_fixture_open_with(&options);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_non_null(strstr(acl_error(acl), "character set"));
+    acl_close(&acl);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(close(proxy.listener), 0);
+}
+
 static enum acl_status try_with(const struct acl_options *options)
 {
     struct acl *acl = acl_fixture_open_with(options);
@@ -277,6 +391,9 @@ int main(int argc, char **argv)
         TEST(test_mariadb_that_closed_idle_connections),
         TEST(test_mariadb_that_is_locked),
         TEST(test_mariadb_that_is_silent),
+        TEST(test_mariadb_on_localhost),
+        TEST(test_mariadb_that_ignores_the_character_set),
+        TEST(test_mariadb_with_another_character_set),
         TEST(test_mariadb_refuses_strangers),
         TEST(test_mariadb_that_goes_away),
         TEST(test_mariadb_with_tls),

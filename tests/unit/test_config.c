@@ -283,6 +283,16 @@ static void addresses_are_checked(void **state)
     load_well(scene, text);
 }
 
+static void a_database_is_named_whole(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(scene, "[acl]\nkind = mariadb\nport = 3307\n",
+               "@:2: [acl] kind: mariadb needs database, its name\n"
+               "@:3: [acl] port: needs host; without one the server is asked through its Unix "
+               "socket, which has no port");
+    load_well(scene, "[acl]\nkind = mariadb\nhost = localhost\nport = 3307\ndatabase = notify\n");
+}
+
 static void an_open_bus_needs_keys(void **state)
 {
     static const char *const open[] = {"*", "0.0.0.0", "10.0.0.5", "eth0", "[::]", "128.0.0.1"};
@@ -393,6 +403,7 @@ static void write_presupposed(char *text, size_t size, const struct config_key *
         {"bind_key", "private_key_file", "k"},
         {"handoff", "url", "http://h/"},
         {"acl", "database", "d"},
+        {"acl", "host", "h"},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof presupposed / sizeof *presupposed; i++) {
@@ -522,6 +533,7 @@ int main(void)
         TEST(faults_that_do_not_fit_are_counted),
         TEST(files_that_cannot_be_read_are_named),
         TEST(addresses_are_checked),
+        TEST(a_database_is_named_whole),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),
         TEST(a_reload_takes_what_it_may),
