@@ -1,13 +1,12 @@
 #include "subscription_query.h"
 
 #include "query.h"
+#include "requested_topics.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
-
-const char SUBSCRIPTION_QUERY_NO_MEMORY[] = "Out of memory";
 
 static const char broken[] = "Invalid percent-encoding in the query";
 static const char no_text[] = "The query is not UTF-8";
@@ -34,7 +33,7 @@ static const char *read_topics(json_t *points, const char *query, const char *na
 
     while (fault == NULL && (result = query_next_topic(&query, name, &topic)) != QUERY_END) {
         if (topic.failed)
-            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+            fault = REQUESTED_TOPICS_NO_MEMORY;
         else if (result == QUERY_BROKEN)
             fault = broken;
         else if (json_array_append_new(points, point_of(&topic, bound)) != 0)
@@ -52,7 +51,7 @@ static const char *read_text(json_t *body, const char *query, const char *name)
     const char *fault = NULL;
 
     if (value.failed)
-        fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+        fault = REQUESTED_TOPICS_NO_MEMORY;
     else if (result == QUERY_BROKEN)
         fault = broken;
     else if (result == QUERY_FOUND && json_object_set_new(body, name, text_of(&value)) != 0)
@@ -74,11 +73,11 @@ static const char *read_number(json_t *body, const char *query, const char *name
         errno = 0;
         number = text != NULL ? strtoll(text, &end, 10) : 0;
         if (text == NULL)
-            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+            fault = REQUESTED_TOPICS_NO_MEMORY;
         else if (end == text || *end || errno || number < 0)
             fault = not_a_number;
         else if (json_object_set_new(body, name, json_integer(number)) != 0)
-            fault = SUBSCRIPTION_QUERY_NO_MEMORY;
+            fault = REQUESTED_TOPICS_NO_MEMORY;
     }
     bytes_free(&value);
     return fault;
@@ -91,10 +90,12 @@ const char *subscription_query_read(json_t *body, const char *query)
     const char *fault;
 
     if (points == NULL || json_object_set_new(body, "ep", points) != 0)
-        return SUBSCRIPTION_QUERY_NO_MEMORY;
+        return REQUESTED_TOPICS_NO_MEMORY;
     fault = read_topics(points, query, "ep", false);
     if (fault == NULL)
         fault = read_topics(points, query, "binded", true);
+    if (fault == NULL)
+        fault = read_topics(points, query, "bound", true);
     for (size_t i = 0; fault == NULL && i < sizeof texts / sizeof *texts; i++)
         fault = read_text(body, query, texts[i]);
     if (fault == NULL)

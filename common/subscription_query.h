@@ -6,10 +6,8 @@
 struct json_t;
 
 /* Fills body, an empty object, with what a request with a body would have said there. NULL, or the
- * static reason why the query is refused. */
+ * static reason why the query is refused (REQUESTED_TOPICS_NO_MEMORY: no fault
+ * of the client). */
 const char *subscription_query_read(struct json_t *body, const char *query);
-
-/* The reason that is no fault of the client: compare pointers. */
-extern const char SUBSCRIPTION_QUERY_NO_MEMORY[];
 
 #endif

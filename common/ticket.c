@@ -13,7 +13,7 @@ enum { RANDOM_SIZE = 16 };
 struct ticket_storage {
     json_t *claims;
     char user[USER_ID_SIZE];
-    struct ticket_topic topics[];
+    struct requested_topic topics[];
 };
 
 const char *ticket_rules_fault(const struct ticket_rules *rules)
@@ -37,8 +37,8 @@ static json_t *write_topics(const struct ticket *ticket)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < ticket->topic_count; i++) {
-        const struct ticket_topic *topic = &ticket->topics[i];
-        json_t *entry = json_stringn(topic->topic, topic->length);
+        const struct requested_topic *topic = &ticket->topics[i];
+        json_t *entry = json_stringn(topic->text, topic->length);
         if (topic->bound)
             entry = json_pack("{so sb}", "topic", entry, "binded", 1);
         if (json_array_append_new(list, entry) != 0) {
@@ -102,26 +102,40 @@ static bool is_audience(const json_t *value)
     return found;
 }
 
-/* A point in time that may be missing: then, or when it is no whole number, `otherwise`. */
-static json_int_t seconds(const json_t *claims, const char *name, json_int_t otherwise)
+static bool is_missing(const json_t *value)
 {
+    return value == NULL || json_is_null(value);
+}
+
+/* A NumericDate (RFC 7519, section 2), which may have a fraction; `otherwise` when it is missing,
+ * and -1 when it is no such number. */
+static double seconds(const json_t *claims, const char *name, double otherwise)
+{
+    static const double beyond_integers = 9007199254740992.0; /* 2^53 */
     const json_t *value = json_object_get(claims, name);
-    if (value == NULL)
+    double number = json_number_value(value);
+    if (is_missing(value))
         return otherwise;
-    return json_is_integer(value) ? json_integer_value(value) : -1;
+    return json_is_number(value) && number >= 0 && number < beyond_integers ? number : -1;
+}
+
+static uint64_t rounded_up(double seconds)
+{
+    uint64_t whole = (uint64_t)seconds;
+    return whole + ((double)whole < seconds ? 1 : 0);
 }
 
 static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
                                uint64_t now_s)
 {
-    json_int_t now = (json_int_t)now_s, skew = rules->skew_s;
-    json_int_t expires = seconds(claims, "exp", -1);
-    json_int_t issued = seconds(claims, "iat", 0), begins = seconds(claims, "nbf", 0);
+    double now = (double)now_s, skew = rules->skew_s;
+    double expires = seconds(claims, "exp", -1);
+    double issued = seconds(claims, "iat", 0), begins = seconds(claims, "nbf", 0);
     if (expires < 0 || issued < 0 || begins < 0)
-        return "times missing or no whole numbers";
+        return "times missing or no numbers";
     if (expires <= now - skew)
         return "expired";
-    if (expires > now + skew + (json_int_t)rules->life_max_s)
+    if (expires > now + skew + rules->life_max_s)
         return "lives too long";
     if (issued > now + skew || begins > now + skew)
         return "from the future";
@@ -131,7 +145,7 @@ static const char *check_times(const json_t *claims, const struct ticket_rules *
 static bool is_text_or_absent(const json_t *claims, const char *name)
 {
     const json_t *value = json_object_get(claims, name);
-    return value == NULL || json_is_string(value);
+    return is_missing(value) || json_is_string(value);
 }
 
 static const char *check_shape(const json_t *claims)
@@ -148,23 +162,13 @@ static const char *check_shape(const json_t *claims)
     return NULL;
 }
 
-static bool take_topic(struct ticket_topic *out, const json_t *entry)
-{
-    const json_t *bound = json_object_get(entry, "binded");
-    const json_t *topic = json_is_string(entry) ? entry : json_object_get(entry, "topic");
-    if (!json_is_string(topic) || (bound != NULL && !json_is_boolean(bound)))
-        return false;
-    *out = (struct ticket_topic){json_string_value(topic), json_string_length(topic),
-                                 json_is_true(bound)};
-    return true;
-}
-
 static const char *take_topics(struct ticket *ticket, struct ticket_storage *storage,
                                const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!take_topic(&storage->topics[i], json_array_get(list, i)))
-            return "an entry of ep is no topic";
+        char fault[REQUESTED_TOPICS_FAULT_SIZE];
+        if (requested_topic_read(&storage->topics[i], json_array_get(list, i), fault) != NULL)
+            return "an entry of ep is no topic, or has a member that is not known";
         if (storage->topics[i].bound && ticket->user == NULL)
             return "a bound topic without uid";
     }
@@ -184,14 +188,15 @@ static const char *fill(struct ticket *ticket, json_t *claims, const struct tick
         return "no memory";
     }
     storage->claims = claims;
-    *ticket = (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
-                              .last_id = json_string_value(json_object_get(claims, "last_id")),
-                              .id = json_string_value(json_object_get(claims, "jti")),
-                              .forget_after_s = (uint64_t)seconds(claims, "exp", 0) + rules->skew_s,
-                              .storage = storage};
-    if (user != NULL && user_id_from_json(storage->user, user) == USER_ID_INVALID)
+    *ticket =
+        (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
+                        .last_id = json_string_value(json_object_get(claims, "last_id")),
+                        .id = json_string_value(json_object_get(claims, "jti")),
+                        .forget_after_s = rounded_up(seconds(claims, "exp", 0)) + rules->skew_s,
+                        .storage = storage};
+    if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)
         return "uid is no user id";
-    if (user != NULL)
+    if (!is_missing(user))
         ticket->user = storage->user;
     return take_topics(ticket, storage, list);
 }

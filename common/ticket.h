@@ -5,12 +5,13 @@
  *     {"aud": "esn-fanout", "exp": 1700000010, "iat": 1700000000, "jti": "random", "uid": "ana",
  *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12"}
  *
- * `uid`, `clid` and `last_id` may be missing. `ep` is as in a subscription request; a bound topic
- * needs a `uid`. */
+ * `uid`, `clid` and `last_id` may be missing or null, and times may have fractions. `ep` is as in a
+ * subscription request; a bound topic needs a `uid`. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 
 #include "bytes.h"
+#include "requested_topics.h"
 #include "secret.h"
 
 #include <stdbool.h>
@@ -33,16 +34,10 @@ struct ticket_rules {
     unsigned skew_s;     /* between the clocks of who signs and who takes */
 };
 
-struct ticket_topic {
-    const char *topic;
-    size_t length;
-    bool bound;
-};
-
 /* All texts are borrowed: of a ticket that was read, from `storage`. NULL: absent. */
 struct ticket {
     const char *user; /* canonical user id, or USER_ID_NO_USER */
-    const struct ticket_topic *topics;
+    const struct requested_topic *topics;
     size_t topic_count;
     const char *clid;
     const char *last_id;

@@ -114,3 +114,12 @@ bool utf8_is_beginning(const char *text, size_t length)
     return utf8_decode(low, sizeof low, &code_point) > length ||
            utf8_decode(high, sizeof high, &code_point) > length;
 }
+
+void utf8_skip_mark(const char **text, size_t *length)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    if (*length < sizeof mark - 1 || memcmp(*text, mark, sizeof mark - 1) != 0)
+        return;
+    *text += sizeof mark - 1;
+    *length -= sizeof mark - 1;
+}

@@ -10,6 +10,10 @@
  * valid. */
 size_t utf8_decode(const char *text, size_t length, uint32_t *code_point);
 
+/* Leaves out a byte order mark (U+FEFF) that an editor or a text file brought: RFC 8259, section 8.1,
+ * lets who reads pass it over. */
+void utf8_skip_mark(const char **text, size_t *length);
+
 bool utf8_is_valid(const char *text, size_t length);
 
 /* True when these bytes, of which utf8_decode() makes nothing, may be a character whose rest is still to come. */

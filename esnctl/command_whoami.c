@@ -88,8 +88,8 @@ static json_t *topics_of(const struct ticket *ticket)
 {
     json_t *topics = json_array();
     for (size_t i = 0; i < ticket->topic_count; i++) {
-        const struct ticket_topic *topic = &ticket->topics[i];
-        json_t *name = json_stringn(topic->topic, topic->length);
+        const struct requested_topic *topic = &ticket->topics[i];
+        json_t *name = json_stringn(topic->text, topic->length);
         (void)json_array_append_new(
             topics, topic->bound ? json_pack("{so sb}", "topic", name, "binded", 1) : name);
     }

@@ -1,6 +1,5 @@
 #include "admit_subscriber.h"
 
-#include "authorise_subscription.h"
 #include "binding_server.h"
 #include "clock.h"
 #include "hand_off.h"
@@ -8,6 +7,7 @@
 #include "messages.h"
 #include "retry_after.h"
 #include "subscribe_route.h"
+#include "subscription_body.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ static void refuse(struct handler_request *request, int status, const char *reas
 /* ---- who it is ---- */
 
 static enum binding_answer identify(struct subscribe_service *service,
-                                    const struct subscription *subscription,
+                                    const struct subscription_body *subscription,
                                     char user[USER_ID_SIZE])
 {
     const char *key = subscription->bind_key;
@@ -112,7 +112,7 @@ static enum binding_answer identify(struct subscribe_service *service,
 
 /* True: `user` is who it is, empty without a bind key. False: it has been answered. */
 static bool find_user(struct subscribe_service *service, struct handler_request *request,
-                      const struct subscription *subscription, char user[USER_ID_SIZE])
+                      const struct subscription_body *subscription, char user[USER_ID_SIZE])
 {
     user[0] = '\0';
     if (subscription->bind_key == NULL)
@@ -146,7 +146,7 @@ static void send_answer(struct handler_request *request, const struct bytes *ans
 }
 
 static void hand_over(struct subscribe_service *service, struct handler_request *request,
-                      const struct subscription *subscription, const struct bytes *text)
+                      const struct subscription_body *subscription, const struct bytes *text)
 {
     const struct subscribe_route *route = service->route;
     const struct config *config = &service->settings->config;
@@ -165,18 +165,18 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
     send_answer(request, &answer);
     bytes_free(&answer);
     message_debug("subscriber handed over",
-                  message_number("topics", (int64_t)subscription->topic_count),
+                  message_number("topics", (int64_t)subscription->topics.count),
                   message_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
 }
 
 static void admit(struct subscribe_service *service, struct handler_request *request,
-                  const struct subscription *subscription)
+                  const struct subscription_body *subscription)
 {
     char user[USER_ID_SIZE];
     if (!find_user(service, request, subscription, user))
         return;
     const struct ticket ticket =
-        authorise_subscription_ticket(subscription, user[0] != '\0' ? user : NULL);
+        subscription_body_ticket(subscription, user[0] != '\0' ? user : NULL);
     const struct ticket_rules rules = subscribe_settings_rules(service->settings);
     struct bytes text = BYTES_EMPTY;
     switch (ticket_sign(&text, &rules, &ticket, clock_wall_ms() / 1000)) {
@@ -195,7 +195,7 @@ static void admit(struct subscribe_service *service, struct handler_request *req
 }
 
 static void admit_or_refuse(struct subscribe_service *service, struct handler_request *request,
-                            struct subscription *subscription, const char *fault)
+                            struct subscription_body *subscription, const char *fault)
 {
     /* What EventSource had last (HTML standard, section 9.2.2): newer than the query it was opened
      * with. */
@@ -205,26 +205,27 @@ static void admit_or_refuse(struct subscribe_service *service, struct handler_re
     if (fault == NULL)
         admit(service, request, subscription);
     else
-        refuse(request, fault == AUTHORISE_NO_MEMORY ? 500 : 400, fault, NULL);
-    authorise_subscription_free(subscription);
+        refuse(request, fault == REQUESTED_TOPICS_NO_MEMORY ? 500 : 400, fault, NULL);
+    subscription_body_free(subscription);
 }
 
 static void handle_body(struct subscribe_service *service, struct handler_request *request,
                         const struct bytes *body)
 {
-    struct subscription subscription;
+    struct subscription_body subscription;
     const char *fault =
-        authorise_subscription_read(&subscription, body->data != NULL ? body->data : "",
-                                    body->length, &service->settings->config);
+        subscription_body_read(&subscription, body->data != NULL ? body->data : "", body->length,
+                               SUBSCRIPTION_BIND_KEY, &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
 }
 
 static void handle_query(struct subscribe_service *service, struct handler_request *request)
 {
-    struct subscription subscription;
+    struct subscription_body subscription;
     const char *query = handler_request_variable(request, "QUERY_STRING");
-    const char *fault = authorise_subscription_read_query(&subscription, query != NULL ? query : "",
-                                                          &service->settings->config);
+    const char *fault =
+        subscription_body_read_query(&subscription, query != NULL ? query : "",
+                                     SUBSCRIPTION_BIND_KEY, &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
 }
 

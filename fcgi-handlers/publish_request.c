@@ -1,10 +1,13 @@
 #include "publish_request.h"
 
 #include "json_text.h"
+#include "point_members.h"
 #include "topic.h"
+#include "utf8.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,8 +98,8 @@ static bool read_bonds(struct publish_point *point, const json_t *value,
                        struct publish_fault *fault)
 {
     const json_t *password = json_object_get(value, "password");
-    if (!read_flag(&point->bound, json_object_get(value, "binded")))
-        return bad(fault, "Invalid Event Point", "binded should be true or false");
+    if (!point_members_read_bound(value, &point->bound))
+        return bad(fault, "Invalid Event Point", POINT_MEMBERS_BOUND_FAULT);
     if (!read_flag(&point->targeted, json_object_get(value, "targeted")))
         return bad(fault, "Invalid Event Point", "targeted should be true or false");
     if (point->targeted && !point->bound)
@@ -110,6 +113,18 @@ static bool read_bonds(struct publish_point *point, const json_t *value,
     return true;
 }
 
+static bool check_members(const json_t *value, struct publish_fault *fault)
+{
+    static const char *const known[] = {"topic",    "whisper",  "binded", "bound",
+                                        "targeted", "password", NULL};
+    char unknown[POINT_MEMBER_SIZE];
+    if (point_members_are_known(value, known, unknown))
+        return true;
+    bad(fault, "Invalid Event Point", fault->text);
+    (void)snprintf(fault->text, sizeof fault->text, "unknown member: %s", unknown);
+    return false;
+}
+
 static bool read_point(struct publish_point *point, const json_t *value,
                        const struct publish_limits *limits, struct publish_fault *fault)
 {
@@ -119,7 +134,8 @@ static bool read_point(struct publish_point *point, const json_t *value,
         return read_topic(point, value, limits, fault);
     if (!json_is_object(value))
         return bad(fault, "Invalid Event Point", "it should be a string or an object");
-    if (!read_topic(point, json_object_get(value, "topic"), limits, fault))
+    if (!check_members(value, fault) ||
+        !read_topic(point, json_object_get(value, "topic"), limits, fault))
         return false;
     const json_t *whisper = json_object_get(value, "whisper");
     if (whisper != NULL && !read_connection(point, whisper))
@@ -248,6 +264,7 @@ bool publish_request_parse(struct publish_request *request, const char *body, si
 {
     *request = (struct publish_request){0};
     struct json_span text = {.start = body == NULL ? "" : body, .length = length};
+    utf8_skip_mark(&text.start, &text.length);
     if (read_body(request, text, limits, fault))
         return true;
     publish_request_free(request);

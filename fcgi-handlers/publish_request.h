@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "envelope.h"
+#include "point_members.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@ struct publish_point {
     const char *topic; /* valid UTF-8, as long as the request lives */
     size_t topic_length;
     bool wildcard;
-    bool bound;    /* "binded": true */
+    bool bound;    /* "binded": true, or "bound" */
     bool targeted; /* "targeted": true; bound too */
     bool whispered;
     uint64_t whisper;     /* connid, when whispered */
@@ -44,7 +45,8 @@ struct publish_request {
 struct publish_fault {
     int status;         /* HTTP */
     const char *reason; /* static, fit for a reason phrase */
-    const char *detail; /* static, or NULL */
+    const char *detail; /* static, or in `text`, or NULL; so a fault is not copied */
+    char text[POINT_MEMBER_SIZE + 24];
 };
 
 /* False with *fault set, and an empty request. The caller frees. */

@@ -14,13 +14,13 @@ static const char *read_subscribe(struct client_message *message, const json_t *
         message->last_id = json_string_value(last_id);
         message->last_id_length = json_string_length(last_id);
     }
-    return requested_topics_read(&message->topics, &message->topic_count, points, false, config);
+    return requested_topics_read(&message->topics, points, false, config);
 }
 
 static const char *read_unsubscribe(struct client_message *message, const json_t *points,
                                     const struct config *config)
 {
-    return requested_topics_read(&message->topics, &message->topic_count, points, true, config);
+    return requested_topics_read(&message->topics, points, true, config);
 }
 
 static const char *read_alive(struct client_message *message, const json_t *secret,
@@ -80,7 +80,7 @@ const char *client_message_read(struct client_message *message, const char *text
 
 void client_message_free(struct client_message *message)
 {
-    free(message->topics);
+    requested_topics_free(&message->topics);
     json_decref(message->json);
     *message = (struct client_message){0};
 }

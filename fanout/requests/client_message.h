@@ -4,7 +4,7 @@
 #define ESN_CLIENT_MESSAGE_H
 
 #include "config/config.h"
-#include "topics/requested_topics.h"
+#include "requested_topics.h"
 
 #include <stddef.h>
 
@@ -18,15 +18,14 @@ enum client_message_kind {
 struct client_message {
     struct json_t *json;
     enum client_message_kind kind;
-    struct subscription_topic *topics; /* each once, in the order asked for */
-    size_t topic_count;
+    struct requested_topics topics;
     const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past */
     size_t last_id_length;
     const char *secret; /* with CLIENT_ALIVE; may have NUL characters inside */
     size_t secret_length;
 };
 
-/* NULL, or the static reason why the message is refused (SUBSCRIPTION_NO_MEMORY: no fault of the
+/* NULL, or the reason why the message is refused, static or of *message (REQUESTED_TOPICS_NO_MEMORY: no fault of the
  * client). Free it either way. */
 const char *client_message_read(struct client_message *message, const char *text, size_t length,
                                 const struct config *config);

@@ -72,8 +72,8 @@ static bool subscribe(struct connection *connection, const struct client_message
     if (message->last_id != NULL && (before > 0 || connection->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
     const char *fault =
-        held_topics_add(server->topics, subscriber, connection->user, message->topics,
-                        message->topic_count, server->config.max_topics);
+        held_topics_add(server->topics, subscriber, connection->user, message->topics.list,
+                        message->topics.count, server->config.max_topics);
     replay_topics_changed(connection);
     if (fault != NULL)
         return client_requests_refuse(connection, fault);
@@ -88,11 +88,11 @@ static bool subscribe(struct connection *connection, const struct client_message
 static bool unsubscribe(struct connection *connection, const struct client_message *message)
 {
     bool done = held_topics_remove(connection->server->topics, &connection->subscriber,
-                                   connection->user, message->topics, message->topic_count);
+                                   connection->user, message->topics.list, message->topics.count);
 
     replay_topics_changed(connection);
     if (!done)
-        return client_requests_refuse(connection, SUBSCRIPTION_NO_MEMORY);
+        return client_requests_refuse(connection, REQUESTED_TOPICS_NO_MEMORY);
     return tell_count(connection, "unsubscribed");
 }
 

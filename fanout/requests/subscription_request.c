@@ -3,14 +3,12 @@
 #include "clock.h"
 #include "http/http_reply.h"
 #include "net/connection.h"
-#include "requests/subscription_body.h"
 #include "retry_after.h"
 #include "server.h"
 #include "streams/subscribe.h"
-#include "subscription_query.h"
+#include "subscription_body.h"
 #include "transports/transport.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,7 +88,6 @@ static void read_last_event_id(const struct http_request *request, struct subscr
     if (id == NULL || !*id)
         return;
     body->last_id = id;
-    body->last_id_length = strlen(id);
 }
 
 static void begin_or_refuse(struct connection *connection, const struct http_request *request,
@@ -140,7 +137,7 @@ static void subscribe_with_body(struct connection *connection, const struct http
     size_t length;
     const char *text = http_request_body(request, &length);
     struct subscription_body body;
-    const char *fault = subscription_body_read(&body, text, length, &connection->server->config);
+    const char *fault = subscription_body_read(&body, text, length, 0, &connection->server->config);
 
     begin_or_refuse(connection, request, &body, encoding, fault);
     subscription_body_free(&body);
@@ -149,21 +146,11 @@ static void subscribe_with_body(struct connection *connection, const struct http
 static void subscribe_with_query(struct connection *connection, const struct http_request *request,
                                  enum frame_encoding encoding)
 {
-    json_t *json = json_object();
-    const char *fault = subscription_query_read(json, http_request_query_text(request));
-
-    /* Who can speak later may ask for topics then. */
-    if (fault == NULL && transport_of_encoding(encoding)->input == NULL &&
-        json_array_size(json_object_get(json, "ep")) == 0)
-        fault = "Topic missing";
-    if (fault != NULL) {
-        http_reply_error(connection, request, fault == SUBSCRIPTION_QUERY_NO_MEMORY ? 503 : 400,
-                         fault);
-        json_decref(json);
-        return;
-    }
+    bool speaks_later = transport_of_encoding(encoding)->input != NULL;
     struct subscription_body body;
-    fault = subscription_body_read_json(&body, json, &connection->server->config);
+    const char *fault = subscription_body_read_query(&body, http_request_query_text(request),
+                                                     speaks_later ? SUBSCRIPTION_TOPICS_LATER : 0,
+                                                     &connection->server->config);
     begin_or_refuse(connection, request, &body, encoding, fault);
     subscription_body_free(&body);
 }

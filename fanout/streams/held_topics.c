@@ -1,5 +1,7 @@
 #include "streams/held_topics.h"
 
+#include "topics/audience.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,25 +49,25 @@ static bool set_of_held(struct node_set *set, const struct subscriber *subscribe
 }
 
 /* Under which name a topic is indexed. */
-static const char *name_of(const struct subscription_topic *topic, const char *user, size_t *length)
+static const char *name_of(const struct requested_topic *topic, enum subscription_kind kind,
+                           const char *user, size_t *length)
 {
-    *length = topic->kind == SUBSCRIPTION_INBOX ? strlen(user) : topic->length;
-    return topic->kind == SUBSCRIPTION_INBOX ? user : topic->text;
+    *length = kind == SUBSCRIPTION_INBOX ? strlen(user) : topic->length;
+    return kind == SUBSCRIPTION_INBOX ? user : topic->text;
 }
 
 static bool set_of_requested(struct node_set *set, const struct topic_index *indexes,
-                             const char *user, const struct subscription_topic *topics,
-                             size_t count)
+                             const char *user, const struct requested_topic *topics, size_t count)
 {
     if (!make_room(set, count))
         return false;
     for (size_t i = 0; i < count; i++) {
+        enum subscription_kind kind = audience_kind_of(&topics[i]);
         const struct topic_node *node = NULL;
-        size_t length;
-        const char *name;
-        if (user != NULL || topics[i].kind != SUBSCRIPTION_INBOX) {
-            name = name_of(&topics[i], user, &length);
-            node = topic_index_find(&indexes[topics[i].kind], name, length);
+        if (user != NULL || kind != SUBSCRIPTION_INBOX) {
+            size_t length;
+            const char *name = name_of(&topics[i], kind, user, &length);
+            node = topic_index_find(&indexes[kind], name, length);
         }
         if (node != NULL)
             set->nodes[set->count++] = node;
@@ -96,26 +98,27 @@ static void cut(struct topic_index *indexes, struct subscriber *subscriber, uint
 }
 
 static const char *add_one(struct topic_index *indexes, struct subscriber *subscriber,
-                           const char *user, const struct subscription_topic *topic,
+                           const char *user, const struct requested_topic *topic,
                            const struct node_set *held, uint64_t most)
 {
-    struct topic_index *index = &indexes[topic->kind];
+    enum subscription_kind kind = audience_kind_of(topic);
+    struct topic_index *index = &indexes[kind];
     size_t length;
-    const char *name = name_of(topic, user, &length);
+    const char *name = name_of(topic, kind, user, &length);
 
     if (has_node(held, topic_index_find(index, name, length)))
         return NULL;
     if (subscriber->count >= most)
         return "Too many Event Points";
-    subscriber->subscriptions[subscriber->count] = (struct subscription){.kind = topic->kind};
+    subscriber->subscriptions[subscriber->count] = (struct subscription){.kind = kind};
     if (!topic_index_add(index, subscriber, subscriber->count, name, length))
-        return SUBSCRIPTION_NO_MEMORY;
+        return REQUESTED_TOPICS_NO_MEMORY;
     subscriber->count++;
     return NULL;
 }
 
 const char *held_topics_add(struct topic_index *indexes, struct subscriber *subscriber,
-                            const char *user, const struct subscription_topic *topics, size_t count,
+                            const char *user, const struct requested_topic *topics, size_t count,
                             uint64_t most)
 {
     uint32_t before = subscriber->count;
@@ -126,11 +129,11 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
     struct subscription *larger;
     larger = realloc(subscriber->subscriptions, (before + count) * sizeof *larger);
     if (larger == NULL)
-        return SUBSCRIPTION_NO_MEMORY;
+        return REQUESTED_TOPICS_NO_MEMORY;
     subscriber->subscriptions = larger;
     struct node_set held;
     if (!set_of_held(&held, subscriber))
-        fault = SUBSCRIPTION_NO_MEMORY;
+        fault = REQUESTED_TOPICS_NO_MEMORY;
     for (size_t i = 0; fault == NULL && i < count; i++)
         fault = add_one(indexes, subscriber, user, &topics[i], &held, most);
     if (fault != NULL)
@@ -142,7 +145,7 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
 }
 
 bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscriber,
-                        const char *user, const struct subscription_topic *topics, size_t count)
+                        const char *user, const struct requested_topic *topics, size_t count)
 {
     struct node_set unwanted;
 

@@ -2,21 +2,21 @@
 #ifndef ESN_HELD_TOPICS_H
 #define ESN_HELD_TOPICS_H
 
-#include "topics/requested_topics.h"
+#include "requested_topics.h"
 #include "topics/topic_index.h"
 
 #include <stddef.h>
 
 /* Adds those that are not held yet, behind the others and in their order; `user` is whose inbox
- * SUBSCRIPTION_INBOX means. `indexes` are those of all kinds. NULL, or the static reason why
+ * a bound @USER@ means. `indexes` are those of all kinds. NULL, or the static reason why
  * nothing was changed: no memory, or more than `most` would be held. */
 const char *held_topics_add(struct topic_index *indexes, struct subscriber *subscriber,
-                            const char *user, const struct subscription_topic *topics, size_t count,
+                            const char *user, const struct requested_topic *topics, size_t count,
                             uint64_t most);
 /* Takes out those that are held; the order of the others may change. False without memory: nothing
  * was changed. */
 bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscriber,
-                        const char *user, const struct subscription_topic *topics, size_t count);
+                        const char *user, const struct requested_topic *topics, size_t count);
 /* Takes out all and frees the list. */
 void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber);
 

@@ -4,10 +4,10 @@
 #include "http/http_reply.h"
 #include "messages.h"
 #include "net/connection.h"
-#include "requests/subscription_body.h"
 #include "retry_after.h"
 #include "server.h"
 #include "streams/held_topics.h"
+#include "subscription_body.h"
 #include "topic.h"
 #include "transports/transport.h"
 
@@ -170,15 +170,15 @@ static bool enter_presence(struct connection *connection, const struct subscript
                            uint64_t former_connid, bool *comes_anew)
 {
     struct server *server = connection->server;
+    const char *clid = body->clid != NULL ? body->clid : PRESENCE_ANONYMOUS;
+    size_t length = strlen(clid);
     struct presence_entry *kept =
         former_connid ? poll_gap_take(&server->polls, former_connid) : NULL;
 
-    *comes_anew = kept == NULL || kept->length != body->clid_length ||
-                  memcmp(kept->clid, body->clid, kept->length) != 0;
+    *comes_anew = kept == NULL || kept->length != length || memcmp(kept->clid, clid, length) != 0;
     if (kept != NULL && *comes_anew)
         leave_presence(server, kept);
-    connection->presence =
-        *comes_anew ? presence_enter(&server->presence, body->clid, body->clid_length) : kept;
+    connection->presence = *comes_anew ? presence_enter(&server->presence, clid, length) : kept;
     return connection->presence != NULL;
 }
 
@@ -218,8 +218,8 @@ static bool enter(struct connection *connection, const struct http_request *requ
         publish_presence(server, "connect", connection->presence, connection->presence->instances);
     return take_secret(connection, body) && keep_user(connection, body) &&
            keep_headers(connection, request) &&
-           held_topics_add(server->topics, &connection->subscriber, connection->user, body->topics,
-                           body->topic_count, UINT64_MAX) == NULL;
+           held_topics_add(server->topics, &connection->subscriber, connection->user,
+                           body->topics.list, body->topics.count, UINT64_MAX) == NULL;
 }
 
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
@@ -339,13 +339,14 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     connection->encoding = (uint8_t)encoding;
     if (!enter(connection, request, body))
         return false;
-    uint64_t after = subscribe_find_start(connection, body->last_id, body->last_id_length);
+    uint64_t after = subscribe_find_start(connection, body->last_id,
+                                          body->last_id != NULL ? strlen(body->last_id) : 0);
     connection_begin_stream(connection, hold_time(connection, body));
     if (!send_beginning(connection, request, after))
         return false;
     connection->server->counters.streams_begun++;
     message_debug("stream begun", message_number("connid", (int64_t)connection->connid),
-                  message_number("topics", (int64_t)body->topic_count));
+                  message_number("topics", (int64_t)body->topics.count));
     if (connection->ends_at == server_now(connection->server) && connection->replay == NULL)
         connection_end_stream(connection, CLOSE_DONE); /* it does not want to wait */
     return true;
@@ -356,7 +357,8 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
                                const char *fault)
 {
     if (fault != NULL)
-        http_reply_error(connection, request, fault == SUBSCRIPTION_NO_MEMORY ? 503 : 400, fault);
+        http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,
+                         fault);
     else if (connection->server->stopping)
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
     else if (!subscribe_begin(connection, request, body, encoding))

@@ -3,6 +3,18 @@
 #include "envelope.h"
 #include "rights.h"
 
+#include <string.h>
+
+enum subscription_kind audience_kind_of(const struct requested_topic *topic)
+{
+    const size_t length = sizeof AUDIENCE_INBOX_TOPIC - 1;
+    if (!topic->bound)
+        return SUBSCRIPTION_OPEN;
+    return topic->length == length && memcmp(topic->text, AUDIENCE_INBOX_TOPIC, length) == 0
+               ? SUBSCRIPTION_INBOX
+               : SUBSCRIPTION_BOUND;
+}
+
 /* Which kinds of event a kind of subscription is for, whoever its user. */
 static bool suits(uint16_t flags, enum subscription_kind kind)
 {

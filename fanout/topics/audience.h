@@ -2,6 +2,7 @@
 #ifndef ESN_AUDIENCE_H
 #define ESN_AUDIENCE_H
 
+#include "requested_topics.h"
 #include "user_set.h"
 
 #include <stdbool.h>
@@ -25,6 +26,9 @@ struct audience {
 };
 
 #define AUDIENCE_INBOX_TOPIC "@USER@"
+
+/* What subscribing to this topic makes: a bound @USER@ is an inbox. */
+enum subscription_kind audience_kind_of(const struct requested_topic *topic);
 
 /* True when a subscription of this kind and user (NULL: none) may hear it. */
 bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user);

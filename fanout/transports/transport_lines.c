@@ -2,9 +2,9 @@
  * the subscription, those that follow are messages (client_requests.h). */
 #include "clock.h"
 #include "requests/client_requests.h"
-#include "requests/subscription_body.h"
 #include "server.h"
 #include "streams/subscribe.h"
+#include "subscription_body.h"
 #include "transports/line_input.h"
 #include "transports/transport.h"
 
@@ -121,7 +121,7 @@ static void begin(struct connection *connection, const char *text, size_t length
         return;
     }
     struct subscription_body body;
-    const char *fault = subscription_body_read_json(&body, json, &connection->server->config);
+    const char *fault = subscription_body_read_json(&body, json, 0, &connection->server->config);
     begin_or_refuse(connection, &body, fault);
     subscription_body_free(&body);
 }

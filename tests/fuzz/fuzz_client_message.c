@@ -11,23 +11,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct config config = {
     .max_topics = 20, .max_topic_length = 30, .max_topic_levels = 5};
 
-static bool is_same(const struct subscription_topic *a, const struct subscription_topic *b)
+static bool is_same(const struct requested_topic *a, const struct requested_topic *b)
 {
-    return a->kind == b->kind && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+    return a->bound == b->bound && a->length == b->length &&
+           memcmp(a->text, b->text, a->length) == 0;
 }
 
 static void check_topics(const struct client_message *message)
 {
-    if (message->topic_count > config.max_topics)
+    if (message->topics.count > config.max_topics)
         abort();
-    for (size_t i = 0; i < message->topic_count; i++) {
-        const struct subscription_topic *topic = &message->topics[i];
+    for (size_t i = 0; i < message->topics.count; i++) {
+        const struct requested_topic *topic = &message->topics.list[i];
         if (topic_fault(topic->text, topic->length, config.max_topic_length,
                         config.max_topic_levels) != NULL ||
-            (message->kind == CLIENT_SUBSCRIBE && topic->kind != SUBSCRIPTION_OPEN))
+            (message->kind == CLIENT_SUBSCRIBE && topic->bound))
             abort();
         for (size_t other = 0; other < i; other++)
-            if (is_same(topic, &message->topics[other]))
+            if (is_same(topic, &message->topics.list[other]))
                 abort();
     }
 }
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fault == NULL) {
         bool has_topics = message.kind == CLIENT_SUBSCRIBE || message.kind == CLIENT_UNSUBSCRIBE;
         check_topics(&message);
-        if (has_topics != (message.topics != NULL) ||
+        if (has_topics != (message.topics.list != NULL) ||
             (message.kind == CLIENT_ALIVE) != (message.secret != NULL) ||
             (message.last_id != NULL && message.kind != CLIENT_SUBSCRIBE))
             abort();

@@ -219,6 +219,9 @@ describe('what is refused delivers nothing', () => {
 
   test('a bound event without a valid bind key', async () => {
     await refused(`{"ep":["t",{"topic":"t","binded":true}],${e}}`, 400);
+    await refused(`{"ep":["t",{"topic":"t","bound":true}],${e}}`, 400);
+    await refused(`{"ep":["t",{"topic":"t","whsiper":7}],${e}}`, 400);
+    await refused(`{"ep":["t",{"topic":"t","to":["ana"]}],${e}}`, 400);
     await refused(`{"bind_key":"x","ep":[{"topic":"t","binded":true}],${e}}`, 400);
   });
 

@@ -1,4 +1,5 @@
 #include "requests/client_message.h"
+#include "topics/audience.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,14 +88,14 @@ static void subscribing_names_each_topic_once(void **state)
     (void)state;
     must_read(&message, "{\"subscribe\":[\"b\",{\"topic\":\"a/+\"},\"b\"]}");
     assert_int_equal(message.kind, CLIENT_SUBSCRIBE);
-    assert_int_equal(message.topic_count, 2);
-    assert_string_equal(message.topics[0].text, "b");
-    assert_string_equal(message.topics[1].text, "a/+");
-    assert_int_equal(message.topics[1].length, 3);
-    assert_int_equal(message.topics[1].kind, SUBSCRIPTION_OPEN);
+    assert_int_equal(message.topics.count, 2);
+    assert_string_equal(message.topics.list[0].text, "b");
+    assert_string_equal(message.topics.list[1].text, "a/+");
+    assert_int_equal(message.topics.list[1].length, 3);
+    assert_int_equal(message.topics.list[1].bound, false);
     assert_null(message.last_id);
     client_message_free(&message);
-    assert_null(message.topics);
+    assert_null(message.topics.list);
 }
 
 static void subscribing_may_name_the_past(void **state)
@@ -103,7 +104,7 @@ static void subscribing_may_name_the_past(void **state)
 
     (void)state;
     must_read(&message, "{\"subscribe\":[],\"last_id\":\"1-2\"}");
-    assert_int_equal(message.topic_count, 0);
+    assert_int_equal(message.topics.count, 0);
     assert_string_equal(message.last_id, "1-2");
     assert_int_equal(message.last_id_length, 3);
     client_message_free(&message);
@@ -121,10 +122,10 @@ static void unsubscribing_may_name_bound_topics(void **state)
               "{\"unsubscribe\":[{\"topic\":\"a\",\"binded\":true},\"a\","
               "{\"topic\":\"@USER@\",\"binded\":true},{\"topic\":\"a\",\"binded\":true}]}");
     assert_int_equal(message.kind, CLIENT_UNSUBSCRIBE);
-    assert_int_equal(message.topic_count, 3);
-    assert_int_equal(message.topics[0].kind, SUBSCRIPTION_BOUND);
-    assert_int_equal(message.topics[1].kind, SUBSCRIPTION_OPEN);
-    assert_int_equal(message.topics[2].kind, SUBSCRIPTION_INBOX);
+    assert_int_equal(message.topics.count, 3);
+    assert_int_equal(message.topics.list[0].bound, true);
+    assert_int_equal(message.topics.list[1].bound, false);
+    assert_int_equal(audience_kind_of(&message.topics.list[2]), SUBSCRIPTION_INBOX);
     client_message_free(&message);
 }
 

@@ -1,8 +1,8 @@
 /* Every allocation of what the handlers read fails once: what they answer is whole, or says
  * that memory was wanting, and nothing is leaked (AddressSanitizer says so). */
-#include "authorise_subscription.h"
 #include "failing_memory.h"
 #include "publish_request.h"
+#include "subscription_body.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,14 +64,15 @@ static bool read_subscription(void)
                                "\"bind_key\":\"k\",\"clid\":\"c\",\"last_id\":\"1-2\"}";
     static const struct config config = {
         .max_topics = 3, .max_topic_length = 10, .max_topic_levels = 3};
-    struct subscription subscription;
-    const char *fault = authorise_subscription_read(&subscription, body, sizeof body - 1, &config);
+    struct subscription_body subscription;
+    const char *fault = subscription_body_read(&subscription, body, sizeof body - 1,
+                                               SUBSCRIPTION_BIND_KEY, &config);
 
     if (fault != NULL)
-        assert_ptr_equal(fault, AUTHORISE_NO_MEMORY);
+        assert_ptr_equal(fault, REQUESTED_TOPICS_NO_MEMORY);
     else
-        assert_int_equal(subscription.topic_count, 3);
-    authorise_subscription_free(&subscription);
+        assert_int_equal(subscription.topics.count, 3);
+    subscription_body_free(&subscription);
     return fault == NULL;
 }
 

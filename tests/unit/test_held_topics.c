@@ -1,5 +1,6 @@
 /* Streams whose topics come and go, against a model that says plainly what each should hold. */
 #include "streams/held_topics.h"
+#include "topics/audience.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,14 +15,11 @@
 
 enum { STREAMS = 12, MOST = 9, ROUNDS = 20000 };
 
-static const struct subscription_topic topics[] = {
-    {"a", 1, SUBSCRIPTION_OPEN},       {"a", 1, SUBSCRIPTION_BOUND},
-    {"a/b", 3, SUBSCRIPTION_OPEN},     {"a/+", 3, SUBSCRIPTION_OPEN},
-    {"#", 1, SUBSCRIPTION_OPEN},       {"#", 1, SUBSCRIPTION_BOUND},
-    {"b/c/d", 5, SUBSCRIPTION_OPEN},   {"b/c/d", 5, SUBSCRIPTION_BOUND},
-    {"b/c", 3, SUBSCRIPTION_OPEN},     {"@USER@", 6, SUBSCRIPTION_OPEN},
-    {"@USER@", 6, SUBSCRIPTION_INBOX}, {"@CONNECTION@/x", 14, SUBSCRIPTION_OPEN},
-    {"e/", 2, SUBSCRIPTION_BOUND},     {"e/f/g/h", 7, SUBSCRIPTION_BOUND},
+static const struct requested_topic topics[] = {
+    {"a", 1, false},   {"a", 1, true},       {"a/b", 3, false},   {"a/+", 3, false},
+    {"#", 1, false},   {"#", 1, true},       {"b/c/d", 5, false}, {"b/c/d", 5, true},
+    {"b/c", 3, false}, {"@USER@", 6, false}, {"@USER@", 6, true}, {"@CONNECTION@/x", 14, false},
+    {"e/", 2, true},   {"e/f/g/h", 7, true},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -42,11 +40,11 @@ static const char *user_of(unsigned stream)
 
 static const struct topic_node *node_of(const struct model *model, unsigned stream, unsigned topic)
 {
-    const struct subscription_topic *wanted = &topics[topic];
-    bool is_inbox = wanted->kind == SUBSCRIPTION_INBOX;
+    const struct requested_topic *wanted = &topics[topic];
+    bool is_inbox = audience_kind_of(wanted) == SUBSCRIPTION_INBOX;
     const char *name = is_inbox ? user_of(stream) : wanted->text;
 
-    return topic_index_find(&model->indexes[wanted->kind], name,
+    return topic_index_find(&model->indexes[audience_kind_of(wanted)], name,
                             is_inbox ? strlen(name) : wanted->length);
 }
 
@@ -104,7 +102,7 @@ static void check_all(const struct model *model)
 }
 
 /* Some topics, each at most once, in any order. */
-static size_t choose(uint64_t *random, struct subscription_topic chosen[TOPICS],
+static size_t choose(uint64_t *random, struct requested_topic chosen[TOPICS],
                      unsigned numbers[TOPICS])
 {
     size_t count = random_below(random, 6);
@@ -122,7 +120,7 @@ static size_t choose(uint64_t *random, struct subscription_topic chosen[TOPICS],
 
 static void add_some(struct model *model, unsigned stream)
 {
-    struct subscription_topic chosen[TOPICS];
+    struct requested_topic chosen[TOPICS];
     unsigned numbers[TOPICS];
     size_t count = choose(&model->random, chosen, numbers), fresh = 0;
     uint32_t before = model->streams[stream].count;
@@ -146,7 +144,7 @@ static void add_some(struct model *model, unsigned stream)
 
 static void remove_some(struct model *model, unsigned stream)
 {
-    struct subscription_topic chosen[TOPICS];
+    struct requested_topic chosen[TOPICS];
     unsigned numbers[TOPICS];
     size_t count = choose(&model->random, chosen, numbers);
 
@@ -198,8 +196,8 @@ static void streams_hold_what_they_should(void **state)
 /* A stream without a user has no inbox; to name one does no harm. */
 static void nobody_s_inbox_is_passed_over(void **state)
 {
-    static const struct subscription_topic inbox = {"@USER@", 6, SUBSCRIPTION_INBOX};
-    static const struct subscription_topic open = {"a", 1, SUBSCRIPTION_OPEN};
+    static const struct requested_topic inbox = {"@USER@", 6, true};
+    static const struct requested_topic open = {"a", 1, false};
     struct topic_index indexes[SUBSCRIPTION_KINDS];
     struct subscriber subscriber = {0};
 

@@ -10,10 +10,10 @@
 #include "net/frame.h"
 #include "net/output.h"
 #include "requests/client_message.h"
-#include "requests/subscription_body.h"
 #include "streams/departed.h"
 #include "streams/held_topics.h"
 #include "streams/presence.h"
+#include "subscription_body.h"
 #include "topics/topic_index.h"
 #include "transports/line_input.h"
 #include "transports/websocket_input.h"
@@ -152,13 +152,14 @@ static void read_body(uint64_t n)
     json_get_alloc_funcs(&library_malloc, &library_free);
     json_set_alloc_funcs(malloc, free); /* so that those of the library fail, too */
     failing_memory_at(n);
-    fault = subscription_body_read(&body, text, sizeof text - 1, &config);
+    fault = subscription_body_read(&body, text, sizeof text - 1, 0, &config);
     if (fault == NULL) {
-        assert_int_equal(body.topic_count, 3);
+        assert_int_equal(body.topics.count, 3);
         assert_string_equal(body.clid, "c");
     } else {
         /* The library does not tell want of memory from bad JSON. */
-        assert_true(fault == SUBSCRIPTION_NO_MEMORY || strcmp(fault, "Invalid JSON in body") == 0);
+        assert_true(fault == REQUESTED_TOPICS_NO_MEMORY ||
+                    strcmp(fault, "Invalid JSON in body") == 0);
     }
     subscription_body_free(&body);
     json_set_alloc_funcs(library_malloc, library_free);
@@ -172,10 +173,9 @@ static void a_body_is_read_whole_or_refused(void **state)
 
 static void hold_topics(uint64_t n)
 {
-    static const struct subscription_topic first[] = {{"a", 1, SUBSCRIPTION_OPEN},
-                                                      {"a/b", 3, SUBSCRIPTION_BOUND}};
-    static const struct subscription_topic more[] = {
-        {"a", 1, SUBSCRIPTION_OPEN}, {"b/c", 3, SUBSCRIPTION_OPEN}, {"b/d", 3, SUBSCRIPTION_BOUND}};
+    static const struct requested_topic first[] = {{"a", 1, false}, {"a/b", 3, true}};
+    static const struct requested_topic more[] = {
+        {"a", 1, false}, {"b/c", 3, false}, {"b/d", 3, true}};
     struct topic_index indexes[SUBSCRIPTION_KINDS];
     struct subscriber subscriber = {0};
     const char *fault;
@@ -186,7 +186,7 @@ static void hold_topics(uint64_t n)
     assert_null(held_topics_add(indexes, &subscriber, NULL, first, 2, 10));
     failing_memory_at(n);
     fault = held_topics_add(indexes, &subscriber, NULL, more, 3, 10);
-    assert_true(!fault || fault == SUBSCRIPTION_NO_MEMORY);
+    assert_true(!fault || fault == REQUESTED_TOPICS_NO_MEMORY);
     assert_int_equal(subscriber.count, fault ? 2 : 4);
     assert_int_equal(indexes[SUBSCRIPTION_OPEN].subscriptions, fault ? 1 : 2);
     removed = held_topics_remove(indexes, &subscriber, NULL, first, 2);
@@ -215,7 +215,7 @@ static void read_message(uint64_t n)
     failing_memory_at(n);
     fault = client_message_read(&message, text, sizeof text - 1, &config);
     if (fault == NULL)
-        assert_int_equal(message.topic_count, 2);
+        assert_int_equal(message.topics.count, 2);
     client_message_free(&message);
 }
 

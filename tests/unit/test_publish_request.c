@@ -69,8 +69,8 @@ static void reads_event_points(void **state)
     struct publish_request request;
     (void)state;
     parse(&request, "{\"ep\":[\"a/b\",{\"topic\":\"\\u00e9/+\",\"whisper\":9007199254740991},"
-                    "{\"topic\":\"x\",\"binded\":true,\"password\":\"p\",\"other\":[1]},"
-                    "{\"topic\":\"y/#\",\"binded\":true,\"targeted\":true,\"whisper\":7.0},"
+                    "{\"topic\":\"x\",\"binded\":true,\"password\":\"p\"},"
+                    "{\"topic\":\"y/#\",\"bound\":true,\"targeted\":true,\"whisper\":7.0},"
                     "{\"topic\":\"a/#/b\",\"binded\":null,\"whisper\":0}]," EVENT "}");
     assert_int_equal(request.count, 5);
     const struct publish_point *points = request.points;
@@ -100,6 +100,35 @@ struct refusal {
     int status;
     const char *reason;
 };
+
+static void names_a_member_that_is_not_known(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"ep\":[\"a\",{\"topic\":\"a\",\"whsiper\":7}]," EVENT "}",
+        "{\"ep\":[{\"topic\":\"a\",\"to\":[\"ana\"]}]," EVENT "}",
+        "{\"ep\":[{\"topic\":\"a\",\"<\\\"\\u0000>\":null}]," EVENT "}",
+    };
+    static const char *const details[] = {"unknown member: whsiper", "unknown member: to", NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct publish_request request;
+        struct publish_fault fault;
+        assert_false(
+            publish_request_parse(&request, bodies[i], strlen(bodies[i]), &limits, &fault));
+        assert_int_equal(fault.status, 400);
+        assert_string_equal(fault.reason, "Invalid Event Point");
+        if (details[i] != NULL)
+            assert_string_equal(fault.detail, details[i]);
+    }
+}
+
+static void passes_over_a_byte_order_mark(void **state)
+{
+    struct publish_request request;
+    (void)state;
+    parse(&request, "\xef\xbb\xbf{\"ep\":[\"a\"]," EVENT "}");
+    publish_request_free(&request);
+}
 
 static const struct refusal refusals[] = {
     {"", 400, "Invalid JSON in body"},
@@ -264,6 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_the_canonical_event),
         cmocka_unit_test(reads_event_points),
+        cmocka_unit_test(names_a_member_that_is_not_known),
+        cmocka_unit_test(passes_over_a_byte_order_mark),
         cmocka_unit_test(reads_the_bind_key),
         cmocka_unit_test(refuses_with_the_reason),
         cmocka_unit_test(allows_what_is_just_within_bounds),

@@ -1,4 +1,4 @@
-#include "requests/subscription_body.h"
+#include "subscription_body.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "streams/presence.h"
 
 static const struct config config = {
     .max_topics = 5, .max_topic_length = 20, .max_topic_levels = 4};
@@ -24,7 +23,7 @@ static const char *read_text(struct subscription_body *body, const char *text, s
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    fault = subscription_body_read(body, copy, length, &config);
+    fault = subscription_body_read(body, copy, length, 0, &config);
     free(copy);
     return fault;
 }
@@ -71,6 +70,18 @@ static const struct refusal refusals[] = {
     {"{\"ep\":[],\"clid\":\"123456789012345678901\"}", "Client id is too long"},
     {"{\"ep\":[],\"clid\":\"@TOTAL@\"}", "Reserved client id"},
     {"{\"ep\":[],\"last_id\":5}", "Last id should be a string"},
+    {"{\"ep\":[],\"last_id\":\"7\\u0000\"}", "Last id must not contain NUL"},
+    {"{\"ep\":[],\"wait\":-1}", "wait should be a number of milliseconds"},
+    {"{\"ep\":[{\"topic\":\"a\",\"bound\":true}]}", "Bound topics need a bind key"},
+    {"{\"ep\":[{\"topic\":\"a\",\"private\":true}]}", "Unknown member of a topic: private"},
+    {"{\"ep\":[{\"topic\":\"a\",\"Bound\":true}]}", "Unknown member of a topic: Bound"},
+    {"{\"ep\":[{\"topic\":\"a\",\"\\r\\n\\\"\\u00e9 x\":1}]}", "Unknown member of a topic: ??????x"},
+    {"{\"ep\":[{\"topic\":\"a\",\"12345678901234567890123456789012345678901234567890\":1}]}",
+     "Unknown member of a topic: 1234567890123456789012345678901234567890"},
+    {"{\"ep\":[{\"topic\":\"a\",\"binded\":\"true\"}]}", "binded should be true or false"},
+    {"{\"ep\":[{\"topic\":\"a\",\"bound\":1}]}", "binded should be true or false"},
+    {"{\"ep\":[{\"topic\":\"a\",\"bound\":true,\"binded\":false}]}",
+     "binded should be true or false"},
 };
 
 static void what_is_wrong_is_said(void **state)
@@ -111,9 +122,9 @@ static void check_topics(const char *ep, const char *expected)
     reason = read_text(&body, text.data, text.length);
     if (reason != NULL)
         fail_msg("%s: %s", ep, reason);
-    for (size_t i = 0; i < body.topic_count; i++) {
-        assert_int_equal(body.topics[i].kind, SUBSCRIPTION_OPEN);
-        bytes_append(&topics, body.topics[i].text, body.topics[i].length);
+    for (size_t i = 0; i < body.topics.count; i++) {
+        assert_false(body.topics.list[i].bound);
+        bytes_append(&topics, body.topics.list[i].text, body.topics.list[i].length);
         bytes_append_text(&topics, " ");
     }
     assert_string_equal(bytes_terminate(&topics), expected);
@@ -130,8 +141,7 @@ static void topics_come_once_in_the_order_asked_for(void **state)
     check_topics("[\"b\",\"a\",\"b\",\"b\",\"a\"]", "b a ");
     check_topics("[\"b\",{\"topic\":\"a\"},{\"topic\":\"b\"},\"a\"]", "b a ");
     check_topics("[\"a/b\",\"a\",\"a/\",\"A\",\"/a\"]", "a/b a a/ A /a ");
-    check_topics("[{\"topic\":\"a\",\"binded\":false,\"more\":{}}]", "a ");
-    check_topics("[{\"topic\":\"a\",\"binded\":\"true\"}]", "a ");
+    check_topics("[{\"topic\":\"a\",\"binded\":false,\"bound\":null}]", "a ");
     check_topics("[\"\\u00e9/\\ud83d\\ude00\"]", "\xc3\xa9/\xf0\x9f\x98\x80 ");
     check_topics("[\"#\",\"+\",\"@SERVER@\",\"@CONNECTION@/x\"]", "# + @SERVER@ @CONNECTION@/x ");
     check_topics("[\"12345678901234567890\"]", "12345678901234567890 ");
@@ -147,13 +157,11 @@ static void the_client_id_may_be_left_out(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         assert_null(read_text(&body, anonymous[i], strlen(anonymous[i])));
-        assert_string_equal(body.clid, PRESENCE_ANONYMOUS);
-        assert_int_equal(body.clid_length, strlen(PRESENCE_ANONYMOUS));
+        assert_null(body.clid);
         subscription_body_free(&body);
     }
     assert_null(read_text(&body, named, sizeof named - 1));
     assert_string_equal(body.clid, "me/+");
-    assert_int_equal(body.clid_length, 4);
     subscription_body_free(&body);
 }
 
@@ -173,8 +181,7 @@ static void who_comes_back_says_who_it_was(void **state)
     assert_null(read_text(&body, back, sizeof back - 1));
     assert_int_equal(body.connid, 12);
     assert_string_equal(body.secret, "x");
-    assert_int_equal(body.last_id_length, 3);
-    assert_memory_equal(body.last_id, "7-9", 3);
+    assert_string_equal(body.last_id, "7-9");
     subscription_body_free(&body);
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         assert_null(read_text(&body, strangers[i], strlen(strangers[i])));
@@ -192,10 +199,125 @@ static void depth_is_bounded(void **state)
 
     (void)state;
     memset(text, '[', DEPTH);
-    assert_string_equal(subscription_body_read(&body, text, DEPTH, &config),
+    assert_string_equal(subscription_body_read(&body, text, DEPTH, 0, &config),
                         "Invalid JSON in body");
     subscription_body_free(&body);
     free(text);
+}
+
+static void read_well(struct subscription_body *subscription, const char *text)
+{
+    const char *fault =
+        subscription_body_read(subscription, text, strlen(text), SUBSCRIPTION_BIND_KEY, &config);
+    if (fault != NULL)
+        fail_msg("%s: %s", text, fault);
+}
+
+static void everything_is_read(void **state)
+{
+    (void)state;
+    struct subscription_body subscription;
+    read_well(&subscription,
+              "{\"bind_key\":\"k\\u0000y\",\"clid\":\"page\",\"last_id\":\"7-12\",\"connid\":5,"
+              "\"secret\":\"s\",\"more\":[1],"
+              "\"ep\":[\"a/+\",{\"topic\":\"@USER@\",\"bound\":true},{\"topic\":\"b\"}]}");
+    assert_int_equal(subscription.topics.count, 3);
+    assert_string_equal(subscription.topics.list[0].text, "a/+");
+    assert_int_equal(subscription.topics.list[0].length, 3);
+    assert_false(subscription.topics.list[0].bound || subscription.topics.list[2].bound);
+    assert_true(subscription.topics.list[1].bound);
+    assert_string_equal(subscription.clid, "page");
+    assert_string_equal(subscription.last_id, "7-12");
+    assert_int_equal(subscription.bind_key_length, 3);
+    assert_memory_equal(subscription.bind_key, "k\0y", 3);
+    assert_int_equal(subscription.connid, 5);
+    assert_string_equal(subscription.secret, "s");
+
+    const struct ticket ticket = subscription_body_ticket(&subscription, "ana");
+    assert_string_equal(ticket.user, "ana");
+    assert_ptr_equal(ticket.topics, subscription.topics.list);
+    assert_int_equal(ticket.topic_count, 3);
+    assert_string_equal(ticket.clid, "page");
+    assert_string_equal(ticket.last_id, "7-12");
+    subscription_body_free(&subscription);
+    assert_null(subscription.topics.list);
+    subscription_body_free(&subscription);
+}
+
+static void little_is_enough(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"ep\":[]}",
+        "{\"ep\":[],\"bind_key\":null,\"clid\":null,\"last_id\":null,\"connid\":null}",
+        "{\"ep\":[],\"clid\":\"\",\"connid\":5}",
+        "{\"ep\":[],\"secret\":\"s\",\"connid\":-1}",
+        "{\"ep\":[],\"secret\":\"s\",\"connid\":\"5\"}",
+        "{\"ep\":[],\"secret\":\"s\\u0000\",\"connid\":5}",
+        "{\"ep\":[],\"secret\":\"s\",\"connid\":5.0}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct subscription_body subscription;
+        read_well(&subscription, texts[i]);
+        assert_int_equal(subscription.topics.count, 0);
+        assert_null(subscription.bind_key);
+        assert_null(subscription.clid);
+        assert_null(subscription.last_id);
+        assert_null(subscription.secret);
+        assert_int_equal(subscription.connid, 0);
+        assert_null(subscription_body_ticket(&subscription, NULL).user);
+        subscription_body_free(&subscription);
+    }
+}
+
+static void bind_keys_are_checked_where_they_are_taken(void **state)
+{
+    static const struct refusal wrong[] = {
+        {"{\"ep\":[],\"bind_key\":7}", "Invalid Bind Key"},
+        {"{\"ep\":[],\"bind_key\":{}}", "Invalid Bind Key"},
+        {"{\"ep\":[{\"topic\":\"a\",\"binded\":true}],\"bind_key\":null}",
+         "Bound topics need a bind key"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct subscription_body body;
+        assert_string_equal(subscription_body_read(&body, wrong[i].text, strlen(wrong[i].text),
+                                                   SUBSCRIPTION_BIND_KEY, &config),
+                            wrong[i].reason);
+        subscription_body_free(&body);
+    }
+}
+
+/* As some editors and libraries put it before a text. */
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+    struct subscription_body body;
+
+    (void)state;
+    read_well(&body, "\xef\xbb\xbf{\"ep\":[\"a\"]}");
+    assert_int_equal(body.topics.count, 1);
+    subscription_body_free(&body);
+}
+
+static void a_query_says_the_same(void **state)
+{
+    struct subscription_body body;
+
+    (void)state;
+    assert_null(subscription_body_read_query(&body, "ep=a/+&binded=b&bound=%40USER%40&bind_key=k",
+                                             SUBSCRIPTION_BIND_KEY, &config));
+    assert_int_equal(body.topics.count, 3);
+    assert_true(!body.topics.list[0].bound && body.topics.list[1].bound &&
+                body.topics.list[2].bound);
+    subscription_body_free(&body);
+    assert_string_equal(subscription_body_read_query(&body, "clid=x", 0, &config), "Topic missing");
+    subscription_body_free(&body);
+    assert_null(subscription_body_read_query(&body, "clid=x", SUBSCRIPTION_TOPICS_LATER, &config));
+    subscription_body_free(&body);
+    assert_ptr_equal(subscription_body_read_query(&body, "ep=a&bind_key=k", 0, &config),
+                     SUBSCRIPTION_HAS_BIND_KEY);
+    subscription_body_free(&body);
 }
 
 int main(void)
@@ -207,6 +329,11 @@ int main(void)
         cmocka_unit_test(the_client_id_may_be_left_out),
         cmocka_unit_test(who_comes_back_says_who_it_was),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(everything_is_read),
+        cmocka_unit_test(little_is_enough),
+        cmocka_unit_test(bind_keys_are_checked_where_they_are_taken),
+        cmocka_unit_test(a_byte_order_mark_is_passed_over),
+        cmocka_unit_test(a_query_says_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

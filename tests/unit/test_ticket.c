@@ -23,7 +23,7 @@ static const struct secret_list both_secrets = {both, 2}, swapped_secrets = {swa
                                 second_alone = {swapped, 1}, strange_secrets = {strange, 1};
 static const struct ticket_rules rules = {&both_secrets, 10, 60, 0};
 
-static const struct ticket_topic topics[] = {
+static const struct requested_topic topics[] = {
     {"a/b", 3, false}, {"CASA/\xc3\xb1/#", 9, true}, {"@USER@", 6, true}};
 static const struct ticket full = {
     .user = "ana", .topics = topics, .topic_count = 3, .clid = "page", .last_id = "7-12"};
@@ -73,7 +73,7 @@ static void test_comes_back_as_it_went(void **state)
     assert_int_equal(ticket.topic_count, 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ticket.topics[i].length, topics[i].length);
-        assert_string_equal(ticket.topics[i].topic, topics[i].topic);
+        assert_string_equal(ticket.topics[i].text, topics[i].text);
         assert_int_equal(ticket.topics[i].bound, topics[i].bound);
     }
     ticket_free(&ticket);
@@ -171,9 +171,9 @@ static void test_size_limit(void **state)
 {
     (void)state;
     struct bytes out = BYTES_EMPTY;
-    struct ticket_topic many[400];
+    struct requested_topic many[400];
     for (int i = 0; i < 400; i++)
-        many[i] = (struct ticket_topic){"casa/planta baja/nivel de agua", 30, false};
+        many[i] = (struct requested_topic){"casa/planta baja/nivel de agua", 30, false};
     struct ticket ticket = {.topics = many, .topic_count = 1};
     bool fits = true;
     for (; ticket.topic_count <= 400 && fits; ticket.topic_count++) {
@@ -229,7 +229,7 @@ static void test_minted_by_a_backend(void **state)
     assert_int_equal(ticket.topic_count, 3);
     assert_false(ticket.topics[1].bound);
     assert_true(ticket.topics[2].bound);
-    assert_string_equal(ticket.topics[2].topic, "c");
+    assert_string_equal(ticket.topics[2].text, "c");
     ticket_free(&ticket);
     free(text);
 }
@@ -285,7 +285,6 @@ static void test_other_claims(void **state)
         "{\"aud\":7,\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":\"1700000010\",\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010.5,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000000,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000061,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":9223372036854775807,\"jti\":\"x\",\"ep\":[]}",
@@ -302,6 +301,12 @@ static void test_other_claims(void **state)
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\"}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":\"a\"}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[7]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1e300,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000060.5,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1699999999.9,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000000.5,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"to\":"
+        "1}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"binded\":true}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":7}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":7,"
@@ -309,12 +314,17 @@ static void test_other_claims(void **state)
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\","
         "\"ep\":[{\"topic\":\"a\",\"binded\":true}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":null}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"*\"}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"__DONT__\"}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"clid\":7}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"last_id\":7}"};
     static const char *const good[] = {
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000000.25,\"iat\":1699999999.75,\"nbf\":1.7e9,"
+        "\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":null,\"nbf\":null,\"uid\":null,"
+        "\"clid\":null,\"last_id\":null,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"binded\":null}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"uid\":7,\"jti\":\"x\","
+        "\"ep\":[{\"topic\":\"a\",\"bound\":true}]}",
         "{\"aud\":[\"a\",\"esn-fanout\"],\"exp\":1700000001,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000060,\"nbf\":1700000000,\"jti\":\"x\",\"ep\":[]}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

@@ -1,7 +1,7 @@
 /* Bodies and queries of subscriptions at esn-subscribe: what is taken keeps every limit, and is
  * handed over in one line of a header. */
-#include "authorise_subscription.h"
 #include "hand_off.h"
+#include "subscription_body.h"
 #include "topic.h"
 
 #include <stdint.h>
@@ -17,24 +17,24 @@ static const struct config config = {.max_topics = 20,
                                      .handoff_mode = CONFIG_HANDOFF_LOCAL,
                                      .handoff_prefix = prefix};
 
-static void check_topics(const struct subscription *subscription)
+static void check_topics(const struct subscription_body *subscription)
 {
     bool bound = false;
 
-    if (subscription->topic_count > config.max_topics)
+    if (subscription->topics.count > config.max_topics)
         abort();
-    for (size_t i = 0; i < subscription->topic_count; i++) {
-        const struct ticket_topic *topic = &subscription->topics[i];
-        if (topic_fault(topic->topic, topic->length, config.max_topic_length,
+    for (size_t i = 0; i < subscription->topics.count; i++) {
+        const struct requested_topic *topic = &subscription->topics.list[i];
+        if (topic_fault(topic->text, topic->length, config.max_topic_length,
                         config.max_topic_levels) != NULL)
             abort();
         bound = bound || topic->bound;
     }
-    if (bound != subscription->bound || (bound && subscription->bind_key == NULL))
+    if (bound && subscription->bind_key == NULL)
         abort();
 }
 
-static void check_hand_off(const struct subscription *subscription)
+static void check_hand_off(const struct subscription_body *subscription)
 {
     static const char start[] = "Location: /_fanout/poll?ticket=t";
     const struct hand_off hand_off = {.ticket = "t",
@@ -56,7 +56,7 @@ static void check_hand_off(const struct subscription *subscription)
     bytes_free(&out);
 }
 
-static void check(struct subscription *subscription, const char *fault)
+static void check(struct subscription_body *subscription, const char *fault)
 {
     if (fault == NULL) {
         check_topics(subscription);
@@ -66,22 +66,22 @@ static void check(struct subscription *subscription, const char *fault)
     } else if (*fault == '\0') {
         abort();
     }
-    authorise_subscription_free(subscription);
+    subscription_body_free(subscription);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct subscription subscription;
+    struct subscription_body subscription;
     char *query = malloc(size + 1);
-    const char *fault =
-        authorise_subscription_read(&subscription, (const char *)data, size, &config);
+    const char *fault = subscription_body_read(&subscription, (const char *)data, size,
+                                               SUBSCRIPTION_BIND_KEY, &config);
 
     check(&subscription, fault);
     if (query == NULL)
         return 0;
     memcpy(query, data, size);
     query[size] = '\0';
-    fault = authorise_subscription_read_query(&subscription, query, &config);
+    fault = subscription_body_read_query(&subscription, query, SUBSCRIPTION_BIND_KEY, &config);
     check(&subscription, fault);
     free(query);
     return 0;

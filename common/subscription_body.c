@@ -1,0 +1,167 @@
+#include "subscription_body.h"
+
+#include "subscription_query.h"
+#include "utf8.h"
+
+#include <jansson.h>
+#include <string.h>
+
+const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
+
+static bool is_given(const json_t *value)
+{
+    return value != NULL && !json_is_null(value);
+}
+
+/* Texts are handed on as C strings. */
+static bool has_nul(const json_t *text)
+{
+    return memchr(json_string_value(text), '\0', json_string_length(text)) != NULL;
+}
+
+/* ---- who it is ---- */
+
+static const char *take_clid(struct subscription_body *body, const char *clid,
+                             const struct config *config)
+{
+    if (clid == NULL || *clid == '\0')
+        return NULL;
+    if (strlen(clid) > config->max_topic_length)
+        return "Client id is too long";
+    if (strcmp(clid, "@TOTAL@") == 0)
+        return "Reserved client id";
+    body->clid = clid;
+    return NULL;
+}
+
+static const char *read_clid(struct subscription_body *body, const struct config *config)
+{
+    const json_t *clid = json_object_get(body->json, "clid");
+    if (!is_given(clid))
+        return NULL;
+    if (!json_is_string(clid))
+        return "Client id should be a string";
+    if (has_nul(clid))
+        return "Client id must not contain NUL";
+    return take_clid(body, json_string_value(clid), config);
+}
+
+static const char *read_bind_key(struct subscription_body *body, unsigned allow)
+{
+    const json_t *key = json_object_get(body->json, "bind_key");
+    if (!is_given(key))
+        return NULL;
+    if ((allow & SUBSCRIPTION_BIND_KEY) == 0)
+        return SUBSCRIPTION_HAS_BIND_KEY;
+    body->bind_key = json_string_value(key);
+    body->bind_key_length = json_string_length(key);
+    return body->bind_key != NULL ? NULL : "Invalid Bind Key";
+}
+
+void subscription_body_read_former_self(struct subscription_body *body, const json_t *json)
+{
+    const json_t *connid = json_object_get(json, "connid");
+    const json_t *secret = json_object_get(json, "secret");
+    if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret) &&
+        !has_nul(secret)) {
+        body->connid = (uint64_t)json_integer_value(connid);
+        body->secret = json_string_value(secret);
+    }
+}
+
+/* ---- what it wants ---- */
+
+static const char *read_past(struct subscription_body *body)
+{
+    const json_t *last_id = json_object_get(body->json, "last_id");
+    if (!is_given(last_id))
+        return NULL;
+    if (!json_is_string(last_id))
+        return "Last id should be a string";
+    if (has_nul(last_id))
+        return "Last id must not contain NUL";
+    body->last_id = json_string_value(last_id);
+    return NULL;
+}
+
+static const char *read_wait(struct subscription_body *body)
+{
+    const json_t *wait = json_object_get(body->json, "wait");
+    body->has_wait = is_given(wait);
+    if (!body->has_wait)
+        return NULL;
+    if (!json_is_integer(wait) || json_integer_value(wait) < 0)
+        return "wait should be a number of milliseconds";
+    body->wait_ms = (uint64_t)json_integer_value(wait);
+    return NULL;
+}
+
+/* ---- the whole ---- */
+
+const char *subscription_body_read_json(struct subscription_body *body, json_t *json,
+                                        unsigned allow, const struct config *config)
+{
+    *body = (struct subscription_body){.json = json};
+    if (body->json == NULL || json_is_null(body->json))
+        return "Invalid JSON in body";
+    if (!json_is_object(body->json))
+        return "Event Points should be an array";
+    subscription_body_read_former_self(body, body->json);
+    const char *fault = read_bind_key(body, allow);
+    if (fault == NULL)
+        fault = read_clid(body, config);
+    if (fault == NULL)
+        fault = read_past(body);
+    if (fault == NULL)
+        fault = read_wait(body);
+    if (fault == NULL)
+        fault = requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
+                                      body->bind_key != NULL, config);
+    return fault;
+}
+
+const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
+                                   unsigned allow, const struct config *config)
+{
+    utf8_skip_mark(&text, &length);
+    json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    return subscription_body_read_json(body, json, allow, config);
+}
+
+const char *subscription_body_read_query(struct subscription_body *body, const char *query,
+                                         unsigned allow, const struct config *config)
+{
+    json_t *json = json_object();
+    const char *fault = subscription_query_read(json, query);
+    const char *fault_of_json = subscription_body_read_json(body, json, allow, config);
+    if (fault != NULL || fault_of_json != NULL)
+        return fault != NULL ? fault : fault_of_json;
+    bool enough = body->topics.count > 0 || (allow & SUBSCRIPTION_TOPICS_LATER) != 0;
+    return enough ? NULL : "Topic missing";
+}
+
+const char *subscription_body_from_ticket(struct subscription_body *body,
+                                          const struct ticket *ticket, const struct config *config)
+{
+    *body = (struct subscription_body){.user = ticket->user, .last_id = ticket->last_id};
+    const char *fault = take_clid(body, ticket->clid, config);
+    return fault != NULL
+               ? fault
+               : requested_topics_check(&body->topics, ticket->topics, ticket->topic_count, config);
+}
+
+struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user)
+{
+    return (struct ticket){.user = user,
+                           .topics = body->topics.list,
+                           .topic_count = body->topics.count,
+                           .clid = body->clid,
+                           .last_id = body->last_id};
+}
+
+void subscription_body_free(struct subscription_body *body)
+{
+    requested_topics_free(&body->topics);
+    json_decref(body->json);
+    *body = (struct subscription_body){0};
+}
