@@ -262,9 +262,8 @@ static bool open_parts(struct server *server, char *error)
     bool out_of_memory = false;
 
     server->counters.started_at_ms = server_now(server);
-    replay_open(&server->replays);
     deadlines_start(&server->deadlines, server_now(server));
-    uint64_t seeds[6];
+    uint64_t seeds[7];
     if (!secret_random(seeds, sizeof seeds)) {
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
         return false;
@@ -273,6 +272,7 @@ static bool open_parts(struct server *server, char *error)
     server->seen.seed = seeds[1];
     server->addresses.seed = seeds[4];
     server->rates.seed = seeds[5];
+    replay_open(&server->replays, seeds[6]);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         if (!topic_index_open(&server->topics[kind], seeds[2]))
             out_of_memory = true;

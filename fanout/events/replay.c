@@ -9,60 +9,63 @@
 enum {
     REPLAY_WINDOW = 64 * 1024, /* bytes queued for one connection before others have their turn */
     REPLAY_TURN_BYTES = 1024 * 1024, /* bytes formatted for all before live events have theirs */
-    /* The same in things looked at: what is found need not be for who looks. */
+    /* The same in things done, a tenth of a microsecond each: what is found need not be for who
+     * looks, and small frames cost more than their bytes. */
     REPLAY_SLICE_WORK = 4096,
     REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
-    /* Sources are kept from slice to slice when it costs something to gather them again, as long
-     * as all connections together keep no more than the latter. */
-    REPLAY_KEEP_LEAST = 256,
-    REPLAY_KEEP_MOST = 512 * 1024
+    REPLAY_FRAME_WORK = 4,
+    /* Looking for topics that match is not sliced: past this, the log is walked. */
+    REPLAY_GATHER_MOST = 2 * REPLAY_SLICE_WORK,
+    /* Of all connections. Past it they walk, and compare with each topic of theirs. */
+    REPLAY_KEEP_MOST = 16 * 1024 * 1024
 };
 
 struct replay {
     struct connection *connection;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
-    struct replay_sources kept;
+    bool walks;                 /* through the log, not topic by topic */
+    struct replay_sources kept; /* topic by topic, for the next slice */
+    struct replay_filter *filter;
+    uint64_t kept_bytes; /* of those two, counted in the queue */
     struct replay *next,
         **link; /* in server->replays while it has room; link NULL while it waits for the socket */
 };
 
+static struct replay_queue *queue_of(const struct replay *replay)
+{
+    return &replay->connection->server->replays;
+}
+
+static struct event_log *log_of(const struct replay *replay)
+{
+    return &replay->connection->server->events;
+}
+
+static bool may_keep(const struct replay *replay, uint64_t bytes)
+{
+    return queue_of(replay)->kept_bytes + bytes <= REPLAY_KEEP_MOST;
+}
+
+static void count_kept(struct replay *replay, uint64_t bytes)
+{
+    replay->kept_bytes += bytes;
+    queue_of(replay)->kept_bytes += bytes;
+}
+
 static void drop_kept(struct replay *replay)
 {
-    replay->connection->server->replays.kept -= replay->kept.capacity;
+    queue_of(replay)->kept_bytes -= replay->kept_bytes;
+    replay->kept_bytes = 0;
     replay_sources_free(&replay->kept);
+    replay_filter_free(&replay->filter);
 }
 
-static void keep(struct replay *replay, struct replay_sources *scratch)
+/* The event for one subscription, whose topic it matches. False without memory. */
+static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
+                                 const struct subscription *requested)
 {
-    struct replay_queue *queue = &replay->connection->server->replays;
-
-    if (scratch->count < REPLAY_KEEP_LEAST || queue->kept + scratch->capacity > REPLAY_KEEP_MOST)
-        return;
-    replay->kept = *scratch;
-    queue->kept += scratch->capacity;
-    *scratch = (struct replay_sources){0};
-}
-
-/* What was kept, or what is found now; NULL without memory. */
-static struct replay_sources *find_sources(struct server *server, struct replay *replay)
-{
-    struct replay_queue *queue = &server->replays;
-
-    if (replay->kept.count > 0 && replay->after >= server->events.forgotten)
-        return &replay->kept;
-    drop_kept(replay);
-    if (!replay_sources_gather(&queue->scratch, server, replay->connection, replay->after))
-        return NULL;
-    queue->work += queue->scratch.count;
-    return &queue->scratch;
-}
-
-static bool send_event(struct server *server, struct connection *connection,
-                       const struct replay_sources *sources)
-{
-    const struct logged_event *logged = replay_sources_first(sources);
-    const struct subscription *requested = sources->sources[0].requested;
+    struct connection *connection = replay->connection;
     struct delivery_event event = {.topic = logged->topic->name,
                                    .topic_length = logged->topic->length,
                                    .json = logged->json,
@@ -73,29 +76,64 @@ static bool send_event(struct server *server, struct connection *connection,
         !audience_may_hear(logged->flags, logged_event_allowed(logged), logged->allowed_length,
                            requested->kind, connection->user))
         return true;
-    server->replays.events++;
-    return delivery_replay(server, connection, requested, &event);
+    queue_of(replay)->events++;
+    queue_of(replay)->work += REPLAY_FRAME_WORK;
+    return delivery_replay(connection->server, connection, requested, &event);
 }
 
-/* Queues events in order until the window is full, never stopping within one event. False without
- * memory. */
-static bool send_slice(struct server *server, struct replay *replay)
+/* Never stops within one event: an answer to a poll has all of it. */
+static bool slice_is_over(const struct replay *replay, uint64_t work_before)
 {
-    struct connection *connection = replay->connection;
-    struct replay_sources *sources = find_sources(server, replay);
+    return replay->connection->output.length >= REPLAY_WINDOW ||
+           queue_of(replay)->work - work_before >= REPLAY_SLICE_WORK;
+}
 
-    if (sources == NULL)
-        return false;
-    for (unsigned looked_at = 0; sources->count > 0; looked_at++) {
-        uint64_t sequence = sources->sources[0].next;
-        if (sequence != replay->after &&
-            (connection->output.length >= REPLAY_WINDOW || looked_at >= REPLAY_SLICE_WORK)) {
-            if (sources != &replay->kept)
-                keep(replay, sources);
+/* ---- topic by topic ---- */
+
+/* Finding the topics is given up where walking would have cost as much. */
+static enum replay_gathering gather(struct replay *replay)
+{
+    struct replay_queue *queue = queue_of(replay);
+    const struct subscriber *subscriber = &replay->connection->subscriber;
+    uint64_t walking = 4 * event_log_count_after(log_of(replay), replay->after) +
+                       8 * (uint64_t)subscriber->count + 64;
+    size_t most = walking < REPLAY_GATHER_MOST ? (size_t)walking : REPLAY_GATHER_MOST, work;
+    enum replay_gathering result = replay_sources_gather(
+        &queue->scratch, log_of(replay), subscriber, replay->after, most, &queue->hits.name, &work);
+
+    queue->work += work;
+    return result;
+}
+
+/* For the next slice; where it may not be kept, the log is walked from there on. */
+static void keep_sources(struct replay *replay, struct replay_sources *sources)
+{
+    uint64_t bytes = sources->count * sizeof *sources->sources;
+
+    if (sources == &replay->kept)
+        return;
+    replay->walks = !may_keep(replay, bytes);
+    if (replay->walks)
+        return;
+    replay_sources_trim(sources);
+    replay->kept = *sources;
+    count_kept(replay, bytes);
+    *sources = (struct replay_sources){0};
+}
+
+static bool send_from_sources(struct replay *replay, struct replay_sources *sources)
+{
+    uint64_t work = queue_of(replay)->work;
+
+    while (sources->count > 0) {
+        const struct replay_source *first = &sources->sources[0];
+        uint64_t sequence = first->next;
+        if (sequence != replay->after && slice_is_over(replay, work)) {
+            keep_sources(replay, sources);
             return true;
         }
-        server->replays.work++;
-        if (!send_event(server, connection, sources))
+        queue_of(replay)->work++;
+        if (!send_to_subscription(replay, replay_sources_first(sources), first->requested))
             return false;
         replay->after = sequence;
         replay_sources_advance(sources);
@@ -103,6 +141,77 @@ static bool send_slice(struct server *server, struct replay *replay)
     replay->after = sources->until;
     drop_kept(replay);
     return true;
+}
+
+/* ---- event by event ---- */
+
+static bool find_hits(struct replay *replay, const struct logged_event *logged)
+{
+    struct replay_hits *hits = &queue_of(replay)->hits;
+    bool found = replay->filter != NULL
+                     ? replay_filter_match(replay->filter, logged, hits)
+                     : replay_filter_compare(&replay->connection->subscriber, logged, hits);
+
+    queue_of(replay)->work += hits->work;
+    return found;
+}
+
+/* As large as what the connection has in the index, at most; without room for it each of its topics
+ * is compared. */
+static void make_filter(struct replay *replay)
+{
+    struct replay_queue *queue = queue_of(replay);
+
+    if (replay->filter != NULL || !may_keep(replay, 0))
+        return;
+    replay->filter = replay_filter_new(&replay->connection->subscriber, queue->seed, &queue->hits);
+    if (replay->filter == NULL)
+        return;
+    count_kept(replay, replay_filter_bytes(replay->filter));
+    queue->work += replay->kept_bytes / 64;
+}
+
+static bool send_walking(struct replay *replay)
+{
+    const struct connection *connection = replay->connection;
+    struct replay_queue *queue = queue_of(replay);
+    uint64_t work = queue->work;
+
+    make_filter(replay);
+    for (const struct logged_event *logged = event_log_first_after(log_of(replay), replay->after);
+         logged != NULL; logged = logged->newer) {
+        if (slice_is_over(replay, work))
+            return true;
+        if (!find_hits(replay, logged))
+            return false;
+        for (size_t i = 0; i < queue->hits.count; i++)
+            if (!send_to_subscription(replay, logged,
+                                      &connection->subscriber.subscriptions[queue->hits.slots[i]]))
+                return false;
+        replay->after = logged->sequence;
+    }
+    replay->after = log_of(replay)->sequence;
+    drop_kept(replay);
+    return true;
+}
+
+/* Queues events in order until the window is full. False without memory. */
+static bool send_slice(struct replay *replay)
+{
+    if (replay->walks)
+        return send_walking(replay);
+    if (replay->kept.count > 0 && replay->after >= log_of(replay)->forgotten)
+        return send_from_sources(replay, &replay->kept);
+    drop_kept(replay);
+    switch (gather(replay)) {
+    case REPLAY_GATHERED:
+        return send_from_sources(replay, &queue_of(replay)->scratch);
+    case REPLAY_TOO_MUCH:
+        replay->walks = true;
+        return send_walking(replay);
+    default:
+        return false;
+    }
 }
 
 static void unlink_replay(struct replay *replay)
@@ -168,8 +277,10 @@ void replay_continue(struct connection *connection)
 
 void replay_topics_changed(struct connection *connection)
 {
-    if (connection->replay != NULL)
-        drop_kept(connection->replay);
+    if (connection->replay == NULL)
+        return;
+    drop_kept(connection->replay);
+    connection->replay->walks = false;
 }
 
 /* One slice for the first in the queue. */
@@ -185,7 +296,7 @@ static void run_first(struct server *server)
         return;
     }
     replay->may_have_gap = false;
-    if (!send_slice(server, replay)) {
+    if (!send_slice(replay)) {
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
@@ -217,13 +328,14 @@ void replay_run(struct server *server)
         run_first(server);
 }
 
-void replay_open(struct replay_queue *queue)
+void replay_open(struct replay_queue *queue, uint64_t seed)
 {
-    *queue = (struct replay_queue){.last = &queue->first};
+    *queue = (struct replay_queue){.last = &queue->first, .seed = seed};
 }
 
 void replay_close(struct replay_queue *queue)
 {
     replay_sources_free(&queue->scratch);
+    replay_hits_free(&queue->hits);
     *queue = (struct replay_queue){0};
 }

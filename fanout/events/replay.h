@@ -2,10 +2,15 @@
  * connection that catches up holds a cursor instead of receiving live events, gets a slice whenever
  * its output has room, and joins the living in the same turn of the loop in which it reached the
  * head of the log: no gap, no double. Slices are small and taken in turn, so that thousands who
- * come back at once do not hold up live events. */
+ * come back at once do not hold up live events.
+ *
+ * Its events are found topic by topic where few topics match what it asked for. Where that would
+ * cost more, it walks through the log in order and looks at each event: so no choice of patterns
+ * costs more than the log is long, and what a connection keeps does not grow with the topics. */
 #ifndef ESN_REPLAY_H
 #define ESN_REPLAY_H
 
+#include "events/replay_filter.h"
 #include "log/replay_sources.h"
 
 #include <stdbool.h>
@@ -30,13 +35,15 @@ void replay_topics_changed(struct connection *connection);
 struct replay_queue {
     struct replay *first, **last;  /* those that have room */
     struct replay_sources scratch; /* of one slice */
-    uint64_t kept;                 /* room for sources that connections keep for the next one */
+    struct replay_hits hits;       /* of one event */
+    uint64_t seed;                 /* random, see hash_bytes() */
+    uint64_t kept_bytes;           /* what connections keep from one slice to the next */
     uint64_t catching_up;          /* connections, with room or without */
     uint64_t events;               /* replayed since the start */
-    uint64_t work;                 /* logged topics and events looked at */
+    uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 
-void replay_open(struct replay_queue *queue);
+void replay_open(struct replay_queue *queue, uint64_t seed);
 /* Gives slices to those that have room, within the measure of one turn. */
 void replay_run(struct server *server);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the

@@ -63,6 +63,24 @@ bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
     return log->newest != NULL && log->newest->sequence > sequence;
 }
 
+const struct logged_event *event_log_first_after(const struct event_log *log, uint64_t sequence)
+{
+    const struct logged_event *event = log_marks_find(&log->marks, sequence);
+
+    if (event == NULL)
+        event = log->oldest;
+    while (event != NULL && event->sequence <= sequence)
+        event = event->newer;
+    return event;
+}
+
+uint64_t event_log_count_after(const struct event_log *log, uint64_t sequence)
+{
+    uint64_t count = log_marks_count_after(&log->marks, sequence);
+
+    return count < log->events ? count : log->events;
+}
+
 static uint64_t event_bytes(const struct logged_event *event)
 {
     return sizeof *event + event->json_length + event->allowed_length;
@@ -143,6 +161,7 @@ static void forget_oldest(struct event_log *log)
     log->forgotten = greater(log->forgotten, event->sequence);
     log->bytes -= event_bytes(event);
     log->events--;
+    log_marks_forget(&log->marks, event);
     free(event);
     topic->start = (topic->start + 1) & (topic->capacity - 1);
     topic->gone++;
@@ -154,7 +173,7 @@ static void forget_oldest(struct event_log *log)
 
 uint64_t event_log_bytes(const struct event_log *log)
 {
-    return log->bytes + log->topics.bytes + log->targeted.bytes;
+    return log->bytes + log->topics.bytes + log->targeted.bytes + log_marks_bytes(&log->marks);
 }
 
 void event_log_expire(struct event_log *log, uint64_t now_ms)
@@ -214,6 +233,7 @@ static void link_event(struct event_log *log, struct logged_event *event)
     else
         log->oldest = event;
     log->newest = event;
+    log_marks_note(&log->marks, event, event->sequence);
     log->events++;
     log->bytes += event_bytes(event);
 }
@@ -285,15 +305,16 @@ bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64
     return parse_number(&at, end, sequence) && at == end;
 }
 
-const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length)
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
+                                            size_t most_work)
 {
-    topic_index_match(&log->topics, topic, length, false, &log->matches);
+    topic_index_match_within(&log->topics, topic, length, false, most_work, &log->matches);
     return log->matches.failed ? NULL : &log->matches;
 }
 
-const struct topic_matches *event_log_match_targeted(struct event_log *log)
+const struct topic_matches *event_log_match_targeted(struct event_log *log, size_t most_work)
 {
-    topic_index_all(&log->targeted, &log->matches);
+    topic_index_all(&log->targeted, most_work, &log->matches);
     return log->matches.failed ? NULL : &log->matches;
 }
 
@@ -302,6 +323,7 @@ void event_log_close(struct event_log *log)
     while (log->oldest != NULL)
         forget_oldest(log);
     topic_matches_free(&log->matches);
+    log_marks_free(&log->marks);
     topic_index_close(&log->topics);
     topic_index_close(&log->targeted);
 }

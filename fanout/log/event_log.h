@@ -6,6 +6,7 @@
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 
+#include "log/log_marks.h"
 #include "topics/topic_index.h"
 
 #include <stdbool.h>
@@ -62,6 +63,7 @@ struct event_log {
     struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
     struct topic_matches matches; /* scratch */
     struct logged_event *oldest, *newest;
+    struct log_marks marks;
     uint64_t events, bytes; /* without the indexes */
     uint64_t
         max_bytes; /* set by the owner, like the next; may change at any time; 0: nothing is kept */
@@ -96,13 +98,20 @@ uint64_t event_log_bytes(const struct event_log *log);
 /* Some event after it is kept. */
 bool event_log_has_any_after(const struct event_log *log, uint64_t sequence);
 
+/* The first event after a sequence, or NULL: the next ones are behind it. Borrowed until events are
+ * forgotten. */
+const struct logged_event *event_log_first_after(const struct event_log *log, uint64_t sequence);
+/* How many there are: never too few, and too many by less than LOG_MARKS_EVERY. */
+uint64_t event_log_count_after(const struct event_log *log, uint64_t sequence);
+
 /* Reads "<epoch>-<sequence>". */
 bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
 /* Finds the logged topics that match a requested one, or all with targeted events; borrowed until
- * the next call or append. NULL without memory. */
-const struct topic_matches *event_log_match(struct event_log *log, const char *topic,
-                                            size_t length);
-const struct topic_matches *event_log_match_targeted(struct event_log *log);
+ * the next call or append. NULL without memory. Both give up past so much work, with `cut` of what
+ * they give. */
+const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
+                                            size_t most_work);
+const struct topic_matches *event_log_match_targeted(struct event_log *log, size_t most_work);
 /* Its allowed users. */
 const char *logged_event_allowed(const struct logged_event *event);
 struct logged_topic *event_log_topic_of(const struct topic_node *node);

@@ -1,7 +1,6 @@
 #include "log/replay_sources.h"
 
-#include "net/connection.h"
-#include "server.h"
+#include "topics/audience.h"
 
 #include <stdlib.h>
 
@@ -37,18 +36,6 @@ static bool add_source(struct replay_sources *heap, const struct replay_source *
     return true;
 }
 
-static const struct topic_matches *find_logged(struct server *server,
-                                               const struct subscription *requested)
-{
-    struct bytes *name = &server->delivery.name;
-
-    if (requested->kind == SUBSCRIPTION_INBOX)
-        return event_log_match_targeted(&server->events);
-    bytes_clear(name);
-    topic_node_write_name(requested->node, name);
-    return name->failed ? NULL : event_log_match(&server->events, name->data, name->length);
-}
-
 /* False when it has no event there. */
 static bool set_place(struct replay_source *source, uint32_t position)
 {
@@ -59,32 +46,62 @@ static bool set_place(struct replay_source *source, uint32_t position)
     return true;
 }
 
-static bool add_matching(struct replay_sources *heap, struct server *server,
+/* An inbox is looked for among all topics with targeted events: whose they are stands in the
+ * events. */
+static const struct topic_matches *find_logged(struct event_log *log,
+                                               const struct subscription *requested,
+                                               size_t most_work, struct bytes *name)
+{
+    if (requested->kind == SUBSCRIPTION_INBOX)
+        return event_log_match_targeted(log, most_work);
+    bytes_clear(name);
+    topic_node_write_name(requested->node, name);
+    return name->failed ? NULL : event_log_match(log, name->data, name->length, most_work);
+}
+
+static bool add_matching(struct replay_sources *heap, const struct topic_matches *matches,
                          const struct subscription *requested, uint64_t after)
 {
-    const struct topic_matches *matches = find_logged(server, requested);
-
-    for (size_t i = 0; matches != NULL && i < matches->count; i++) {
+    for (size_t i = 0; i < matches->count; i++) {
         struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
                                        .requested = requested};
         if (set_place(&source, logged_topic_after(source.topic, after)) &&
             !add_source(heap, &source))
             return false;
     }
-    return matches != NULL;
+    return true;
 }
 
-bool replay_sources_gather(struct replay_sources *sources, struct server *server,
-                           const struct connection *connection, uint64_t after)
+enum replay_gathering replay_sources_gather(struct replay_sources *sources, struct event_log *log,
+                                            const struct subscriber *subscriber, uint64_t after,
+                                            size_t most_work, struct bytes *name, size_t *work)
 {
     sources->count = 0;
-    sources->until = server->events.sequence;
-    for (uint32_t i = 0; i < connection->subscriber.count; i++)
-        if (!add_matching(sources, server, &connection->subscriber.subscriptions[i], after))
-            return false;
+    sources->until = log->sequence;
+    *work = 0;
+    for (uint32_t slot = 0; slot < subscriber->count; slot++) {
+        const struct subscription *requested = &subscriber->subscriptions[slot];
+        const struct topic_matches *matches = find_logged(log, requested, most_work - *work, name);
+        if (matches == NULL || !add_matching(sources, matches, requested, after))
+            return REPLAY_NO_MEMORY;
+        *work += matches->work;
+        if (matches->cut || *work >= most_work)
+            return REPLAY_TOO_MUCH;
+    }
     for (size_t i = sources->count / 2; i-- > 0;)
         sift_down(sources, i);
-    return true;
+    return REPLAY_GATHERED;
+}
+
+void replay_sources_trim(struct replay_sources *sources)
+{
+    struct replay_source *smaller =
+        realloc(sources->sources, (sources->count + !sources->count) * sizeof *smaller);
+
+    if (smaller == NULL)
+        return;
+    sources->sources = smaller;
+    sources->capacity = sources->count + !sources->count;
 }
 
 const struct logged_event *replay_sources_first(const struct replay_sources *sources)

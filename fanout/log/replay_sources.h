@@ -3,16 +3,13 @@
 #ifndef ESN_REPLAY_SOURCES_H
 #define ESN_REPLAY_SOURCES_H
 
+#include "bytes.h"
+#include "log/event_log.h"
+#include "topics/topic_index.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct connection;
-struct event_log;
-struct logged_event;
-struct logged_topic;
-struct server;
-struct subscription;
 
 /* One logged topic that matches one requested topic. */
 struct replay_source {
@@ -30,10 +27,20 @@ struct replay_sources {
     uint64_t until; /* newest event of the log when they were gathered; later ones are not in it */
 };
 
+enum replay_gathering {
+    REPLAY_GATHERED,
+    REPLAY_TOO_MUCH, /* more work than was allowed: walking through the log is cheaper */
+    REPLAY_NO_MEMORY
+};
+
 /* Finds what came after a sequence. They stay good while the log grows, and while it has not
- * forgotten anything after the last event that was taken. False without memory. */
-bool replay_sources_gather(struct replay_sources *sources, struct server *server,
-                           const struct connection *connection, uint64_t after);
+ * forgotten anything after the last event that was taken. most_work bounds the topics that are
+ * looked at; *work says how many were. name is scratch. */
+enum replay_gathering replay_sources_gather(struct replay_sources *sources, struct event_log *log,
+                                            const struct subscriber *subscriber, uint64_t after,
+                                            size_t most_work, struct bytes *name, size_t *work);
+/* Gives back room that is not used. */
+void replay_sources_trim(struct replay_sources *sources);
 /* The next event of sources[0]; there must be one. */
 const struct logged_event *replay_sources_first(const struct replay_sources *sources);
 /* Goes on behind it. */

@@ -272,6 +272,7 @@ static void add_step(struct topic_matches *matches, struct topic_node *node, con
 {
     if (node == NULL)
         return;
+    matches->work++;
     void *moved;
     if (matches->step_count == matches->step_capacity) {
         moved = grown(matches->steps, &matches->step_capacity, sizeof(struct topic_step));
@@ -305,12 +306,12 @@ static void add_end(struct topic_matches *matches, struct topic_node *node)
 }
 
 /* A published `#`: the node itself and everything below it. */
-static void add_subtree(struct topic_matches *matches, struct topic_node *top)
+static void add_subtree(struct topic_matches *matches, struct topic_node *top, size_t most_work)
 {
     struct topic_node *node = top;
 
     add_end(matches, top);
-    while (node != NULL) {
+    while (node != NULL && ++matches->work <= most_work) {
         struct topic_node *next = skip_hidden(node, node->first_child);
         while (next == NULL && node != top) {
             next = skip_hidden(node->parent, node->next_sibling);
@@ -323,15 +324,16 @@ static void add_subtree(struct topic_matches *matches, struct topic_node *top)
 
 /* A published `+`: every child may follow. */
 static void step_all_children(struct topic_matches *matches, struct topic_node *node,
-                              const char *rest, size_t rest_length)
+                              const char *rest, size_t rest_length, size_t most_work)
 {
-    for (struct topic_node *child = node->first_child; child != NULL; child = child->next_sibling)
+    for (struct topic_node *child = node->first_child; child != NULL && matches->work <= most_work;
+         child = child->next_sibling)
         if (!is_hidden(node, child))
             add_step(matches, child, rest, rest_length);
 }
 
 static void take_step(const struct topic_index *index, struct topic_matches *matches,
-                      struct topic_step step, bool literal)
+                      struct topic_step step, bool literal, size_t most_work)
 {
     struct topic_node *node = step.node, *child;
     const char *level;
@@ -344,13 +346,13 @@ static void take_step(const struct topic_index *index, struct topic_matches *mat
     }
     bool hidden = node->parent == NULL && length > 0 && level[0] == '@';
     if (!literal && step.rest == NULL && is_level(level, length, '#')) {
-        add_subtree(matches, node);
+        add_subtree(matches, node, most_work);
         return;
     }
     if (!hidden)
         add_match(matches, node->rest);
     if (!literal && is_level(level, length, '+')) {
-        step_all_children(matches, node, step.rest, step.rest_length);
+        step_all_children(matches, node, step.rest, step.rest_length, most_work);
         return;
     }
     child = find_child(index, node, level, length);
@@ -359,15 +361,23 @@ static void take_step(const struct topic_index *index, struct topic_matches *mat
         add_step(matches, node->one, step.rest, step.rest_length);
 }
 
-void topic_index_match(const struct topic_index *index, const char *topic, size_t length,
-                       bool literal, struct topic_matches *matches)
+void topic_index_match_within(const struct topic_index *index, const char *topic, size_t length,
+                              bool literal, size_t most_work, struct topic_matches *matches)
 {
     matches->count = 0;
     matches->step_count = 0;
+    matches->work = 0;
     matches->failed = false;
     add_step(matches, index->root, topic, length);
-    while (matches->step_count > 0)
-        take_step(index, matches, matches->steps[--matches->step_count], literal);
+    while (matches->step_count > 0 && matches->work <= most_work)
+        take_step(index, matches, matches->steps[--matches->step_count], literal, most_work);
+    matches->cut = matches->work > most_work;
+}
+
+void topic_index_match(const struct topic_index *index, const char *topic, size_t length,
+                       bool literal, struct topic_matches *matches)
+{
+    topic_index_match_within(index, topic, length, literal, SIZE_MAX, matches);
 }
 
 static void add_any(struct hash_node *by_level, void *context)
@@ -375,11 +385,15 @@ static void add_any(struct hash_node *by_level, void *context)
     add_match(context, node_of(by_level));
 }
 
-void topic_index_all(const struct topic_index *index, struct topic_matches *matches)
+void topic_index_all(const struct topic_index *index, size_t most_work,
+                     struct topic_matches *matches)
 {
     matches->count = 0;
+    matches->work = index->levels.count;
     matches->failed = false;
-    hash_table_each(&index->levels, add_any, matches);
+    matches->cut = matches->work > most_work;
+    if (!matches->cut)
+        hash_table_each(&index->levels, add_any, matches);
 }
 
 void topic_matches_free(struct topic_matches *matches)

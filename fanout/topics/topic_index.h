@@ -56,7 +56,9 @@ struct topic_matches {
     size_t count, capacity;
     struct topic_step *steps; /* scratch */
     size_t step_count, step_capacity;
+    size_t work; /* nodes that the look-up came to */
     bool failed; /* out of memory: the list is incomplete */
+    bool cut;    /* more work than was allowed: likewise */
 };
 
 /* False without memory. seed: random, see hash_bytes(). */
@@ -83,8 +85,14 @@ const struct topic_node *topic_index_find(const struct topic_index *index, const
  * calls itself `+`). matches->failed without memory. */
 void topic_index_match(const struct topic_index *index, const char *topic, size_t length,
                        bool literal, struct topic_matches *matches);
-/* Finds every node with receivers, hidden or not. */
-void topic_index_all(const struct topic_index *index, struct topic_matches *matches);
+/* The same, for a topic that its owner chose to be dear: gives up past so much work, with
+ * matches->cut. */
+void topic_index_match_within(const struct topic_index *index, const char *topic, size_t length,
+                              bool literal, size_t most_work, struct topic_matches *matches);
+/* Finds every node with receivers, hidden or not; none of them when that would be more work than is
+ * allowed. */
+void topic_index_all(const struct topic_index *index, size_t most_work,
+                     struct topic_matches *matches);
 void topic_matches_free(struct topic_matches *matches);
 
 /* Appends the topic that a node stands for. */

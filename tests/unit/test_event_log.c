@@ -42,7 +42,8 @@ static uint64_t append(struct event_log *log, const char *topic, uint64_t now_ms
 /* How many events after a sequence match a requested topic. */
 static size_t count_after(struct event_log *log, const char *requested, uint64_t sequence)
 {
-    const struct topic_matches *matches = event_log_match(log, requested, strlen(requested));
+    const struct topic_matches *matches =
+        event_log_match(log, requested, strlen(requested), SIZE_MAX);
     size_t count = 0;
 
     assert_non_null(matches);
@@ -116,7 +117,7 @@ static void targeted_events_are_found_whatever_their_topic(void **state)
         record.flags = ENVELOPE_BOUND | ENVELOPE_TARGETED;
         assert_true(event_log_append(&log, &record, event_log_take_sequence(&log), 0));
     }
-    matches = event_log_match_targeted(&log);
+    matches = event_log_match_targeted(&log, SIZE_MAX);
     assert_non_null(matches);
     assert_int_equal(matches->count, 3);
     assert_int_equal(count_after(&log, "#", 0), 1);
@@ -166,7 +167,7 @@ static void all_memory_is_within_the_limit(void **state)
         (void)append(&log, topic, 0);
         assert_true(event_log_bytes(&log) <= log.max_bytes);
     }
-    index = log.topics.bytes;
+    index = log.topics.bytes + log_marks_bytes(&log.marks);
     assert_true(index > 0 && event_log_bytes(&log) == log.bytes + index);
     for (int i = 0; i < 5000; i++)
         (void)append(&log, "burst", 0);
@@ -177,6 +178,33 @@ static void all_memory_is_within_the_limit(void **state)
     assert_true(event_log_bytes(&log) < 100 * 200);
     event_log_expire(&log, 2000);
     assert_int_equal(event_log_bytes(&log), 0);
+    event_log_close(&log);
+}
+
+/* A client that comes back finds its place without a walk through what it has. */
+static void the_first_event_after_a_sequence_is_found(void **state)
+{
+    enum { APPENDED = 5000, FORGOTTEN = 1700 };
+    struct event_log log;
+
+    (void)state;
+    open_log(&log);
+    assert_null(event_log_first_after(&log, 0));
+    for (uint64_t i = 1; i <= APPENDED; i++) {
+        (void)append(&log, "a", 0);
+        log.given++; /* gaps, as events of other daemons leave */
+    }
+    event_log_forget(&log, 2 * FORGOTTEN);
+    for (uint64_t after = 0; after <= 2 * APPENDED; after++) {
+        const struct logged_event *first = event_log_first_after(&log, after);
+        uint64_t expected = after < 2 * FORGOTTEN ? 2 * FORGOTTEN + 1 : (after + 1) / 2 * 2 + 1;
+        uint64_t left = expected > 2 * APPENDED ? 0 : APPENDED - expected / 2;
+        if (left == 0)
+            assert_null(first);
+        else
+            assert_int_equal(first->sequence, expected);
+        assert_in_range(event_log_count_after(&log, after), left, left + LOG_MARKS_EVERY);
+    }
     event_log_close(&log);
 }
 
@@ -352,6 +380,7 @@ int main(void)
         cmocka_unit_test(targeted_events_are_found_whatever_their_topic),
         cmocka_unit_test(the_oldest_are_forgotten_by_age_and_by_bytes),
         cmocka_unit_test(all_memory_is_within_the_limit),
+        cmocka_unit_test(the_first_event_after_a_sequence_is_found),
         cmocka_unit_test(one_that_is_larger_than_all_room_is_delivered_and_forgotten),
         cmocka_unit_test(age_is_right_across_the_beginning_of_the_clock),
         cmocka_unit_test(a_log_that_goes_on_gives_no_id_twice_and_vouches_for_what_it_has),

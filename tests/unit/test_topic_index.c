@@ -329,11 +329,11 @@ static void all_are_found_hidden_or_not(void **state)
 
     (void)state;
     assert_true(topic_index_open(&index, 3));
-    topic_index_all(&index, &matches);
+    topic_index_all(&index, SIZE_MAX, &matches);
     assert_int_equal(matches.count, 0);
     for (uint32_t slot = 0; slot < TOPICS; slot++)
         assert_true(topic_index_add(&index, &subscriber, slot, topics[slot], strlen(topics[slot])));
-    topic_index_all(&index, &matches);
+    topic_index_all(&index, SIZE_MAX, &matches);
     assert_false(matches.failed);
     assert_int_equal(matches.count, TOPICS);
     for (uint32_t slot = 0; slot < TOPICS; slot++)
