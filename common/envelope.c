@@ -1,5 +1,7 @@
 #include "envelope.h"
 
+#include "big_endian.h"
+
 #include <string.h>
 
 /* Offsets; docs/bus.md has them as tables. */
@@ -29,20 +31,6 @@ enum {
 static const char envelope_magic[] = "ESE";
 static const char ack_magic[] = "ESA";
 
-static void put(unsigned char *out, uint64_t value, int size)
-{
-    for (int i = size - 1; i >= 0; i--, value >>= 8)
-        out[i] = (unsigned char)(value & 0xff);
-}
-
-static uint64_t get(const unsigned char *bytes, int size)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < size; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 static bool has_magic(const unsigned char *bytes, const char *magic)
 {
     return memcmp(bytes + AT_MAGIC, magic, AT_VERSION) == 0 &&
@@ -55,12 +43,12 @@ void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *env
     memcpy(out + AT_MAGIC, envelope_magic, AT_VERSION);
     out[AT_VERSION] = ENVELOPE_VERSION;
     out[AT_KIND] = (unsigned char)envelope->kind;
-    put(out + AT_FLAGS, envelope->flags, 2);
-    put(out + AT_PUBLISHER, envelope->publisher, 8);
-    put(out + AT_SEQUENCE, envelope->sequence, 8);
-    put(out + AT_WHISPER, envelope->whisper, 8);
+    big_endian_write(out + AT_FLAGS, 2, envelope->flags);
+    big_endian_write(out + AT_PUBLISHER, 8, envelope->publisher);
+    big_endian_write(out + AT_SEQUENCE, 8, envelope->sequence);
+    big_endian_write(out + AT_WHISPER, 8, envelope->whisper);
     memcpy(out + AT_POST_KEY, envelope->post_key, ENVELOPE_POST_KEY_SIZE);
-    put(out + AT_TOKEN, envelope->token, 8);
+    big_endian_write(out + AT_TOKEN, 8, envelope->token);
 }
 
 bool envelope_read(struct envelope *out, const void *bytes, size_t length)
@@ -70,7 +58,7 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
         return false;
     /* A flag of a later version could narrow who may hear the event: what is not known is refused,
      * never skipped. */
-    uint64_t flags = get(in + AT_FLAGS, 2);
+    uint64_t flags = big_endian_read(in + AT_FLAGS, 2);
     if ((flags & ~(uint64_t)KNOWN_FLAGS) != 0 || in[AT_ZERO] != 0)
         return false;
     if (in[AT_KIND] != ENVELOPE_HELLO && in[AT_KIND] != ENVELOPE_EVENT)
@@ -78,10 +66,10 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
     *out = (struct envelope){
         .kind = in[AT_KIND] == ENVELOPE_HELLO ? ENVELOPE_HELLO : ENVELOPE_EVENT,
         .flags = (uint16_t)flags,
-        .publisher = get(in + AT_PUBLISHER, 8),
-        .sequence = get(in + AT_SEQUENCE, 8),
-        .whisper = get(in + AT_WHISPER, 8),
-        .token = get(in + AT_TOKEN, 8),
+        .publisher = big_endian_read(in + AT_PUBLISHER, 8),
+        .sequence = big_endian_read(in + AT_SEQUENCE, 8),
+        .whisper = big_endian_read(in + AT_WHISPER, 8),
+        .token = big_endian_read(in + AT_TOKEN, 8),
     };
     memcpy(out->post_key, in + AT_POST_KEY, ENVELOPE_POST_KEY_SIZE);
     return true;
@@ -92,27 +80,29 @@ void ack_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch)
     memset(out, 0, ACK_HEADER_SIZE);
     memcpy(out + AT_MAGIC, ack_magic, AT_VERSION);
     out[AT_VERSION] = ENVELOPE_VERSION;
-    put(out + AT_ACK_EPOCH, epoch, 8);
+    big_endian_write(out + AT_ACK_EPOCH, 8, epoch);
 }
 
 void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack)
 {
     memset(out, 0, ACK_RECORD_SIZE);
-    put(out + AT_RECORD_SEQUENCE, ack->sequence, 8);
-    put(out + AT_RECORD_EVENT, ack->event_sequence, 8);
-    put(out + AT_RECORD_RECEIVERS, ack->status == ACK_LIMITED ? ack->wait_ms : ack->receivers, 4);
+    big_endian_write(out + AT_RECORD_SEQUENCE, 8, ack->sequence);
+    big_endian_write(out + AT_RECORD_EVENT, 8, ack->event_sequence);
+    big_endian_write(out + AT_RECORD_RECEIVERS, 4,
+                     ack->status == ACK_LIMITED ? ack->wait_ms : ack->receivers);
     out[AT_RECORD_STATUS] = (unsigned char)ack->status;
 }
 
 int ack_count(const void *bytes, size_t length, uint64_t *epoch)
 {
     const unsigned char *in = bytes;
-    if (length < ACK_HEADER_SIZE || !has_magic(in, ack_magic) || get(in + AT_ACK_ZERO, 4) != 0)
+    if (length < ACK_HEADER_SIZE || !has_magic(in, ack_magic) ||
+        big_endian_read(in + AT_ACK_ZERO, 4) != 0)
         return -1;
     size_t records = (length - ACK_HEADER_SIZE) / ACK_RECORD_SIZE;
     if ((length - ACK_HEADER_SIZE) % ACK_RECORD_SIZE != 0 || records > INT32_MAX)
         return -1;
-    *epoch = get(in + AT_ACK_EPOCH, 8);
+    *epoch = big_endian_read(in + AT_ACK_EPOCH, 8);
     return (int)records;
 }
 
@@ -123,10 +113,10 @@ bool ack_read(struct ack *out, const void *bytes, int index)
     unsigned char status = in[AT_RECORD_STATUS];
     if (status > ACK_LIMITED)
         return false;
-    uint32_t number = (uint32_t)get(in + AT_RECORD_RECEIVERS, 4);
+    uint32_t number = (uint32_t)big_endian_read(in + AT_RECORD_RECEIVERS, 4);
     *out = (struct ack){
-        .sequence = get(in + AT_RECORD_SEQUENCE, 8),
-        .event_sequence = get(in + AT_RECORD_EVENT, 8),
+        .sequence = big_endian_read(in + AT_RECORD_SEQUENCE, 8),
+        .event_sequence = big_endian_read(in + AT_RECORD_EVENT, 8),
         .receivers = status == ACK_LIMITED ? 0 : number,
         .wait_ms = status == ACK_LIMITED ? number : 0,
         .status = (enum ack_status)status,

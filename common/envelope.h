@@ -1,4 +1,5 @@
-/* The bus's records as bytes: docs/bus.md has the layout. Big-endian, fixed size, versioned. No I/O. */
+/* The bus's records as bytes: docs/bus.md has the layout. Big-endian, fixed size, versioned. No
+ * I/O. */
 #ifndef ESN_ENVELOPE_H
 #define ESN_ENVELOPE_H
 
@@ -10,13 +11,14 @@ enum { ENVELOPE_VERSION = 2, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECOR
 
 enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2 };
 enum envelope_flag {
-    ENVELOPE_PATTERN = 1,      /* the topic has wildcards */
-    ENVELOPE_WHISPER = 2,      /* only to connection `whisper` */
-    ENVELOPE_BOUND = 4,        /* only to bound subscriptions whose user is allowed */
-    ENVELOPE_EVERYONE = 8,     /* bound, and unbound subscriptions too ("*" in sub) */
-    ENVELOPE_ALL_USERS = 16,   /* bound, every bound user ("+" in sub) */
-    ENVELOPE_TARGETED = 32,    /* to the inboxes (@USER@) of the allowed users */
-    ENVELOPE_HAS_POST_KEY = 64 /* post_key holds a publisher's own id: doubles across handlers are dropped */
+    ENVELOPE_PATTERN = 1,    /* the topic has wildcards */
+    ENVELOPE_WHISPER = 2,    /* only to connection `whisper` */
+    ENVELOPE_BOUND = 4,      /* only to bound subscriptions whose user is allowed */
+    ENVELOPE_EVERYONE = 8,   /* bound, and unbound subscriptions too ("*" in sub) */
+    ENVELOPE_ALL_USERS = 16, /* bound, every bound user ("+" in sub) */
+    ENVELOPE_TARGETED = 32,  /* to the inboxes (@USER@) of the allowed users */
+    ENVELOPE_HAS_POST_KEY =
+        64 /* post_key holds a publisher's own id: doubles across handlers are dropped */
 };
 
 enum { ENVELOPE_POST_KEY_SIZE = 16 };
@@ -33,7 +35,7 @@ struct envelope {
 
 enum ack_status {
     ACK_DELIVERED = 0,
-    ACK_DOUBLE = 1,  /* was had before; receivers and event_sequence are those of the first time */
+    ACK_DOUBLE = 1,   /* was had before; receivers and event_sequence are those of the first time */
     ACK_OVERLOAD = 2, /* not taken: say 503 */
     ACK_LIMITED = 3   /* not taken, the token has published too much: say 429 */
 };
@@ -41,8 +43,8 @@ enum ack_status {
 struct ack {
     uint64_t sequence;
     uint64_t event_sequence; /* second half of the event's id */
-    uint32_t receivers; /* 0 with ACK_LIMITED */
-    uint32_t wait_ms;   /* with ACK_LIMITED: until one of this token is taken; else 0 */
+    uint32_t receivers;      /* 0 with ACK_LIMITED */
+    uint32_t wait_ms;        /* with ACK_LIMITED: until one of this token is taken; else 0 */
     enum ack_status status;
 };
 
@@ -51,7 +53,8 @@ void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *env
 /* False when the bytes are no envelope of this version; nothing is asserted of them. */
 bool envelope_read(struct envelope *out, const void *bytes, size_t length);
 
-/* An acknowledgement message: a header with the daemon's epoch (first half of event ids), then 1..n records. */
+/* An acknowledgement message: a header with the daemon's epoch (first half of event ids), then 1..n
+ * records. */
 void ack_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch);
 void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack);
 /* Number of records in an acknowledgement message, or -1 when it is not one of this version. */

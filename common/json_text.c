@@ -1,5 +1,6 @@
 #include "json_text.h"
 
+#include "hex.h"
 #include "utf8.h"
 
 #include <string.h>
@@ -299,11 +300,6 @@ static void skip_value(struct reader *reader)
     }
 }
 
-static unsigned hex_value(char c)
-{
-    return is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
-}
-
 /* The next character of a checked string's inside, 256 and more for all that is not ASCII. */
 static unsigned next_character(const char **at)
 {
@@ -317,7 +313,7 @@ static unsigned next_character(const char **at)
     if (escape == 'u') {
         unsigned unit = 0;
         for (int i = 0; i < 4; i++)
-            unit = unit << 4 | hex_value(*(*at)++);
+            unit = unit << 4 | (unsigned)hex_value(*(*at)++);
         return unit;
     }
     const char *name = strchr(names, escape);

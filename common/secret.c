@@ -1,5 +1,9 @@
 #include "secret.h"
 
+#include "big_endian.h"
+#include "blank.h"
+#include "utf8.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -72,13 +76,9 @@ static bool list_add(struct secret_list *list, const char *text, size_t length)
     return true;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r';
-}
-
 static bool list_split(struct secret_list *list, const char *text, size_t length)
 {
+    utf8_skip_mark(&text, &length); /* Windows' editors begin a file with one */
     const char *end = text + length;
     while (text < end) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
@@ -209,17 +209,6 @@ bool secret_pool_take(struct secret_pool *pool, void *out, size_t size)
     return true;
 }
 
-void secret_hex(char *out, const void *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    const unsigned char *from = bytes;
-    for (size_t i = 0; i < size; i++) {
-        out[2 * i] = digits[from[i] >> 4];
-        out[2 * i + 1] = digits[from[i] & 15];
-    }
-    out[2 * size] = '\0';
-}
-
 bool secret_equal(const void *a, const void *b, size_t size)
 {
     return CRYPTO_memcmp(a, b, size) == 0;
@@ -232,7 +221,6 @@ uint64_t secret_id(const char *secret, size_t length)
 
     if (EVP_Digest(secret, length, hash, NULL, EVP_sha256(), NULL) != 1)
         return 0;
-    for (size_t i = 0; i < sizeof id; i++)
-        id = id << 8 | hash[i];
+    id = big_endian_read(hash, sizeof id);
     return id != 0 ? id : 1;
 }

@@ -31,7 +31,8 @@ static const char *read_topics(json_t *points, const char *query, const char *na
     enum query_result result;
     const char *fault = NULL;
 
-    while (fault == NULL && (result = query_next_topic(&query, name, &topic)) != QUERY_END) {
+    while (fault == NULL &&
+           (result = query_next(&query, name, QUERY_PLUS_IS_LEVEL, &topic)) != QUERY_END) {
         if (topic.failed)
             fault = REQUESTED_TOPICS_NO_MEMORY;
         else if (result == QUERY_BROKEN)
@@ -44,10 +45,11 @@ static const char *read_topics(json_t *points, const char *query, const char *na
     return fault;
 }
 
-static const char *read_text(json_t *body, const char *query, const char *name)
+static const char *read_text(json_t *body, const char *query, const char *name,
+                             enum query_plus plus)
 {
     struct bytes value = BYTES_EMPTY;
-    enum query_result result = query_next(&query, name, &value);
+    enum query_result result = query_next(&query, name, plus, &value);
     const char *fault = NULL;
 
     if (value.failed)
@@ -68,7 +70,7 @@ static const char *read_number(json_t *body, const char *query, const char *name
     char *end;
     long long number;
 
-    if (query_next(&query, name, &value) != QUERY_END) {
+    if (query_next(&query, name, QUERY_PLUS_IS_PLUS, &value) != QUERY_END) {
         text = bytes_terminate(&value);
         errno = 0;
         number = text != NULL ? strtoll(text, &end, 10) : 0;
@@ -85,7 +87,13 @@ static const char *read_number(json_t *body, const char *query, const char *name
 
 const char *subscription_query_read(json_t *body, const char *query)
 {
-    static const char *const texts[] = {"clid", "last_id", "secret", "bind_key"};
+    static const struct {
+        const char *name;
+        enum query_plus plus;
+    } texts[] = {{"clid", QUERY_PLUS_IS_BLANK},
+                 {"last_id", QUERY_PLUS_IS_PLUS},
+                 {"secret", QUERY_PLUS_IS_PLUS},
+                 {"bind_key", QUERY_PLUS_IS_PLUS}};
     json_t *points = json_array();
     const char *fault;
 
@@ -97,7 +105,7 @@ const char *subscription_query_read(json_t *body, const char *query)
     if (fault == NULL)
         fault = read_topics(points, query, "bound", true);
     for (size_t i = 0; fault == NULL && i < sizeof texts / sizeof *texts; i++)
-        fault = read_text(body, query, texts[i]);
+        fault = read_text(body, query, texts[i].name, texts[i].plus);
     if (fault == NULL)
         fault = read_number(body, query, "connid", "connid should be a number");
     if (fault == NULL)

@@ -1,6 +1,8 @@
 #include "ticket.h"
 
+#include "hex.h"
 #include "identity/jws.h"
+#include "identity/numeric_date.h"
 #include "user_id.h"
 
 #include <jansson.h>
@@ -57,7 +59,7 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     char id[2 * RANDOM_SIZE + 1];
     if (!secret_random(random, sizeof random))
         return NULL;
-    secret_hex(id, random, sizeof random);
+    hex_write(id, random, sizeof random);
     json_t *claims =
         json_pack("{ss sI sI ss so}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s, "exp",
                   (json_int_t)(now_s + rules->life_s), "jti", id, "ep", write_topics(ticket));
@@ -107,35 +109,18 @@ static bool is_missing(const json_t *value)
     return value == NULL || json_is_null(value);
 }
 
-/* A NumericDate (RFC 7519, section 2), which may have a fraction; `otherwise` when it is missing,
- * and -1 when it is no such number. */
-static double seconds(const json_t *claims, const char *name, double otherwise)
-{
-    static const double beyond_integers = 9007199254740992.0; /* 2^53 */
-    const json_t *value = json_object_get(claims, name);
-    double number = json_number_value(value);
-    if (is_missing(value))
-        return otherwise;
-    return json_is_number(value) && number >= 0 && number < beyond_integers ? number : -1;
-}
-
-static uint64_t rounded_up(double seconds)
-{
-    uint64_t whole = (uint64_t)seconds;
-    return whole + ((double)whole < seconds ? 1 : 0);
-}
-
 static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
-                               uint64_t now_s)
+                               uint64_t now_s, uint64_t *expires)
 {
-    double now = (double)now_s, skew = rules->skew_s;
-    double expires = seconds(claims, "exp", -1);
-    double issued = seconds(claims, "iat", 0), begins = seconds(claims, "nbf", 0);
-    if (expires < 0 || issued < 0 || begins < 0)
-        return "times missing or no numbers";
-    if (expires <= now - skew)
+    uint64_t now = now_s * 1000, skew = rules->skew_s * 1000ULL, issued, begins;
+    if (!numeric_date_read(expires, json_object_get(claims, "exp"), 0) || *expires == 0)
+        return "exp missing or no date";
+    if (!numeric_date_read(&issued, json_object_get(claims, "iat"), 0) ||
+        !numeric_date_read(&begins, json_object_get(claims, "nbf"), 0))
+        return "iat or nbf no date";
+    if (*expires + skew <= now)
         return "expired";
-    if (expires > now + skew + rules->life_max_s)
+    if (*expires > now + skew + rules->life_max_s * 1000ULL)
         return "lives too long";
     if (issued > now + skew || begins > now + skew)
         return "from the future";
@@ -178,7 +163,7 @@ static const char *take_topics(struct ticket *ticket, struct ticket_storage *sto
 }
 
 /* Takes over the claims in any case. NULL when all is well, else why not. */
-static const char *fill(struct ticket *ticket, json_t *claims, const struct ticket_rules *rules)
+static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_after_s)
 {
     const json_t *list = json_object_get(claims, "ep"), *user = json_object_get(claims, "uid");
     struct ticket_storage *storage =
@@ -188,12 +173,11 @@ static const char *fill(struct ticket *ticket, json_t *claims, const struct tick
         return "no memory";
     }
     storage->claims = claims;
-    *ticket =
-        (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
-                        .last_id = json_string_value(json_object_get(claims, "last_id")),
-                        .id = json_string_value(json_object_get(claims, "jti")),
-                        .forget_after_s = rounded_up(seconds(claims, "exp", 0)) + rules->skew_s,
-                        .storage = storage};
+    *ticket = (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
+                              .last_id = json_string_value(json_object_get(claims, "last_id")),
+                              .id = json_string_value(json_object_get(claims, "jti")),
+                              .forget_after_s = forget_after_s,
+                              .storage = storage};
     if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)
         return "uid is no user id";
     if (!is_missing(user))
@@ -207,6 +191,7 @@ enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules 
     *ticket = (struct ticket){0};
     const char *fault = NULL;
     json_t *claims = NULL;
+    uint64_t expires_ms = 0;
     enum jws_result signature = JWS_NO_JWS;
     if (length > TICKET_SIZE_MAX)
         fault = "too large";
@@ -216,10 +201,11 @@ enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules 
                 : signature == JWS_NO_MEMORY ? "no memory"
                                              : "not signed by us with HS256";
     if (claims != NULL && (fault = check_shape(claims)) == NULL)
-        fault = check_times(claims, rules, now_s);
+        fault = check_times(claims, rules, now_s, &expires_ms);
     if (claims != NULL && fault != NULL)
         json_decref(claims);
-    if (fault == NULL && (fault = fill(ticket, claims, rules)) != NULL)
+    if (fault == NULL &&
+        (fault = fill(ticket, claims, (expires_ms + 999) / 1000 + rules->skew_s)) != NULL)
         ticket_free(ticket);
     if (why != NULL)
         *why = fault;

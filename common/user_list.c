@@ -1,5 +1,6 @@
 #include "user_list.h"
 
+#include "blank.h"
 #include "json_text.h"
 
 #include <jansson.h>
@@ -93,11 +94,6 @@ static const char *skip_value(const char *at)
         at++;
     }
     return at;
-}
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
 static void take_entries(struct user_list *list, const char *at)

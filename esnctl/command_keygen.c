@@ -1,5 +1,6 @@
 /* esnctl keygen: the secrets that the programs need, each in a file of its own. */
 #include "bind_key.h"
+#include "hex.h"
 #include "bytes.h"
 #include "commands.h"
 #include "secret.h"
@@ -105,7 +106,7 @@ static bool write_secret(const char *path)
         (void)command_fail("there are no random numbers");
         return false;
     }
-    secret_hex(text, random, sizeof random);
+    hex_write(text, random, sizeof random);
     text[2 * SECRET_BYTES] = '\n';
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool written = file >= 0 && fchmod(file, SECRET_MODE) == 0 &&

@@ -1,5 +1,7 @@
 #include "frame_reader.h"
 
+#include "blank.h"
+
 enum { FRAME_LIMIT = 256 * 1024 * 1024 };
 
 enum frame_state {
@@ -16,11 +18,6 @@ static enum frame_reader_result break_off(struct frame_reader *reader, const cha
     reader->state = STATE_BROKEN;
     reader->fault = fault;
     return FRAME_READER_FAULT;
-}
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
 static enum frame_reader_result take_digit(struct frame_reader *reader, char byte)

@@ -222,9 +222,8 @@ static void handle_body(struct subscribe_service *service, struct handler_reques
 static void handle_query(struct subscribe_service *service, struct handler_request *request)
 {
     struct subscription_body subscription;
-    const char *query = handler_request_variable(request, "QUERY_STRING");
     const char *fault =
-        subscription_body_read_query(&subscription, query != NULL ? query : "",
+        subscription_body_read_query(&subscription, handler_request_query(request),
                                      SUBSCRIPTION_BIND_KEY, &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
 }

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -220,52 +219,10 @@ const char *handler_request_variable(const struct handler_request *request, cons
     return FCGX_GetParam(name, request->variables);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static void append_decoded(struct bytes *out, const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '%' && length - i > 2 && hex_value(text[i + 1]) >= 0 &&
-            hex_value(text[i + 2]) >= 0) {
-            c = (char)(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-            i += 2;
-        }
-        bytes_append(out, &c, 1);
-    }
-}
-
-bool handler_request_query(const struct handler_request *request, const char *name,
-                           struct bytes *value)
+const char *handler_request_query(const struct handler_request *request)
 {
     const char *query = handler_request_variable(request, "QUERY_STRING");
-    size_t name_length = strlen(name);
-    while (query != NULL && *query != '\0') {
-        size_t length = strcspn(query, "&");
-        if (length > name_length && strncmp(query, name, name_length) == 0 &&
-            query[name_length] == '=') {
-            append_decoded(value, query + name_length + 1, length - name_length - 1);
-            return !value->failed;
-        }
-        query += length + (query[length] == '&');
-    }
-    return false;
-}
-
-const char *handler_request_bearer(const struct handler_request *request)
-{
-    const char *text = handler_request_variable(request, "HTTP_AUTHORIZATION");
-    if (text == NULL || strncasecmp(text, "Bearer ", 7) != 0)
-        return NULL;
-    text += 7;
-    return text + strspn(text, " ");
+    return query != NULL ? query : "";
 }
 
 /* ---- body ---- */

@@ -54,12 +54,8 @@ void handler_request_finish(struct handler_request *request);
 /* A CGI variable, such as REQUEST_METHOD; NULL when it is not there. Borrowed until the request is
  * finished. */
 const char *handler_request_variable(const struct handler_request *request, const char *name);
-/* Appends the percent-decoded value of the query's first parameter of this name ('+' stands for
- * itself). False: there is none, or no memory. */
-bool handler_request_query(const struct handler_request *request, const char *name,
-                           struct bytes *value);
-/* The token of `Authorization: Bearer TOKEN`, or NULL. Borrowed. */
-const char *handler_request_bearer(const struct handler_request *request);
+/* The query, undecoded (query.h); "" when there is none. Borrowed likewise. */
+const char *handler_request_query(const struct handler_request *request);
 
 /* Reads the whole body, at most `limit` bytes. */
 enum handler_body handler_request_read_body(struct handler_request *request, size_t limit,

@@ -2,6 +2,7 @@
 
 #include "authorise_point.h"
 #include "clock.h"
+#include "credentials.h"
 #include "handler_reply.h"
 #include "messages.h"
 #include "publish_answer.h"
@@ -249,14 +250,8 @@ static bool find_token(const struct publish_service *service, const struct handl
                        uint64_t *id)
 {
     const struct secret_list *tokens = &service->settings->tokens;
-    const char *bearer = handler_request_bearer(request);
-    struct bytes value = BYTES_EMPTY;
-    size_t place = tokens->count;
-    if (handler_request_query(request, "token", &value))
-        place = secret_list_find(tokens, value.data, value.length);
-    if (place == tokens->count && bearer != NULL)
-        place = secret_list_find(tokens, bearer, strlen(bearer));
-    bytes_free(&value);
+    size_t place = credentials_find(tokens, handler_request_query(request),
+                                    handler_request_variable(request, "HTTP_AUTHORIZATION"));
     if (place == tokens->count)
         return false;
     *id = service->settings->token_ids[place];

@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "blank.h"
 #include "config/config_check.h"
 #include "config/config_value.h"
 
@@ -177,11 +178,6 @@ static int take_pair(void *user, const char *section, const char *name, const ch
     else
         report_unknown_key(reading, section, name);
     return 1;
-}
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
 static char *skip_blanks(char *text)

@@ -1,5 +1,6 @@
 #include "http/http_request.h"
 
+#include "blank.h"
 #include "query.h"
 
 #include <http_parser.h>
@@ -58,11 +59,6 @@ static int on_url(http_parser *parser, const char *at, size_t length)
 
     bytes_append(&request->url, at, length);
     return count_head(request, length);
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
 }
 
 /* Blanks behind a value are not part of it (RFC 9112, section 5.1). */
@@ -376,7 +372,5 @@ const char *http_request_query_text(const struct http_request *request)
 
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value)
 {
-    const char *at = http_request_query_text(request);
-
-    return query_next(&at, name, value) == QUERY_FOUND;
+    return query_find(http_request_query_text(request), name, value);
 }

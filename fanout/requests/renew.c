@@ -1,5 +1,6 @@
 #include "requests/renew.h"
 
+#include "hex.h"
 #include "http/http_reply.h"
 #include "net/connection.h"
 #include "retry_after.h"
@@ -15,7 +16,7 @@ static bool is_secret_of(const struct connection *stream, const char *secret, si
 {
     char expected[2 * CONNECTION_SECRET_SIZE + 1];
 
-    secret_hex(expected, stream->secret, sizeof stream->secret);
+    hex_write(expected, stream->secret, sizeof stream->secret);
     return length == sizeof expected - 1 && secret_equal(expected, secret, sizeof expected - 1);
 }
 
@@ -33,7 +34,7 @@ const char *renew_stream(struct connection *stream, const char *secret, size_t l
     stream->alive_count++;
     connection_renew(stream);
     char fresh[2 * CONNECTION_SECRET_SIZE + 1];
-    secret_hex(fresh, stream->secret, sizeof stream->secret);
+    hex_write(fresh, stream->secret, sizeof stream->secret);
     (void)snprintf(
         answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
         (unsigned long long)stream->connid, fresh, (unsigned long long)config->stream_time);

@@ -1,5 +1,6 @@
 #include "requests/routes.h"
 
+#include "credentials.h"
 #include "http/http_reply.h"
 #include "net/connection.h"
 #include "requests/inspect.h"
@@ -64,16 +65,10 @@ static const struct route *find_route(const char *path, enum http_request_method
 
 static bool is_admin(const struct connection *connection, const struct http_request *request)
 {
-    const char *header = http_request_header(request, "Authorization");
     const struct secret_list *tokens = &connection->server->admin_tokens;
-    struct bytes token = BYTES_EMPTY;
 
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
-        return secret_list_has(tokens, header + 7, strlen(header + 7));
-    bool admin = http_request_query(request, "token", &token) &&
-                 secret_list_has(tokens, token.data, token.length);
-    bytes_free(&token);
-    return admin;
+    return credentials_find(tokens, http_request_query_text(request),
+                            http_request_header(request, "Authorization")) < tokens->count;
 }
 
 static void refuse_method(struct connection *connection, const struct http_request *request,

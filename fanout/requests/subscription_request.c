@@ -1,8 +1,10 @@
 #include "requests/subscription_request.h"
 
 #include "clock.h"
+#include "credentials.h"
 #include "http/http_reply.h"
 #include "net/connection.h"
+#include "query.h"
 #include "retry_after.h"
 #include "server.h"
 #include "streams/subscribe.h"
@@ -11,22 +13,32 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* The ticket of a request: in the query, or as a Bearer token (docs/protocol.md section 4). A
- * request with a body subscribes by that: its Authorization header is the business of whatever
- * stands before the daemon. */
-static bool find_ticket(const struct http_request *request, struct bytes *ticket)
+/* Says by itself what it wants, in a body or in the query. */
+static bool names_topics(const struct http_request *request)
 {
-    const char *header = http_request_header(request, "Authorization");
-
-    if (http_request_query(request, "ticket", ticket))
-        return true;
+    static const char *const names[] = {"ep", "binded", "bound", "clid"};
+    const char *query = http_request_query_text(request);
     size_t body_length;
     (void)http_request_body(request, &body_length);
-    if (body_length > 0 || header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
+    bool names_some = body_length > 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        names_some = names_some || query_has(query, names[i]);
+    return names_some;
+}
+
+/* The ticket of a request: in the query, or as a Bearer token (docs/protocol.md section 4). Whoever
+ * names topics has none: then the Authorization header is the business of whatever stands before
+ * the daemon. */
+static bool find_ticket(const struct http_request *request, struct bytes *ticket)
+{
+    const char *bearer = credentials_bearer(http_request_header(request, "Authorization"));
+
+    if (query_find_secret(http_request_query_text(request), "ticket", ticket))
+        return true;
+    if (bearer == NULL || names_topics(request))
         return false;
-    bytes_append_text(ticket, header + 7);
+    bytes_append_text(ticket, bearer);
     return true;
 }
 
@@ -36,8 +48,9 @@ static void read_former_self(const struct http_request *request, struct subscrip
 {
     struct bytes connid = BYTES_EMPTY;
 
-    if (http_request_query(request, "connid", &connid) &&
-        http_request_query(request, "secret", secret)) {
+    const char *query = http_request_query_text(request);
+
+    if (query_find_secret(query, "connid", &connid) && query_find_secret(query, "secret", secret)) {
         const char *text = bytes_terminate(&connid);
         body->connid = text != NULL ? strtoull(text, NULL, 10) : 0;
         body->secret = bytes_terminate(secret);

@@ -1,5 +1,6 @@
 #include "streams/subscribe.h"
 
+#include "hex.h"
 #include "events/replay.h"
 #include "http/http_reply.h"
 #include "messages.h"
@@ -126,18 +127,6 @@ static bool keep_user(struct connection *connection, const struct subscription_b
     return body->user == NULL || connection->user != NULL;
 }
 
-static bool reads_secret(const char *hex, unsigned char secret[CONNECTION_SECRET_SIZE])
-{
-    for (size_t i = 0; i < 2 * CONNECTION_SECRET_SIZE; i++) {
-        const char *digits = "0123456789abcdef";
-        const char *digit = hex[i] ? strchr(digits, hex[i]) : NULL;
-        if (digit == NULL)
-            return false;
-        secret[i / 2] = (unsigned char)(secret[i / 2] << 4 | (digit - digits));
-    }
-    return hex[2 * CONNECTION_SECRET_SIZE] == '\0';
-}
-
 /* The connection id that the client had and can prove to have had, with this daemon or the one
  * before it, or 0. A connection that still holds it is one of which the client knows already that
  * it is dead. */
@@ -145,7 +134,7 @@ static uint64_t take_former_connid(struct server *server, const struct subscript
 {
     unsigned char secret[CONNECTION_SECRET_SIZE];
 
-    if (!body->connid || !reads_secret(body->secret, secret))
+    if (!body->connid || !hex_read(secret, sizeof secret, body->secret))
         return 0;
     struct connection *former = connection_find(server, body->connid);
     if (former != NULL && secret_equal(former->secret, secret, sizeof secret))
@@ -187,7 +176,7 @@ static bool enter_presence(struct connection *connection, const struct subscript
 static bool take_secret(struct connection *connection, const struct subscription_body *body)
 {
     if (connection->comes_back && transport_of(connection)->answers_once)
-        return reads_secret(body->secret, connection->secret);
+        return hex_read(connection->secret, sizeof connection->secret, body->secret);
     return stream_secrets_make(&connection->server->secrets, connection->connid,
                                connection->secret);
 }
@@ -247,7 +236,7 @@ static bool send_connected(struct connection *connection, uint64_t after)
     struct bytes *detail = &server->delivery.text;
     char secret[2 * CONNECTION_SECRET_SIZE + 1];
 
-    secret_hex(secret, connection->secret, sizeof connection->secret);
+    hex_write(secret, connection->secret, sizeof connection->secret);
     bytes_clear(detail);
     bytes_append_text(detail, "{\"connid\":");
     bytes_append_number(detail, connection->connid);

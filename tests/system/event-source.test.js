@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { test } = require('node:test');
 const { EventSource } = require('eventsource');
+const { EventStream } = require('./lib/event-stream');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
@@ -33,6 +34,24 @@ test('eventsource of npm comes back by itself, and has every event once', async 
     assert.equal(connected.length, 3);
   } finally {
     source.close();
+    await stack.stop();
+  }
+});
+
+test('the Authorization header of a gateway is no ticket, where topics are named', async () => {
+  const stack = await Stack.start('gateway', { handlers: 1 });
+  const headers = { Authorization: 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJvdGhlcnMifQ.c2lnbmF0dXJl' };
+  try {
+    const stream = await EventStream.open(`${stack.url}/sse?ep=a`, { headers });
+    await stack.publish('a', 'heard');
+    await stream.takeUntil('heard');
+    stream.close();
+    const poll = await stack.get('/poll?ep=a&wait=0', { headers });
+    assert.equal(poll.status, 200);
+    const bare = await stack.get('/sse', { headers });
+    assert.equal(bare.status, 400);
+    assert.equal(bare.json.error, 'Invalid ticket');
+  } finally {
     await stack.stop();
   }
 });

@@ -185,6 +185,8 @@ describe('looking in', () => {
       for (const [target, headers] of [
         [`${route}${join}token=${stack.adminToken}`, {}],
         [route, { Authorization: `Bearer ${stack.adminToken}` }],
+        [`${route}${join}token=${stack.adminToken}`, { Authorization: 'Bearer of-a-gateway' }],
+        [`${route}${join}token=wrong`, { Authorization: `Bearer ${stack.adminToken}` }],
       ]) {
         const answer = await stack.get(target, { headers });
         assert.equal(answer.status, 200, target);

@@ -17,7 +17,7 @@ describe('who may publish', () => {
   let client;
   before(async () => {
     stack = await Stack.start('token', { handlers: 1 });
-    stack.writeTokens('publish.token', ['# the old one and the new one', stack.publishToken, '', 'second-token']);
+    stack.writeTokens('publish.token', ['# the old one and the new one', stack.publishToken, '', 'second-token', 'base+64/token==']);
     stack.handlers[0].signal('SIGHUP');
     client = await stack.subscribe(['#']);
   });
@@ -67,6 +67,9 @@ describe('who may publish', () => {
       { token: stack.publishToken },
       { token: null, headers: { Authorization: `Bearer ${stack.publishToken}` } },
       { token: null, headers: { authorization: `bearer ${stack.publishToken}` } },
+      { token: stack.publishToken, headers: { Authorization: 'Bearer of-a-gateway' } },
+      { query: '?token=base+64/token==' },
+      { query: '?token=base%2B64%2Ftoken%3D%3D' },
     ]) {
       const answer = await stack.post(EVENT, options);
       assert.equal(answer.status, 200, `${JSON.stringify(options)}: ${answer.text}`);

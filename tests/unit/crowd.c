@@ -1,4 +1,5 @@
 #include "crowd.h"
+#include "hex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -145,7 +146,7 @@ static void write_self(struct crowd *crowd, struct bytes *json)
         if (streams->buckets[i] == NULL || below(crowd, 4) > 0)
             continue;
         stream = connection_of_connid_node(streams->buckets[i]);
-        secret_hex(secret, stream->secret, sizeof stream->secret);
+        hex_write(secret, stream->secret, sizeof stream->secret);
         bytes_append_format(json, "\"connid\":%llu,\"secret\":\"%s\"",
                             (unsigned long long)stream->connid, secret);
         return;

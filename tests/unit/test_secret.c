@@ -1,3 +1,4 @@
+#include "hex.h"
 #include "secret.h"
 
 #include <setjmp.h>
@@ -64,6 +65,12 @@ static void tokens_are_read_one_a_line(void **state)
     assert_string_equal(scene->list.values[0], "first");
     assert_string_equal(scene->list.values[1], "second token");
     assert_string_equal(scene->list.values[2], "fo#urth");
+    /* A byte order mark, as some editors write it, is no part of the first one. */
+    assert_true(load_text(scene, 0600,
+                          "\xef\xbb\xbf"
+                          "first\nsecond"));
+    assert_int_equal(scene->list.count, 2);
+    assert_string_equal(scene->list.values[0], "first");
     assert_true(load_text(scene, 0640, ""));
     assert_int_equal(scene->list.count, 0);
 }
@@ -193,9 +200,9 @@ static void hex_is_lower_case_and_ended(void **state)
     (void)state;
     char text[9];
     memset(text, 'x', sizeof text);
-    secret_hex(text, "\x00\x9f\xa0\xff", 4);
+    hex_write(text, "\x00\x9f\xa0\xff", 4);
     assert_string_equal(text, "009fa0ff");
-    secret_hex(text, "", 0);
+    hex_write(text, "", 0);
     assert_string_equal(text, "");
 }
 

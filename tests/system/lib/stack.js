@@ -215,11 +215,11 @@ location /notify/ {
 
   /**
    * Posts an event through the web server. `body` is an object, or text or bytes as they are.
-   * Options: token (null: none), handler (index of one), headers, agent, url.
+   * Options: token (null: none), query (in place of the token's), handler (index of one), headers, agent, url.
    */
-  post(body, { token = this.publishToken, handler, headers = {}, agent = this.#agent, url, method = 'POST' } = {}) {
+  post(body, { token = this.publishToken, query, handler, headers = {}, agent = this.#agent, url, method = 'POST' } = {}) {
     const target = url ?? (handler === undefined ? this.eventUrl : `${this.webUrl}/handler/${handler}/event`);
-    const query = token === null ? '' : `?token=${encodeURIComponent(token)}`;
+    query ??= token === null ? '' : `?token=${encodeURIComponent(token)}`;
     const isRaw = typeof body === 'string' || Buffer.isBuffer(body);
     return request(`${target}${query}`, {
       method,
