@@ -1,5 +1,7 @@
 #include "handler_reply.h"
 
+#include "cors.h"
+
 #include <string.h>
 
 void handler_reply_write_head(struct bytes *out, int status, const char *reason)
@@ -53,14 +55,13 @@ bool handler_reply_send_error(struct handler_request *request, int status, const
 
 void handler_reply_send_preflight(struct handler_request *request)
 {
+    struct bytes headers = BYTES_EMPTY;
+    cors_append_preflight(
+        &headers, handler_request_variable(request, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
     const struct handler_reply reply = {
-        .status = 204,
-        .reason = "No Content",
-        .headers = "Access-Control-Allow-Methods: POST, OPTIONS\r\n"
-                   "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, "
-                   "X-Requested-With\r\n"
-                   "Access-Control-Max-Age: 86400\r\n"};
+        .status = 204, .reason = "No Content", .headers = bytes_terminate(&headers)};
     (void)handler_reply_send(request, &reply);
+    bytes_free(&headers);
 }
 
 bool handler_reply_refuse_body(struct handler_request *request, enum handler_body verdict)

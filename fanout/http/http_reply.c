@@ -1,6 +1,7 @@
 #include "http/http_reply.h"
 
 #include "bytes.h"
+#include "cors.h"
 #include "net/connection.h"
 #include "server.h"
 
@@ -9,13 +10,6 @@
 
 static const char common_headers[] = "Access-Control-Allow-Origin: *\r\n"
                                      "X-Content-Type-Options: nosniff\r\n";
-
-static const char preflight_headers[] =
-    "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
-    "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Requested-With, "
-    "Cache-Control\r\n"
-    "Access-Control-Max-Age: 86400\r\n"
-    "Allow: GET, POST, OPTIONS\r\n";
 
 static bool is_head_request(const struct http_request *request)
 {
@@ -111,7 +105,8 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
     struct bytes out = BYTES_EMPTY;
 
     begin(&out, connection, 204, "No Content");
-    bytes_append_text(&out, preflight_headers);
+    cors_append_preflight(&out, http_request_header(request, "Access-Control-Request-Headers"));
+    bytes_append_text(&out, "Allow: GET, POST, OPTIONS\r\n");
     connection_header(&out, stays_open(connection, request));
     finish(&out, connection, request);
 }

@@ -55,6 +55,28 @@ for (const transport of TRANSPORTS) {
   });
 }
 
+test('requests of another origin pass with the headers that tracers and frameworks add', async () => {
+  const tab = await open({ topics: ['a'] });
+  await tab.ready();
+  const statuses = await tab.page.evaluate(async ([daemon, event]) => {
+    const headers = {
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-cache',
+      'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      'tracestate': 'a=b',
+      'baggage': 'a=b',
+      'sentry-trace': '1-2-0',
+    };
+    const ask = async (url, options) => (await fetch(url, { headers, ...options })).status;
+    return [
+      await ask(`${daemon}/poll`, { method: 'POST', body: '{"ep":["a"],"wait":0}' }),
+      await ask(`${daemon}/poll?ep=a&wait=0`),
+      await ask(event, { method: 'POST', body: '{"ep":["a"],"e":{"type":"x"}}' }),
+    ];
+  }, [scene.stack.url, `${scene.stack.eventUrl}?token=${scene.stack.publishToken}`]);
+  assert.deepEqual(statuses, [200, 200, 200]);
+});
+
 describe('offline', () => {
   for (const transport of TRANSPORTS) {
     test(`by ${transport}: it is noticed; back online, nothing was lost`, async () => {

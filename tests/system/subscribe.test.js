@@ -196,7 +196,7 @@ describe('routes', () => {
         headers: {
           Origin: 'https://page.example',
           'Access-Control-Request-Method': 'POST',
-          'Access-Control-Request-Headers': 'content-type,authorization',
+          'Access-Control-Request-Headers': 'authorization,baggage,content-type,sentry-trace,traceparent,tracestate',
         },
       });
       assert.ok([200, 204].includes(answer.status), `${route}: ${answer.status}`);
@@ -204,9 +204,17 @@ describe('routes', () => {
       const methods = answer.headers['access-control-allow-methods'].split(/\s*,\s*/);
       assert.ok(methods.includes('POST') && methods.includes('GET'), `${route}: ${methods}`);
       const headers = answer.headers['access-control-allow-headers'].toLowerCase().split(/\s*,\s*/);
-      for (const name of ['authorization', 'content-type', 'last-event-id', 'x-requested-with']) {
+      for (const name of ['authorization', 'content-type', 'last-event-id', 'x-requested-with', 'cache-control', 'baggage', 'sentry-trace', 'traceparent', 'tracestate']) {
         assert.ok(headers.includes(name), `${route}: ${name}`);
       }
+    }
+  });
+
+  test('only names of headers are allowed as they were asked for', async () => {
+    for (const asked of ['x<script>', 'a: b', 'ünder', 'x'.repeat(2000)]) {
+      const answer = await stack.get('/', { method: 'OPTIONS', headers: { 'Access-Control-Request-Headers': Buffer.from(asked).toString('latin1') } });
+      assert.equal(answer.status, 204);
+      assert.equal(answer.headers['access-control-allow-headers'], 'Authorization, Content-Type, Last-Event-ID, X-Requested-With, Cache-Control');
     }
   });
 
