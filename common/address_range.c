@@ -1,0 +1,75 @@
+#include "address_range.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+enum { TEXT_SIZE = INET6_ADDRSTRLEN + 4, IPV4_PREFIX = 96 };
+
+static const unsigned char ipv4_in_ipv6[12] = {[10] = 0xff, [11] = 0xff};
+
+static bool read_address(unsigned char out[16], const char *text, bool *is_ipv4)
+{
+    *is_ipv4 = inet_pton(AF_INET, text, out + 12) == 1;
+    if (!*is_ipv4)
+        return inet_pton(AF_INET6, text, out) == 1;
+    memcpy(out, ipv4_in_ipv6, sizeof ipv4_in_ipv6);
+    return true;
+}
+
+static bool read_bits(unsigned *out, const char *text, unsigned most)
+{
+    unsigned bits = 0;
+    if (*text == '\0' || strlen(text) > 3)
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++)
+        bits = bits * 10 + (unsigned)(*text - '0');
+    *out = bits;
+    return *text == '\0' && bits <= most;
+}
+
+static bool equal_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+    unsigned whole = bits / 8, rest = bits % 8;
+    return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
+}
+
+/* Nothing is set behind the prefix: 10.0.0.1/8 is a slip, of which nobody knows what was meant. */
+static bool ends_with_prefix(const struct address_range *range)
+{
+    for (unsigned bit = range->bits; bit < 128; bit++)
+        if ((range->address[bit / 8] & (0x80 >> bit % 8)) != 0)
+            return false;
+    return true;
+}
+
+bool address_range_read(struct address_range *range, const char *text)
+{
+    char address[TEXT_SIZE];
+    const char *slash = strchr(text, '/');
+    size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
+    bool is_ipv4;
+    *range = (struct address_range){.bits = 128};
+    if (length >= sizeof address)
+        return false;
+    memcpy(address, text, length);
+    address[length] = '\0';
+    if (!read_address(range->address, address, &is_ipv4))
+        return false;
+    if (slash != NULL && !read_bits(&range->bits, slash + 1, is_ipv4 ? 32 : 128))
+        return false;
+    if (slash != NULL && is_ipv4)
+        range->bits += IPV4_PREFIX;
+    return ends_with_prefix(range);
+}
+
+bool address_range_contains(const struct address_range *ranges, size_t count, const char *address)
+{
+    unsigned char bytes[16];
+    bool ignored;
+    if (!read_address(bytes, address, &ignored))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (equal_bits(ranges[i].address, bytes, ranges[i].bits))
+            return true;
+    return false;
+}
