@@ -1,7 +1,12 @@
 #include "messages.h"
 
+#include "clock.h"
+#include "message_limits.h"
+#include "message_writer.h"
+
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_LIMIT = 4096 };
+enum { LEFT_OUT_MS = 60000, END_MS = 1000 };
 
 struct log_line {
-    char text[LINE_LIMIT]; /* the last byte is kept for the newline */
+    char text[MESSAGE_LINE_LIMIT]; /* the last byte is kept for the newline */
     size_t length;
     bool cut;
 };
@@ -22,6 +27,8 @@ struct log_line {
 static const char *log_program = "es-web-notify";
 static enum message_level log_lowest = MESSAGE_LEVEL_INFO;
 static bool log_has_priority;
+static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct message_limits limits; /* guarded by it */
 
 /* True when standard error is the stream that systemd says it connected to the journal. */
 static bool stderr_is_journal(void)
@@ -65,7 +72,7 @@ struct message_field message_error_code(int error)
 
 static void line_add(struct log_line *line, const char *text, size_t length)
 {
-    size_t room = LINE_LIMIT - 1 - line->length;
+    size_t room = MESSAGE_LINE_LIMIT - 1 - line->length;
     if (length > room) {
         line->cut = true;
         length = room;
@@ -154,27 +161,102 @@ static void line_begin(struct log_line *line, enum message_level level)
     line_add(line, ": ", 2);
 }
 
-static void line_send(struct log_line *line)
+static size_t line_end(struct log_line *line)
 {
     static const char mark[] = "...";
     if (line->cut)
         memcpy(line->text + line->length - (sizeof mark - 1), mark, sizeof mark - 1);
     line->text[line->length++] = '\n';
+    return line->length;
+}
+
+static void line_send(struct log_line *line)
+{
+    size_t length = line_end(line);
+    if (message_writer_add(line->text, length))
+        return;
     /* A log that cannot be written has nowhere to say so. */
-    while (write(STDERR_FILENO, line->text, line->length) < 0 && errno == EINTR)
+    while (write(STDERR_FILENO, line->text, length) < 0 && errno == EINTR)
         continue;
+}
+
+static void line_make(struct log_line *line, enum message_level level, const char *message)
+{
+    line->length = 0;
+    line->cut = false;
+    line_begin(line, level);
+    line_add_escaped(line, message, false);
+}
+
+/* ---- how many ---- */
+
+void message_limit(uint64_t burst, uint64_t per_minute)
+{
+    (void)pthread_mutex_lock(&limits_lock);
+    limits.burst = burst;
+    limits.per_minute = per_minute;
+    (void)pthread_mutex_unlock(&limits_lock);
+}
+
+/* Whoever wants to see everything does. */
+static bool is_admitted(enum message_level level, const char *message, uint64_t *left_out)
+{
+    *left_out = 0;
+    if (level == MESSAGE_LEVEL_DEBUG || log_lowest == MESSAGE_LEVEL_DEBUG)
+        return true;
+    (void)pthread_mutex_lock(&limits_lock);
+    bool admitted = message_limits_admit(&limits, message, clock_monotonic_ms(), left_out);
+    (void)pthread_mutex_unlock(&limits_lock);
+    return admitted;
+}
+
+static size_t make_lost_line(char text[MESSAGE_LINE_LIMIT], uint64_t count)
+{
+    struct log_line line;
+    const struct message_field lines = message_number("lines", (int64_t)count);
+    line_make(&line, MESSAGE_LEVEL_WARNING, "lines lost: nobody took them in time");
+    line_add_field(&line, &lines);
+    size_t length = line_end(&line);
+    memcpy(text, line.text, length);
+    return length;
+}
+
+/* So that a flood that has ended is told of as well. */
+static void tell_left_out(void)
+{
+    uint64_t count = 0;
+    (void)pthread_mutex_lock(&limits_lock);
+    const char *message =
+        message_limits_take_left_out(&limits, clock_monotonic_ms(), LEFT_OUT_MS, &count);
+    (void)pthread_mutex_unlock(&limits_lock);
+    if (message == NULL)
+        return;
+    struct log_line line;
+    const struct message_field lines = message_number("left_out", (int64_t)count);
+    line_make(&line, MESSAGE_LEVEL_INFO, message);
+    line_add_field(&line, &lines);
+    line_send(&line);
+}
+
+bool message_write_in_background(uint64_t room)
+{
+    static const struct message_writer_words words = {make_lost_line, tell_left_out};
+    return message_writer_start((size_t)room, &words);
+}
+
+void message_end_background(void)
+{
+    message_writer_stop(END_MS);
 }
 
 void message_write(enum message_level level, const char *message, ...)
 {
-    if (level > log_lowest)
+    uint64_t left_out;
+    if (level > log_lowest || !is_admitted(level, message, &left_out))
         return;
     int saved_errno = errno;
     struct log_line line;
-    line.length = 0;
-    line.cut = false;
-    line_begin(&line, level);
-    line_add_escaped(&line, message, false);
+    line_make(&line, level, message);
 
     va_list fields;
     va_start(fields, message);
@@ -185,6 +267,10 @@ void message_write(enum message_level level, const char *message, ...)
         line_add_field(&line, &field);
     }
     va_end(fields);
+    if (left_out > 0) {
+        const struct message_field field = message_number("left_out", (int64_t)left_out);
+        line_add_field(&line, &field);
+    }
     line_send(&line);
     errno = saved_errno;
 }

@@ -8,6 +8,7 @@
 #ifndef ESN_MESSAGES_H
 #define ESN_MESSAGES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum message_level { MESSAGE_LEVEL_ERROR, MESSAGE_LEVEL_WARNING, MESSAGE_LEVEL_INFO, MESSAGE_LEVEL_DEBUG };
@@ -23,12 +24,21 @@ struct message_field {
  * MESSAGE_TO_STDERR still uses the journal's prefix when standard error is the journal's own stream. */
 void message_configure(const char *program, enum message_level level, enum message_destination destination);
 enum message_level message_current_level(void);
+/* Of lines with the same text, so many are written at once and so many a minute; how many were left out stands in the
+ * next one, as left_out=N. burst 0, as in the beginning: no limit. Nor is there one at MESSAGE_LEVEL_DEBUG. */
+void message_limit(uint64_t burst, uint64_t per_minute);
+/* From here on the caller of message_write() never waits for whoever reads the lines: a thread writes them, of which so
+ * many bytes may wait. For this process, not for those it forks. False without memory or thread: then lines are
+ * written at once, as before. */
+bool message_write_in_background(uint64_t room);
+/* Waits, a second at most, until all is written; before the process ends. */
+void message_end_background(void);
 
 struct message_field message_text(const char *key, const char *value); /* a NULL value is written as "-" */
 struct message_field message_number(const char *key, int64_t value);
 struct message_field message_error_code(int error); /* field error="strerror text" */
 
-/* Writes one line (one write(2), at most 4 KiB, cut beyond). Fields end with a {NULL} field: use the macros. */
+/* Writes one line (one write(2), at most 4 KiB, cut beyond); message is a literal. Fields end with a {NULL} field: use the macros. */
 void message_write(enum message_level level, const char *message, ...);
 
 #define MESSAGE_END ((struct message_field){0})

@@ -98,5 +98,9 @@ int main(int argc, char **argv)
     /* Both are told by errno: a client that is gone, a log on disk that may not grow. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         message_warning("cannot ignore SIGPIPE and SIGXFSZ");
-    return serve(&config);
+    if (!message_write_in_background(config.message_buffer))
+        message_warning("no thread for messages: whoever reads them can hold the daemon up");
+    int status = serve(&config);
+    message_end_background();
+    return status;
 }

@@ -70,6 +70,7 @@ static void apply_config(struct server *server)
     server->secrets.max_age_ms = server->config.log_max_age;
     message_configure("esn-fanout", (enum message_level)server->config.message_level,
                       (enum message_destination)server->config.message_destination);
+    message_limit(server->config.message_burst, server->config.message_rate);
 }
 
 static void on_tick(uv_timer_t *timer)

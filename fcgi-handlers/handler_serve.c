@@ -41,6 +41,7 @@ void handler_configure_log(const struct handler *handler)
     const struct config *config = handler->program->config(handler->settings);
     message_configure(handler->program->name, (enum message_level)config->message_level,
                       (enum message_destination)config->message_destination);
+    message_limit(config->message_burst, config->message_rate);
 }
 
 bool handler_reload(void *context)
@@ -308,7 +309,11 @@ int handler_serve(void *context)
         message_error("cannot prepare for requests", message_error_code(errno));
         return EXIT_FAILURE;
     }
+    if (handler->listener != HANDLER_CGI &&
+        !message_write_in_background(handler->program->config(handler->settings)->message_buffer))
+        message_warning("no thread for messages: whoever reads them can hold requests up");
     int status = serve_with_door(&crew);
     close_door(&crew);
+    message_end_background();
     return status;
 }

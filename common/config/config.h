@@ -110,6 +110,7 @@ struct config {
     uint64_t log_sync_interval, log_max_unsynced;
     /* [messages] */
     int message_level, message_destination;
+    uint64_t message_burst, message_rate, message_buffer;
 
     char *path; /* the file this was read from */
 };

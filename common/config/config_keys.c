@@ -325,6 +325,14 @@ const struct config_key config_keys[] = {
      "journal",
      "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
      "prefixes and no time; chosen by itself when standard error is the journal's."},
+    {"messages", "burst", CONFIG_NUMBER, AT(message_burst), "100", 0, 1000000, NULL, true, "1000",
+     "Most lines of one kind that a program writes at once before `rate` counts, so that strangers cannot fill the disk with "
+     "them; the next line of that kind says how many were left out. `0`, and level `debug`: no limit."},
+    {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, "6",
+     "How many lines of one kind are written a minute after that."},
+    {"messages", "buffer", CONFIG_SIZE, AT(message_buffer), "256k", 8192, 1073741824, NULL, false, "1M",
+     "Bytes of lines that may wait for whoever reads them. The programs never do: lines that find no room are lost, and how "
+     "many is said when there is room again."},
     {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, NULL, NULL},
 };
 

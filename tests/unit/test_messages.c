@@ -146,6 +146,67 @@ static void the_journals_own_stream_is_recognised(void **state)
     assert_null(strstr(captured(*state), "<6>"));
 }
 
+/* Each line is the next one, or says how many are missing. */
+static void check_line(const char *line, unsigned *next, unsigned *lost)
+{
+    unsigned long count;
+
+    if (sscanf(line, "<4>warning t: lines lost: nobody took them in time lines=%lu", &count) == 1) {
+        *next += (unsigned)count;
+        *lost += (unsigned)count;
+        return;
+    }
+    assert_int_equal(strncmp(line, "<6>info t: m text=xxx", 21), 0);
+    assert_non_null(strstr(line, " n="));
+    assert_int_equal(strtoul(strstr(line, " n=") + 3, NULL, 10), *next);
+    ++*next;
+}
+
+/* Were lines written from here, this would stand still for ever. */
+static void whoever_writes_does_not_wait_for_whoever_reads(void **state)
+{
+    enum { LINES = 2000, ROOM = 16384 };
+    char long_text[201], line[512];
+    int ends[2];
+    unsigned next = 0, lost = 0;
+
+    (void)state;
+    memset(long_text, 'x', 200);
+    long_text[200] = '\0';
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    assert_true(message_write_in_background(ROOM));
+    for (int i = 0; i < LINES; i++)
+        message_info("m", message_text("text", long_text), message_number("n", i));
+    FILE *reader = fdopen(ends[0], "r");
+    assert_non_null(reader);
+    while (next < LINES) {
+        assert_non_null(fgets(line, sizeof line, reader));
+        check_line(line, &next, &lost);
+    }
+    assert_int_equal(next, LINES);
+    assert_in_range(lost, 1, LINES - ROOM / 250);
+    message_info("after");
+    message_end_background();
+    assert_non_null(fgets(line, sizeof line, reader));
+    assert_string_equal(line, "<6>info t: after\n");
+    assert_int_equal(fclose(reader), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+
+static void lines_of_one_kind_are_bounded(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    message_limit(3, 60);
+    for (int i = 0; i < 50; i++)
+        message_info("refused", message_number("n", i));
+    message_info("other");
+    assert_string_equal(captured(*state), "<6>info t: refused n=0\n<6>info t: refused n=1\n"
+                                          "<6>info t: refused n=2\n<6>info t: other\n");
+    message_limit(0, 60);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -157,6 +218,8 @@ int main(void)
         TEST(an_error_code_is_written_in_words),
         TEST(a_long_line_is_cut_and_says_so),
         TEST(the_journals_own_stream_is_recognised),
+        TEST(lines_of_one_kind_are_bounded),
+        TEST(whoever_writes_does_not_wait_for_whoever_reads),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
