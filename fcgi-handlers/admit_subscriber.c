@@ -5,7 +5,9 @@
 #include "hand_off.h"
 #include "handler_reply.h"
 #include "messages.h"
+#include "query.h"
 #include "retry_after.h"
+#include "stand_in.h"
 #include "subscribe_route.h"
 #include "subscription_body.h"
 
@@ -254,14 +256,34 @@ static void read_and_handle_body(struct subscribe_service *service, struct handl
     bytes_free(&body);
 }
 
+/* Where no stream is held here, one that comes with a ticket is not either. True: it has been
+ * answered. */
+static bool pass_on_ticket(const struct subscribe_service *service, struct handler_request *request)
+{
+    const struct config *config = &service->settings->config;
+    const char *query = handler_request_query(request);
+    if (config->handoff_mode != CONFIG_HANDOFF_REDIRECT || !service->route->redirects ||
+        service->route->purpose != SUBSCRIBE_STREAM || !query_has(query, "ticket"))
+        return false;
+    struct bytes answer = BYTES_EMPTY;
+    hand_off_write_query(&answer, service->route->path, query, config);
+    send_answer(request, &answer);
+    bytes_free(&answer);
+    return true;
+}
+
 void admit_subscriber_handle(struct subscribe_service *service, struct handler_request *request)
 {
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
+    if (stand_in_answer(request, &service->settings->config))
+        return;
     if (method != NULL && strcmp(method, "OPTIONS") == 0) {
         handler_reply_send_preflight(request);
         return;
     }
     service->route = subscribe_route_of(handler_request_variable(request, "REQUEST_URI"));
+    if (pass_on_ticket(service, request))
+        return;
     if (service->route->purpose == SUBSCRIBE_ALIVE)
         pass_on_alive(service, request);
     else if (!service->route->redirects &&

@@ -100,6 +100,23 @@ void hand_off_write(struct bytes *out, const struct hand_off *hand_off, const st
     }
 }
 
+/* What the web server took for a query has no line ends; a control character ends it all the same. */
+static size_t header_length(const char *text)
+{
+    size_t length = 0;
+    while ((unsigned char)text[length] > ' ' && text[length] != 0x7f)
+        length++;
+    return length;
+}
+
+void hand_off_write_query(struct bytes *out, const char *path, const char *query,
+                          const struct config *config)
+{
+    handler_reply_write_head(out, 307, "Temporary Redirect");
+    bytes_append_format(out, "Location: %s%s?%.*s\r\nContent-Length: 0\r\n\r\n",
+                        config->handoff_url, path, (int)header_length(query), query);
+}
+
 void hand_off_write_alive(struct bytes *out, const struct config *config)
 {
     handler_reply_write_head(out, 307, "Temporary Redirect");

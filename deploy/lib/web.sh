@@ -79,7 +79,7 @@ END
 }
 
 apache_modules() {
-    printf '%s\n' mpm_event authz_core authz_host alias dir mime env headers rewrite proxy proxy_http proxy_fcgi
+    printf '%s\n' mpm_event authz_core authz_host alias dir mime env headers setenvif rewrite proxy proxy_http proxy_fcgi
     [[ $handoff == redirect ]] || echo fcgid
 }
 

@@ -8,7 +8,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { request } = require('./lib/http');
+const { follow, request } = require('./lib/http');
 const { tool, source } = require('./lib/paths');
 const { RawConnection } = require('./lib/raw');
 const { Subscriber } = require('./lib/subscriber');
@@ -166,7 +166,7 @@ for (const name of Object.keys(servers)) {
       const ana = await Subscriber.open(url, undefined);
       await publish('sensor', { topic: TOPIC }, 'by ticket');
       await ana.takeUntil('by ticket');
-      const again = await request(url, { agent: false });
+      const again = await follow(url, { agent: false });
       assert.deepEqual([again.status, again.reason], [400, 'Invalid ticket']);
       await ana.close();
       await web.stack.untilTotal(0);

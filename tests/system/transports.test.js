@@ -5,7 +5,7 @@ const { after, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
 const { EventStream } = require('./lib/event-stream');
-const { request } = require('./lib/http');
+const { follow, request } = require('./lib/http');
 
 const SERVERS = ['nginx', 'Apache with mod_fcgid', 'Apache with mod_proxy_fcgi'];
 
@@ -127,7 +127,7 @@ for (const web of SERVERS) {
       await stream.takeUntil('x');
       assert.equal(await bound.stack.look('/connections?clid=of-ticket'), 1);
       await assert.rejects(EventStream.open(`${bound.url}sse?ticket=${json.ticket}`), /400 Invalid ticket/);
-      const polled = await request(`${bound.url}poll?ticket=${(await ask()).json.ticket}&wait=0`, { agent: false });
+      const polled = await follow(`${bound.url}poll?ticket=${(await ask()).json.ticket}&wait=0`, { agent: false });
       assert.deepEqual(polled.json.events.map((frame) => frame.e.type), ['connected']);
       stream.close();
       const refused = await request(`${bound.url}ticket`, { method: 'POST', agent: false, body: '{"ep":[],"bind_key":"x"}' });

@@ -108,6 +108,19 @@ static void renewals_are_sent_on(void **state)
     bytes_free(&out);
 }
 
+static void who_has_a_ticket_is_sent_on_with_it(void **state)
+{
+    (void)state;
+    const struct config config = {.handoff_mode = CONFIG_HANDOFF_REDIRECT, .handoff_url = url};
+    struct bytes out = BYTES_EMPTY;
+    hand_off_write_query(&out, "sse", "ticket=a.b.c&wait=1\r\nX: y", &config);
+    assert_string_equal(bytes_terminate(&out),
+                        "Status: 307 Temporary Redirect\r\n" EVERY
+                        "Location: https://stream.example/live/sse?ticket=a.b.c&wait=1\r\n"
+                        "Content-Length: 0\r\n\r\n");
+    bytes_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +130,7 @@ int main(void)
         cmocka_unit_test(each_transport_is_handed_to_its_own_path),
         cmocka_unit_test(a_ticket_alone_is_json_in_every_mode),
         cmocka_unit_test(renewals_are_sent_on),
+        cmocka_unit_test(who_has_a_ticket_is_sent_on_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

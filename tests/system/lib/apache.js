@@ -17,9 +17,13 @@ const MODULES = {
   proxy_http: 'apache2-bin',
   proxy_fcgi: 'apache2-bin',
   rewrite: 'apache2-bin',
+  setenvif: 'apache2-bin',
   cgid: 'apache2-bin',
   fcgid: 'libapache2-mod-fcgid',
 };
+
+/** What the access log of a site with the broker has: its format, and not the broker's requests. */
+const LOGGED = 'combined env=!es-web-notify';
 
 function loadModules() {
   return Object.entries(MODULES)
@@ -63,6 +67,8 @@ ServerLimit 4
 MaxRequestWorkers 256
 <VirtualHost *:${port}>
 DocumentRoot ${root}
+LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined
+CustomLog ${own}/access.log ${LOGGED}
 ${directives}
 </VirtualHost>
 `,
@@ -74,4 +80,4 @@ ${directives}
   return apache;
 }
 
-module.exports = { startApache };
+module.exports = { LOGGED, startApache };

@@ -24,7 +24,7 @@ function request(url, { method = 'GET', headers = {}, body, agent, socketPath } 
         method,
         agent,
         socketPath,
-        headers: bytes ? { 'Content-Length': bytes.length, ...headers } : headers,
+        headers: bytes && !headers['Transfer-Encoding'] ? { 'Content-Length': bytes.length, ...headers } : headers,
       },
       (response) => {
         const chunks = [];
@@ -49,4 +49,14 @@ function request(url, { method = 'GET', headers = {}, body, agent, socketPath } 
   return within(`the answer to ${method} ${url}`, answer);
 }
 
-module.exports = { request, parseJson };
+/** The same as a browser does it: 303 is followed with GET, 307 with the same method and body (RFC 9110 section 15.4). */
+async function follow(url, options = {}) {
+  const answer = await request(url, options);
+  if (![303, 307].includes(answer.status)) {
+    return answer;
+  }
+  const { method, body, ...rest } = options;
+  return follow(new URL(answer.headers.location, url), answer.status === 307 ? options : rest);
+}
+
+module.exports = { follow, request, parseJson };

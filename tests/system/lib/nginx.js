@@ -29,7 +29,7 @@ pid ${own}/pid;
 error_log stderr warn;
 events { worker_connections 8192; }
 http {
-  access_log off;
+  access_log ${own}/access.log;
 ${temporary}
   client_max_body_size 64m;
 ${http}

@@ -43,7 +43,7 @@ class Subscriber {
     return new Promise((resolve, reject) => this.#send(url, first, bytes, resolve, reject));
   }
 
-  /** As a browser does: a 303 is followed with GET. */
+  /** As a browser does: a 303 is followed with GET, a 307 with the same method and body. */
   #send(url, options, bytes, resolve, reject) {
     const refuse = (error) => {
       reject(error);
@@ -51,10 +51,13 @@ class Subscriber {
     };
     const sent = http.request(url, options, (response) => {
       this.#response = response;
-      if (response.statusCode === 303 && options.method === 'POST') {
+      if ([303, 307].includes(response.statusCode)) {
         response.resume();
         const { agent, headers: { 'Content-Length': _length, 'Content-Type': _type, ...headers } } = options;
-        this.#send(response.headers.location, { method: 'GET', agent, headers }, undefined, resolve, reject);
+        const isSame = response.statusCode === 307;
+        const next = isSame ? { ...options, socketPath: undefined } : { method: 'GET', agent, headers };
+        const location = new URL(response.headers.location, url);
+        this.#send(location, next, isSame ? bytes : undefined, resolve, reject);
         return;
       }
       if (response.statusCode !== 200) {

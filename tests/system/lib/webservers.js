@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { startApache } = require('./apache');
+const { LOGGED, startApache } = require('./apache');
 const { startNginx } = require('./nginx');
 const { programs, source } = require('./paths');
 const { freePort } = require('./ports');
@@ -31,7 +31,10 @@ const installed = (web) => [
   ['/etc/es-web-notify.conf', web.stack.file],
 ];
 
+/** The site has the CustomLog that the file asks for (apache.js). */
 function apache(mode, file, changes) {
+  const text = fs.readFileSync(path.join(source, 'deploy', file), 'utf8');
+  assert.ok(text.includes(`/access.log ${LOGGED}\n`), `${LOGGED} in ${file}`);
   return { mode, start: (web, folder, port) => startApache(folder, port, adapted(file, changes(web))) };
 }
 
