@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, DEFAULT_WORKERS = 4, MOST_WORKERS = 1000 };
+enum { EXIT_USAGE = 2, DEFAULT_WORKERS = 4, MOST_WORKERS = 1000, BACKLOG = 1024 };
 
 struct options {
     const char *config;
@@ -23,23 +23,32 @@ struct options {
     bool check_only;
 };
 
+static bool open_sockets(struct handler *handler, const char *address)
+{
+    const struct config *config = handler->program->config(handler->settings);
+    char error[LISTEN_ERROR_SIZE], name[LISTEN_NAME_SIZE];
+    if (!listen_socket_open(&handler->sockets, address, (unsigned)config->bus_mode, BACKLOG,
+                            error)) {
+        message_error("cannot start", message_text("reason", error));
+        return false;
+    }
+    for (size_t i = 0; i < handler->sockets.count; i++) {
+        listen_socket_name(handler->sockets.descriptors[i], name);
+        message_info("listening", message_text("address", name));
+    }
+    return true;
+}
+
 static int serve_with_workers(struct handler *handler, const struct options *options)
 {
     unsigned count = options->workers > 0 ? options->workers : DEFAULT_WORKERS;
     const struct workers_plan plan = {
         .count = count, .serve = handler_serve, .reload = handler_reload, .context = handler};
     handler->supervised = true;
-    handler->listener = STDIN_FILENO;
-    if (options->listen != NULL) {
-        char error[LISTEN_ERROR_SIZE];
-        handler->listener = listen_socket_open(
-            options->listen, (unsigned)handler->program->config(handler->settings)->bus_mode,
-            error);
-        if (handler->listener < 0) {
-            message_error("cannot start", message_text("reason", error));
-            return EXIT_FAILURE;
-        }
-    }
+    handler->sockets = (struct listen_sockets){.descriptors = {STDIN_FILENO}, .count = 1};
+    if (options->listen != NULL && !open_sockets(handler, options->listen))
+        return EXIT_FAILURE;
+    handler->listener = handler->sockets.descriptors[0];
     message_info("ready", message_text("version", PACKAGE_VERSION),
                  message_text("listen", options->listen != NULL ? options->listen : "descriptor 0"),
                  message_number("workers", count));

@@ -42,7 +42,7 @@ bool handler_is_cgi(void)
     return FCGX_IsCGI() != 0;
 }
 
-static bool open_listener(struct handler_request *request, int listener)
+static bool prepare_listener(int listener)
 {
     /* Workers share the socket: one that comes too late must not wait in accept(2), deaf to its
      * signals. */
@@ -52,6 +52,13 @@ static bool open_listener(struct handler_request *request, int listener)
     /* What is accepted inherits it; a unix socket has no such option and needs none. */
     const int yes = 1;
     (void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    return true;
+}
+
+static bool open_listener(struct handler_request *request, int listener)
+{
+    if (!prepare_listener(listener))
+        return false;
     /* libfcgi waits so long (ms) for the web server to close its side first; some never do, and
      * hold the worker. It is given connections, and never accepts one. */
     return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "10", 0) == 0 && FCGX_Init() == 0 &&
@@ -81,11 +88,17 @@ struct handler_request *handler_request_open_among_others(int listener, int watc
     return request;
 }
 
-int handler_request_watch(int listener)
+int handler_request_watch(const struct listen_sockets *sockets)
 {
-    struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE};
     int watch = epoll_create1(EPOLL_CLOEXEC);
-    if (watch < 0 || epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0)
+    bool watched = watch >= 0;
+    for (size_t i = 0; i < sockets->count && watched; i++) {
+        int listener = sockets->descriptors[i];
+        struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listener};
+        watched = prepare_listener(listener) &&
+                  epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0;
+    }
+    if (watched || watch < 0)
         return watch;
     int error = errno;
     (void)close(watch);
@@ -120,11 +133,13 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
-static int wait_among_others(const struct handler_request *request, const sigset_t *waiting)
+static int wait_among_others(struct handler_request *request, const sigset_t *waiting)
 {
     struct epoll_event event;
-    if (epoll_pwait(request->watch, &event, 1, -1, waiting) >= 0)
+    if (epoll_pwait(request->watch, &event, 1, -1, waiting) >= 0) {
+        request->listener = event.data.fd;
         return 1;
+    }
     return errno == EINTR ? 0 : -1;
 }
 

@@ -4,6 +4,7 @@
 #define ESN_HANDLER_REQUEST_H
 
 #include "bytes.h"
+#include "listen_socket.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -32,9 +33,9 @@ struct handler_request *handler_request_open(int listener);
 /* The same for one of several threads and processes that wait for one socket on a `watch` of their
  * process. A connection that the web server would keep for its next request is closed. */
 struct handler_request *handler_request_open_among_others(int listener, int watch);
-/* An epoll descriptor for a listening socket: of all that watch it, the kernel wakes one for a
+/* An epoll descriptor for listening sockets: of all that watch them, the kernel wakes one for a
  * request. One thread at a time may wait on it. -1: errno. The caller closes. */
-int handler_request_watch(int listener);
+int handler_request_watch(const struct listen_sockets *sockets);
 void handler_request_close(struct handler_request **request);
 
 /* Takes the next request, to be begun. Waits for it, with the signals of `waiting` blocked meanwhile

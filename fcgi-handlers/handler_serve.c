@@ -270,7 +270,7 @@ static void run_crew(struct crew *crew, struct member *members)
 static bool open_door(struct crew *crew)
 {
     bool among_others = crew->handler->supervised;
-    crew->watch = among_others ? handler_request_watch(crew->handler->listener) : -1;
+    crew->watch = among_others ? handler_request_watch(&crew->handler->sockets) : -1;
     if ((!among_others || crew->watch >= 0) && pthread_mutex_init(&crew->door, NULL) == 0)
         return true;
     if (crew->watch >= 0)

@@ -1,22 +1,24 @@
-/* One process of a handler, from its settings to its last request: signals, threads, and the loop that
- * takes requests. */
+/* One process of a handler, from its settings to its last request: signals, threads, and the loop
+ * that takes requests. */
 #ifndef ESN_HANDLER_SERVE_H
 #define ESN_HANDLER_SERVE_H
 
 #include "handler_main.h"
+#include "listen_socket.h"
 
 struct handler {
     const struct handler_program *program;
     const char *config_path;
-    void *settings; /* owned */
-    int listener;   /* HANDLER_CGI: none */
+    void *settings;                /* owned */
+    int listener;                  /* HANDLER_CGI: none */
+    struct listen_sockets sockets; /* all that it listens on, when supervised */
     bool supervised;
 };
 
 /* Serves until it is asked to end; the process's exit status. `handler` is a struct handler. */
 int handler_serve(void *handler);
-/* Reads the configuration again. True when the settings are new ones; else the old ones stay, and the
- * log says why. */
+/* Reads the configuration again. True when the settings are new ones; else the old ones stay, and
+ * the log says why. */
 bool handler_reload(void *handler);
 void handler_configure_log(const struct handler *handler);
 

@@ -1,13 +1,12 @@
 #include "bus/bus_engine.h"
 
-#include <errno.h>
+#include "listen_socket.h"
+#include "net_address.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 /* docs/bus.md gives the reasons for these numbers. */
 enum {
@@ -52,36 +51,21 @@ static bool is_tcp(const char *endpoint)
 
 static bool is_loopback(const char *endpoint)
 {
-    const char *host = endpoint + 6;
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost:", 10) == 0 ||
-           strncmp(host, "[::1]:", 6) == 0;
+    struct net_address address;
+    return net_address_read(&address, endpoint + sizeof "tcp://" - 1) &&
+           net_address_is_loopback(address.host);
 }
 
 /* The engine would take over the socket file of a daemon that still runs, without a word. */
-static bool is_taken(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return false;
-    memcpy(address.sun_path, path, strlen(path));
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0)
-        return false;
-    bool taken =
-        connect(probe, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN;
-    close(probe);
-    return taken;
-}
-
 static bool bind_ipc(void *socket, const char *endpoint, unsigned mode, char error[BUS_ERROR_SIZE])
 {
-    if (is_taken(endpoint + 6)) {
+    if (listen_socket_is_answered(endpoint + 6)) {
         snprintf(error, BUS_ERROR_SIZE, "cannot bind %s: another process answers on it", endpoint);
         return false;
     }
-    mode_t before = umask(~(mode_t)mode & 0777);
+    mode_t before = listen_socket_mask(mode);
     int result = zmq_bind(socket, endpoint);
-    umask(before);
+    (void)umask(before);
     return result == 0 || fail_endpoint(error, "cannot bind", endpoint);
 }
 

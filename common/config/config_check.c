@@ -2,13 +2,13 @@
 
 #include "acl/acl.h"
 #include "config/config_value.h"
+#include "net_address.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/un.h>
 
-enum { SENTENCE_SIZE = 400, HOST_SIZE = 256 };
+enum { SENTENCE_SIZE = 400 };
 
 struct config_checker {
     config_check_report *report;
@@ -27,47 +27,6 @@ report_fault(const struct config_checker *checker, const char *format, ...)
     checker->report(checker->context, checker->key, sentence);
 }
 
-/* Splits "host:port" or "[host]:port"; false when it is neither. */
-static bool split_address(const char *text, char host[HOST_SIZE], unsigned *port)
-{
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL)
-        return false;
-    const char *start = text, *end = colon;
-    if (*start == '[') {
-        if (end - start < 3 || end[-1] != ']')
-            return false;
-        start++;
-        end--;
-    } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
-        return false;
-    }
-    size_t length = (size_t)(end - start);
-    if (length == 0 || length >= HOST_SIZE)
-        return false;
-    memcpy(host, start, length);
-    host[length] = '\0';
-
-    size_t digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
-        return false;
-    *port = 0;
-    for (const char *at = colon + 1; *at != '\0'; at++)
-        *port = *port * 10 + (unsigned)(*at - '0');
-    return *port <= 65535;
-}
-
-static bool is_loopback(const char *host)
-{
-    struct in_addr four;
-    struct in6_addr six;
-    if (inet_pton(AF_INET, host, &four) == 1)
-        return ntohl(four.s_addr) >> 24 == 127;
-    if (inet_pton(AF_INET6, host, &six) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&six);
-    return strcmp(host, "localhost") == 0;
-}
-
 static void check_socket_path(const struct config_checker *checker, const char *word,
                               const char *path)
 {
@@ -79,21 +38,26 @@ static void check_socket_path(const struct config_checker *checker, const char *
                      sizeof address.sun_path - 1);
 }
 
-static void check_listen(struct config_checker *checker, const struct config *config)
+static void check_listen(struct config_checker *checker, const char *name, char *const *words)
 {
-    checker->key = config_key_find("fanout", "listen");
+    checker->key = config_key_find("fanout", name);
+    for (; *words != NULL; words++) {
+        struct net_address address;
+        if (strncmp(*words, "unix:", 5) == 0)
+            check_socket_path(checker, *words, *words + 5);
+        else if (!net_address_read(&address, *words))
+            report_fault(checker, "\"%s\" should be host:port, [ipv6]:port or unix:/path", *words);
+    }
+}
+
+static void check_listening(struct config_checker *checker, const struct config *config)
+{
+    check_listen(checker, "listen_lines", config->listen_lines);
+    check_listen(checker, "listen", config->listen);
     if (config->listen[0] == NULL)
         report_fault(checker,
                      "is empty; without an address nobody could subscribe, write such as %s",
                      checker->key->default_text);
-    for (char *const *word = config->listen; *word != NULL; word++) {
-        char host[HOST_SIZE];
-        unsigned port;
-        if (strncmp(*word, "unix:", 5) == 0)
-            check_socket_path(checker, *word, *word + 5);
-        else if (!split_address(*word, host, &port))
-            report_fault(checker, "\"%s\" should be host:port, [ipv6]:port or unix:/path", *word);
-    }
 }
 
 static void check_endpoints(struct config_checker *checker, const struct config *config,
@@ -103,14 +67,13 @@ static void check_endpoints(struct config_checker *checker, const struct config 
     if (*words == NULL)
         report_fault(checker, "is empty; write such as %s", checker->key->default_text);
     for (; *words != NULL; words++) {
-        char host[HOST_SIZE];
-        unsigned port;
+        struct net_address address;
         if (strncmp(*words, "ipc://", 6) == 0)
             check_socket_path(checker, *words, *words + 6);
-        else if (strncmp(*words, "tcp://", 6) != 0 || !split_address(*words + 6, host, &port) ||
-                 port == 0)
+        else if (strncmp(*words, "tcp://", 6) != 0 || !net_address_read(&address, *words + 6) ||
+                 strspn(address.port, "0") == strlen(address.port))
             report_fault(checker, "\"%s\" should be ipc:///path or tcp://host:port", *words);
-        else if (!is_loopback(host) && config->bus_public_key_file == NULL)
+        else if (!net_address_is_loopback(address.host) && config->bus_public_key_file == NULL)
             report_fault(checker,
                          "\"%s\" leaves this machine unencrypted and open to everybody; set [bus] "
                          "public_key_file, or stay on ipc:// or loopback",
@@ -221,14 +184,15 @@ static void check_acl(struct config_checker *checker, const struct config *confi
         report_fault(checker, "mariadb needs database, its name");
     checker->key = config_key_find("acl", "port");
     if (config->acl_port != 0 && config->acl_host == NULL)
-        report_fault(checker, "needs host; without one the server is asked through its Unix socket, "
-                              "which has no port");
+        report_fault(checker,
+                     "needs host; without one the server is asked through its Unix socket, "
+                     "which has no port");
 }
 
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
-    check_listen(&checker, config);
+    check_listening(&checker, config);
     check_endpoints(&checker, config, "events", config->bus_events);
     check_endpoints(&checker, config, "acks", config->bus_acks);
 

@@ -331,6 +331,8 @@ static void refuses_bad_options(void **state)
     assert_no_inbox(scene, "CURVE");
     assert_null(bus_publisher_open(&scene->options, scene->error));
     assert_non_null(strstr(scene->error, "CURVE"));
+    *endpoint = "tcp://127.evil.example:1";
+    assert_no_inbox(scene, "CURVE");
     *endpoint = "tcp://127.0.0.1:1";
     scene->options.server_public_key = "0123456789012345678901234567890123456789";
     assert_no_inbox(scene, "secret key");

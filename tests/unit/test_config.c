@@ -283,6 +283,18 @@ static void addresses_are_checked(void **state)
     load_well(scene, text);
 }
 
+static void a_port_is_needed_for_lines_too(void **state)
+{
+    load_badly(*state, "[fanout]\nlisten_lines = nonsense 127.0.0.1\nlisten = 127.0.0.1\n",
+               "@:2: [fanout] listen_lines: \"nonsense\" should be host:port, [ipv6]:port or "
+               "unix:/path\n"
+               "@:2: [fanout] listen_lines: \"127.0.0.1\" should be host:port, [ipv6]:port or "
+               "unix:/path\n"
+               "@:3: [fanout] listen: \"127.0.0.1\" should be host:port, [ipv6]:port or "
+               "unix:/path");
+    load_well(*state, "[fanout]\nlisten_lines = 127.0.0.1:8011\n");
+}
+
 static void a_database_is_named_whole(void **state)
 {
     struct scene *scene = *state;
@@ -295,7 +307,8 @@ static void a_database_is_named_whole(void **state)
 
 static void an_open_bus_needs_keys(void **state)
 {
-    static const char *const open[] = {"*", "0.0.0.0", "10.0.0.5", "eth0", "[::]", "128.0.0.1"};
+    static const char *const open[] = {"*",    "0.0.0.0",   "10.0.0.5",         "eth0",
+                                       "[::]", "128.0.0.1", "127.evil.example", "127.0.0.1.nip.io"};
     static const char *const closed[] = {"127.0.0.1", "127.9.9.9", "localhost", "[::1]"};
     struct scene *scene = *state;
     char text[200];
@@ -533,6 +546,7 @@ int main(void)
         TEST(faults_that_do_not_fit_are_counted),
         TEST(files_that_cannot_be_read_are_named),
         TEST(addresses_are_checked),
+        TEST(a_port_is_needed_for_lines_too),
         TEST(a_database_is_named_whole),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),
