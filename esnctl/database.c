@@ -9,6 +9,7 @@ bool database_open(struct database *database, const struct settings *settings, b
     *database = (struct database){0};
     if (acl_config_load(&database->config, &settings->config, error)) {
         database->config.options.create = create;
+        database->config.options.read_only = false;
         database->acl = acl_open(&database->config.options, error);
     }
     if (database->acl != NULL)

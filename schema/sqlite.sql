@@ -1,7 +1,7 @@
 -- Registered topics in SQLite (3.37 or newer). docs/rights.md says what the columns mean.
 -- Made by hand with: sqlite3 topics.db < sqlite.sql
 --
--- The file and its folder must be writable for the handlers' user, since WAL keeps two more files beside it.
+-- The folder must be writable for the handlers' user, since WAL keeps two more files beside the database.
 PRAGMA journal_mode = WAL;
 
 CREATE TABLE IF NOT EXISTS registered_topics (

@@ -23,7 +23,8 @@ struct acl_options {
         limit_ms; /* for one statement; MariaDB's network waits are rounded up to whole seconds */
     /* SQLite */
     const char *path;
-    bool create; /* make the file when it is missing */
+    bool create;    /* make the file when it is missing */
+    bool read_only; /* change nothing in it, not even by closing it */
     /* MariaDB; NULL or 0: the client library's default */
     const char *host;   /* reached by TCP, whatever its name; NULL: a Unix socket */
     unsigned port;      /* of `host` */

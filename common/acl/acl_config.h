@@ -13,7 +13,7 @@ struct acl_config {
     struct secret_list password;
 };
 
-/* The options borrow from both; neither may move or go before what was opened with them. False with
+/* For those who only read, as the handlers do. The options borrow from both; neither may move or go before what was opened with them. False with
  * a sentence in error, and nothing to free. */
 bool acl_config_load(struct acl_config *acl, const struct config *config,
                      char error[SECRET_ERROR_SIZE]);

@@ -1,19 +1,19 @@
-/* Registered topics in a SQLite file. The only file that knows sqlite3.h. */
+/* Registered topics in a SQLite file. With sqlite_pair.c the only file that knows sqlite3.h here.
+ */
 #include "acl/acl_backend.h"
+#include "acl/sqlite_pair.h"
 
-#include <sqlite3.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct acl_sqlite {
     struct acl base;   /* first: a struct acl * is a struct acl_sqlite * */
     sqlite3 *database; /* NULL: not open */
     sqlite3_stmt *statements[ACL_QUERY_COUNT];
-    dev_t device; /* of the open file: when another one has taken its place, that one counts */
-    ino_t inode;
+    struct sqlite_pair
+        pair; /* the files that were read last; when others are there now, those count */
 };
 
 #define COLUMNS "topic, owner, pub, sub, pub_password"
@@ -58,6 +58,8 @@ static enum acl_status fail(struct acl_sqlite *self, int code)
 {
     const char *words =
         self->database != NULL ? sqlite3_errmsg(self->database) : sqlite3_errstr(code);
+    if (code == SQLITE_READONLY_ROLLBACK)
+        words = "its last writer did not come to an end; esnctl or the application has to open it";
     (void)snprintf(self->base.error, sizeof self->base.error, "%s: %s", self->base.options->path,
                    words);
     if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -66,13 +68,6 @@ static enum acl_status fail(struct acl_sqlite *self, int code)
         return ACL_INVALID;
     disconnect(self);
     return (code & 0xff) == SQLITE_NOMEM ? ACL_NO_MEMORY : ACL_UNAVAILABLE;
-}
-
-static bool file_is_the_same(const struct acl_sqlite *self)
-{
-    struct stat now;
-    return stat(self->base.options->path, &now) == 0 && now.st_dev == self->device &&
-           now.st_ino == self->inode;
 }
 
 static int prepare_connection(struct acl_sqlite *self)
@@ -84,28 +79,70 @@ static int prepare_connection(struct acl_sqlite *self)
         code = sqlite3_db_config(self->database, SQLITE_DBCONFIG_ENABLE_FKEY, 1, &done);
     if (code == SQLITE_OK)
         code = sqlite3_db_config(self->database, SQLITE_DBCONFIG_DEFENSIVE, 1, &done);
+    /* Who only reads changes nothing by going, either. */
+    if (code == SQLITE_OK && self->base.options->read_only)
+        code = sqlite3_db_config(self->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &done);
     return code;
+}
+
+static enum acl_status refuse_pair(struct acl_sqlite *self, const char *fault)
+{
+    const char *path = self->base.options->path;
+    disconnect(self);
+    (void)snprintf(self->base.error, sizeof self->base.error, "%s: %s", path, fault);
+    return ACL_UNAVAILABLE;
+}
+
+static int open_database(struct acl_sqlite *self)
+{
+    const struct acl_options *options = self->base.options;
+    int flags = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (options->create)
+        flags |= SQLITE_OPEN_CREATE;
+    int code = sqlite3_open_v2(options->path, &self->database, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    return code == SQLITE_OK ? prepare_connection(self) : code;
+}
+
+/* `found` was looked at before: if the files are exchanged in between, the next call sees that and
+ * opens again. */
+static enum acl_status connect_anew(struct acl_sqlite *self, const struct sqlite_pair *found)
+{
+    const char *path = self->base.options->path;
+    int code = open_database(self);
+    if (code != SQLITE_OK)
+        return fail(self, code);
+    const char *fault = sqlite_pair_find_fault(found, &self->pair, path, self->database);
+    if (fault != NULL)
+        return refuse_pair(self, fault);
+    code = sqlite3_exec(self->database, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return fail(self, code);
+    sqlite_pair_watch(&self->pair, path, self->database);
+    if (found->database.inode != 0)
+        self->pair.database = found->database;
+    sqlite_pair_mark(&self->pair, path);
+    return ACL_OK;
 }
 
 static enum acl_status connect_file(struct acl_sqlite *self)
 {
-    if (self->database != NULL && file_is_the_same(self))
+    const char *path = self->base.options->path;
+    struct sqlite_pair found;
+    bool there = sqlite_pair_look(&found, path);
+    if (self->database != NULL && sqlite3_get_autocommit(self->database) == 0)
+        return ACL_OK; /* in the middle of a transaction that an earlier script began */
+    if (self->database != NULL && there && sqlite_pair_is_of_same_files(&found, &self->pair)) {
+        if (found.database.changed_ns == self->pair.database.changed_ns)
+            return ACL_OK;
+        if (sqlite_pair_was_overwritten(&self->pair, &found, path, self->database))
+            return refuse_pair(self, SQLITE_PAIR_FAULT);
+        sqlite_pair_watch(&self->pair, path, self->database);
         return ACL_OK;
+    }
     disconnect(self);
-    /* Looked at before it is opened: if it is exchanged in between, the next call sees that and
-     * opens again. */
-    struct stat found = {0};
-    if (stat(self->base.options->path, &found) != 0 && !self->base.options->create)
+    if (!there && !self->base.options->create)
         return fail(self, SQLITE_CANTOPEN);
-    self->device = found.st_dev;
-    self->inode = found.st_ino;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    if (self->base.options->create)
-        flags |= SQLITE_OPEN_CREATE;
-    int code = sqlite3_open_v2(self->base.options->path, &self->database, flags, NULL);
-    if (code == SQLITE_OK)
-        code = prepare_connection(self);
-    return code == SQLITE_OK ? ACL_OK : fail(self, code);
+    return connect_anew(self, &found);
 }
 
 static int bind_values(sqlite3_stmt *statement, const struct acl_run *run)
