@@ -39,7 +39,7 @@ static int serve(struct config *config)
         return EXIT_FAILURE;
     }
     message_info("ready", message_text("version", PACKAGE_VERSION),
-                 message_number("max_connections", (int64_t)server->max_connections));
+                 message_number("max_connections", (int64_t)server->net.max_connections));
     server_run(server);
     server_close(server);
     free(server);

@@ -1,3 +1,11 @@
+/* Puts the daemon together. One turn of its loop:
+ *   1. what has come on sockets is read: clients ask, stream, answer (net/connection_read.c),
+ *   2. what has come on the bus is taken and queued for its receivers, who are written at once
+ *      (events/bus_reader.c); in a crowd of clients that is done between batches of them,
+ *   3. what else was queued is written (after_sleep),
+ *   4. deadlines of the past tick are looked at (tick, every 100 ms),
+ *   5. clients that catch up get a slice of the log each (before_sleep, events/replay.c),
+ *   6. all that was queued is written, and the loop sleeps until there is something to do. */
 #include "server.h"
 
 #include "clock.h"
@@ -5,35 +13,21 @@
 #include "events/intake.h"
 #include "messages.h"
 #include "net/connection.h"
-#include "net/listener.h"
 #include "net/send_batch.h"
-#include "streams/stopping.h"
-#include "streams/subscribe.h"
+#include "requests/request_reader.h"
+#include "requests/streaming.h"
+#include "requests/subscribe.h"
+#include "routes.h"
+#include "stopping.h"
+#include "transports/transports.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { SPARE_DESCRIPTORS = 64 };
-
-uint64_t server_now(const struct server *server)
-{
-    return uv_now(&server->loop);
-}
-
-const char *server_date(struct server *server)
-{
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm utc;
-
-    if (now != server->date_second && gmtime_r(&now, &utc) != NULL &&
-        strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0)
-        server->date_second = now;
-    return server->date;
-}
 
 /* Raises the limit of open files as far as it goes and says how many connections that allows. */
 static uint64_t descriptors_for_connections(void)
@@ -53,21 +47,21 @@ static void apply_config(struct server *server)
 {
     uint64_t allowed = descriptors_for_connections();
 
-    server->max_connections = server->config.max_connections;
-    if (server->max_connections == 0 || server->max_connections > allowed)
-        server->max_connections = allowed;
+    server->net.max_connections = server->config.max_connections;
+    if (server->net.max_connections == 0 || server->net.max_connections > allowed)
+        server->net.max_connections = allowed;
     if (server->config.max_connections > allowed)
         message_warning("max_connections is more than the limit of open files allows",
                         message_number("wanted", (int64_t)server->config.max_connections),
                         message_number("allowed", (int64_t)allowed));
-    server->bodies.most = server->config.max_body_total;
+    server->service.bodies.most = server->config.max_body_total;
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
-    server->events.max_bytes = server->config.log_max_bytes;
-    server->events.max_age_ms = server->config.log_max_age;
-    server->departed.max_count = server->config.log_max_departed;
-    server->departed.max_age_ms = server->config.log_max_age;
-    server->secrets.max_age_ms = server->config.log_max_age;
+    server->log.max_bytes = server->config.log_max_bytes;
+    server->log.max_age_ms = server->config.log_max_age;
+    server->streams.departed.max_count = server->config.log_max_departed;
+    server->streams.departed.max_age_ms = server->config.log_max_age;
+    server->streams.secrets.max_age_ms = server->config.log_max_age;
     message_configure("esn-fanout", (enum message_level)server->config.message_level,
                       (enum message_destination)server->config.message_destination);
     message_limit(server->config.message_burst, server->config.message_rate);
@@ -76,10 +70,11 @@ static void apply_config(struct server *server)
 static void on_tick(uv_timer_t *timer)
 {
     struct server *server = timer->data;
+    uint64_t now = loop_now(&server->net.loop);
 
-    deadlines_advance(&server->deadlines, server_now(server), connection_on_deadline, server);
-    event_log_expire(&server->events, server_now(server));
-    subscribe_expire_polls(server);
+    deadlines_advance(&server->net.deadlines, now, connection_on_deadline, NULL);
+    event_log_expire(&server->log, now);
+    streaming_expire_polls(&server->service);
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -91,9 +86,9 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
 
-    replay_run(server);
-    delivery_flush(server);
-    if (replay_can_go_on(server))
+    replay_run(&server->replays);
+    connection_flush(&server->net);
+    if (replay_can_go_on(&server->replays))
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -101,7 +96,9 @@ static void on_before_sleep(uv_prepare_t *prepare)
 
 static void on_after_sleep(uv_check_t *check)
 {
-    delivery_flush(check->data);
+    struct server *server = check->data;
+
+    connection_flush(&server->net);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -113,6 +110,7 @@ static void close_handle(uv_handle_t *handle)
 /* Every stream and socket is gone: what is left of the loop goes too. */
 static void leave_loop(struct server *server)
 {
+    listeners_stop(&server->listeners);
     if (server->bus != NULL)
         bus_reader_stop(server->bus);
     if (server->intake != NULL)
@@ -125,14 +123,13 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
     close_handle((uv_handle_t *)&server->stop_timer);
-    acceptor_stop(server);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
 
-    if (stopping_is_over(server))
+    if (stopping_is_over(&server->service, server->stop_deadline))
         leave_loop(server);
 }
 
@@ -140,11 +137,11 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
 
-    if (server->stopping)
+    if (server->net.stopping)
         return;
     message_info("stopping", message_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
-                 message_number("streams", (int64_t)server->streams.count));
-    stopping_begin(server);
+                 message_number("streams", (int64_t)server->streams.by_connid.count));
+    server->stop_deadline = stopping_begin(&server->service, &server->listeners, server->bus);
     (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
 }
 
@@ -160,15 +157,15 @@ static void reload_secrets(struct server *server)
     struct secret_list tokens = {0};
     char error[SECRET_ERROR_SIZE];
 
-    if (!ticket_gate_reload(&server->tickets, &server->config, error))
+    if (!ticket_gate_reload(&server->service.tickets, &server->config, error))
         message_error("ticket secrets not reloaded, the old ones stay",
                       message_text("error", error));
     if (!secret_list_load(&tokens, server->config.admin_token_file, error)) {
         message_error("admin tokens not reloaded, the old ones stay", message_text("error", error));
         return;
     }
-    secret_list_free(&server->admin_tokens);
-    server->admin_tokens = tokens;
+    secret_list_free(&server->service.admin_tokens);
+    server->service.admin_tokens = tokens;
 }
 
 static void on_reload_signal(uv_signal_t *signal, int number)
@@ -187,19 +184,17 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     config_free(&fresh);
     reload_secrets(server);
     apply_config(server);
-    listener_apply_config(server);
+    listeners_apply_config(&server->listeners);
     message_info("configuration reloaded", message_text("file", server->config.path));
 }
 
 static int start_handles(struct server *server)
 {
-    uv_loop_t *loop = &server->loop;
+    uv_loop_t *loop = &server->net.loop.uv;
     int error = uv_timer_init(loop, &server->tick);
 
     server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
     server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
-    if (!error)
-        error = acceptor_open(server);
     if (!error)
         error = uv_timer_init(loop, &server->stop_timer);
     server->stop_timer.data = server;
@@ -235,12 +230,13 @@ static int start_handles(struct server *server)
  * sequences of the log on disk go on all the same. */
 static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
 {
+    struct streams *streams = &server->streams;
     uint64_t by_clock = wall_ms << 10;
-    uint64_t by_log = (server->events.epoch << 10) + server->events.sequence;
+    uint64_t by_log = (server->log.epoch << 10) + server->log.sequence;
 
-    server->next_connid = by_clock > by_log ? by_clock : by_log;
-    if (stream_secrets_open(&server->secrets, intake_stream_key(server->intake),
-                            server->next_connid, server_now(server)))
+    streams->next_connid = by_clock > by_log ? by_clock : by_log;
+    if (stream_secrets_open(&streams->secrets, intake_stream_key(server->intake),
+                            streams->next_connid, loop_now(&server->net.loop)))
         return true;
     snprintf(error, SERVER_ERROR_SIZE, "out of memory");
     return false;
@@ -251,47 +247,96 @@ static void open_batch(struct server *server)
 {
     if (!server->config.io_uring)
         return;
-    server->delivery.batch = send_batch_open();
-    if (server->delivery.batch == NULL)
+    server->net.writes.batch = send_batch_open();
+    if (server->net.writes.batch == NULL)
         message_warning("no io_uring: each write is a system call of its own",
                         message_error_code(errno));
+}
+
+static void greet_client(struct connection *connection, struct arrival arrival)
+{
+    connection->user = arrival.speaks_lines ? &transport_lines_user : &request_reader_user;
+}
+
+static void open_service(struct server *server)
+{
+    server->net.client = (struct net_client){sizeof(struct stream),
+                                             offsetof(struct stream, connection), greet_client};
+    server->net.service = &server->service;
+    server->service = (struct service){.config = &server->config,
+                                       .net = &server->net,
+                                       .streams = &server->streams,
+                                       .log = &server->log,
+                                       .delivery = &server->delivery,
+                                       .replays = &server->replays,
+                                       .transports = transports,
+                                       .seen = &server->seen,
+                                       .started_at_ms = loop_now(&server->net.loop),
+                                       .answer = routes_answer};
+    delivery_open(&server->delivery, &server->net, &server->streams, &server->log);
+}
+
+/* Random, so that nobody can foresee what shares a bucket, or when a client is told to come back:
+ * each is for one thing. */
+struct seeds {
+    uint64_t presence, topics, log, seen, addresses, rates, replays, retry, stop;
+};
+
+static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
+{
+    struct seeds seeds;
+
+    if (!secret_random(&seeds, sizeof seeds)) {
+        snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
+        return false;
+    }
+    server->seen.seed = seeds.seen;
+    server->rates.seed = seeds.rates;
+    server->net.addresses.seed = seeds.addresses;
+    replay_open(&server->replays, &server->delivery, subscribe_caught_up, seeds.replays);
+    server->service.retry_seed = seeds.retry;
+    server->service.stop_seed = seeds.stop;
+    bool has_streams = streams_open(&server->streams, seeds.topics, seeds.presence);
+    bool has_log = event_log_open(&server->log, wall_ms, seeds.log);
+    if (!has_streams || !has_log)
+        snprintf(error, SERVER_ERROR_SIZE, "out of memory");
+    return has_streams && has_log;
+}
+
+static bool open_intake(struct server *server, char *error)
+{
+    const struct intake_parts parts = {.config = &server->config,
+                                       .loop = &server->net.loop,
+                                       .delivery = &server->delivery,
+                                       .log = &server->log,
+                                       .seen = &server->seen,
+                                       .rates = &server->rates};
+
+    server->service.intake = server->intake = intake_open(&parts, error);
+    return server->intake != NULL;
+}
+
+static bool open_bus(struct server *server, char *error)
+{
+    server->service.bus = server->bus =
+        bus_reader_open(&server->net, server->intake, server->log.epoch, error);
+    return server->bus != NULL;
 }
 
 static bool open_parts(struct server *server, char *error)
 {
     uint64_t wall = clock_wall_ms();
-    bool out_of_memory = false;
+    struct service *service = &server->service;
 
-    server->counters.started_at_ms = server_now(server);
-    deadlines_start(&server->deadlines, server_now(server));
-    uint64_t seeds[7];
-    if (!secret_random(seeds, sizeof seeds)) {
-        snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
-        return false;
-    }
-    server->presence.seed = seeds[0];
-    server->seen.seed = seeds[1];
-    server->addresses.seed = seeds[4];
-    server->rates.seed = seeds[5];
-    replay_open(&server->replays, seeds[6]);
-    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
-        if (!topic_index_open(&server->topics[kind], seeds[2]))
-            out_of_memory = true;
-    if (out_of_memory || !event_log_open(&server->events, wall, seeds[3])) {
-        snprintf(error, SERVER_ERROR_SIZE, "out of memory");
-        return false;
-    }
-    if (!secret_list_load(&server->admin_tokens, server->config.admin_token_file, error) ||
-        !ticket_gate_open(&server->tickets, &server->config, error))
+    open_service(server);
+    if (!open_tables(server, wall, error) ||
+        !secret_list_load(&service->admin_tokens, server->config.admin_token_file, error) ||
+        !ticket_gate_open(&service->tickets, &server->config, error))
         return false;
     apply_config(server);
     open_batch(server);
-    server->intake = intake_open(server, error);
-    if (server->intake == NULL || !open_connids(server, wall, error) ||
-        !listener_open_all(server, error))
-        return false;
-    server->bus = bus_reader_open(server, error);
-    return server->bus != NULL;
+    return open_intake(server, error) && open_connids(server, wall, error) &&
+           listeners_open(&server->listeners, &server->net, error) && open_bus(server, error);
 }
 
 bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE])
@@ -299,7 +344,7 @@ bool server_open(struct server *server, struct config *config, char error[SERVER
     memset(server, 0, sizeof *server);
     server->config = *config;
     *config = (struct config){0};
-    int failure = uv_loop_init(&server->loop);
+    int failure = net_open(&server->net, &server->config);
     if (failure) {
         snprintf(error, SERVER_ERROR_SIZE, "cannot make an event loop: %s", uv_strerror(failure));
         config_free(&server->config);
@@ -310,7 +355,6 @@ bool server_open(struct server *server, struct config *config, char error[SERVER
         snprintf(error, SERVER_ERROR_SIZE, "cannot join the event loop: %s", uv_strerror(failure));
     if (!failure && open_parts(server, error))
         return true;
-    listener_stop_all(server);
     leave_loop(server);
     server_run(server);
     server_close(server);
@@ -319,30 +363,22 @@ bool server_open(struct server *server, struct config *config, char error[SERVER
 
 void server_run(struct server *server)
 {
-    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    (void)uv_run(&server->net.loop.uv, UV_RUN_DEFAULT);
 }
 
 void server_close(struct server *server)
 {
     bus_reader_free(&server->bus);
     intake_free(&server->intake);
-    listener_free_all(server);
-    delivery_close(server);
-    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
-        topic_index_close(&server->topics[kind]);
-    event_log_close(&server->events);
+    listeners_free(&server->listeners);
+    delivery_close(&server->delivery);
     replay_close(&server->replays);
-    departed_free(&server->departed);
-    poll_gap_free(&server->polls);
-    stream_secrets_close(&server->secrets);
-    presence_free(&server->presence);
+    streams_close(&server->streams);
+    event_log_close(&server->log);
     seen_events_free(&server->seen);
-    address_limits_free(&server->addresses);
     rate_limits_free(&server->rates);
-    hash_table_free(&server->streams);
-    secret_list_free(&server->admin_tokens);
-    ticket_gate_close(&server->tickets);
+    secret_list_free(&server->service.admin_tokens);
+    ticket_gate_close(&server->service.tickets);
+    net_close(&server->net);
     config_free(&server->config);
-    if (uv_loop_close(&server->loop) != 0)
-        message_error("the event loop still holds handles");
 }

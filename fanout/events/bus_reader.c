@@ -2,19 +2,20 @@
 
 #include "events/intake.h"
 #include "messages.h"
+#include "net/connection.h"
 #include "net/send_batch.h"
-#include "server.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURN_BYTES = 256 * 1024, CROWD = 64 /* clients between two looks */ };
+enum { TURN_BYTES = 256 * 1024 };
 
 struct bus_reader {
-    struct server *server;
+    struct net *net;
+    struct intake *intake;
     struct bus_inbox *inbox;
-    unsigned clients; /* served since the last look */
     bool paused;
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
@@ -38,7 +39,7 @@ static void take_some(struct bus_reader *reader, struct turn *turn)
            (turn->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         turn->events--;
         turn->bytes -= message.event_length < turn->bytes ? message.event_length : turn->bytes;
-        intake_take(reader->server->intake, &message);
+        intake_take(reader->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
 }
@@ -48,18 +49,18 @@ static void take_some(struct bus_reader *reader, struct turn *turn)
  * turn, since the loop has others to look after. */
 static void take_turn(struct bus_reader *reader)
 {
-    struct server *server = reader->server;
-    struct turn turn = {.events = server->config.bus_batch, .bytes = TURN_BYTES, .got = 1};
+    struct net *net = reader->net;
+    struct turn turn = {.events = net->config->bus_batch, .bytes = TURN_BYTES, .got = 1};
 
-    reader->clients = 0;
+    loop_begin_batch(&net->loop);
     if (reader->paused)
         return;
     take_some(reader, &turn);
-    for (size_t left = delivery_marked(server); left > SEND_BATCH_MOST; left -= SEND_BATCH_MOST) {
-        (void)delivery_flush_some(server);
+    for (size_t left = connection_marks(net); left > SEND_BATCH_MOST; left -= SEND_BATCH_MOST) {
+        (void)connection_flush_some(net);
         take_some(reader, &turn);
     }
-    delivery_flush(server);
+    connection_flush(net);
     if (turn.got < 0)
         message_error("cannot read the bus", message_error_code(errno));
     /* The inbox tells of new messages only after it was emptied once. */
@@ -74,10 +75,9 @@ static void on_again(uv_idle_t *idle)
     take_turn(idle->data);
 }
 
-void bus_reader_look(struct bus_reader *reader)
+static void between_batches(void *context)
 {
-    if (++reader->clients >= CROWD)
-        take_turn(reader);
+    take_turn(context);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -88,9 +88,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     take_turn(poll->data);
 }
 
-static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_SIZE])
+static struct bus_inbox *open_inbox(const struct config *config, uint64_t epoch,
+                                    char error[BUS_ERROR_SIZE])
 {
-    const struct config *config = &server->config;
     char public_key[SECRET_BUS_KEY_SIZE], secret_key[SECRET_BUS_KEY_SIZE];
     struct bus_options options = {
         .event_endpoints = (const char *const *)config->bus_events,
@@ -106,12 +106,12 @@ static struct bus_inbox *open_inbox(struct server *server, char error[BUS_ERROR_
         return NULL;
     options.server_public_key = public_key[0] ? public_key : NULL;
     options.server_secret_key = secret_key[0] ? secret_key : NULL;
-    return bus_inbox_open(&options, server->events.epoch, error);
+    return bus_inbox_open(&options, epoch, error);
 }
 
 static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
 {
-    uv_loop_t *loop = &reader->server->loop;
+    uv_loop_t *loop = &reader->net->loop.uv;
 
     reader->readable.data = reader->again.data = reader;
     int failure = uv_poll_init(loop, &reader->readable, bus_inbox_descriptor(reader->inbox));
@@ -127,7 +127,8 @@ static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
     return true;
 }
 
-struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_SIZE])
+struct bus_reader *bus_reader_open(struct net *net, struct intake *intake, uint64_t epoch,
+                                   char error[BUS_ERROR_SIZE])
 {
     struct bus_reader *reader = calloc(1, sizeof *reader);
 
@@ -135,12 +136,15 @@ struct bus_reader *bus_reader_open(struct server *server, char error[BUS_ERROR_S
         snprintf(error, BUS_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    reader->server = server;
-    reader->inbox = open_inbox(server, error);
+    reader->net = net;
+    reader->intake = intake;
+    reader->inbox = open_inbox(net->config, epoch, error);
     if (reader->inbox == NULL || !join_loop(reader, error)) {
         bus_reader_free(&reader);
         return NULL;
     }
+    intake_set_inbox(intake, reader->inbox);
+    loop_set_between(&net->loop, between_batches, reader);
     return reader;
 }
 
@@ -153,6 +157,7 @@ void bus_reader_pause(struct bus_reader *reader)
 
 void bus_reader_stop(struct bus_reader *reader)
 {
+    loop_set_between(&reader->net->loop, NULL, NULL);
     uv_close((uv_handle_t *)&reader->readable, NULL);
     uv_close((uv_handle_t *)&reader->again, NULL);
 }
@@ -164,16 +169,6 @@ void bus_reader_free(struct bus_reader **reader)
     bus_inbox_close(&(*reader)->inbox);
     free(*reader);
     *reader = NULL;
-}
-
-void bus_reader_acknowledge(struct bus_reader *reader, uint64_t publisher, const struct ack *ack)
-{
-    bus_inbox_acknowledge(reader->inbox, publisher, ack);
-}
-
-void bus_reader_flush(struct bus_reader *reader)
-{
-    bus_inbox_flush(reader->inbox);
 }
 
 uint64_t bus_reader_malformed(const struct bus_reader *reader)

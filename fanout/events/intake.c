@@ -1,10 +1,15 @@
 #include "events/intake.h"
 
 #include "clock.h"
-#include "events/bus_reader.h"
+#include "config/config.h"
+#include "events/delivery.h"
+#include "events/rate_limits.h"
+#include "events/seen_events.h"
+#include "log/event_log.h"
 #include "log/log_files.h"
 #include "messages.h"
-#include "server.h"
+#include "net/loop.h"
+#include "secret.h"
 #include "topic.h"
 
 #include <errno.h>
@@ -16,13 +21,13 @@
 enum { TURN_BYTES = 256 * 1024 };
 
 struct intake {
-    struct server *server;
+    struct intake_parts parts;
+    struct intake_counters counters;
+    struct bus_inbox *inbox; /* NULL: none yet */
     struct log_store *store; /* NULL: the log is in memory alone */
     bool waits;              /* for the disk, before anybody hears of an event */
     unsigned char stream_key[LOG_KEY_SIZE];
 };
-
-_Static_assert((int)LOG_KEY_SIZE == (int)STREAM_SECRETS_KEY_SIZE, "one key for both");
 
 static void record_of(struct event_record *record, const struct bus_message *message)
 {
@@ -38,11 +43,11 @@ static void record_of(struct event_record *record, const struct bus_message *mes
         record->whisper = message->envelope.whisper ? message->envelope.whisper : UINT64_MAX;
 }
 
-static bool is_over_limits(const struct server *server, const struct event_record *record)
+static bool is_over_limits(const struct intake *intake, const struct event_record *record)
 {
     const char *fault =
-        topic_fault(record->topic, record->topic_length, server->config.max_topic_length,
-                    server->config.max_topic_levels);
+        topic_fault(record->topic, record->topic_length, intake->parts.config->max_topic_length,
+                    intake->parts.config->max_topic_levels);
 
     if (fault != NULL) /* a handler with other limits in its configuration */
         message_warning("event refused: its topic is over the daemon's limits",
@@ -52,7 +57,7 @@ static bool is_over_limits(const struct server *server, const struct event_recor
 
 /* ---- delivering and acknowledging ---- */
 
-static bool deliver(struct server *server, const struct stored_event *stored, uint32_t *receivers)
+static bool deliver(struct intake *intake, const struct stored_event *stored, uint32_t *receivers)
 {
     const struct event_record *record = &stored->record;
     struct delivery_event event = {.topic = record->topic,
@@ -65,13 +70,13 @@ static bool deliver(struct server *server, const struct stored_event *stored, ui
                                                 .allowed = record->allowed,
                                                 .allowed_length = record->allowed_length}};
 
-    if (!delivery_publish(server, &event, receivers))
+    if (!delivery_publish(intake->parts.delivery, &event, receivers))
         return false;
-    server->counters.events++;
+    intake->counters.events++;
     return true;
 }
 
-static void acknowledge(struct server *server, const struct log_entry *entry,
+static void acknowledge(struct intake *intake, const struct log_entry *entry,
                         enum ack_status status, uint32_t receivers)
 {
     const struct ack ack = {.sequence = entry->asked_as,
@@ -79,47 +84,47 @@ static void acknowledge(struct server *server, const struct log_entry *entry,
                             .receivers = receivers,
                             .status = status};
 
-    bus_reader_acknowledge(server->bus, entry->publisher, &ack);
+    bus_inbox_acknowledge(intake->inbox, entry->publisher, &ack);
 }
 
-static void refuse(struct server *server, struct log_entry *entry)
+static void refuse(struct intake *intake, struct log_entry *entry)
 {
     entry->event.sequence = 0;
-    server->counters.overloads++;
-    acknowledge(server, entry, ACK_OVERLOAD, 0);
+    intake->counters.overloads++;
+    acknowledge(intake, entry, ACK_OVERLOAD, 0);
 }
 
 /* Answers for an event whose token has published too much. */
-static bool refuse_limited(struct server *server, const struct bus_message *message)
+static bool refuse_limited(struct intake *intake, const struct bus_message *message)
 {
-    const struct config *config = &server->config;
+    const struct config *config = intake->parts.config;
     const struct envelope *envelope = &message->envelope;
     uint64_t wait = 0;
 
     if (config->publish_rate > 0 && envelope->token != 0)
-        wait = rate_limits_take(&server->rates, envelope->token, config->publish_rate,
-                                config->publish_burst, server_now(server));
+        wait = rate_limits_take(intake->parts.rates, envelope->token, config->publish_rate,
+                                config->publish_burst, loop_now(intake->parts.loop));
     if (wait == 0)
         return false;
-    server->counters.limited++;
-    bus_reader_acknowledge(server->bus, envelope->publisher,
-                           &(struct ack){.sequence = envelope->sequence,
-                                         .wait_ms = (uint32_t)wait,
-                                         .status = ACK_LIMITED});
+    intake->counters.limited++;
+    bus_inbox_acknowledge(intake->inbox, envelope->publisher,
+                          &(struct ack){.sequence = envelope->sequence,
+                                        .wait_ms = (uint32_t)wait,
+                                        .status = ACK_LIMITED});
     return true;
 }
 
-static void deliver_now(struct server *server, struct log_entry *entry)
+static void deliver_now(struct intake *intake, struct log_entry *entry)
 {
     uint32_t receivers = 0;
 
-    if (!deliver(server, &entry->event, &receivers)) {
-        refuse(server, entry);
+    if (!deliver(intake, &entry->event, &receivers)) {
+        refuse(intake, entry);
         return;
     }
-    acknowledge(server, entry, ACK_DELIVERED, receivers);
-    if (!seen_events_add(&server->seen, entry->event.key, entry->event.sequence, receivers,
-                         server_now(server)))
+    acknowledge(intake, entry, ACK_DELIVERED, receivers);
+    if (!seen_events_add(intake->parts.seen, entry->event.key, entry->event.sequence, receivers,
+                         loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
 }
 
@@ -128,31 +133,31 @@ static void deliver_now(struct server *server, struct log_entry *entry)
 /* Is remembered first: one that cannot be would be delivered twice when it is sent again. */
 static void send_to_disk(struct intake *intake, struct log_entry *entry)
 {
-    struct server *server = intake->server;
     const struct stored_event *event = &entry->event;
 
-    if (!seen_events_add_pending(&server->seen, event->key, event->sequence, server_now(server))) {
-        refuse(server, entry);
+    if (!seen_events_add_pending(intake->parts.seen, event->key, event->sequence,
+                                 loop_now(intake->parts.loop))) {
+        refuse(intake, entry);
         return;
     }
     if (!log_store_append(intake->store, entry)) {
-        seen_events_forget(&server->seen, event->key);
-        refuse(server, entry);
+        seen_events_forget(intake->parts.seen, event->key);
+        refuse(intake, entry);
     }
 }
 
-static void settle(struct server *server, const struct log_entry *entry, bool stored)
+static void settle(struct intake *intake, const struct log_entry *entry, bool stored)
 {
     uint32_t receivers = 0;
 
-    if (stored && deliver(server, &entry->event, &receivers)) {
-        seen_events_settle(&server->seen, entry->event.key, receivers);
-        acknowledge(server, entry, ACK_DELIVERED, receivers);
+    if (stored && deliver(intake, &entry->event, &receivers)) {
+        seen_events_settle(intake->parts.seen, entry->event.key, receivers);
+        acknowledge(intake, entry, ACK_DELIVERED, receivers);
         return;
     }
-    seen_events_forget(&server->seen, entry->event.key);
-    server->counters.overloads++;
-    acknowledge(server, entry, ACK_OVERLOAD, 0);
+    seen_events_forget(intake->parts.seen, entry->event.key);
+    intake->counters.overloads++;
+    acknowledge(intake, entry, ACK_OVERLOAD, 0);
 }
 
 /* False when some are left. */
@@ -167,7 +172,7 @@ static bool settle_some(struct intake *intake, uint64_t count, size_t bytes)
             return true;
         if (!intake->waits)
             continue;
-        settle(intake->server, entry, stored);
+        settle(intake, entry, stored);
         size_t length = entry->event.record.json_length;
         bytes = length < bytes ? bytes - length : 0;
         count--;
@@ -179,16 +184,16 @@ static void on_done(void *context)
 {
     struct intake *intake = context;
 
-    if (!settle_some(intake, intake->server->config.bus_batch, TURN_BYTES))
+    if (!settle_some(intake, intake->parts.config->bus_batch, TURN_BYTES))
         log_store_call_again(intake->store);
-    bus_reader_flush(intake->server->bus);
+    bus_inbox_flush(intake->inbox);
 }
 
 /* ---- taking ---- */
 
 /* What came a second time. While the first is on its way to the disk it is not known yet what to
  * say: who asks will ask again. */
-static void answer_double(struct server *server, const struct bus_message *message,
+static void answer_double(struct intake *intake, const struct bus_message *message,
                           const struct seen_event *seen)
 {
     const struct ack ack = {.sequence = message->envelope.sequence,
@@ -196,46 +201,45 @@ static void answer_double(struct server *server, const struct bus_message *messa
                             .receivers = seen->receivers,
                             .status = ACK_DOUBLE};
 
-    server->counters.doubles++;
+    intake->counters.doubles++;
     if (!seen->pending)
-        bus_reader_acknowledge(server->bus, message->envelope.publisher, &ack);
+        bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
 void intake_take(struct intake *intake, const struct bus_message *message)
 {
-    struct server *server = intake->server;
-    struct log_entry entry = {.forgotten = server->events.forgotten,
+    struct log_entry entry = {.forgotten = intake->parts.log->forgotten,
                               .publisher = message->envelope.publisher,
                               .asked_as = message->envelope.sequence};
 
     seen_events_key(entry.event.key, &message->envelope);
     const struct seen_event *seen =
-        seen_events_find(&server->seen, entry.event.key, server_now(server));
+        seen_events_find(intake->parts.seen, entry.event.key, loop_now(intake->parts.loop));
     if (seen != NULL) {
-        answer_double(server, message, seen);
+        answer_double(intake, message, seen);
         return;
     }
     record_of(&entry.event.record, message);
-    if (is_over_limits(server, &entry.event.record)) {
-        refuse(server, &entry);
+    if (is_over_limits(intake, &entry.event.record)) {
+        refuse(intake, &entry);
         return;
     }
-    if (refuse_limited(server, message))
+    if (refuse_limited(intake, message))
         return;
-    entry.event.sequence = event_log_take_sequence(&server->events);
+    entry.event.sequence = event_log_take_sequence(intake->parts.log);
     entry.event.wall_ms = intake->store != NULL ? clock_wall_ms() : 0;
     if (intake->waits)
         send_to_disk(intake, &entry);
     else if (intake->store != NULL && !log_store_append(intake->store, &entry))
-        refuse(server, &entry);
+        refuse(intake, &entry);
     else
-        deliver_now(server, &entry);
+        deliver_now(intake, &entry);
 }
 
 /* ---- what was on disk ---- */
 
 struct loading {
-    struct server *server;
+    const struct intake_parts *parts;
     uint64_t wall_ms, age_ms; /* age of the last event */
     uint64_t doubles, failures;
 };
@@ -248,30 +252,30 @@ static uint64_t time_of(struct loading *loading, uint64_t wall_ms)
 
     if (age < loading->age_ms)
         loading->age_ms = age;
-    return server_now(loading->server) - loading->age_ms;
+    return loop_now(loading->parts->loop) - loading->age_ms;
 }
 
 static void load_event(const struct stored_event *event, void *context)
 {
     struct loading *loading = context;
-    struct server *server = loading->server;
+    const struct intake_parts *parts = loading->parts;
     uint64_t time = time_of(loading, event->wall_ms);
 
     /* Was refused for want of memory after it had been written, and then sent again. */
-    if (seen_events_find(&server->seen, event->key, time) != NULL) {
+    if (seen_events_find(parts->seen, event->key, time) != NULL) {
         loading->doubles++;
         return;
     }
-    if (!event_log_append(&server->events, &event->record, event->sequence, time) ||
-        !seen_events_add(&server->seen, event->key, event->sequence, 0, time))
+    if (!event_log_append(parts->log, &event->record, event->sequence, time) ||
+        !seen_events_add(parts->seen, event->key, event->sequence, 0, time))
         loading->failures++;
 }
 
 static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_DATABASE_ERROR_SIZE])
 {
-    struct server *server = intake->server;
-    struct event_log *log = &server->events;
-    struct loading loading = {.server = server, .wall_ms = clock_wall_ms(), .age_ms = UINT64_MAX};
+    struct event_log *log = intake->parts.log;
+    struct loading loading = {
+        .parts = &intake->parts, .wall_ms = clock_wall_ms(), .age_ms = UINT64_MAX};
     struct log_past past;
 
     if (!log_store_load(intake->store, &past, load_event, &loading, error))
@@ -286,7 +290,7 @@ static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_D
     event_log_forget(log, past.forgotten);
     event_log_resume(log, past.state.head, past.state.lost_through,
                      !past.state.unsure && !past.tail_missing, loading.wall_ms);
-    event_log_expire(log, server_now(server));
+    event_log_expire(log, loop_now(intake->parts.loop));
     *lost_through = log->lost_through;
     message_info("event log read", message_number("events", (int64_t)log->events),
                  message_number("bytes", (int64_t)event_log_bytes(log)),
@@ -296,7 +300,7 @@ static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_D
 
 static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
-    const char *path = intake->server->config.log_path;
+    const char *path = intake->parts.config->log_path;
     bool opened = path != NULL ? log_key_open(path, intake->stream_key)
                                : secret_random(intake->stream_key, sizeof intake->stream_key);
 
@@ -308,8 +312,7 @@ static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 
 static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
-    struct server *server = intake->server;
-    const struct config *config = &server->config;
+    const struct config *config = intake->parts.config;
     const struct log_store_options options = {.path = config->log_path,
                                               .sync = (enum log_sync)config->log_sync,
                                               .interval_ms = config->log_sync_interval,
@@ -321,11 +324,11 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
 
     intake->store = log_store_open(&options, error);
     return intake->store != NULL && load(intake, &lost_through, error) && open_key(intake, error) &&
-           log_store_start(intake->store, server->events.epoch, lost_through, &server->loop,
-                           on_done, intake, error);
+           log_store_start(intake->store, intake->parts.log->epoch, lost_through,
+                           &intake->parts.loop->uv, on_done, intake, error);
 }
 
-struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_SIZE])
+struct intake *intake_open(const struct intake_parts *parts, char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct intake *intake = calloc(1, sizeof *intake);
 
@@ -333,21 +336,26 @@ struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    intake->server = server;
+    intake->parts = *parts;
     intake->waits =
-        server->config.log_path != NULL && server->config.log_sync == (int)LOG_SYNC_ALWAYS;
-    if (!(server->config.log_path != NULL ? open_store(intake, error) : open_key(intake, error)))
+        parts->config->log_path != NULL && parts->config->log_sync == (int)LOG_SYNC_ALWAYS;
+    if (!(parts->config->log_path != NULL ? open_store(intake, error) : open_key(intake, error)))
         intake_free(&intake);
     return intake;
+}
+
+void intake_set_inbox(struct intake *intake, struct bus_inbox *inbox)
+{
+    intake->inbox = inbox;
 }
 
 void intake_stop(struct intake *intake)
 {
     log_store_stop(intake->store);
-    if (intake->store == NULL || intake->server->bus == NULL)
+    if (intake->store == NULL || intake->inbox == NULL)
         return;
     (void)settle_some(intake, UINT64_MAX, SIZE_MAX);
-    bus_reader_flush(intake->server->bus);
+    bus_inbox_flush(intake->inbox);
 }
 
 void intake_free(struct intake **intake)
@@ -372,4 +380,9 @@ bool intake_has_store(const struct intake *intake)
 struct log_store_figures intake_figures(const struct intake *intake)
 {
     return intake->store != NULL ? log_store_figures(intake->store) : (struct log_store_figures){0};
+}
+
+const struct intake_counters *intake_counters(const struct intake *intake)
+{
+    return &intake->counters;
 }

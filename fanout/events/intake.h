@@ -8,14 +8,39 @@
 #include "log/log_store.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
+struct config;
+struct delivery;
+struct event_log;
 struct intake;
-struct server;
+struct loop;
+struct rate_limits;
+struct seen_events;
 
-/* Opens the log on disk, when one is configured, and loads it into server->events and server->seen,
+/* What it works with; all of it is the caller's and outlives it. */
+struct intake_parts {
+    const struct config *config;
+    struct loop *loop;
+    struct delivery *delivery;
+    struct event_log *log;
+    struct seen_events *seen;
+    struct rate_limits *rates;
+};
+
+struct intake_counters {
+    uint64_t events;    /* delivered, doubles not counted */
+    uint64_t doubles;   /* recognised and dropped */
+    uint64_t overloads; /* not taken: no memory, or not kept on disk */
+    uint64_t limited;   /* not taken: their token has published too much */
+};
+
+/* Opens the log on disk, when one is configured, and loads it into the log and the seen events,
  * which are open and empty. NULL with a sentence in error. */
-struct intake *intake_open(struct server *server, char error[LOG_DATABASE_ERROR_SIZE]);
-/* Acknowledges through server->bus, now or later, or not at all while an earlier copy is on its way
+struct intake *intake_open(const struct intake_parts *parts, char error[LOG_DATABASE_ERROR_SIZE]);
+/* Where acknowledgements go; before the first event is taken. */
+void intake_set_inbox(struct intake *intake, struct bus_inbox *inbox);
+/* Acknowledges through the inbox, now or later, or not at all while an earlier copy is on its way
  * to the disk. */
 void intake_take(struct intake *intake, const struct bus_message *message);
 /* Writes what is on its way, settles it and leaves the loop, which must run once more before
@@ -27,5 +52,6 @@ void intake_free(struct intake **intake);
 const unsigned char *intake_stream_key(const struct intake *intake);
 bool intake_has_store(const struct intake *intake);
 struct log_store_figures intake_figures(const struct intake *intake);
+const struct intake_counters *intake_counters(const struct intake *intake);
 
 #endif

@@ -1,8 +1,8 @@
 #include "events/replay.h"
 
+#include "events/delivery.h"
 #include "net/connection.h"
-#include "server.h"
-#include "streams/subscribe.h"
+#include "streams/stream.h"
 
 #include <stdlib.h>
 
@@ -21,7 +21,8 @@ enum {
 };
 
 struct replay {
-    struct connection *connection;
+    struct stream *stream;
+    struct replay_queue *queue;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
     bool walks;                 /* through the log, not topic by topic */
@@ -29,33 +30,28 @@ struct replay {
     struct replay_filter *filter;
     uint64_t kept_bytes; /* of those two, counted in the queue */
     struct replay *next,
-        **link; /* in server->replays while it has room; link NULL while it waits for the socket */
+        **link; /* in the queue while it has room; link NULL while it waits for the socket */
 };
 
-static struct replay_queue *queue_of(const struct replay *replay)
+static struct event_log *log_of(const struct replay_queue *queue)
 {
-    return &replay->connection->server->replays;
-}
-
-static struct event_log *log_of(const struct replay *replay)
-{
-    return &replay->connection->server->events;
+    return queue->delivery->log;
 }
 
 static bool may_keep(const struct replay *replay, uint64_t bytes)
 {
-    return queue_of(replay)->kept_bytes + bytes <= REPLAY_KEEP_MOST;
+    return replay->queue->kept_bytes + bytes <= REPLAY_KEEP_MOST;
 }
 
 static void count_kept(struct replay *replay, uint64_t bytes)
 {
     replay->kept_bytes += bytes;
-    queue_of(replay)->kept_bytes += bytes;
+    replay->queue->kept_bytes += bytes;
 }
 
 static void drop_kept(struct replay *replay)
 {
-    queue_of(replay)->kept_bytes -= replay->kept_bytes;
+    replay->queue->kept_bytes -= replay->kept_bytes;
     replay->kept_bytes = 0;
     replay_sources_free(&replay->kept);
     replay_filter_free(&replay->filter);
@@ -65,27 +61,27 @@ static void drop_kept(struct replay *replay)
 static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
                                  const struct subscription *requested)
 {
-    struct connection *connection = replay->connection;
+    const struct stream *stream = replay->stream;
     struct delivery_event event = {.topic = logged->topic->name,
                                    .topic_length = logged->topic->length,
                                    .json = logged->json,
                                    .json_length = logged->json_length,
                                    .sequence = logged->sequence};
 
-    if ((logged->whisper && logged->whisper != connection->connid) ||
+    if ((logged->whisper && logged->whisper != stream->connid) ||
         !audience_may_hear(logged->flags, logged_event_allowed(logged), logged->allowed_length,
-                           requested->kind, connection->user))
+                           requested->kind, stream->user))
         return true;
-    queue_of(replay)->events++;
-    queue_of(replay)->work += REPLAY_FRAME_WORK;
-    return delivery_replay(connection->server, connection, requested, &event);
+    replay->queue->events++;
+    replay->queue->work += REPLAY_FRAME_WORK;
+    return delivery_replay(replay->queue->delivery, replay->stream, requested, &event);
 }
 
 /* Never stops within one event: an answer to a poll has all of it. */
 static bool slice_is_over(const struct replay *replay, uint64_t work_before)
 {
-    return replay->connection->output.length >= REPLAY_WINDOW ||
-           queue_of(replay)->work - work_before >= REPLAY_SLICE_WORK;
+    return replay->stream->connection.output.length >= REPLAY_WINDOW ||
+           replay->queue->work - work_before >= REPLAY_SLICE_WORK;
 }
 
 /* ---- topic by topic ---- */
@@ -93,13 +89,14 @@ static bool slice_is_over(const struct replay *replay, uint64_t work_before)
 /* Finding the topics is given up where walking would have cost as much. */
 static enum replay_gathering gather(struct replay *replay)
 {
-    struct replay_queue *queue = queue_of(replay);
-    const struct subscriber *subscriber = &replay->connection->subscriber;
-    uint64_t walking = 4 * event_log_count_after(log_of(replay), replay->after) +
+    struct replay_queue *queue = replay->queue;
+    const struct subscriber *subscriber = &replay->stream->subscriber;
+    uint64_t walking = 4 * event_log_count_after(log_of(replay->queue), replay->after) +
                        8 * (uint64_t)subscriber->count + 64;
     size_t most = walking < REPLAY_GATHER_MOST ? (size_t)walking : REPLAY_GATHER_MOST, work;
-    enum replay_gathering result = replay_sources_gather(
-        &queue->scratch, log_of(replay), subscriber, replay->after, most, &queue->hits.name, &work);
+    enum replay_gathering result =
+        replay_sources_gather(&queue->scratch, log_of(replay->queue), subscriber, replay->after,
+                              most, &queue->hits.name, &work);
 
     queue->work += work;
     return result;
@@ -123,7 +120,7 @@ static void keep_sources(struct replay *replay, struct replay_sources *sources)
 
 static bool send_from_sources(struct replay *replay, struct replay_sources *sources)
 {
-    uint64_t work = queue_of(replay)->work;
+    uint64_t work = replay->queue->work;
 
     while (sources->count > 0) {
         const struct replay_source *first = &sources->sources[0];
@@ -132,7 +129,7 @@ static bool send_from_sources(struct replay *replay, struct replay_sources *sour
             keep_sources(replay, sources);
             return true;
         }
-        queue_of(replay)->work++;
+        replay->queue->work++;
         if (!send_to_subscription(replay, replay_sources_first(sources), first->requested))
             return false;
         replay->after = sequence;
@@ -147,12 +144,12 @@ static bool send_from_sources(struct replay *replay, struct replay_sources *sour
 
 static bool find_hits(struct replay *replay, const struct logged_event *logged)
 {
-    struct replay_hits *hits = &queue_of(replay)->hits;
+    struct replay_hits *hits = &replay->queue->hits;
     bool found = replay->filter != NULL
                      ? replay_filter_match(replay->filter, logged, hits)
-                     : replay_filter_compare(&replay->connection->subscriber, logged, hits);
+                     : replay_filter_compare(&replay->stream->subscriber, logged, hits);
 
-    queue_of(replay)->work += hits->work;
+    replay->queue->work += hits->work;
     return found;
 }
 
@@ -160,11 +157,11 @@ static bool find_hits(struct replay *replay, const struct logged_event *logged)
  * is compared. */
 static void make_filter(struct replay *replay)
 {
-    struct replay_queue *queue = queue_of(replay);
+    struct replay_queue *queue = replay->queue;
 
     if (replay->filter != NULL || !may_keep(replay, 0))
         return;
-    replay->filter = replay_filter_new(&replay->connection->subscriber, queue->seed, &queue->hits);
+    replay->filter = replay_filter_new(&replay->stream->subscriber, queue->seed, &queue->hits);
     if (replay->filter == NULL)
         return;
     count_kept(replay, replay_filter_bytes(replay->filter));
@@ -173,12 +170,13 @@ static void make_filter(struct replay *replay)
 
 static bool send_walking(struct replay *replay)
 {
-    const struct connection *connection = replay->connection;
-    struct replay_queue *queue = queue_of(replay);
+    const struct stream *stream = replay->stream;
+    struct replay_queue *queue = replay->queue;
     uint64_t work = queue->work;
 
     make_filter(replay);
-    for (const struct logged_event *logged = event_log_first_after(log_of(replay), replay->after);
+    for (const struct logged_event *logged =
+             event_log_first_after(log_of(replay->queue), replay->after);
          logged != NULL; logged = logged->newer) {
         if (slice_is_over(replay, work))
             return true;
@@ -186,11 +184,11 @@ static bool send_walking(struct replay *replay)
             return false;
         for (size_t i = 0; i < queue->hits.count; i++)
             if (!send_to_subscription(replay, logged,
-                                      &connection->subscriber.subscriptions[queue->hits.slots[i]]))
+                                      &stream->subscriber.subscriptions[queue->hits.slots[i]]))
                 return false;
         replay->after = logged->sequence;
     }
-    replay->after = log_of(replay)->sequence;
+    replay->after = log_of(replay->queue)->sequence;
     drop_kept(replay);
     return true;
 }
@@ -200,12 +198,12 @@ static bool send_slice(struct replay *replay)
 {
     if (replay->walks)
         return send_walking(replay);
-    if (replay->kept.count > 0 && replay->after >= log_of(replay)->forgotten)
+    if (replay->kept.count > 0 && replay->after >= log_of(replay->queue)->forgotten)
         return send_from_sources(replay, &replay->kept);
     drop_kept(replay);
     switch (gather(replay)) {
     case REPLAY_GATHERED:
-        return send_from_sources(replay, &queue_of(replay)->scratch);
+        return send_from_sources(replay, &replay->queue->scratch);
     case REPLAY_TOO_MUCH:
         replay->walks = true;
         return send_walking(replay);
@@ -222,14 +220,14 @@ static void unlink_replay(struct replay *replay)
     if (replay->next != NULL)
         replay->next->link = replay->link;
     else
-        replay->connection->server->replays.last = replay->link;
+        replay->queue->last = replay->link;
     replay->link = NULL;
     replay->next = NULL;
 }
 
 static void link_last(struct replay *replay)
 {
-    struct replay_queue *queue = &replay->connection->server->replays;
+    struct replay_queue *queue = replay->queue;
 
     replay->next = NULL;
     replay->link = queue->last;
@@ -237,100 +235,107 @@ static void link_last(struct replay *replay)
     queue->last = &replay->next;
 }
 
-bool replay_begin(struct connection *connection, uint64_t after, bool may_have_gap)
+bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
+                  bool may_have_gap)
 {
     struct replay *replay = calloc(1, sizeof *replay);
 
     if (replay == NULL)
         return false;
-    replay->connection = connection;
+    replay->queue = queue;
+    replay->stream = stream;
     replay->after = after;
     replay->may_have_gap = may_have_gap;
-    connection->replay = replay;
-    connection->server->replays.catching_up++;
+    stream->replay = replay;
+    queue->catching_up++;
     link_last(replay);
     return true;
 }
 
-uint64_t replay_position(const struct connection *connection)
+uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream)
 {
-    return connection->replay != NULL ? connection->replay->after
-                                      : connection->server->events.sequence;
+    return stream->replay != NULL ? stream->replay->after : log_of(queue)->sequence;
 }
 
-void replay_abandon(struct connection *connection)
+void replay_abandon(struct stream *stream)
 {
-    if (connection->replay == NULL)
+    struct replay *replay = stream->replay;
+
+    if (replay == NULL)
         return;
-    unlink_replay(connection->replay);
-    drop_kept(connection->replay);
-    free(connection->replay);
-    connection->replay = NULL;
-    connection->server->replays.catching_up--;
+    unlink_replay(replay);
+    drop_kept(replay);
+    replay->queue->catching_up--;
+    free(replay);
+    stream->replay = NULL;
 }
 
-void replay_continue(struct connection *connection)
+void replay_continue(struct stream *stream)
 {
-    if (connection->replay != NULL && connection->replay->link == NULL)
-        link_last(connection->replay);
+    if (stream->replay != NULL && stream->replay->link == NULL)
+        link_last(stream->replay);
 }
 
-void replay_topics_changed(struct connection *connection)
+void replay_topics_changed(struct stream *stream)
 {
-    if (connection->replay == NULL)
+    if (stream->replay == NULL)
         return;
-    drop_kept(connection->replay);
-    connection->replay->walks = false;
+    drop_kept(stream->replay);
+    stream->replay->walks = false;
 }
 
 /* One slice for the first in the queue. */
-static void run_first(struct server *server)
+static void run_first(struct replay_queue *queue)
 {
-    struct replay *replay = server->replays.first;
-    struct connection *connection = replay->connection;
+    struct replay *replay = queue->first;
+    struct stream *stream = replay->stream;
+    const struct event_log *log = log_of(queue);
 
     unlink_replay(replay);
     /* A client so slow that the log went past it has a gap that it must know of. */
-    if (replay->after < server->events.forgotten && !replay->may_have_gap) {
-        connection_close(connection, CLOSE_SLOW);
+    if (replay->after < log->forgotten && !replay->may_have_gap) {
+        connection_close(&stream->connection, CLOSE_SLOW);
         return;
     }
     replay->may_have_gap = false;
     if (!send_slice(replay)) {
-        connection_close(connection, CLOSE_MEMORY);
+        connection_close(&stream->connection, CLOSE_MEMORY);
         return;
     }
-    if (replay->after < server->events.sequence) {
+    if (replay->after < log->sequence) {
         /* Else it goes on when its output is written. */
-        if (connection->output.length < REPLAY_WINDOW)
+        if (stream->connection.output.length < REPLAY_WINDOW)
             link_last(replay);
         return;
     }
-    replay_abandon(connection);
-    if (!subscribe_send_available(connection))
-        connection_close(connection, CLOSE_MEMORY);
+    replay_abandon(stream);
+    if (!queue->caught_up(stream))
+        connection_close(&stream->connection, CLOSE_MEMORY);
 }
 
-bool replay_can_go_on(const struct server *server)
+bool replay_can_go_on(const struct replay_queue *queue)
 {
+    const struct net *net = queue->delivery->net;
+
     /* Those who catch up wait rather than push slow ones out: go on when something was written. */
-    return server->replays.first != NULL &&
-           server->delivery.pool.bytes_held <= server->config.max_pending_total / 2;
+    return queue->first != NULL && net->frames.bytes_held <= net->config->max_pending_total / 2;
 }
 
-void replay_run(struct server *server)
+void replay_run(struct replay_queue *queue)
 {
-    const struct delivery *delivery = &server->delivery;
-    uint64_t begun = delivery->bytes_formatted, work = server->replays.work;
+    const struct delivery *delivery = queue->delivery;
+    uint64_t begun = delivery->bytes_formatted, work = queue->work;
 
-    while (replay_can_go_on(server) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
-           server->replays.work - work < REPLAY_TURN_WORK)
-        run_first(server);
+    while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
+           queue->work - work < REPLAY_TURN_WORK)
+        run_first(queue);
 }
 
-void replay_open(struct replay_queue *queue, uint64_t seed)
+void replay_open(struct replay_queue *queue, struct delivery *delivery,
+                 bool (*caught_up)(struct stream *stream), uint64_t seed)
 {
-    *queue = (struct replay_queue){.last = &queue->first, .seed = seed};
+    *queue = (struct replay_queue){
+        .delivery = delivery, .caught_up = caught_up, .last = &queue->first, .seed = seed};
 }
 
 void replay_close(struct replay_queue *queue)

@@ -1,5 +1,5 @@
 /* What a client missed: events of the log after its last id, in order, before it goes live. A
- * connection that catches up holds a cursor instead of receiving live events, gets a slice whenever
+ * stream that catches up holds a cursor instead of receiving live events, gets a slice whenever
  * its output has room, and joins the living in the same turn of the loop in which it reached the
  * head of the log: no gap, no double. Slices are small and taken in turn, so that thousands who
  * come back at once do not hold up live events.
@@ -17,22 +17,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct connection;
-struct server;
+struct delivery;
+struct replay_queue;
+struct stream;
 
 /* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
  * far. False without memory. */
-bool replay_begin(struct connection *connection, uint64_t after, bool may_have_gap);
+bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
+                  bool may_have_gap);
 /* Everything for the stream up to this sequence is queued, or was never to be. */
-uint64_t replay_position(const struct connection *connection);
-/* The connection ends, or has room again; harmless when it does not catch up. */
-void replay_abandon(struct connection *connection);
-void replay_continue(struct connection *connection);
+uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream);
+/* The stream ends, or has room again; harmless when it does not catch up. */
+void replay_abandon(struct stream *stream);
+void replay_continue(struct stream *stream);
 /* Its topics are not what they were; harmless likewise. */
-void replay_topics_changed(struct connection *connection);
+void replay_topics_changed(struct stream *stream);
 
 /* All that catch up. */
 struct replay_queue {
+    struct delivery *delivery;
+    /* Called for each that has caught up and is live from now on; false without memory: the
+     * connection is closed. */
+    bool (*caught_up)(struct stream *stream);
     struct replay *first, **last;  /* those that have room */
     struct replay_sources scratch; /* of one slice */
     struct replay_hits hits;       /* of one event */
@@ -43,12 +49,13 @@ struct replay_queue {
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 
-void replay_open(struct replay_queue *queue, uint64_t seed);
+void replay_open(struct replay_queue *queue, struct delivery *delivery,
+                 bool (*caught_up)(struct stream *stream), uint64_t seed);
 /* Gives slices to those that have room, within the measure of one turn. */
-void replay_run(struct server *server);
+void replay_run(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the
  * slices queued was written, since that makes room. */
-bool replay_can_go_on(const struct server *server);
+bool replay_can_go_on(const struct replay_queue *queue);
 void replay_close(struct replay_queue *queue);
 
 #endif

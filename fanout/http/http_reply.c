@@ -2,8 +2,8 @@
 
 #include "bytes.h"
 #include "cors.h"
+#include "http/http_request.h"
 #include "net/connection.h"
-#include "server.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static bool is_head_request(const struct http_request *request)
 
 static bool stays_open(const struct connection *connection, const struct http_request *request)
 {
-    return request != NULL && http_request_keep_alive(request) && !connection->server->stopping;
+    return request != NULL && http_request_keep_alive(request) && !connection->net->stopping;
 }
 
 static void begin(struct bytes *out, struct connection *connection, int status, const char *reason)
@@ -28,9 +28,17 @@ static void begin(struct bytes *out, struct connection *connection, int status, 
     bytes_append_text(out, " ");
     bytes_append_text(out, reason);
     bytes_append_text(out, "\r\nDate: ");
-    bytes_append_text(out, server_date(connection->server));
+    bytes_append_text(out, loop_date(&connection->net->loop));
     bytes_append_text(out, "\r\n");
     bytes_append_text(out, common_headers);
+}
+
+static bool queue_and_free(struct connection *connection, struct bytes *out)
+{
+    bool queued = !out->failed && connection_queue_bytes(connection, out->data, out->length);
+
+    bytes_free(out);
+    return queued;
 }
 
 static void finish(struct bytes *out, struct connection *connection,
@@ -38,11 +46,10 @@ static void finish(struct bytes *out, struct connection *connection,
 {
     bool keep_alive = stays_open(connection, request);
 
-    if (out->failed || !connection_queue_bytes(connection, out->data, out->length))
-        connection_close(connection, CLOSE_MEMORY);
-    else
+    if (queue_and_free(connection, out))
         connection_end_answer(connection, keep_alive);
-    bytes_free(out);
+    else
+        connection_close(connection, CLOSE_MEMORY);
 }
 
 static void connection_header(struct bytes *out, bool keep_alive)
@@ -117,21 +124,20 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
                             const char *content_type)
 {
     bool chunked = http_request_is_1_1(request);
-    struct bytes *out = &connection->server->delivery.text;
+    struct bytes out = BYTES_EMPTY;
 
     connection->keep_alive = chunked && stays_open(connection, request);
-    bytes_clear(out);
-    begin(out, connection, 200, "OK");
-    bytes_append_text(out, "Content-Type: ");
-    bytes_append_text(out, content_type);
-    bytes_append_text(out, "\r\n"
-                           "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
-                           "Pragma: no-cache\r\n"
-                           "X-Accel-Buffering: no\r\n");
+    begin(&out, connection, 200, "OK");
+    bytes_append_text(&out, "Content-Type: ");
+    bytes_append_text(&out, content_type);
+    bytes_append_text(&out, "\r\n"
+                            "Cache-Control: no-cache, no-store, max-age=0, must-revalidate\r\n"
+                            "Pragma: no-cache\r\n"
+                            "X-Accel-Buffering: no\r\n");
     if (chunked)
-        bytes_append_text(out, "Transfer-Encoding: chunked\r\n");
-    connection_header(out, connection->keep_alive);
-    return !out->failed && connection_queue_bytes(connection, out->data, out->length);
+        bytes_append_text(&out, "Transfer-Encoding: chunked\r\n");
+    connection_header(&out, connection->keep_alive);
+    return queue_and_free(connection, &out);
 }
 
 bool http_reply_json_head(struct connection *connection, size_t length)
@@ -141,7 +147,5 @@ bool http_reply_json_head(struct connection *connection, size_t length)
     begin(&out, connection, 200, "OK");
     describe_json(&out, "", length);
     connection_header(&out, connection->keep_alive);
-    bool queued = !out.failed && connection_queue_bytes(connection, out.data, out.length);
-    bytes_free(&out);
-    return queued;
+    return queue_and_free(connection, &out);
 }

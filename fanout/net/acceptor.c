@@ -1,12 +1,9 @@
 #include "net/acceptor.h"
 
-#include "events/bus_reader.h"
 #include "messages.h"
 #include "net/address_limits.h"
 #include "net/connection.h"
-#include "net/listener.h"
 #include "retry_after.h"
-#include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,71 +33,69 @@ static int write_refusal(char *out, size_t size, struct arrival arrival, const c
 
 /* A courtesy: it is closed either way. What the client has sent already is read, since closing over
  * it would be a reset, which can overtake the answer. */
-static void refuse(struct server *server, int descriptor, struct arrival arrival,
-                   enum connection_close_reason why, const char *words)
+static void refuse(struct net *net, int descriptor, struct arrival arrival, enum close_reason why,
+                   const char *words)
 {
     char answer[512];
     int length = write_refusal(answer, sizeof answer, arrival, words);
 
-    (void)recv(descriptor, server->read_buffer, sizeof server->read_buffer, MSG_DONTWAIT);
+    (void)recv(descriptor, net->read_buffer, sizeof net->read_buffer, MSG_DONTWAIT);
     (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(descriptor);
-    server->counters.closed[why]++;
-    message_debug("connection refused", message_text("reason", connection_reason_name(why)));
+    net->counters.closed[why]++;
+    message_debug("connection refused", message_text("reason", close_reason_name(why)));
 }
 
-static void refuse_full(struct server *server, int descriptor, struct arrival arrival)
+static void refuse_full(struct net *net, int descriptor, struct arrival arrival)
 {
-    server->counters.refused_full++;
-    refuse(server, descriptor, arrival, CLOSE_FULL, "Too many connections");
+    net->counters.refused_full++;
+    refuse(net, descriptor, arrival, CLOSE_FULL, "Too many connections");
 }
 
 /* ---- pausing ---- */
 
 static void on_timer(uv_timer_t *timer);
 
-static void pause_for(struct server *server, uint64_t milliseconds)
+static void pause_for(struct acceptor *acceptor, uint64_t milliseconds)
 {
-    server->acceptor.paused = true;
-    listener_pause_all(server);
-    (void)uv_timer_start(&server->acceptor.timer, on_timer, milliseconds, 0);
+    acceptor->paused = true;
+    acceptor->sockets.pause(acceptor->sockets.context);
+    (void)uv_timer_start(&acceptor->timer, on_timer, milliseconds, 0);
 }
 
 /* Said once, and once more when it is over: a flood of connects shall not be one of the log. */
-static void tell_full(struct server *server, int error)
+static void tell_full(struct acceptor *acceptor, int error)
 {
-    if (!server->acceptor.full)
+    if (!acceptor->full)
         message_warning("no descriptors left: new connections wait or are refused",
                         message_error_code(error),
-                        message_number("connections", (int64_t)server->connections));
-    server->acceptor.full = true;
+                        message_number("connections", (int64_t)acceptor->net->connections));
+    acceptor->full = true;
 }
 
 /* The spare descriptor lets those that wait now be told. */
-static void turn_away(struct server *server, int listening, struct arrival arrival, int error)
+static void turn_away(struct acceptor *acceptor, int listening, struct arrival arrival, int error)
 {
-    struct acceptor *acceptor = &server->acceptor;
-
-    tell_full(server, error);
+    tell_full(acceptor, error);
     for (int i = 0; i < BATCH; i++) {
         if (acceptor->spare >= 0)
             (void)close(acceptor->spare);
         int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
-            refuse_full(server, descriptor, arrival);
+            refuse_full(acceptor->net, descriptor, arrival);
             acceptor->turned_away++;
         }
         acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (descriptor < 0 || acceptor->spare < 0)
             break;
     }
-    pause_for(server, FULL_PAUSE_MS);
+    pause_for(acceptor, FULL_PAUSE_MS);
 }
 
 /* ---- taking ---- */
 
 /* Asked only when there is a limit: it costs a system call. */
-static enum address_verdict enter_address(struct server *server, int descriptor,
+static enum address_verdict enter_address(struct net *net, int descriptor,
                                           struct counted_address **counted)
 {
     struct sockaddr_storage address = {0};
@@ -108,94 +103,92 @@ static enum address_verdict enter_address(struct server *server, int descriptor,
 
     if (getpeername(descriptor, (struct sockaddr *)&address, &size) != 0)
         return ADDRESS_ADMITTED; /* gone already, as reading will show */
-    return address_limits_enter(&server->addresses, (const struct sockaddr *)&address,
-                                server->config.max_connections_per_address, counted);
+    return address_limits_enter(&net->addresses, (const struct sockaddr *)&address,
+                                net->config->max_connections_per_address, counted);
 }
 
-static void wait_for_memory(struct server *server)
+static void wait_for_memory(struct acceptor *acceptor)
 {
-    if (!server->acceptor.starved)
+    if (!acceptor->starved)
         message_error("no memory to accept connections", message_error_code(ENOMEM));
-    server->acceptor.starved = true;
-    pause_for(server, MEMORY_PAUSE_MS);
+    acceptor->starved = true;
+    pause_for(acceptor, MEMORY_PAUSE_MS);
 }
 
-static void hold(struct server *server, int descriptor, struct arrival arrival)
+static void hold(struct acceptor *acceptor, int descriptor, struct arrival arrival)
 {
-    server->acceptor.held = descriptor;
-    server->acceptor.held_arrival = arrival;
-    wait_for_memory(server);
+    acceptor->held = descriptor;
+    acceptor->held_arrival = arrival;
+    wait_for_memory(acceptor);
 }
 
-static void admit(struct server *server, int descriptor, struct arrival arrival)
+static void admit(struct acceptor *acceptor, int descriptor, struct arrival arrival)
 {
+    struct net *net = acceptor->net;
     struct counted_address *counted = NULL;
     enum address_verdict verdict = ADDRESS_ADMITTED;
 
-    if (server->connections >= server->max_connections) {
-        refuse_full(server, descriptor, arrival);
+    if (net->connections >= net->max_connections) {
+        refuse_full(net, descriptor, arrival);
         return;
     }
-    if (arrival.is_tcp && server->config.max_connections_per_address > 0)
-        verdict = enter_address(server, descriptor, &counted);
+    if (arrival.is_tcp && net->config->max_connections_per_address > 0)
+        verdict = enter_address(net, descriptor, &counted);
     if (verdict == ADDRESS_HAS_MOST) {
-        refuse(server, descriptor, arrival, CLOSE_ADDRESS,
-               "Too many connections from this address");
+        refuse(net, descriptor, arrival, CLOSE_ADDRESS, "Too many connections from this address");
     } else if (verdict == ADDRESS_NO_MEMORY ||
-               !connection_open(server, descriptor, arrival, counted)) {
-        address_limits_leave(&server->addresses, &counted);
-        hold(server, descriptor, arrival);
+               !connection_open(net, descriptor, arrival, counted)) {
+        address_limits_leave(&net->addresses, &counted);
+        hold(acceptor, descriptor, arrival);
     } else {
-        server->acceptor.starved = false;
+        acceptor->starved = false;
     }
 }
 
-void acceptor_take(struct server *server, int listening, struct arrival arrival)
+void acceptor_take(struct acceptor *acceptor, int listening, struct arrival arrival)
 {
-    for (int i = 0; i < BATCH && !server->acceptor.paused; i++) {
+    for (int i = 0; i < BATCH && !acceptor->paused; i++) {
         int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
-            server->counters.accepted++;
-            bus_reader_look(server->bus);
-            admit(server, descriptor, arrival);
+            acceptor->net->counters.accepted++;
+            loop_count_client(&acceptor->net->loop);
+            admit(acceptor, descriptor, arrival);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE) {
-            turn_away(server, listening, arrival, errno);
+            turn_away(acceptor, listening, arrival, errno);
         } else if (errno == ENOBUFS || errno == ENOMEM) {
-            wait_for_memory(server);
+            wait_for_memory(acceptor);
         } /* else that one is gone already (accept(2)) */
     }
 }
 
-static void take_held(struct server *server)
+static void take_held(struct acceptor *acceptor)
 {
-    struct acceptor *acceptor = &server->acceptor;
     int descriptor = acceptor->held;
 
     acceptor->held = -1;
     if (descriptor >= 0)
-        admit(server, descriptor, acceptor->held_arrival);
+        admit(acceptor, descriptor, acceptor->held_arrival);
 }
 
-static void resume(struct server *server)
+static void resume(struct acceptor *acceptor)
 {
-    server->acceptor.paused = false;
-    take_held(server);
-    if (server->acceptor.paused)
+    acceptor->paused = false;
+    take_held(acceptor);
+    if (acceptor->paused)
         return;
-    listener_resume_all(server);
-    if (server->acceptor.full)
-        (void)uv_timer_start(&server->acceptor.timer, on_timer, FULL_PAUSE_MS, 0);
+    acceptor->sockets.resume(acceptor->sockets.context);
+    if (acceptor->full)
+        (void)uv_timer_start(&acceptor->timer, on_timer, FULL_PAUSE_MS, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct server *server = timer->data;
-    struct acceptor *acceptor = &server->acceptor;
+    struct acceptor *acceptor = timer->data;
 
     if (acceptor->paused) {
-        resume(server);
+        resume(acceptor);
         return;
     }
     /* Accepting has worked for as long as the pause was. */
@@ -205,22 +198,17 @@ static void on_timer(uv_timer_t *timer)
     acceptor->turned_away = 0;
 }
 
-int acceptor_open(struct server *server)
+void acceptor_open(struct acceptor *acceptor, struct net *net, struct acceptor_sockets sockets)
 {
-    struct acceptor *acceptor = &server->acceptor;
-
-    acceptor->held = -1;
+    *acceptor = (struct acceptor){.net = net, .sockets = sockets, .held = -1};
     acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    acceptor->timer.data = server;
-    return uv_timer_init(&server->loop, &acceptor->timer);
+    acceptor->timer.data = acceptor;
+    (void)uv_timer_init(&net->loop.uv, &acceptor->timer); /* cannot fail */
 }
 
-void acceptor_stop(struct server *server)
+void acceptor_stop(struct acceptor *acceptor)
 {
-    struct acceptor *acceptor = &server->acceptor;
-
-    if (acceptor->timer.type == UV_UNKNOWN_HANDLE ||
-        uv_is_closing((const uv_handle_t *)&acceptor->timer))
+    if (uv_is_closing((const uv_handle_t *)&acceptor->timer))
         return;
     if (acceptor->held >= 0)
         (void)close(acceptor->held);

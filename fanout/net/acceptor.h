@@ -4,19 +4,22 @@
 #ifndef ESN_ACCEPTOR_H
 #define ESN_ACCEPTOR_H
 
+#include "net/net.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
-struct server;
-
-/* By which way somebody came. */
-struct arrival {
-    bool is_tcp;
-    bool speaks_lines; /* not HTTP */
+/* How the listening sockets are left alone for a while, and looked at again. */
+struct acceptor_sockets {
+    void (*pause)(void *context);
+    void (*resume)(void *context);
+    void *context;
 };
 
 struct acceptor {
+    struct net *net;
+    struct acceptor_sockets sockets;
     uv_timer_t timer;
     int spare; /* given up for a moment to tell one that there is no descriptor for it; -1: none */
     int held;  /* accepted, but there was no memory for it; -1: none */
@@ -27,11 +30,11 @@ struct acceptor {
     uint64_t turned_away; /* since then */
 };
 
-/* Joins the loop; 0, or an error of libuv. */
-int acceptor_open(struct server *server);
-/* Leaves it, when it has joined. */
-void acceptor_stop(struct server *server);
+/* Joins the loop. */
+void acceptor_open(struct acceptor *acceptor, struct net *net, struct acceptor_sockets sockets);
+/* Leaves it; harmless when it has. */
+void acceptor_stop(struct acceptor *acceptor);
 /* A listening socket is readable. */
-void acceptor_take(struct server *server, int listening, struct arrival arrival);
+void acceptor_take(struct acceptor *acceptor, int listening, struct arrival arrival);
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "messages.h"
 #include "net/send_batch.h"
-#include "server.h"
-#include "transports/transport.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,36 +18,36 @@ enum {
 struct backlog {
     uv_write_t write;
     struct connection *connection; /* NULL once it is closed */
-    struct backlog *older, *newer; /* in server->backlogs, by the time they began */
+    struct backlog *older, *newer; /* in net->oldest_backlog, by the time they began */
     size_t in_flight;              /* bytes handed to the loop */
     uint64_t over_soft_since;      /* 0: below max_pending_soft */
 };
 
 static void continue_backlog(struct connection *connection);
 
-static void backlog_link(struct server *server, struct backlog *backlog)
+static void backlog_link(struct net *net, struct backlog *backlog)
 {
-    backlog->older = server->newest_backlog;
-    if (server->newest_backlog != NULL)
-        server->newest_backlog->newer = backlog;
+    backlog->older = net->newest_backlog;
+    if (net->newest_backlog != NULL)
+        net->newest_backlog->newer = backlog;
     else
-        server->oldest_backlog = backlog;
-    server->newest_backlog = backlog;
-    server->backlogs++;
+        net->oldest_backlog = backlog;
+    net->newest_backlog = backlog;
+    net->backlogs++;
 }
 
-static void backlog_unlink(struct server *server, struct backlog *backlog)
+static void backlog_unlink(struct net *net, struct backlog *backlog)
 {
     if (backlog->older != NULL)
         backlog->older->newer = backlog->newer;
     else
-        server->oldest_backlog = backlog->newer;
+        net->oldest_backlog = backlog->newer;
     if (backlog->newer != NULL)
         backlog->newer->older = backlog->older;
     else
-        server->newest_backlog = backlog->older;
+        net->newest_backlog = backlog->older;
     backlog->older = backlog->newer = NULL;
-    server->backlogs--;
+    net->backlogs--;
 }
 
 void connection_drop_output(struct connection *connection)
@@ -58,27 +56,9 @@ void connection_drop_output(struct connection *connection)
     if (connection->backlog == NULL)
         return;
     /* The loop still owns the write request; on_written() frees it. */
-    backlog_unlink(connection->server, connection->backlog);
+    backlog_unlink(connection->net, connection->backlog);
     connection->backlog->connection = NULL;
     connection->backlog = NULL;
-}
-
-bool connection_queue(struct connection *connection, const struct frame *frame)
-{
-    if (!output_append(&connection->output, frame))
-        return false;
-    connection->written_at = server_now(connection->server);
-    delivery_mark(connection->server, connection);
-    return true;
-}
-
-bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length)
-{
-    struct frame frame;
-
-    return frame_store(&connection->server->delivery.pool, FRAME_PRIVATE, bytes, length, "", 0, "",
-                       0, &frame) &&
-           connection_queue(connection, &frame);
 }
 
 /* Bytes that wait beyond the oldest range: that one may be a single event larger than the limit. */
@@ -89,9 +69,9 @@ static uint64_t waiting(const struct connection *connection)
 
 static void apply_limits(struct connection *connection)
 {
-    const struct config *config = &connection->server->config;
+    const struct config *config = connection->net->config;
     struct backlog *backlog = connection->backlog;
-    uint64_t now = server_now(connection->server);
+    uint64_t now = loop_now(&connection->net->loop);
 
     if (waiting(connection) > config->max_pending) {
         connection_close(connection, CLOSE_SLOW);
@@ -109,7 +89,7 @@ uint64_t connection_slow_deadline(const struct connection *connection)
 {
     if (connection->backlog == NULL || connection->backlog->over_soft_since == 0)
         return UINT64_MAX;
-    return connection->backlog->over_soft_since + connection->server->config.soft_time;
+    return connection->backlog->over_soft_since + connection->net->config->soft_time;
 }
 
 static int gather(struct connection *connection, uv_buf_t *buffers, size_t *length)
@@ -145,7 +125,7 @@ static void on_written(uv_write_t *write, int status)
         return;
     }
     connection->backlog = NULL;
-    backlog_unlink(connection->server, backlog);
+    backlog_unlink(connection->net, backlog);
     free(backlog);
     if (connection->state == CONNECTION_READING)
         (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
@@ -165,7 +145,7 @@ static void continue_backlog(struct connection *connection)
         return;
     }
     connection->backlog = NULL;
-    backlog_unlink(connection->server, backlog);
+    backlog_unlink(connection->net, backlog);
     free(backlog);
     connection_close(connection, CLOSE_MEMORY);
 }
@@ -181,8 +161,8 @@ static void begin_backlog(struct connection *connection)
     backlog->connection = connection;
     backlog->write.data = backlog;
     connection->backlog = backlog;
-    backlog_link(connection->server, backlog);
-    /* Who does not take its answers gets no more of them. */
+    backlog_link(connection->net, backlog);
+    /* A client that does not read its answers gets no more of them. */
     if (connection->state == CONNECTION_READING)
         (void)uv_read_stop(&connection->io.stream);
     continue_backlog(connection);
@@ -206,13 +186,11 @@ static ssize_t send_oldest(const struct connection *connection, size_t *length)
     return sendmsg(connection->descriptor, &message, flags);
 }
 
-/* A transport may have all events wait for each other. */
+/* A user may have all that is queued wait for the rest. */
 static bool may_write(struct connection *connection)
 {
-    const struct transport *transport = transport_of(connection);
-
     return connection->state != CONNECTION_CLOSED &&
-           (transport->before_write == NULL || transport->before_write(connection));
+           (connection->user->before_write == NULL || connection->user->before_write(connection));
 }
 
 /* False: there is nothing to be written now. */
@@ -244,7 +222,7 @@ static bool take_result(struct connection *connection, ssize_t sent, size_t leng
 static void end_writing(struct connection *connection)
 {
     if (connection->output.length > 0)
-        delivery_mark(connection->server, connection); /* others first */
+        connection_mark(connection); /* others first */
     else
         connection_drained(connection);
 }
@@ -293,15 +271,15 @@ static size_t add_to_batch(struct send_batch *batch, struct connection **connect
     return added;
 }
 
-static void write_together(struct server *server, struct connection **connections, size_t count)
+static void write_together(struct net *net, struct connection **connections, size_t count)
 {
     size_t lengths[SEND_BATCH_MOST];
 
-    count = add_to_batch(server->delivery.batch, connections, count, lengths);
+    count = add_to_batch(net->writes.batch, connections, count, lengths);
     int results[SEND_BATCH_MOST];
-    if (!send_batch_run(server->delivery.batch, results)) {
+    if (!send_batch_run(net->writes.batch, results)) {
         message_warning("the kernel takes no more writes in batches: they go one by one");
-        send_batch_close(&server->delivery.batch);
+        send_batch_close(&net->writes.batch);
     }
     for (size_t i = 0; i < count; i++) {
         if (i + 1 < count)
@@ -312,10 +290,10 @@ static void write_together(struct server *server, struct connection **connection
     }
 }
 
-void connection_flush_all(struct server *server, struct connection **connections, size_t count)
+void connection_write_all(struct net *net, struct connection **connections, size_t count)
 {
-    if (server->delivery.batch != NULL && count >= WORTH_BATCH) {
-        write_together(server, connections, count);
+    if (net->writes.batch != NULL && count >= WORTH_BATCH) {
+        write_together(net, connections, count);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -326,9 +304,8 @@ void connection_flush_all(struct server *server, struct connection **connections
     }
 }
 
-void connection_relieve_memory(struct server *server)
+void connection_relieve_memory(struct net *net)
 {
-    while (server->delivery.pool.bytes_held > server->config.max_pending_total &&
-           server->oldest_backlog != NULL)
-        connection_close(server->oldest_backlog->connection, CLOSE_SLOW);
+    while (net->frames.bytes_held > net->config->max_pending_total && net->oldest_backlog != NULL)
+        connection_close(net->oldest_backlog->connection, CLOSE_SLOW);
 }

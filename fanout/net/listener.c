@@ -1,8 +1,6 @@
 #include "net/listener.h"
 
 #include "messages.h"
-#include "net/acceptor.h"
-#include "server.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -27,7 +25,7 @@ struct listener {
     } io;
     uv_poll_t readable; /* the loop would throw away what it has no descriptors for */
     int descriptor;     /* owned by io */
-    struct server *server;
+    struct listeners *all;
     struct listener *next;
     struct arrival arrival;
     bool is_listening;
@@ -40,12 +38,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0)
         message_warning("cannot wait for connections", message_text("error", uv_strerror(status)));
-    acceptor_take(listener->server, listener->descriptor, listener->arrival);
+    acceptor_take(&listener->all->acceptor, listener->descriptor, listener->arrival);
 }
 
 static int start_listening(struct listener *listener)
 {
-    uv_loop_t *loop = &listener->server->loop;
+    uv_loop_t *loop = &listener->all->net->loop.uv;
     int error = uv_fileno(&listener->io.handle, &listener->descriptor);
 
     if (!error && listen(listener->descriptor, BACKLOG) != 0)
@@ -59,16 +57,20 @@ static int start_listening(struct listener *listener)
     return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
-void listener_pause_all(struct server *server)
+static void pause_all(void *context)
 {
-    for (struct listener *listener = server->listeners; listener != NULL; listener = listener->next)
+    const struct listeners *listeners = context;
+
+    for (struct listener *listener = listeners->first; listener != NULL; listener = listener->next)
         if (listener->is_listening)
             (void)uv_poll_stop(&listener->readable);
 }
 
-void listener_resume_all(struct server *server)
+static void resume_all(void *context)
 {
-    for (struct listener *listener = server->listeners; listener != NULL; listener = listener->next)
+    const struct listeners *listeners = context;
+
+    for (struct listener *listener = listeners->first; listener != NULL; listener = listener->next)
         if (listener->is_listening)
             (void)uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
@@ -84,7 +86,7 @@ static void set_option(int descriptor, int level, int option, int value, const c
  * (tcp(7)). */
 static void set_inherited_options(const struct listener *listener)
 {
-    const struct config *config = &listener->server->config;
+    const struct config *config = listener->all->net->config;
     uint64_t vanish_ms = config->vanish_time;
     int seconds = (int)(vanish_ms / 1000), probe = seconds / 6 > 0 ? seconds / 6 : 1;
     uv_os_fd_t descriptor;
@@ -102,15 +104,15 @@ static void set_inherited_options(const struct listener *listener)
         set_option(descriptor, SOL_SOCKET, SO_SNDBUF, (int)config->send_buffer, "SO_SNDBUF");
 }
 
-void listener_apply_config(struct server *server)
+void listeners_apply_config(struct listeners *listeners)
 {
-    for (const struct listener *listener = server->listeners; listener != NULL;
+    for (const struct listener *listener = listeners->first; listener != NULL;
          listener = listener->next)
         set_inherited_options(listener);
 }
 
-static struct listener *listener_new(struct server *server, struct arrival arrival, int family,
-                                     int *error)
+static struct listener *listener_new(struct listeners *listeners, struct arrival arrival,
+                                     int family, int *error)
 {
     struct listener *listener = calloc(1, sizeof *listener);
 
@@ -118,17 +120,18 @@ static struct listener *listener_new(struct server *server, struct arrival arriv
         *error = UV_ENOMEM;
         return NULL;
     }
-    listener->server = server;
+    listener->all = listeners;
     listener->arrival = arrival;
-    *error = arrival.is_tcp ? uv_tcp_init_ex(&server->loop, &listener->io.tcp, (unsigned)family)
-                            : uv_pipe_init(&server->loop, &listener->io.pipe, 0);
+    *error = arrival.is_tcp
+                 ? uv_tcp_init_ex(&listeners->net->loop.uv, &listener->io.tcp, (unsigned)family)
+                 : uv_pipe_init(&listeners->net->loop.uv, &listener->io.pipe, 0);
     if (*error) {
         free(listener);
         return NULL;
     }
     listener->io.handle.data = listener;
-    listener->next = server->listeners;
-    server->listeners = listener;
+    listener->next = listeners->first;
+    listeners->first = listener;
     return listener;
 }
 
@@ -148,12 +151,12 @@ static int bind_address(const struct listener *listener, const struct addrinfo *
                : uv_translate_sys_error(errno);
 }
 
-static int listen_on_address(struct server *server, const struct addrinfo *address,
+static int listen_on_address(struct listeners *listeners, const struct addrinfo *address,
                              bool speaks_lines)
 {
     int error;
     struct listener *listener =
-        listener_new(server, (struct arrival){true, speaks_lines}, address->ai_family, &error);
+        listener_new(listeners, (struct arrival){true, speaks_lines}, address->ai_family, &error);
 
     if (listener == NULL)
         return error;
@@ -181,26 +184,27 @@ static bool split_address(char *text, char **host, char **port)
     return true;
 }
 
-static bool open_tcp(struct server *server, const char *text, bool speaks_lines, char *error)
+static bool open_tcp(struct listeners *listeners, const char *text, bool speaks_lines, char *error)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *addresses;
     char copy[256], *host, *port;
 
     if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy ||
         !split_address(copy, &host, &port)) {
-        snprintf(error, SERVER_ERROR_SIZE,
+        snprintf(error, LISTENER_ERROR_SIZE,
                  "cannot listen on %s: write host:port, [ipv6]:port or unix:/path", text);
         return false;
     }
     int failure = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
     if (failure) {
-        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, gai_strerror(failure));
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", text,
+                 gai_strerror(failure));
         return false;
     }
-    failure = listen_on_address(server, addresses, speaks_lines);
+    failure = listen_on_address(listeners, addresses, speaks_lines);
     freeaddrinfo(addresses);
     if (failure)
-        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on %s: %s", text, uv_strerror(failure));
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", text, uv_strerror(failure));
     return failure == 0;
 }
 
@@ -219,42 +223,42 @@ static bool remove_stale(const char *path)
     return refused && unlink(path) == 0;
 }
 
-static bool open_unix(struct server *server, const char *path, bool speaks_lines, char *error)
+static bool open_unix(struct listeners *listeners, const char *path, bool speaks_lines, char *error)
 {
     int failure = UV_EADDRINUSE;
 
     if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
-        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: path is too long", path);
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: path is too long", path);
         return false;
     }
     struct stat status;
     if (stat(path, &status) == 0 && !remove_stale(path)) {
-        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
                  S_ISSOCK(status.st_mode) ? "another program answers there" : "it is no socket");
         return false;
     }
     struct listener *listener =
-        listener_new(server, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
+        listener_new(listeners, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
     mode_t old_mask;
     if (listener != NULL) {
-        old_mask = umask((mode_t)(~server->config.bus_mode & 0777));
+        old_mask = umask((mode_t)(~listeners->net->config->bus_mode & 0777));
         failure = uv_pipe_bind(&listener->io.pipe, path);
         umask(old_mask);
         if (!failure)
             failure = start_listening(listener);
     }
     if (failure)
-        snprintf(error, SERVER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
                  uv_strerror(failure));
     return failure == 0;
 }
 
-static bool open_each(struct server *server, char **addresses, bool speaks_lines, char *error)
+static bool open_each(struct listeners *listeners, char **addresses, bool speaks_lines, char *error)
 {
     for (char **text = addresses; *text != NULL; text++) {
         bool opened = strncmp(*text, "unix:", 5) == 0
-                          ? open_unix(server, *text + 5, speaks_lines, error)
-                          : open_tcp(server, *text, speaks_lines, error);
+                          ? open_unix(listeners, *text + 5, speaks_lines, error)
+                          : open_tcp(listeners, *text, speaks_lines, error);
         if (!opened)
             return false;
         message_info("listening", message_text("address", *text),
@@ -263,19 +267,25 @@ static bool open_each(struct server *server, char **addresses, bool speaks_lines
     return true;
 }
 
-bool listener_open_all(struct server *server, char *error)
+bool listeners_open(struct listeners *listeners, struct net *net, char error[LISTENER_ERROR_SIZE])
 {
-    if (server->config.listen[0] == NULL) {
-        snprintf(error, SERVER_ERROR_SIZE, "[fanout] listen names no address");
+    *listeners = (struct listeners){.net = net};
+    acceptor_open(&listeners->acceptor, net,
+                  (struct acceptor_sockets){pause_all, resume_all, listeners});
+    if (net->config->listen[0] == NULL) {
+        snprintf(error, LISTENER_ERROR_SIZE, "[fanout] listen names no address");
         return false;
     }
-    return open_each(server, server->config.listen, false, error) &&
-           open_each(server, server->config.listen_lines, true, error);
+    return open_each(listeners, net->config->listen, false, error) &&
+           open_each(listeners, net->config->listen_lines, true, error);
 }
 
-void listener_stop_all(struct server *server)
+void listeners_stop(struct listeners *listeners)
 {
-    for (struct listener *listener = server->listeners; listener != NULL;
+    if (listeners->net == NULL)
+        return;
+    acceptor_stop(&listeners->acceptor);
+    for (struct listener *listener = listeners->first; listener != NULL;
          listener = listener->next) {
         if (uv_is_closing(&listener->io.handle))
             continue;
@@ -286,11 +296,11 @@ void listener_stop_all(struct server *server)
     }
 }
 
-void listener_free_all(struct server *server)
+void listeners_free(struct listeners *listeners)
 {
-    while (server->listeners != NULL) {
-        struct listener *next = server->listeners->next;
-        free(server->listeners);
-        server->listeners = next;
+    while (listeners->first != NULL) {
+        struct listener *next = listeners->first->next;
+        free(listeners->first);
+        listeners->first = next;
     }
 }

@@ -2,21 +2,28 @@
 #ifndef ESN_LISTENER_H
 #define ESN_LISTENER_H
 
+#include "net/acceptor.h"
+
 #include <stdbool.h>
 
-struct server;
+enum { LISTENER_ERROR_SIZE = 512 };
+
 struct listener;
 
-/* Listens on every address of [fanout] listen and listen_lines; false with a sentence in error
- * (SERVER_ERROR_SIZE). What was opened is in server->listeners either way. */
-bool listener_open_all(struct server *server, char *error);
-/* Leaves the loop, which must run once more before listener_free_all(). */
-void listener_stop_all(struct server *server);
-void listener_free_all(struct server *server);
-/* Nothing is accepted for a while; harmless when nothing is. */
-void listener_pause_all(struct server *server);
-void listener_resume_all(struct server *server);
+struct listeners {
+    struct net *net;
+    struct acceptor acceptor;
+    struct listener *first; /* chained */
+};
+
+/* Listens on every address of [fanout] listen and listen_lines; false with a sentence in error.
+ * What was opened is to be stopped and freed either way. */
+bool listeners_open(struct listeners *listeners, struct net *net, char error[LISTENER_ERROR_SIZE]);
+/* Accepts nobody any more and leaves the loop, which must run once more before listeners_free();
+ * harmless when it has, and on a zeroed one. */
+void listeners_stop(struct listeners *listeners);
+void listeners_free(struct listeners *listeners);
 /* Sets what accepted sockets inherit anew (after a reload). */
-void listener_apply_config(struct server *server);
+void listeners_apply_config(struct listeners *listeners);
 
 #endif

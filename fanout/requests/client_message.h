@@ -25,8 +25,8 @@ struct client_message {
     size_t secret_length;
 };
 
-/* NULL, or the reason why the message is refused, static or of *message (REQUESTED_TOPICS_NO_MEMORY: no fault of the
- * client). Free it either way. */
+/* NULL, or the reason why the message is refused, static or of *message
+ * (REQUESTED_TOPICS_NO_MEMORY: no fault of the client). Free it either way. */
 const char *client_message_read(struct client_message *message, const char *text, size_t length,
                                 const struct config *config);
 void client_message_free(struct client_message *message);

@@ -1,32 +1,44 @@
 #include "requests/client_requests.h"
 
+#include "config/config.h"
+#include "events/delivery.h"
 #include "events/replay.h"
+#include "log/event_log.h"
 #include "net/connection.h"
 #include "requests/client_message.h"
+#include "requests/presence_events.h"
 #include "requests/renew.h"
-#include "server.h"
+#include "requests/service.h"
+#include "requests/subscribe.h"
 #include "streams/held_topics.h"
-#include "streams/subscribe.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
 
 #include <stdio.h>
 
 /* A minute's messages may come at once, and then as many as leave in that time. */
 bool client_requests_count(struct connection *connection)
 {
-    const uint64_t minute_us = 60 * 1000 * 1000, now_us = server_now(connection->server) * 1000;
-    uint64_t due = connection->messages_due > now_us ? connection->messages_due : now_us;
+    struct stream *stream = stream_of(connection);
+    const uint64_t minute_us = 60 * 1000 * 1000;
+    const uint64_t now_us = loop_now(&connection->net->loop) * 1000;
+    uint64_t due = stream->messages_due > now_us ? stream->messages_due : now_us;
 
-    due += minute_us / connection->server->config.max_messages;
+    due += minute_us / connection->net->config->max_messages;
     if (due > now_us + minute_us)
         return false;
-    connection->messages_due = due;
+    stream->messages_due = due;
     return true;
 }
 
 /* Its id is where the client is, so that it can resume from there. */
 static bool tell(struct connection *connection, const char *type, const char *detail)
 {
-    return delivery_tell(connection->server, connection, type, detail, replay_position(connection));
+    const struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+
+    return delivery_tell(service->delivery, stream, type, detail,
+                         replay_position(service->replays, stream));
 }
 
 bool client_requests_refuse(struct connection *connection, const char *reason)
@@ -40,18 +52,19 @@ bool client_requests_refuse(struct connection *connection, const char *reason)
 /* The frame comes before the past. */
 static bool tell_past(struct connection *connection, uint64_t after)
 {
-    struct server *server = connection->server;
+    const struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
     char detail[120];
 
     (void)snprintf(detail, sizeof detail, "{\"topics\":%u,\"recovered\":%s,\"id\":\"%llu-%llu\"}",
-                   (unsigned)connection->subscriber.count, connection->recovered ? "true" : "false",
-                   (unsigned long long)server->events.epoch,
-                   (unsigned long long)server->events.sequence);
-    if (!delivery_tell(server, connection, "subscribed", detail, after))
+                   (unsigned)stream->subscriber.count, stream->recovered ? "true" : "false",
+                   (unsigned long long)service->log->epoch,
+                   (unsigned long long)service->log->sequence);
+    if (!delivery_tell(service->delivery, stream, "subscribed", detail, after))
         return false;
-    if (event_log_has_any_after(&server->events, after))
-        return replay_begin(connection, after, !connection->recovered);
-    return subscribe_send_available(connection);
+    if (event_log_has_any_after(service->log, after))
+        return replay_begin(service->replays, stream, after, !stream->recovered);
+    return subscribe_caught_up(stream);
 }
 
 static bool tell_count(struct connection *connection, const char *type)
@@ -59,22 +72,23 @@ static bool tell_count(struct connection *connection, const char *type)
     char detail[40];
 
     (void)snprintf(detail, sizeof detail, "{\"topics\":%u}",
-                   (unsigned)connection->subscriber.count);
+                   (unsigned)stream_of(connection)->subscriber.count);
     return tell(connection, type, detail);
 }
 
 static bool subscribe(struct connection *connection, const struct client_message *message)
 {
-    struct server *server = connection->server;
-    struct subscriber *subscriber = &connection->subscriber;
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+    struct subscriber *subscriber = &stream->subscriber;
     uint32_t before = subscriber->count;
 
-    if (message->last_id != NULL && (before > 0 || connection->replay != NULL))
+    if (message->last_id != NULL && (before > 0 || stream->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
     const char *fault =
-        held_topics_add(server->topics, subscriber, connection->user, message->topics.list,
-                        message->topics.count, server->config.max_topics);
-    replay_topics_changed(connection);
+        held_topics_add(service->streams->topics, subscriber, stream->user, message->topics.list,
+                        message->topics.count, service->config->max_topics);
+    replay_topics_changed(stream);
     if (fault != NULL)
         return client_requests_refuse(connection, fault);
     if (message->last_id != NULL)
@@ -82,15 +96,16 @@ static bool subscribe(struct connection *connection, const struct client_message
                                                           message->last_id_length));
     /* One that catches up is told who is there when it has. */
     return tell_count(connection, "subscribed") &&
-           (connection->replay != NULL || subscribe_send_available_from(connection, before));
+           (stream->replay != NULL || presence_events_send_available(service, stream, before));
 }
 
 static bool unsubscribe(struct connection *connection, const struct client_message *message)
 {
-    bool done = held_topics_remove(connection->server->topics, &connection->subscriber,
-                                   connection->user, message->topics.list, message->topics.count);
+    struct stream *stream = stream_of(connection);
+    bool done = held_topics_remove(service_of(connection)->streams->topics, &stream->subscriber,
+                                   stream->user, message->topics.list, message->topics.count);
 
-    replay_topics_changed(connection);
+    replay_topics_changed(stream);
     if (!done)
         return client_requests_refuse(connection, REQUESTED_TOPICS_NO_MEMORY);
     return tell_count(connection, "unsubscribed");
@@ -99,9 +114,10 @@ static bool unsubscribe(struct connection *connection, const struct client_messa
 static bool renew(struct connection *connection, const struct client_message *message)
 {
     char answer[RENEW_ANSWER_SIZE];
-    const char *fault = connection->server->stopping ? "Stopping"
-                                                     : renew_stream(connection, message->secret,
-                                                                    message->secret_length, answer);
+    const char *fault =
+        connection->net->stopping
+            ? "Stopping"
+            : renew_stream(stream_of(connection), message->secret, message->secret_length, answer);
 
     return fault != NULL ? client_requests_refuse(connection, fault)
                          : tell(connection, "alive", answer);
@@ -124,7 +140,7 @@ static bool answer(struct connection *connection, const struct client_message *m
 void client_requests_take(struct connection *connection, const char *text, size_t length)
 {
     struct client_message message;
-    const char *fault = client_message_read(&message, text, length, &connection->server->config);
+    const char *fault = client_message_read(&message, text, length, connection->net->config);
     bool answered =
         fault != NULL ? client_requests_refuse(connection, fault) : answer(connection, &message);
 

@@ -2,11 +2,18 @@
 
 #include "clock.h"
 #include "events/bus_reader.h"
+#include "events/delivery.h"
 #include "events/intake.h"
+#include "events/replay.h"
+#include "events/seen_events.h"
 #include "http/http_reply.h"
+#include "http/http_request.h"
+#include "log/event_log.h"
 #include "net/connection.h"
-#include "server.h"
-#include "transports/transport.h"
+#include "requests/service.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
+#include "streams/transport.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -92,12 +99,14 @@ static void add_header(json_t *headers, const char *name, const char *value)
     (void)json_object_set_new(headers, lower, text);
 }
 
-static json_t *headers_of(const struct connection *stream)
+static json_t *headers_of(const struct stream *stream)
 {
     json_t *headers = json_object();
-    const char *at = stream->headers, *end = at != NULL ? at + stream->headers_length : at;
+    const struct kept_headers *kept = stream->headers;
+    const char *at = kept != NULL ? kept->bytes : NULL,
+               *end = kept != NULL ? at + kept->length : at;
 
-    while (at != NULL && at < end) {
+    while (at != end) {
         const char *value = at + strlen(at) + 1;
         add_header(headers, at, value);
         at = value + strlen(value) + 1;
@@ -118,7 +127,7 @@ static json_t *topic_of(const struct subscription *subscription, struct bytes *n
     return json_pack("{s:s%, s:b}", "topic", name->data, name->length, "binded", 1);
 }
 
-static json_t *body_of(const struct connection *stream)
+static json_t *body_of(const struct stream *stream)
 {
     json_t *topics = json_array(), *body;
     struct bytes name = BYTES_EMPTY;
@@ -141,7 +150,7 @@ struct detail_search {
 static void add_details(struct hash_node *node, void *context)
 {
     struct detail_search *search = context;
-    const struct connection *stream = connection_of_connid_node(node);
+    const struct stream *stream = stream_of_connid_node(node);
 
     if (search->wanted != NULL && stream->presence != search->wanted)
         return;
@@ -163,13 +172,14 @@ static void add_count(struct hash_node *node, void *context)
 
 static void reply_counts(struct connection *connection, const struct http_request *request)
 {
-    const struct server *server = connection->server;
+    const struct service *service = service_of(connection);
     struct bytes json = BYTES_EMPTY;
 
     bytes_append_text(&json, "{");
-    hash_table_each(&server->presence.by_clid, add_count, &json);
+    hash_table_each(&service->streams->presence.by_clid, add_count, &json);
     bytes_append_format(&json, "\"@TOTAL@\":%zu}",
-                        server->streams.count + server->polls.by_connid.count);
+                        service->streams->by_connid.count +
+                            service->streams->polls.by_connid.count);
     if (json.failed)
         http_reply_error(connection, request, 503, "Out of memory");
     else
@@ -180,15 +190,15 @@ static void reply_counts(struct connection *connection, const struct http_reques
 static void reply_details(struct connection *connection, const struct http_request *request,
                           const struct bytes *clid, bool has_clid)
 {
-    const struct server *server = connection->server;
+    const struct service *service = service_of(connection);
     struct detail_search search = {0};
 
     if (has_clid)
-        search.wanted =
-            presence_find(&server->presence, clid->data != NULL ? clid->data : "", clid->length);
+        search.wanted = presence_find(&service->streams->presence,
+                                      clid->data != NULL ? clid->data : "", clid->length);
     search.found = json_object();
     if (!has_clid || search.wanted != NULL)
-        hash_table_each(&server->streams, add_details, &search);
+        hash_table_each(&service->streams->by_connid, add_details, &search);
     reply_tree(connection, request, search.found);
 }
 
@@ -205,7 +215,7 @@ void inspect_connections(struct connection *connection, const struct http_reques
         reply_details(connection, request, &clid, has_clid);
     } else if (has_clid) {
         length = snprintf(count, sizeof count, "%u",
-                          presence_count(&connection->server->presence,
+                          presence_count(&service_of(connection)->streams->presence,
                                          clid.data != NULL ? clid.data : "", clid.length));
         http_reply_json(connection, request, 200, "OK", count, (size_t)length);
     } else {
@@ -215,11 +225,11 @@ void inspect_connections(struct connection *connection, const struct http_reques
     bytes_free(&details);
 }
 
-static void add_disk(json_t *state, const struct server *server)
+static void add_disk(json_t *state, const struct service *service)
 {
-    const struct log_store_figures figures = intake_figures(server->intake);
+    const struct log_store_figures figures = intake_figures(service->intake);
 
-    if (!intake_has_store(server->intake))
+    if (!intake_has_store(service->intake))
         return;
     set_number(state, "log_stored", figures.stored);
     set_number(state, "log_not_stored", figures.failed);
@@ -227,53 +237,55 @@ static void add_disk(json_t *state, const struct server *server)
     set_number(state, "log_unsynced_bytes", figures.unsynced_bytes);
 }
 
-static json_t *closed_counts(const struct server *server)
+static json_t *closed_counts(const struct service *service)
 {
     json_t *closed = json_object();
 
     for (int reason = 0; reason < CLOSE_REASONS; reason++)
-        set_number(closed, connection_reason_name(reason), server->counters.closed[reason]);
+        set_number(closed, close_reason_name(reason), service->net->counters.closed[reason]);
     return closed;
 }
 
 /* Streams by transport; encodings that share a name are one transport. */
-static json_t *transport_counts(const struct server *server)
+static json_t *transport_counts(const struct service *service)
 {
     json_t *counts = json_object();
 
     for (int encoding = 0; encoding < FRAME_ENCODINGS; encoding++) {
-        const char *name = transport_of_encoding((enum frame_encoding)encoding)->name;
+        const char *name = service->transports[encoding]->name;
         json_int_t before = json_integer_value(json_object_get(counts, name));
-        set_number(counts, name, (uint64_t)before + server->streams_of[encoding]);
+        set_number(counts, name, (uint64_t)before + service->streams->of_encoding[encoding]);
     }
     return counts;
 }
 
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
-    const struct server *server = connection->server;
-    const struct server_counters *counters = &server->counters;
+    const struct service *service = service_of(connection);
+    const struct net *net = service->net;
+    const struct event_log *log = service->log;
+    const struct intake_counters *counters = intake_counters(service->intake);
     json_t *state = json_object();
     uint64_t topics = 0, subscriptions = 0;
 
     (void)json_object_set_new(state, "version", json_string(PACKAGE_VERSION));
-    set_number(state, "uptime_ms", server_now(server) - counters->started_at_ms);
-    set_number(state, "epoch", server->events.epoch);
-    set_number(state, "sequence", server->events.sequence);
-    set_number(state, "connections", server->streams.count);
-    (void)json_object_set_new(state, "transports", transport_counts(server));
-    set_number(state, "polls_between", server->polls.by_connid.count);
-    set_number(state, "sockets", server->connections);
-    set_number(state, "max_sockets", server->max_connections);
-    set_number(state, "clids", server->presence.by_clid.count);
-    set_number(state, "catching_up", server->replays.catching_up);
-    set_number(state, "replayed", server->replays.events);
-    set_number(state, "log_events", server->events.events);
-    set_number(state, "log_from", server->events.forgotten + 1);
-    add_disk(state, server);
+    set_number(state, "uptime_ms", loop_now(&net->loop) - service->started_at_ms);
+    set_number(state, "epoch", log->epoch);
+    set_number(state, "sequence", log->sequence);
+    set_number(state, "connections", service->streams->by_connid.count);
+    (void)json_object_set_new(state, "transports", transport_counts(service));
+    set_number(state, "polls_between", service->streams->polls.by_connid.count);
+    set_number(state, "sockets", service->net->connections);
+    set_number(state, "max_sockets", net->max_connections);
+    set_number(state, "clids", service->streams->presence.by_clid.count);
+    set_number(state, "catching_up", service->replays->catching_up);
+    set_number(state, "replayed", service->replays->events);
+    set_number(state, "log_events", log->events);
+    set_number(state, "log_from", log->forgotten + 1);
+    add_disk(state, service);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
-        topics += server->topics[kind].topics;
-        subscriptions += server->topics[kind].subscriptions;
+        topics += service->streams->topics[kind].topics;
+        subscriptions += service->streams->topics[kind].subscriptions;
     }
     set_number(state, "topics", topics);
     set_number(state, "subscriptions", subscriptions);
@@ -281,14 +293,14 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "events_doubled", counters->doubles);
     set_number(state, "events_not_taken", counters->overloads);
     set_number(state, "events_limited", counters->limited);
-    set_number(state, "bus_malformed", bus_reader_malformed(server->bus));
-    set_number(state, "deliveries", server->delivery.deliveries);
-    set_number(state, "frames_formatted", server->delivery.frames_formatted);
-    set_number(state, "slow", server->backlogs);
-    set_number(state, "accepted", counters->accepted);
-    set_number(state, "refused_full", counters->refused_full);
-    set_number(state, "streams_begun", counters->streams_begun);
-    (void)json_object_set_new(state, "closed", closed_counts(server));
+    set_number(state, "bus_malformed", bus_reader_malformed(service->bus));
+    set_number(state, "deliveries", service->delivery->deliveries);
+    set_number(state, "frames_formatted", service->delivery->frames_formatted);
+    set_number(state, "slow", net->backlogs);
+    set_number(state, "accepted", net->counters.accepted);
+    set_number(state, "refused_full", net->counters.refused_full);
+    set_number(state, "streams_begun", service->streams->begun);
+    (void)json_object_set_new(state, "closed", closed_counts(service));
     reply_tree(connection, request, state);
 }
 
@@ -301,7 +313,7 @@ static uint64_t resident_bytes(void)
 
 void inspect_memory(struct connection *connection, const struct http_request *request)
 {
-    const struct server *server = connection->server;
+    const struct service *service = service_of(connection);
     struct mallinfo2 heap = mallinfo2();
     json_t *memory = json_object();
     uint64_t topics = 0;
@@ -309,18 +321,20 @@ void inspect_memory(struct connection *connection, const struct http_request *re
     set_number(memory, "resident", resident_bytes());
     set_number(memory, "heap_used", heap.uordblks + heap.hblkhd);
     set_number(memory, "heap_free", heap.fordblks);
-    set_number(memory, "connection", sizeof(struct connection));
-    set_number(memory, "connections", server->connections * sizeof(struct connection));
+    set_number(memory, "connection", sizeof(struct stream));
+    set_number(memory, "connections", service->net->connections * sizeof(struct stream));
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
-        topics += server->topics[kind].bytes + hash_table_bytes(&server->topics[kind].levels);
+        topics += service->streams->topics[kind].bytes +
+                  hash_table_bytes(&service->streams->topics[kind].levels);
     set_number(memory, "topics", topics);
     set_number(memory, "presence",
-               server->presence.bytes + hash_table_bytes(&server->presence.by_clid));
-    set_number(memory, "frames", server->delivery.pool.bytes_held);
-    set_number(memory, "bodies", server->bodies.used);
-    set_number(memory, "log", event_log_bytes(&server->events));
+               service->streams->presence.bytes +
+                   hash_table_bytes(&service->streams->presence.by_clid));
+    set_number(memory, "frames", service->net->frames.bytes_held);
+    set_number(memory, "bodies", service->bodies.used);
+    set_number(memory, "log", event_log_bytes(service->log));
     set_number(memory, "seen_events",
-               server->seen.by_key.count * sizeof(struct seen_event) +
-                   hash_table_bytes(&server->seen.by_key));
+               service->seen->by_key.count * sizeof(struct seen_event) +
+                   hash_table_bytes(&service->seen->by_key));
     reply_tree(connection, request, memory);
 }

@@ -1,10 +1,15 @@
 #include "requests/renew.h"
 
+#include "config/config.h"
 #include "hex.h"
 #include "http/http_reply.h"
+#include "http/http_request.h"
 #include "net/connection.h"
+#include "requests/service.h"
+#include "requests/streaming.h"
 #include "retry_after.h"
-#include "server.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,28 +17,29 @@
 
 const char RENEW_NO_RANDOM[] = "No random bytes";
 
-static bool is_secret_of(const struct connection *stream, const char *secret, size_t length)
+static bool is_secret_of(const struct stream *stream, const char *secret, size_t length)
 {
-    char expected[2 * CONNECTION_SECRET_SIZE + 1];
+    char expected[2 * STREAM_SECRET_SIZE + 1];
 
     hex_write(expected, stream->secret, sizeof stream->secret);
     return length == sizeof expected - 1 && secret_equal(expected, secret, sizeof expected - 1);
 }
 
-const char *renew_stream(struct connection *stream, const char *secret, size_t length,
+const char *renew_stream(struct stream *stream, const char *secret, size_t length,
                          char answer[RENEW_ANSWER_SIZE])
 {
-    const struct config *config = &stream->server->config;
+    const struct service *service = service_of(&stream->connection);
+    const struct config *config = service->config;
 
     if (!is_secret_of(stream, secret, length))
         return "Invalid data";
     if (stream->alive_count >= config->max_alive)
         return "Max alive reached";
-    if (!stream_secrets_make(&stream->server->secrets, stream->connid, stream->secret))
+    if (!stream_secrets_make(&service->streams->secrets, stream->connid, stream->secret))
         return RENEW_NO_RANDOM;
     stream->alive_count++;
-    connection_renew(stream);
-    char fresh[2 * CONNECTION_SECRET_SIZE + 1];
+    streaming_renew(&stream->connection);
+    char fresh[2 * STREAM_SECRET_SIZE + 1];
     hex_write(fresh, stream->secret, sizeof stream->secret);
     (void)snprintf(
         answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
@@ -44,10 +50,10 @@ const char *renew_stream(struct connection *stream, const char *secret, size_t l
 static void renew(struct connection *connection, const struct http_request *request,
                   uint64_t connid, const json_t *secret)
 {
-    struct connection *stream = connection_find(connection->server, connid);
+    struct stream *stream = streams_find(service_of(connection)->streams, connid);
     const char *fault = "Invalid data";
 
-    if (connection->server->stopping) {
+    if (connection->net->stopping) {
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
         return;
     }

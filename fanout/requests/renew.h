@@ -7,6 +7,7 @@
 
 struct connection;
 struct http_request;
+struct stream;
 
 enum { RENEW_ANSWER_SIZE = 160 };
 
@@ -15,7 +16,7 @@ extern const char RENEW_NO_RANDOM[];
 
 /* NULL, and {"connid", "secret": the new one, "timeout"}; or the static reason why nothing was
  * changed. */
-const char *renew_stream(struct connection *stream, const char *secret, size_t length,
+const char *renew_stream(struct stream *stream, const char *secret, size_t length,
                          char answer[RENEW_ANSWER_SIZE]);
 
 void renew_answer(struct connection *connection, const struct http_request *request);

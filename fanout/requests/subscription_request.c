@@ -1,15 +1,17 @@
 #include "requests/subscription_request.h"
 
 #include "clock.h"
+#include "config/config.h"
 #include "credentials.h"
 #include "http/http_reply.h"
+#include "http/http_request.h"
 #include "net/connection.h"
 #include "query.h"
+#include "requests/service.h"
+#include "requests/subscribe.h"
 #include "retry_after.h"
-#include "server.h"
-#include "streams/subscribe.h"
+#include "streams/transport.h"
 #include "subscription_body.h"
-#include "transports/transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +80,7 @@ static void read_wait(const struct http_request *request, struct subscription_bo
  * 9110, section 15.4.8). Path and query are those of this request: the same route stands there. */
 static void send_to_subscribe_url(struct connection *connection, const struct http_request *request)
 {
-    const char *url = connection->server->config.subscribe_url;
+    const char *url = connection->net->config->subscribe_url;
     const char *path = http_request_path(request), *query = http_request_query_text(request);
     struct bytes header = BYTES_EMPTY;
 
@@ -104,33 +106,33 @@ static void read_last_event_id(const struct http_request *request, struct subscr
 }
 
 static void begin_or_refuse(struct connection *connection, const struct http_request *request,
-                            struct subscription_body *body, enum frame_encoding encoding,
+                            struct subscription_body *body, const struct transport *transport,
                             const char *fault)
 {
     read_last_event_id(request, body);
     if (fault == SUBSCRIPTION_HAS_BIND_KEY)
         send_to_subscribe_url(connection, request);
     else
-        subscribe_begin_or_refuse(connection, request, body, encoding, fault);
+        subscribe_begin_or_refuse(connection, request, body, transport, fault);
 }
 
 static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
-                                  const struct bytes *text, enum frame_encoding encoding)
+                                  const struct bytes *text, const struct transport *transport)
 {
-    struct server *server = connection->server;
+    struct service *service = service_of(connection);
     struct bytes secret = BYTES_EMPTY;
     struct subscription_body body;
     struct ticket ticket;
     const char *fault;
 
-    switch (ticket_gate_admit(&server->tickets, &server->config,
+    switch (ticket_gate_admit(&service->tickets, service->config,
                               text->data != NULL ? text->data : "", text->length,
                               clock_wall_ms() / 1000, &ticket)) {
     case TICKET_GATE_OPEN:
-        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        fault = subscription_body_from_ticket(&body, &ticket, service->config);
         read_former_self(request, &body, &secret);
         read_wait(request, &body);
-        begin_or_refuse(connection, request, &body, encoding, fault);
+        begin_or_refuse(connection, request, &body, transport, fault);
         subscription_body_free(&body);
         bytes_free(&secret);
         ticket_free(&ticket);
@@ -145,26 +147,26 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
 }
 
 static void subscribe_with_body(struct connection *connection, const struct http_request *request,
-                                enum frame_encoding encoding)
+                                const struct transport *transport)
 {
     size_t length;
     const char *text = http_request_body(request, &length);
     struct subscription_body body;
-    const char *fault = subscription_body_read(&body, text, length, 0, &connection->server->config);
+    const char *fault = subscription_body_read(&body, text, length, 0, connection->net->config);
 
-    begin_or_refuse(connection, request, &body, encoding, fault);
+    begin_or_refuse(connection, request, &body, transport, fault);
     subscription_body_free(&body);
 }
 
 static void subscribe_with_query(struct connection *connection, const struct http_request *request,
-                                 enum frame_encoding encoding)
+                                 const struct transport *transport)
 {
-    bool speaks_later = transport_of_encoding(encoding)->input != NULL;
+    bool speaks_later = transport->input != NULL;
     struct subscription_body body;
     const char *fault = subscription_body_read_query(&body, http_request_query_text(request),
                                                      speaks_later ? SUBSCRIPTION_TOPICS_LATER : 0,
-                                                     &connection->server->config);
-    begin_or_refuse(connection, request, &body, encoding, fault);
+                                                     connection->net->config);
+    begin_or_refuse(connection, request, &body, transport, fault);
     subscription_body_free(&body);
 }
 
@@ -178,16 +180,16 @@ bool subscription_request_has_ticket(const struct http_request *request)
 }
 
 void subscription_request_answer(struct connection *connection, const struct http_request *request,
-                                 enum frame_encoding encoding)
+                                 const struct transport *transport)
 {
     enum http_request_method method = http_request_method(request);
     struct bytes ticket = BYTES_EMPTY;
 
     if (find_ticket(request, &ticket))
-        subscribe_with_ticket(connection, request, &ticket, encoding);
+        subscribe_with_ticket(connection, request, &ticket, transport);
     else if (method == HTTP_METHOD_POST)
-        subscribe_with_body(connection, request, encoding);
+        subscribe_with_body(connection, request, transport);
     else
-        subscribe_with_query(connection, request, encoding);
+        subscribe_with_query(connection, request, transport);
     bytes_free(&ticket);
 }

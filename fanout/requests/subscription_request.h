@@ -3,16 +3,15 @@
 #ifndef ESN_SUBSCRIPTION_REQUEST_H
 #define ESN_SUBSCRIPTION_REQUEST_H
 
-#include "net/frame.h"
-
 #include <stdbool.h>
 
 struct connection;
 struct http_request;
+struct transport;
 
 bool subscription_request_has_ticket(const struct http_request *request);
-/* Answers with the reason why not, or begins a stream of this encoding. */
+/* Answers with the reason why not, or begins a stream of this transport. */
 void subscription_request_answer(struct connection *connection, const struct http_request *request,
-                                 enum frame_encoding encoding);
+                                 const struct transport *transport);
 
 #endif

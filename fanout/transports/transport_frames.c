@@ -4,7 +4,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "requests/subscription_request.h"
-#include "transports/transport.h"
+#include "transports/transports.h"
 
 #include <string.h>
 
@@ -29,6 +29,7 @@ static bool keep_alive(struct connection *connection)
 }
 
 const struct transport transport_frames_chunked = {.name = "frames",
+                                                   .encoding = FRAME_CHUNKED,
                                                    .chunked = true,
                                                    .reusable = true,
                                                    .encode = encode,
@@ -37,6 +38,7 @@ const struct transport transport_frames_chunked = {.name = "frames",
                                                    .end = transport_end_body};
 
 const struct transport transport_frames_plain = {.name = "frames",
+                                                 .encoding = FRAME_PLAIN,
                                                  .encode = encode,
                                                  .open = open_stream,
                                                  .keep_alive = keep_alive,
@@ -61,5 +63,6 @@ void transport_frames_answer(struct connection *connection, const struct http_re
         return;
     }
     subscription_request_answer(connection, request,
-                                http_request_is_1_1(request) ? FRAME_CHUNKED : FRAME_PLAIN);
+                                http_request_is_1_1(request) ? &transport_frames_chunked
+                                                             : &transport_frames_plain);
 }

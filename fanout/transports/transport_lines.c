@@ -1,12 +1,15 @@
 /* Raw TCP for small devices: one JSON a line, both ways ([fanout] listen_lines). The first line is
  * the subscription, those that follow are messages (client_requests.h). */
 #include "clock.h"
+#include "config/config.h"
 #include "requests/client_requests.h"
-#include "server.h"
-#include "streams/subscribe.h"
+#include "requests/service.h"
+#include "requests/streaming.h"
+#include "requests/subscribe.h"
+#include "streams/stream.h"
 #include "subscription_body.h"
 #include "transports/line_input.h"
-#include "transports/transport.h"
+#include "transports/transports.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -36,31 +39,30 @@ static bool keep_alive(struct connection *connection)
     return connection_queue_bytes(connection, "\n", 1);
 }
 
-static struct line_limits limits_of(struct connection *connection)
+static struct line_limits limits_of(const struct connection *connection)
 {
-    return (struct line_limits){connection->server->config.max_message,
-                                &connection->server->bodies};
+    return (struct line_limits){connection->net->config->max_message,
+                                &service_of(connection)->bodies};
 }
 
-static void forget_input(struct connection *connection)
+static void forget_line(struct connection *connection)
 {
     const struct line_limits limits = limits_of(connection);
-    struct begun_line *begun = connection->input;
+    struct begun_line *begun = stream_of(connection)->transport_state;
 
     if (begun == NULL)
         return;
     line_input_clear(&begun->input, &limits);
     free(begun);
-    connection->input = NULL;
+    stream_of(connection)->transport_state = NULL;
 }
 
 /* Says why, as the place in its conversation asks for, and ends the connection. */
-static void refuse(struct connection *connection, enum connection_close_reason why,
-                   const char *reason)
+static void refuse(struct connection *connection, enum close_reason why, const char *reason)
 {
     if (connection->state == CONNECTION_STREAMING) {
         if (client_requests_refuse(connection, reason))
-            connection_end_stream(connection, why);
+            streaming_end(connection, why);
         else
             connection_close(connection, CLOSE_MEMORY);
         return;
@@ -78,26 +80,26 @@ static void refuse(struct connection *connection, enum connection_close_reason w
 static void begin_or_refuse(struct connection *connection, const struct subscription_body *body,
                             const char *fault)
 {
-    if (fault == NULL && connection->server->stopping)
+    if (fault == NULL && connection->net->stopping)
         fault = "Stopping";
     if (fault != NULL)
         refuse(connection, CLOSE_REFUSED, fault);
-    else if (!subscribe_begin(connection, NULL, body, FRAME_LINES))
+    else if (!subscribe_begin(connection, NULL, body, &transport_lines))
         connection_close(connection, CLOSE_MEMORY);
 }
 
 static void begin_with_ticket(struct connection *connection, const json_t *json)
 {
-    struct server *server = connection->server;
+    struct service *service = service_of(connection);
     const json_t *text = json_object_get(json, "ticket");
     struct subscription_body body;
     struct ticket ticket;
     const char *fault;
 
-    switch (ticket_gate_admit(&server->tickets, &server->config, json_string_value(text),
+    switch (ticket_gate_admit(&service->tickets, service->config, json_string_value(text),
                               json_string_length(text), clock_wall_ms() / 1000, &ticket)) {
     case TICKET_GATE_OPEN:
-        fault = subscription_body_from_ticket(&body, &ticket, &server->config);
+        fault = subscription_body_from_ticket(&body, &ticket, service->config);
         subscription_body_read_former_self(&body, json);
         begin_or_refuse(connection, &body, fault);
         subscription_body_free(&body);
@@ -121,7 +123,7 @@ static void begin(struct connection *connection, const char *text, size_t length
         return;
     }
     struct subscription_body body;
-    const char *fault = subscription_body_read_json(&body, json, 0, &connection->server->config);
+    const char *fault = subscription_body_read_json(&body, json, 0, connection->net->config);
     begin_or_refuse(connection, &body, fault);
     subscription_body_free(&body);
 }
@@ -170,12 +172,12 @@ static bool listens(const struct connection *connection)
 /* Out of the connection's hands: answering may close it. */
 static struct begun_line take_begun(struct connection *connection)
 {
-    struct begun_line begun = {.due = UINT64_MAX}, *kept = connection->input;
+    struct begun_line begun = {.due = UINT64_MAX}, *kept = stream_of(connection)->transport_state;
 
     if (kept != NULL)
         begun = *kept;
     free(kept);
-    connection->input = NULL;
+    stream_of(connection)->transport_state = NULL;
     return begun;
 }
 
@@ -183,7 +185,6 @@ static void keep_begun(struct connection *connection, struct begun_line *begun)
 {
     const struct line_limits limits = limits_of(connection);
     struct begun_line *kept = NULL;
-    const struct server *server = connection->server;
 
     if (listens(connection) && !line_input_is_idle(&begun->input)) {
         kept = malloc(sizeof *kept);
@@ -195,9 +196,9 @@ static void keep_begun(struct connection *connection, struct begun_line *begun)
         return;
     }
     if (begun->due == UINT64_MAX)
-        begun->due = server_now(server) + server->config.body_time;
+        begun->due = loop_now(&connection->net->loop) + connection->net->config->body_time;
     *kept = *begun;
-    connection->input = kept;
+    stream_of(connection)->transport_state = kept;
     if (connection->state == CONNECTION_STREAMING)
         connection_set_deadline(connection);
 }
@@ -222,7 +223,7 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
 
 static uint64_t input_due(const struct connection *connection)
 {
-    const struct begun_line *begun = connection->input;
+    const struct begun_line *begun = stream_of(connection)->transport_state;
 
     return begun != NULL ? begun->due : UINT64_MAX;
 }
@@ -236,12 +237,38 @@ static void input_late(struct connection *connection)
 }
 
 const struct transport transport_lines = {.name = "lines",
-                                          .without_request = true,
+                                          .encoding = FRAME_LINES,
                                           .encode = encode,
                                           .open = open_stream,
                                           .keep_alive = keep_alive,
                                           .end = transport_end_body,
                                           .input = input,
-                                          .forget_input = forget_input,
+                                          .forget_state = forget_line,
                                           .input_due = input_due,
                                           .input_late = input_late};
+
+/* ---- before the stream ---- */
+
+static uint64_t subscription_deadline(const struct connection *connection)
+{
+    return loop_now(&connection->net->loop) + connection->net->config->header_time;
+}
+
+static void subscription_due(struct connection *connection)
+{
+    if (connection->backlog != NULL) /* nothing more was read of it */
+        connection_close(connection, CLOSE_SLOW);
+    else
+        input_late(connection);
+}
+
+static void stop_waiting(struct connection *connection)
+{
+    connection_end_reading(connection, CLOSE_STOPPING);
+}
+
+const struct connection_user transport_lines_user = {.input = input,
+                                                     .deadline = subscription_deadline,
+                                                     .due = subscription_due,
+                                                     .stop = stop_waiting,
+                                                     .left = forget_line};

@@ -1,11 +1,13 @@
 /* Long-poll: POST /poll is answered when there is an event or the time is over. Nothing is written
  * before, so the answer has a length and passes proxies that buffer. */
-#include "bytes.h"
 #include "events/replay.h"
 #include "http/http_reply.h"
+#include "http/http_request.h"
+#include "log/event_log.h"
+#include "requests/service.h"
 #include "requests/subscription_request.h"
-#include "server.h"
-#include "transports/transport.h"
+#include "streams/stream.h"
+#include "transports/transports.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +45,7 @@ static bool begun(struct connection *connection)
 
     if (opening == NULL)
         return false;
-    connection->input = opening;
+    stream_of(connection)->transport_state = opening;
     opening->length = 0;
     struct iovec vector;
     while (output_gather(output, &vector, 1) == 1) {
@@ -56,19 +58,23 @@ static bool begun(struct connection *connection)
 
 static void forget_opening(struct connection *connection)
 {
-    free(connection->input);
-    connection->input = NULL;
+    struct stream *stream = stream_of(connection);
+
+    free(stream->transport_state);
+    stream->transport_state = NULL;
 }
 
 /* Queues {"events": [first frames, events], "id": where the next poll goes on}. */
 static bool queue_answer(struct connection *connection, struct output *events)
 {
     static const char head[] = "{\"events\":[";
-    const struct opening *opening = connection->input;
+    const struct service *service = service_of(connection);
+    const struct stream *stream = stream_of(connection);
+    const struct opening *opening = stream->transport_state;
     char tail[64];
     int tail_length = snprintf(tail, sizeof tail, "],\"id\":\"%llu-%llu\"}",
-                               (unsigned long long)connection->server->events.epoch,
-                               (unsigned long long)replay_position(connection));
+                               (unsigned long long)service->log->epoch,
+                               (unsigned long long)replay_position(service->replays, stream));
 
     return http_reply_json_head(connection, sizeof head - 1 + opening->length - 1 + events->length +
                                                 (size_t)tail_length) &&
@@ -78,7 +84,7 @@ static bool queue_answer(struct connection *connection, struct output *events)
            connection_queue_bytes(connection, tail, (size_t)tail_length);
 }
 
-static bool end(struct connection *connection, enum connection_close_reason reason)
+static bool end(struct connection *connection, enum close_reason reason)
 {
     struct output events = connection->output;
 
@@ -89,17 +95,8 @@ static bool end(struct connection *connection, enum connection_close_reason reas
     return queued;
 }
 
-static bool before_write(struct connection *connection)
-{
-    if (connection->state != CONNECTION_STREAMING)
-        return true;
-    if (connection->output.length == 0)
-        return false;
-    connection_end_stream(connection, CLOSE_DONE);
-    return connection->state != CONNECTION_CLOSED;
-}
-
 const struct transport transport_poll = {.name = "poll",
+                                         .encoding = FRAME_POLL,
                                          .reusable = true,
                                          .answers_once = true,
                                          .encode = encode,
@@ -107,10 +104,9 @@ const struct transport transport_poll = {.name = "poll",
                                          .begun = begun,
                                          .keep_alive = keep_alive,
                                          .end = end,
-                                         .before_write = before_write,
-                                         .forget_input = forget_opening};
+                                         .forget_state = forget_opening};
 
 void transport_poll_answer(struct connection *connection, const struct http_request *request)
 {
-    subscription_request_answer(connection, request, FRAME_POLL);
+    subscription_request_answer(connection, request, &transport_poll);
 }

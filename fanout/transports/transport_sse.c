@@ -2,10 +2,9 @@
  * text/event-stream. */
 #include "http/http_reply.h"
 #include "http/http_request.h"
+#include "requests/streaming.h"
 #include "requests/subscription_request.h"
-#include "server.h"
-#include "streams/stopping.h"
-#include "transports/transport.h"
+#include "transports/transports.h"
 
 #include <stdio.h>
 
@@ -36,7 +35,7 @@ static bool hint_retry(struct connection *connection, uint64_t retry_ms)
 static bool open_stream(struct connection *connection, const struct http_request *request)
 {
     return http_reply_stream_head(connection, request, "text/event-stream;charset=utf-8") &&
-           hint_retry(connection, stopping_retry_ms(connection));
+           hint_retry(connection, streaming_retry_ms(connection));
 }
 
 static bool keep_alive(struct connection *connection)
@@ -45,6 +44,7 @@ static bool keep_alive(struct connection *connection)
 }
 
 const struct transport transport_sse_chunked = {.name = "sse",
+                                                .encoding = FRAME_SSE_CHUNKED,
                                                 .chunked = true,
                                                 .reusable = true,
                                                 .encode = encode,
@@ -54,6 +54,7 @@ const struct transport transport_sse_chunked = {.name = "sse",
                                                 .end = transport_end_body};
 
 const struct transport transport_sse_plain = {.name = "sse",
+                                              .encoding = FRAME_SSE_PLAIN,
                                               .encode = encode,
                                               .open = open_stream,
                                               .keep_alive = keep_alive,
@@ -63,5 +64,6 @@ const struct transport transport_sse_plain = {.name = "sse",
 void transport_sse_answer(struct connection *connection, const struct http_request *request)
 {
     subscription_request_answer(connection, request,
-                                http_request_is_1_1(request) ? FRAME_SSE_CHUNKED : FRAME_SSE_PLAIN);
+                                http_request_is_1_1(request) ? &transport_sse_chunked
+                                                             : &transport_sse_plain);
 }

@@ -1,10 +1,13 @@
 /* WebSocket (RFC 6455): GET /ws. Each frame of the broker is a text message of one WebSocket frame;
  * the client sends text messages too (client_requests.h). */
+#include "config/config.h"
 #include "http/http_reply.h"
 #include "requests/client_requests.h"
+#include "requests/service.h"
+#include "requests/streaming.h"
 #include "requests/subscription_request.h"
-#include "server.h"
-#include "transports/transport.h"
+#include "streams/stream.h"
+#include "transports/transports.h"
 #include "transports/websocket_handshake.h"
 #include "transports/websocket_input.h"
 
@@ -19,6 +22,11 @@ struct speech {
     enum websocket_code code; /* what it ends with */
     const char *reason;
 };
+
+static struct speech *speech_of(const struct connection *connection)
+{
+    return stream_of(connection)->transport_state;
+}
 
 static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out)
@@ -39,7 +47,7 @@ static bool open_stream(struct connection *connection, const struct http_request
                           "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\n"
                           "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Accept: %s\r\n\r\n",
-                          server_date(connection->server), handshake.accept);
+                          loop_date(&connection->net->loop), handshake.accept);
     return length < (int)sizeof head && connection_queue_bytes(connection, head, (size_t)length);
 }
 
@@ -57,9 +65,9 @@ static bool keep_alive(struct connection *connection)
     return queue_control(connection, WEBSOCKET_PING, "", 0);
 }
 
-static bool end(struct connection *connection, enum connection_close_reason reason)
+static bool end(struct connection *connection, enum close_reason reason)
 {
-    const struct speech *speech = connection->input;
+    const struct speech *speech = speech_of(connection);
     char frame[WEBSOCKET_CONTROL_SIZE];
     size_t length;
 
@@ -72,38 +80,38 @@ static bool end(struct connection *connection, enum connection_close_reason reas
     return connection_queue_bytes(connection, frame, length);
 }
 
-static void end_by_speech(struct connection *connection, enum connection_close_reason why,
+static void end_by_speech(struct connection *connection, enum close_reason why,
                           enum websocket_code code, const char *reason)
 {
-    struct speech *speech = connection->input;
+    struct speech *speech = speech_of(connection);
 
     speech->ends = true;
     speech->code = code;
     speech->reason = reason;
-    connection_end_stream(connection, why);
+    streaming_end(connection, why);
 }
 
-static void forget_input(struct connection *connection)
+static void forget_speech(struct connection *connection)
 {
-    struct speech *speech = connection->input;
+    struct speech *speech = speech_of(connection);
 
     if (speech == NULL)
         return;
     websocket_input_free(&speech->input);
     free(speech);
-    connection->input = NULL;
+    stream_of(connection)->transport_state = NULL;
 }
 
 static uint64_t message_time(const struct connection *connection)
 {
-    return server_now(connection->server) + connection->server->config.body_time;
+    return loop_now(&connection->net->loop) + connection->net->config->body_time;
 }
 
 static bool begin_speech(struct connection *connection)
 {
-    const struct websocket_limits limits = {connection->server->config.max_message,
-                                            &connection->server->bodies};
-    struct speech *speech = connection->input;
+    const struct websocket_limits limits = {connection->net->config->max_message,
+                                            &service_of(connection)->bodies};
+    struct speech *speech = speech_of(connection);
 
     if (speech != NULL)
         return true;
@@ -115,14 +123,14 @@ static bool begin_speech(struct connection *connection)
         return false;
     }
     speech->due = message_time(connection);
-    connection->input = speech;
+    stream_of(connection)->transport_state = speech;
     return true;
 }
 
 /* A whole message or control frame; it may close the connection. */
 static void take_whole(struct connection *connection, enum websocket_verdict verdict)
 {
-    struct speech *speech = connection->input;
+    struct speech *speech = speech_of(connection);
     size_t length;
     const char *payload = websocket_input_payload(speech->input, &length);
 
@@ -141,7 +149,7 @@ static void take_whole(struct connection *connection, enum websocket_verdict ver
 
 static void take(struct connection *connection, enum websocket_verdict verdict)
 {
-    const struct speech *speech = connection->input;
+    const struct speech *speech = speech_of(connection);
 
     if (verdict == WEBSOCKET_IS_CLOSED)
         end_by_speech(connection, CLOSE_CLIENT, websocket_input_code(speech->input), "");
@@ -159,7 +167,7 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
             connection_close(connection, CLOSE_MEMORY);
             return;
         }
-        const struct speech *speech = connection->input;
+        const struct speech *speech = speech_of(connection);
         size_t consumed;
         enum websocket_verdict verdict =
             websocket_input_feed(speech->input, bytes, length, &consumed);
@@ -167,16 +175,16 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
         length -= consumed;
         take(connection, verdict);
     }
-    if (connection->input != NULL &&
-        websocket_input_is_idle(((const struct speech *)connection->input)->input))
-        forget_input(connection);
-    else if (connection->input != NULL)
+    const struct speech *speech = speech_of(connection);
+    if (speech != NULL && websocket_input_is_idle(speech->input))
+        forget_speech(connection);
+    else if (speech != NULL)
         connection_set_deadline(connection);
 }
 
 static uint64_t input_due(const struct connection *connection)
 {
-    const struct speech *speech = connection->input;
+    const struct speech *speech = speech_of(connection);
 
     return speech != NULL ? speech->due : UINT64_MAX;
 }
@@ -188,12 +196,13 @@ static void input_late(struct connection *connection)
 }
 
 const struct transport transport_websocket = {.name = "websocket",
+                                              .encoding = FRAME_WEBSOCKET,
                                               .encode = encode,
                                               .open = open_stream,
                                               .keep_alive = keep_alive,
                                               .end = end,
                                               .input = input,
-                                              .forget_input = forget_input,
+                                              .forget_state = forget_speech,
                                               .input_due = input_due,
                                               .input_late = input_late};
 
@@ -203,7 +212,7 @@ void transport_websocket_answer(struct connection *connection, const struct http
 
     websocket_handshake_check(request, &handshake);
     if (handshake.status == 101)
-        subscription_request_answer(connection, request, FRAME_WEBSOCKET);
+        subscription_request_answer(connection, request, &transport_websocket);
     else
         http_reply_error_with(connection, request, handshake.status, handshake.reason,
                               handshake.header);

@@ -138,14 +138,14 @@ static void write_topic(struct crowd *crowd, struct bytes *json)
 /* Some stream's id and secret, as its client would know them. */
 static void write_self(struct crowd *crowd, struct bytes *json)
 {
-    const struct hash_table *streams = &crowd->daemon->server->streams;
+    const struct hash_table *streams = &crowd->daemon->server->streams.by_connid;
 
     for (size_t i = 0; i < streams->bucket_count; i++) {
-        const struct connection *stream;
-        char secret[2 * CONNECTION_SECRET_SIZE + 1];
+        const struct stream *stream;
+        char secret[2 * STREAM_SECRET_SIZE + 1];
         if (streams->buckets[i] == NULL || below(crowd, 4) > 0)
             continue;
-        stream = connection_of_connid_node(streams->buckets[i]);
+        stream = stream_of_connid_node(streams->buckets[i]);
         hex_write(secret, stream->secret, sizeof stream->secret);
         bytes_append_format(json, "\"connid\":%llu,\"secret\":\"%s\"",
                             (unsigned long long)stream->connid, secret);
@@ -157,7 +157,7 @@ static void write_self(struct crowd *crowd, struct bytes *json)
 static void write_subscription(struct crowd *crowd, struct bytes *json)
 {
     unsigned topics = below(crowd, 6);
-    const struct event_log *log = &crowd->daemon->server->events;
+    const struct event_log *log = &crowd->daemon->server->log;
 
     bytes_append_format(json, "{\"clid\":\"c%u\",\"ep\":[", below(crowd, 5));
     for (unsigned i = 0; i < topics; i++) {
@@ -194,7 +194,7 @@ static void write_message(struct crowd *crowd, struct bytes *json)
         bytes_append_text(json, "]");
         if (below(crowd, 4) == 0)
             bytes_append_format(json, ",\"last_id\":\"%llu-1\"",
-                                (unsigned long long)crowd->daemon->server->events.epoch);
+                                (unsigned long long)crowd->daemon->server->log.epoch);
         bytes_append_text(json, "}");
     }
 }
@@ -395,7 +395,7 @@ static void publish(struct crowd *crowd)
     to_publish.json_length = 9 + size + 2;
     /* Without memory it says no: then nobody has it. */
     tell(crowd, true);
-    (void)delivery_publish(crowd->daemon->server, &to_publish, &receivers);
+    (void)delivery_publish(&crowd->daemon->server->delivery, &to_publish, &receivers);
     tell(crowd, false);
     free(event);
 }
@@ -416,7 +416,7 @@ static bool nobody_is_left(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->connections == 0;
+    return daemon->server->net.connections == 0;
 }
 
 void crowd_close(struct crowd *crowd)

@@ -84,35 +84,35 @@ void daemon_start(struct daemon *daemon, const char *fanout_lines)
         fail_msg("%s", config_error);
     if (!server_open(daemon->server, &config, error))
         fail_msg("%s", error);
-    uv_walk(&daemon->server->loop, find_port, daemon);
+    uv_walk(&daemon->server->net.loop.uv, find_port, daemon);
     assert_true(daemon->port > 0);
     message_configure("test", MESSAGE_LEVEL_ERROR, MESSAGE_TO_STDERR);
 }
 
 void daemon_turn(struct daemon *daemon)
 {
-    (void)uv_run(&daemon->server->loop, UV_RUN_NOWAIT);
+    (void)uv_run(&daemon->server->net.loop.uv, UV_RUN_NOWAIT);
 }
 
 static void assert_nothing_held(const struct server *server)
 {
-    assert_int_equal(server->connections, 0);
-    assert_int_equal(server->streams.count, 0);
-    assert_int_equal(server->backlogs, 0);
-    assert_null(server->oldest_backlog);
-    assert_null(server->newest_backlog);
-    assert_int_equal(server->presence.by_clid.count, 0);
-    assert_int_equal(server->presence.bytes, 0);
+    assert_int_equal(server->net.connections, 0);
+    assert_int_equal(server->streams.by_connid.count, 0);
+    assert_int_equal(server->net.backlogs, 0);
+    assert_null(server->net.oldest_backlog);
+    assert_null(server->net.newest_backlog);
+    assert_int_equal(server->streams.presence.by_clid.count, 0);
+    assert_int_equal(server->streams.presence.bytes, 0);
     assert_int_equal(server->replays.catching_up, 0);
-    assert_int_equal(server->bodies.used, 0);
+    assert_int_equal(server->service.bodies.used, 0);
     assert_null(server->replays.first);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
-        assert_int_equal(server->topics[kind].topics, 0);
-        assert_int_equal(server->topics[kind].subscriptions, 0);
-        assert_int_equal(server->topics[kind].bytes, 0);
+        assert_int_equal(server->streams.topics[kind].topics, 0);
+        assert_int_equal(server->streams.topics[kind].subscriptions, 0);
+        assert_int_equal(server->streams.topics[kind].bytes, 0);
     }
     /* The pool keeps one open segment of each kind, and nobody else any. */
-    assert_true(server->delivery.pool.segments_held <= FRAME_PRIVATE + 1);
+    assert_true(server->net.frames.segments_held <= FRAME_PRIVATE + 1);
 }
 
 static void remove_folder(const struct daemon *daemon)
@@ -133,7 +133,7 @@ void daemon_stop(struct daemon *daemon)
     time_t limit = time(NULL) + LIMIT_SECONDS;
 
     assert_int_equal(raise(SIGTERM), 0);
-    while (uv_run(&daemon->server->loop, UV_RUN_ONCE) != 0)
+    while (uv_run(&daemon->server->net.loop.uv, UV_RUN_ONCE) != 0)
         if (time(NULL) > limit)
             fail_msg("the daemon does not end");
     assert_nothing_held(daemon->server);
@@ -149,7 +149,7 @@ uint32_t daemon_publish(struct daemon *daemon, const char *topic, const char *js
         .topic = topic, .topic_length = strlen(topic), .json = json, .json_length = strlen(json)};
     uint32_t receivers;
 
-    assert_true(delivery_publish(daemon->server, &event, &receivers));
+    assert_true(delivery_publish(&daemon->server->delivery, &event, &receivers));
     return receivers;
 }
 

@@ -87,7 +87,7 @@ static void what_is_refused_changes_nothing(void **state)
         (void)snprintf(answer, sizeof answer, "{\"type\":\"error\",\"detail\":{\"error\":\"%s\"}}",
                        pairs[i][1]);
         ask(&client, pairs[i][0], answer);
-        assert_int_equal(daemon.server->topics[SUBSCRIPTION_OPEN].subscriptions, 1);
+        assert_int_equal(daemon.server->streams.topics[SUBSCRIPTION_OPEN].subscriptions, 1);
     }
     assert_int_equal(daemon_publish(&daemon, "a", EVENT("still")), 1);
     client_expect(&client, EVENT("still"));
@@ -141,14 +141,14 @@ static void the_past_comes_with_the_first_topics(void **state)
     (void)state;
     daemon_start(&daemon, "");
     (void)daemon_publish(&daemon, "a", EVENT("had"));
-    sequence = daemon.server->events.sequence;
+    sequence = daemon.server->log.sequence;
     (void)daemon_publish(&daemon, "a", EVENT("first"));
     (void)daemon_publish(&daemon, "elsewhere", EVENT("other"));
     (void)daemon_publish(&daemon, "b", EVENT("second"));
     open_with(&client, &daemon, "{\"ep\":[]}");
     (void)snprintf(message, sizeof message,
                    "{\"subscribe\":[\"a\",\"b\",\"@CONNECTION@/x\"],\"last_id\":\"%llu-%llu\"}",
-                   (unsigned long long)daemon.server->events.epoch, (unsigned long long)sequence);
+                   (unsigned long long)daemon.server->log.epoch, (unsigned long long)sequence);
     ask(&client, message, "\"available\"");
     subscribed = strstr(client.text, "\"detail\":{\"topics\":3,\"recovered\":true,\"id\":\"");
     first = strstr(client.text, EVENT("first"));
@@ -194,7 +194,7 @@ static void publish_much(struct daemon *daemon)
 /* Begins to catch up with more than its socket takes, so that it is still at it. */
 static void begin_to_catch_up(struct client *client, struct daemon *daemon)
 {
-    const struct event_log *log = &daemon->server->events;
+    const struct event_log *log = &daemon->server->log;
     char message[120];
     uint64_t start = log->sequence;
 
@@ -285,10 +285,10 @@ static void whispers_reach_topics_that_came_later(void **state)
     event.json_length = strlen(event.json);
     daemon_start(&daemon, "");
     open_with(&client, &daemon, "{\"ep\":[]}");
-    event.whisper = daemon.server->next_connid - 1;
+    event.whisper = daemon.server->streams.next_connid - 1;
     ask(&client, "{\"subscribe\":[\"z\",\"a\",\"y\"]}", "subscribed");
     ask(&client, "{\"unsubscribe\":[\"z\"]}", "unsubscribed");
-    assert_true(delivery_publish(daemon.server, &event, &receivers));
+    assert_true(delivery_publish(&daemon.server->delivery, &event, &receivers));
     assert_int_equal(receivers, 1);
     client_expect(&client, EVENT("psst"));
     client_close(&client);
@@ -299,7 +299,7 @@ static bool is_talkative(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->counters.closed[CLOSE_TALKATIVE] == 1;
+    return daemon->server->net.counters.closed[CLOSE_TALKATIVE] == 1;
 }
 
 /* A minute's worth may come at once; the next one is too many. */

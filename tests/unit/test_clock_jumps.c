@@ -83,7 +83,7 @@ static void streams_go_on_and_nothing_is_forgotten(void **state)
     client_expect(&returning, "\"n7\"");
     assert_true(client_has(&returning, "\"n0\""));
     check_times(&returning, JUMPS + 1);
-    assert_int_equal(daemon.server->streams.count, 3);
+    assert_int_equal(daemon.server->streams.by_connid.count, 3);
     client_close(&client);
     client_close(&late);
     client_close(&returning);

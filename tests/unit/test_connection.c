@@ -19,7 +19,7 @@ static bool nobody_is_left(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->connections == 0;
+    return daemon->server->net.connections == 0;
 }
 
 static void requests_sent_at_once_are_answered_in_order(void **state)
@@ -101,7 +101,7 @@ static void who_does_not_take_its_answers_gets_no_more_of_them(void **state)
     client_open(&client, &daemon);
     answers.wanted = send_all_that_is_taken(&client, &requests) / (sizeof GET("/healthz") - 1);
     assert_true(answers.wanted > 2000);
-    assert_true(daemon.server->delivery.pool.bytes_held < daemon.server->config.max_pending_soft);
+    assert_true(daemon.server->net.frames.bytes_held < daemon.server->config.max_pending_soft);
     /* One that reads in the end has them all. */
     daemon_turn_until(&daemon, has_answers, &answers);
     assert_int_equal(answers.found, answers.wanted);
@@ -111,9 +111,9 @@ static void who_does_not_take_its_answers_gets_no_more_of_them(void **state)
     client_open(&client, &daemon);
     (void)send_all_that_is_taken(&client, &requests);
     daemon.server->config.header_time = daemon.server->config.idle_time = 1;
-    uv_walk(&daemon.server->loop, wait_from_now, NULL);
+    uv_walk(&daemon.server->net.loop.uv, wait_from_now, NULL);
     daemon_turn_until(&daemon, nobody_is_left, &daemon);
-    assert_int_equal(daemon.server->counters.closed[CLOSE_SLOW], 1);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_SLOW], 1);
     bytes_free(&requests);
     client_close(&client);
     daemon_stop(&daemon);
@@ -174,11 +174,11 @@ static bool is_told(void *context)
 
 /* Going on sending does not help. */
 static void check_dawdler(struct daemon *daemon, const char *bytes, const char *answer,
-                          enum connection_close_reason reason)
+                          enum close_reason reason)
 {
     struct client client;
     struct trickle trickle = {&client, bytes};
-    uint64_t before = daemon->server->counters.closed[reason];
+    uint64_t before = daemon->server->net.counters.closed[reason];
 
     client_open(&client, daemon);
     daemon_turn_until(daemon, is_told, &trickle);
@@ -186,7 +186,7 @@ static void check_dawdler(struct daemon *daemon, const char *bytes, const char *
         fail_msg("%s: %s", bytes, client.text);
     client_close(&client);
     daemon_turn_until(daemon, nobody_is_left, daemon);
-    assert_int_equal(daemon->server->counters.closed[reason], before + 1);
+    assert_int_equal(daemon->server->net.counters.closed[reason], before + 1);
 }
 
 static void clients_that_dawdle_are_told_and_closed(void **state)
@@ -208,7 +208,7 @@ static bool holds_most_of_the_room(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->bodies.used == 700000;
+    return daemon->server->service.bodies.used == 700000;
 }
 
 /* Bodies that never become whole cannot fill the memory. */
@@ -234,7 +234,7 @@ static void many_large_bodies_are_not_taken_at_once(void **state)
     client_expect_end(&second);
     assert_true(client_send(&first, part, 900000 - PART));
     client_expect(&first, "HTTP/1.1 400 Invalid JSON in body");
-    assert_int_equal(daemon.server->bodies.used, 0);
+    assert_int_equal(daemon.server->service.bodies.used, 0);
     client_close(&first);
     client_close(&second);
     free(part);
@@ -255,8 +255,8 @@ static void one_that_says_nothing_is_closed(void **state)
     client_expect_end(&idle);
     client_expect_end(&silent);
     assert_int_equal(silent.length, 0);
-    assert_int_equal(daemon.server->counters.closed[CLOSE_HEAD_TIME], 1);
-    assert_int_equal(daemon.server->counters.closed[CLOSE_IDLE], 1);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_HEAD_TIME], 1);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_IDLE], 1);
     client_close(&silent);
     client_close(&idle);
     daemon_stop(&daemon);
@@ -280,7 +280,7 @@ static void one_that_talks_instead_of_listening_is_closed(void **state)
     (void)client_send(&client, noise, sizeof noise);
     (void)client_send(&client, noise, sizeof noise);
     client_expect_end(&client);
-    assert_int_equal(daemon.server->counters.closed[CLOSE_TALKATIVE], 1);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_TALKATIVE], 1);
     client_close(&client);
     daemon_stop(&daemon);
 }
@@ -313,7 +313,7 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
 {
     struct daemon daemon;
     struct client client;
-    const struct connection *connection;
+    const struct stream *stream;
     uint64_t connid;
     int size;
     socklen_t length = sizeof size;
@@ -322,9 +322,9 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
     daemon_start(&daemon, "send_buffer = 20000\n");
     client_open_tcp(&client, &daemon);
     connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
-    connection = connection_find(daemon.server, connid);
-    assert_non_null(connection);
-    assert_int_equal(getsockopt(connection->descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    stream = streams_find(&daemon.server->streams, connid);
+    assert_non_null(stream);
+    assert_int_equal(getsockopt(stream->connection.descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
     assert_int_equal(size, 2 * 20000); /* socket(7) */
     client_close(&client);
     daemon_stop(&daemon);

@@ -205,11 +205,11 @@ static void nobody_hears_of_an_event_before_it_is_on_the_disk(void **state)
     /* The handler asks again, and so does another one with the same id of the publisher's: neither
      * is answered, and nothing is queued twice. */
     handler_start(&again, &daemon, 1, 0, 'k');
-    turn_until_reached(&daemon, &daemon.server->counters.doubles, 4);
+    turn_until_reached(&daemon, &intake_counters(daemon.server->intake)->doubles, 4);
     assert_false(client_has(&client, "\"n0\""));
     assert_false(atomic_load(&handler.done));
     assert_false(atomic_load(&again.done));
-    assert_int_equal(daemon.server->counters.events, 0);
+    assert_int_equal(intake_counters(daemon.server->intake)->events, 0);
     end_hanging();
     handler_finish(&handler);
     handler_finish(&again);
@@ -219,8 +219,8 @@ static void nobody_hears_of_an_event_before_it_is_on_the_disk(void **state)
     assert_int_equal(again.events[0].ack.status, ACK_DOUBLE);
     assert_int_equal(again.events[0].ack.event_sequence, handler.events[0].ack.event_sequence);
     client_expect(&client, "\"n0\"");
-    assert_int_equal(daemon.server->counters.events, 1);
-    assert_int_equal(daemon.server->events.events, 1);
+    assert_int_equal(intake_counters(daemon.server->intake)->events, 1);
+    assert_int_equal(daemon.server->log.events, 1);
     assert_int_equal(intake_figures(daemon.server->intake).stored, 1);
     client_close(&client);
     client_close(&other);
@@ -277,7 +277,7 @@ static void what_has_no_room_is_refused_while_the_disk_hangs(void **state)
     daemon_turn_until(&daemon, disk_is_waited_for, NULL);
     daemon_turn_until(&daemon, six_are_unsynced, &daemon);
     handler_start(&handler, &daemon, EVENTS, 9000, 0);
-    turn_until_reached(&daemon, &daemon.server->counters.overloads, EVENTS - 1);
+    turn_until_reached(&daemon, &intake_counters(daemon.server->intake)->overloads, EVENTS - 1);
     assert_true(intake_figures(daemon.server->intake).unsynced_bytes <= 65536);
     assert_true(disk_is_waited_for(NULL));
     end_hanging();
@@ -287,8 +287,8 @@ static void what_has_no_room_is_refused_while_the_disk_hangs(void **state)
     assert_false(handler.published);
     for (size_t i = 0; i < EVENTS; i++)
         refused += handler.events[i].ack.status == ACK_OVERLOAD;
-    assert_int_equal(refused, daemon.server->counters.overloads);
-    assert_int_equal(daemon.server->counters.events, 6 + EVENTS - refused);
+    assert_int_equal(refused, intake_counters(daemon.server->intake)->overloads);
+    assert_int_equal(intake_counters(daemon.server->intake)->events, 6 + EVENTS - refused);
     stop(&daemon, &files);
 }
 
@@ -348,7 +348,7 @@ static void without_waiting_for_the_disk_events_are_delivered_while_it_hangs(voi
         daemon_turn_until(&daemon, disk_is_waited_for, NULL);
     }
     client_expect(&client, "\"n4\"");
-    assert_int_equal(daemon.server->counters.events, 15);
+    assert_int_equal(intake_counters(daemon.server->intake)->events, 15);
     assert_true(disk_is_waited_for(NULL));
     end_hanging();
     client_close(&client);
@@ -368,14 +368,14 @@ static void what_is_on_its_way_at_the_end_is_there_at_the_next_start(void **stat
     hang();
     handler_start(&handler, &daemon, 3, 0, 0);
     daemon_turn_until(&daemon, disk_is_waited_for, NULL);
-    turn_until_reached(&daemon, &daemon.server->events.given, 3);
+    turn_until_reached(&daemon, &daemon.server->log.given, 3);
     end_hanging();
     daemon_stop(&daemon);
     /* Nobody may be there any more to hear the answer. */
     assert_int_equal(pthread_join(handler.thread, NULL), 0);
     free(handler.large);
     start_again(&daemon, &files, "sync = always\n");
-    assert_int_equal(daemon.server->events.events, 3);
+    assert_int_equal(daemon.server->log.events, 3);
     client_open(&client, &daemon);
     (void)client_subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"1-0\"}");
     client_expect(&client, "\"n2\"");
@@ -411,7 +411,7 @@ static void a_clock_that_jumps_loses_nothing(void **state)
 
         wall_clock_set(hours[i] * 3600);
         start_again(&daemon, &files, "sync = always\nmax_age = 720h\n");
-        assert_int_equal(daemon.server->events.events, 4 * i);
+        assert_int_equal(daemon.server->log.events, 4 * i);
         client_open(&client, &daemon);
         next = client_subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"1-0\"}");
         assert_true(next > connid);

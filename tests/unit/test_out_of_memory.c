@@ -418,7 +418,7 @@ static bool publish(struct daemon *daemon)
     bool published;
 
     fail_while_it_works(true);
-    published = delivery_publish(daemon->server, &event, &receivers);
+    published = delivery_publish(&daemon->server->delivery, &event, &receivers);
     fail_while_it_works(false);
     return published && receivers == 1;
 }
@@ -509,7 +509,7 @@ static void live(struct daemon *daemon)
     client_close(&asking);
     live_otherwise(daemon);
     live_both_ways(daemon);
-    while (daemon->server->connections > 0)
+    while (daemon->server->net.connections > 0)
         turn(daemon);
 }
 
@@ -530,7 +530,7 @@ static bool live_with_failure(uint64_t n)
     assert_true(client_send_text(&client, health));
     client_expect(&client, "{\"status\":\"ok\"}");
     client_close(&client);
-    while (shared.server->connections > 0)
+    while (shared.server->net.connections > 0)
         daemon_turn(&shared);
     return failed;
 }

@@ -25,7 +25,7 @@ static uint32_t whisper_to(struct daemon *daemon, uint64_t connid, const char *t
                                    .whisper = connid};
     uint32_t receivers;
 
-    assert_true(delivery_publish(daemon->server, &event, &receivers));
+    assert_true(delivery_publish(&daemon->server->delivery, &event, &receivers));
     return receivers;
 }
 
@@ -53,7 +53,7 @@ static void those_who_catch_up_leave_turns_to_the_others(void **state)
     client_open(&live, &daemon);
     (void)client_subscribe(&live, "{\"ep\":[\"a\"]}");
     (void)snprintf(json, sizeof json, "{\"ep\":[\"a\",\"#\"],\"last_id\":\"%llu-1\"}",
-                   (unsigned long long)daemon.server->events.epoch);
+                   (unsigned long long)daemon.server->log.epoch);
     for (int i = 0; i < CLIENTS; i++) {
         client_open(&clients[i], &daemon);
         (void)client_subscribe(&clients[i], json);
@@ -89,7 +89,7 @@ static void without_a_log_nothing_gets_lost_on_coming_back(void **state)
     for (int i = 0; i < 10; i++)
         (void)daemon_publish(&daemon, "a", "{\"type\":\"old\"}");
     (void)snprintf(json, sizeof json, "{\"ep\":[\"a\"],\"last_id\":\"%llu-1\"}",
-                   (unsigned long long)daemon.server->events.epoch);
+                   (unsigned long long)daemon.server->log.epoch);
     client_open(&client, &daemon);
     (void)client_subscribe(&client, json);
     assert_true(client_has(&client, "\"recovered\":false"));
@@ -176,8 +176,8 @@ static void the_loop_does_not_sleep_while_one_that_has_room_catches_up(void **st
     (void)client_subscribe(&client, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
     daemon_turn(&daemon);
     for (; !nobody_catches_up(&daemon); turns++) {
-        assert_int_equal(daemon.server->backlogs, 0);
-        assert_int_equal(uv_backend_timeout(&daemon.server->loop), 0);
+        assert_int_equal(daemon.server->net.backlogs, 0);
+        assert_int_equal(uv_backend_timeout(&daemon.server->net.loop.uv), 0);
         client_receive(&client);
         daemon_turn(&daemon);
     }
@@ -254,9 +254,9 @@ static void what_is_forgotten_meanwhile_makes_no_gap(void **state)
         unsigned first, haste = 1 + random_below(&random, 12);
 
         client_open(&client, &daemon);
-        first = (unsigned)daemon.server->events.forgotten;
+        first = (unsigned)daemon.server->log.forgotten;
         (void)snprintf(json, sizeof json, "{\"ep\":[\"#\"],\"last_id\":\"%llu-%u\"}",
-                       (unsigned long long)daemon.server->events.epoch, first);
+                       (unsigned long long)daemon.server->log.epoch, first);
         (void)client_subscribe(&client, json);
         for (unsigned step = 0; step < STEPS && !client.ended; step++) {
             for (unsigned i = random_below(&random, 4); i > 0; i--) {
@@ -269,7 +269,7 @@ static void what_is_forgotten_meanwhile_makes_no_gap(void **state)
         (void)check_numbers(&client, first, 0);
         *(client.ended ? &behind : &whole) += 1;
         client_close(&client);
-        while (daemon.server->connections > 0)
+        while (daemon.server->net.connections > 0)
             daemon_turn(&daemon);
     }
     assert_true(whole > 5 && behind > 5);

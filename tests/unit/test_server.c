@@ -1,4 +1,5 @@
 #include "crowd.h"
+#include "bus/bus.h"
 #include "daemon.h"
 
 #include <setjmp.h>
@@ -37,7 +38,7 @@ static bool nobody_is_left(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->connections == 0;
+    return daemon->server->net.connections == 0;
 }
 
 struct poller {
@@ -59,9 +60,9 @@ static void publish_polling_until_slow(struct daemon *daemon, const char *topic,
 {
     struct poller poller = {.daemon = daemon, .topic = topic, .event = event};
 
-    assert_int_equal(uv_async_init(&daemon->server->loop, &poller.async, publish_now), 0);
+    assert_int_equal(uv_async_init(&daemon->server->net.loop.uv, &poller.async, publish_now), 0);
     poller.async.data = &poller;
-    while (daemon->server->counters.closed[CLOSE_SLOW] == 0) {
+    while (daemon->server->net.counters.closed[CLOSE_SLOW] == 0) {
         assert_int_equal(uv_async_send(&poller.async), 0);
         daemon_turn(daemon);
     }
@@ -87,7 +88,7 @@ static void one_that_is_closed_may_be_watched_by_the_next(void **state)
     (void)client_subscribe(&healthy, "{\"ep\":[\"@CONNECTION@/w\"]}");
     publish_polling_until_slow(&daemon, "a", event);
     client_expect(&healthy, "\"type\":\"disconnect\",\"detail\":{\"clid_instances\":0}");
-    assert_int_equal(daemon.server->counters.closed[CLOSE_SLOW], 2);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_SLOW], 2);
     client_expect_end(&watched);
     client_expect_end(&watching);
     client_close(&watched);
@@ -132,11 +133,11 @@ static void it_stops_with_the_last_chunk_and_begins_nothing_new(void **state)
     (void)client_subscribe(&stream, "{\"ep\":[\"a\"]}");
     client_open(&late, &daemon);
     assert_true(client_send_text(&late, subscription));
-    while (daemon.server->connections < 2)
+    while (daemon.server->net.connections < 2)
         daemon_turn(&daemon);
     daemon_turn(&daemon);
     assert_int_equal(raise(SIGTERM), 0);
-    while (!daemon.server->stopping)
+    while (!daemon.server->net.stopping)
         daemon_turn(&daemon);
     assert_true(client_send_text(&late, "{\"ep\":[] }"));
     client_expect(&late, "HTTP/1.1 503 ");
@@ -165,7 +166,7 @@ static void one_too_many_is_told_so(void **state)
     assert_true(client_has(&second, "Retry-After: 5\r\n"));
     assert_true(client_has(&second, "Access-Control-Expose-Headers: Retry-After\r\n"));
     assert_true(client_has(&second, "{\"error\":\"Too many connections\"}"));
-    assert_int_equal(daemon.server->counters.refused_full, 1);
+    assert_int_equal(daemon.server->net.counters.refused_full, 1);
     client_close(&second);
     client_close(&first);
     daemon_turn_until(&daemon, nobody_is_left, &daemon);
@@ -292,15 +293,15 @@ static void what_comes_while_many_are_written_goes_along(void **state)
         (void)client_subscribe(&clients[i], "{\"ep\":[\"a\"]}");
     }
     assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"first\"}"), CLIENTS);
-    assert_true(delivery_flush_some(daemon.server));
+    assert_true(connection_flush_some(&daemon.server->net));
     assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"second\"}"), CLIENTS);
     for (int i = 0; i < CLIENTS; i++) {
         client_receive(&clients[i]);
         written += client_count(&clients[i], "first");
     }
     assert_int_equal(written, SEND_BATCH_MOST);
-    assert_true(delivery_flush_some(daemon.server)); /* the rest, and the first once more */
-    assert_false(delivery_flush_some(daemon.server));
+    assert_true(connection_flush_some(&daemon.server->net)); /* the rest, and the first once more */
+    assert_false(connection_flush_some(&daemon.server->net));
     for (int i = 0; i < CLIENTS; i++) {
         client_receive(&clients[i]);
         assert_int_equal(client_count(&clients[i], "\"first\""), 1);

@@ -84,7 +84,7 @@ static void publish(const struct scene *scene, const char *topic, const char *js
  * waiting and has its connection closed. */
 static void play(struct scene *scene)
 {
-    const struct event_log *log = &scene->daemon->server->events;
+    const struct event_log *log = &scene->daemon->server->log;
     char returning[160];
 
     (void)snprintf(returning, sizeof returning,
@@ -157,8 +157,8 @@ static void check_presence(const struct scene *scene)
 
     for (int who = READER; who < CLIENTS; who++)
         streams += there(scene, who);
-    assert_int_equal(presence_count(&server->presence, "c", 1), instances);
-    assert_int_equal(server->streams.count, streams);
+    assert_int_equal(presence_count(&server->streams.presence, "c", 1), instances);
+    assert_int_equal(server->streams.by_connid.count, streams);
     if (there(scene, WATCHER))
         assert_int_equal(last_instances(&scene->clients[WATCHER]), instances);
 }
@@ -185,7 +185,7 @@ static void play_with_fault(struct daemon *daemon, enum socket_fault fault, uint
     check_presence(&scene);
     for (int who = 0; who < CLIENTS; who++)
         client_close(&scene.clients[who]);
-    while (daemon->server->connections > 0)
+    while (daemon->server->net.connections > 0)
         turn(&scene);
 }
 

@@ -1,6 +1,6 @@
 /* What each transport writes: frames, beginnings and ends, by way of the whole daemon. */
 #include "daemon.h"
-#include "transports/transport.h"
+#include "transports/transports.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void expect_dressed(enum frame_encoding encoding, const char *server_type,
+static void expect_encoded(enum frame_encoding encoding, const char *server_type,
                            const char *wanted)
 {
     static const char json[] = "{\"id\":\"12-3\",\"a\":1}";
@@ -21,22 +21,22 @@ static void expect_dressed(enum frame_encoding encoding, const char *server_type
     struct frame_pool pool = {0};
     struct frame frame;
 
-    assert_true(transport_encode(&pool, FRAME_PRIVATE, encoding, &text, &frame));
+    assert_true(transport_encode(&pool, FRAME_PRIVATE, transports[encoding], &text, &frame));
     assert_int_equal(frame.length, strlen(wanted));
     assert_memory_equal(frame_bytes(&frame), wanted, frame.length);
     frame_pool_close(&pool);
 }
 
-static void frames_are_dressed_for_their_stream(void **state)
+static void frames_are_encoded_for_their_stream(void **state)
 {
     (void)state;
-    expect_dressed(FRAME_CHUNKED, NULL, "19\r\n''19''{\"id\":\"12-3\",\"a\":1}\r\n");
-    expect_dressed(FRAME_PLAIN, NULL, "''19''{\"id\":\"12-3\",\"a\":1}");
-    expect_dressed(FRAME_SSE_CHUNKED, NULL,
+    expect_encoded(FRAME_CHUNKED, NULL, "19\r\n''19''{\"id\":\"12-3\",\"a\":1}\r\n");
+    expect_encoded(FRAME_PLAIN, NULL, "''19''{\"id\":\"12-3\",\"a\":1}");
+    expect_encoded(FRAME_SSE_CHUNKED, NULL,
                    "24\r\nid: 12-3\ndata: {\"id\":\"12-3\",\"a\":1}\n\n\r\n");
-    expect_dressed(FRAME_SSE_PLAIN, "connected",
+    expect_encoded(FRAME_SSE_PLAIN, "connected",
                    "id: 12-3\nevent: connected\ndata: {\"id\":\"12-3\",\"a\":1}\n\n");
-    expect_dressed(FRAME_POLL, NULL, ",{\"id\":\"12-3\",\"a\":1}");
+    expect_encoded(FRAME_POLL, NULL, ",{\"id\":\"12-3\",\"a\":1}");
 }
 
 static void open_with(struct client *client, struct daemon *daemon, const char *request)
@@ -157,7 +157,7 @@ static void a_poll_waits_for_an_event(void **state)
     daemon_start(&daemon, "");
     client_open(&client, &daemon);
     post(&client, "/poll", "{\"ep\":[\"a\",\"@CONNECTION@/w\"]}");
-    while (daemon.server->streams.count == 0)
+    while (daemon.server->streams.by_connid.count == 0)
         daemon_turn(&daemon);
     daemon_turn(&daemon);
     client_receive(&client);
@@ -171,7 +171,7 @@ static void a_poll_waits_for_an_event(void **state)
     assert_true(client_has(&client, "},{\"iat\":"));
     take(&client, "Content-Length: ", "\r\n", length, sizeof length);
     assert_int_equal(strlen(strstr(client.text, "\r\n\r\n") + 4), strtol(length, NULL, 10));
-    assert_int_equal(daemon.server->streams.count, 0);
+    assert_int_equal(daemon.server->streams.by_connid.count, 0);
 
     /* On the same connection; this one does not want to wait. */
     client_forget(&client);
@@ -211,8 +211,8 @@ static void nothing_falls_between_two_polls(void **state)
         client_expect(&client, "],\"id\":\"");
         assert_true(client_has(&client, "\"recovered\":true"));
         assert_true(client_has(&client, connid)); /* it is still the same one */
-        assert_int_equal(daemon.server->streams.count, 0);
-        assert_int_equal(presence_count(&daemon.server->presence, "p", 1), 1);
+        assert_int_equal(daemon.server->streams.by_connid.count, 0);
+        assert_int_equal(presence_count(&daemon.server->streams.presence, "p", 1), 1);
     }
     client_close(&client);
     daemon_stop(&daemon);
@@ -250,7 +250,7 @@ static void who_polls_is_present_between_two_polls(void **state)
     client_expect(&watcher,
                   "\"disconnect\",\"detail\":{\"clid_instances\":0}"); /* a second later */
     assert_null(strstr(strstr(watcher.text, "\"connect\"") + 1, "\"connect\""));
-    assert_int_equal(presence_count(&daemon.server->presence, "p", 1), 0);
+    assert_int_equal(presence_count(&daemon.server->streams.presence, "p", 1), 0);
     client_close(&client);
     client_close(&watcher);
     daemon_stop(&daemon);
@@ -298,7 +298,7 @@ static void a_poll_hears_that_the_daemon_stops(void **state)
     daemon_start(&daemon, "stop_spread = 0s\n");
     client_open(&client, &daemon);
     post(&client, "/poll", "{\"ep\":[\"a\"]}");
-    while (daemon.server->streams.count == 0)
+    while (daemon.server->streams.by_connid.count == 0)
         daemon_turn(&daemon);
     raise(SIGTERM);
     client_expect(&client, "\"stopping\"");
@@ -311,7 +311,7 @@ static void a_poll_hears_that_the_daemon_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_are_dressed_for_their_stream),
+        cmocka_unit_test(frames_are_encoded_for_their_stream),
         cmocka_unit_test(sse_streams),
         cmocka_unit_test(post_with_accept_is_sse),
         cmocka_unit_test(queries_are_refused_with_a_reason),

@@ -39,7 +39,7 @@ static void each_frame_is_a_line(void **state)
     assert_int_equal(daemon_publish(&daemon, "a", EVENT("two")), 1);
     client_expect(&client, EVENT("one") "}\n{\"iat\":");
     client_expect(&client, EVENT("two") "}\n");
-    assert_int_equal(presence_count(&daemon.server->presence, "device", 6), 1);
+    assert_int_equal(presence_count(&daemon.server->streams.presence, "device", 6), 1);
     client_close(&client);
     daemon_stop(&daemon);
 }
@@ -205,7 +205,7 @@ static bool is_alone(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->connections == 0;
+    return daemon->server->net.connections == 0;
 }
 
 static void who_says_no_more_has_gone(void **state)

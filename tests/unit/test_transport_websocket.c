@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "masked_frames.h"
-#include "net/connection.h"
+#include "streams/streams.h"
 
 #define EVENT(type) "{\"type\":\"" type "\"}"
 #define HANDSHAKE                                                                                  \
@@ -178,19 +178,19 @@ static void pings_go_both_ways(void **state)
     daemon_stop(&daemon);
 }
 
-static struct connection *only_stream(const struct daemon *daemon)
+static struct stream *only_stream(const struct daemon *daemon)
 {
-    return connection_find(daemon->server, daemon->server->next_connid - 1);
+    return streams_find(&daemon->server->streams, daemon->server->streams.next_connid - 1);
 }
 
 static bool says_nothing(void *context)
 {
-    return only_stream(context)->input == NULL;
+    return only_stream(context)->transport_state == NULL;
 }
 
 static bool says_something(void *context)
 {
-    return only_stream(context)->input;
+    return only_stream(context)->transport_state;
 }
 
 static void only_who_is_speaking_holds_a_buffer(void **state)
@@ -201,7 +201,7 @@ static void only_who_is_speaking_holds_a_buffer(void **state)
     (void)state;
     daemon_start(&daemon, "");
     open_with(&client, &daemon, "?ep=a");
-    assert_null(only_stream(&daemon)->input);
+    assert_null(only_stream(&daemon)->transport_state);
     assert_true(client_send(&client, "\x81", 1));
     daemon_turn_until(&daemon, says_something, &daemon);
     assert_true(client_send(&client, "\x80\0\0\0\0", 5));
@@ -257,7 +257,7 @@ static void what_breaks_the_protocol_ends_the_stream(void **state)
     for (int i = 0; i < 4; i++)
         send_frame(&client, FIN | WEBSOCKET_PONG, "", 0);
     expect_close(&client, 1008, "Too many messages");
-    assert_int_equal(daemon.server->streams.count, 0);
+    assert_int_equal(daemon.server->streams.by_connid.count, 0);
     daemon_stop(&daemon);
 }
 

@@ -1,14 +1,16 @@
-#include "requests/routes.h"
+#include "routes.h"
 
 #include "credentials.h"
 #include "http/http_reply.h"
+#include "http/http_request.h"
 #include "net/connection.h"
 #include "requests/inspect.h"
 #include "requests/renew.h"
-#include "server.h"
-#include "transports/transport.h"
+#include "requests/service.h"
+#include "transports/transports.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct route {
     const char *path;
@@ -22,7 +24,7 @@ static void answer_health(struct connection *connection, const struct http_reque
 {
     static const char ok[] = "{\"status\":\"ok\"}";
 
-    if (connection->server->stopping)
+    if (connection->net->stopping)
         http_reply_error(connection, request, 503, "Stopping");
     else
         http_reply_json(connection, request, 200, "OK", ok, sizeof ok - 1);
@@ -65,7 +67,7 @@ static const struct route *find_route(const char *path, enum http_request_method
 
 static bool is_admin(const struct connection *connection, const struct http_request *request)
 {
-    const struct secret_list *tokens = &connection->server->admin_tokens;
+    const struct secret_list *tokens = &service_of(connection)->admin_tokens;
 
     return credentials_find(tokens, http_request_query_text(request),
                             http_request_header(request, "Authorization")) < tokens->count;

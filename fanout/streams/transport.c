@@ -1,30 +1,11 @@
-#include "transports/transport.h"
+#include "streams/transport.h"
 
 #include "digits.h"
+#include "streams/stream.h"
 
 #include <string.h>
 
 enum { CHUNK_LINE_MOST = DIGITS_HEX_MOST + 2, CHUNK_HEAD_MOST = 192, CHUNK_TAIL_MOST = 16 };
-
-static const struct transport *const transports[FRAME_ENCODINGS] = {
-    [FRAME_CHUNKED] = &transport_frames_chunked,
-    [FRAME_PLAIN] = &transport_frames_plain,
-    [FRAME_SSE_CHUNKED] = &transport_sse_chunked,
-    [FRAME_SSE_PLAIN] = &transport_sse_plain,
-    [FRAME_POLL] = &transport_poll,
-    [FRAME_WEBSOCKET] = &transport_websocket,
-    [FRAME_LINES] = &transport_lines,
-};
-
-const struct transport *transport_of_encoding(enum frame_encoding encoding)
-{
-    return transports[encoding];
-}
-
-const struct transport *transport_of(const struct connection *connection)
-{
-    return transports[connection->encoding];
-}
 
 /* "LENGTH\r\n" (RFC 9112, section 7.1), and behind it what the chunk begins with. */
 static size_t begin_chunk(char out[CHUNK_HEAD_MOST], size_t length, const char *head,
@@ -56,17 +37,15 @@ bool transport_store(struct frame_pool *pool, int kind, bool chunked, const char
                        tail_length + 2, out);
 }
 
-bool transport_encode(struct frame_pool *pool, int kind, enum frame_encoding encoding,
+bool transport_encode(struct frame_pool *pool, int kind, const struct transport *transport,
                       const struct frame_text *text, struct frame *out)
 {
-    const struct transport *transport = transports[encoding];
-
     return transport->encode(pool, kind, transport->chunked, text, out);
 }
 
 bool transport_queue(struct connection *connection, const char *bytes, size_t length)
 {
-    if (!transport_of(connection)->chunked)
+    if (!stream_of(connection)->transport->chunked)
         return connection_queue_bytes(connection, bytes, length);
     if (length > CHUNK_HEAD_MOST - CHUNK_LINE_MOST - 2)
         return false;
@@ -76,8 +55,9 @@ bool transport_queue(struct connection *connection, const char *bytes, size_t le
     return connection_queue_bytes(connection, chunk, chunk_length + 2);
 }
 
-bool transport_end_body(struct connection *connection, enum connection_close_reason reason)
+bool transport_end_body(struct connection *connection, enum close_reason reason)
 {
     (void)reason;
-    return !transport_of(connection)->chunked || connection_queue_bytes(connection, "0\r\n\r\n", 5);
+    return !stream_of(connection)->transport->chunked ||
+           connection_queue_bytes(connection, "0\r\n\r\n", 5);
 }

@@ -1,0 +1,109 @@
+/* What is to be written: bytes are queued for a connection, which is marked then and written with
+ * many others before the loop sleeps. */
+#include "net/connection.h"
+
+#include "net/send_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool connection_reserve_marks(struct net *net, uint64_t connections)
+{
+    struct write_queue *queue = &net->writes;
+
+    if (connections <= queue->capacity)
+        return true;
+    size_t capacity = queue->capacity ? queue->capacity : 64;
+    while (capacity < connections)
+        capacity *= 2;
+    struct connection **larger = realloc(queue->marked, capacity * sizeof(struct connection *));
+    if (larger == NULL)
+        return false;
+    queue->marked = larger;
+    queue->capacity = capacity;
+    return true;
+}
+
+void connection_mark(struct connection *connection)
+{
+    struct write_queue *queue = &connection->net->writes;
+
+    if (connection->marked)
+        return;
+    if (queue->end == queue->capacity) {
+        /* There is room in front: each connection stands in the queue at most once. */
+        size_t count = queue->end - queue->start;
+        memmove(queue->marked, queue->marked + queue->start, count * sizeof(struct connection *));
+        queue->start = 0;
+        queue->end = count;
+    }
+    connection->marked = true;
+    queue->marked[queue->end++] = connection;
+}
+
+/* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those
+ * that are taken stay marked until the end, so that none is taken twice. Returns how many there
+ * are. */
+static size_t take_marked(struct write_queue *queue, struct connection *taken[SEND_BATCH_MOST])
+{
+    size_t count = 0;
+
+    while (queue->start < queue->end && count < SEND_BATCH_MOST) {
+        struct connection *connection = queue->marked[queue->start++];
+        if (queue->start < queue->end)
+            __builtin_prefetch(queue->marked[queue->start]);
+        if (!connection->doomed) {
+            taken[count++] = connection;
+            continue;
+        }
+        connection->marked = false;
+        connection_close(connection, CLOSE_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++)
+        taken[i]->marked = false;
+    return count;
+}
+
+size_t connection_marks(const struct net *net)
+{
+    return net->writes.end - net->writes.start;
+}
+
+bool connection_flush_some(struct net *net)
+{
+    struct write_queue *queue = &net->writes;
+    struct connection *taken[SEND_BATCH_MOST];
+    size_t count = take_marked(queue, taken);
+
+    connection_write_all(net, taken, count);
+    if (queue->start == queue->end)
+        connection_relieve_memory(net); /* may mark others */
+    if (queue->start < queue->end)
+        return true;
+    queue->start = queue->end = 0;
+    return false;
+}
+
+void connection_flush(struct net *net)
+{
+    while (connection_flush_some(net))
+        ;
+}
+
+bool connection_queue(struct connection *connection, const struct frame *frame)
+{
+    if (!output_append(&connection->output, frame))
+        return false;
+    connection->written_at = loop_now(&connection->net->loop);
+    connection_mark(connection);
+    return true;
+}
+
+bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length)
+{
+    struct frame frame;
+
+    return frame_store(&connection->net->frames, FRAME_PRIVATE, bytes, length, "", 0, "", 0,
+                       &frame) &&
+           connection_queue(connection, &frame);
+}

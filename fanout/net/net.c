@@ -1,0 +1,28 @@
+#include "net/net.h"
+
+#include "messages.h"
+#include "net/send_batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int net_open(struct net *net, const struct config *config)
+{
+    memset(net, 0, sizeof *net);
+    net->config = config;
+    int error = loop_open(&net->loop);
+    if (!error)
+        deadlines_start(&net->deadlines, loop_now(&net->loop));
+    return error;
+}
+
+void net_close(struct net *net)
+{
+    send_batch_close(&net->writes.batch);
+    free(net->writes.marked);
+    net->writes = (struct write_queue){0};
+    frame_pool_close(&net->frames);
+    address_limits_free(&net->addresses);
+    if (uv_loop_close(&net->loop.uv) != 0)
+        message_error("the event loop still holds handles");
+}

@@ -1,0 +1,76 @@
+/* What all connections of one loop share. */
+#ifndef ESN_NET_H
+#define ESN_NET_H
+
+#include "config/config.h"
+#include "net/address_limits.h"
+#include "net/close_reason.h"
+#include "net/deadlines.h"
+#include "net/frame.h"
+#include "net/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct backlog;
+struct connection;
+struct send_batch;
+struct service;
+
+enum { NET_READ_BUFFER = 64 * 1024 };
+
+/* By which way somebody came. */
+struct arrival {
+    bool is_tcp;
+    bool speaks_lines; /* not HTTP */
+};
+
+/* Whose connections these are. Each is a part of a larger struct, which is allocated with it,
+ * zeroed, and freed with it. */
+struct net_client {
+    size_t size, offset; /* of that struct; of the connection in it */
+    /* Sets connection->user of one that was accepted. */
+    void (*greet)(struct connection *connection, struct arrival arrival);
+};
+
+/* Connections that have something to be written: each stands in the queue once. */
+struct write_queue {
+    struct connection **marked; /* [start, end) */
+    size_t start, end, capacity;
+    struct send_batch *batch; /* writes many in one system call; NULL: each by itself */
+};
+
+struct net_counters {
+    uint64_t accepted;              /* connections, those refused at once too */
+    uint64_t refused_full;          /* connections answered 503 */
+    uint64_t closed[CLOSE_REASONS]; /* by enum close_reason */
+};
+
+struct net {
+    struct loop loop;
+    const struct config *config; /* the owner's; may change between two turns of the loop */
+    struct net_client client;
+    struct service *service; /* of whoever serves the clients; nothing here looks at it */
+    struct deadlines deadlines;
+    struct frame_pool frames;
+    struct write_queue writes;
+    struct address_limits addresses;
+    struct backlog *oldest_backlog,
+        *newest_backlog; /* slow connections, by the time they began to be */
+    uint64_t backlogs;
+    uint64_t connections; /* open sockets */
+    uint64_t max_connections;
+    struct net_counters counters;
+    bool stopping;                     /* no connection is kept for another request */
+    char read_buffer[NET_READ_BUFFER]; /* one for all connections: reading is done by the end of
+                                          its callback */
+};
+
+/* Zeroes it and opens the loop; config is the owner's and outlives it. 0, or an error of libuv:
+ * nothing is open then. */
+int net_open(struct net *net, const struct config *config);
+/* Frees what is left when the loop has run to its end. */
+void net_close(struct net *net);
+
+#endif

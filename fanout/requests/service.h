@@ -1,0 +1,50 @@
+/* What serving clients works with, found from any of their connections. */
+#ifndef ESN_SERVICE_H
+#define ESN_SERVICE_H
+
+#include "http/input_budget.h"
+#include "requests/ticket_gate.h"
+#include "secret.h"
+
+#include <stdint.h>
+
+struct bus_reader;
+struct config;
+struct connection;
+struct delivery;
+struct event_log;
+struct http_request;
+struct intake;
+struct net;
+struct replay_queue;
+struct seen_events;
+struct streams;
+struct transport;
+
+struct service {
+    /* Parts of the owner, which outlive it. */
+    const struct config *config;
+    struct net *net;
+    struct streams *streams;
+    struct event_log *log;
+    struct delivery *delivery;
+    struct replay_queue *replays;
+    const struct transport *const *transports; /* by enum frame_encoding */
+    /* To be looked into alone. */
+    const struct seen_events *seen;
+    const struct intake *intake;
+    const struct bus_reader *bus;
+    uint64_t started_at_ms; /* of the loop's clock */
+
+    /* Answers a whole request, or makes a stream of it. */
+    void (*answer)(struct connection *connection, const struct http_request *request);
+    struct ticket_gate tickets;
+    struct secret_list admin_tokens;
+    struct input_budget bodies; /* of all requests, lines and messages under way */
+    uint64_t retry_seed;        /* random, like the next: spread clients over the time ... */
+    uint64_t stop_seed;         /* ... after which they come back, and in which they end */
+};
+
+struct service *service_of(const struct connection *connection);
+
+#endif

@@ -1,0 +1,285 @@
+#include "requests/streaming.h"
+
+#include "config/config.h"
+#include "events/delivery.h"
+#include "events/replay.h"
+#include "net/connection.h"
+#include "requests/presence_events.h"
+#include "requests/request_reader.h"
+#include "requests/service.h"
+#include "streams/held_topics.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
+#include "streams/transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- leaving ---- */
+
+void streaming_leave_presence(struct service *service, struct presence_entry *presence)
+{
+    presence_events_publish(service, "disconnect", presence, presence->instances - 1);
+    presence_leave(&service->streams->presence, presence);
+}
+
+/* A client of long-poll that has shown that it comes back as the same one is not gone yet. */
+static bool stays_present(struct stream *stream, uint64_t connid, struct presence_entry *presence)
+{
+    struct net *net = stream->connection.net;
+
+    return stream->comes_back && !net->stopping &&
+           poll_gap_keep(&net->service->streams->polls, connid, presence, loop_now(&net->loop));
+}
+
+static void forget_transport_state(struct stream *stream)
+{
+    if (stream->transport->forget_state != NULL)
+        stream->transport->forget_state(&stream->connection);
+}
+
+/* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
+ * its client id. answered: it was a poll that has its answer, and may stay present for a while. */
+static void leave_streams(struct stream *stream, bool answered)
+{
+    struct service *service = service_of(&stream->connection);
+    struct streams *streams = service->streams;
+    struct presence_entry *presence = stream->presence;
+    uint64_t connid = stream->connid;
+
+    forget_transport_state(stream);
+    if (!connid)
+        return;
+    held_topics_clear(streams->topics, &stream->subscriber);
+    replay_abandon(stream);
+    streams->of_encoding[stream->encoding]--;
+    hash_table_remove(&streams->by_connid, &stream->by_connid);
+    departed_add(&streams->departed, connid, stream->secret, loop_now(&service->net->loop));
+    stream->connid = 0;
+    free(stream->headers);
+    stream->headers = NULL;
+    free(stream->user);
+    stream->user = NULL;
+    stream->presence = NULL;
+    if (!answered || !stays_present(stream, connid, presence))
+        streaming_leave_presence(service, presence);
+}
+
+static void stream_left(struct connection *connection)
+{
+    leave_streams(stream_of(connection), false);
+}
+
+void streaming_expire_polls(struct service *service)
+{
+    uint64_t now = loop_now(&service->net->loop);
+    uint64_t gap = service->net->stopping ? 0 : service->config->poll_gap;
+
+    struct presence_entry *presence;
+    while ((presence = poll_gap_expired(&service->streams->polls, now > gap ? now - gap : 0)) !=
+           NULL)
+        streaming_leave_presence(service, presence);
+}
+
+void streaming_end(struct connection *connection, enum close_reason reason)
+{
+    struct stream *stream = stream_of(connection);
+    const struct transport *transport = stream->transport;
+
+    connection->keep_alive = connection->keep_alive && transport->reusable &&
+                             !connection->dirty_input && !connection->net->stopping;
+    if (!transport->end(connection, reason)) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    leave_streams(stream, transport->answers_once);
+    connection->user = &request_reader_user;
+    connection_end_writing(connection, reason);
+}
+
+/* ---- time ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t input_due(const struct stream *stream)
+{
+    return stream->transport->input_due != NULL ? stream->transport->input_due(&stream->connection)
+                                                : UINT64_MAX;
+}
+
+static uint64_t stream_deadline(const struct connection *connection)
+{
+    const struct stream *stream = stream_of(connection);
+    uint64_t due = connection->written_at + connection->net->config->keep_alive;
+
+    due = earlier(due, stream->ends_at);
+    due = earlier(due, connection_slow_deadline(connection));
+    return earlier(due, input_due(stream));
+}
+
+/* A number from 0 to most that nobody can foresee, another one for each stream. */
+static uint64_t share_of(uint64_t most, uint64_t seed, const struct stream *stream)
+{
+    return hash_bytes(seed, &stream->connid, sizeof stream->connid) % (most + 1);
+}
+
+uint64_t streaming_retry_ms(const struct connection *connection)
+{
+    return share_of(connection->net->config->retry_time, service_of(connection)->retry_seed,
+                    stream_of(connection));
+}
+
+/* Tells the client that the daemon stops, and ends its stream. */
+static void end_for_stop(struct connection *connection)
+{
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+    const struct transport *transport = stream->transport;
+    uint64_t retry = streaming_retry_ms(connection);
+
+    char detail[40];
+    (void)snprintf(detail, sizeof detail, "{\"retry\":%llu}", (unsigned long long)retry);
+    /* Its id is where the client is, so that it resumes from there. */
+    if ((transport->hint_retry == NULL || transport->hint_retry(connection, retry)) &&
+        delivery_tell(service->delivery, stream, "stopping", detail,
+                      replay_position(service->replays, stream)))
+        streaming_end(connection, CLOSE_STOPPING);
+    else
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+/* Not all in one moment. */
+static void stream_stop(struct connection *connection)
+{
+    const struct config *config = connection->net->config;
+    struct stream *stream = stream_of(connection);
+    uint64_t spread = earlier(config->stop_spread, config->stop_time / 2);
+
+    if (spread == 0) {
+        end_for_stop(connection);
+        return;
+    }
+    stream->ends_at = loop_now(&connection->net->loop) +
+                      share_of(spread, service_of(connection)->stop_seed, stream);
+    connection_set_deadline(connection);
+}
+
+static void stream_due(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+    uint64_t now = loop_now(&connection->net->loop);
+
+    if (now >= stream->ends_at) {
+        if (connection->net->stopping)
+            end_for_stop(connection);
+        else
+            streaming_end(connection, CLOSE_STREAM_TIME);
+        return;
+    }
+    if (now >= connection_slow_deadline(connection)) {
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
+    if (now >= input_due(stream)) {
+        stream->transport->input_late(connection);
+        return;
+    }
+    if (connection->output.length > 0)
+        connection->written_at = now; /* what waits keeps it alive as well */
+    else if (now - connection->written_at >= connection->net->config->keep_alive &&
+             !stream->transport->keep_alive(connection)) {
+        connection_close(connection, CLOSE_MEMORY);
+        return;
+    }
+    connection_set_deadline(connection);
+}
+
+void streaming_renew(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
+    if (stream->transport->answers_once)
+        return;
+    stream->ends_at = loop_now(&connection->net->loop) + connection->net->config->stream_time;
+    connection_set_deadline(connection);
+}
+
+/* ---- input and output ---- */
+
+static void ignore_input(struct connection *connection, size_t length)
+{
+    struct stream *stream = stream_of(connection);
+
+    connection->dirty_input = true;
+    stream->ignored_input += (uint32_t)length;
+    if (stream->ignored_input > connection->net->config->max_ignored_input)
+        connection_close(connection, CLOSE_TALKATIVE);
+}
+
+static void stream_input(struct connection *connection, const char *bytes, size_t length)
+{
+    const struct transport *transport = stream_of(connection)->transport;
+
+    if (transport->input != NULL)
+        transport->input(connection, bytes, length);
+    else
+        ignore_input(connection, length);
+}
+
+static void stream_drained(struct connection *connection)
+{
+    replay_continue(stream_of(connection));
+}
+
+/* The first thing that is queued ends the waiting. */
+static bool poll_before_write(struct connection *connection)
+{
+    if (connection->state != CONNECTION_STREAMING)
+        return true;
+    if (connection->output.length == 0)
+        return false;
+    streaming_end(connection, CLOSE_DONE);
+    return connection->state != CONNECTION_CLOSED;
+}
+
+static const struct connection_user streaming_user = {.input = stream_input,
+                                                      .deadline = stream_deadline,
+                                                      .due = stream_due,
+                                                      .drained = stream_drained,
+                                                      .stop = stream_stop,
+                                                      .left = stream_left};
+
+static const struct connection_user polling_user = {.input = stream_input,
+                                                    .deadline = stream_deadline,
+                                                    .due = stream_due,
+                                                    .drained = stream_drained,
+                                                    .before_write = poll_before_write,
+                                                    .stop = stream_stop,
+                                                    .left = stream_left};
+
+/* ---- beginning ---- */
+
+void streaming_take(struct connection *connection, const struct transport *transport)
+{
+    struct stream *stream = stream_of(connection);
+
+    stream->transport = transport;
+    stream->encoding = (uint8_t)transport->encoding;
+    connection->user = transport->answers_once ? &polling_user : &streaming_user;
+}
+
+void streaming_begin(struct connection *connection, uint64_t hold_ms)
+{
+    struct stream *stream = stream_of(connection);
+    uint64_t now = loop_now(&connection->net->loop);
+
+    connection->state = CONNECTION_STREAMING;
+    connection->written_at = now;
+    stream->ends_at = now + hold_ms;
+    stream->alive_count = 0;
+    stream->ignored_input = 0;
+    connection_set_deadline(connection);
+}

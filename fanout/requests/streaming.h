@@ -1,0 +1,30 @@
+/* A stream while it lasts, and how it ends. */
+#ifndef ESN_STREAMING_H
+#define ESN_STREAMING_H
+
+#include "net/close_reason.h"
+
+#include <stdint.h>
+
+struct connection;
+struct presence_entry;
+struct service;
+struct stream;
+struct transport;
+
+/* From now on the stream is the connection's user, also when what begins it fails. */
+void streaming_take(struct connection *connection, const struct transport *transport);
+/* It is held for so long. */
+void streaming_begin(struct connection *connection, uint64_t hold_ms);
+/* Ends it cleanly, as its transport does; the connection is reused when the client keeps it. */
+void streaming_end(struct connection *connection, enum close_reason reason);
+/* stream_time starts anew; not for a poll, which has the time it asked for. */
+void streaming_renew(struct connection *connection);
+/* How long a client is asked to wait before it comes back: another time for each stream. */
+uint64_t streaming_retry_ms(const struct connection *connection);
+/* Counts one stream of a client id less, and tells who watches it. */
+void streaming_leave_presence(struct service *service, struct presence_entry *presence);
+/* Those who have not polled again in time are gone; all, when the daemon stops. */
+void streaming_expire_polls(struct service *service);
+
+#endif

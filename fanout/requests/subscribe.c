@@ -1,0 +1,245 @@
+#include "requests/subscribe.h"
+
+#include "config/config.h"
+#include "events/delivery.h"
+#include "events/replay.h"
+#include "hex.h"
+#include "http/http_reply.h"
+#include "http/http_request.h"
+#include "log/event_log.h"
+#include "messages.h"
+#include "net/connection.h"
+#include "requests/presence_events.h"
+#include "requests/service.h"
+#include "requests/streaming.h"
+#include "retry_after.h"
+#include "streams/held_topics.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
+#include "streams/transport.h"
+#include "subscription_body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool keep_headers(struct stream *stream, const struct http_request *request)
+{
+    size_t length = 0;
+    const char *headers = request != NULL ? http_request_headers(request, &length) : NULL;
+
+    if (!stream->connection.net->config->keep_headers || length == 0)
+        return true;
+    stream->headers = malloc(sizeof *stream->headers + length);
+    if (stream->headers == NULL)
+        return false;
+    stream->headers->length = length;
+    memcpy(stream->headers->bytes, headers, length);
+    return true;
+}
+
+static bool keep_user(struct stream *stream, const struct subscription_body *body)
+{
+    if (body->user != NULL)
+        stream->user = strdup(body->user);
+    return body->user == NULL || stream->user != NULL;
+}
+
+/* The connection id that the client had and can prove to have had, with this daemon or the one
+ * before it, or 0. A connection that still holds it is one of which the client knows already that
+ * it is dead. */
+static uint64_t take_former_connid(struct service *service, const struct subscription_body *body)
+{
+    unsigned char secret[STREAM_SECRET_SIZE];
+
+    if (!body->connid || !hex_read(secret, sizeof secret, body->secret))
+        return 0;
+    struct streams *streams = service->streams;
+    struct stream *former = streams_find(streams, body->connid);
+    if (former != NULL && secret_equal(former->secret, secret, sizeof secret))
+        connection_close(&former->connection, CLOSE_REPLACED);
+    uint64_t now = loop_now(&service->net->loop);
+    if (departed_take(&streams->departed, body->connid, secret, now) ||
+        stream_secrets_take_back(&streams->secrets, body->connid, secret, now))
+        return body->connid;
+    return 0;
+}
+
+static bool enter_table(struct streams *streams, struct stream *stream, uint64_t connid)
+{
+    if (!hash_table_add(&streams->by_connid, &stream->by_connid, connid))
+        return false;
+    stream->connid = connid;
+    return true;
+}
+
+/* Takes over the presence that was kept while the client was between two polls, when it still has
+ * that name; else it comes anew. */
+static bool enter_presence(struct service *service, struct stream *stream,
+                           const struct subscription_body *body, uint64_t former_connid,
+                           bool *comes_anew)
+{
+    struct streams *streams = service->streams;
+    const char *clid = body->clid != NULL ? body->clid : PRESENCE_ANONYMOUS;
+    size_t length = strlen(clid);
+    struct presence_entry *kept =
+        former_connid ? poll_gap_take(&streams->polls, former_connid) : NULL;
+
+    *comes_anew = kept == NULL || kept->length != length || memcmp(kept->clid, clid, length) != 0;
+    if (kept != NULL && *comes_anew)
+        streaming_leave_presence(service, kept);
+    stream->presence = *comes_anew ? presence_enter(&streams->presence, clid, length) : kept;
+    return stream->presence != NULL;
+}
+
+/* A poll that comes back keeps its secret: a new one would be lost with an answer that is cut off.
+ */
+static bool take_secret(struct streams *streams, struct stream *stream,
+                        const struct subscription_body *body)
+{
+    if (stream->comes_back && stream->transport->answers_once)
+        return hex_read(stream->secret, sizeof stream->secret, body->secret);
+    return stream_secrets_make(&streams->secrets, stream->connid, stream->secret);
+}
+
+/* The client is in the table and in presence before its own topics are, so that it does not hear
+ * itself come. On failure nothing is left of it. */
+static bool enter(struct service *service, struct stream *stream,
+                  const struct http_request *request, const struct subscription_body *body)
+{
+    struct streams *streams = service->streams;
+    uint64_t connid = take_former_connid(service, body);
+    bool comes_anew;
+
+    if (!enter_presence(service, stream, body, connid, &comes_anew))
+        return false;
+    if (!enter_table(streams, stream, connid ? connid : streams->next_connid)) {
+        if (comes_anew) /* nobody has heard of it yet */
+            presence_leave(&streams->presence, stream->presence);
+        else
+            streaming_leave_presence(service, stream->presence);
+        stream->presence = NULL;
+        return false;
+    }
+    streams->next_connid += connid ? 0 : 1;
+    streams->of_encoding[stream->encoding]++;
+    stream->comes_back = connid != 0;
+    if (comes_anew)
+        presence_events_publish(service, "connect", stream->presence, stream->presence->instances);
+    return take_secret(streams, stream, body) && keep_user(stream, body) &&
+           keep_headers(stream, request) &&
+           held_topics_add(streams->topics, &stream->subscriber, stream->user, body->topics.list,
+                           body->topics.count, UINT64_MAX) == NULL;
+}
+
+uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
+{
+    struct stream *stream = stream_of(connection);
+    const struct event_log *log = service_of(connection)->log;
+    uint64_t epoch, sequence;
+
+    stream->asked_past = last_id != NULL;
+    stream->recovered = false;
+    if (last_id == NULL || !event_log_parse_id(last_id, length, &epoch, &sequence))
+        return log->sequence;
+    if (epoch < log->epoch)
+        return 0; /* all that this log has came after what the client had */
+    if (epoch > log->epoch || sequence > log->sequence)
+        return log->sequence;
+    stream->recovered = event_log_has_all_after(log, sequence);
+    return sequence;
+}
+
+/* Its frame's id is where the stream begins, so that a client that is cut off right after it
+ * resumes from there. */
+static bool send_connected(struct service *service, struct stream *stream, uint64_t after)
+{
+    struct bytes detail = BYTES_EMPTY;
+    char secret[2 * STREAM_SECRET_SIZE + 1];
+
+    hex_write(secret, stream->secret, sizeof stream->secret);
+    bytes_append_text(&detail, "{\"connid\":");
+    bytes_append_number(&detail, stream->connid);
+    bytes_append_text(&detail, ",\"secret\":\"");
+    bytes_append_text(&detail, secret);
+    bytes_append_text(&detail, "\",\"timeout\":");
+    bytes_append_number(&detail, stream->ends_at - loop_now(&service->net->loop));
+    bytes_append_text(&detail, ",\"id\":\"");
+    bytes_append_number(&detail, service->log->epoch);
+    bytes_append_text(&detail, "-");
+    bytes_append_number(&detail, service->log->sequence);
+    bytes_append_text(&detail, "\"");
+    if (stream->asked_past)
+        bytes_append_text(&detail,
+                          stream->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
+    bytes_append_text(&detail, "}");
+    bool sent = bytes_terminate(&detail) != NULL &&
+                delivery_tell(service->delivery, stream, "connected", detail.data, after);
+    bytes_free(&detail);
+    return sent;
+}
+
+bool subscribe_caught_up(struct stream *stream)
+{
+    return stream->transport->answers_once ||
+           presence_events_send_available(service_of(&stream->connection), stream, 0);
+}
+
+/* How long the stream is held; whoever polls may say how long it wants to wait. */
+static uint64_t hold_time(const struct config *config, const struct transport *transport,
+                          const struct subscription_body *body)
+{
+    if (!transport->answers_once)
+        return config->stream_time;
+    return body->has_wait && body->wait_ms < config->poll_time ? body->wait_ms : config->poll_time;
+}
+
+/* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
+ * that count. One that gets everything at once is told at once. */
+static bool send_beginning(struct service *service, struct stream *stream,
+                           const struct http_request *request, uint64_t after)
+{
+    struct connection *connection = &stream->connection;
+    const struct transport *transport = stream->transport;
+    bool catches_up = event_log_has_any_after(service->log, after);
+
+    return transport->open(connection, request) && send_connected(service, stream, after) &&
+           ((catches_up && !transport->answers_once) ||
+            presence_events_send_available(service, stream, 0)) &&
+           (transport->begun == NULL || transport->begun(connection)) &&
+           (!catches_up || replay_begin(service->replays, stream, after, !stream->recovered));
+}
+
+bool subscribe_begin(struct connection *connection, const struct http_request *request,
+                     const struct subscription_body *body, const struct transport *transport)
+{
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+
+    streaming_take(connection, transport);
+    if (!enter(service, stream, request, body))
+        return false;
+    uint64_t after = subscribe_find_start(connection, body->last_id,
+                                          body->last_id != NULL ? strlen(body->last_id) : 0);
+    streaming_begin(connection, hold_time(service->config, transport, body));
+    if (!send_beginning(service, stream, request, after))
+        return false;
+    service->streams->begun++;
+    message_debug("stream begun", message_number("connid", (int64_t)stream->connid),
+                  message_number("topics", (int64_t)body->topics.count));
+    if (stream->ends_at == loop_now(&service->net->loop) && stream->replay == NULL)
+        streaming_end(connection, CLOSE_DONE); /* it does not want to wait */
+    return true;
+}
+
+void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
+                               const struct subscription_body *body,
+                               const struct transport *transport, const char *fault)
+{
+    if (fault != NULL)
+        http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,
+                         fault);
+    else if (connection->net->stopping)
+        http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
+    else if (!subscribe_begin(connection, request, body, transport))
+        connection_close(connection, CLOSE_MEMORY);
+}

@@ -1,0 +1,31 @@
+/* A subscription becomes a held stream (docs/protocol.md section 2).
+ */
+#ifndef ESN_SUBSCRIBE_H
+#define ESN_SUBSCRIBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+struct http_request;
+struct stream;
+struct subscription_body;
+struct transport;
+
+/* Begins the stream and queues its first bytes. request: NULL when it was none. False without
+ * memory: the connection is to be closed. */
+bool subscribe_begin(struct connection *connection, const struct http_request *request,
+                     const struct subscription_body *body, const struct transport *transport);
+/* The same, or the answer that says why not: fault, as subscription_body_read() gives it. */
+void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
+                               const struct subscription_body *body,
+                               const struct transport *transport, const char *fault);
+/* Tells a client that has caught up how many streams the client ids have that it watches. False
+ * without memory. */
+bool subscribe_caught_up(struct stream *stream);
+/* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
+ * the stream whether it asked (last_id is not NULL) and whether nothing is missing. */
+uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);
+
+#endif

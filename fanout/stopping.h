@@ -1,0 +1,21 @@
+/* How the daemon ends: it accepts nobody and takes no event any more, so that every event it has
+ * acknowledged reaches its receivers; streams end one after the other, each with a hint when to
+ * come back, so that ten thousand clients do not return in one moment. */
+#ifndef ESN_STOPPING_H
+#define ESN_STOPPING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus_reader;
+struct listeners;
+struct service;
+
+/* Once. From now on connections come to their end (the user's `stop`), streams within stop_spread.
+ * Returns when the stopping is to be over, ms of the loop's clock. */
+uint64_t stopping_begin(struct service *service, struct listeners *listeners,
+                        struct bus_reader *bus);
+/* True when every connection has ended or that time is over; closes those that are left. */
+bool stopping_is_over(struct service *service, uint64_t deadline);
+
+#endif

@@ -1,0 +1,64 @@
+/* A client's stream and the connection that it holds: one allocation, since nearly every connection
+ * becomes a stream. */
+#ifndef ESN_STREAM_H
+#define ESN_STREAM_H
+
+#include "hash_table.h"
+#include "net/connection.h"
+#include "streams/stream_secrets.h"
+#include "topics/topic_index.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_request;
+struct kept_headers;
+struct presence_entry;
+struct replay;
+struct transport;
+
+enum { STREAM_ALIVE_BITS = 21 };
+
+/* As with the connection, what a delivery touches stands first. */
+struct stream {
+    struct subscriber subscriber;
+    const struct transport *transport; /* NULL until a stream begins, but for lines */
+    char *user;                        /* canonical user id of a bound stream; NULL: unbound */
+    uint64_t last_event;               /* sequence of the newest event counted for it */
+    struct replay *replay;             /* while it catches up with the log */
+    uint32_t ignored_input;
+    uint8_t encoding;    /* transport->encoding, where a delivery finds it */
+    bool asked_past : 1; /* it said where it was when it came */
+    bool recovered : 1;  /* and the log has everything since */
+    bool comes_back : 1; /* it proved to be who it was, so it will again */
+    uint32_t alive_count : STREAM_ALIVE_BITS;
+
+    struct connection connection;
+
+    struct hash_node by_connid;
+    uint64_t connid; /* 0 until a stream begins */
+    struct presence_entry *presence;
+    union {
+        struct http_request *request; /* of connection->user, while it reads requests */
+        void *transport_state;        /* of the transport, while the stream lasts */
+    };
+    uint64_t ends_at;             /* the stream, ms of the loop's clock */
+    struct kept_headers *headers; /* of the subscription; NULL when they are not kept */
+    uint64_t
+        messages_due; /* when what the client has said would have come at the pace it may, us */
+    unsigned char secret[STREAM_SECRET_SIZE];
+};
+
+/* "name\0value\0..." */
+struct kept_headers {
+    size_t length;
+    char bytes[];
+};
+
+/* The stream that a connection is a part of. */
+struct stream *stream_of(const struct connection *connection);
+struct stream *stream_of_subscriber(struct subscriber *subscriber);
+struct stream *stream_of_connid_node(struct hash_node *by_connid);
+
+#endif
