@@ -9,13 +9,9 @@ import { minify } from 'terser';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2] ?? path.join(here, 'dist');
 
-// Names that the modules say to each other alone: not to pages, not to the broker, and not to another tab, whose page may
-// have another version of the client.
-const INTERNAL = [
-  ...['after', 'alive', 'announce', 'begin', 'change', 'cut', 'enter', 'follow', 'frame', 'hear', 'hint', 'lasted', 'lead'],
-  ...['leave', 'mark', 'names', 'others', 'over', 'position', 'probe', 'refuse', 'remembered', 'resume', 'speak', 'subscription'],
-  ...['sync', 'take', 'tell', 'why', 'worked'],
-];
+// Names that the modules say to each other alone begin with _, and only these are made shorter. Names of the wire, of pages, of
+// the browser and of what tabs say to each other (another tab's page may have another version of the client) don't.
+const INTERNAL = /^_/;
 
 /** One file of all that `source` needs; esbuild puts it together, terser makes it small. */
 async function make(source, format, file) {
@@ -32,7 +28,7 @@ async function make(source, format, file) {
     module: format === 'esm',
     toplevel: true,
     compress: { passes: 3 },
-    mangle: { properties: { regex: new RegExp(`^(${INTERNAL.join('|')})$`) } },
+    mangle: { properties: { regex: INTERNAL } },
     format: { ascii_only: true },
   });
   await fs.writeFile(path.join(folder, file), `${code}\n`);

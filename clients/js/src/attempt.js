@@ -1,32 +1,36 @@
 // One connection, from its request to its end.
 
-import { AGAIN, DOWN, MUTE, REFUSED, checkAnswer, failure } from './failure.js';
+import { AGAIN, DOWN, DROPPED, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf, lastly } from './failure.js';
 import { isPresence, isUpTo } from './position.js';
-import { missingIn, nameOf } from './topics.js';
+import { keyOf, missingIn, needProof } from './topics.js';
 import { transports } from './transports.js';
+import { urlOf } from './url.js';
 
 const SILENCE = 'Nothing was heard';
 const LONGEST_TIMER = 2 ** 31 - 1;
-const KEY_LIMIT = 30_000; // for the page's backend to come up with a bind key or ticket
+const KEY_LIMIT = 30_000; // for the page's backend to come up with a proof
 const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has changed
+const PROOF = /^[\w+/=.~-]+$/; // base64 or a JWT, and no page that says "log in"
+const MOST = 30_000; // characters of topics that are asked for in one message
 
 /**
- * Opens a connection by the transport `name` and gives {over, cut, sync, probe}: `over` is a promise of
- * {why, lasted, hint} (choice.js). `link` holds what outlives the connection (link.js).
+ * Opens a connection by the transport `name`. `link` holds what outlives it, and is told `_asked(attempt)` when the request
+ * goes out and `_won(attempt)` when it is connected (link.js). `isBeside`: another one may still be that client, so this
+ * one is a new one. `limit`: ms to wait for the first sign of life.
+ * `_over` is a promise of {_why, _lasted, _hint} (choice.js).
  */
-export function attempt(settings, feed, link, name, patience) {
+export function attempt(settings, feed, link, name, isBeside, limit) {
   const { base, clid, silence } = settings;
-  const { position } = feed;
+  const { _position: position } = feed;
   const controller = new AbortController();
   const { signal } = controller;
   let why; // it was ended
+  let askedAt;
   let heardAt = Date.now();
   let connectedAt;
   let hint;
-  let head; // newest id in the broker's log when it began
-  let fresh = new Set(); // names of topics that were not heard before
   let asked; // topics that were asked for first
-  let pending; // topics in force after the next "subscribed"
+  let pending; // topics that are asked for on the way
   let giveUp; // does not wait for the page any longer
   let speak; // says something, where the transport can
   let timer, renewal, pings;
@@ -47,10 +51,11 @@ export function attempt(settings, feed, link, name, patience) {
     if (connectedAt) watch(silence, DOWN, SILENCE);
   };
 
-  const call = (path, init) => settings.fetch(base + path, { cache: 'no-store', signal, ...init });
+  const get = (url, init) => settings.fetch(url, { cache: 'no-store', signal, ...init });
+  const call = (path, init) => get(base + path, init);
 
   const post = async (path, body) =>
-    (await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) }))).json();
+    jsonOf(await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) })));
 
   /** What the page is asked may never come. */
   const orCut = (promise) =>
@@ -60,25 +65,39 @@ export function attempt(settings, feed, link, name, patience) {
       Promise.resolve(promise).then(resolve, reject);
     });
 
+  /** A bind key or token, of a function or an address of the page. */
+  async function ask(source) {
+    if (typeof source === 'function') return orCut(source());
+    const url = urlOf(source).href;
+    const answer = await get(url);
+    const text = answer.ok && (await answer.text()).trim();
+    if (PROOF.test(text)) return text;
+    const { status } = answer;
+    const message = `No proof from ${url}: ${answer.ok ? 'not a bind key or token' : `HTTP ${status}`}`;
+    throw answer.ok || status === 401 || status === 403 ? lastly(LOGIN, message, { status }) : failure(DOWN, message, { status });
+  }
+
   async function getTicket(body) {
     if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
     if (settings.ticket) return orCut(settings.ticket(body));
-    const { ticket } = await post('ticket', { bind_key: await orCut(settings.bindKey()), ...body });
+    const proof = settings.token ? { token: await ask(settings.token) } : { bind_key: await ask(settings.bindKey) };
+    const { ticket } = await post('ticket', { ...proof, ...body });
     return ticket;
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
   async function subscription(more) {
-    const { who } = link;
-    asked = feed.topics();
+    asked = link._choose(feed._topics());
     const ep = [...asked.values()];
-    const body = { ep, ...(clid && { clid }), last_id: position.resume(ep.length) };
-    const needsTicket = settings.ticket || (settings.bindKey && ep.some((one) => one.binded));
-    const ticket = needsTicket && (await getTicket(body));
-    if (!connectedAt) watch(patience, MUTE, SILENCE);
-    return ticket
-      ? { query: new URLSearchParams({ ticket, ...who, ...more }) }
-      : { body: { ...body, ...who, ...more } };
+    const body = { ep, ...(clid && { clid }), last_id: position._resume(ep.length) };
+    const ticket = needProof(settings, asked) && (await getTicket(body));
+    const who = { ...(!isBeside && link.who), ...more };
+    if (!connectedAt) {
+      askedAt = Date.now();
+      watch(limit, MUTE, SILENCE);
+      link._asked(it);
+    }
+    return ticket ? { _query: new URLSearchParams({ ticket, ...who }) } : { _body: { ...body, ...who } };
   }
 
   function know({ connid, secret, timeout }) {
@@ -100,69 +119,102 @@ export function attempt(settings, feed, link, name, patience) {
     alive();
   }
 
+  /** Whose connection it is: the first one says, and all others have to be of the same user. */
+  function isOfUser({ uid }) {
+    const { identity } = settings;
+    identity.uid ??= uid;
+    if (uid === undefined || `${uid}` === `${identity.uid}`) return true;
+    cut(lastly(IDENTITY, `The user is ${uid}, not ${identity.uid}`));
+    return false;
+  }
+
   function begin(frame, text) {
     const { detail } = frame.e;
     const isFirst = !connectedAt;
-    if (isFirst) {
-      connectedAt = Date.now();
-      head = detail.id;
-      fresh = new Set(link.held && missingIn(link.held, asked).map(nameOf));
-      if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
-    }
-    link.held = asked;
+    if (!isOfUser(detail.identity || {})) return;
+    connectedAt ||= Date.now();
+    isBeside = false;
     know(detail);
     alive();
     if (isFirst) {
-      position.begin(frame.id);
-      link.worked(name);
-      feed.frame(frame, text);
+      if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
+      link.at = frame.id;
+      link.head = detail.id;
+      holds(asked);
+      link._won(it);
+      feed._frame(frame, text);
+    } else if (missingIn(link.held, asked).length || link.held.size > asked.size) {
+      link.head = detail.id; // another poll, with other topics
+      holds(asked);
+      feed._change();
     }
     sync();
+  }
+
+  function holds(topics) {
+    link.held = topics;
+    link._proved(topics);
   }
 
   const serverSays = {
     connected: begin,
     stopping(frame, text) {
       hint = frame.e.detail.retry;
-      feed.frame(frame, text);
+      feed._frame(frame, text);
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
-    subscribed() {
-      link.held = pending;
+    dropped: () => cut(lastly(DROPPED, 'The application has ended it')),
+    subscribed({ id }) {
+      if (!isUpTo(id, link.at)) link.at = id;
+      holds(new Map([...link.held, ...pending]));
       pending = undefined;
-      feed.change();
+      feed._change();
       sync();
     },
     alive: (frame) => know(frame.e.detail),
-    error: (frame) => pending && cut(failure(REFUSED, frame.e.detail.error)),
+    error({ e }) {
+      // A renewal may be refused meanwhile: then the connection ends when its time is over.
+      if (!pending || /alive|data/.test(e.detail.error)) return;
+      link._refused(pending, failure(REFUSED, e.detail.error));
+      pending = undefined;
+      sync();
+    },
   };
 
-  function hear(frame, text = JSON.stringify(frame)) {
-    const { id, ep, e } = frame;
-    const { requested } = ep;
+  function hear(frame, text) {
     if (why) return;
-    if (requested === '@SERVER@') serverSays[e.type]?.(frame, text);
-    else if (position.take(frame) && !(fresh.has(requested) && isUpTo(id, head) && !isPresence(frame))) feed.frame(frame, text);
+    if (frame.ep.requested === '@SERVER@') {
+      serverSays[frame.e.type]?.(frame, text);
+    } else if (connectedAt) {
+      if (!isPresence(frame)) link.at = frame.id;
+      feed._frame(frame, text);
+    }
+  }
+
+  function mark(id) {
+    if (why) return;
+    link.at = id;
+    feed._mark(id);
   }
 
   /** Other topics are wanted now. */
   function sync() {
-    if (!connectedAt) return;
-    const want = feed.topics();
+    if (!connectedAt || why) return;
+    const want = link._choose(feed._topics(), speak && MOST);
     const added = missingIn(link.held, want);
-    const gone = missingIn(want, link.held);
+    const gone = missingIn(feed._topics(), link.held);
     const all = [...added, ...gone];
     if (!all.length) return;
-    if (!speak || all.some((one) => one.binded)) {
+    if (!speak || all.some((one) => one.topic)) {
       cut(failure(AGAIN));
       return;
     }
     if (gone.length) {
       speak({ unsubscribe: gone });
-      link.held = new Map([...link.held].filter(([key]) => want.has(key)));
+      link.held = new Map([...link.held].filter(([key]) => !gone.some((one) => keyOf(one) === key)));
     }
     if (added.length && !pending) {
-      pending = want;
+      pending = new Map(added.map((topic) => [keyOf(topic), topic]));
       speak({ subscribe: added });
     }
   }
@@ -183,17 +235,18 @@ export function attempt(settings, feed, link, name, patience) {
     try {
       await transports[name]({
         ...settings,
-        signal,
-        subscription,
-        fetch: call,
-        alive,
-        hear,
-        mark: (id) => why || position.mark(id),
-        speak: (how) => (speak = how),
-        refuse: (reason) => cut(failure(REFUSED, reason)),
+        _signal: signal,
+        _subscription: subscription,
+        _call: call,
+        _alive: alive,
+        _hear: hear,
+        _mark: mark,
+        _speak: (how) => (speak = how),
+        _refuse: (reason) => cut(failure(REFUSED, reason)),
       });
+      if (!connectedAt) throw failure(UNFIT, 'It ended before it began');
     } catch (error) {
-      why ||= error.kind ? error : failure(DOWN, error.message);
+      why ||= error.kind ? error : failure(error.final ? LOGIN : DOWN, error.message, { final: error.final });
     }
     clearTimeout(timer);
     clearTimeout(renewal);
@@ -201,8 +254,11 @@ export function attempt(settings, feed, link, name, patience) {
     const lasted = connectedAt && Date.now() - connectedAt;
     connectedAt = undefined;
     controller.abort();
-    return { why, lasted, hint };
+    if (!lasted && why && isAboutTopics(why)) why = link._refused(asked, why);
+    return { _why: why, _lasted: lasted, _hint: hint };
   }
 
-  return { over: run(), cut, sync, probe };
+  const it = { _name: name, _cut: cut, _sync: sync, _probe: probe, _took: () => Date.now() - askedAt, _over: undefined };
+  it._over = run();
+  return it;
 }

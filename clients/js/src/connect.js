@@ -1,12 +1,13 @@
-// What a page has in its hands: topics, handlers, and a link that is its own or that of another tab.
+// What a page has in its hands: topics, handlers, and what it hears (sharing.js).
 
-import { createEmitter } from './emitter.js';
+import { createEmitter, report } from './emitter.js';
 import { failure } from './failure.js';
-import { createLink } from './link.js';
 import { watchPage } from './page.js';
 import { createPosition, isPresence } from './position.js';
-import { canShare, joinTabs } from './tabs.js';
-import { keyOf, missingIn, nameOf, normalised } from './topics.js';
+import { createSource } from './sharing.js';
+import { createSubscriptions } from './subscriptions.js';
+import { keyOf, missingIn, normalised } from './topics.js';
+import { urlOf } from './url.js';
 
 const DEFAULTS = {
   transports: ['ws', 'frames', 'sse', 'poll'],
@@ -14,6 +15,7 @@ const DEFAULTS = {
   silence: 110_000, // two keep-alives of the broker
   backoff: 1000,
   maxBackoff: 30_000,
+  betterTime: 300_000,
   renew: true,
   share: true,
   hiddenTime: Infinity,
@@ -22,70 +24,114 @@ const DEFAULTS = {
 const SYNC_DELAY = 20; // topics that change together are asked for together
 const ANSWER_LIMIT = 10_000;
 
-/** A URL, from what a page may say. */
-export const urlOf = (text) => new URL(text, globalThis.document?.baseURI);
+/** Ends something when the signal aborts. */
+function endBy(signal, end) {
+  if (signal?.aborted) end();
+  else signal?.addEventListener('abort', end, { once: true });
+}
+
+function completed(options) {
+  if (!options?.url) throw TypeError('connect() needs the url of the broker');
+  const { origin, pathname } = urlOf(options.url);
+  const settings = {
+    base: origin + pathname.replace(/\/?$/, '/'),
+    WebSocket: globalThis.WebSocket,
+    remember: true,
+    ...options,
+    identity: { uid: options.user }, // whose page it is; else the first connection says
+    log: options.debug ? (...words) => console.debug('es-web-notify:', ...words) : () => {},
+  };
+  for (const key in DEFAULTS) settings[key] ??= DEFAULTS[key];
+  return settings;
+}
 
 /**
  * @param {import('../types/index.js').Options} options
  * @returns {import('../types/index.js').Client}
  */
 export function connect(options) {
-  const { origin, pathname } = urlOf(options.url);
-  const base = origin + pathname.replace(/\/?$/, '/');
-  const settings = { base, WebSocket: globalThis.WebSocket, ...options };
-  for (const key in DEFAULTS) settings[key] ??= DEFAULTS[key];
-  const { share, clid = '' } = settings;
-  const { on, emit } = createEmitter();
+  const settings = completed(options);
+  const { _on: on, _emit: emit } = createEmitter();
   const position = createPosition(settings.lastId);
-  const mine = new Map(); // topics that this page wants
   const counts = new Map(); // presence topic: how many streams have the name
   const told = new Set(); // presence topics of which the page knows the count
-  let names; // of the topics that this page wants
   /** @type {import('../types/index.js').State} */
   let state = 'closed';
   let isOpen = true; // until close()
-  let isIn; // takes part now
-  let tabs;
-  let leads; // the link is ours
   let timer;
 
-  const link = createLink(settings, {
-    position,
-    topics: () => new Map([mine, ...(tabs ? tabs.others() : [])].flatMap((map) => [...map])),
-    frame(frame, text) {
-      if (tabs) tabs.tell('frame', frame);
-      deliver(frame, text);
+  const subscriptions = createSubscriptions(change);
+  const source = createSource(settings, {
+    _topics: subscriptions._wanted,
+    _known: subscriptions._known,
+    _position: position,
+    _take: take,
+    _change: look,
+    _error(error) {
+      settings.log(error.message);
+      emit('@error', error);
+      if (error.final) close('reject', error);
     },
-    change() {
-      if (!leads) return;
-      follow(ownStatus());
-      if (tabs) tabs.tell('status', status);
-    },
-    error: (error) => emit('@error', error),
+    _counts: () => counts,
   });
-  let status = ownStatus(); // of the link, which may be another tab's
+  const { _link: link } = source;
 
-  function ownStatus() {
-    const { transport, who, held = new Map() } = link;
-    for (const topic of counts.keys()) if (!held.has(keyOf(topic))) counts.delete(topic);
-    return { state: link.state, transport, who, held, counts, last: position.last() };
+  const hears = {
+    status({ state: now, held, at, head, counts: known }) {
+      if (now === 'connected') {
+        position._begin(at);
+        subscriptions._hold(held, createPosition(head)._reaches(at) ? head : at);
+        for (const topic of counts.keys()) if (!held.has(keyOf(topic))) counts.delete(topic);
+        for (const [topic, count] of known) if (!counts.has(topic)) counts.set(topic, count);
+      }
+      look();
+      tellCounts();
+    },
+    mark: position._mark,
+    frame(frame, text) {
+      const { id, ep } = frame;
+      const isPast = !isPresence(frame) && subscriptions._isPast(ep.requested, id);
+      if (ep.requested === '@SERVER@') hearServer(frame, text);
+      else if (position._take(frame) && !isPast) deliver(frame, text);
+    },
+    refused([keys, { kind, message, status }]) {
+      const topics = keys.map((key) => key.slice(2));
+      const error = failure(kind, message, { status, topics });
+      if (subscriptions._refuse(keys, error)) emit('@error', error);
+    },
+  };
+
+  function take(kind, value, text) {
+    hears[kind]?.(value, text);
   }
 
-  function follow(next) {
+  function hearServer(frame, text = JSON.stringify(frame)) {
+    const { type, detail } = frame.e;
+    emit('@frame', frame, text);
+    if (type === 'connected' && detail.recovered === false) {
+      settings.log('something may be missing after', settings.lastId);
+      emit('@gap', { id: detail.id });
+    }
+  }
+
+  function look() {
     const before = state;
-    status = next;
-    state = status.state;
-    if (status.last) position.begin(status.last);
-    if (state === 'connected' && missingIn(status.held, mine).length) state = 'connecting';
-    if (state !== before) emit('@state', state);
-    tellCounts();
+    state = source._state;
+    const { held } = source._status;
+    if (state === 'connected') {
+      if (missingIn(held, subscriptions._wanted()).length) state = 'connecting';
+      subscriptions._settle(held);
+    }
+    if (state === before) return;
+    settings.log(state);
+    emit('@state', state);
   }
 
   /** The broker says who is there when a topic is asked for. When another tab had asked for it before, we do. */
   function tellCounts() {
-    for (const topic of mine.values()) {
-      if (status.counts.has(topic) && !told.has(topic)) {
-        const detail = { clid_instances: `${status.counts.get(topic)}` };
+    for (const topic of subscriptions._wanted().values()) {
+      if (counts.has(topic) && !told.has(topic)) {
+        const detail = { clid_instances: `${counts.get(topic)}` };
         deliver({ ep: { requested: topic, emitted: topic }, e: { type: 'available', detail } });
       }
     }
@@ -95,7 +141,7 @@ export function connect(options) {
     const { id, iat, ep, e } = frame;
     const { requested, emitted: topic } = ep;
     const { type, detail } = e;
-    const isWanted = names.has(requested);
+    const isWanted = subscriptions._isWanted(requested);
     let isNews = isWanted;
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
@@ -104,7 +150,7 @@ export function connect(options) {
       counts.set(topic, count);
       if (isWanted) told.add(topic);
     }
-    if (isWanted || requested === '@SERVER@') emit('@frame', frame, text);
+    if (isWanted) emit('@frame', frame, text);
     if (!isNews) return;
     const event = { type, detail, topic, requested, id, iat };
     emit(`@topic ${requested}`, event);
@@ -112,109 +158,117 @@ export function connect(options) {
     emit('*', event);
   }
 
-  function enter() {
-    if (isIn) return;
-    isIn = true;
-    leads = !(share && canShare());
-    if (leads) {
-      link.start();
-      return;
-    }
-    tabs = joinTabs(`esn ${[share, clid, base]}`, {
-      topics: () => mine,
-      lead(isLeader) {
-        leads = isLeader;
-        if (leads) {
-          if (status.who.connid) Object.assign(link, { who: status.who, held: status.held });
-          link.start();
-        } else {
-          link.stop();
-        }
-      },
-      status: ownStatus,
-      follow,
-      frame: (frame) => (frame.ep.requested === '@SERVER@' || position.take(frame)) && deliver(frame),
-      change: sync,
-    });
-  }
-
-  function leave() {
-    isIn = false;
-    if (tabs) tabs.leave();
-    tabs = undefined;
-    link.stop();
-    if (!leads) follow({ ...status, state: 'closed' });
-  }
-
-  function probe(surely) {
-    if (leads) link.probe(surely);
-    else if (tabs) tabs.announce(true);
-  }
-
-  function sync() {
+  /** Other topics are wanted. */
+  function change() {
+    for (const topic of told) if (!subscriptions._isWanted(topic)) told.delete(topic);
+    source._announce();
     timer ||= setTimeout(() => {
       timer = 0;
-      link.sync();
+      link._sync();
     }, SYNC_DELAY);
-  }
-
-  function change(topics, action) {
-    for (const one of topics.flat()) {
-      const topic = normalised(one, settings);
-      action(keyOf(topic), topic);
-    }
-    names = new Set([...mine.values()].map(nameOf));
-    if (tabs) tabs.announce();
-    sync();
-    follow(status);
+    look();
   }
 
   const ready = () =>
     new Promise((resolve) => {
-      const off = on('@state', look);
-      function look() {
+      const off = on('@state', check);
+      function check() {
         if (isOpen && state !== 'connected') return;
         off();
         resolve(isOpen);
       }
-      look();
+      check();
     });
 
-  /** @type {import('../types/index.js').Client} */
+  /** @param {any} more {signal, last} */
+  function add(topics, handler, more = {}) {
+    const { signal, last } = more;
+    const list = topics.flat().map((one) => normalised(one, settings));
+    const one = subscriptions._add(list, !handler, last);
+    const offs = handler ? [...new Set(list.map((topic) => topic.topic || topic))].map((name) => on(`@topic ${name}`, handler)) : [];
+    one._end = () => offs.forEach((off) => off());
+    endBy(signal, one._off);
+    tellCounts();
+    look();
+    return one;
+  }
+
+  function close(how = 'resolve', value = false) {
+    isOpen = false;
+    unwatch();
+    source._leave();
+    subscriptions._endAll(how, value);
+    look();
+  }
+
+  /** @type {any} */
   const client = {
     get state() {
       return state;
     },
     get connid() {
-      return status.who.connid;
+      return source._status.who.connid;
     },
     get transport() {
-      return status.transport;
+      return source._status.transport;
     },
     get lastId() {
-      return position.last();
+      return position._last();
+    },
+    /** Whose page it is, by the broker's word. */
+    get user() {
+      return settings.identity.uid;
     },
     ready,
 
-    on: (what, handler) =>
-      what.topic
+    on(what, handler, more) {
+      const off = what.topic
         ? on(`@topic ${what.topic}`, (event) => (!what.type || event.type === what.type) && handler(event))
-        : on(what, handler),
+        : on(what, handler);
+      endBy(more?.signal, off);
+      return off;
+    },
 
-    subscribe(...topics) {
-      change(topics, (key, topic) => mine.set(key, topic));
-      return ready();
+    once(what, handler, more) {
+      const off = client.on(
+        what,
+        (...values) => {
+          off();
+          handler(...values);
+        },
+        more,
+      );
+      return off;
+    },
+
+    /** Topics, then perhaps a handler, and {signal}. */
+    subscribe(...given) {
+      const at = given.findIndex((one) => typeof one === 'function');
+      const last = given.at(-1);
+      const hasMore = last && typeof last === 'object' && !Array.isArray(last) && !('topic' in last);
+      const topics = given.slice(0, at < 0 ? given.length - (hasMore ? 1 : 0) : at);
+      const { _ready, _off } = add(topics, given[at], hasMore ? last : {});
+      return { ready: _ready, off: _off, then: (...both) => _ready.then(...both) };
     },
 
     unsubscribe(...topics) {
-      change(topics, (key, topic) => mine.delete(key) && told.delete(topic));
+      subscriptions._remove(topics.flat().map((one) => keyOf(normalised(one, settings))));
     },
 
-    presence(name, handler) {
+    presence(name, handler, more) {
       const topic = `@CONNECTION@/${name}`;
-      const off = client.on({ topic }, (event) => handler(+event.detail.clid_instances, event));
-      client.subscribe(topic);
-      return off;
+      let isTold;
+      const tell = (event) => {
+        isTold = true;
+        handler(+event.detail.clid_instances, event);
+      };
+      const known = told.has(topic) ? counts.get(topic) : undefined;
+      const { _off } = add([topic], tell, more);
+      if (known !== undefined) {
+        const event = { type: 'available', detail: { clid_instances: `${known}` }, topic, requested: topic };
+        queueMicrotask(() => isTold || report(() => tell(event)));
+      }
+      return _off;
     },
 
     whisper(match, send, { timeout = ANSWER_LIMIT } = {}) {
@@ -231,20 +285,25 @@ export function connect(options) {
       });
     },
 
-    abort: link.abort,
+    abort: link._abort,
 
     /** With `softly` the connection may go on until it ends by itself. */
-    close({ softly } = {}) {
-      isOpen = false;
-      unwatch();
-      if (softly) link.stop(softly);
-      else leave();
-      return link.over;
+    close(more) {
+      if (more?.softly) {
+        isOpen = false;
+        unwatch();
+        link._stop(true);
+      } else {
+        close();
+      }
+      return link._over;
     },
   };
 
-  change(settings.topics || [], (key, topic) => mine.set(key, topic));
-  const unwatch = watchPage({ probe, enter: () => isOpen && enter(), leave }, settings.hiddenTime);
+  for (const topic of settings.topics || []) add([topic], undefined, { last: settings.lastId });
+  const enter = () => isOpen && source._enter();
+  const unwatch = watchPage({ _probe: source._probe, _enter: enter, _leave: source._leave }, settings.hiddenTime);
   enter();
+  endBy(settings.signal, () => close());
   return client;
 }

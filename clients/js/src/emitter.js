@@ -2,21 +2,26 @@
 export function createEmitter() {
   const all = new Map();
   return {
-    on(name, handler) {
+    /** Each call counts by itself, also with one function twice; what it gives ends this one. */
+    _on(name, handler) {
+      const entry = { _call: handler };
       if (!all.has(name)) all.set(name, new Set());
-      all.get(name).add(handler);
-      return () => all.get(name).delete(handler);
+      all.get(name).add(entry);
+      return () => all.get(name).delete(entry);
     },
-    emit(name, ...values) {
-      for (const handler of [...(all.get(name) || [])]) {
-        try {
-          handler(...values);
-        } catch (error) {
-          setTimeout(() => {
-            throw error;
-          });
-        }
-      }
+    _emit(name, ...values) {
+      for (const entry of [...(all.get(name) || [])]) report(() => entry._call(...values));
     },
   };
+}
+
+/** Calls a function of the page. */
+export function report(call) {
+  try {
+    call();
+  } catch (error) {
+    setTimeout(() => {
+      throw error;
+    });
+  }
 }

@@ -4,19 +4,39 @@ export const MUTE = 'mute'; // nothing came in time: something on the way buffer
 export const UNFIT = 'unfit'; // this way in is closed here: another one may be open
 export const DOWN = 'down'; // nobody there, or not now
 export const REFUSED = 'refused'; // the broker does not like what it was asked
+export const IDENTITY = 'identity'; // the user is another one than the page is for
+export const LOGIN = 'login'; // the application gives no proof of who this is
+export const DROPPED = 'dropped'; // the application has ended this user's or session's streams
 export const AGAIN = 'again'; // the client itself wants to connect anew
 export const STOPPED = 'stopped'; // the client itself wants to end
 
-/** An Error with `kind`, and where known `status`, and `wait`: milliseconds that the other side asks for. */
+/** An Error with `kind`, and where known `status`, `topics`, and `wait`: milliseconds that the other side asks for. */
 export function failure(kind, message = '', more = {}) {
-  return Object.assign(Error(message), { kind }, more);
+  return Object.assign(Error(message), { kind, ...more });
 }
+
+/** One after which the client does not come back by itself. */
+export const lastly = (kind, message, more) => failure(kind, message, { ...more, final: true });
+
+/** Whether a topic that was asked for is the reason, and not who asked. */
+export const isAboutTopics = ({ kind, status, message }) =>
+  kind === REFUSED && (status === 413 || /topic|event point|granted/i.test(message));
+
+/** Whether there were too many or too long topics, so that another one would be refused as well. */
+export const isTooMuch = ({ status, message }) => status === 413 || /too many/i.test(message);
 
 /** Gives back a good answer; throws what the others mean. */
 export async function checkAnswer(answer) {
-  const { status } = answer;
-  if (answer.ok) return answer;
-  const words = await answer.json().catch(() => {}); // if they are the broker's own
+  const { status, headers } = answer;
+  // A page instead of the broker's answer: the address is that of something else.
+  if (answer.ok && !/html/.test(headers.get('content-type'))) return answer;
+  const words = answer.ok ? { error: 'HTML instead of an answer' } : await answer.json().catch(() => {}); // if they are the broker's own
   const kind = status === 400 || status === 413 ? REFUSED : status === 429 || status >= 500 ? DOWN : UNFIT;
-  throw failure(kind, words?.error || `HTTP ${status}`, { status, wait: 1000 * answer.headers.get('retry-after') || 0 });
+  throw failure(kind, words?.error || `HTTP ${status}`, { status, wait: 1000 * headers.get('retry-after') || 0 });
 }
+
+/** The JSON of a good answer. */
+export const jsonOf = (answer) =>
+  answer.json().catch(({ message }) => {
+    throw failure(UNFIT, message);
+  });

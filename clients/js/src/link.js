@@ -1,15 +1,20 @@
-// The link to the broker: one connection after the other. There can't be two at a time, whatever happens: one loop makes
-// them, and it makes the next when the one before is over.
+// The link to the broker: one connection after the other. One loop makes them, and it makes the next when the one before is
+// over. Until the first sign of life several ways in may be under way beside each other (RFC 8305, section 5); the first
+// that is connected stays.
 
 import { attempt } from './attempt.js';
 import { createChoice } from './choice.js';
-import { AGAIN, DOWN, STOPPED, failure } from './failure.js';
+import { AGAIN, DOWN, MUTE, STOPPED, UNFIT, failure, isTooMuch } from './failure.js';
+import { createPosition } from './position.js';
+
+const LOOK_LIMIT = 10_000; // for a better way in to show that it is open
+const LONGEST_PAUSE = 3_600_000; // between two such looks
 
 /** Which transport worked, for as long as the tab lives. Storage may be missing or forbidden: then it is found again. */
-function memory(base, name) {
+function memory({ base, remember }, name) {
   try {
     const key = `esn ${base}`;
-    if (name) sessionStorage[key] = name;
+    if (name && remember) sessionStorage[key] = name;
     return sessionStorage[key];
   } catch {
     return undefined;
@@ -18,69 +23,213 @@ function memory(base, name) {
 
 /**
  * `settings` are those of connect(), complete. `feed`:
- *   topics()           map of the topics that are wanted now (topics.js)
- *   position           how far was heard (position.js)
- *   frame(frame, text) one came that is no double
- *   change()           state, who or held is another
- *   error(failure)     what made an attempt or a connection end
+ *   _topics()            map of the topics that are wanted now (topics.js)
+ *   _position            how far was heard (position.js)
+ *   _frame(frame, text)  one came; doubles too
+ *   _mark(id)            all up to this id has come
+ *   _change()            state, topics in force or who are others
+ *   _error(failure)      what made an attempt or a connection end
+ *   _refuse(keys, failure)  the broker does not take these topics
  */
 export function createLink(settings, feed) {
-  const { base } = settings;
+  const { log } = settings;
   const names = settings.transports.filter((name) => name !== 'ws' || settings.WebSocket);
-  const choice = createChoice({ ...settings, names, remembered: memory(base) });
+  const choice = createChoice({ ...settings, names, remembered: memory(settings) });
+  const good = new Set(); // keys of topics that were in force
+  const bad = new Map(); // keys of refused topics: why
+  let most = Infinity; // so many topics at once of which that is not known yet
   let isWanted = false;
   let isRunning = false;
-  let current; // attempt
+  let running = []; // attempts under way
+  let current; // the one that is connected
   let wake; // ends the waiting
+  let next; // timer of the next attempt beside
+  let goOn; // begins it
+  let look, lookPause; // for a better way in
 
   const link = {
     /** @type {import('../types/index.js').State} */
     state: 'closed',
     transport: undefined, // its name, while connected
     who: {}, // connid and secret of the newest connection
-    held: undefined, // topics in force on this connection, or on the last one
+    held: new Map(), // topics in force on this connection, or on the last one
+    at: undefined, // id up to which this connection has told all
+    head: undefined, // newest id when it began
     /** @type {Promise<unknown>} */
-    over: Promise.resolve(), // when the last connection is over
-    worked,
-    start,
-    stop,
+    _over: Promise.resolve(), // when the last connection is over
+    _start: start,
+    _stop: stop,
     /** Ends this connection, as if it had broken. */
-    abort: () => current?.cut(failure(DOWN, 'Aborted')),
+    _abort: () => running.forEach((one) => one._cut(failure(DOWN, 'Aborted'))),
     /** Other topics are wanted. */
-    sync: () => current?.sync(),
-    probe,
+    _sync: () => current?._sync(),
+    _probe: probe,
+
+    // for attempts
+    _choose: choose,
+    _proved(topics) {
+      for (const key of topics.keys()) good.add(key);
+      most *= 2;
+    },
+    _refused: refused,
+    _asked: () => {
+      clearTimeout(next);
+      if (goOn) next = setTimeout(goOn, choice._patience());
+    },
+    _won: won,
   };
+
+  /** Those of the wanted topics that may be asked for now; of those not in force so many characters. */
+  function choose(wanted, room = Infinity) {
+    let left = most;
+    for (const key of bad.keys()) if (!wanted.has(key)) bad.clear(); // there may be room now
+    return new Map(
+      [...wanted].filter(([key, topic]) => {
+        if (bad.has(key)) return false;
+        if (link.held.has(key) && good.has(key)) return true;
+        room -= JSON.stringify(topic).length + 1;
+        return room >= 0 && (good.has(key) || left-- > 0);
+      }),
+    );
+  }
+
+  /**
+   * Topics were refused, at least one of these. Which one, is found by asking for half of those that were never in force.
+   * Gives why the connection ends.
+   */
+  function refused(asked, why) {
+    const doubtful = [...asked].filter(([key]) => !good.has(key));
+    if (!doubtful.length) {
+      good.clear(); // what was granted once is so no more
+      return why;
+    }
+    if (doubtful.length > 1) {
+      most = Math.ceil(doubtful.length / 2);
+    } else {
+      const keys = (isTooMuch(why) ? [...feed._topics()] : doubtful).map(([key]) => key).filter((key) => !good.has(key));
+      for (const key of keys) bad.set(key, why);
+      feed._refuse(keys, why);
+    }
+    return failure(AGAIN);
+  }
 
   /** @param {import('../types/index.js').State} state */
   function become(state) {
     if (state !== 'connected') link.transport = undefined;
     link.state = state;
-    feed.change();
+    feed._change();
   }
 
-  function worked(name) {
-    choice.worked();
-    memory(base, name);
+  function won(winner) {
+    const { _name: name } = winner;
+    goOn = undefined;
+    clearTimeout(next);
+    current = winner;
+    for (const one of running) if (one !== winner) one._cut(failure(STOPPED));
+    choice._worked(name, winner._took());
+    memory(settings, name);
+    log('connected by', name);
     link.transport = name;
+    lookLater(name);
     become('connected');
+  }
+
+  /** After a while, and then more and more rarely, a way in that is better than this one gets another chance. */
+  function lookLater(name) {
+    const better = names.slice(0, names.indexOf(name));
+    clearTimeout(look);
+    if (better.length && settings.betterTime < Infinity) {
+      look = setTimeout(() => lookFor(better), (lookPause ||= settings.betterTime));
+      lookPause = Math.min(2 * lookPause, LONGEST_PAUSE);
+    }
+  }
+
+  /** By a connection of its own that wants nothing. */
+  function lookFor(better) {
+    const scout = createLink(
+      { ...settings, transports: better, clid: '', ticket: undefined, betterTime: Infinity, remember: false, identity: {} },
+      { _topics: () => new Map(), _position: createPosition(), _frame() {}, _mark() {}, _error: done, _change: done, _refuse() {} },
+    );
+    const limit = setTimeout(done, LOOK_LIMIT, true);
+    const here = current;
+    function done(isOver) {
+      const name = scout.transport;
+      if (!name && !isOver) return;
+      clearTimeout(limit);
+      scout._stop();
+      if (here !== current || !here) return;
+      if (name) {
+        log('a better way in is open:', name);
+        lookPause = undefined;
+        choice._prefer(name);
+        here._cut(failure(AGAIN));
+      } else {
+        lookLater(here._name);
+      }
+    }
+    scout._start();
   }
 
   function start() {
     isWanted = true;
+    bad.clear();
     wake?.();
-    if (!isRunning) link.over = run();
+    if (!isRunning) link._over = run();
+    else if (link.state === 'closed') become('connecting');
   }
 
   /** With `softly`, the connection of now may go on until it ends by itself. */
   function stop(softly = false) {
     isWanted = false;
+    clearTimeout(look);
     wake?.();
-    if (!softly) current?.cut(failure(STOPPED));
+    if (softly) return;
+    link.state = 'closed';
+    for (const one of running) one._cut(failure(STOPPED));
   }
 
   function probe(surely) {
     wake?.();
-    current?.probe(surely);
+    current?._probe(surely);
+  }
+
+  /** All ways in, until one is connected; gives how it ended, when it is over, or why none was. */
+  async function round() {
+    const order = [...choice._order()];
+    const proven = choice._isProven() && order[0];
+    /** @type {any} */
+    let end;
+    await new Promise((resolve) => {
+      goOn = () => {
+        const name = order.shift();
+        if (!name) return;
+        const one = attempt(settings, feed, link, name, running.length > 0, choice._limit());
+        running.push(one);
+        one._over.then((result) => {
+          running = running.filter((other) => other !== one);
+          over(one, result);
+          if (!running.length) resolve();
+        });
+      };
+      function over(one, result) {
+        const { kind } = result._why || {};
+        if (one === current || !current) end = result;
+        if (current) return;
+        log(one._name, 'failed:', result._why?.message);
+        if (kind !== MUTE && kind !== UNFIT) {
+          order.length = 0; // the broker has said no, or is not there
+          for (const other of running) if (kind !== DOWN) other._cut(result._why);
+        } else if (one._name === proven) {
+          order.length = 0; // what has worked gets a second chance
+        }
+        if (!running.length) goOn?.();
+      }
+      goOn();
+    });
+    goOn = undefined;
+    clearTimeout(next);
+    current = undefined;
+    return end;
   }
 
   async function run() {
@@ -88,17 +237,16 @@ export function createLink(settings, feed) {
     isRunning = true;
     while (isWanted) {
       if (!isQuiet) become('connecting');
-      current = attempt(settings, feed, link, choice.name, choice.patience);
-      const end = await current.over;
-      const wait = choice.after(end);
-      current = undefined;
-      isQuiet = end.why?.kind === AGAIN;
-      if (wait !== undefined) {
-        if (end.why) feed.error(end.why);
-        if (isWanted) await rest(wait);
-      }
+      const end = await round();
+      const { _why: why } = end;
+      const wait = choice._after(end);
+      isQuiet = why?.kind === AGAIN;
+      if (why?.final) isWanted = false;
+      if (why && (why.final || wait !== undefined)) feed._error(why);
+      if (isWanted && wait !== undefined) await rest(wait);
     }
     isRunning = false;
+    clearTimeout(look);
     become('closed');
   }
 

@@ -1,7 +1,8 @@
 // The class of the broker that this one replaces, with its methods, callbacks and states: pages change one script tag.
 
-import { connect, urlOf } from './connect.js';
+import { connect } from './connect.js';
 import { checkAnswer } from './failure.js';
+import { urlOf } from './url.js';
 
 const NAMES = { '-1': 'OFFLINE', 0: 'DISCONNECTED', 1: 'WAITING', 2: 'CONNECTED' };
 const VALUES = { offline: -1, closed: 0, waiting: 0, connecting: 1, connected: 2 };

@@ -1,4 +1,4 @@
-// How far a client has heard: what it resumes from, and what is a double.
+// How far a page has heard: what it resumes from, and what is a double.
 
 /** An id is EPOCH-SEQUENCE. The second number grows; the first is another when the broker's log was begun anew. */
 const parts = (id) => id.split('-').map(Number);
@@ -14,25 +14,27 @@ export const isPresence = ({ ep }) => ep.emitted.startsWith('@CONNECTION@/');
 export function createPosition(last) {
   let heard; // requested topics under which the newest event was heard; undefined: all there are
 
-  const mark = (id) => {
-    last = id;
-    heard = undefined;
-  };
-
-  return {
+  const position = {
     /** The newest id, or undefined. */
-    last: () => last,
+    _last: () => last,
 
     /** Everything up to this id was heard. */
-    mark,
-
-    /** A connection begins here: news only to who has heard nothing yet, or of another log. */
-    begin(id) {
-      if (!last || !isOfOneLog(id, last)) mark(id);
+    _mark(id) {
+      if (last && id !== last && isUpTo(id, last)) return;
+      last = id;
+      heard = undefined;
     },
 
+    /** A connection begins here: news only to who has heard nothing yet, or of another log. */
+    _begin(id) {
+      if (!last || !isOfOneLog(id, last)) position._mark(id);
+    },
+
+    /** Whether all up to this id was heard. */
+    _reaches: (id) => !!last && isUpTo(id, last),
+
     /** True for a frame that is new, and heard from now on. An event comes once for each requested topic it matches. */
-    take(frame) {
+    _take(frame) {
       const { id, ep } = frame;
       if (isPresence(frame)) return true;
       if (last && isUpTo(id, last)) {
@@ -49,10 +51,11 @@ export function createPosition(last) {
      * The id to go on from. With several topics the newest event may be still to come under another one: then it is
      * the id before, and what was heard already is known to be a double.
      */
-    resume(topics) {
+    _resume(topics) {
       if (!heard || topics < 2) return last;
       const [epoch, sequence] = parts(last);
       return `${epoch}-${sequence - 1}`;
     },
   };
+  return position;
 }

@@ -1,19 +1,21 @@
-// One connection for all tabs of an origin. The tab that holds the lock leads: it has the connection, and tells the others
-// what it hears. The lock goes on by itself, also from a tab that crashes.
+// What the tabs of an origin that share a connection say to each other. One leads: the one that holds the lock, which goes on
+// by itself, also from a tab that crashes. What it says is numbered, so that the others notice when they have missed something.
+// It has to show that it is alive: when it is frozen or stands still, a tab that is shown takes the lock away from it.
 
-const LEADER_LIMIT = 3000; // without a word of it the leader is frozen: a phone does that to a tab in the background
+const BEAT = 5000; // between two questions of a tab that is shown
+const LIMIT = 4000; // for the leader's answer
 
 /** Truthy in a browser that has what it takes, which is not on pages without TLS. */
 export const canShare = () => globalThis.document && globalThis.BroadcastChannel && globalThis.navigator?.locks;
 
 /**
  * Joins the tabs that share `name`. `client`:
- *   topics()        map of this tab's topics
- *   lead(isLeader)  this tab leads from now on, or not any more
- *   status()        of the leader, for newcomers and on each change
- *   follow(status)  what the leader says
- *   frame(frame)    what the leader heard
- *   change()        topics of other tabs have changed
+ *   _topics()        map of this tab's topics
+ *   _lead(isLeader)  this tab leads from now on, or not any more
+ *   _status()        what the leader tells a newcomer
+ *   _told(kind, value, isNext)  by the leader; isNext: nothing is missing since what it said before
+ *   _lost()          the leader does not answer
+ *   _change()        topics of other tabs have changed
  */
 export function joinTabs(name, client) {
   const id = crypto.randomUUID();
@@ -22,9 +24,12 @@ export function joinTabs(name, client) {
   const leaving = new AbortController();
   const { signal } = leaving;
   let isLeader = false;
-  let timer;
+  let term = 0; // of the leader of now: a newer one has a greater number
+  let number = 0; // of what the leader said last
+  let limit, askedAt;
 
-  const say = (...message) => channel.postMessage(message);
+  const post = (...message) => signal.aborted || channel.postMessage(message);
+  const say = (kind, value) => isLeader && post(kind, value, term, ++number);
 
   /** Holds a lock until this tab leaves, or it is stolen. */
   const hold = (lock, options, begin) =>
@@ -38,63 +43,88 @@ export function joinTabs(name, client) {
   function meet(tab, topics) {
     if (!others.has(tab)) navigator.locks.request(name + tab, { signal }, () => forget(tab)).catch(() => {});
     others.set(tab, topics);
-    client.change();
+    client._change();
   }
 
   function forget(tab) {
-    if (others.delete(tab)) client.change();
+    if (others.delete(tab)) client._change();
   }
 
   function lead(steal) {
     hold(name, steal ? { steal } : { signal }, () => {
       isLeader = true;
-      clearTimeout(timer);
-      client.lead(true);
+      term = Math.max(Date.now(), term + 1);
+      clearTimeout(limit);
+      client._lead(true);
     }).catch(() => {
       if (signal.aborted) return;
-      isLeader = false; // it was stolen
-      client.lead(false);
+      follow(); // it was stolen
       lead();
     });
   }
 
-  function expectLeader() {
-    clearTimeout(timer);
-    if (!isLeader) timer = setTimeout(() => lead(true), LEADER_LIMIT);
+  function follow() {
+    if (!isLeader) return;
+    isLeader = false;
+    number = -1;
+    client._lead(false);
+    announce(true);
   }
 
-  /** Tells the others what this tab wants. `isNew`: they shall tell what they want. */
-  function announce(isNew) {
-    say('topics', id, client.topics(), isNew);
-    if (isNew) expectLeader();
+  function expect() {
+    if (isLeader || limit) return;
+    askedAt = Date.now();
+    limit = setTimeout(() => {
+      limit = 0;
+      // This tab stood still itself: the answer may wait for it.
+      if (Date.now() - askedAt > 2 * LIMIT) return announce(true);
+      client._lost();
+      lead(true);
+    }, LIMIT);
   }
 
-  channel.onmessage = ({ data: [kind, value, topics, isNew] }) => {
-    if (kind === 'topics') {
-      meet(value, topics);
+  /** Tells the others what this tab wants. `asks`: the leader shall show that it is there. */
+  function announce(asks) {
+    post('tab', id, client._topics(), asks);
+    if (asks) expect();
+  }
+
+  function hear({ data: [kind, value, more, n] }) {
+    if (kind === 'tab') {
+      const isNew = !others.has(value);
+      meet(value, more);
       if (isNew) announce();
-      if (isNew && isLeader) say('status', client.status());
+      // Not at once: a frozen tab still gets messages, but its timers stand still, and so does its network.
+      if (n && isLeader) setTimeout(() => say('status', client._status()));
     } else if (kind === 'gone') {
       forget(value);
-    } else if (!isLeader) {
-      clearTimeout(timer);
-      if (kind === 'frame') client.frame(value);
-      else client.follow(value);
+    } else if (more > term || (more === term && !isLeader)) {
+      const isNext = more === term && n === number + 1;
+      follow();
+      clearTimeout(limit);
+      limit = 0;
+      term = more;
+      number = n;
+      client._told(kind, value, isNext);
     }
-  };
+  }
+  channel.onmessage = hear;
+
+  const beat = setInterval(() => document.visibilityState !== 'hidden' && !isLeader && announce(true), BEAT);
 
   hold(name + id, { signal }, () => {
     announce(true);
     lead();
-  }).catch(() => signal.aborted || client.lead(true)); // locks are forbidden here: a connection of its own
+  }).catch(() => signal.aborted || client._lead(true)); // locks are forbidden here: a connection of its own
 
   return {
-    announce,
-    others: () => [...others.values()],
-    tell: (kind, value) => isLeader && say(kind, value),
-    leave() {
-      say('gone', id);
-      clearTimeout(timer);
+    _announce: announce,
+    _others: () => [...others.values()],
+    _say: say,
+    _leave() {
+      post('gone', id);
+      clearTimeout(limit);
+      clearInterval(beat);
       leaving.abort();
       channel.close();
     },

@@ -1,26 +1,27 @@
 // The ways in. Each opens one connection, tells what it hears, and settles when that connection is over: resolved after a
 // clean end, rejected with a failure otherwise. After `signal` has aborted it settles soon.
 //
-// What they are given (attempt.js):
-//   subscription(more)  what to ask for: {body} or, with a ticket, {query}
-//   fetch(path, init), base, WebSocket, signal
-//   alive()             bytes came
-//   hear(frame, text)   a frame came; its text, where there is one
-//   mark(id)            everything up to this id was heard
-//   speak(function)     how to say something on this connection
-//   refuse(reason)      the broker has refused what was asked
+// What they are given (attempt.js), beside the settings of connect():
+//   _subscription(more)  what to ask for: {_body} or, with a ticket, {_query}
+//   _call(path, init)    fetch of a path of the broker
+//   _signal
+//   _alive()             bytes came
+//   _hear(frame, text)   a frame came; its text, where there is one
+//   _mark(id)            everything up to this id was heard
+//   _speak(function)     how to say something on this connection
+//   _refuse(reason)      the broker has refused what was asked
 
-import { DOWN, UNFIT, checkAnswer, failure } from './failure.js';
+import { DOWN, UNFIT, checkAnswer, failure, jsonOf } from './failure.js';
 import { frameReader } from './frames.js';
 import { sseReader } from './sse.js';
 
 const ASK_FOR_SSE = { headers: { Accept: 'text/event-stream' } };
 
 async function request(link, path, init, ticketPath = path, more) {
-  const { body, query } = await link.subscription(more);
+  const { _body: body, _query: query } = await link._subscription(more);
   // Without a Content-Type of its own the browser says text/plain, and asks no preflight of another origin.
   const how = query ? init : { ...init, method: 'POST', body: JSON.stringify(body) };
-  return checkAnswer(await link.fetch(query ? `${ticketPath}?${query}` : path, how));
+  return checkAnswer(await link._call(query ? `${ticketPath}?${query}` : path, how));
 }
 
 /** Frames or Server-Sent Events, whichever comes. */
@@ -28,14 +29,14 @@ async function stream(link, init, ticketPath = '') {
   const answer = await request(link, '', init, ticketPath);
   const reader = answer.body.getReader();
   // Debian's Node 18 (undici 5.15) forgets the signal of a request.
-  link.signal.onabort = () => reader.cancel().catch(() => {});
+  link._signal.onabort = () => reader.cancel().catch(() => {});
   const decoder = new TextDecoder();
   const isSse = /event-stream/.test(answer.headers.get('content-type'));
-  const read = (isSse ? sseReader : frameReader)((text) => link.hear(JSON.parse(text), text));
+  const read = (isSse ? sseReader : frameReader)((text) => link._hear(JSON.parse(text), text));
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    link.alive();
+    link._alive();
     try {
       read(decoder.decode(value, { stream: true }));
     } catch (error) {
@@ -47,68 +48,80 @@ async function stream(link, init, ticketPath = '') {
 /** The first poll asks to be answered at once, to see who is there. */
 async function poll(link) {
   for (let more = { wait: 0 }; ; more = undefined) {
-    const answer = await (await request(link, 'poll', {}, 'poll', more)).json();
-    link.alive();
-    for (const frame of answer.events) link.hear(frame);
-    link.mark(answer.id);
+    const answer = await jsonOf(await request(link, 'poll', {}, 'poll', more));
+    link._alive();
+    for (const frame of answer.events) link._hear(frame);
+    link._mark(answer.id);
   }
 }
 
 const CLEAN_CLOSE = 1000;
 const GOING_AWAY = 1001;
+const TOO_BIG = 1009;
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
+const MOST = 60_000; // characters of topics in a message; the broker's limit is 64 KiB ([fanout] max_message)
+
+function openSocket(link, query) {
+  try {
+    return new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query}`);
+  } catch (error) {
+    throw failure(UNFIT, error.message); // a policy of the page forbids it
+  }
+}
 
 async function ws(link) {
-  const { body, query } = await link.subscription();
+  const { _body: body, _query: query } = await link._subscription();
   const { ep = [], last_id, ...who } = body || {};
   const asks = ep.length; // else the topics are in the ticket, or there are none
-  const socket = new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query || new URLSearchParams(who)}`);
+  const wish = JSON.stringify({ subscribe: ep, last_id });
+  if (wish.length > MOST) throw failure(UNFIT, 'More topics than a WebSocket message takes');
+  const socket = openSocket(link, query || new URLSearchParams(who));
   let connected; // the frame, until the topics are in force
-  let over, limit;
+  let over, limit, isOpen;
   const finish = () => {
     socket.close();
-    limit = setTimeout(over, CLOSE_LIMIT);
+    // What is not open yet need not be waited for.
+    limit = setTimeout(over, isOpen ? CLOSE_LIMIT : 0);
   };
   const hear = ({ data }) => {
     const frame = JSON.parse(data);
     const { type, detail } = frame.e;
-    link.alive();
+    link._alive();
     if (frame.ep.requested !== '@SERVER@') {
-      link.hear(frame, data);
+      link._hear(frame, data);
     } else if (type === 'connected' && asks) {
       connected = frame;
     } else if (type === 'subscribed' && connected) {
       Object.assign(connected.e.detail, detail);
       connected.id = frame.id; // where it begins
-      link.hear(connected);
+      link._hear(connected);
       connected = undefined;
     } else if (type === 'error' && connected) {
-      link.refuse(detail.error);
+      link._refuse(detail.error);
     } else {
-      link.hear(frame, data);
+      link._hear(frame, data);
     }
   };
   try {
     await new Promise((resolve, reject) => {
       over = resolve;
-      let isOpen;
-      link.signal.onabort = finish;
+      link._signal.onabort = finish;
       socket.onopen = () => {
         isOpen = true;
-        link.speak((message) => socket.send(JSON.stringify(message)));
-        if (asks) socket.send(JSON.stringify({ subscribe: ep, last_id }));
+        link._speak((message) => socket.send(JSON.stringify(message)));
+        if (asks) socket.send(wish);
       };
       socket.onmessage = hear;
       socket.onerror = () => {}; // onclose follows
       socket.onclose = ({ code }) =>
         code === CLEAN_CLOSE || code === GOING_AWAY
           ? resolve()
-          : reject(failure(isOpen ? DOWN : UNFIT, `WebSocket closed with ${code}`));
-      if (link.signal.aborted) finish();
+          : reject(failure(isOpen && code !== TOO_BIG ? DOWN : UNFIT, `WebSocket closed with ${code}`));
+      if (link._signal.aborted) finish();
     });
   } finally {
     clearTimeout(limit);
-    socket.onmessage = socket.onclose = link.signal.onabort = null;
+    socket.onmessage = socket.onclose = link._signal.onabort = null;
   }
 }
 

@@ -5,50 +5,39 @@ import { AGAIN, DOWN, MUTE, REFUSED, STOPPED, UNFIT, failure } from '../src/fail
 
 const names = ['ws', 'frames', 'sse', 'poll'];
 const choiceOf = (more) => createChoice({ names, patience: 600, backoff: 1000, maxBackoff: 30_000, ...more });
-const failed = (kind, more) => ({ why: failure(kind, '', more) });
+const failed = (kind, more) => ({ _why: failure(kind, '', more) });
 
-test('what is mute or closed is followed by the next at once; after the last one it waits, with more patience', () => {
+test('after a round in which all were mute or closed it waits, with more patience', () => {
   const choice = choiceOf();
-  const tried = [];
-  for (const kind of [UNFIT, MUTE, MUTE]) {
-    tried.push(choice.name);
-    assert.equal(choice.after(failed(kind)), undefined);
-  }
-  tried.push(choice.name);
-  assert.deepEqual(tried, names);
-  assert.equal(choice.patience, 600);
-  assert.ok(choice.after(failed(MUTE)) <= 1000);
-  assert.equal(choice.name, 'ws');
-  assert.equal(choice.patience, 1200);
+  assert.deepEqual(choice._order(), names);
+  assert.equal(choice._patience(), 600);
+  assert.ok(choice._after(failed(MUTE)) <= 1000);
+  assert.equal(choice._patience(), 1200);
+  for (let i = 0; i < 10; i++) choice._after(failed(UNFIT));
+  assert.equal(choice._patience(), 15_000);
+  assert.equal(choice._limit(), 30_000);
 });
 
-test('what has worked comes first, and gets a second chance', () => {
+test('what has worked comes first, and is trusted for longer; when it fails that is over', () => {
   const choice = choiceOf();
-  choice.after(failed(UNFIT));
-  choice.worked();
-  assert.equal(choice.name, 'frames');
-  assert.notEqual(choice.after(failed(UNFIT)), undefined);
-  assert.equal(choice.name, 'frames');
-  assert.equal(choice.after(failed(UNFIT)), undefined);
-  assert.equal(choice.name, 'ws');
+  choice._worked('frames', 1000);
+  assert.deepEqual(choice._order(), ['frames', 'ws', 'sse', 'poll']);
+  assert.equal(choice._isProven(), true);
+  assert.equal(choice._patience(), 4000);
+  choice._after(failed(UNFIT));
+  assert.equal(choice._isProven(), false);
+  assert.deepEqual([choice._order()[0], choice._patience()], ['frames', 600]);
 });
 
 test('what worked on the page before is tried first, if it is to be used at all', () => {
-  assert.equal(choiceOf({ remembered: 'poll' }).name, 'poll');
-  assert.equal(choiceOf({ remembered: 'pigeon' }).name, 'ws');
-});
-
-test('when nobody is there, the others are not tried', () => {
-  const choice = choiceOf();
-  choice.after(failed(UNFIT));
-  assert.ok(choice.after(failed(DOWN)) <= 1000);
-  assert.equal(choice.name, 'ws');
+  assert.equal(choiceOf({ remembered: 'poll' })._order()[0], 'poll');
+  assert.equal(choiceOf({ remembered: 'pigeon' })._order()[0], 'ws');
 });
 
 test('waiting is spread over all of a time that doubles up to its limit', () => {
   const waits = Array.from({ length: 1000 }, () => {
     const choice = choiceOf();
-    return Array.from({ length: 8 }, () => choice.after(failed(DOWN)));
+    return Array.from({ length: 8 }, () => choice._after(failed(DOWN)));
   });
   [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000].forEach((limit, round) => {
     const sorted = waits.map((of) => of[round]).sort((a, b) => a - b);
@@ -61,29 +50,28 @@ test('waiting is spread over all of a time that doubles up to its limit', () => 
 
 test('what the other side asks for is kept to', () => {
   const choice = choiceOf();
-  assert.equal(choice.after({ lasted: 5, hint: 3217 }), 3217);
+  assert.equal(choice._after({ _lasted: 5, _hint: 3217 }), 3217);
   for (let i = 0; i < 100; i++) {
-    const wait = choiceOf().after(failed(DOWN, { wait: 5000 }));
+    const wait = choiceOf()._after(failed(DOWN, { wait: 5000 }));
     assert.ok(wait >= 5000 && wait <= 6000);
   }
 });
 
 test('after a clean end it goes on at once, unless it ended as soon as it had begun', () => {
   const choice = choiceOf();
-  assert.equal(choice.after({ lasted: 60_000 }), undefined);
-  assert.notEqual(choice.after({ lasted: 10 }), undefined);
+  assert.equal(choice._after({ _lasted: 60_000 }), undefined);
+  assert.notEqual(choice._after({ _lasted: 10 }), undefined);
 });
 
 test('a connection that lasted makes up for failures before', () => {
   const choice = choiceOf();
-  for (let i = 0; i < 10; i++) choice.after(failed(DOWN));
-  assert.ok(choice.after({ why: failure(DOWN, ''), lasted: 60_000 }) <= 1000);
+  for (let i = 0; i < 10; i++) choice._after(failed(DOWN));
+  assert.ok(choice._after({ _why: failure(DOWN, ''), _lasted: 60_000 }) <= 1000);
 });
 
 test('what the client itself wants needs no waiting; what the broker refuses does', () => {
-  assert.equal(choiceOf().after(failed(AGAIN)), undefined);
-  assert.equal(choiceOf().after(failed(STOPPED)), undefined);
+  assert.equal(choiceOf()._after(failed(AGAIN)), undefined);
+  assert.equal(choiceOf()._after(failed(STOPPED)), undefined);
   const choice = choiceOf();
-  assert.ok(choice.after(failed(REFUSED)) >= 0);
-  assert.equal(choice.name, 'ws');
+  assert.ok(choice._after(failed(REFUSED)) >= 0);
 });

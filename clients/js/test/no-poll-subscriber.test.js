@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import http from 'node:http';
-import { NoPollSubscriber } from '../src/index.js';
+import { NoPollSubscriber } from './lib/client.js';
 import { Broker } from './lib/broker.js';
 import { pause, until } from './lib/wait.js';
 

@@ -112,15 +112,25 @@ for (const transport of ALL) {
       assert.equal(listener.meter.peak, 1);
     });
 
-    test('what the broker refuses is told, and tried again', async () => {
-      listener = listen({ url: broker.url, transports: [transport], topics: ['bad'] });
-      if (transport !== 'ws') broker.answer = () => ({ status: 400, error: 'Invalid Event Point' });
-      await until('it was refused thrice', () => listener.errors.length >= 3);
-      for (const error of listener.errors) assert.deepEqual([error.kind, error.message], ['refused', 'Invalid Event Point']);
-      broker.answer = undefined;
-      listener.client.unsubscribe('bad');
-      await listener.client.subscribe('good');
+    test('what the broker refuses is told once, and not asked for again', async () => {
+      const isBad = ({ body }) => JSON.stringify(body).includes('bad');
+      if (transport !== 'ws') broker.answer = (request) => isBad(request) && { status: 400, error: 'Invalid Event Point' };
+      listener = listen({ url: broker.url, transports: [transport], topics: ['good', 'bad'] });
+      assert.equal(await listener.client.ready(), true);
+      await publish('good', 'one');
+      await listener.heard('one');
+      assert.deepEqual(listener.errors.map(({ kind, message, topics }) => [kind, message, topics]), [['refused', 'Invalid Event Point', ['bad']]]);
+      await assert.rejects(listener.client.subscribe('bad').ready, { kind: 'refused', topics: ['bad'] });
       assert.equal(listener.client.state, 'connected');
+    });
+
+    test('what is refused for another reason is told, and tried again', async () => {
+      broker.answer = () => ({ status: 400, error: 'Invalid something' });
+      listener = listen({ url: broker.url, transports: [transport === 'ws' ? 'poll' : transport], topics: ['a'] });
+      await until('it was refused thrice', () => listener.errors.length >= 3);
+      for (const error of listener.errors) assert.deepEqual([error.kind, error.message], ['refused', 'Invalid something']);
+      broker.answer = undefined;
+      assert.equal(await listener.client.ready(), true);
     });
 
     test('a broker that stops says when to come back', async () => {

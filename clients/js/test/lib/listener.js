@@ -1,7 +1,7 @@
 // A client of the package with what it heard, and a count of the connections that it has open at a time.
 
 import { WebSocket as SocketOfNpm } from 'ws';
-import { connect } from '../../src/index.js';
+import { connect } from './client.js';
 import { until } from './wait.js';
 
 /** Counts what is open on the client's own side: from the call until the answer is over or was given up. */

@@ -1,0 +1,207 @@
+// Whose connection a page hears: its own, or that of the tab that leads.
+//
+// Each page knows by itself how far it has heard, and which topics it wants. It follows another tab only from where that tab's
+// connection covers it: all of its topics are in force there, and it has heard everything up to where that connection is now;
+// what it lacks until then it fetches itself, by polls of its own, and keeps what the leader says meanwhile. What the leader says
+// is numbered: a follower that has missed something begins that anew. A page whose topics are heard as a user connects by
+// itself first: the broker says in `connected` who that is, and the page goes to the tabs of that user. Which mode it is in:
+//   prove   connects by itself to learn whose page it is
+//   join    has met the tabs, and waits for the lock or for a leader that covers it; hears its own connection, if it has one
+//   lead    has the lock, or is alone
+//   follow  hears the leader, or catches up to do so
+
+import { createLink } from './link.js';
+import { canShare, joinTabs } from './tabs.js';
+import { missingIn, needProof } from './topics.js';
+
+const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: new Map(), at: undefined, head: undefined };
+
+/**
+ * `page`:
+ *   _topics(), _known()   maps of the wanted topics: all, and those that were heard before
+ *   _position
+ *   _take(kind, value, text)  hears what the connection says: status, frame, mark, refused
+ *   _change()             state may be another
+ *   _error(failure)
+ *   _counts()             presence that is known, for newcomers
+ */
+export function createSource(settings, page) {
+  const { base, share, clid, user, log } = settings;
+  const { _position: position } = page;
+  let mode; // undefined: takes no part
+  let tabs;
+  /** @type {any} */
+  let status = NO_STATUS; // of the leader
+  let isInSync; // with the leader
+  let waiting; // what the leader said while this page catches up
+  let goal; // id up to which it has to
+  let isProven; // the page's user was asked for
+
+  const link = createLink(settings, {
+    _topics: () => new Map([page._topics(), ...(tabs ? tabs._others() : [])].flatMap((map) => [...map])),
+    _position: position,
+    _frame: (frame, text) => tell('frame', frame, text),
+    _mark: (id) => tell('mark', id),
+    _change() {
+      if (!mode) return page._change();
+      if (mode === 'prove' && link.state === 'connected') meet();
+      if (mode !== 'follow') tell('status', ownStatus());
+    },
+    _error: page._error,
+    _refuse(keys, { kind, message, status: code }) {
+      tell('refused', [keys, { kind, message, status: code }]);
+    },
+  });
+
+  const catcher = createLink(
+    { ...settings, transports: ['poll'], clid: '', remember: false },
+    {
+      _topics: page._known,
+      _position: position,
+      _frame: (frame, text) => page._take('frame', frame, text),
+      _mark(id) {
+        position._mark(id);
+        if (position._reaches(goal)) catchUpDone();
+      },
+      _change() {},
+      _error: page._error,
+      _refuse: (keys, failure) => page._take('refused', [keys, failure]),
+    },
+  );
+
+  function ownStatus() {
+    const { state, transport, who, held, at, head } = link;
+    return { state, transport, who, held, at, head, counts: page._counts() };
+  }
+
+  /** What the own connection says, to this page and, when it leads, to the others. */
+  function tell(kind, value, text) {
+    if (tabs) tabs._say(kind, value);
+    page._take(kind, value, text);
+  }
+
+  /** What the leader says. */
+  function told(kind, value, isNext) {
+    if (kind === 'status') status = value;
+    if (!isNext) lose();
+    if (isInSync) page._take(kind, value);
+    else if (waiting) waiting.push([kind, value]);
+    else if (kind === 'status') tryToFollow();
+    else if (kind === 'refused') page._take(kind, value);
+  }
+
+  function tryToFollow() {
+    const { state, held, at } = status;
+    const isCovered = state === 'connected' && !missingIn(held, page._topics()).length;
+    if (!isCovered) return page._change();
+    mode = 'follow';
+    link._stop();
+    waiting = [['status', status]];
+    goal = at;
+    if (!position._last() || !page._known().size || position._reaches(at)) return catchUpDone();
+    log('catches up from', position._last(), 'to', at);
+    catcher._start();
+    return page._change();
+  }
+
+  function catchUpDone() {
+    const said = waiting;
+    catcher._stop();
+    waiting = undefined;
+    isInSync = true;
+    for (const one of said) page._take(...one);
+  }
+
+  function lose() {
+    isInSync = false;
+    waiting = undefined;
+    catcher._stop();
+  }
+
+  /** By the proven user; what a page says of its user can only part it from others. */
+  function meet() {
+    mode = 'join';
+    const group = JSON.stringify([share, clid || '', isProven, (isProven ? settings.identity.uid : user) ?? null]);
+    tabs = joinTabs(`esn 2 ${group} ${base}`, {
+      _topics: page._topics,
+      _lead(isLeader) {
+        log(isLeader ? 'leads' : 'follows');
+        lose();
+        if (!isLeader) {
+          mode = 'follow';
+          link._stop();
+          return;
+        }
+        mode = 'lead';
+        // It goes on as the client that the leader was, for its whispers.
+        if (status.who.connid && link.state === 'closed') link.who = status.who;
+        link._start();
+        tell('status', ownStatus());
+      },
+      _status: ownStatus,
+      _told: told,
+      _lost() {
+        log('the leading tab does not answer');
+        status = { ...status, state: 'connecting' };
+        lose();
+        page._change();
+      },
+      _change: link._sync,
+    });
+  }
+
+  function enter() {
+    if (mode) return;
+    const isShared = share && canShare();
+    status = NO_STATUS;
+    isProven = !!needProof(settings, page._topics());
+    if (isShared && !isProven) return meet();
+    mode = isShared ? 'prove' : 'lead';
+    link._start();
+  }
+
+  function leave() {
+    mode = undefined;
+    tabs?._leave();
+    tabs = undefined;
+    lose();
+    link._stop();
+    page._change();
+  }
+
+  return {
+    _enter: enter,
+    _leave: leave,
+    _link: link,
+    /** @type {import('../types/index.js').State} */
+    get _state() {
+      if (!mode) return 'closed';
+      if (mode === 'lead') return link.state;
+      const isFollower = mode === 'follow' || (mode === 'join' && link.state === 'closed');
+      const { state } = isFollower ? status : link;
+      const isSure = mode === 'follow' && isInSync;
+      return state === 'closed' || (state === 'connected' && !isSure) ? 'connecting' : state;
+    },
+    /** Of the connection that is heard. */
+    get _status() {
+      return mode === 'follow' ? status : ownStatus();
+    },
+
+    /** The page wants other topics. */
+    _announce() {
+      // Whose page it is has to be known for topics of a user.
+      if (tabs && !isProven && needProof(settings, page._topics())) {
+        leave();
+        enter();
+      } else {
+        tabs?._announce();
+      }
+    },
+
+    _probe(surely) {
+      if (mode === 'follow') tabs._announce(true);
+      link._probe(surely);
+      catcher._probe(surely);
+    },
+  };
+}
