@@ -32,10 +32,10 @@ struct subscribe_service {
 
 /* ---- what is needed ---- */
 
-struct subscribe_shared *admit_subscriber_open(void)
+struct subscribe_shared *admit_subscriber_open(const struct subscribe_settings *settings)
 {
     struct subscribe_shared *shared = calloc(1, sizeof *shared);
-    if (shared != NULL && !binding_common_open(&shared->binding)) {
+    if (shared != NULL && !binding_common_open(&shared->binding, &settings->config)) {
         free(shared);
         shared = NULL;
     }

@@ -10,7 +10,7 @@ struct subscribe_shared;
 struct subscribe_service;
 
 /* NULL without memory. */
-struct subscribe_shared *admit_subscriber_open(void);
+struct subscribe_shared *admit_subscriber_open(const struct subscribe_settings *settings);
 void admit_subscriber_close(struct subscribe_shared **shared);
 
 /* NULL, and said in the log, without memory or when the key file has gone meanwhile. */

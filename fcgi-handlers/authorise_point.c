@@ -1,5 +1,6 @@
 #include "authorise_point.h"
 
+#include "backend_gate.h"
 #include "clock.h"
 #include "messages.h"
 #include "password.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 
 struct authority_common {
+    struct backend_gate *gate; /* to the database */
     struct password_checker *passwords;
     /* Of the checker. It also bounds what passwords cost at a time: one hash for each process. */
     pthread_mutex_t lock;
@@ -33,13 +35,19 @@ struct authority_common *authority_common_open(const struct config *config)
         .wrong_at_once = (unsigned)config->password_wrong_at_once,
         .wrong_ms = config->password_wrong_time,
     };
+    const struct backend_gate_options gate = {.threads = (unsigned)config->publish_threads,
+                                              .time_limit_ms = config->acl_time,
+                                              .down_ms = config->acl_down_time};
     struct authority_common *common = calloc(1, sizeof *common);
     if (common == NULL)
         return NULL;
+    common->gate = backend_gate_open(&gate);
     common->passwords = password_checker_open(&passwords);
-    if (common->passwords != NULL && pthread_mutex_init(&common->lock, NULL) == 0)
+    if (common->gate != NULL && common->passwords != NULL &&
+        pthread_mutex_init(&common->lock, NULL) == 0)
         return common;
     password_checker_close(&common->passwords);
+    backend_gate_close(&common->gate);
     free(common);
     return NULL;
 }
@@ -51,6 +59,7 @@ void authority_common_close(struct authority_common **common)
         return;
     *common = NULL;
     password_checker_close(&old->passwords);
+    backend_gate_close(&old->gate);
     (void)pthread_mutex_destroy(&old->lock);
     free(old);
 }
@@ -113,10 +122,19 @@ static void tell_change(struct authority *authority, enum acl_status status)
         message_warning("the database of registered topics answers again");
 }
 
+typedef enum acl_status question(struct authority *authority, const struct publish_point *point);
+
 /* False, with *fault set, when the database's answer is none. */
-static bool was_answered(struct authority *authority, enum acl_status status,
+static bool ask_database(struct authority *authority, question *ask,
+                         const struct publish_point *point, enum acl_status *answer,
                          struct publish_fault *fault)
 {
+    struct backend_gate *gate = authority->common->gate;
+    uint64_t entered = backend_gate_enter(gate);
+    if (entered == 0)
+        return refuse(fault, 503, "Registered topics are unavailable", NULL);
+    enum acl_status status = *answer = ask(authority, point);
+    backend_gate_leave(gate, entered, status != ACL_UNAVAILABLE);
     tell_change(authority, status);
     if (status == ACL_OK || status == ACL_NOT_FOUND)
         return true;
@@ -126,6 +144,19 @@ static bool was_answered(struct authority *authority, enum acl_status status,
         return refuse(fault, 503, "Registered topics are unavailable", NULL);
     message_error("a topic cannot be looked up", message_text("reason", acl_error(authority->acl)));
     return refuse(fault, 500, "Registered topics cannot be read", NULL);
+}
+
+static enum acl_status find_topic(struct authority *authority, const struct publish_point *point)
+{
+    return acl_find_topic(authority->acl, point->topic, point->topic_length, &authority->row);
+}
+
+static enum acl_status find_followers(struct authority *authority,
+                                      const struct publish_point *point)
+{
+    bytes_clear(&authority->followers);
+    return acl_find_followers(authority->acl, point->topic, point->topic_length,
+                              &authority->followers);
 }
 
 /* ---- the rules, one by one ---- */
@@ -212,13 +243,9 @@ static enum rights_result find_hearers(struct authority *authority,
 static bool grant(struct authority *authority, const struct publish_point *point,
                   struct point_decision *decision, struct publish_fault *fault)
 {
-    if (point->targeted) {
-        bytes_clear(&authority->followers);
-        enum acl_status status = acl_find_followers(authority->acl, point->topic,
-                                                    point->topic_length, &authority->followers);
-        if (!was_answered(authority, status, fault))
-            return false;
-    }
+    enum acl_status status;
+    if (point->targeted && !ask_database(authority, find_followers, point, &status, fault))
+        return false;
     enum rights_result result = find_hearers(authority, point, decision);
     if (result == RIGHTS_NO_MEMORY)
         return lack_memory(fault);
@@ -239,9 +266,8 @@ static bool authorise_bound(struct authority *authority, const struct publish_po
                             struct publish_fault *fault)
 {
     bool settled;
-    enum acl_status status =
-        acl_find_topic(authority->acl, point->topic, point->topic_length, &authority->row);
-    if (!was_answered(authority, status, fault))
+    enum acl_status status;
+    if (!ask_database(authority, find_topic, point, &status, fault))
         return false;
     if (status == ACL_NOT_FOUND)
         return decide(decision, POINT_UNREGISTERED);

@@ -61,6 +61,8 @@ static bool set_transfer(struct binding_server *server)
            curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* Not to wait for the thread that asks a silent name server, either. */
+           curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)config->binding_time) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
@@ -78,15 +80,22 @@ static bool set_callbacks(struct binding_server *server)
            curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, server->reason) == CURLE_OK;
 }
 
-bool binding_common_open(struct binding_common *common)
+bool binding_common_open(struct binding_common *common, const struct config *config)
 {
+    const struct backend_gate_options gate = {.threads = (unsigned)config->subscribe_threads,
+                                              .time_limit_ms = config->binding_time,
+                                              .down_ms = config->binding_down_time};
     atomic_init(&common->trouble, false);
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    common->gate = backend_gate_open(&gate);
+    if (common->gate != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        return true;
+    backend_gate_close(&common->gate);
+    return false;
 }
 
 void binding_common_close(struct binding_common *common)
 {
-    (void)common;
+    backend_gate_close(&common->gate);
     curl_global_cleanup();
 }
 
@@ -156,11 +165,10 @@ static const char *reason_of(const struct binding_server *server, CURLcode resul
     return server->reason[0] != '\0' ? server->reason : curl_easy_strerror(result);
 }
 
-enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
-                                       size_t length, char user[USER_ID_SIZE])
+static enum binding_answer ask(struct binding_server *server, const char *key, size_t length,
+                               char user[USER_ID_SIZE])
 {
     long status = 0;
-    user[0] = '\0';
     bytes_clear(&server->answer);
     server->header_bytes = 0;
     server->reason[0] = '\0';
@@ -176,4 +184,16 @@ enum binding_answer binding_server_ask(struct binding_server *server, const char
     if (status != 200)
         return tell(server, BINDING_UNAVAILABLE, "only the status 200 is an answer", status);
     return read_answer(server, user);
+}
+
+enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
+                                       size_t length, char user[USER_ID_SIZE])
+{
+    user[0] = '\0';
+    uint64_t entered = backend_gate_enter(server->common->gate);
+    if (entered == 0)
+        return BINDING_UNAVAILABLE;
+    enum binding_answer answer = ask(server, key, length, user);
+    backend_gate_leave(server->common->gate, entered, answer != BINDING_UNAVAILABLE);
+    return answer;
 }

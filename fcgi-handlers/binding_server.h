@@ -3,6 +3,7 @@
 #ifndef ESN_BINDING_SERVER_H
 #define ESN_BINDING_SERVER_H
 
+#include "backend_gate.h"
 #include "config/config.h"
 #include "user_id.h"
 
@@ -12,6 +13,7 @@
 
 /* What the threads of a process share. */
 struct binding_common {
+    struct backend_gate *gate;
     atomic_bool trouble; /* the log says that the server does not answer */
 };
 
@@ -25,7 +27,7 @@ enum binding_answer {
 };
 
 /* Before any thread opens a connection. False without memory. */
-bool binding_common_open(struct binding_common *common);
+bool binding_common_open(struct binding_common *common, const struct config *config);
 void binding_common_close(struct binding_common *common);
 
 /* Connects to nothing yet; configuration and `common` outlive it. NULL without memory. */
@@ -33,8 +35,8 @@ struct binding_server *binding_server_open(const struct config *config,
                                            struct binding_common *common);
 void binding_server_close(struct binding_server **server);
 
-/* Asks, and waits at most [binding] time_limit. A server that fails is logged once, until it
- * answers again. */
+/* Asks, and waits at most [binding] time_limit, or not at all while the server is known not to
+ * answer. A server that fails is logged once, until it answers again. */
 enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
                                        size_t length, char user[USER_ID_SIZE]);
 

@@ -61,8 +61,8 @@ static unsigned threads(const void *settings)
 
 static void *open_shared(const void *settings, bool lasting)
 {
-    (void)settings, (void)lasting;
-    return admit_subscriber_open();
+    (void)lasting;
+    return admit_subscriber_open(settings);
 }
 
 static void close_shared(void *shared)

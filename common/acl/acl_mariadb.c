@@ -1,9 +1,9 @@
-/* Registered topics in MariaDB. The only file that knows mysql.h. */
+/* Registered topics in MariaDB. With mariadb_connect.c the only file that knows mysql.h. */
 #include "acl/acl_backend.h"
+#include "acl/mariadb_connect.h"
 #include "clock.h"
 
 #include <errmsg.h>
-#include <mysql.h>
 #include <mysqld_error.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,15 +11,13 @@
 #include <string.h>
 
 struct acl_mariadb {
-    struct acl base;   /* first: a struct acl * is a struct acl_mariadb * */
-    MYSQL *connection; /* NULL: none */
+    struct acl base;                 /* first: a struct acl * is a struct acl_mariadb * */
+    MYSQL *connection;               /* NULL: none */
+    struct mariadb_attempt *attempt; /* to have one; NULL: none is under way */
     MYSQL_STMT *statements[ACL_QUERY_COUNT];
     struct bytes columns[ACL_COLUMNS_MAX]; /* rows are fetched into these */
     bool lost; /* the last failure was the connection's, not the statement's */
 };
-
-/* Of all that is said and heard, whatever the tables are in. */
-#define CHARACTER_SET "utf8mb4"
 
 #define COLUMNS "topic, owner, pub, sub, pub_password"
 /* Exact whatever the column's collation: equal only when the SHA-256 of the bytes is. */
@@ -104,61 +102,13 @@ static enum acl_status fail_statement(struct acl_mariadb *self, MYSQL_STMT *stat
 
 /* ---- connecting ---- */
 
-static bool set_timeouts(MYSQL *connection, unsigned limit_ms)
-{
-    /* A second more than the server's own limit below, which gives the clearer answer. */
-    unsigned connect_s = (limit_ms + 999) / 1000;
-    unsigned answer_s = connect_s + 1;
-    char session[256];
-    (void)snprintf(session, sizeof session,
-                   "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-                   " autocommit = 1, max_statement_time = %u.%03u, lock_wait_timeout = %u",
-                   limit_ms / 1000, limit_ms % 1000, connect_s);
-    return mysql_options(connection, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s) == 0 &&
-           mysql_options(connection, MYSQL_OPT_READ_TIMEOUT, &answer_s) == 0 &&
-           mysql_options(connection, MYSQL_OPT_WRITE_TIMEOUT, &answer_s) == 0 &&
-           mysql_options(connection, MYSQL_INIT_COMMAND, session) == 0;
-}
-
-static bool set_tls(MYSQL *connection, const struct acl_options *options)
-{
-    my_bool on = options->tls;
-    if (!options->tls)
-        return true;
-    return mysql_options(connection, MYSQL_OPT_SSL_ENFORCE, &on) == 0 &&
-           mysql_options(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on) == 0 &&
-           mysql_options(connection, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3") == 0 &&
-           mysql_options(connection, MYSQL_OPT_SSL_CA, options->tls_ca) == 0 &&
-           mysql_options(connection, MYSQL_OPT_SSL_CERT, options->tls_cert) == 0 &&
-           mysql_options(connection, MYSQL_OPT_SSL_KEY, options->tls_key) == 0;
-}
-
-/* With a host the way is TCP, always: the library would take "localhost" for the default Unix
- * socket, which may be another server's. */
-static bool set_way(MYSQL *connection, const struct acl_options *options)
-{
-    const unsigned tcp = MYSQL_PROTOCOL_TCP;
-    return options->host == NULL || mysql_options(connection, MYSQL_OPT_PROTOCOL, &tcp) == 0;
-}
-
-static bool set_options(MYSQL *connection, const struct acl_options *options)
-{
-    my_bool off = 0;
-    unsigned no = 0;
-    return set_timeouts(connection, options->limit_ms) &&
-           mysql_options(connection, MYSQL_SET_CHARSET_NAME, CHARACTER_SET) == 0 &&
-           mysql_options(connection, MYSQL_OPT_RECONNECT, &off) == 0 &&
-           mysql_options(connection, MYSQL_OPT_LOCAL_INFILE, &no) == 0 &&
-           set_way(connection, options) && set_tls(connection, options);
-}
-
 /* A server may ignore what the client asked for when it connected, by
  * skip-character-set-client-handshake or init_connect; a proxy may do as it likes. */
 static enum acl_status check_character_set(struct acl_mariadb *self)
 {
     static const char query[] = "SELECT @@character_set_client, @@character_set_connection,"
                                 " @@character_set_results";
-    if (mysql_set_character_set(self->connection, CHARACTER_SET) != 0 ||
+    if (mysql_set_character_set(self->connection, MARIADB_CHARACTER_SET) != 0 ||
         mysql_real_query(self->connection, query, sizeof query - 1) != 0)
         return fail_connection(self);
     MYSQL_RES *result = mysql_store_result(self->connection);
@@ -167,31 +117,22 @@ static enum acl_status check_character_set(struct acl_mariadb *self)
     MYSQL_ROW row = mysql_fetch_row(result);
     bool right = row != NULL && mysql_num_fields(result) == 3;
     for (int i = 0; right && i < 3; i++)
-        right = row[i] != NULL && strcmp(row[i], CHARACTER_SET) == 0;
+        right = row[i] != NULL && strcmp(row[i], MARIADB_CHARACTER_SET) == 0;
     mysql_free_result(result);
     return right ? ACL_OK
                  : fail(self, CR_UNKNOWN_ERROR,
-                        "the session's character set is not " CHARACTER_SET
+                        "the session's character set is not " MARIADB_CHARACTER_SET
                         ", though it was asked for");
 }
 
 static enum acl_status connect_server(struct acl_mariadb *self)
 {
-    const struct acl_options *options = self->base.options;
+    unsigned code;
+    char words[ACL_ERROR_SIZE];
     if (self->connection != NULL)
         return ACL_OK;
-    self->connection = mysql_init(NULL);
-    if (self->connection == NULL)
-        return fail(self, CR_OUT_OF_MEMORY, "no memory");
-    if (!set_options(self->connection, options))
-        return fail(self, CR_UNKNOWN_ERROR, "the client library refuses an option");
-    /* Rows found, not rows changed: writing what is there already is no "not found". */
-    if (mysql_real_connect(self->connection, options->host, options->user, options->password,
-                           options->database, options->port,
-                           options->host == NULL ? options->socket : NULL,
-                           CLIENT_FOUND_ROWS) == NULL)
-        return fail_connection(self);
-    return check_character_set(self);
+    self->connection = mariadb_attempt_connect(&self->attempt, self->base.options, &code, words);
+    return self->connection != NULL ? check_character_set(self) : fail(self, code, words);
 }
 
 /* ---- running statements ---- */
@@ -352,7 +293,7 @@ static bool watch_row(const struct acl_text *columns, void *context)
 static enum acl_status run_query(struct acl *acl, struct acl_run *run)
 {
     struct acl_mariadb *self = mariadb_of(acl);
-    bool was_open = self->connection != NULL;
+    bool was_open = self->connection != NULL || self->attempt != NULL;
     uint64_t began = clock_monotonic_ms();
     struct watched_row watched = {run, false};
     struct acl_run watching = *run;
@@ -402,6 +343,7 @@ static void close_all(struct acl *acl)
 {
     struct acl_mariadb *self = mariadb_of(acl);
     disconnect(self);
+    mariadb_attempt_abandon(&self->attempt);
     for (size_t i = 0; i < ACL_COLUMNS_MAX; i++)
         bytes_free(&self->columns[i]);
     free(self);

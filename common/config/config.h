@@ -81,7 +81,7 @@ struct config {
     int acl_kind; /* enum acl_kind */
     char *acl_file, *acl_host, *acl_socket, *acl_user, *acl_password_file, *acl_database;
     char *acl_tls_ca, *acl_tls_cert, *acl_tls_key;
-    uint64_t acl_time, acl_port;
+    uint64_t acl_time, acl_down_time, acl_port;
     bool acl_tls;
     /* [bind_key] */
     char *bind_key_file;
@@ -98,7 +98,7 @@ struct config {
     /* [binding] */
     int binding_mode; /* enum config_binding */
     char *binding_url, *binding_method, *binding_ca_file;
-    uint64_t binding_time, binding_max_answer;
+    uint64_t binding_time, binding_down_time, binding_max_answer;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */
     char *handoff_prefix, *handoff_url;

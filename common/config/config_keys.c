@@ -203,6 +203,9 @@ const struct config_key config_keys[] = {
     {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, true, "300ms",
      "How long one lookup may take; then the post is answered `503`. Keep it below `time_limit` of `[publish]`. Where a "
      "MariaDB server does not answer at all, it is rounded up to whole seconds."},
+    {"acl", "down_time", CONFIG_DURATION, AT(acl_down_time), "1s", 0, 60000, NULL, true, "5s",
+     "How long a database that did not answer in time counts as down: bound posts are answered `503` at once, and then one of them "
+     "tries for all of its process. `0`: each tries for itself."},
     {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, true, "10.0.0.7",
      "MariaDB: name or address of the server, reached by TCP, also when it is `localhost`; empty: this machine, by its Unix "
      "socket."},
@@ -281,6 +284,8 @@ const struct config_key config_keys[] = {
     {"binding", "time_limit", CONFIG_DURATION, AT(binding_time), "2s", 10, 60000, NULL, true, "500ms",
      "How long the binding server may take for the whole answer; then the subscriber is answered `503` with "
      "`Retry-After`."},
+    {"binding", "down_time", CONFIG_DURATION, AT(binding_down_time), "1s", 0, 60000, NULL, true, "5s",
+     "How long a binding server that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
     {"binding", "ca_file", CONFIG_PATH, AT(binding_ca_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/binding-ca.pem",
      "PEM file of the authorities that may have signed the binding server's certificate; empty: the system's. The "

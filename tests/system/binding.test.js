@@ -9,6 +9,7 @@ const { runCgi } = require('./lib/cgi');
 const { request } = require('./lib/http');
 const { newFolder, programs } = require('./lib/paths');
 const { Subscriber } = require('./lib/subscriber');
+const { until } = require('./lib/wait');
 
 function ask(bound, key) {
   const body = JSON.stringify({ bind_key: key, ep: [{ topic: 'topic', binded: true }] });
@@ -40,7 +41,7 @@ describe('the binding server', () => {
   let binding;
   before(async () => {
     binding = await BindingServer.start();
-    const config = { mode: 'server', url: binding.url, time_limit: '500ms', max_answer: '4k' };
+    const config = { mode: 'server', url: binding.url, time_limit: '500ms', down_time: '0s', max_answer: '4k' };
     bound = await Bound.start({ config: { binding: config } });
     await bound.add('topic', { owner: 'ana', sub: ['+'] });
   });
@@ -248,4 +249,37 @@ describe('the certificate of a binding server', () => {
       }
     });
   }
+});
+
+describe('a binding server that hangs', () => {
+  let bound;
+  let binding;
+  before(async () => {
+    binding = await BindingServer.start();
+    bound = await Bound.start({ config: { binding: { mode: 'server', url: binding.url, time_limit: '60s' } } });
+  });
+  after(async () => {
+    await bound?.stop();
+    await binding?.stop();
+  });
+
+  test('holds up nobody who comes without a bind key', async () => {
+    const hanging = [];
+    binding.answer = (socket) => hanging.push(socket);
+    const asked = Array.from({ length: 40 }, () => ask(bound, 'key'));
+    await until('some wait for the binding server', () => hanging.length > 0);
+    for (let i = 0; i < 20; i++) {
+      const free = await Subscriber.open(bound.url, { ep: ['free'] });
+      await free.close();
+    }
+    const states = await Promise.all(asked.map((one) => Promise.race([one.then((answer) => answer.status), 'pending'])));
+    const pending = states.filter((state) => state === 'pending').length;
+    assert.ok(pending > 0, 'some wait still');
+    assert.ok(states.every((state) => state === 'pending' || state === 503), states.join(' '));
+    for (const socket of hanging) {
+      reply(socket, '""');
+    }
+    delete binding.answer;
+    await Promise.all(asked);
+  });
 });

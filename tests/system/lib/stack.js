@@ -41,6 +41,7 @@ class Stack {
    *   env       of the daemon
    *   addresses where the daemon listens besides the unix socket (a free port of 127.0.0.1)
    *   lines     whether it listens for raw TCP as well, on linesPort
+   *   handlerWrapper  command words before each handler's
    *   handlers  how many esn-event masters (0: no web server either), each with `workers`
    */
   static async start(label, options = {}) {
@@ -49,10 +50,10 @@ class Stack {
     return stack;
   }
 
-  constructor(label, { config = {}, wrapper = [], env = {}, addresses, lines = false, handlers = 0, workers = 2 }) {
+  constructor(label, { config = {}, wrapper = [], env = {}, addresses, lines = false, handlers = 0, workers = 2, handlerWrapper = [] }) {
     this.label = label;
     this.folder = newFolder(label);
-    this.options = { config, wrapper, env, addresses, lines, handlers, workers };
+    this.options = { config, wrapper, env, addresses, lines, handlers, workers, handlerWrapper };
     this.file = path.join(this.folder, 'es-web-notify.conf');
     this.socketPath = path.join(this.folder, 'http.sock');
     this.config = config;
@@ -128,7 +129,7 @@ class Stack {
     const socket = path.join(this.folder, `event${index}.sock`);
     const handler = new Program(
       `esn-event-${index}`,
-      [programs.event, '--config', this.file, '--listen', `unix:${socket}`, '--workers', String(this.options.workers)],
+      [...this.options.handlerWrapper, programs.event, '--config', this.file, '--listen', `unix:${socket}`, '--workers', String(this.options.workers)],
       { log: path.join(this.folder, `esn-event-${index}.log`) },
     );
     handler.socket = socket;

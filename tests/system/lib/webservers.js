@@ -55,10 +55,14 @@ const servers = {
 
 /** A stack behind one of the web servers above. `prepare(stack)` may put files into its folder before it starts. */
 class BehindWebServer {
-  static async start(name, { config = {}, prepare = () => {} } = {}) {
+  static async start(name, { config = {}, prepare = () => {}, handlerWrapper = [] } = {}) {
     const web = new BehindWebServer();
     web.mode = servers[name].mode;
-    web.stack = new Stack('web', { handlers: 1, config: { ...config, ticket: { secret_file: 'ticket.secret' } } });
+    web.stack = new Stack('web', {
+      handlers: 1,
+      handlerWrapper,
+      config: { ...config, ticket: { secret_file: 'ticket.secret' } },
+    });
     web.stack.writeTokens('ticket.secret', ['the secret of the tickets of these tests']);
     prepare(web.stack);
     web.subscribeSocket = path.join(web.stack.folder, 'subscribe.sock');
@@ -82,7 +86,10 @@ class BehindWebServer {
     stack.writeConfig({ handoff: { mode: this.mode, url: `${stack.url}/` } });
     this.handler = new Program(
       'esn-subscribe',
-      [programs.subscribe, '--config', stack.file, '--listen', `unix:${this.subscribeSocket}`, '--workers', '2'],
+      [
+        ...stack.options.handlerWrapper,
+        ...[programs.subscribe, '--config', stack.file, '--listen', `unix:${this.subscribeSocket}`, '--workers', '2'],
+      ],
       { log: path.join(stack.folder, 'esn-subscribe.log') },
     );
     await this.handler.until('esn-subscribe listens', () => fs.existsSync(this.subscribeSocket));

@@ -28,8 +28,10 @@ final class CurlTransport implements Transport
     private array $inherited = [];
 
     /** @param string|null $caFile certificates to trust instead of the system's */
-    public function __construct(private readonly ?string $caFile = null)
-    {
+    public function __construct(
+        private readonly ?string $caFile = null,
+        private readonly NameLookup $names = new NameLookup(),
+    ) {
     }
 
     /** The one of this process. */
@@ -41,11 +43,12 @@ final class CurlTransport implements Transport
     public function post(string $url, array $headers, string $body, float $connect, float $total): HttpAnswer
     {
         $handle = $this->handle();
+        [$naming, $total] = $this->naming($url, $connect, $total);
         $answerHeaders = [];
         $answerBody = '';
         // Reset clears options, and leaves the connection open.
         curl_reset($handle);
-        curl_setopt_array($handle, $this->options($url, $headers, $body, $connect, $total) + [
+        curl_setopt_array($handle, $this->options($url, $headers, $body, $connect, $total) + $naming + [
             CURLOPT_HEADERFUNCTION => static function ($handle, string $line) use (&$answerHeaders): int {
                 if (str_starts_with($line, 'HTTP/')) {
                     $answerHeaders = [];
@@ -88,6 +91,21 @@ final class CurlTransport implements Transport
             CURLOPT_TIMEOUT_MS => self::milliseconds($total),
         ];
         return $this->caFile === null ? $options : $options + [CURLOPT_CAINFO => $this->caFile];
+    }
+
+    /**
+     * How curl comes to an address without waiting for a silent name server.
+     *
+     * @return array{array<int, mixed>, float} options, and the seconds that are left
+     */
+    private function naming(#[\SensitiveParameter] string $url, float $connect, float $total): array
+    {
+        if (!NameLookup::isNeeded()) {
+            return [[constant('CURLOPT_QUICK_EXIT') => true], $total];
+        }
+        $began = microtime(true);
+        $addresses = $this->names->forCurl($url, min($connect, $total));
+        return [$addresses === [] ? [] : [CURLOPT_RESOLVE => $addresses], $total - (microtime(true) - $began)];
     }
 
     private function handle(): \CurlHandle
