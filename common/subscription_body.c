@@ -150,6 +150,25 @@ const char *subscription_body_from_ticket(struct subscription_body *body,
                : requested_topics_check(&body->topics, ticket->topics, ticket->topic_count, config);
 }
 
+const char *subscription_body_from_ticket_and_body(struct subscription_body *body,
+                                                   const struct ticket *ticket, const char *text,
+                                                   size_t length, const struct config *config)
+{
+    utf8_skip_mark(&text, &length);
+    *body = (struct subscription_body){.json = json_loadb(text, length, JSON_ALLOW_NUL, NULL),
+                                       .user = ticket->user,
+                                       .last_id = ticket->last_id};
+    if (!json_is_object(body->json))
+        return "Invalid JSON in body";
+    subscription_body_read_former_self(body, body->json);
+    const char *fault = read_wait(body);
+    if (fault == NULL)
+        fault = take_clid(body, ticket->clid, config);
+    return fault != NULL ? fault
+                         : requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
+                                                 ticket->user != NULL, config);
+}
+
 struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user)
 {
     return (struct ticket){.user = user,

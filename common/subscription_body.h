@@ -47,6 +47,10 @@ const char *subscription_body_read_query(struct subscription_body *body, const c
 /* What a ticket says, which must outlive the body. */
 const char *subscription_body_from_ticket(struct subscription_body *body,
                                           const struct ticket *ticket, const struct config *config);
+/* The same, with the topics of the body that the ticket stands for (ticket_is_of_body()). */
+const char *subscription_body_from_ticket_and_body(struct subscription_body *body,
+                                                   const struct ticket *ticket, const char *text,
+                                                   size_t length, const struct config *config);
 /* The ticket for it; `user` is NULL without a bind key. Borrows from both. */
 struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user);
 

@@ -6,6 +6,8 @@
 #include "user_id.h"
 
 #include <jansson.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +53,30 @@ static json_t *write_topics(const struct ticket *ticket)
     return list;
 }
 
+bool ticket_digest(char digest[TICKET_DIGEST_SIZE], const void *body, size_t length)
+{
+    unsigned char bytes[SHA256_DIGEST_LENGTH];
+    if (EVP_Digest(body, length, bytes, NULL, EVP_sha256(), NULL) != 1)
+        return false;
+    hex_write(digest, bytes, sizeof bytes);
+    return true;
+}
+
+bool ticket_is_of_body(const struct ticket *ticket, const void *body, size_t length)
+{
+    char digest[TICKET_DIGEST_SIZE];
+    return ticket->body != NULL && ticket_digest(digest, body, length) &&
+           strcmp(ticket->body, digest) == 0;
+}
+
+/* What is subscribed to: the topics, or what stands for the body that has them. */
+static bool add_topics(json_t *claims, const struct ticket *ticket)
+{
+    return ticket->body != NULL
+               ? add_text(claims, "body", ticket->body)
+               : json_object_set_new(claims, "ep", write_topics(ticket)) == 0;
+}
+
 /* NULL without memory or random numbers. The caller frees. */
 static char *write_claims(const struct ticket_rules *rules, const struct ticket *ticket,
                           uint64_t now_s)
@@ -61,10 +87,10 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
         return NULL;
     hex_write(id, random, sizeof random);
     json_t *claims =
-        json_pack("{ss sI sI ss so}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s, "exp",
-                  (json_int_t)(now_s + rules->life_s), "jti", id, "ep", write_topics(ticket));
+        json_pack("{ss sI sI ss}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s, "exp",
+                  (json_int_t)(now_s + rules->life_s), "jti", id);
     char *text = NULL;
-    if (claims != NULL && add_text(claims, "uid", ticket->user) &&
+    if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
         add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);
@@ -140,8 +166,11 @@ static const char *check_shape(const json_t *claims)
         return "for another audience";
     if (id_length == 0 || id_length > TICKET_ID_MAX)
         return "jti missing or too long";
-    if (!json_is_array(json_object_get(claims, "ep")))
-        return "ep missing";
+    const json_t *body = json_object_get(claims, "body"), *topics = json_object_get(claims, "ep");
+    if (body != NULL && json_string_length(body) != TICKET_DIGEST_SIZE - 1)
+        return "body is no digest";
+    if (body != NULL ? topics != NULL : !json_is_array(topics))
+        return "not one of ep and body";
     if (!is_text_or_absent(claims, "clid") || !is_text_or_absent(claims, "last_id"))
         return "clid or last_id no text";
     return NULL;
@@ -175,6 +204,7 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
     storage->claims = claims;
     *ticket = (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
                               .last_id = json_string_value(json_object_get(claims, "last_id")),
+                              .body = json_string_value(json_object_get(claims, "body")),
                               .id = json_string_value(json_object_get(claims, "jti")),
                               .forget_after_s = forget_after_s,
                               .storage = storage};

@@ -6,7 +6,9 @@
  *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12"}
  *
  * `uid`, `clid` and `last_id` may be missing or null, and times may have fractions. `ep` is as in a
- * subscription request; a bound topic needs a `uid`. */
+ * subscription request; a bound topic needs a `uid`. In place of `ep` a ticket may have `body`, the
+ * SHA-256 of the body of a request in lower-case hexadecimal: it is worth something beside that body
+ * alone, and the topics are the body's `ep`. So a ticket has a bounded size however many they are. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 
@@ -23,6 +25,7 @@
 enum {
     TICKET_SIZE_MAX = 7500, /* it travels in header lines */
     TICKET_ID_MAX = 64,
+    TICKET_DIGEST_SIZE = 65, /* with its NUL */
     TICKET_SECRET_MIN = 32 /* characters: shorter ones could be found by trying */
 };
 
@@ -41,6 +44,7 @@ struct ticket {
     size_t topic_count;
     const char *clid;
     const char *last_id;
+    const char *body; /* the digest of the body that has the topics; NULL: they are here */
     /* Of a ticket that was read; signing makes its own. */
     const char *id;          /* jti, for the memory of used tickets */
     uint64_t forget_after_s; /* from then on the ticket is refused for its age */
@@ -56,6 +60,11 @@ enum ticket_result {
 
 /* NULL when the rules can be used, else a sentence. */
 const char *ticket_rules_fault(const struct ticket_rules *rules);
+
+/* The digest of a body, as a ticket has it. False: OpenSSL failed. */
+bool ticket_digest(char digest[TICKET_DIGEST_SIZE], const void *body, size_t length);
+/* True when the ticket has the digest of this body. */
+bool ticket_is_of_body(const struct ticket *ticket, const void *body, size_t length);
 
 /* Appends a ticket: characters of base64url and dots only. Not TICKET_REFUSED. */
 enum ticket_result ticket_sign(struct bytes *out, const struct ticket_rules *rules,

@@ -28,6 +28,7 @@ struct subscribe_service {
     struct bind_key_reader *bind_keys;   /* NULL: the binding server is asked */
     struct binding_server *binding;      /* NULL: nobody is asked */
     const struct subscribe_route *route; /* of the request at hand */
+    const struct bytes *body;            /* likewise; NULL: it has none */
 };
 
 /* ---- what is needed ---- */
@@ -148,7 +149,8 @@ static void send_answer(struct handler_request *request, const struct bytes *ans
 }
 
 static void hand_over(struct subscribe_service *service, struct handler_request *request,
-                      const struct subscription_body *subscription, const struct bytes *text)
+                      const struct subscription_body *subscription, const struct bytes *text,
+                      bool needs_body)
 {
     const struct subscribe_route *route = service->route;
     const struct config *config = &service->settings->config;
@@ -159,7 +161,8 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                                       .secret = subscription->secret,
                                       .path = route->purpose == SUBSCRIBE_TICKET ? "" : route->path,
                                       .wait_ms = subscription->wait_ms,
-                                      .has_wait = subscription->has_wait};
+                                      .has_wait = subscription->has_wait,
+                                      .needs_body = needs_body};
     if (route->purpose == SUBSCRIBE_TICKET)
         hand_off_write_ticket(&answer, &hand_off, config);
     else
@@ -171,24 +174,38 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                   message_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
 }
 
+/* A ticket with the topics, or, when they are too many, one that stands for the body, which then
+ * goes along. */
+static enum ticket_result sign(const struct subscribe_service *service, struct ticket *ticket,
+                               char digest[TICKET_DIGEST_SIZE], struct bytes *text)
+{
+    const struct ticket_rules rules = subscribe_settings_rules(service->settings);
+    const struct bytes *body = service->body;
+    uint64_t now_s = clock_wall_ms() / 1000;
+    enum ticket_result result = ticket_sign(text, &rules, ticket, now_s);
+    if (result != TICKET_TOO_LARGE || body == NULL)
+        return result;
+    if (!ticket_digest(digest, body->data, body->length))
+        return TICKET_NO_RESOURCES;
+    ticket->body = digest;
+    return ticket_sign(text, &rules, ticket, now_s);
+}
+
 static void admit(struct subscribe_service *service, struct handler_request *request,
                   const struct subscription_body *subscription)
 {
-    char user[USER_ID_SIZE];
+    char user[USER_ID_SIZE], digest[TICKET_DIGEST_SIZE];
     if (!find_user(service, request, subscription, user))
         return;
-    const struct ticket ticket =
-        subscription_body_ticket(subscription, user[0] != '\0' ? user : NULL);
-    const struct ticket_rules rules = subscribe_settings_rules(service->settings);
+    struct ticket ticket = subscription_body_ticket(subscription, user[0] != '\0' ? user : NULL);
     struct bytes text = BYTES_EMPTY;
-    switch (ticket_sign(&text, &rules, &ticket, clock_wall_ms() / 1000)) {
+    switch (sign(service, &ticket, digest, &text)) {
     case TICKET_OK:
-        hand_over(service, request, subscription, &text);
+        hand_over(service, request, subscription, &text, ticket.body != NULL);
         break;
     case TICKET_TOO_LARGE:
         refuse(request, 413, "Too many or too long Event Points",
-               "the ticket for them would be longer than 7500 bytes, which is all that header "
-               "lines take");
+               "a query takes as many as fit into 7500 bytes; POST them");
         break;
     default:
         refuse(request, 500, "Out of memory", NULL);
@@ -215,10 +232,12 @@ static void handle_body(struct subscribe_service *service, struct handler_reques
                         const struct bytes *body)
 {
     struct subscription_body subscription;
+    service->body = body;
     const char *fault =
         subscription_body_read(&subscription, body->data != NULL ? body->data : "", body->length,
                                SUBSCRIPTION_BIND_KEY, &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
+    service->body = NULL;
 }
 
 static void handle_query(struct subscribe_service *service, struct handler_request *request)

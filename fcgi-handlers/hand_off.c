@@ -44,10 +44,32 @@ static void write_accel(struct bytes *out, const struct hand_off *hand_off,
     bytes_append_text(out, "\r\n\r\n");
 }
 
+/* The client is asked to send the same again, with a ticket (RFC 9110 section 15.4.8). */
+static void write_again(struct bytes *out, const char *base, const struct hand_off *hand_off)
+{
+    handler_reply_write_head(out, 307, "Temporary Redirect");
+    bytes_append_text(out, "Location: ");
+    append_target(out, base, hand_off);
+    bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* To the same path (RFC 3986 section 5.2.2), where the web server passes on who has a ticket. A
+ * local redirect has no body any more. */
+static void write_again_here(struct bytes *out, const struct hand_off *hand_off)
+{
+    struct hand_off here = *hand_off;
+    here.path = "";
+    write_again(out, "", &here);
+}
+
 /* RFC 3875 section 6.2.2: no other field and no body. */
 static void write_local(struct bytes *out, const struct hand_off *hand_off,
                         const struct config *config)
 {
+    if (hand_off->needs_body) {
+        write_again_here(out, hand_off);
+        return;
+    }
     bytes_append_text(out, "Location: ");
     append_target(out, config->handoff_prefix, hand_off);
     bytes_append_text(out, "\r\n\r\n");
@@ -56,6 +78,10 @@ static void write_local(struct bytes *out, const struct hand_off *hand_off,
 static void write_redirect(struct bytes *out, const struct hand_off *hand_off,
                            const struct config *config)
 {
+    if (hand_off->needs_body) {
+        write_again(out, config->handoff_url, hand_off);
+        return;
+    }
     handler_reply_write_head(out, 303, "See Other");
     bytes_append_text(out, "Location: ");
     append_target(out, config->handoff_url, hand_off);
@@ -73,7 +99,7 @@ void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
         bytes_append_text(&body, ",\"url\":");
         bytes_append_json_string(&body, url.data, url.length);
     }
-    bytes_append_text(&body, "}\n");
+    bytes_append_text(&body, hand_off->needs_body ? ",\"body\":true}\n" : "}\n");
     handler_reply_write_head(out, 200, "OK");
     bytes_append_format(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                         body.length);

@@ -16,6 +16,7 @@ struct hand_off {
     const char *path;   /* of the transport, behind the daemon's address; "": frames */
     uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
     bool has_wait;
+    bool needs_body; /* the ticket is worth something beside the request's body alone */
 };
 
 /* Appends a whole CGI response (RFC 3875 section 6) as [handoff] mode wants it. */

@@ -5,6 +5,7 @@
 #include "credentials.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
+#include "messages.h"
 #include "net/connection.h"
 #include "query.h"
 #include "requests/service.h"
@@ -116,6 +117,22 @@ static void begin_or_refuse(struct connection *connection, const struct http_req
         subscribe_begin_or_refuse(connection, request, body, transport, fault);
 }
 
+/* A ticket that stands for a body is worth nothing without it. */
+static const char *read_ticket(const struct http_request *request, struct subscription_body *body,
+                               const struct ticket *ticket, const struct config *config)
+{
+    size_t length;
+    const char *text = http_request_body(request, &length);
+
+    if (ticket->body == NULL)
+        return subscription_body_from_ticket(body, ticket, config);
+    if (ticket_is_of_body(ticket, text, length))
+        return subscription_body_from_ticket_and_body(body, ticket, text, length, config);
+    *body = (struct subscription_body){0};
+    message_info("ticket refused", message_text("why", "its body is not here"));
+    return "Invalid ticket";
+}
+
 static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
                                   const struct bytes *text, const struct transport *transport)
 {
@@ -129,7 +146,7 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
                               text->data != NULL ? text->data : "", text->length,
                               clock_wall_ms() / 1000, &ticket)) {
     case TICKET_GATE_OPEN:
-        fault = subscription_body_from_ticket(&body, &ticket, service->config);
+        fault = read_ticket(request, &body, &ticket, service->config);
         read_former_self(request, &body, &secret);
         read_wait(request, &body);
         begin_or_refuse(connection, request, &body, transport, fault);

@@ -121,6 +121,28 @@ static void who_has_a_ticket_is_sent_on_with_it(void **state)
     bytes_free(&out);
 }
 
+/* A local redirect has no body, and 303 makes a GET of a POST. */
+static void a_ticket_that_needs_the_body_keeps_it(void **state)
+{
+    (void)state;
+    const struct hand_off hand_off = {
+        .ticket = "t", .ticket_length = 1, .path = "poll", .needs_body = true};
+    expect(CONFIG_HANDOFF_ACCEL, &hand_off,
+           "Status: 200 OK\r\nContent-Type: text/plain\r\n"
+           "X-Accel-Redirect: /_fanout/poll?ticket=t\r\n\r\n");
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off,
+           "Status: 307 Temporary Redirect\r\n" EVERY
+           "Location: ?ticket=t\r\nContent-Length: 0\r\n\r\n");
+    expect(CONFIG_HANDOFF_REDIRECT, &hand_off,
+           "Status: 307 Temporary Redirect\r\n" EVERY
+           "Location: https://stream.example/live/poll?ticket=t\r\nContent-Length: 0\r\n\r\n");
+    const struct config config = {.handoff_mode = CONFIG_HANDOFF_ACCEL, .handoff_prefix = prefix};
+    struct bytes out = BYTES_EMPTY;
+    hand_off_write_ticket(&out, &hand_off, &config);
+    assert_non_null(strstr(bytes_terminate(&out), "{\"ticket\":\"t\",\"body\":true}\n"));
+    bytes_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +152,7 @@ int main(void)
         cmocka_unit_test(each_transport_is_handed_to_its_own_path),
         cmocka_unit_test(a_ticket_alone_is_json_in_every_mode),
         cmocka_unit_test(renewals_are_sent_on),
+        cmocka_unit_test(a_ticket_that_needs_the_body_keeps_it),
         cmocka_unit_test(who_has_a_ticket_is_sent_on_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,31 @@ static void test_what_may_be_missing(void **state)
     bytes_free(&text);
 }
 
+static void test_stands_for_a_body(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"ep\":[\"a\"]}";
+    char digest[TICKET_DIGEST_SIZE];
+    struct bytes text = BYTES_EMPTY;
+    struct ticket ticket;
+    assert_true(ticket_digest(digest, "abc", 3)); /* FIPS 180-4, the example of its appendix */
+    assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_true(ticket_digest(digest, body, sizeof body - 1));
+    const struct ticket of_body = {.user = "ana", .body = digest};
+    sign(&text, &rules, &of_body);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_int_equal(ticket.topic_count, 0);
+    assert_true(ticket_is_of_body(&ticket, body, sizeof body - 1));
+    assert_false(ticket_is_of_body(&ticket, body, sizeof body));
+    assert_false(ticket_is_of_body(&ticket, "", 0));
+    ticket_free(&ticket);
+    sign(&text, &rules, &full);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_false(ticket_is_of_body(&ticket, "", 0));
+    ticket_free(&ticket);
+    bytes_free(&text);
+}
+
 static void test_each_has_an_id_of_its_own(void **state)
 {
     (void)state;
@@ -439,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comes_back_as_it_went),
         cmocka_unit_test(test_what_may_be_missing),
+        cmocka_unit_test(test_stands_for_a_body),
         cmocka_unit_test(test_each_has_an_id_of_its_own),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_secrets_can_be_changed),

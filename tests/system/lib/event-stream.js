@@ -29,7 +29,7 @@ class EventStream {
         if ([303, 307].includes(response.statusCode)) {
           response.resume();
           const next = response.statusCode === 303 ? { ...options, method: 'GET' } : options;
-          this.#start(response.headers.location, next, response.statusCode === 303 ? undefined : body).then(resolve, reject);
+          this.#start(new URL(response.headers.location, url), next, response.statusCode === 303 ? undefined : body).then(resolve, reject);
           return;
         }
         if (response.statusCode !== 200) {
