@@ -2,6 +2,7 @@
 #include "config/config.h"
 #include "messages.h"
 #include "server.h"
+#include "service_notify.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -40,6 +41,7 @@ static int serve(struct config *config)
     }
     message_info("ready", message_text("version", PACKAGE_VERSION),
                  message_number("max_connections", (int64_t)server->net.max_connections));
+    service_notify("READY=1");
     server_run(server);
     server_close(server);
     free(server);

@@ -4,6 +4,7 @@
 #include "handler_serve.h"
 #include "listen_socket.h"
 #include "messages.h"
+#include "service_notify.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -39,19 +40,45 @@ static bool open_sockets(struct handler *handler, const char *address)
     return true;
 }
 
+/* ---- with workers ---- */
+
+static void tell_supervisor(const struct handler *handler)
+{
+    workers_tell_ready(handler->supervisor);
+}
+
+static int serve_as_worker(void *context, pid_t supervisor)
+{
+    struct handler *handler = context;
+    handler->supervisor = supervisor;
+    handler->serving = tell_supervisor;
+    return handler_serve(handler);
+}
+
+static void tell_ready(void *context)
+{
+    const struct handler *handler = context;
+    message_info("ready", message_text("version", PACKAGE_VERSION),
+                 message_text("listen", handler->listen),
+                 message_number("workers", handler->workers));
+    service_notify("READY=1");
+}
+
 static int serve_with_workers(struct handler *handler, const struct options *options)
 {
     unsigned count = options->workers > 0 ? options->workers : DEFAULT_WORKERS;
-    const struct workers_plan plan = {
-        .count = count, .serve = handler_serve, .reload = handler_reload, .context = handler};
+    const struct workers_plan plan = {.count = count,
+                                      .serve = serve_as_worker,
+                                      .ready = tell_ready,
+                                      .reload = handler_reload,
+                                      .context = handler};
     handler->supervised = true;
+    handler->workers = count;
+    handler->listen = options->listen != NULL ? options->listen : "descriptor 0";
     handler->sockets = (struct listen_sockets){.descriptors = {STDIN_FILENO}, .count = 1};
     if (options->listen != NULL && !open_sockets(handler, options->listen))
         return EXIT_FAILURE;
     handler->listener = handler->sockets.descriptors[0];
-    message_info("ready", message_text("version", PACKAGE_VERSION),
-                 message_text("listen", options->listen != NULL ? options->listen : "descriptor 0"),
-                 message_number("workers", count));
     int status = workers_run(&plan);
     if (options->listen != NULL)
         listen_socket_remove(options->listen);
@@ -61,6 +88,12 @@ static int serve_with_workers(struct handler *handler, const struct options *opt
 
 /* ---- starting ---- */
 
+static void tell_manager(const struct handler *handler)
+{
+    (void)handler;
+    service_notify("READY=1");
+}
+
 static int serve_as_started(struct handler *handler, const struct options *options, bool cgi)
 {
     handler->program->warn(handler->settings);
@@ -69,6 +102,7 @@ static int serve_as_started(struct handler *handler, const struct options *optio
     if (options->listen != NULL || (options->workers > 0 && !cgi))
         return serve_with_workers(handler, options);
     handler->listener = cgi ? HANDLER_CGI : STDIN_FILENO;
+    handler->serving = tell_manager;
     return handler_serve(handler);
 }
 

@@ -260,6 +260,7 @@ static void run_crew(struct crew *crew, struct member *members)
         if (error != 0)
             message_error("cannot start a thread", message_error_code(error));
     }
+    crew->handler->serving(crew->handler);
     (void)serve_requests(&members[0]);
     for (unsigned i = 1; i < crew->count; i++) {
         if (members[i].started)

@@ -13,6 +13,11 @@ struct handler {
     int listener;                  /* HANDLER_CGI: none */
     struct listen_sockets sockets; /* all that it listens on, when supervised */
     bool supervised;
+    /* Called once this process takes requests. */
+    void (*serving)(const struct handler *handler);
+    pid_t supervisor;     /* of a worker */
+    const char *listen;   /* where the listener is, for the log */
+    unsigned workers;
 };
 
 /* Serves until it is asked to end; the process's exit status. `handler` is a struct handler. */

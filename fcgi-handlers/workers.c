@@ -16,6 +16,7 @@ enum {
     SOON_MS = 1000, /* a worker that dies so soon after its start is not started again at once */
     FIRST_PAUSE_MS = 100,
     LAST_PAUSE_MS = 10000,
+    MOST_SOON_DEATHS = 5, /* for each worker, one after the other: within some 3 s */
     STOP_LIMIT_MS = 40000 /* longer than the slowest request; then SIGKILL */
 };
 
@@ -33,6 +34,9 @@ struct supervisor {
     struct worker *workers;
     sigset_t signals;
     unsigned generation;
+    unsigned soon_deaths; /* since a worker lived longer, or was asked to end */
+    bool ready;           /* a worker has served */
+    bool failed;          /* no worker stays alive */
     bool stopping;
     uint64_t kill_at;
 };
@@ -47,11 +51,17 @@ static int be_worker(const struct workers_plan *plan, pid_t supervisor)
         return EXIT_FAILURE;
     }
     /* The supervisor may have died before it could be tied to it. */
-    return getppid() == supervisor ? plan->serve(plan->context) : EXIT_FAILURE;
+    return getppid() == supervisor ? plan->serve(plan->context, supervisor) : EXIT_FAILURE;
 }
 
-static void put_off(struct worker *worker, uint64_t now)
+void workers_tell_ready(pid_t supervisor)
 {
+    (void)kill(supervisor, SIGUSR1); /* it can only fail when the supervisor is gone */
+}
+
+static void put_off(struct supervisor *supervisor, struct worker *worker, uint64_t now)
+{
+    supervisor->soon_deaths++;
     worker->start_at = now + worker->pause;
     worker->pause = worker->pause * 2 < LAST_PAUSE_MS ? worker->pause * 2 : LAST_PAUSE_MS;
 }
@@ -64,7 +74,7 @@ static void start(struct supervisor *supervisor, struct worker *worker, uint64_t
         _exit(be_worker(supervisor->plan, self));
     if (pid < 0) {
         message_error("cannot start a worker", message_error_code(errno));
-        put_off(worker, now);
+        put_off(supervisor, worker, now);
         return;
     }
     worker->pid = pid;
@@ -91,15 +101,16 @@ static void tell_death(const struct worker *worker, int status, uint64_t pause)
                     message_number("pause_ms", (int64_t)pause));
 }
 
-static void take_death(const struct supervisor *supervisor, struct worker *worker, int status)
+static void take_death(struct supervisor *supervisor, struct worker *worker, int status)
 {
     uint64_t now = clock_monotonic_ms();
     bool at_once = worker->ending || now - worker->started >= SOON_MS;
     if (at_once) {
+        supervisor->soon_deaths = 0;
         worker->start_at = now;
         worker->pause = FIRST_PAUSE_MS;
     } else {
-        put_off(worker, now);
+        put_off(supervisor, worker, now);
     }
     if (!worker->ending && !supervisor->stopping)
         tell_death(worker, status, worker->start_at - now);
@@ -155,6 +166,30 @@ static void stop(struct supervisor *supervisor)
         if (supervisor->workers[i].pid != 0)
             end(&supervisor->workers[i]);
     }
+}
+
+/* Whether a worker is there that has lived for a while. */
+static bool any_lives(const struct supervisor *supervisor)
+{
+    uint64_t now = clock_monotonic_ms();
+    for (unsigned i = 0; i < supervisor->plan->count; i++) {
+        const struct worker *worker = &supervisor->workers[i];
+        if (worker->pid != 0 && now - worker->started >= SOON_MS)
+            return true;
+    }
+    return false;
+}
+
+/* A supervisor without workers would look alive from outside while nobody is served. */
+static void give_up_when_none_lives(struct supervisor *supervisor)
+{
+    if (supervisor->soon_deaths < MOST_SOON_DEATHS * supervisor->plan->count ||
+        any_lives(supervisor))
+        return;
+    message_error("no worker stays alive, ending",
+                  message_number("ended_soon", (int64_t)supervisor->soon_deaths));
+    supervisor->failed = true;
+    stop(supervisor);
 }
 
 static void kill_late(struct supervisor *supervisor)
@@ -222,6 +257,11 @@ static void act(struct supervisor *supervisor, int signal_number)
         if (!supervisor->stopping && supervisor->plan->reload(supervisor->plan->context))
             supervisor->generation++;
         break;
+    case SIGUSR1:
+        if (!supervisor->ready && supervisor->plan->ready != NULL)
+            supervisor->plan->ready(supervisor->plan->context);
+        supervisor->ready = true;
+        break;
     default:
         break;
     }
@@ -236,6 +276,7 @@ static void supervise(struct supervisor *supervisor)
         } else {
             start_due(supervisor);
             renew_one(supervisor);
+            give_up_when_none_lives(supervisor);
         }
         act(supervisor, wait_for_signal(supervisor));
     }
@@ -250,6 +291,7 @@ int workers_run(const struct workers_plan *plan)
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGHUP);
     sigaddset(&supervisor.signals, SIGCHLD);
+    sigaddset(&supervisor.signals, SIGUSR1);
     if (supervisor.workers == NULL || sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) != 0) {
         message_error("cannot supervise workers", message_error_code(errno));
         free(supervisor.workers);
@@ -259,5 +301,5 @@ int workers_run(const struct workers_plan *plan)
         supervisor.workers[i].pause = FIRST_PAUSE_MS;
     supervise(&supervisor);
     free(supervisor.workers);
-    return EXIT_SUCCESS;
+    return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 
 passed=0
 failed=0
+as_root=() # before the runner of test files
 
 note() { # PASSED FAILED
     passed=$((passed + $1))
@@ -82,11 +83,12 @@ compile_tests() { # BUILD
     make -C "$1" -j "$(nproc)" check TESTS=
 }
 
-# Runs the unit tests of a build and counts each test of each program.
-unit_tests() { # NAME BUILD
+# Runs the unit tests of a build, with the COMMAND before it, and counts each test of each program.
+unit_tests() { # NAME BUILD [COMMAND...]
     local name=$1 build=$2 trs
+    shift 2
     find "$build/tests/unit" "$build/tests/fuzz" \( -name '*.trs' -o -name '*.log' \) -delete 2>/dev/null
-    if ! step "$name" make -C "$build" -j "$(nproc)" --keep-going check; then
+    if ! step "$name" "$@" make -C "$build" -j "$(nproc)" --keep-going check; then
         tell_failed_units "$build"
     fi
     local results=()
@@ -137,7 +139,7 @@ node_tests() { # NAME BUILD FILE...
     shift 2
     mkdir -p -- "$logs/$name"
     rm -f -- "$counts"
-    ESN_BUILD=$build node "$source/tests/system/lib/run-files.js" "$logs/$name" "$counts" "${jobs:-2}" "$@" </dev/null
+    ESN_BUILD=$build "${as_root[@]}" node "$source/tests/system/lib/run-files.js" "$logs/$name" "$counts" "${jobs:-2}" "$@" </dev/null
     if [[ -s $counts ]]; then
         # shellcheck disable=SC2046
         note $(cat -- "$counts")

@@ -66,8 +66,7 @@ struct config {
     bool keep_headers;
     bool io_uring;
     /* [publish] */
-    char *publish_token_file, *publishers_file;
-    uint64_t signature_age;
+    char *publish_token_file;
     uint64_t publish_time, publish_down_time, publish_threads;
     uint64_t publish_rate, publish_burst;
     uint64_t max_event_body, max_depth, max_event_points;

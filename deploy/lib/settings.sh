@@ -60,6 +60,9 @@ acks = ipc://$sockets/acks
 [admin]
 token_file = admin.token
 
+[log]
+path = $dir/data/events/log
+
 [acl]
 $(print_rights_conf)
 

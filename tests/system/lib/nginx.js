@@ -12,7 +12,7 @@ const { tool } = require('./paths');
  */
 async function startNginx(folder, port, { http = '', server = '' }) {
   const own = path.join(folder, 'nginx');
-  fs.mkdirSync(own, { recursive: true });
+  fs.mkdirSync(own);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${own}/${name};`)
     .join('\n');

@@ -1,0 +1,50 @@
+'use strict';
+
+// docs/install.md with Apache, word for word, on a bare Debian, and through a reboot.
+
+const { after, before, describe, it } = require('node:test');
+const story = require('./lib/story');
+const { section } = require('./lib/document');
+
+/** Puts the document's line where it says; PHP is there already. */
+function configureApache(machine) {
+  const name = 'Behind an Apache that you have';
+  const [prepare, start] = section(name).filter(({ language }) => language === 'sh');
+  machine.run('a2enmod -q proxy_fcgi setenvif && a2enconf -q php*-fpm');
+  machine.follow(prepare.text);
+  machine.edit('etc/apache2/sites-available/000-default.conf', '</VirtualHost>', `${story.block(name, 'apache')}</VirtualHost>`);
+  machine.follow(start.text);
+}
+
+describe('an installation behind Apache', () => {
+  let machine;
+  before(async () => {
+    machine = await story.installed(['nginx']);
+  });
+  after(() => machine?.stop());
+
+  it('brings the first event to curl', async () => {
+    configureApache(machine);
+    story.assertActive(machine, ['esn-fanout']);
+    await story.assertFirstEvent(machine);
+  });
+
+  it('serves the page\'s file, and PHP emits with the token', async () => {
+    await story.assertPagesAndPhp(machine);
+  });
+
+  it('takes bound posts once there are keys and tables', () => {
+    story.assertBoundTopics(machine, 'sudo systemctl restart apache2');
+  });
+
+  it('comes back from a reboot by itself, with the log of before', async () => {
+    const id = await story.lastId(machine);
+    machine.run('esnctl emit kept/two missed 2');
+    story.assertNothingDenied(machine);
+    await machine.reboot();
+    story.assertActive(machine, ['esn-fanout']);
+    await story.assertFirstEvent(machine);
+    await story.assertGoesOn(machine, id, '"missed"');
+    story.assertNothingDenied(machine);
+  });
+});

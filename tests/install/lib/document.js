@@ -1,0 +1,41 @@
+'use strict';
+
+// docs/install.md, as somebody who follows it reads it.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const FILE = path.join(__dirname, '..', '..', '..', 'docs', 'install.md');
+
+/** [{section, language, text}] of all fenced blocks, in order. */
+function blocks() {
+  const found = [];
+  let section = '';
+  let block;
+  for (const line of fs.readFileSync(FILE, 'utf8').split('\n')) {
+    const heading = /^## (.*)/.exec(line);
+    const fence = /^```(\w*)$/.exec(line);
+    if (fence && block) {
+      found.push(block);
+      block = undefined;
+    } else if (fence) {
+      block = { section, language: fence[1], text: '' };
+    } else if (block) {
+      block.text += `${line}\n`;
+    } else if (heading) {
+      section = heading[1];
+    }
+  }
+  return found;
+}
+
+/** The blocks of one section; it is an error when there is none. What is to be read as the user's own is replaced. */
+function section(name) {
+  const found = blocks().filter((block) => block.section === name);
+  if (found.length === 0) {
+    throw new Error(`docs/install.md has no section "${name}" with blocks`);
+  }
+  return found.map((block) => ({ ...block, text: block.text.replaceAll('https://your.site', 'http://localhost') }));
+}
+
+module.exports = { blocks, section };

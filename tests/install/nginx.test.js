@@ -1,0 +1,105 @@
+'use strict';
+
+// docs/install.md with nginx, word for word, on a bare Debian; through a reboot; and what its services promise then.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, it } = require('node:test');
+const story = require('./lib/story');
+const { section } = require('./lib/document');
+const { until } = require('../system/lib/wait');
+
+const { SERVICES } = story;
+
+/** Puts the document's two pieces of nginx's configuration where it says. */
+function configureNginx(machine) {
+  const [copy, start] = section('Behind an nginx that you have').filter(({ language }) => language === 'sh');
+  const [site, limits] = section('Behind an nginx that you have').filter(({ language }) => language === 'nginx');
+  const [files, events] = limits.text.trim().split('\n');
+  machine.follow(copy.text);
+  machine.edit('etc/nginx/sites-available/default', 'server_name _;', `server_name _;
+    ${site.text}
+    location ~ \\.php$ { include snippets/fastcgi-php.conf; fastcgi_pass unix:/run/php/php-fpm.sock; }`);
+  machine.edit('etc/nginx/nginx.conf', /events \{[^}]*\}/, `${files}\n${events}`);
+  machine.follow(start.text);
+}
+
+/** Posts one event after the other while `what` runs; the HTTP statuses, each once. */
+function statusesDuring(machine, url, body, what) {
+  const token = '-H "Authorization: Bearer $(cat /etc/es-web-notify/publish.token)"';
+  const post = `curl -sN -o /dev/null -w '%{http_code}\\n' --max-time 20 ${token} ${url} -d '${body}'`;
+  return machine.run(`
+    touch /tmp/go /tmp/statuses; (while [ -e /tmp/go ]; do ${post}; done) >/tmp/statuses &
+    until [ "$(wc -l </tmp/statuses)" -ge 5 ]; do sleep 0.05; done
+    ${what}
+    seen=$(wc -l </tmp/statuses); until [ "$(wc -l </tmp/statuses)" -gt $((seen + 5)) ]; do sleep 0.05; done
+    rm /tmp/go; wait; sort -u /tmp/statuses`).split('\n');
+}
+
+describe('an installation behind nginx', () => {
+  let machine;
+  before(async () => {
+    machine = await story.installed(['apache2']);
+  });
+  after(() => machine?.stop());
+
+  it('has all services active after the last command', () => {
+    story.assertActive(machine, SERVICES);
+  });
+
+  it('brings the first event to curl', async () => {
+    configureNginx(machine);
+    await story.assertFirstEvent(machine);
+  });
+
+  it('serves the page\'s file, and PHP emits with the token', async () => {
+    await story.assertPagesAndPhp(machine);
+  });
+
+  it('takes bound posts once there are keys and tables', () => {
+    story.assertBoundTopics(machine, 'sudo systemctl reload esn-event && sleep 1');
+  });
+
+  it('comes back from a reboot by itself, with the log of before', async () => {
+    const id = await story.lastId(machine);
+    machine.run('esnctl emit kept/two missed 2');
+    story.assertNothingDenied(machine);
+    await machine.reboot();
+    story.assertActive(machine, SERVICES);
+    await story.assertFirstEvent(machine);
+    await story.assertGoesOn(machine, id, '"missed"');
+  });
+
+  it('refuses no post while esn-event is restarted', () => {
+    const body = '{"ep": ["a/b"], "e": {"type": "t"}}';
+    const restart = 'for i in 1 2 3; do systemctl restart esn-event; done';
+    assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, restart), ['200']);
+  });
+
+  for (const setting of ['no', 'yes']) {
+    it(`serves with io_uring = ${setting}`, async () => {
+      machine.edit('etc/es-web-notify.conf', /\n*(\[fanout\]\nio_uring = \w+\n)?$/, `\n[fanout]\nio_uring = ${setting}\n`);
+      machine.run('systemctl restart esn-fanout');
+      await story.assertFirstEvent(machine);
+      assert.doesNotMatch(machine.run('journalctl -b -u esn-fanout --no-pager'), /no io_uring/);
+    });
+  }
+
+  it('gives its services no more than they need', () => {
+    for (const service of SERVICES) {
+      const [, exposure] = /Overall exposure level .*: ([\d.]+)/.exec(machine.run(`systemd-analyze security --no-pager ${service}`));
+      assert.ok(Number(exposure) < 1.6, `${service}: ${exposure}`);
+    }
+  });
+
+  it('says that a start failed, and goes on trying for as long as it takes', async () => {
+    const restarts = () => Number(machine.run('systemctl show -P NRestarts esn-event'));
+    story.assertNothingDenied(machine);
+    machine.run('chmod 600 /etc/es-web-notify/publish.token && systemctl stop esn-event');
+    assert.notEqual(machine.try('systemctl start esn-event').status, 0);
+    // Past what systemd allows by default: five starts in ten seconds.
+    await until('it was started six times', () => restarts() >= 6);
+    machine.run('chmod 640 /etc/es-web-notify/publish.token');
+    await until('it is active again', () => machine.try('systemctl is-active esn-event').status === 0);
+    await story.assertFirstEvent(machine);
+  });
+});
