@@ -426,3 +426,26 @@ void json_text_write_ascii(struct bytes *out, struct json_span value)
             write_string(out, &reader);
     }
 }
+
+/* ---- weighing ---- */
+
+/* The end of a string that begins behind `at`, or the text's. */
+static const char *string_end(const char *at, const char *end)
+{
+    while (at < end && *at != '"')
+        at += *at == '\\' && at + 1 < end ? 2 : 1;
+    return at;
+}
+
+size_t json_text_weight(const char *text, size_t length)
+{
+    const char *end = text + length;
+    size_t weight = 0;
+    for (const char *at = text; at < end; at += at < end) {
+        if (*at == '"')
+            at = string_end(at + 1, end);
+        else
+            weight += *at == ',' || *at == ':' || *at == '[' || *at == '{';
+    }
+    return weight;
+}

@@ -1,5 +1,6 @@
 #include "subscription_body.h"
 
+#include "json_text.h"
 #include "subscription_query.h"
 #include "utf8.h"
 
@@ -7,6 +8,10 @@
 #include <string.h>
 
 const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
+const char SUBSCRIPTION_TOO_HEAVY[] = "Too many values in JSON";
+
+/* Values and names of JSON: of one topic as an object, and of all that stands beside the topics. */
+enum { TOPIC_WEIGHT = 8, OTHER_WEIGHT = 100 };
 
 static bool is_given(const json_t *value)
 {
@@ -120,10 +125,18 @@ const char *subscription_body_read_json(struct subscription_body *body, json_t *
     return fault;
 }
 
+bool subscription_body_is_too_heavy(const char *text, size_t length, const struct config *config)
+{
+    return json_text_weight(text, length) > TOPIC_WEIGHT * config->max_topics + OTHER_WEIGHT;
+}
+
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    unsigned allow, const struct config *config)
 {
     utf8_skip_mark(&text, &length);
+    *body = (struct subscription_body){0};
+    if (subscription_body_is_too_heavy(text, length, config))
+        return SUBSCRIPTION_TOO_HEAVY;
     json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
     return subscription_body_read_json(body, json, allow, config);
 }

@@ -20,14 +20,16 @@ enum subscription_allow {
 /* The reason when a bind key was given and is not allowed, whatever else is wrong: compare
  * pointers. */
 extern const char SUBSCRIPTION_HAS_BIND_KEY[];
+/* The reason why no tree is built of a text: json_text_weight() is more than any subscription. */
+extern const char SUBSCRIPTION_TOO_HEAVY[];
 
 struct subscription_body {
     struct json_t *json; /* owns the texts; NULL: they are a ticket's */
     const char *clid;    /* NULL: the client gave none */
     struct requested_topics topics;
-    const char *last_id; /* of the newest event the client had; NULL: it wants no past */
-    uint64_t connid;     /* its last one; 0: it does not say who it was */
-    const char *secret;  /* that proves it; NULL with connid 0 */
+    const char *last_id;  /* of the newest event the client had; NULL: it wants no past */
+    uint64_t connid;      /* its last one; 0: it does not say who it was */
+    const char *secret;   /* that proves it; NULL with connid 0 */
     const char *bind_key; /* may have NUL inside; NULL: none */
     size_t bind_key_length;
     const char *user; /* of a ticket; NULL: unbound */
@@ -39,7 +41,9 @@ struct subscription_body {
  * be freed either way. `allow`: of enum subscription_allow. */
 const char *subscription_body_read(struct subscription_body *body, const char *text, size_t length,
                                    unsigned allow, const struct config *config);
-/* The same of parsed JSON, which it takes over; NULL counts as invalid JSON. */
+bool subscription_body_is_too_heavy(const char *text, size_t length, const struct config *config);
+/* The same as subscription_body_read() of parsed JSON, which it takes over; NULL counts as invalid
+ * JSON. */
 const char *subscription_body_read_json(struct subscription_body *body, struct json_t *json,
                                         unsigned allow, const struct config *config);
 const char *subscription_body_read_query(struct subscription_body *body, const char *query,
@@ -54,8 +58,8 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
 /* The ticket for it; `user` is NULL without a bind key. Borrows from both. */
 struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user);
 
-/* Whoever comes back with a ticket says beside it who it was: sets connid and secret when `json` has
- * them. */
+/* Whoever comes back with a ticket says beside it who it was: sets connid and secret when `json`
+ * has them. */
 void subscription_body_read_former_self(struct subscription_body *body, const struct json_t *json);
 void subscription_body_free(struct subscription_body *body);
 

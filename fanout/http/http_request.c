@@ -9,6 +9,7 @@
 #include <strings.h>
 
 static const char malformed[] = "Malformed HTTP request";
+static const char too_many[] = "Too many requests at once";
 
 struct http_request {
     http_parser parser;
@@ -17,7 +18,7 @@ struct http_request {
     struct bytes headers; /* name\0value\0... */
     struct bytes body;
     size_t head_bytes;
-    size_t charged;                   /* to limits.bodies */
+    struct input_charge charge;       /* to limits.bodies */
     size_t path_offset, query_offset; /* in url; query_offset 0: there is none */
     int status;
     const char *reason;
@@ -186,8 +187,8 @@ static int on_body(http_parser *parser, const char *at, size_t length)
     request->expects = false;
     if (length > request->limits.max_body - request->body.length)
         return refuse(request, 413, "Body too large");
-    if (!input_budget_charge(request->limits.bodies, &request->charged, length))
-        return refuse(request, 503, "Too many requests at once");
+    if (!input_budget_charge(request->limits.bodies, &request->charge, length))
+        return refuse(request, 503, too_many);
     bytes_append(&request->body, at, length);
     return request->body.failed ? refuse(request, 503, "Out of memory") : 0;
 }
@@ -196,6 +197,8 @@ static int on_message_complete(http_parser *parser)
 {
     struct http_request *request = parser->data;
 
+    if (request->charge.given_up)
+        return refuse(request, 503, too_many);
     request->complete = true;
     http_parser_pause(parser, 1);
     return 0;
@@ -210,6 +213,14 @@ static const http_parser_settings settings = {
     .on_message_complete = on_message_complete,
 };
 
+static void give_up_body(struct input_charge *charge)
+{
+    struct http_request *request =
+        (struct http_request *)(void *)((char *)charge - offsetof(struct http_request, charge));
+
+    bytes_free(&request->body);
+}
+
 struct http_request *http_request_new(const struct http_limits *limits)
 {
     struct http_request *request = calloc(1, sizeof *request);
@@ -222,6 +233,7 @@ struct http_request *http_request_new(const struct http_limits *limits)
     http_parser_init(&request->parser, HTTP_REQUEST);
     request->parser.data = request;
     request->limits = *limits;
+    request->charge.give_up = give_up_body;
     return request;
 }
 
@@ -229,7 +241,7 @@ void http_request_free(struct http_request **request)
 {
     if (*request == NULL)
         return;
-    input_budget_release((*request)->limits.bodies, &(*request)->charged);
+    input_budget_release((*request)->limits.bodies, &(*request)->charge);
     bytes_free(&(*request)->url);
     bytes_free(&(*request)->headers);
     bytes_free(&(*request)->body);

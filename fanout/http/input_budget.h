@@ -1,5 +1,6 @@
 /* Bytes of all requests, lines and messages that are coming in or being answered: many clients
- * could each hold one that is nearly whole. */
+ * could each hold one that is nearly whole. Where there is no room left, the one that is coming in
+ * for longest gives way: so those that never become whole keep nobody else out. */
 #ifndef ESN_INPUT_BUDGET_H
 #define ESN_INPUT_BUDGET_H
 
@@ -7,15 +8,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What one of them holds. Begin with a zeroed one. */
+struct input_charge {
+    size_t bytes;
+    struct input_charge *older, *newer;
+    /* Frees the bytes; what comes of it after that cannot be charged any more. NULL: it holds on to
+     * them. */
+    void (*give_up)(struct input_charge *charge);
+    bool given_up;
+};
+
 /* Shared by many, outlives them. */
 struct input_budget {
     uint64_t used, most;
+    struct input_charge *oldest, *newest; /* those with bytes that can give way */
+    uint64_t given_up;                    /* how many had to */
 };
 
-/* Adds length to what the caller has *charged. False, and nothing is charged, when there is not so
- * much left. Where the budget is NULL there is no bound. */
-bool input_budget_charge(struct input_budget *budget, size_t *charged, size_t length);
-/* Gives back all that was charged. */
-void input_budget_release(struct input_budget *budget, size_t *charged);
+/* Adds length to the charge. False, and nothing is charged, when there is not so much left, or when
+ * it had to give way. Where the budget is NULL there is no bound. */
+bool input_budget_charge(struct input_budget *budget, struct input_charge *charge, size_t length);
+/* It stands at another address than it did. */
+void input_budget_move(struct input_budget *budget, struct input_charge *charge);
+/* Gives back all that was charged; it may begin anew. */
+void input_budget_release(struct input_budget *budget, struct input_charge *charge);
 
 #endif

@@ -1,5 +1,7 @@
 #include "requests/client_message.h"
 
+#include "subscription_body.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -59,6 +61,9 @@ const char *client_message_read(struct client_message *message, const char *text
 {
     const struct request *request = NULL;
 
+    *message = (struct client_message){0};
+    if (subscription_body_is_too_heavy(text, length, config))
+        return SUBSCRIPTION_TOO_HEAVY;
     *message = (struct client_message){
         .json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL)};
     if (message->json == NULL)

@@ -4,6 +4,7 @@
 #include "hex.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
+#include "json_text.h"
 #include "net/connection.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -14,6 +15,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { RENEW_WEIGHT_MOST = 100 }; /* values and names of JSON; two of each are asked for */
 
 const char RENEW_NO_RANDOM[] = "No random bytes";
 
@@ -70,7 +73,8 @@ void renew_answer(struct connection *connection, const struct http_request *requ
 {
     size_t size;
     const char *text = http_request_body(request, &size);
-    json_t *body = json_loadb(text, size, 0, NULL);
+    bool light = json_text_weight(text, size) <= RENEW_WEIGHT_MOST;
+    json_t *body = light ? json_loadb(text, size, 0, NULL) : NULL;
     const json_t *connid = json_object_get(body, "connid");
     const json_t *secret = json_object_get(body, "secret");
 

@@ -2,17 +2,32 @@
 
 #include <string.h>
 
+void line_input_move(struct line_input *input, const struct line_limits *limits)
+{
+    if (limits->bodies != NULL)
+        input_budget_move(limits->bodies, &input->charge);
+}
+
 void line_input_clear(struct line_input *input, const struct line_limits *limits)
 {
-    input_budget_release(limits->bodies, &input->charged);
+    input_budget_release(limits->bodies, &input->charge);
     bytes_free(&input->pending);
     *input = (struct line_input){0};
+}
+
+static void give_up_line(struct input_charge *charge)
+{
+    struct line_input *input =
+        (struct line_input *)(void *)((char *)charge - offsetof(struct line_input, charge));
+
+    bytes_free(&input->pending);
 }
 
 static enum line_verdict keep(struct line_input *input, const struct line_limits *limits,
                               const char *bytes, size_t length)
 {
-    if (!input_budget_charge(limits->bodies, &input->charged, length))
+    input->charge.give_up = give_up_line;
+    if (!input_budget_charge(limits->bodies, &input->charge, length))
         return LINE_TOO_MANY;
     bytes_append(&input->pending, bytes, length);
     return input->pending.failed ? LINE_NO_MEMORY : LINE_NEED_MORE;
@@ -39,6 +54,8 @@ enum line_verdict line_input_feed(struct line_input *input, const struct line_li
     if (input->line != NULL)
         line_input_clear(input, limits);
     *consumed = taken + (end != NULL ? 1 : 0);
+    if (input->charge.given_up)
+        return LINE_TOO_MANY;
     /* One more than fits: it may be the CR of the line's end. */
     if (taken > limits->max_line + 1 - input->pending.length)
         return LINE_TOO_LONG;

@@ -24,9 +24,9 @@ struct line_limits {
 
 /* Begin with a zeroed one. It holds memory only while a line comes in in pieces. */
 struct line_input {
-    struct bytes pending; /* the beginning of a line */
-    size_t charged;       /* to the budget */
-    const char *line;     /* the last whole one: in what was fed, or in `pending` */
+    struct bytes pending;       /* the beginning of a line */
+    struct input_charge charge; /* to the budget */
+    const char *line;           /* the last whole one: in what was fed, or in `pending` */
     size_t length;
 };
 
@@ -39,6 +39,8 @@ enum line_verdict line_input_feed(struct line_input *input, const struct line_li
 const char *line_input_text(const struct line_input *input, size_t *length);
 /* Nothing of a line is there yet. */
 bool line_input_is_idle(const struct line_input *input);
+/* It was copied to where it is now. */
+void line_input_move(struct line_input *input, const struct line_limits *limits);
 /* Forgets everything, and leaves it usable. */
 void line_input_clear(struct line_input *input, const struct line_limits *limits);
 

@@ -115,15 +115,20 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
 
 static void begin(struct connection *connection, const char *text, size_t length)
 {
-    json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    const struct config *config = connection->net->config;
+    struct subscription_body body = {0};
 
+    if (subscription_body_is_too_heavy(text, length, config)) {
+        begin_or_refuse(connection, &body, SUBSCRIPTION_TOO_HEAVY);
+        return;
+    }
+    json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
     if (json_is_string(json_object_get(json, "ticket"))) {
         begin_with_ticket(connection, json);
         json_decref(json);
         return;
     }
-    struct subscription_body body;
-    const char *fault = subscription_body_read_json(&body, json, 0, connection->net->config);
+    const char *fault = subscription_body_read_json(&body, json, 0, config);
     begin_or_refuse(connection, &body, fault);
     subscription_body_free(&body);
 }
@@ -198,6 +203,7 @@ static void keep_begun(struct connection *connection, struct begun_line *begun)
     if (begun->due == UINT64_MAX)
         begun->due = loop_now(&connection->net->loop) + connection->net->config->body_time;
     *kept = *begun;
+    line_input_move(&kept->input, &limits);
     stream_of(connection)->transport_state = kept;
     if (connection->state == CONNECTION_STREAMING)
         connection_set_deadline(connection);
@@ -208,6 +214,7 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
     const struct line_limits limits = limits_of(connection);
     struct begun_line begun = take_begun(connection);
 
+    line_input_move(&begun.input, &limits);
     while (length > 0 && listens(connection)) {
         size_t consumed;
         enum line_verdict verdict =

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+static const char too_many[] = "Too many messages at once";
+
 struct websocket_input {
     struct websocket_limits limits;
     wslay_frame_context_ptr frames;
@@ -21,11 +23,11 @@ struct websocket_input {
     uint8_t opcode;
     uint64_t payload_left; /* still to come */
 
-    bool in_message;      /* the first fragment is there */
-    struct bytes message; /* so far */
-    size_t valid;         /* bytes of message that are whole characters */
-    size_t charged;       /* to limits.bodies */
-    bool is_taken;        /* the message was given out */
+    bool in_message;            /* the first fragment is there */
+    struct bytes message;       /* so far */
+    size_t valid;               /* bytes of message that are whole characters */
+    struct input_charge charge; /* to limits.bodies */
+    bool is_taken;              /* the message was given out */
 
     char control[WEBSOCKET_CONTROL_MOST];
     size_t control_length;
@@ -56,6 +58,16 @@ static ssize_t give(uint8_t *buffer, size_t room, int flags, void *user_data)
     return (ssize_t)length;
 }
 
+static void give_up_message(struct input_charge *charge)
+{
+    struct websocket_input *input =
+        (struct websocket_input *)(void *)((char *)charge -
+                                           offsetof(struct websocket_input, charge));
+
+    bytes_free(&input->message);
+    input->valid = 0;
+}
+
 struct websocket_input *websocket_input_new(const struct websocket_limits *limits)
 {
     static const struct wslay_frame_callbacks callbacks = {.recv_callback = give};
@@ -64,6 +76,7 @@ struct websocket_input *websocket_input_new(const struct websocket_limits *limit
     if (input == NULL)
         return NULL;
     input->limits = *limits;
+    input->charge.give_up = give_up_message;
     input->reason = "";
     if (wslay_frame_context_init(&input->frames, &callbacks, input) != 0) {
         free(input);
@@ -74,7 +87,7 @@ struct websocket_input *websocket_input_new(const struct websocket_limits *limit
 
 static void forget_message(struct websocket_input *input)
 {
-    input_budget_release(input->limits.bodies, &input->charged);
+    input_budget_release(input->limits.bodies, &input->charge);
     bytes_free(&input->message);
     input->valid = 0;
     input->is_taken = false;
@@ -168,8 +181,8 @@ static bool is_text(struct websocket_input *input, bool is_whole)
 static enum websocket_verdict add_to_message(struct websocket_input *input, const char *data,
                                              size_t length)
 {
-    if (!input_budget_charge(input->limits.bodies, &input->charged, length))
-        return broken(input, WEBSOCKET_CODE_TRY_LATER, "Too many messages at once");
+    if (!input_budget_charge(input->limits.bodies, &input->charge, length))
+        return broken(input, WEBSOCKET_CODE_TRY_LATER, too_many);
     bytes_append(&input->message, data, length);
     if (input->message.failed)
         return broken(input, WEBSOCKET_CODE_INTERNAL, "Out of memory");
@@ -183,6 +196,8 @@ static enum websocket_verdict end_data(struct websocket_input *input)
     input->in_message = !input->is_final;
     if (input->in_message)
         return WEBSOCKET_NEED_MORE;
+    if (input->charge.given_up)
+        return broken(input, WEBSOCKET_CODE_TRY_LATER, too_many);
     if (!is_text(input, true))
         return broken(input, WEBSOCKET_CODE_INVALID_TEXT, "Invalid UTF-8");
     input->is_taken = true;

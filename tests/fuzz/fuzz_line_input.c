@@ -41,7 +41,7 @@ static enum line_verdict feed_piece(struct line_input *input, const struct line_
 
 static void feed(const char *bytes, size_t length, size_t piece, struct bytes *found)
 {
-    struct input_budget budget = {0, MAX_LINE + 1};
+    struct input_budget budget = {.used = 0, .most = MAX_LINE + 1};
     const struct line_limits limits = {MAX_LINE, &budget};
     struct line_input input = {0};
     enum line_verdict verdict = LINE_NEED_MORE;

@@ -71,7 +71,7 @@ static struct websocket_input *make(const struct websocket_limits *limits)
 
 static void feed(struct record *record, const char *bytes, size_t length, size_t piece)
 {
-    struct input_budget budget = {0, MAX_MESSAGE};
+    struct input_budget budget = {.used = 0, .most = MAX_MESSAGE};
     const struct websocket_limits limits = {MAX_MESSAGE, &budget};
     struct websocket_input *input = make(&limits);
 

@@ -343,9 +343,12 @@ static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **sta
     http_request_free(&request);
 }
 
-static void all_bodies_together_have_a_bound(void **state)
+/* Those that never become whole keep nobody out. */
+static void of_all_bodies_together_the_oldest_gives_way(void **state)
 {
     static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n0123456789";
+    static const char chunked[] =
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n";
     struct input_budget bodies = {.most = 25};
     const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
     struct http_request *one = http_request_new(&shared), *two = http_request_new(&shared),
@@ -353,18 +356,42 @@ static void all_bodies_together_have_a_bound(void **state)
     size_t used;
 
     (void)state;
-    assert_int_equal(http_request_feed(one, text, sizeof text - 1, &used), HTTP_NEED_MORE);
+    assert_int_equal(http_request_feed(one, chunked, sizeof chunked - 1, &used), HTTP_NEED_MORE);
     assert_int_equal(http_request_feed(two, text, sizeof text - 1, &used), HTTP_NEED_MORE);
     assert_int_equal(bodies.used, 20);
-    assert_int_equal(http_request_feed(three, text, sizeof text - 1, &used), HTTP_REFUSED);
-    assert_int_equal(http_request_status(three), 503);
+    assert_int_equal(http_request_feed(three, text, sizeof text - 1, &used), HTTP_NEED_MORE);
+    assert_int_equal(bodies.used, 20);
+    assert_int_equal(bodies.given_up, 1);
+    assert_int_equal(http_request_feed(one, "0\r\n\r\n", 5, &used), HTTP_REFUSED);
+    assert_int_equal(http_request_status(one), 503);
+    assert_int_equal(http_request_feed(three, text + sizeof text - 11, 10, &used), HTTP_COMPLETE);
+    assert_int_equal(http_request_feed(two, text + sizeof text - 11, 10, &used), HTTP_REFUSED);
+    assert_int_equal(http_request_status(two), 503);
     assert_int_equal(bodies.used, 20);
     http_request_free(&three);
+    assert_int_equal(bodies.used, 0);
     http_request_free(&one);
-    assert_int_equal(bodies.used, 10);
-    assert_int_equal(http_request_feed(two, text + sizeof text - 11, 10, &used), HTTP_COMPLETE);
-    assert_int_equal(bodies.used, 20);
     http_request_free(&two);
+}
+
+/* One that does not fit by itself pushes nobody out for nothing. */
+static void a_body_larger_than_all_room_is_refused(void **state)
+{
+    static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n"
+                               "012345678901234567890123456789";
+    struct input_budget bodies = {.most = 25};
+    const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
+    struct http_request *one = http_request_new(&shared), *large = http_request_new(&shared);
+    size_t used;
+
+    (void)state;
+    assert_int_equal(http_request_feed(one, text, sizeof text - 11, &used), HTTP_NEED_MORE);
+    assert_int_equal(http_request_feed(large, text, sizeof text - 1, &used), HTTP_REFUSED);
+    assert_int_equal(http_request_status(large), 503);
+    assert_int_equal(bodies.used, 20);
+    assert_int_equal(bodies.given_up, 0);
+    http_request_free(&one);
+    http_request_free(&large);
     assert_int_equal(bodies.used, 0);
 }
 
@@ -454,7 +481,8 @@ int main(void)
         cmocka_unit_test(targets_beyond_the_parsers_offsets_are_refused),
         cmocka_unit_test(an_expectation_is_taken_once),
         cmocka_unit_test(nothing_is_expected_by_old_clients_or_once_the_body_comes),
-        cmocka_unit_test(all_bodies_together_have_a_bound),
+        cmocka_unit_test(of_all_bodies_together_the_oldest_gives_way),
+        cmocka_unit_test(a_body_larger_than_all_room_is_refused),
         cmocka_unit_test(it_has_begun_with_the_first_byte),
         cmocka_unit_test(query_parameters_are_decoded),
         cmocka_unit_test(headers_are_kept_in_order_and_whole),

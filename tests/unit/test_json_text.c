@@ -373,6 +373,50 @@ static void agrees_with_jansson(void **state)
     assert_in_range(invalid, RANDOM_TEXTS / 10, RANDOM_TEXTS);
 }
 
+static size_t nodes_of(const json_t *value)
+{
+    size_t nodes = 1, i;
+    const char *key;
+    json_t *member;
+
+    if (json_is_array(value))
+        json_array_foreach(value, i, member) nodes += nodes_of(member);
+    if (json_is_object(value))
+        json_object_foreach((json_t *)(uintptr_t)value, key, member) nodes += nodes_of(member);
+    return nodes;
+}
+
+/* Whatever stands in strings, a tree never has more nodes than the text weighs. */
+static void weighs_what_a_tree_would_hold(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t weight;
+    } cases[] = {{"", 0},
+                 {"7", 0},
+                 {"[]", 1},
+                 {"[1,2,[3]]", 4},
+                 {"{\"a\":[1,2]}", 4},
+                 {"\"[,:{\"", 0},
+                 {"[\"a\\\",[\",\"\\\\\",1]", 3},
+                 {"[\"never ends,,,", 1},
+                 {"\"\\", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(json_text_weight(cases[i].text, strlen(cases[i].text)), cases[i].weight);
+    for (uint64_t number = 0; number < RANDOM_TEXTS / 10; number++) {
+        uint64_t seed = number;
+        struct bytes text = BYTES_EMPTY;
+        append_random_value(&text, &seed, 4);
+        json_t *value = json_loadb(text.data, text.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        if (value != NULL)
+            assert_true(nodes_of(value) <= json_text_weight(text.data, text.length) + 1);
+        json_decref(value);
+        bytes_free(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +428,7 @@ int main(void)
         cmocka_unit_test(finds_several_members_at_once),
         cmocka_unit_test(tells_kinds),
         cmocka_unit_test(agrees_with_jansson),
+        cmocka_unit_test(weighs_what_a_tree_would_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

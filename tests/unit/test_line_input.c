@@ -47,7 +47,7 @@ static bool feed_piece(struct line_input *input, const struct line_limits *limit
 static void check_cut(const char *text, size_t length, size_t first, size_t piece,
                       const char *expected)
 {
-    struct input_budget budget = {0, 1000};
+    struct input_budget budget = {.used = 0, .most = 1000};
     const struct line_limits limits = {MAX_LINE, &budget};
     struct line_input input = {0};
     struct bytes out = BYTES_EMPTY;
@@ -99,7 +99,7 @@ static void long_lines_are_refused(void **state)
 
 static void a_full_budget_is_said(void **state)
 {
-    struct input_budget budget = {95, 100};
+    struct input_budget budget = {.used = 95, .most = 100};
     const struct line_limits limits = {MAX_LINE, &budget};
     struct line_input input = {0};
     struct bytes out = BYTES_EMPTY;

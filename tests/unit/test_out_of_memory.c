@@ -227,7 +227,7 @@ static void a_message_is_read_whole_or_refused(void **state)
 
 static void read_websocket(uint64_t n)
 {
-    struct input_budget budget = {0, 1000};
+    struct input_budget budget = {.used = 0, .most = 1000};
     const struct websocket_limits limits = {100, &budget};
     struct websocket_input *input;
     struct bytes out = BYTES_EMPTY;
@@ -255,7 +255,7 @@ static void read_websocket(uint64_t n)
 static void read_lines(uint64_t n)
 {
     static const char text[] = "a line that comes in pieces\nand one that is whole\n";
-    struct input_budget budget = {0, 1000};
+    struct input_budget budget = {.used = 0, .most = 1000};
     const struct line_limits limits = {100, &budget};
     struct line_input input = {0};
     enum line_verdict verdict = LINE_NEED_MORE;

@@ -191,17 +191,23 @@ static void who_comes_back_says_who_it_was(void **state)
     }
 }
 
-static void depth_is_bounded(void **state)
+/* Neither reading nor the tree of what was read may cost much, whatever was sent. */
+static void depth_and_weight_are_bounded(void **state)
 {
-    enum { DEPTH = 100000 };
-    char *text = malloc(DEPTH);
+    enum { SIZE = 100000 };
+    char *text = malloc(SIZE);
     struct subscription_body body;
 
     (void)state;
-    memset(text, '[', DEPTH);
-    assert_string_equal(subscription_body_read(&body, text, DEPTH, 0, &config),
-                        "Invalid JSON in body");
-    subscription_body_free(&body);
+    assert_non_null(text);
+    memset(text, '[', SIZE);
+    for (size_t size = SIZE; size > 50; size /= 2) {
+        bool heavy = subscription_body_is_too_heavy(text, size, &config);
+        assert_string_equal(subscription_body_read(&body, text, size, 0, &config),
+                            heavy ? "Too many values in JSON" : "Invalid JSON in body");
+        assert_true(heavy || size < SIZE / 2);
+        subscription_body_free(&body);
+    }
     free(text);
 }
 
@@ -328,7 +334,7 @@ int main(void)
         cmocka_unit_test(topics_come_once_in_the_order_asked_for),
         cmocka_unit_test(the_client_id_may_be_left_out),
         cmocka_unit_test(who_comes_back_says_who_it_was),
-        cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(depth_and_weight_are_bounded),
         cmocka_unit_test(everything_is_read),
         cmocka_unit_test(little_is_enough),
         cmocka_unit_test(bind_keys_are_checked_where_they_are_taken),

@@ -95,7 +95,7 @@ static bool feed_piece(struct websocket_input **input, const struct websocket_li
 
 static void feed(const struct bytes *bytes, size_t first, size_t piece, struct bytes *line)
 {
-    struct input_budget budget = {0, 10000};
+    struct input_budget budget = {.used = 0, .most = 10000};
     const struct websocket_limits limits = {MAX_MESSAGE, &budget};
     struct websocket_input *input = new_input(&limits);
     size_t used = 0, next = first;
@@ -280,7 +280,7 @@ static void large_messages_are_refused_at_once(void **state)
 
 static void a_full_budget_is_said(void **state)
 {
-    struct input_budget budget = {95, 100};
+    struct input_budget budget = {.used = 95, .most = 100};
     const struct websocket_limits limits = {MAX_MESSAGE, &budget};
     struct websocket_input *input = new_input(&limits);
     struct bytes out = BYTES_EMPTY, line = BYTES_EMPTY;
