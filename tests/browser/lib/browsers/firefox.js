@@ -1,0 +1,111 @@
+'use strict';
+
+// Firefox ESR by WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/), which it speaks itself.
+
+const fs = require('node:fs');
+const { newFolder, tool } = require('../../../system/lib/paths');
+const { Program } = require('../../../system/lib/program');
+const { until } = require('../../../system/lib/wait');
+const { JsonSocket } = require('./json-socket');
+const { StandingTab } = require('./standing');
+
+class FirefoxTab extends StandingTab {
+  #socket;
+  #context;
+  #other; // a blank tab beside it
+
+  static async open(socket, userContext) {
+    const tab = new FirefoxTab();
+    tab.#socket = socket;
+    tab.#context = await socket.ask('browsingContext.create', { type: 'window', userContext });
+    tab.userContext = userContext;
+    return tab;
+  }
+
+  async goto(url) {
+    await this.#socket.ask('browsingContext.navigate', { ...this.#context, url, wait: 'complete' });
+  }
+
+  async back() {
+    const before = await this.run('location.href');
+    await this.#socket.ask('browsingContext.traverseHistory', { ...this.#context, delta: -1 });
+    await until('another page is back', async () => !(await this.run('location.href + document.readyState')).startsWith(before));
+  }
+
+  async run(expression) {
+    const question = { expression, target: this.#context, awaitPromise: true };
+    const { result, exceptionDetails } = await this.#socket.ask('script.evaluate', question);
+    if (exceptionDetails) throw new Error(`in the page: ${exceptionDetails.text}`);
+    return result.value;
+  }
+
+  async hide() {
+    if (this.#other) {
+      await this.#socket.ask('browsingContext.activate', this.#other);
+    } else {
+      const question = { type: 'tab', referenceContext: this.#context.context, userContext: this.userContext };
+      this.#other = await this.#socket.ask('browsingContext.create', question);
+    }
+    await this.until(() => document.visibilityState === 'hidden');
+  }
+
+  async show() {
+    await this.#socket.ask('browsingContext.activate', this.#context);
+    await this.until(() => document.visibilityState === 'visible');
+  }
+
+  setOffline(offline) {
+    const networkConditions = offline ? { type: 'offline' } : null;
+    return this.#socket.ask('emulation.setNetworkConditions', { networkConditions, contexts: [this.#context.context] });
+  }
+
+  async close() {
+    for (const context of [this.#other, this.#context]) {
+      if (context) await this.#socket.ask('browsingContext.close', context);
+    }
+  }
+}
+
+class FirefoxProfile {
+  constructor(socket, context) {
+    this.socket = socket;
+    this.context = context;
+  }
+
+  openTab() {
+    return FirefoxTab.open(this.socket, this.context.userContext);
+  }
+
+  close() {
+    return this.socket.ask('browser.removeUserContext', this.context);
+  }
+}
+
+class Firefox {
+  name = 'Firefox';
+
+  static async launch() {
+    const browser = new Firefox();
+    browser.folder = newFolder('firefox');
+    const log = `${browser.folder}/log`;
+    const words = ['--headless', '--no-remote', '--remote-debugging-port=0', '--profile', browser.folder, 'about:blank'];
+    const env = { HOME: browser.folder, MOZ_CRASHREPORTER_DISABLE: '1' };
+    browser.program = new Program('firefox', [tool('firefox-esr', 'firefox-esr'), ...words], { log, env });
+    const [, url] = await browser.program.untilLog(/WebDriver BiDi listening on (ws:\S+)/);
+    browser.socket = await JsonSocket.open(`${url}/session`);
+    await browser.socket.ask('session.new', { capabilities: {} });
+    return browser;
+  }
+
+  async newProfile() {
+    return new FirefoxProfile(this.socket, await this.socket.ask('browser.createUserContext'));
+  }
+
+  async close() {
+    this.socket.close();
+    await this.program.end('SIGTERM');
+    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+module.exports = { launch: Firefox.launch };
