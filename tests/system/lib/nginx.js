@@ -12,7 +12,7 @@ const { tool } = require('./paths');
  */
 async function startNginx(folder, port, { http = '', server = '' }) {
   const own = path.join(folder, 'nginx');
-  fs.mkdirSync(own);
+  fs.mkdirSync(own, { recursive: true });
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `  ${name}_temp_path ${own}/${name};`)
     .join('\n');

@@ -93,7 +93,14 @@ class BehindWebServer {
       { log: path.join(stack.folder, 'esn-subscribe.log') },
     );
     await this.handler.until('esn-subscribe listens', () => fs.existsSync(this.subscribeSocket));
-    this.server = await servers[name].start(this, folder, port);
+    this.startServer = () => servers[name].start(this, folder, port);
+    this.server = await this.startServer();
+  }
+
+  /** Ends the web server with all that it holds, and starts it again. */
+  async restartServer(signal) {
+    await this.server.end(signal);
+    this.server = await this.startServer();
   }
 
   async stop() {

@@ -73,12 +73,10 @@ class ChromiumTab extends Tab {
   async freeze() {
     await this.hide();
     await this.ask('Page.setWebLifecycleState', { state: 'frozen' });
-    this.isFrozen = true;
   }
 
   async thaw() {
     await this.ask('Page.setWebLifecycleState', { state: 'active' });
-    this.isFrozen = false;
     await this.show();
   }
 
@@ -86,6 +84,27 @@ class ChromiumTab extends Tab {
     await this.ask('Network.enable');
     const conditions = { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     await this.ask('Network.emulateNetworkConditions', conditions);
+  }
+
+  /** No task of the page runs until goOn(): nothing reaches it, as when its process stands still. */
+  async halt() {
+    await this.ask('Debugger.enable');
+    const paused = this.#socket.next('Debugger.paused');
+    await this.ask('Debugger.pause');
+    this.run('1').catch(() => {}); // the task that is paused; the tab may be closed in it
+    await paused;
+  }
+
+  goOn() {
+    return this.ask('Debugger.disable');
+  }
+
+  /** Its process ends as by a fault. */
+  async crash() {
+    await this.ask('Inspector.enable');
+    const crashed = this.#socket.next('Inspector.targetCrashed');
+    this.ask('Page.crash').catch(() => {}); // there is nobody to answer
+    await crashed;
   }
 
   close() {

@@ -7,9 +7,9 @@ const { newFolder, tool } = require('../../../system/lib/paths');
 const { Program } = require('../../../system/lib/program');
 const { until } = require('../../../system/lib/wait');
 const { JsonSocket } = require('./json-socket');
-const { StandingTab } = require('./standing');
+const { Tab } = require('./tab');
 
-class FirefoxTab extends StandingTab {
+class FirefoxTab extends Tab {
   #socket;
   #context;
   #other; // a blank tab beside it

@@ -9,7 +9,8 @@ const { within } = require('../../../system/lib/wait');
  */
 class JsonSocket {
   #socket;
-  #asked = new Map(); // number: {resolve, reject}
+  #asked = new Map(); // number: {method, resolve, reject}
+  #awaited = new Map(); // method of an event: what is called when it comes
   #last = 0;
 
   static async open(url) {
@@ -25,7 +26,8 @@ class JsonSocket {
     return made;
   }
 
-  #take({ id, result, error, message }) {
+  #take({ id, method, result, error, message }) {
+    this.#awaited.get(method)?.();
     const asked = this.#asked.get(id);
     if (!asked) return; // an event, or an answer after the end
     this.#asked.delete(id);
@@ -44,6 +46,11 @@ class JsonSocket {
     const answer = new Promise((resolve, reject) => this.#asked.set(id, { method, resolve, reject }));
     this.#socket.send(JSON.stringify({ id, method, params, ...more }));
     return within(`the browser's answer to ${method} ${JSON.stringify(params).slice(0, 200)}`, answer);
+  }
+
+  /** Resolves when the browser tells of the next event called `method`. */
+  next(method) {
+    return within(`the event ${method}`, new Promise((resolve) => this.#awaited.set(method, resolve)));
   }
 
   close() {

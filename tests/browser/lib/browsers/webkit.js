@@ -8,7 +8,7 @@ const { request } = require('../../../system/lib/http');
 const { newFolder, tool } = require('../../../system/lib/paths');
 const { freePort } = require('../../../system/lib/ports');
 const { Program } = require('../../../system/lib/program');
-const { StandingTab } = require('./standing');
+const { Tab } = require('./tab');
 
 function miniBrowser() {
   const folders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/libexec'];
@@ -18,7 +18,7 @@ function miniBrowser() {
   return found;
 }
 
-class WebKitTab extends StandingTab {
+class WebKitTab extends Tab {
   #profile;
   #handle;
 

@@ -1,0 +1,87 @@
+'use strict';
+
+// The client as pages load it, in each browser: the files of dist/ by script tag and as a module, under a policy for its content,
+// by each transport, on a slow line.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const { Line } = require('../lib/line');
+const { browserName, setScene } = require('./lib/scene');
+const { builds } = require('./lib/site');
+
+const TRANSPORTS = ['ws', 'frames', 'sse', 'poll'];
+
+const scene = setScene('loading', { config: { log: { path: 'recent.log' } } });
+
+/** One event, and one more after the daemon was killed. */
+async function hearsAll(tab) {
+  await tab.ready();
+  await scene.stack.publish('a', 'one');
+  await tab.untilHeard('one');
+  await scene.stack.daemon.end('SIGKILL');
+  await scene.stack.startDaemon();
+  await scene.stack.publishInTheEnd('a', 'two');
+  await tab.untilHeard('two');
+  assert.deepEqual(await tab.heard(), ['one a', 'two a']);
+}
+
+for (const build of builds) {
+  describe(`${build} in ${browserName}`, () => {
+    for (const transport of TRANSPORTS) {
+      test(`by ${transport}: events, before and after a break`, async () => {
+        const tab = await scene.open({ topics: ['a'], transports: [transport] }, { build });
+        await hearsAll(tab);
+        assert.equal(await tab.get('transport'), transport);
+        assert.deepEqual(await tab.faults(), []);
+      });
+    }
+  });
+}
+
+describe(`under a policy for its content in ${browserName}`, () => {
+  const policyOf = (sources) => `default-src 'none'; script-src 'self'; connect-src 'self' ${sources}`;
+
+  test('that names the broker for HTTP and WebSocket: the first transport', async () => {
+    const policy = policyOf(`${scene.url} ${scene.url.replace('http', 'ws')}`);
+    const tab = await scene.open({ topics: ['a'] }, { policy });
+    await hearsAll(tab);
+    assert.equal(await tab.get('transport'), 'ws');
+    assert.deepEqual(await tab.faults(), []);
+  });
+
+  test('that names the broker for HTTP alone: the next transport', async () => {
+    const tab = await scene.open({ topics: ['a'] }, { policy: policyOf(scene.url) });
+    await hearsAll(tab);
+    // Firefox and WebKit take the address of HTTP for one of WebSockets too, as the standard of today says.
+    assert.ok(['ws', 'frames'].includes(await tab.get('transport')));
+  });
+
+  test('that names no address of WebSockets and others of HTTP: the next transport', async () => {
+    const tab = await scene.open({ topics: ['a'] }, { policy: policyOf('http:') });
+    await hearsAll(tab);
+  });
+});
+
+describe(`on a slow line in ${browserName}`, () => {
+  let line;
+  before(async () => (line = await Line.start(scene.stack.port)));
+  after(() => line?.stop());
+
+  // The slowest in one browser, since it takes long.
+  for (const delay of browserName === 'chromium' ? [200, 1000] : [200]) {
+    for (const transport of TRANSPORTS) {
+      test(`${2 * delay} ms there and back by ${transport}: each event, before and after a break`, async () => {
+        line.delay = delay;
+        const tab = await scene.open({ url: line.url, topics: ['a'], transports: [transport], backoff: 50 });
+        await tab.ready();
+        await scene.stack.publish('a', 'one');
+        await tab.untilHeard('one');
+        line.cut();
+        await scene.stack.publish('a', 'two');
+        await tab.untilHeard('two');
+        assert.deepEqual(await tab.heard(), ['one a', 'two a']);
+        line.delay = 0;
+      });
+    }
+  }
+});
