@@ -277,15 +277,26 @@ static bool authorise_bound(struct authority *authority, const struct publish_po
     return grant(authority, point, decision, fault);
 }
 
-bool authorise_point(struct authority *authority, const struct publish_point *point,
-                     const char *publisher, struct point_decision *decision,
-                     struct publish_fault *fault)
+/* What the publisher may do at all. */
+static bool is_within(const struct publisher *publisher, const struct publish_point *point)
 {
-    /* An entry token lets its holder publish to every topic that is not bound. */
+    if (point->bound && (publisher->may & PUBLISHER_MAY_BOUND) == 0)
+        return false;
+    if (point->whispered && (publisher->may & PUBLISHER_MAY_WHISPER) == 0)
+        return false;
+    return publisher_may_reach(publisher, point->topic, point->topic_length);
+}
+
+bool authorise_point(struct authority *authority, const struct publish_point *point,
+                     const struct publisher *publisher, const char *user,
+                     struct point_decision *decision, struct publish_fault *fault)
+{
+    if (!is_within(publisher, point))
+        return decide(decision, POINT_NOT_YOURS);
     if (!point->bound)
         return decide(decision, POINT_GRANTED);
-    if (publisher == NULL)
+    if (user == NULL)
         return refuse(fault, 400, "Bind key missing",
                       "a bound event point needs the publisher's bind key");
-    return authorise_bound(authority, point, publisher, decision, fault);
+    return authorise_bound(authority, point, user, decision, fault);
 }

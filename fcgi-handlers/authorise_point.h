@@ -21,7 +21,8 @@ enum point_result {
     POINT_UNREGISTERED,
     POINT_FORBIDDEN,
     POINT_WRONG_PASSWORD,
-    POINT_LIMITED /* too many wrong passwords lately: this one was not looked at */
+    POINT_NOT_YOURS, /* beyond what the publishers_file lets this publisher do */
+    POINT_LIMITED    /* too many wrong passwords lately: this one was not looked at */
 };
 
 struct point_decision {
@@ -39,10 +40,10 @@ struct authority *authority_open(const struct event_settings *settings,
                                  struct authority_common *common, char error[CONFIG_ERROR_SIZE]);
 void authority_close(struct authority **authority);
 
-/* `publisher`: user id of the post's bind key; NULL: it has none. False with *fault set: the whole
- * post is refused. *decision starts empty. */
+/* `publisher` posts, for the user of the post's bind key; NULL: it has none. False with *fault set:
+ * the whole post is refused. *decision starts empty. */
 bool authorise_point(struct authority *authority, const struct publish_point *point,
-                     const char *publisher, struct point_decision *decision,
-                     struct publish_fault *fault);
+                     const struct publisher *publisher, const char *user,
+                     struct point_decision *decision, struct publish_fault *fault);
 
 #endif

@@ -51,7 +51,7 @@ static void unload(void *settings)
 static void warn(const void *settings)
 {
     const struct event_settings *own = settings;
-    if (own->tokens.count == 0)
+    if (publishers_count(own->publishers) == 0)
         message_warning("no entry token is configured: every post is answered 404");
 }
 

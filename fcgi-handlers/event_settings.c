@@ -7,27 +7,15 @@
 enum { BUS_KEY_LENGTH = 40 };
 
 _Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+_Static_assert((int)PUBLISHERS_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 _Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 
-/* Once, not for each post. */
-static bool name_tokens(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
-{
-    const struct secret_list *tokens = &settings->tokens;
-    settings->token_ids = calloc(tokens->count + 1, sizeof *settings->token_ids);
-    if (settings->token_ids == NULL) {
-        snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < tokens->count; i++)
-        settings->token_ids[i] = secret_id(tokens->values[i], strlen(tokens->values[i]));
-    return true;
-}
-
-static bool load_tokens(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
+static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
 {
     const char *key_file = settings->config.bus_public_key_file;
-    if (!secret_list_load(&settings->tokens, settings->config.publish_token_file, error) ||
-        !name_tokens(settings, error) || !secret_list_load(&settings->bus_key, key_file, error))
+    settings->publishers = publishers_load(settings->config.publish_token_file,
+                                           settings->config.publishers_file, error);
+    if (settings->publishers == NULL || !secret_list_load(&settings->bus_key, key_file, error))
         return false;
     const struct secret_list *key = &settings->bus_key;
     if (key_file == NULL || (key->count == 1 && strlen(key->values[0]) == BUS_KEY_LENGTH))
@@ -64,7 +52,7 @@ struct event_settings *event_settings_load(const char *path, char error[CONFIG_E
         snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    if (!config_load(&settings->config, path, error) || !load_tokens(settings, error) ||
+    if (!config_load(&settings->config, path, error) || !load_secrets(settings, error) ||
         !check_bind_keys(settings, error) ||
         !acl_config_load(&settings->acl, &settings->config, error))
         event_settings_free(&settings);
@@ -77,8 +65,7 @@ void event_settings_free(struct event_settings **settings)
     if (old == NULL)
         return;
     *settings = NULL;
-    secret_list_free(&old->tokens);
-    free(old->token_ids);
+    publishers_free(&old->publishers);
     secret_list_free(&old->bus_key);
     acl_config_free(&old->acl);
     config_free(&old->config);

@@ -6,12 +6,12 @@
 #include "bind_key.h"
 #include "bus/bus.h"
 #include "config/config.h"
+#include "publishers/publishers.h"
 #include "secret.h"
 
 struct event_settings {
     struct config config;
-    struct secret_list tokens;
-    uint64_t *token_ids;        /* secret_id() of each */
+    struct publishers *publishers;
     struct secret_list bus_key; /* one value, or none */
     struct acl_config acl;
 };

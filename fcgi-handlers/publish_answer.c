@@ -47,9 +47,8 @@ static void append_event(struct bytes *out, const struct bus_event *event)
 static void append_points(struct bytes *out, const struct publish_outcome *outcome)
 {
     static const char *const words[] = {
-        [POINT_UNREGISTERED] = "unregistered",
-        [POINT_FORBIDDEN] = "forbidden",
-        [POINT_WRONG_PASSWORD] = "wrong password",
+        [POINT_UNREGISTERED] = "unregistered",        [POINT_FORBIDDEN] = "forbidden",
+        [POINT_WRONG_PASSWORD] = "wrong password",    [POINT_NOT_YOURS] = "not yours",
         [POINT_LIMITED] = "too many wrong passwords",
     };
     const struct bus_event *event = outcome->events;

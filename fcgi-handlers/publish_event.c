@@ -2,12 +2,12 @@
 
 #include "authorise_point.h"
 #include "clock.h"
-#include "credentials.h"
 #include "handler_reply.h"
 #include "messages.h"
 #include "publish_answer.h"
 #include "publish_queue.h"
 #include "publish_request.h"
+#include "publisher_gate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@ struct publish_shared {
 /* A request that was taken and not yet answered. */
 struct post {
     struct handler_request *request;
+    const struct publisher *publisher;
     struct publish_request asked;
     struct point_decision *decisions; /* one for each event point */
     bool refused;                     /* it has got its answer */
@@ -100,9 +101,8 @@ void publish_event_end(struct publish_service **service)
 /* ---- who may ---- */
 
 /* Once for each post. A key that nobody asked for has to be right all the same. */
-static bool find_publisher(const struct publish_service *service,
-                           const struct publish_request *post, char user[USER_ID_SIZE],
-                           struct publish_fault *fault)
+static bool find_user(const struct publish_service *service, const struct publish_request *post,
+                      char user[USER_ID_SIZE], struct publish_fault *fault)
 {
     user[0] = '\0';
     if (post->bind_key == NULL)
@@ -122,12 +122,11 @@ static bool authorise_points(const struct publish_service *service, struct post 
     char user[USER_ID_SIZE];
     *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
     post->decisions = calloc(asked->count, sizeof *post->decisions);
-    if (post->decisions == NULL || !find_publisher(service, asked, user, fault))
+    if (post->decisions == NULL || !find_user(service, asked, user, fault))
         return false;
-    const char *publisher = user[0] != '\0' ? user : NULL;
     for (size_t i = 0; i < asked->count; i++) {
-        if (!authorise_point(service->authority, &asked->points[i], publisher, &post->decisions[i],
-                             fault))
+        if (!authorise_point(service->authority, &asked->points[i], post->publisher,
+                             user[0] != '\0' ? user : NULL, &post->decisions[i], fault))
             return false;
     }
     return true;
@@ -245,21 +244,16 @@ void publish_event_answer(struct publish_service *service)
 
 /* ---- the request ---- */
 
-/* False when the request has no valid token. */
-static bool find_token(const struct publish_service *service, const struct handler_request *request,
-                       uint64_t *id)
+/* Strangers, and whose signature is not of this body, are told the same. */
+static bool refuse_stranger(struct handler_request *request, const char *why)
 {
-    const struct secret_list *tokens = &service->settings->tokens;
-    size_t place = credentials_find(tokens, handler_request_query(request),
-                                    handler_request_variable(request, "HTTP_AUTHORIZATION"));
-    if (place == tokens->count)
-        return false;
-    *id = service->settings->token_ids[place];
-    return true;
+    message_info("post refused", message_text("why", why));
+    (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
+    return false;
 }
 
-static bool read_post(const struct publish_service *service, struct handler_request *request,
-                      uint64_t token, struct publish_request *asked)
+static bool parse_post(const struct publish_service *service, struct post *post,
+                       const struct publisher_visit *visit, const struct bytes *body)
 {
     const struct config *config = &service->settings->config;
     const struct publish_limits limits = {
@@ -269,41 +263,67 @@ static bool read_post(const struct publish_service *service, struct handler_requ
         .max_topic_levels = (size_t)config->max_topic_levels,
     };
     struct publish_fault fault;
-    struct bytes body = BYTES_EMPTY;
-    enum handler_body verdict =
-        handler_request_read_body(request, (size_t)config->max_event_body, &body);
-    bool read = !handler_reply_refuse_body(request, verdict);
-    if (read && !publish_request_parse(asked, body.data, body.length, &limits, &fault)) {
-        publish_answer_fault(request, &fault);
-        read = false;
+    if (!publish_request_parse(&post->asked, body->data, body->length, &limits, &fault)) {
+        publish_answer_fault(post->request, &fault);
+        return false;
     }
+    struct bytes id = BYTES_EMPTY;
+    if (visit->is_signed && !post->asked.has_id)
+        publisher_gate_write_id(&id, visit);
+    bool named = id.length == 0 || publish_request_give_id(&post->asked, id.data, id.length);
+    bytes_free(&id);
+    if (!named) {
+        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
+        publish_request_free(&post->asked);
+    }
+    post->publisher = visit->publisher;
+    post->asked.token = visit->publisher->id;
+    return named;
+}
+
+static bool read_post(const struct publish_service *service, struct post *post,
+                      const struct publisher_visit *visit)
+{
+    struct bytes body = BYTES_EMPTY;
+    enum handler_body verdict = handler_request_read_body(
+        post->request, (size_t)service->settings->config.max_event_body, &body);
+    bool read = !handler_reply_refuse_body(post->request, verdict);
+    if (read && !publisher_gate_takes_body(visit, post->request, &body))
+        read = refuse_stranger(post->request, "content-digest is not the body's");
+    if (read)
+        read = parse_post(service, post, visit, &body);
     bytes_free(&body);
-    asked->token = token;
     return read;
 }
 
 /* False when the request has got its answer. */
-static bool read_request(const struct publish_service *service, struct handler_request *request,
-                         struct publish_request *asked)
+static bool read_request(const struct publish_service *service, struct post *post)
 {
+    struct handler_request *request = post->request;
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
-    uint64_t token;
-    if (method != NULL && strcmp(method, "OPTIONS") == 0)
+    struct publisher_visit visit;
+    bool read = false;
+    if (method != NULL && strcmp(method, "OPTIONS") == 0) {
         handler_reply_send_preflight(request);
-    else if (!find_token(service, request, &token))
-        (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
+        return false;
+    }
+    publisher_gate_begin(&visit, service->settings->publishers, &service->settings->config, request,
+                         clock_wall_ms());
+    if (visit.publisher == NULL)
+        (void)refuse_stranger(request, visit.why);
     else if (method == NULL || strcmp(method, "POST") != 0)
         (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL, allow_header);
     else
-        return read_post(service, request, token, asked);
-    return false;
+        read = read_post(service, post, &visit);
+    publisher_gate_end(&visit);
+    return read;
 }
 
 bool publish_event_take(struct publish_service *service, struct handler_request *request)
 {
     struct post *post = &service->posts[service->post_count];
     *post = (struct post){.request = request};
-    if (!read_request(service, request, &post->asked)) {
+    if (!read_request(service, post)) {
         handler_request_finish(request);
         return true;
     }

@@ -202,6 +202,25 @@ static bool make_post_key(struct publish_point *point, struct bytes *text, size_
     return true;
 }
 
+static bool make_post_keys(struct publish_request *request, struct bytes *id)
+{
+    size_t length = id->length;
+    bool made = !id->failed;
+    for (size_t i = 0; i < request->count && made; i++)
+        made = make_post_key(&request->points[i], id, length, i);
+    request->has_id = made;
+    return made;
+}
+
+bool publish_request_give_id(struct publish_request *request, const char *id, size_t length)
+{
+    struct bytes text = BYTES_EMPTY;
+    bytes_append(&text, id, length);
+    bool made = make_post_keys(request, &text);
+    bytes_free(&text);
+    return made;
+}
+
 static bool read_id(struct publish_request *request, struct json_span id,
                     struct publish_fault *fault)
 {
@@ -211,12 +230,8 @@ static bool read_id(struct publish_request *request, struct json_span id,
     json_t *tree = tree_of(id);
     bool valid = append_id(&text, tree);
     json_decref(tree);
-    size_t id_length = text.length;
-    bool made = valid;
-    for (size_t i = 0; i < request->count && made; i++)
-        made = make_post_key(&request->points[i], &text, id_length, i);
+    bool made = valid && make_post_keys(request, &text);
     bytes_free(&text);
-    request->has_id = made;
     if (!valid)
         return bad(fault, "Invalid id", "it should be an integer or a string of 1 to 200 bytes");
     return made || refuse(fault, 500, "Out of memory", NULL);

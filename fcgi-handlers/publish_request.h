@@ -38,7 +38,7 @@ struct publish_request {
     bool has_id;          /* the publisher gave an id: each point's post_key is set */
     const char *bind_key; /* NULL: none was given */
     size_t bind_key_length;
-    uint64_t token; /* id of the entry token; 0 until the caller sets it */
+    uint64_t token;        /* id of the entry token; 0 until the caller sets it */
     void *tree, *key_tree; /* own the texts */
 };
 
@@ -52,6 +52,8 @@ struct publish_fault {
 /* False with *fault set, and an empty request. The caller frees. */
 bool publish_request_parse(struct publish_request *request, const char *body, size_t length,
                            const struct publish_limits *limits, struct publish_fault *fault);
+/* Gives a request without an id of the publisher's own another. False without memory. */
+bool publish_request_give_id(struct publish_request *request, const char *id, size_t length);
 void publish_request_free(struct publish_request *request);
 
 #endif

@@ -66,7 +66,8 @@ struct config {
     bool keep_headers;
     bool io_uring;
     /* [publish] */
-    char *publish_token_file;
+    char *publish_token_file, *publishers_file;
+    uint64_t signature_age;
     uint64_t publish_time, publish_down_time, publish_threads;
     uint64_t publish_rate, publish_burst;
     uint64_t max_event_body, max_depth, max_event_points;

@@ -140,6 +140,13 @@ const struct config_key config_keys[] = {
      "/etc/es-web-notify/publish.token",
      "File of entry tokens for `POST /event`, one a line; several, so that they can be rotated. Nobody but owner and group "
      "may be able to read it. Without one every post is answered `404`."},
+    {"publish", "publishers_file", CONFIG_PATH, AT(publishers_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/publishers.conf",
+     "Publishers with a name, a secret and limits of their own, a section each (docs/protocol.md section 3). Nothing: only "
+     "those who know a token of `token_file` publish, and may do everything."},
+    {"publish", "signature_age", CONFIG_DURATION, AT(signature_age), "30s", 1000, 600000, NULL, true, "1m",
+     "A signed post is refused when its signature was created longer ago. The daemon's `remember_time` has to be longer, so "
+     "that one that is sent again is a double."},
     {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true, "500ms",
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,

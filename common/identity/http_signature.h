@@ -20,8 +20,8 @@ struct http_signature_request {
     const char *scheme;    /* "http" or "https" */
     const char *authority; /* host, and port unless it is the scheme's own */
     const char *target;    /* path and query as they were sent */
-    const char *(*header)(void *context, const char *name);
-    void *context;
+    const char *(*header)(const void *context, const char *name);
+    const void *context;
 };
 
 struct http_signature {

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *header(void *context, const char *name)
+static const char *header(const void *context, const char *name)
 {
     (void)name;
     return context;

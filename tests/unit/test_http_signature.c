@@ -26,9 +26,9 @@ static struct header headers[] = {
     {"content-length", "18"},
 };
 
-static const char *find_header(void *context, const char *name)
+static const char *find_header(const void *context, const char *name)
 {
-    struct header *list = context;
+    const struct header *list = context;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         if (strcmp(list[i].name, name) == 0)
             return list[i].value;

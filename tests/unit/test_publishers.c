@@ -1,7 +1,7 @@
 /* The file of publishers: who they are, what they may, and what is refused with its line. */
 #include "bytes.h"
 #include "identity/http_signature.h"
-#include "publishers.h"
+#include "publishers/publishers.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

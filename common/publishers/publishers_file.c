@@ -1,4 +1,4 @@
-#include "publishers_file.h"
+#include "publishers/publishers_file.h"
 
 #include "topic.h"
 

@@ -3,7 +3,7 @@
 #define ESN_PUBLISHERS_FILE_H
 
 #include "address_range.h"
-#include "publishers.h"
+#include "publishers/publishers.h"
 
 struct publisher_entry {
     struct publisher publisher; /* first: a publisher is its entry */

@@ -1,8 +1,8 @@
-#include "publishers.h"
+#include "publishers/publishers.h"
 
 #include "address_range.h"
 #include "identity/http_signature.h"
-#include "publishers_file.h"
+#include "publishers/publishers_file.h"
 #include "topic.h"
 
 #include <stdio.h>
