@@ -20,25 +20,21 @@ enum { RENEW_WEIGHT_MOST = 100 }; /* values and names of JSON; two of each are a
 
 const char RENEW_NO_RANDOM[] = "No random bytes";
 
-static bool is_secret_of(const struct stream *stream, const char *secret, size_t length)
-{
-    char expected[2 * STREAM_SECRET_SIZE + 1];
-
-    hex_write(expected, stream->secret, sizeof stream->secret);
-    return length == sizeof expected - 1 && secret_equal(expected, secret, sizeof expected - 1);
-}
-
 const char *renew_stream(struct stream *stream, const char *secret, size_t length,
                          char answer[RENEW_ANSWER_SIZE])
 {
+    unsigned char shown[STREAM_SECRET_SIZE];
     const struct service *service = service_of(&stream->connection);
     const struct config *config = service->config;
 
-    if (!is_secret_of(stream, secret, length))
+    struct stream_secrets *secrets = &service->streams->secrets;
+
+    if (length != 2 * sizeof shown || !hex_read(shown, sizeof shown, secret) ||
+        !stream_secrets_count(secrets, stream->connid, stream->secret, shown))
         return "Invalid data";
     if (stream->alive_count >= config->max_alive)
         return "Max alive reached";
-    if (!stream_secrets_make(&service->streams->secrets, stream->connid, stream->secret))
+    if (!stream_secrets_make(secrets, stream->connid, shown, stream->secret))
         return RENEW_NO_RANDOM;
     stream->alive_count++;
     streaming_renew(&stream->connection);

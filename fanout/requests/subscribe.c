@@ -55,10 +55,11 @@ static uint64_t take_former_connid(struct service *service, const struct subscri
         return 0;
     struct streams *streams = service->streams;
     struct stream *former = streams_find(streams, body->connid);
-    if (former != NULL && secret_equal(former->secret, secret, sizeof secret))
+    if (former != NULL &&
+        stream_secrets_count(&streams->secrets, body->connid, former->secret, secret))
         connection_close(&former->connection, CLOSE_REPLACED);
     uint64_t now = loop_now(&service->net->loop);
-    if (departed_take(&streams->departed, body->connid, secret, now) ||
+    if (departed_take(&streams->departed, &streams->secrets, body->connid, secret, now) ||
         stream_secrets_take_back(&streams->secrets, body->connid, secret, now))
         return body->connid;
     return 0;
@@ -96,9 +97,16 @@ static bool enter_presence(struct service *service, struct stream *stream,
 static bool take_secret(struct streams *streams, struct stream *stream,
                         const struct subscription_body *body)
 {
-    if (stream->comes_back && stream->transport->answers_once)
-        return hex_read(stream->secret, sizeof stream->secret, body->secret);
-    return stream_secrets_make(&streams->secrets, stream->connid, stream->secret);
+    unsigned char shown[STREAM_SECRET_SIZE];
+
+    if (!stream->comes_back)
+        return stream_secrets_make(&streams->secrets, stream->connid, NULL, stream->secret);
+    if (!hex_read(shown, sizeof shown, body->secret))
+        return false;
+    if (!stream->transport->answers_once)
+        return stream_secrets_make(&streams->secrets, stream->connid, shown, stream->secret);
+    memcpy(stream->secret, shown, sizeof shown);
+    return true;
 }
 
 /* The client is in the table and in presence before its own topics are, so that it does not hear
@@ -168,6 +176,11 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
     bytes_append_text(&detail, "-");
     bytes_append_number(&detail, service->log->sequence);
     bytes_append_text(&detail, "\"");
+    if (stream->user != NULL) {
+        bytes_append_text(&detail, ",\"identity\":{\"uid\":");
+        bytes_append_json_string(&detail, stream->user, strlen(stream->user));
+        bytes_append_text(&detail, "}");
+    }
     if (stream->asked_past)
         bytes_append_text(&detail,
                           stream->recovered ? ",\"recovered\":true" : ",\"recovered\":false");

@@ -1,7 +1,5 @@
 #include "streams/departed.h"
 
-#include "secret.h"
-
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +8,7 @@ struct departed_stream {
     struct hash_node by_connid;
     struct departed_stream *newer, *older;
     uint64_t left_at_ms;
-    unsigned char secret[DEPARTED_SECRET_SIZE];
+    unsigned char secret[STREAM_SECRET_SIZE];
 };
 
 static struct departed_stream *stream_of(struct hash_node *node)
@@ -42,7 +40,7 @@ static void forget_old(struct departed *departed, uint64_t now_ms)
 }
 
 void departed_add(struct departed *departed, uint64_t connid,
-                  const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms)
+                  const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
 {
     forget_old(departed, now_ms);
     if (departed->max_count == 0 || departed->max_age_ms == 0)
@@ -65,12 +63,13 @@ void departed_add(struct departed *departed, uint64_t connid,
     departed->newest = stream;
 }
 
-bool departed_take(struct departed *departed, uint64_t connid,
-                   const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms)
+bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
+                   const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
 {
     forget_old(departed, now_ms);
     struct hash_node *node = hash_table_find(&departed->by_connid, connid);
-    bool same = node != NULL && secret_equal(stream_of(node)->secret, secret, DEPARTED_SECRET_SIZE);
+    bool same =
+        node != NULL && stream_secrets_count(secrets, connid, stream_of(node)->secret, secret);
     if (same)
         forget(departed, stream_of(node));
     return same;

@@ -5,11 +5,10 @@
 #define ESN_DEPARTED_H
 
 #include "hash_table.h"
+#include "streams/stream_secrets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { DEPARTED_SECRET_SIZE = 16 };
 
 struct departed_stream;
 
@@ -22,11 +21,11 @@ struct departed {
 
 /* Remembers one; without memory it is simply not remembered. */
 void departed_add(struct departed *departed, uint64_t connid,
-                  const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms);
-/* True when this stream ended lately with this secret (compared in constant time); it is forgotten
- * then, so that only one can come back as it. */
-bool departed_take(struct departed *departed, uint64_t connid,
-                   const unsigned char secret[DEPARTED_SECRET_SIZE], uint64_t now_ms);
+                  const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+/* True when this stream ended lately and this secret counts for it (stream_secrets_count()); it is
+ * forgotten then, so that only one can come back as it. */
+bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
+                   const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
 void departed_free(struct departed *departed);
 
 #endif

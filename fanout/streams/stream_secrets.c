@@ -15,7 +15,8 @@ struct returned_stream {
  * its first half is as likely as to guess 64 bits. */
 struct content {
     uint64_t connid;
-    unsigned char random[8];
+    uint16_t generation;
+    unsigned char random[6];
 };
 
 _Static_assert(sizeof(struct content) == STREAM_SECRET_SIZE, "it is one block");
@@ -70,13 +71,35 @@ void stream_secrets_close(struct stream_secrets *secrets)
     forget_returned(secrets);
 }
 
-bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
-                         unsigned char secret[STREAM_SECRET_SIZE])
+static bool read_content(const struct stream_secrets *secrets, struct content *content,
+                         uint64_t connid, const unsigned char secret[STREAM_SECRET_SIZE])
 {
-    struct content content = {.connid = connid};
+    return run_cipher(secrets->decipher, content, secret) &&
+           secret_equal(&content->connid, &connid, sizeof connid);
+}
 
+bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
+                         const unsigned char *shown, unsigned char secret[STREAM_SECRET_SIZE])
+{
+    struct content content = {.connid = connid}, former;
+
+    if (shown != NULL && read_content(secrets, &former, connid, shown))
+        content.generation = (uint16_t)(former.generation + 1);
     return secret_pool_take(&secrets->random, content.random, sizeof content.random) &&
            run_cipher(secrets->encipher, secret, &content);
+}
+
+bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
+                          const unsigned char newest[STREAM_SECRET_SIZE],
+                          const unsigned char shown[STREAM_SECRET_SIZE])
+{
+    struct content last, content;
+
+    if (!read_content(secrets, &last, connid, newest) ||
+        !read_content(secrets, &content, connid, shown))
+        return false;
+    uint16_t older_by = (uint16_t)(last.generation - content.generation);
+    return older_by <= 1;
 }
 
 static bool remember(struct stream_secrets *secrets, uint64_t connid)
@@ -100,7 +123,6 @@ bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
         return false;
     }
     struct content content;
-    return connid < secrets->first_connid && run_cipher(secrets->decipher, &content, secret) &&
-           secret_equal(&content.connid, &connid, sizeof connid) &&
+    return connid < secrets->first_connid && read_content(secrets, &content, connid, secret) &&
            hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
 }

@@ -1,5 +1,6 @@
-/* The secrets of streams. Each is made of the stream's connection id and of random bytes,
- * enciphered under the key of the log on disk. So a daemon that was started again with that log
+/* The secrets of streams. Each is made of the stream's connection id, of a generation, which grows
+ * when the client has shown that it has the one before, and of random bytes, enciphered under the
+ * key of the log on disk. So a daemon that was started again with that log
  * knows a secret that the one before it gave to a connection id, without a list of them; nobody
  * else can tell one from 16 random bytes, or make one. */
 #ifndef ESN_STREAM_SECRETS_H
@@ -31,9 +32,17 @@ bool stream_secrets_open(struct stream_secrets *secrets,
                          const unsigned char key[STREAM_SECRETS_KEY_SIZE], uint64_t first_connid,
                          uint64_t now_ms);
 void stream_secrets_close(struct stream_secrets *secrets);
-/* A new one, different from each before; false when the system gives no random bytes. */
+/* A new one, different from each before, of the generation after that of `shown`, for which the
+ * client gets it; NULL: its first. False when the system gives no random bytes. `secret` may be
+ * `shown`. */
 bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
-                         unsigned char secret[STREAM_SECRET_SIZE]);
+                         const unsigned char *shown, unsigned char secret[STREAM_SECRET_SIZE]);
+/* Whether a secret counts for a stream whose newest one is `newest`: it is of its generation, or of
+ * the one before it, since the answer with the newest one may have been lost on the way. Once the
+ * newest one was shown the next is made, and the one before it counts no more. */
+bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
+                          const unsigned char newest[STREAM_SECRET_SIZE],
+                          const unsigned char shown[STREAM_SECRET_SIZE]);
 /* True when an earlier daemon gave this secret to this connection id, and nobody came back as that
  * since this one was started: once, so that only one can. Which of the stream's secrets it is, the
  * first or one that POST /alive gave, cannot be told. */

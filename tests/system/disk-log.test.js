@@ -106,6 +106,9 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
         assert.equal(back.connid, connid);
         assert.notEqual(back.secret, secret);
         assert.equal(back.connected.recovered, true);
+        // Until it has shown its new secret the old one is as good: the answer might have been lost.
+        const shown = await stack.get('/alive', { method: 'POST', body: JSON.stringify({ connid, secret: back.secret }) });
+        assert.equal(shown.status, 200, shown.text);
         const thief = await stack.subscribe(body);
         await stack.publish('w', 'last');
         assert.deepEqual(types(await back.takeUntil('last')), ['connected', ...missed, 'last']);

@@ -6,23 +6,44 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <string.h>
 
-static const unsigned char secret[DEPARTED_SECRET_SIZE] = "0123456789abcde";
-static const unsigned char other[DEPARTED_SECRET_SIZE] = "0123456789abcdX";
+static const unsigned char key[STREAM_SECRETS_KEY_SIZE] = "a key of sixteen";
+static struct stream_secrets secrets;
+
+/* A first secret of a stream. */
+static const unsigned char *secret_of(uint64_t connid)
+{
+    static unsigned char secret[STREAM_SECRET_SIZE];
+
+    assert_true(stream_secrets_make(&secrets, connid, NULL, secret));
+    return secret;
+}
+
+static int open_secrets(void **state)
+{
+    (void)state;
+    return stream_secrets_open(&secrets, key, 1, 0) ? 0 : -1;
+}
+
+static int close_secrets(void **state)
+{
+    (void)state;
+    stream_secrets_close(&secrets);
+    return 0;
+}
 
 static void one_comes_back_once_with_its_secret(void **state)
 {
     struct departed departed = {.max_count = 10, .max_age_ms = 1000};
 
     (void)state;
-    departed_add(&departed, 7, secret, 0);
-    departed_add(&departed, 8, other, 0);
-    assert_false(departed_take(&departed, 7, other, 0));
-    assert_false(departed_take(&departed, 9, secret, 0));
-    assert_true(departed_take(&departed, 7, secret, 0));
-    assert_false(departed_take(&departed, 7, secret, 0));
-    assert_true(departed_take(&departed, 8, other, 1000));
+    departed_add(&departed, 7, secret_of(7), 0);
+    departed_add(&departed, 8, secret_of(8), 0);
+    assert_false(departed_take(&departed, &secrets, 7, secret_of(8), 0));
+    assert_false(departed_take(&departed, &secrets, 9, secret_of(9), 0));
+    assert_true(departed_take(&departed, &secrets, 7, secret_of(7), 0));
+    assert_false(departed_take(&departed, &secrets, 7, secret_of(7), 0));
+    assert_true(departed_take(&departed, &secrets, 8, secret_of(8), 1000));
     assert_null(departed.oldest);
     assert_null(departed.newest);
     departed_free(&departed);
@@ -34,12 +55,12 @@ static void the_oldest_are_forgotten_first(void **state)
 
     (void)state;
     for (uint64_t connid = 1; connid <= 6; connid++)
-        departed_add(&departed, connid, secret, connid);
-    assert_false(departed_take(&departed, 2, secret, 6));
+        departed_add(&departed, connid, secret_of(connid), connid);
+    assert_false(departed_take(&departed, &secrets, 2, secret_of(2), 6));
     assert_true(departed.by_connid.count <= 3);
-    assert_true(departed_take(&departed, 5, secret, 6)); /* out of the middle */
-    assert_false(departed_take(&departed, 4, secret, 1005));
-    assert_true(departed_take(&departed, 6, secret, 1006));
+    assert_true(departed_take(&departed, &secrets, 5, secret_of(5), 6)); /* out of the middle */
+    assert_false(departed_take(&departed, &secrets, 4, secret_of(4), 1005));
+    assert_true(departed_take(&departed, &secrets, 6, secret_of(6), 1006));
     assert_int_equal(departed.by_connid.count, 0);
     departed_free(&departed);
 }
@@ -49,10 +70,10 @@ static void nothing_is_kept_when_nothing_may_be(void **state)
     struct departed none = {.max_count = 0, .max_age_ms = 1000}, never = {.max_count = 5};
 
     (void)state;
-    departed_add(&none, 1, secret, 0);
-    departed_add(&never, 1, secret, 0);
-    assert_false(departed_take(&none, 1, secret, 0));
-    assert_false(departed_take(&never, 1, secret, 0));
+    departed_add(&none, 1, secret_of(1), 0);
+    departed_add(&never, 1, secret_of(1), 0);
+    assert_false(departed_take(&none, &secrets, 1, secret_of(1), 0));
+    assert_false(departed_take(&never, &secrets, 1, secret_of(1), 0));
     departed_free(&none);
     departed_free(&never);
 }
@@ -63,9 +84,9 @@ static void lowering_the_limit_forgets_at_once(void **state)
 
     (void)state;
     for (uint64_t connid = 1; connid <= 50; connid++)
-        departed_add(&departed, connid, secret, 0);
+        departed_add(&departed, connid, secret_of(connid), 0);
     departed.max_count = 2;
-    assert_false(departed_take(&departed, 48, secret, 0));
+    assert_false(departed_take(&departed, &secrets, 48, secret_of(48), 0));
     assert_int_equal(departed.by_connid.count, 2);
     departed_free(&departed);
 }
@@ -78,5 +99,5 @@ int main(void)
         cmocka_unit_test(nothing_is_kept_when_nothing_may_be),
         cmocka_unit_test(lowering_the_limit_forgets_at_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_secrets, close_secrets);
 }

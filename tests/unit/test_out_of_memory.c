@@ -373,12 +373,13 @@ static void events_are_remembered_or_not(void **state)
 static void remember_streams(uint64_t n)
 {
     struct departed departed = {.max_count = 10, .max_age_ms = 1000};
-    const unsigned char secret[DEPARTED_SECRET_SIZE] = {1};
+    const struct stream_secrets secrets = {0};
+    const unsigned char secret[STREAM_SECRET_SIZE] = {1};
 
     failing_memory_at(n);
     for (uint64_t connid = 1; connid < 20; connid++)
         departed_add(&departed, connid, secret, 0);
-    assert_false(departed_take(&departed, 1, secret, 0));
+    assert_false(departed_take(&departed, &secrets, 1, secret, 0)); /* only the last ten are */
     departed_free(&departed);
 }
 

@@ -25,7 +25,7 @@ static void give(unsigned char secret[STREAM_SECRET_SIZE], uint64_t connid)
     struct stream_secrets before;
 
     open_with(&before, key, 1);
-    assert_true(stream_secrets_make(&before, connid, secret));
+    assert_true(stream_secrets_make(&before, connid, NULL, secret));
     stream_secrets_close(&before);
 }
 
@@ -38,7 +38,7 @@ static void each_secret_is_another(void **state)
     (void)state;
     open_with(&secrets, key, FIRST);
     for (int i = 0; i < COUNT; i++) {
-        assert_true(stream_secrets_make(&secrets, (uint64_t)(i % 3), made[i]));
+        assert_true(stream_secrets_make(&secrets, (uint64_t)(i % 3), NULL, made[i]));
         for (int earlier = 0; earlier < i; earlier++) {
             assert_memory_not_equal(made[i], made[earlier], STREAM_SECRET_SIZE / 2);
             assert_memory_not_equal(made[i] + STREAM_SECRET_SIZE / 2,
@@ -81,7 +81,7 @@ static void nobody_else_is_known(void **state)
         good[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
     /* Of this daemon's own streams the list of those that ended knows more: only their last. */
-    assert_true(stream_secrets_make(&secrets, FIRST, own));
+    assert_true(stream_secrets_make(&secrets, FIRST, NULL, own));
     assert_false(stream_secrets_take_back(&secrets, FIRST, own, START));
     assert_false(stream_secrets_take_back(&secrets, 7, good, START + MAX_AGE + 1));
     stream_secrets_close(&secrets);
@@ -108,6 +108,50 @@ static void what_came_back_is_forgotten_when_nobody_can_any_more(void **state)
     stream_secrets_close(&secrets);
 }
 
+static void the_one_before_counts_until_the_newest_was_shown(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char first[STREAM_SECRET_SIZE], lost[STREAM_SECRET_SIZE], second[STREAM_SECRET_SIZE];
+    unsigned char newest[STREAM_SECRET_SIZE], stranger[STREAM_SECRET_SIZE];
+
+    (void)state;
+    open_with(&secrets, key, FIRST);
+    assert_true(stream_secrets_make(&secrets, FIRST, NULL, first));
+    assert_true(stream_secrets_count(&secrets, FIRST, first, first));
+    /* The answer with the second one is lost: the first is shown again, and then the second. */
+    assert_true(stream_secrets_make(&secrets, FIRST, first, lost));
+    assert_true(stream_secrets_count(&secrets, FIRST, lost, first));
+    assert_true(stream_secrets_make(&secrets, FIRST, first, second));
+    assert_memory_not_equal(lost, second, sizeof second);
+    assert_true(stream_secrets_count(&secrets, FIRST, second, first));
+    memcpy(newest, second, sizeof newest);
+    assert_true(stream_secrets_make(&secrets, FIRST, newest, newest));
+    assert_false(stream_secrets_count(&secrets, FIRST, newest, first));
+    assert_true(stream_secrets_count(&secrets, FIRST, newest, second));
+    /* One that is newer than the newest is none, nor is that of another stream. */
+    assert_false(stream_secrets_count(&secrets, FIRST, second, newest));
+    assert_true(stream_secrets_make(&secrets, FIRST + 1, NULL, stranger));
+    assert_false(stream_secrets_count(&secrets, FIRST, first, stranger));
+    assert_false(stream_secrets_count(&secrets, FIRST + 1, stranger, first));
+    stream_secrets_close(&secrets);
+}
+
+static void generations_go_round(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char secret[STREAM_SECRET_SIZE], former[STREAM_SECRET_SIZE];
+
+    (void)state;
+    open_with(&secrets, key, FIRST);
+    assert_true(stream_secrets_make(&secrets, FIRST, NULL, secret));
+    for (int i = 0; i < 70000; i++) {
+        memcpy(former, secret, sizeof former);
+        assert_true(stream_secrets_make(&secrets, FIRST, former, secret));
+        assert_true(stream_secrets_count(&secrets, FIRST, secret, former));
+    }
+    stream_secrets_close(&secrets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +159,8 @@ int main(void)
         cmocka_unit_test(a_secret_of_before_is_known_again_once),
         cmocka_unit_test(nobody_else_is_known),
         cmocka_unit_test(what_came_back_is_forgotten_when_nobody_can_any_more),
+        cmocka_unit_test(the_one_before_counts_until_the_newest_was_shown),
+        cmocka_unit_test(generations_go_round),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (typeof source === 'function') return orCut(source());
     const url = urlOf(source).href;
     const answer = await get(url);
-    const text = answer.ok && (await answer.text()).trim();
+    const text = answer.ok ? (await answer.text()).trim() : '';
     if (PROOF.test(text)) return text;
     const { status } = answer;
     const message = `No proof from ${url}: ${answer.ok ? 'not a bind key or token' : `HTTP ${status}`}`;
