@@ -20,6 +20,14 @@ struct ticket_storage {
     struct requested_topic topics[];
 };
 
+struct ticket_rules ticket_rules_of(const struct config *config, const struct secret_list *secrets)
+{
+    return (struct ticket_rules){.secrets = secrets,
+                                 .life_s = (unsigned)(config->ticket_life / 1000),
+                                 .life_max_s = (unsigned)(config->ticket_life_max / 1000),
+                                 .skew_s = (unsigned)(config->ticket_skew / 1000)};
+}
+
 const char *ticket_rules_fault(const struct ticket_rules *rules)
 {
     if (rules->secrets == NULL || rules->secrets->count == 0)

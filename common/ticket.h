@@ -13,6 +13,7 @@
 #define ESN_TICKET_H
 
 #include "bytes.h"
+#include "config/config.h"
 #include "requested_topics.h"
 #include "secret.h"
 
@@ -58,6 +59,8 @@ enum ticket_result {
     TICKET_NO_RESOURCES /* memory or random numbers */
 };
 
+struct ticket_rules ticket_rules_of(const struct config *config,
+                                    const struct secret_list *secrets);
 /* NULL when the rules can be used, else a sentence. */
 const char *ticket_rules_fault(const struct ticket_rules *rules);
 

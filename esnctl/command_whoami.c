@@ -107,10 +107,7 @@ static json_t *object_of(const struct ticket *ticket)
 static int tell_ticket(const struct settings *settings, const char *text, size_t length)
 {
     const struct config *config = &settings->config;
-    const struct ticket_rules rules = {.secrets = &settings->tokens,
-                                       .life_s = (unsigned)(config->ticket_life / 1000),
-                                       .life_max_s = (unsigned)(config->ticket_life_max / 1000),
-                                       .skew_s = (unsigned)(config->ticket_skew / 1000)};
+    const struct ticket_rules rules = ticket_rules_of(config, &settings->tokens);
     struct ticket ticket;
     const char *why = NULL;
     if (config->ticket_secret_file == NULL)

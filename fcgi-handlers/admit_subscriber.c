@@ -9,6 +9,7 @@
 #include "retry_after.h"
 #include "stand_in.h"
 #include "subscribe_route.h"
+#include "subscribe_settings.h"
 #include "subscription_body.h"
 
 #include <stdlib.h>
@@ -33,9 +34,11 @@ struct subscribe_service {
 
 /* ---- what is needed ---- */
 
-struct subscribe_shared *admit_subscriber_open(const struct subscribe_settings *settings)
+static void *subscribe_open(const void *context, bool lasting)
 {
+    const struct subscribe_settings *settings = context;
     struct subscribe_shared *shared = calloc(1, sizeof *shared);
+    (void)lasting;
     if (shared != NULL && !binding_common_open(&shared->binding, &settings->config)) {
         free(shared);
         shared = NULL;
@@ -43,12 +46,11 @@ struct subscribe_shared *admit_subscriber_open(const struct subscribe_settings *
     return shared;
 }
 
-void admit_subscriber_close(struct subscribe_shared **shared)
+static void subscribe_close(void *context)
 {
-    if (*shared != NULL)
-        binding_common_close(&(*shared)->binding);
-    free(*shared);
-    *shared = NULL;
+    struct subscribe_shared *shared = context;
+    binding_common_close(&shared->binding);
+    free(shared);
 }
 
 static bool open_binding(struct subscribe_service *service, struct subscribe_shared *shared)
@@ -60,33 +62,27 @@ static bool open_binding(struct subscribe_service *service, struct subscribe_sha
     return service->binding != NULL;
 }
 
-struct subscribe_service *admit_subscriber_begin(const struct subscribe_settings *settings,
-                                                 struct subscribe_shared *shared)
+static void subscribe_end(void *context)
+{
+    struct subscribe_service *service = context;
+    bind_key_reader_close(&service->bind_keys);
+    binding_server_close(&service->binding);
+    free(service);
+}
+
+static void *subscribe_begin(const void *settings, void *shared)
 {
     char error[CONFIG_ERROR_SIZE] = "out of memory";
     struct subscribe_service *service = calloc(1, sizeof *service);
-    bool ready = service != NULL;
-    if (ready) {
+    if (service != NULL) {
         service->settings = settings;
-        ready = subscribe_settings_open_bind_keys(settings, &service->bind_keys, error) &&
-                open_binding(service, shared);
+        if (subscribe_settings_open_bind_keys(settings, &service->bind_keys, error) &&
+            open_binding(service, shared))
+            return service;
+        subscribe_end(service);
     }
-    if (!ready) {
-        message_error("cannot prepare for requests", message_text("reason", error));
-        admit_subscriber_end(&service);
-    }
-    return service;
-}
-
-void admit_subscriber_end(struct subscribe_service **service)
-{
-    struct subscribe_service *old = *service;
-    if (old == NULL)
-        return;
-    *service = NULL;
-    bind_key_reader_close(&old->bind_keys);
-    binding_server_close(&old->binding);
-    free(old);
+    message_error("cannot prepare for requests", message_text("reason", error));
+    return NULL;
 }
 
 static void refuse(struct handler_request *request, int status, const char *reason,
@@ -291,8 +287,9 @@ static bool pass_on_ticket(const struct subscribe_service *service, struct handl
     return true;
 }
 
-void admit_subscriber_handle(struct subscribe_service *service, struct handler_request *request)
+static void subscribe_handle(void *context, struct handler_request *request)
 {
+    struct subscribe_service *service = context;
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
     if (stand_in_answer(request, &service->settings->config))
         return;
@@ -317,3 +314,9 @@ void admit_subscriber_handle(struct subscribe_service *service, struct handler_r
         refuse(request, 400,
                service->route->takes_body ? "Subscribe with POST" : "Subscribe with GET", NULL);
 }
+
+const struct handler_service admit_subscriber_service = {.open = subscribe_open,
+                                                         .close = subscribe_close,
+                                                         .begin = subscribe_begin,
+                                                         .end = subscribe_end,
+                                                         .handle = subscribe_handle};

@@ -1,7 +1,6 @@
 /* esn-event: takes events that backends post. */
 #include "event_settings.h"
 #include "handler_main.h"
-#include "messages.h"
 #include "publish_event.h"
 
 static const char help[] =
@@ -31,82 +30,11 @@ static const char help[] =
     "\n"
     "See esn-event(8), es-web-notify.conf(5), esnctl(1).";
 
-static const struct config *config_of(const void *settings)
-{
-    const struct event_settings *own = settings;
-    return &own->config;
-}
-
-static void *load(const char *path, char error[CONFIG_ERROR_SIZE])
-{
-    return event_settings_load(path, error);
-}
-
-static void unload(void *settings)
-{
-    struct event_settings *own = settings;
-    event_settings_free(&own);
-}
-
-static void warn(const void *settings)
-{
-    const struct event_settings *own = settings;
-    if (publishers_count(own->publishers) == 0)
-        message_warning("no entry token is configured: every post is answered 404");
-}
-
-static unsigned threads(const void *settings)
-{
-    return (unsigned)config_of(settings)->publish_threads;
-}
-
-static void *open_shared(const void *settings, bool lasting)
-{
-    return publish_event_open(settings, lasting);
-}
-
-static void close_shared(void *shared)
-{
-    struct publish_shared *own = shared;
-    publish_event_close(&own);
-}
-
-static void *begin(const void *settings, void *shared)
-{
-    return publish_event_begin(settings, shared);
-}
-
-static bool take(void *service, struct handler_request *request)
-{
-    return publish_event_take(service, request);
-}
-
-static void answer(void *service)
-{
-    publish_event_answer(service);
-}
-
-static void end(void *service)
-{
-    struct publish_service *own = service;
-    publish_event_end(&own);
-}
-
 int main(int argc, char **argv)
 {
     static const struct handler_program program = {.name = "esn-event",
                                                    .help = help,
-                                                   .load = load,
-                                                   .unload = unload,
-                                                   .config = config_of,
-                                                   .warn = warn,
-                                                   .threads = threads,
-                                                   .open = open_shared,
-                                                   .close = close_shared,
-                                                   .begin = begin,
-                                                   .together = PUBLISH_TOGETHER,
-                                                   .take = take,
-                                                   .answer = answer,
-                                                   .end = end};
+                                                   .settings = &event_settings_kind,
+                                                   .service = &publish_event_service};
     return handler_main(&program, argc, argv);
 }

@@ -1,5 +1,7 @@
 #include "event_settings.h"
 
+#include "messages.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,32 +47,47 @@ static bool check_bind_keys(const struct event_settings *settings, char error[CO
     return good;
 }
 
-struct event_settings *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE])
+static void event_settings_unload(void *context)
+{
+    struct event_settings *settings = context;
+    publishers_free(&settings->publishers);
+    secret_list_free(&settings->bus_key);
+    acl_config_free(&settings->acl);
+    config_free(&settings->config);
+    free(settings);
+}
+
+static void *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE])
 {
     struct event_settings *settings = calloc(1, sizeof *settings);
     if (settings == NULL) {
         snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    if (!config_load(&settings->config, path, error) || !load_secrets(settings, error) ||
-        !check_bind_keys(settings, error) ||
-        !acl_config_load(&settings->acl, &settings->config, error))
-        event_settings_free(&settings);
-    return settings;
+    if (config_load(&settings->config, path, error) && load_secrets(settings, error) &&
+        check_bind_keys(settings, error) &&
+        acl_config_load(&settings->acl, &settings->config, error))
+        return settings;
+    event_settings_unload(settings);
+    return NULL;
 }
 
-void event_settings_free(struct event_settings **settings)
+static void event_settings_warn(const void *context)
 {
-    struct event_settings *old = *settings;
-    if (old == NULL)
-        return;
-    *settings = NULL;
-    publishers_free(&old->publishers);
-    secret_list_free(&old->bus_key);
-    acl_config_free(&old->acl);
-    config_free(&old->config);
-    free(old);
+    const struct event_settings *settings = context;
+    if (publishers_count(settings->publishers) == 0)
+        message_warning("no entry token is configured: every post is answered 404");
 }
+
+static unsigned event_settings_threads(const struct config *config)
+{
+    return (unsigned)config->publish_threads;
+}
+
+const struct handler_settings event_settings_kind = {.load = event_settings_load,
+                                                     .unload = event_settings_unload,
+                                                     .warn = event_settings_warn,
+                                                     .threads = event_settings_threads};
 
 struct bus_options event_settings_bus(const struct event_settings *settings)
 {

@@ -6,6 +6,7 @@
 #include "bind_key.h"
 #include "bus/bus.h"
 #include "config/config.h"
+#include "handler_main.h"
 #include "publishers/publishers.h"
 #include "secret.h"
 
@@ -16,9 +17,7 @@ struct event_settings {
     struct acl_config acl;
 };
 
-/* NULL with a sentence in error. */
-struct event_settings *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE]);
-void event_settings_free(struct event_settings **settings);
+extern const struct handler_settings event_settings_kind;
 
 /* Opens a reader of bind keys, for one thread; NULL in *reader when none are taken. False with a
  * sentence in error. */

@@ -126,7 +126,8 @@ void hand_off_write(struct bytes *out, const struct hand_off *hand_off, const st
     }
 }
 
-/* What the web server took for a query has no line ends; a control character ends it all the same. */
+/* What the web server took for a query has no line ends; a control character ends it all the same.
+ */
 static size_t header_length(const char *text)
 {
     size_t length = 0;

@@ -28,8 +28,9 @@ void hand_off_write(struct bytes *out, const struct hand_off *hand_off,
 void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
                            const struct config *config);
 
-/* Appends the CGI response that sends a request that has its ticket already to the daemon's public address, with its query
- * and, by 307, its method and body (RFC 9110 section 15.4.8). Only when [handoff] mode is redirect. */
+/* Appends the CGI response that sends a request that has its ticket already to the daemon's public
+ * address, with its query and, by 307, its method and body (RFC 9110 section 15.4.8). Only when
+ * [handoff] mode is redirect. */
 void hand_off_write_query(struct bytes *out, const char *path, const char *query,
                           const struct config *config);
 

@@ -26,7 +26,7 @@ struct options {
 
 static bool open_sockets(struct handler *handler, const char *address)
 {
-    const struct config *config = handler->program->config(handler->settings);
+    const struct config *config = handler_config(handler);
     char error[LISTEN_ERROR_SIZE], name[LISTEN_NAME_SIZE];
     if (!listen_socket_open(&handler->sockets, address, (unsigned)config->bus_mode, BACKLOG,
                             error)) {
@@ -96,7 +96,7 @@ static void tell_manager(const struct handler *handler)
 
 static int serve_as_started(struct handler *handler, const struct options *options, bool cgi)
 {
-    handler->program->warn(handler->settings);
+    handler->program->settings->warn(handler->settings);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         message_warning("cannot ignore SIGPIPE", message_error_code(errno));
     if (options->listen != NULL || (options->workers > 0 && !cgi))
@@ -121,7 +121,7 @@ static int start_configured(struct handler *handler, const struct options *optio
 {
     char error[CONFIG_ERROR_SIZE];
     int status = EXIT_SUCCESS;
-    handler->settings = handler->program->load(handler->config_path, error);
+    handler->settings = handler->program->settings->load(handler->config_path, error);
     if (handler->settings == NULL)
         return fail_configuration(error, cgi);
     if (options->check_only) {
@@ -130,7 +130,7 @@ static int start_configured(struct handler *handler, const struct options *optio
         handler_configure_log(handler);
         status = serve_as_started(handler, options, cgi);
     }
-    handler->program->unload(handler->settings);
+    handler->program->settings->unload(handler->settings);
     return status;
 }
 

@@ -56,8 +56,8 @@ bool handler_reply_send_error(struct handler_request *request, int status, const
 void handler_reply_send_preflight(struct handler_request *request)
 {
     struct bytes headers = BYTES_EMPTY;
-    cors_append_preflight(
-        &headers, handler_request_variable(request, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
+    cors_append_preflight(&headers,
+                          handler_request_variable(request, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
     const struct handler_reply reply = {
         .status = 204, .reason = "No Content", .headers = bytes_terminate(&headers)};
     (void)handler_reply_send(request, &reply);

@@ -95,8 +95,8 @@ int handler_request_watch(const struct listen_sockets *sockets)
     for (size_t i = 0; i < sockets->count && watched; i++) {
         int listener = sockets->descriptors[i];
         struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listener};
-        watched = prepare_listener(listener) &&
-                  epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0;
+        watched =
+            prepare_listener(listener) && epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0;
     }
     if (watched || watch < 0)
         return watch;

@@ -38,9 +38,9 @@ struct handler_request *handler_request_open_among_others(int listener, int watc
 int handler_request_watch(const struct listen_sockets *sockets);
 void handler_request_close(struct handler_request **request);
 
-/* Takes the next request, to be begun. Waits for it, with the signals of `waiting` blocked meanwhile
- * (sigsuspend(2)) and no others; does not wait when that is NULL. 1: here it is; 0: none, a signal
- * came or (CGI) there is no more; -1: the socket failed (errno). */
+/* Takes the next request, to be begun. Waits for it, with the signals of `waiting` blocked
+ * meanwhile (sigsuspend(2)) and no others; does not wait when that is NULL. 1: here it is; 0: none,
+ * a signal came or (CGI) there is no more; -1: the socket failed (errno). */
 int handler_request_accept(struct handler_request *request, const sigset_t *waiting);
 /* True when all its bytes have come, so that neither beginning nor reading it waits for the web
  * server. A large one, and one that no other thread waits beside, is never said to. */

@@ -36,9 +36,14 @@ static bool prepare_signals(sigset_t *waiting, bool supervised)
     return sigprocmask(SIG_BLOCK, &blocked, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
 }
 
+const struct config *handler_config(const struct handler *handler)
+{
+    return handler->settings;
+}
+
 void handler_configure_log(const struct handler *handler)
 {
-    const struct config *config = handler->program->config(handler->settings);
+    const struct config *config = handler_config(handler);
     message_configure(handler->program->name, (enum message_level)config->message_level,
                       (enum message_destination)config->message_destination);
     message_limit(config->message_burst, config->message_rate);
@@ -48,12 +53,12 @@ bool handler_reload(void *context)
 {
     struct handler *handler = context;
     char error[CONFIG_ERROR_SIZE];
-    void *fresh = handler->program->load(handler->config_path, error);
+    void *fresh = handler->program->settings->load(handler->config_path, error);
     if (fresh == NULL) {
         message_error("configuration is kept as it was", message_text("reason", error));
         return false;
     }
-    handler->program->unload(handler->settings);
+    handler->program->settings->unload(handler->settings);
     handler->settings = fresh;
     handler_configure_log(handler);
     message_info("configuration read again", message_text("file", handler->config_path));
@@ -107,17 +112,17 @@ static int wait_for_request(struct member *member)
  * them does not last. *alone: one whose bytes have not all come. True: stay at the door. */
 static bool take_at_door(struct member *member, struct handler_request **alone)
 {
-    const struct handler_program *program = member->crew->handler->program;
+    const struct handler_service *service = member->crew->handler->program->service;
     size_t taken = 0;
     bool another, swift = true;
     do {
         struct handler_request *request = member->requests[taken++];
-        if (program->take == NULL || !handler_request_is_here(request)) {
+        if (service->take == NULL || !handler_request_is_here(request)) {
             *alone = request;
             return false;
         }
         if (handler_request_begin(request))
-            swift = program->take(member->service, request);
+            swift = service->take(member->service, request);
         another = swift && taken < member->crew->together &&
                   handler_request_accept(member->requests[taken], NULL) > 0;
     } while (another);
@@ -126,14 +131,14 @@ static bool take_at_door(struct member *member, struct handler_request **alone)
 
 static void serve_alone(const struct member *member, struct handler_request *request)
 {
-    const struct handler_program *program = member->crew->handler->program;
+    const struct handler_service *service = member->crew->handler->program->service;
     if (!handler_request_begin(request))
         return;
-    if (program->take != NULL) {
-        (void)program->take(member->service, request);
-        program->answer(member->service);
+    if (service->take != NULL) {
+        (void)service->take(member->service, request);
+        service->answer(member->service);
     } else {
-        program->handle(member->service, request);
+        service->handle(member->service, request);
         handler_request_finish(request);
     }
 }
@@ -142,7 +147,7 @@ static void serve_alone(const struct member *member, struct handler_request *req
 static int serve_next(struct member *member)
 {
     struct crew *crew = member->crew;
-    void (*answer)(void *service) = crew->handler->program->answer;
+    void (*answer)(void *service) = crew->handler->program->service->answer;
     struct handler_request *alone = NULL;
     int here;
     (void)pthread_mutex_lock(&crew->door);
@@ -159,7 +164,8 @@ static int serve_next(struct member *member)
 static bool open_shared(struct crew *crew)
 {
     const struct handler *handler = crew->handler;
-    crew->shared = handler->program->open(handler->settings, handler->listener != HANDLER_CGI);
+    crew->shared =
+        handler->program->service->open(handler->settings, handler->listener != HANDLER_CGI);
     if (crew->shared == NULL)
         message_error("cannot prepare for requests", message_text("reason", "out of memory"));
     return crew->shared != NULL;
@@ -168,21 +174,21 @@ static bool open_shared(struct crew *crew)
 static bool begin(struct member *member)
 {
     const struct handler *handler = member->crew->handler;
-    member->service = handler->program->begin(handler->settings, member->crew->shared);
+    member->service = handler->program->service->begin(handler->settings, member->crew->shared);
     return member->service != NULL;
 }
 
 static void end(struct member *member)
 {
     if (member->service != NULL)
-        member->crew->handler->program->end(member->service);
+        member->crew->handler->program->service->end(member->service);
     member->service = NULL;
 }
 
 static void close_shared(struct crew *crew)
 {
     if (crew->shared != NULL)
-        crew->handler->program->close(crew->shared);
+        crew->handler->program->service->close(crew->shared);
     crew->shared = NULL;
 }
 
@@ -303,15 +309,17 @@ int handler_serve(void *context)
     struct handler *handler = context;
     struct crew crew = {.handler = handler};
     /* A web server's own process manager gives each process one request at a time. */
-    crew.count = handler->supervised ? handler->program->threads(handler->settings) : 1;
-    crew.together =
-        handler->supervised && handler->program->take != NULL ? handler->program->together : 1;
+    crew.count =
+        handler->supervised ? handler->program->settings->threads(handler_config(handler)) : 1;
+    crew.together = handler->supervised && handler->program->service->take != NULL
+                        ? handler->program->service->together
+                        : 1;
     if (!prepare_signals(&crew.waiting, handler->supervised) || !open_door(&crew)) {
         message_error("cannot prepare for requests", message_error_code(errno));
         return EXIT_FAILURE;
     }
     if (handler->listener != HANDLER_CGI &&
-        !message_write_in_background(handler->program->config(handler->settings)->message_buffer))
+        !message_write_in_background(handler_config(handler)->message_buffer))
         message_warning("no thread for messages: whoever reads them can hold requests up");
     int status = serve_with_door(&crew);
     close_door(&crew);

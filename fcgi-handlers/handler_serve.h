@@ -9,7 +9,7 @@
 struct handler {
     const struct handler_program *program;
     const char *config_path;
-    void *settings;                /* owned */
+    void *settings;                /* owned; begins with a struct config */
     int listener;                  /* HANDLER_CGI: none */
     struct listen_sockets sockets; /* all that it listens on, when supervised */
     bool supervised;
@@ -25,6 +25,7 @@ int handler_serve(void *handler);
 /* Reads the configuration again. True when the settings are new ones; else the old ones stay, and
  * the log says why. */
 bool handler_reload(void *handler);
+const struct config *handler_config(const struct handler *handler);
 void handler_configure_log(const struct handler *handler);
 
 #endif

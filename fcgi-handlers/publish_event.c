@@ -2,6 +2,7 @@
 
 #include "authorise_point.h"
 #include "clock.h"
+#include "event_settings.h"
 #include "handler_reply.h"
 #include "messages.h"
 #include "publish_answer.h"
@@ -30,6 +31,8 @@ struct post {
     size_t event_count;
 };
 
+enum { PUBLISH_TOGETHER = 16 };
+
 struct publish_service {
     const struct event_settings *settings;
     struct publish_queue *queue;
@@ -41,61 +44,60 @@ struct publish_service {
 
 /* ---- what is needed ---- */
 
-struct publish_shared *publish_event_open(const struct event_settings *settings, bool connect)
+static void publish_close(void *context)
 {
+    struct publish_shared *shared = context;
+    publish_queue_free(&shared->queue);
+    authority_common_close(&shared->common);
+    free(shared);
+}
+
+static void *publish_open(const void *context, bool lasting)
+{
+    const struct event_settings *settings = context;
     struct bus_options options = event_settings_bus(settings);
     struct publish_shared *shared = calloc(1, sizeof *shared);
     if (shared == NULL)
         return NULL;
     shared->queue = publish_queue_new(&options, &settings->config);
     shared->common = authority_common_open(&settings->config);
-    if (shared->queue == NULL || shared->common == NULL)
-        publish_event_close(&shared);
-    else if (connect)
+    if (shared->queue == NULL || shared->common == NULL) {
+        publish_close(shared);
+        return NULL;
+    }
+    if (lasting)
         (void)publish_queue_connect(shared->queue);
     return shared;
 }
 
-void publish_event_close(struct publish_shared **shared)
+static void publish_end(void *context)
 {
-    struct publish_shared *old = *shared;
-    if (old == NULL)
-        return;
-    *shared = NULL;
-    publish_queue_free(&old->queue);
-    authority_common_close(&old->common);
-    free(old);
+    struct publish_service *service = context;
+    bind_key_reader_close(&service->bind_keys);
+    authority_close(&service->authority);
+    free(service);
 }
 
-struct publish_service *publish_event_begin(const struct event_settings *settings,
-                                            struct publish_shared *shared)
+static bool prepare(struct publish_service *service, const struct event_settings *settings,
+                    struct publish_shared *shared, char error[CONFIG_ERROR_SIZE])
+{
+    service->settings = settings;
+    service->queue = shared->queue;
+    service->authority = authority_open(settings, shared->common, error);
+    return service->authority != NULL &&
+           event_settings_open_bind_keys(settings, &service->bind_keys, error);
+}
+
+static void *publish_begin(const void *settings, void *shared)
 {
     char error[CONFIG_ERROR_SIZE] = "out of memory";
     struct publish_service *service = calloc(1, sizeof *service);
-    bool ready = service != NULL;
-    if (ready) {
-        service->settings = settings;
-        service->queue = shared->queue;
-        service->authority = authority_open(settings, shared->common, error);
-        ready = service->authority != NULL &&
-                event_settings_open_bind_keys(settings, &service->bind_keys, error);
-    }
-    if (!ready) {
-        message_error("cannot prepare for requests", message_text("reason", error));
-        publish_event_end(&service);
-    }
-    return service;
-}
-
-void publish_event_end(struct publish_service **service)
-{
-    struct publish_service *old = *service;
-    if (old == NULL)
-        return;
-    *service = NULL;
-    bind_key_reader_close(&old->bind_keys);
-    authority_close(&old->authority);
-    free(old);
+    if (service != NULL && prepare(service, settings, shared, error))
+        return service;
+    message_error("cannot prepare for requests", message_text("reason", error));
+    if (service != NULL)
+        publish_end(service);
+    return NULL;
 }
 
 /* ---- who may ---- */
@@ -231,8 +233,9 @@ static bool takes_time(const struct post *post)
     return post->asked.bind_key != NULL;
 }
 
-void publish_event_answer(struct publish_service *service)
+static void publish_answer(void *context)
 {
+    struct publish_service *service = context;
     size_t count = service->post_count;
     service->post_count = 0;
     size_t apart = count > 0 && takes_time(&service->posts[count - 1]) ? 1 : 0;
@@ -319,8 +322,9 @@ static bool read_request(const struct publish_service *service, struct post *pos
     return read;
 }
 
-bool publish_event_take(struct publish_service *service, struct handler_request *request)
+static bool publish_take(void *context, struct handler_request *request)
 {
+    struct publish_service *service = context;
     struct post *post = &service->posts[service->post_count];
     *post = (struct post){.request = request};
     if (!read_request(service, post)) {
@@ -330,3 +334,11 @@ bool publish_event_take(struct publish_service *service, struct handler_request 
     service->post_count++;
     return !takes_time(post);
 }
+
+const struct handler_service publish_event_service = {.open = publish_open,
+                                                      .close = publish_close,
+                                                      .begin = publish_begin,
+                                                      .end = publish_end,
+                                                      .together = PUBLISH_TOGETHER,
+                                                      .take = publish_take,
+                                                      .answer = publish_answer};

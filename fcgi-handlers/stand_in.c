@@ -10,11 +10,12 @@ static bool stands_for_failure(const struct handler_request *request)
 {
     const char *status = handler_request_variable(request, "REDIRECT_STATUS");
 
-    return status != NULL && (strcmp(status, "502") == 0 || strcmp(status, "503") == 0 ||
-                              strcmp(status, "504") == 0);
+    return status != NULL &&
+           (strcmp(status, "502") == 0 || strcmp(status, "503") == 0 || strcmp(status, "504") == 0);
 }
 
-/* As the daemon spreads those whom it tells itself: no sooner than a quarter of the time, and not all at once. */
+/* As the daemon spreads those whom it tells itself: no sooner than a quarter of the time, and not
+ * all at once. */
 static uint64_t retry_ms(const struct config *config)
 {
     uint64_t random = 0, least = config->retry_time / 4;

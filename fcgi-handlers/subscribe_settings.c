@@ -1,6 +1,7 @@
 #include "subscribe_settings.h"
 
 #include "acl/acl_config.h"
+#include "messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,7 @@ _Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence h
 
 struct ticket_rules subscribe_settings_rules(const struct subscribe_settings *settings)
 {
-    const struct config *config = &settings->config;
-    return (struct ticket_rules){.secrets = &settings->ticket_secrets,
-                                 .life_s = (unsigned)(config->ticket_life / 1000),
-                                 .life_max_s = (unsigned)(config->ticket_life_max / 1000),
-                                 .skew_s = (unsigned)(config->ticket_skew / 1000)};
+    return ticket_rules_of(&settings->config, &settings->ticket_secrets);
 }
 
 static bool load_ticket_secrets(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
@@ -58,26 +55,41 @@ static bool check_bind_keys(const struct subscribe_settings *settings,
     return good;
 }
 
-struct subscribe_settings *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_SIZE])
+static void subscribe_settings_unload(void *context)
+{
+    struct subscribe_settings *settings = context;
+    secret_list_free(&settings->ticket_secrets);
+    config_free(&settings->config);
+    free(settings);
+}
+
+static void *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_SIZE])
 {
     struct subscribe_settings *settings = calloc(1, sizeof *settings);
     if (settings == NULL) {
         snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
         return NULL;
     }
-    if (!config_load(&settings->config, path, error) || !load_ticket_secrets(settings, error) ||
-        !check_bind_keys(settings, error))
-        subscribe_settings_free(&settings);
-    return settings;
+    if (config_load(&settings->config, path, error) && load_ticket_secrets(settings, error) &&
+        check_bind_keys(settings, error))
+        return settings;
+    subscribe_settings_unload(settings);
+    return NULL;
 }
 
-void subscribe_settings_free(struct subscribe_settings **settings)
+static void subscribe_settings_warn(const void *context)
 {
-    struct subscribe_settings *old = *settings;
-    if (old == NULL)
-        return;
-    *settings = NULL;
-    secret_list_free(&old->ticket_secrets);
-    config_free(&old->config);
-    free(old);
+    const struct config *config = context;
+    if (config->binding_mode == CONFIG_BINDING_SERVER && config->binding_url == NULL)
+        message_warning("no binding server is configured: subscribers with a bind key are refused");
 }
+
+static unsigned subscribe_settings_threads(const struct config *config)
+{
+    return (unsigned)config->subscribe_threads;
+}
+
+const struct handler_settings subscribe_settings_kind = {.load = subscribe_settings_load,
+                                                         .unload = subscribe_settings_unload,
+                                                         .warn = subscribe_settings_warn,
+                                                         .threads = subscribe_settings_threads};

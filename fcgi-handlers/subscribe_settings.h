@@ -4,6 +4,7 @@
 
 #include "bind_key.h"
 #include "config/config.h"
+#include "handler_main.h"
 #include "secret.h"
 #include "ticket.h"
 
@@ -12,9 +13,8 @@ struct subscribe_settings {
     struct secret_list ticket_secrets;
 };
 
-/* NULL with a sentence in error; it is one when there is no secret to sign tickets with. */
-struct subscribe_settings *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_SIZE]);
-void subscribe_settings_free(struct subscribe_settings **settings);
+/* It is a fault when there is no secret to sign tickets with. */
+extern const struct handler_settings subscribe_settings_kind;
 
 /* Opens a reader of bind keys, for one thread; NULL in *reader unless [binding] mode is rsa. False
  * with a sentence in error. */

@@ -5,21 +5,13 @@
 
 #include <stdio.h>
 
-static struct ticket_rules rules_of(const struct ticket_gate *gate, const struct config *config)
-{
-    return (struct ticket_rules){.secrets = &gate->secrets,
-                                 .life_s = (unsigned)(config->ticket_life / 1000),
-                                 .life_max_s = (unsigned)(config->ticket_life_max / 1000),
-                                 .skew_s = (unsigned)(config->ticket_skew / 1000)};
-}
-
 bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error)
 {
     struct ticket_gate fresh = {0};
 
     if (!secret_list_load(&fresh.secrets, config->ticket_secret_file, error))
         return false;
-    struct ticket_rules rules = rules_of(&fresh, config);
+    struct ticket_rules rules = ticket_rules_of(config, &fresh.secrets);
     const char *fault = fresh.secrets.count ? ticket_rules_fault(&rules) : NULL;
     if (fault != NULL) {
         snprintf(error, SECRET_ERROR_SIZE, "%s: %s", config->ticket_secret_file, fault);
@@ -51,7 +43,7 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
                                           const char *text, size_t length, uint64_t wall_s,
                                           struct ticket *ticket)
 {
-    struct ticket_rules rules = rules_of(gate, config);
+    struct ticket_rules rules = ticket_rules_of(config, &gate->secrets);
     const char *why = "no ticket secret is configured";
     enum ticket_result result = TICKET_REFUSED;
 
