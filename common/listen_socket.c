@@ -89,7 +89,7 @@ static bool open_file(struct listen_sockets *sockets, const char *address, const
     mode_t before = listen_socket_mask(mode);
     int bound = bind(descriptor, (const struct sockaddr *)&name, sizeof name);
     (void)umask(before);
-    if (bound != 0 || listen(descriptor, backlog) != 0) {
+    if (bound != 0 || (backlog > 0 && listen(descriptor, backlog) != 0)) {
         why = strerror(errno);
         (void)close(descriptor);
         return listen_fail(error, address, why);
@@ -111,7 +111,7 @@ static int bind_and_listen(const struct addrinfo *place, bool only, int backlog)
         (place->ai_family != AF_INET6 ||
          setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &own_kind, sizeof own_kind) == 0) &&
         bind(descriptor, place->ai_addr, place->ai_addrlen) == 0 &&
-        listen(descriptor, backlog) == 0)
+        (backlog == 0 || listen(descriptor, backlog) == 0))
         return descriptor;
     int reason = errno;
     (void)close(descriptor);

@@ -16,8 +16,8 @@ struct listen_sockets {
 
 /* Listens on "unix:PATH" (a file of this mode; one that nobody answers on any more is replaced),
  * "host:port" or "[ipv6]:port". A name stands for each of its addresses; those that this machine does
- * not have are passed over as long as one is left. False with a sentence in error; then nothing is
- * open. */
+ * not have are passed over as long as one is left. With a backlog of 0 the sockets are bound alone,
+ * and listen(2) is left to the caller. False with a sentence in error; then nothing is open. */
 bool listen_socket_open(struct listen_sockets *sockets, const char *address, unsigned mode,
                         int backlog, char error[LISTEN_ERROR_SIZE]);
 void listen_socket_close(struct listen_sockets *sockets);

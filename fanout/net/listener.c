@@ -1,34 +1,25 @@
 #include "net/listener.h"
 
+#include "listen_socket.h"
 #include "messages.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096 };
 
 struct listener {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } io;
-    uv_poll_t readable; /* the loop would throw away what it has no descriptors for */
-    int descriptor;     /* owned by io */
+    uv_poll_t readable;  /* the loop would throw away what it has no descriptors for */
+    int descriptor;      /* -1: given back */
+    const char *address; /* as configured; borrowed */
     struct listeners *all;
     struct listener *next;
     struct arrival arrival;
-    bool is_listening;
 };
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -41,28 +32,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     acceptor_take(&listener->all->acceptor, listener->descriptor, listener->arrival);
 }
 
-static int start_listening(struct listener *listener)
-{
-    uv_loop_t *loop = &listener->all->net->loop.uv;
-    int error = uv_fileno(&listener->io.handle, &listener->descriptor);
-
-    if (!error && listen(listener->descriptor, BACKLOG) != 0)
-        error = uv_translate_sys_error(errno);
-    if (!error)
-        error = uv_poll_init(loop, &listener->readable, listener->descriptor);
-    if (error)
-        return error;
-    listener->is_listening = true;
-    listener->readable.data = listener;
-    return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
-}
-
 static void pause_all(void *context)
 {
     const struct listeners *listeners = context;
 
     for (struct listener *listener = listeners->first; listener != NULL; listener = listener->next)
-        if (listener->is_listening)
+        if (listener->descriptor >= 0)
             (void)uv_poll_stop(&listener->readable);
 }
 
@@ -71,7 +46,7 @@ static void resume_all(void *context)
     const struct listeners *listeners = context;
 
     for (struct listener *listener = listeners->first; listener != NULL; listener = listener->next)
-        if (listener->is_listening)
+        if (listener->descriptor >= 0)
             (void)uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
@@ -89,9 +64,9 @@ static void set_inherited_options(const struct listener *listener)
     const struct config *config = listener->all->net->config;
     uint64_t vanish_ms = config->vanish_time;
     int seconds = (int)(vanish_ms / 1000), probe = seconds / 6 > 0 ? seconds / 6 : 1;
-    uv_os_fd_t descriptor;
+    int descriptor = listener->descriptor;
 
-    if (!listener->arrival.is_tcp || uv_fileno(&listener->io.handle, &descriptor) != 0)
+    if (!listener->arrival.is_tcp || descriptor < 0)
         return;
     set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
     set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
@@ -111,159 +86,64 @@ void listeners_apply_config(struct listeners *listeners)
         set_inherited_options(listener);
 }
 
-static struct listener *listener_new(struct listeners *listeners, struct arrival arrival,
-                                     int family, int *error)
+/* Owns the descriptor from here on. Connections may come at once, so all that they inherit is set
+ * before. */
+static int start_listening(struct listeners *listeners, int descriptor, const char *address,
+                           struct arrival arrival)
 {
     struct listener *listener = calloc(1, sizeof *listener);
 
-    if (listener == NULL) {
-        *error = UV_ENOMEM;
-        return NULL;
-    }
-    listener->all = listeners;
-    listener->arrival = arrival;
-    *error = arrival.is_tcp
-                 ? uv_tcp_init_ex(&listeners->net->loop.uv, &listener->io.tcp, (unsigned)family)
-                 : uv_pipe_init(&listeners->net->loop.uv, &listener->io.pipe, 0);
-    if (*error) {
+    if (listener == NULL ||
+        uv_poll_init(&listeners->net->loop.uv, &listener->readable, descriptor) != 0) {
         free(listener);
-        return NULL;
+        (void)close(descriptor);
+        return UV_ENOMEM;
     }
-    listener->io.handle.data = listener;
+    listener->readable.data = listener;
+    listener->descriptor = descriptor;
+    listener->address = address;
+    listener->arrival = arrival;
+    listener->all = listeners;
     listener->next = listeners->first;
     listeners->first = listener;
-    return listener;
-}
-
-/* uv_tcp_bind() keeps to itself that an address is in use. */
-static int bind_address(const struct listener *listener, const struct addrinfo *address)
-{
-    uv_os_fd_t descriptor;
-    int error = uv_fileno(&listener->io.handle, &descriptor);
-
-    if (error)
-        return error;
-    set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
-    if (address->ai_family == AF_INET6)
-        set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0, "IPV6_V6ONLY");
-    return bind(descriptor, address->ai_addr, address->ai_addrlen) == 0
-               ? 0
-               : uv_translate_sys_error(errno);
-}
-
-static int listen_on_address(struct listeners *listeners, const struct addrinfo *address,
-                             bool speaks_lines)
-{
-    int error;
-    struct listener *listener =
-        listener_new(listeners, (struct arrival){true, speaks_lines}, address->ai_family, &error);
-
-    if (listener == NULL)
-        return error;
     set_inherited_options(listener);
-    error = bind_address(listener, address);
-    return error ? error : start_listening(listener);
+    if (listen(descriptor, BACKLOG) != 0)
+        return uv_translate_sys_error(errno);
+    return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
-/* Splits "host:port" and "[ipv6]:port" in place; false when it is neither. */
-static bool split_address(char *text, char **host, char **port)
+static bool open_one(struct listeners *listeners, const char *address, bool speaks_lines,
+                     char error[LISTENER_ERROR_SIZE])
 {
-    char *colon = strrchr(text, ':');
+    const struct arrival arrival = {listen_socket_path(address) == NULL, speaks_lines};
+    struct listen_sockets sockets;
+    char name[LISTEN_NAME_SIZE];
 
-    if (colon == NULL || !colon[1])
+    if (!listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
+                            error))
         return false;
-    *colon = '\0';
-    *port = colon + 1;
-    *host = text;
-    if (text[0] == '[' && colon > text && colon[-1] == ']') {
-        colon[-1] = '\0';
-        *host = text + 1;
-    } else if (strchr(text, ':') != NULL) {
-        return false;
+    while (sockets.count > 0) {
+        int descriptor = sockets.descriptors[--sockets.count];
+        listen_socket_name(descriptor, name);
+        int failure = start_listening(listeners, descriptor, address, arrival);
+        if (failure != 0) {
+            (void)snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", address,
+                           uv_strerror(failure));
+            listen_socket_close(&sockets);
+            return false;
+        }
+        message_info("listening", message_text("address", name),
+                     message_text("for", speaks_lines ? "lines" : "HTTP"));
     }
     return true;
 }
 
-static bool open_tcp(struct listeners *listeners, const char *text, bool speaks_lines, char *error)
+static bool open_each(struct listeners *listeners, char **addresses, bool speaks_lines,
+                      char error[LISTENER_ERROR_SIZE])
 {
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *addresses;
-    char copy[256], *host, *port;
-
-    if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy ||
-        !split_address(copy, &host, &port)) {
-        snprintf(error, LISTENER_ERROR_SIZE,
-                 "cannot listen on %s: write host:port, [ipv6]:port or unix:/path", text);
-        return false;
-    }
-    int failure = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
-    if (failure) {
-        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", text,
-                 gai_strerror(failure));
-        return false;
-    }
-    failure = listen_on_address(listeners, addresses, speaks_lines);
-    freeaddrinfo(addresses);
-    if (failure)
-        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", text, uv_strerror(failure));
-    return failure == 0;
-}
-
-/* A socket file that nobody answers on was left by a daemon that was killed. */
-static bool remove_stale(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), refused;
-
-    if (descriptor < 0)
-        return false;
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    refused = connect(descriptor, (const struct sockaddr *)&address, sizeof address) != 0 &&
-              errno == ECONNREFUSED;
-    close(descriptor);
-    return refused && unlink(path) == 0;
-}
-
-static bool open_unix(struct listeners *listeners, const char *path, bool speaks_lines, char *error)
-{
-    int failure = UV_EADDRINUSE;
-
-    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
-        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: path is too long", path);
-        return false;
-    }
-    struct stat status;
-    if (stat(path, &status) == 0 && !remove_stale(path)) {
-        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
-                 S_ISSOCK(status.st_mode) ? "another program answers there" : "it is no socket");
-        return false;
-    }
-    struct listener *listener =
-        listener_new(listeners, (struct arrival){false, speaks_lines}, AF_UNIX, &failure);
-    mode_t old_mask;
-    if (listener != NULL) {
-        old_mask = umask((mode_t)(~listeners->net->config->bus_mode & 0777));
-        failure = uv_pipe_bind(&listener->io.pipe, path);
-        umask(old_mask);
-        if (!failure)
-            failure = start_listening(listener);
-    }
-    if (failure)
-        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on unix:%s: %s", path,
-                 uv_strerror(failure));
-    return failure == 0;
-}
-
-static bool open_each(struct listeners *listeners, char **addresses, bool speaks_lines, char *error)
-{
-    for (char **text = addresses; *text != NULL; text++) {
-        bool opened = strncmp(*text, "unix:", 5) == 0
-                          ? open_unix(listeners, *text + 5, speaks_lines, error)
-                          : open_tcp(listeners, *text, speaks_lines, error);
-        if (!opened)
+    for (char **address = addresses; *address != NULL; address++)
+        if (!open_one(listeners, *address, speaks_lines, error))
             return false;
-        message_info("listening", message_text("address", *text),
-                     message_text("for", speaks_lines ? "lines" : "HTTP"));
-    }
     return true;
 }
 
@@ -287,12 +167,12 @@ void listeners_stop(struct listeners *listeners)
     acceptor_stop(&listeners->acceptor);
     for (struct listener *listener = listeners->first; listener != NULL;
          listener = listener->next) {
-        if (uv_is_closing(&listener->io.handle))
+        if (listener->descriptor < 0)
             continue;
-        if (listener->is_listening)
-            uv_close((uv_handle_t *)&listener->readable, NULL);
-        listener->is_listening = false;
-        uv_close(&listener->io.handle, NULL);
+        uv_close((uv_handle_t *)&listener->readable, NULL);
+        (void)close(listener->descriptor);
+        listener->descriptor = -1;
+        listen_socket_remove(listener->address);
     }
 }
 

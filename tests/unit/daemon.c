@@ -59,11 +59,13 @@ static void write_token(const char *folder)
 static void find_port(uv_handle_t *handle, void *context)
 {
     struct daemon *daemon = context;
-    struct sockaddr_in address;
-    int size = sizeof address;
+    struct sockaddr_in address = {0};
+    socklen_t size = sizeof address;
+    uv_os_fd_t descriptor;
 
-    if (handle->type == UV_TCP &&
-        uv_tcp_getsockname((uv_tcp_t *)(void *)handle, (struct sockaddr *)&address, &size) == 0)
+    if (handle->type == UV_POLL && uv_fileno(handle, &descriptor) == 0 &&
+        getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
+        address.sin_family == AF_INET)
         daemon->port = ntohs(address.sin_port);
 }
 

@@ -62,12 +62,12 @@ function readAnswer(bytes) {
   return { ended, status: Number(/^Status: (\d+)/.exec(head)?.[1]), json: body ? JSON.parse(body) : undefined };
 }
 
-/** A connection to a handler's socket. */
+/** A connection to a handler: the path of its socket, or {host, port}. */
 class FastCgi {
   #bytes = [];
 
-  constructor(socketPath) {
-    this.socket = net.connect(socketPath);
+  constructor(place) {
+    this.socket = net.connect(place);
     this.socket.on('data', (data) => this.#bytes.push(data));
     this.closed = new Promise((resolve, reject) => {
       this.socket.on('close', resolve);
