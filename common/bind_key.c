@@ -1,5 +1,6 @@
 #include "bind_key.h"
 
+#include "blank.h"
 #include "secret.h"
 
 #include <errno.h>
@@ -246,32 +247,65 @@ static struct claims read_claims(const char *text, size_t length)
     return claims;
 }
 
-static bool is_in_time(const struct bind_key_options *options, int64_t iat_s, uint64_t now_s)
+/* By how many seconds a key is too old; negative: by how many it is too new; 0: neither. */
+static int64_t lateness(const struct bind_key_options *options, int64_t iat_s, uint64_t now_s)
 {
     int64_t now = (int64_t)now_s;
     int64_t oldest = now - (int64_t)options->tolerance_s - (int64_t)options->skew_s;
     int64_t newest = now + (int64_t)options->skew_s;
-    return (iat_s >= oldest) & (iat_s <= newest);
+    int64_t old = oldest - iat_s, early = iat_s - newest;
+    return (old > 0 ? old : 0) - (early > 0 ? early : 0);
+}
+
+static void explain(char why[BIND_KEY_WHY_SIZE], const struct bind_key_reader *reader, bool whole,
+                    bool readable, const struct claims *claims, int64_t late)
+{
+    if (!whole)
+        (void)snprintf(why, BIND_KEY_WHY_SIZE, "it is not the base64 of %zu bytes", reader->size);
+    else if (!readable)
+        (void)snprintf(why, BIND_KEY_WHY_SIZE,
+                       "made for another key, with another padding, or "
+                       "damaged");
+    else if (!claims->read)
+        (void)snprintf(why, BIND_KEY_WHY_SIZE, "it holds no iat and uid of a user");
+    else if (late > 0)
+        (void)snprintf(why, BIND_KEY_WHY_SIZE, "expired by %lld s", (long long)late);
+    else
+        (void)snprintf(why, BIND_KEY_WHY_SIZE, "from a clock that is %lld s ahead",
+                       (long long)-late);
+}
+
+static void trim(const char **key, size_t *length)
+{
+    while (*length > 0 && is_blank(**key)) {
+        ++*key;
+        --*length;
+    }
+    while (*length > 0 && is_blank((*key)[*length - 1]))
+        --*length;
 }
 
 bool bind_key_read(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
-                   char user[USER_ID_SIZE])
+                   char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
 {
     static const char sample[] = "{\"iat\":1700000000,\"uid\":\"somebody\"}",
                       garbage[] = "\x02\x80";
     unsigned char cipher[SIZE_MAX_BYTES], text[SIZE_MAX_BYTES];
     size_t text_length;
+    trim(&key, &length);
     bool whole = decode(reader, key, length, cipher);
     bool decrypted = decrypt(reader, cipher, text, &text_length);
     struct claims claims = read_claims((const char *)text, text_length);
     /* Each key costs the reading of one good text and of one bad text. */
     struct claims other = claims.is_json ? read_claims(garbage, sizeof garbage - 1)
                                          : read_claims(sample, sizeof sample - 1);
-    bool in_time = is_in_time(&reader->options, claims.is_json ? claims.iat_s : other.iat_s, now_s);
-    bool valid = whole & decrypted & claims.read & in_time;
+    int64_t late = lateness(&reader->options, claims.is_json ? claims.iat_s : other.iat_s, now_s);
+    bool valid = whole & decrypted & claims.read & (late == 0);
     memcpy(user, claims.user, USER_ID_SIZE);
     if (!valid)
         user[0] = '\0';
+    if (!valid && why != NULL)
+        explain(why, reader, whole, decrypted & claims.is_json, &claims, late);
     OPENSSL_cleanse(text, sizeof text);
     OPENSSL_cleanse(&claims, sizeof claims);
     return valid;

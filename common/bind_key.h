@@ -39,11 +39,15 @@ struct bind_key_reader *bind_key_reader_open(const struct bind_key_options *opti
                                              char error[BIND_KEY_ERROR_SIZE]);
 void bind_key_reader_close(struct bind_key_reader **reader);
 
+enum { BIND_KEY_WHY_SIZE = 96 };
+
 /* True: the key is valid, `user` is its canonical user id, or USER_ID_NO_USER. False: it is not,
- * `user` is empty, and there is nothing to say but "Invalid Bind Key". Valid: now - tolerance -
- * skew <= iat <= now + skew, in whole seconds. */
+ * `user` is empty, and there is nothing to say to who sent it but "Invalid Bind Key"; `why` (when
+ * given) is for the log. It does not tell wrong padding from right padding around garbage: whoever
+ * measures how long a line takes must not either. Valid: now - tolerance - skew <= iat <= now +
+ * skew, in whole seconds. Blanks and ends of lines around the key are passed over. */
 bool bind_key_read(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
-                   char user[USER_ID_SIZE]);
+                   char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE]);
 
 /* Appends a bind key made with the public key of a PEM file, or of the private key in it. False
  * with a sentence in error. */

@@ -58,7 +58,7 @@ static bool read_key(struct bind_key_options options, const char *text, size_t l
     *failed = reader == NULL;
     if (reader == NULL)
         return false;
-    bool good = bind_key_read(reader, text, length, clock_wall_ms() / 1000, user);
+    bool good = bind_key_read(reader, text, length, clock_wall_ms() / 1000, user, NULL);
     bind_key_reader_close(&reader);
     return good;
 }

@@ -12,6 +12,7 @@
 #include "subscribe_settings.h"
 #include "subscription_body.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,16 +97,18 @@ static void refuse(struct handler_request *request, int status, const char *reas
 
 static enum binding_answer identify(struct subscribe_service *service,
                                     const struct subscription_body *subscription,
-                                    char user[USER_ID_SIZE])
+                                    char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
 {
     const char *key = subscription->bind_key;
     size_t length = subscription->bind_key_length;
     if (service->bind_keys != NULL)
-        return bind_key_read(service->bind_keys, key, length, clock_wall_ms() / 1000, user)
+        return bind_key_read(service->bind_keys, key, length, clock_wall_ms() / 1000, user, why)
                    ? BINDING_USER
                    : BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "it has %zu bytes", length);
     if (length == 0 || length > BIND_KEY_MAX)
         return BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "the binding server knows no user for it");
     return binding_server_ask(service->binding, key, length, user);
 }
 
@@ -113,6 +116,7 @@ static enum binding_answer identify(struct subscribe_service *service,
 static bool find_user(struct subscribe_service *service, struct handler_request *request,
                       const struct subscription_body *subscription, char user[USER_ID_SIZE])
 {
+    char why[BIND_KEY_WHY_SIZE];
     user[0] = '\0';
     if (subscription->bind_key == NULL)
         return true;
@@ -120,11 +124,12 @@ static bool find_user(struct subscribe_service *service, struct handler_request 
         refuse(request, 400, "Bind keys are not configured", NULL);
         return false;
     }
-    switch (identify(service, subscription, user)) {
+    switch (identify(service, subscription, user, why)) {
     case BINDING_USER:
         return true;
     case BINDING_REFUSED:
-        message_info("bind key refused");
+        message_info("bind key refused", message_text("why", why),
+                     message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
         refuse(request, 400, "Invalid Bind Key", NULL);
         return false;
     case BINDING_UNAVAILABLE:

@@ -1,12 +1,22 @@
 #include "publish_answer.h"
 
 #include "handler_reply.h"
+#include "messages.h"
 #include "retry_after.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char retry_header[] = RETRY_AFTER "1\r\n";
+
+/* One line for each post that was refused, whoever sent it, without what it proved itself with. */
+static void log_refusal(const struct handler_request *request, const char *reason, const char *why,
+                        const char *topic)
+{
+    message_info("post refused", message_text("reason", reason), message_text("why", why),
+                 message_text("topic", topic),
+                 message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
+}
 
 static void append_event_id(struct bytes *out, const struct bus_event *event)
 {
@@ -44,13 +54,18 @@ static void append_event(struct bytes *out, const struct bus_event *event)
         bytes_append_text(out, ",\"duplicate\":true");
 }
 
-static void append_points(struct bytes *out, const struct publish_outcome *outcome)
+static const char *point_word(enum point_result result)
 {
     static const char *const words[] = {
         [POINT_UNREGISTERED] = "unregistered",        [POINT_FORBIDDEN] = "forbidden",
         [POINT_WRONG_PASSWORD] = "wrong password",    [POINT_NOT_YOURS] = "not yours",
         [POINT_LIMITED] = "too many wrong passwords",
     };
+    return words[result];
+}
+
+static void append_points(struct bytes *out, const struct publish_outcome *outcome)
+{
     const struct bus_event *event = outcome->events;
     bytes_append_text(out, ",\"ep\":[");
     for (size_t i = 0; i < outcome->post->count; i++) {
@@ -61,7 +76,7 @@ static void append_points(struct bytes *out, const struct publish_outcome *outco
         if (result == POINT_GRANTED)
             append_event(out, event++);
         else
-            append_result(out, words[result], 0);
+            append_result(out, point_word(result), 0);
         bytes_append_text(out, "}");
     }
     bytes_append_text(out, "]}\n");
@@ -95,6 +110,8 @@ static void answer_taken(struct handler_request *request, const struct publish_o
 static void answer_forbidden(struct handler_request *request, const struct publish_outcome *outcome)
 {
     struct bytes body = BYTES_EMPTY;
+    log_refusal(request, "No event point was allowed", point_word(outcome->decisions[0].result),
+                outcome->post->points[0].topic);
     bytes_append_text(&body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
     append_points(&body, outcome);
     send_body(request, (struct handler_reply){.status = 403, .reason = "Forbidden"}, &body);
@@ -162,8 +179,15 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
         answer_taken(request, outcome);
 }
 
+void publish_answer_stranger(struct handler_request *request, const char *why)
+{
+    log_refusal(request, "Not found", why, NULL);
+    (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
+}
+
 void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault)
 {
+    log_refusal(request, fault->reason, fault->log[0] != '\0' ? fault->log : fault->detail, NULL);
     (void)handler_reply_send_error(request, fault->status, fault->reason, fault->detail,
                                    fault->status == 503 ? retry_header : NULL);
 }

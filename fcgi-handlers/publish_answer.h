@@ -18,6 +18,9 @@ struct publish_outcome {
  * all of it in time; 429: it refused some because the token has published too much, and what is
  * "sent" is delivered. */
 void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome);
+/* Strangers, and whose signature is not of this body, are all told 404, as for a path that is not
+ * there; `why` is for the log. */
+void publish_answer_stranger(struct handler_request *request, const char *why);
 /* The post as a whole is refused. */
 void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault);
 

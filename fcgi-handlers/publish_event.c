@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)FAULT_LOG_SIZE >= (int)BIND_KEY_WHY_SIZE, "it has to fit");
+
 static const char allow_header[] = "Allow: POST, OPTIONS\r\n";
 
 struct publish_shared {
@@ -114,7 +116,7 @@ static bool find_user(const struct publish_service *service, const struct publis
         return false;
     fault->reason = "Invalid Bind Key";
     return bind_key_read(service->bind_keys, post->bind_key, post->bind_key_length,
-                         clock_wall_ms() / 1000, user);
+                         clock_wall_ms() / 1000, user, fault->log);
 }
 
 static bool authorise_points(const struct publish_service *service, struct post *post,
@@ -247,14 +249,6 @@ static void publish_answer(void *context)
 
 /* ---- the request ---- */
 
-/* Strangers, and whose signature is not of this body, are told the same. */
-static bool refuse_stranger(struct handler_request *request, const char *why)
-{
-    message_info("post refused", message_text("why", why));
-    (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
-    return false;
-}
-
 static bool parse_post(const struct publish_service *service, struct post *post,
                        const struct publisher_visit *visit, const struct bytes *body)
 {
@@ -291,8 +285,10 @@ static bool read_post(const struct publish_service *service, struct post *post,
     enum handler_body verdict = handler_request_read_body(
         post->request, (size_t)service->settings->config.max_event_body, &body);
     bool read = !handler_reply_refuse_body(post->request, verdict);
-    if (read && !publisher_gate_takes_body(visit, post->request, &body))
-        read = refuse_stranger(post->request, "content-digest is not the body's");
+    if (read && !publisher_gate_takes_body(visit, post->request, &body)) {
+        publish_answer_stranger(post->request, "content-digest is not the body's");
+        read = false;
+    }
     if (read)
         read = parse_post(service, post, visit, &body);
     bytes_free(&body);
@@ -313,7 +309,7 @@ static bool read_request(const struct publish_service *service, struct post *pos
     publisher_gate_begin(&visit, service->settings->publishers, &service->settings->config, request,
                          clock_wall_ms());
     if (visit.publisher == NULL)
-        (void)refuse_stranger(request, visit.why);
+        publish_answer_stranger(request, visit.why);
     else if (method == NULL || strcmp(method, "POST") != 0)
         (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL, allow_header);
     else

@@ -42,11 +42,14 @@ struct publish_request {
     void *tree, *key_tree; /* own the texts */
 };
 
+enum { FAULT_LOG_SIZE = 96 };
+
 struct publish_fault {
     int status;         /* HTTP */
     const char *reason; /* static, fit for a reason phrase */
     const char *detail; /* static, or in `text`, or NULL; so a fault is not copied */
     char text[POINT_MEMBER_SIZE + 24];
+    char log[FAULT_LOG_SIZE]; /* what only the log is told; empty: no more than the client */
 };
 
 /* False with *fault set, and an empty request. The caller frees. */

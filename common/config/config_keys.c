@@ -240,7 +240,7 @@ const struct config_key config_keys[] = {
      "`OPENSSL_PKCS1_OAEP_PADDING`."},
     {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, true, "10s",
      "How old a bind key may be, in whole seconds."},
-    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "0s", 0, 3600000, NULL, true, "1s",
+    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "1s", 0, 3600000, NULL, true, "0s",
      "How far the clocks of application and handlers may be apart, in whole seconds: so much older, or from the future, a bind "
      "key may be."},
 

@@ -196,7 +196,7 @@ static double time_one(struct bind_key_reader *reader, int way, int number)
     char user[USER_ID_SIZE];
     const char *key = keys[way][number];
     (void)clock_gettime(CLOCK_MONOTONIC, &begin);
-    bool valid = bind_key_read(reader, key, strlen(key), NOW, user);
+    bool valid = bind_key_read(reader, key, strlen(key), NOW, user, NULL);
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
     if (valid && !ways[way].valid)
         stop("a wrong key was taken");

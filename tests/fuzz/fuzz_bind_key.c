@@ -49,7 +49,7 @@ static void open_readers(void)
 
 static bool is_taken(int padding, const char *text, size_t length, char user[USER_ID_SIZE])
 {
-    bool taken = bind_key_read(readers[padding], text, length, NOW, user);
+    bool taken = bind_key_read(readers[padding], text, length, NOW, user, NULL);
 
     must(taken ? user_id_kind(user, strlen(user)) != USER_ID_INVALID : user[0] == '\0');
     return taken;

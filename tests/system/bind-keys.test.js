@@ -40,7 +40,7 @@ function wrongKeys() {
     'above the modulus': Buffer.alloc(256, 0xff).toString('base64'),
     'zero': Buffer.alloc(256).toString('base64'),
     'with something behind it': `${good}A`,
-    'with a line end': `${good}\n`,
+    'with a line end inside': `${good.slice(0, 64)}\n${good.slice(64)}`,
     'a megabyte': 'A'.repeat(900_000),
     'not JSON': encrypt('ana'),
     'an array': say(['ana']),
@@ -89,6 +89,27 @@ describe('bind keys', () => {
       count++;
     }
     assert.ok(count > 60);
+  });
+
+  test('ends of lines around a key are passed over, as by PHP', async () => {
+    for (const key of [`${bindKey('ana')}\n`, `\r\n ${bindKey('ana')}\r\n`]) {
+      assert.equal((await publish(key)).status, 200);
+    }
+  });
+
+  test('the log says why a key was refused, and the client does not', async () => {
+    const handler = bound.stack.handlers[0];
+    const why = async (key, said) => {
+      assert.deepEqual((await publish(key)).json, { error: 'Invalid Bind Key' });
+      await handler.untilLog(new RegExp(`post refused reason="Invalid Bind Key" why="${said}".* from=127\\.0\\.0\\.1`));
+    };
+    const old = bindKey('ana', { age: TOLERANCE_S + 60 });
+    await why(old, 'expired by (59|60|61) s');
+    await why(bindKey('ana', { age: -600 }), 'from a clock that is \\d+ s ahead');
+    await why(bindKey('ana', { key: keyPair('stranger').publicKey }), 'made for another key, with another padding, or damaged');
+    await why('nonsense', 'it is not the base64 of 256 bytes');
+    await why(encrypt(JSON.stringify({ iat: seconds(), session_id: 'x' })), 'it holds no iat and uid of a user');
+    assert.equal(handler.output().includes(old), false);
   });
 
   test('what is not even a text is refused alike', async () => {

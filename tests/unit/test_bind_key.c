@@ -101,7 +101,7 @@ static void make(char key[512], int padding, const char *text)
 static bool read_key(int padding, const char *key, uint64_t now, char user[USER_ID_SIZE])
 {
     memset(user, 'x', USER_ID_SIZE);
-    return bind_key_read(fixture.readers[padding], key, strlen(key), now, user);
+    return bind_key_read(fixture.readers[padding], key, strlen(key), now, user, NULL);
 }
 
 static void expect_refused(int padding, const char *key)
@@ -171,7 +171,7 @@ static void test_time(void **state)
     for (int age = -5; age <= 8; age++) {
         uint64_t now = (uint64_t)(NOW + age);
         assert_int_equal(read_key(BIND_KEY_PKCS1, key, now, user), age >= 0 && age <= 3);
-        assert_int_equal(bind_key_read(patient, key, strlen(key), now, user),
+        assert_int_equal(bind_key_read(patient, key, strlen(key), now, user, NULL),
                          age >= -2 && age <= 5);
     }
     assert_false(read_key(BIND_KEY_PKCS1, key, 0, user));
@@ -232,7 +232,7 @@ static void test_wrong_wrapping(void **state)
         expect_refused(BIND_KEY_PKCS1, changed);
         expect_refused(BIND_KEY_PKCS1, key + cut);
     }
-    const char *const additions[] = {"=", " ", "\n", "A", "AAAA", "====", key};
+    const char *const additions[] = {"=", ".", "A", "AAAA", "====", key};
     for (size_t i = 0; i < sizeof additions / sizeof *additions; i++) {
         (void)snprintf(changed, sizeof changed, "%s%.200s", key, additions[i]);
         expect_refused(BIND_KEY_PKCS1, changed);
@@ -252,9 +252,50 @@ static void test_wrong_wrapping(void **state)
     *strchr(changed, 'A') = '=';
     expect_refused(BIND_KEY_PKCS1, changed);
     char user[USER_ID_SIZE];
-    assert_false(bind_key_read(fixture.readers[0], key, length + 1, NOW, user)); /* its NUL too */
-    assert_false(bind_key_read(fixture.readers[0], "", 0, NOW, user));
-    assert_true(bind_key_read(fixture.readers[0], key, length, NOW, user));
+    assert_false(
+        bind_key_read(fixture.readers[0], key, length + 1, NOW, user, NULL)); /* its NUL too */
+    assert_false(bind_key_read(fixture.readers[0], "", 0, NOW, user, NULL));
+    assert_true(bind_key_read(fixture.readers[0], key, length, NOW, user, NULL));
+}
+
+/* As PHP's trim(): a key that was read from a file or printed by a program has an end of line. */
+static void test_blanks_around(void **state)
+{
+    (void)state;
+    char key[512], around[600], user[USER_ID_SIZE];
+    make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"uid\":\"ana\"}");
+    static const char *const ends[] = {"", "\n", "\r\n", " \t", " \n\n"};
+    for (size_t i = 0; i < 25; i++) {
+        (void)snprintf(around, sizeof around, "%s%s%s", ends[i / 5], key, ends[i % 5]);
+        assert_true(read_key(BIND_KEY_PKCS1, around, NOW, user));
+        assert_string_equal(user, "ana");
+    }
+    expect_refused(BIND_KEY_PKCS1, "\n \t\r\n");
+}
+
+static void expect_why(const char *key, uint64_t now, const char *wanted)
+{
+    char user[USER_ID_SIZE], why[BIND_KEY_WHY_SIZE] = "";
+    assert_false(bind_key_read(fixture.readers[BIND_KEY_PKCS1], key, strlen(key), now, user, why));
+    assert_string_equal(why, wanted);
+}
+
+static void test_why(void **state)
+{
+    (void)state;
+    const char *const other = "made for another key, with another padding, or damaged";
+    char key[512];
+    make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"uid\":\"ana\"}");
+    expect_why(key, NOW + 7, "expired by 4 s");
+    expect_why(key, NOW - 2, "from a clock that is 2 s ahead");
+    expect_why("nonsense", NOW, "it is not the base64 of 256 bytes");
+    make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"session_id\":\"x\"}");
+    expect_why(key, NOW, "it holds no iat and uid of a user");
+    /* These two must not be told apart: that is what decrypts other people's keys. */
+    make(key, BIND_KEY_OAEP, "{\"iat\":1700000000,\"uid\":\"ana\"}");
+    expect_why(key, NOW, other);
+    make(key, BIND_KEY_PKCS1, "garbage");
+    expect_why(key, NOW, other);
 }
 
 static void test_flipped_bits(void **state)
@@ -407,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_wrong_contents),
         cmocka_unit_test(test_wrong_wrapping),
+        cmocka_unit_test(test_blanks_around),
+        cmocka_unit_test(test_why),
         cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_crafted_paddings),
         cmocka_unit_test(test_numbers_that_are_no_ciphertext),

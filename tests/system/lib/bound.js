@@ -38,7 +38,7 @@ class Bound {
     }
     const own = {
       acl: this.mariadb ? this.mariadb.config : { kind: 'sqlite', file: 'topics.db' },
-      bind_key: { private_key_file: 'bind.key', tolerance: `${TOLERANCE_S}s` },
+      bind_key: { private_key_file: 'bind.key', tolerance: `${TOLERANCE_S}s`, skew: '0s' },
       binding: { mode: 'rsa' },
     };
     const sections = new Set([...Object.keys(own), ...Object.keys(config)]);
