@@ -151,14 +151,18 @@ static int publish(struct emission *emission, struct bus_publisher *publisher,
                             "endpoints of [bus]?",
                             limit);
     }
+    if (event->ack.status == ACK_OTHER)
+        return command_fail("the id is that of another event, which the daemon had a moment ago");
     char id[48];
     (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, event->epoch, event->ack.event_sequence);
     print_result(emission, id, event->ack.receivers, event->ack.status == ACK_DOUBLE);
     return COMMAND_GOOD;
 }
 
-static int emit_on_open_bus(struct emission *emission, const struct publish_request *request)
+static int emit_on_open_bus(struct emission *emission, struct publish_request *request)
 {
+    if (request->has_id && !publish_request_make_keys(request, NULL))
+        return command_fail("no memory");
     const struct config *config = &emission->settings.config;
     const struct publish_point *point = &request->points[0];
     struct bus_event event = {.topic = point->topic,

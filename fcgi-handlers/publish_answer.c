@@ -45,6 +45,10 @@ static void append_event(struct bytes *out, const struct bus_event *event)
         append_result(out, "too many events", 0);
         return;
     }
+    if (event->ack.status == ACK_OTHER) {
+        append_result(out, "id of another event", 0);
+        return;
+    }
     append_result(out, "sent", event->ack.receivers);
     bytes_append_text(out, ",\"id\":");
     append_event_id(out, event);
@@ -133,6 +137,14 @@ static void answer_limited(struct handler_request *request, const struct publish
     send_body(request, reply, &body);
 }
 
+static void answer_other(struct handler_request *request, const struct publish_outcome *outcome)
+{
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_text(&body, "{\"error\":\"The id is that of another event\"");
+    append_points(&body, outcome);
+    send_body(request, (struct handler_reply){.status = 409, .reason = "Conflict"}, &body);
+}
+
 static void answer_unavailable(struct handler_request *request,
                                const struct publish_outcome *outcome)
 {
@@ -159,10 +171,10 @@ static bool was_taken(const struct publish_outcome *outcome)
     return true;
 }
 
-static bool was_limited(const struct publish_outcome *outcome)
+static bool has_any(const struct publish_outcome *outcome, enum ack_status status)
 {
     for (size_t i = 0; i < outcome->event_count; i++)
-        if (outcome->events[i].ack.status == ACK_LIMITED)
+        if (outcome->events[i].ack.status == status)
             return true;
     return false;
 }
@@ -173,8 +185,10 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
         answer_forbidden(request, outcome);
     else if (!was_taken(outcome))
         answer_unavailable(request, outcome);
-    else if (was_limited(outcome))
+    else if (has_any(outcome, ACK_LIMITED))
         answer_limited(request, outcome);
+    else if (has_any(outcome, ACK_OTHER))
+        answer_other(request, outcome);
     else
         answer_taken(request, outcome);
 }

@@ -122,18 +122,20 @@ static bool find_user(const struct publish_service *service, const struct publis
 static bool authorise_points(const struct publish_service *service, struct post *post,
                              struct publish_fault *fault)
 {
-    const struct publish_request *asked = &post->asked;
+    struct publish_request *asked = &post->asked;
     char user[USER_ID_SIZE];
     *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
     post->decisions = calloc(asked->count, sizeof *post->decisions);
     if (post->decisions == NULL || !find_user(service, asked, user, fault))
         return false;
+    const char *known = user[0] != '\0' ? user : NULL;
     for (size_t i = 0; i < asked->count; i++) {
-        if (!authorise_point(service->authority, &asked->points[i], post->publisher,
-                             user[0] != '\0' ? user : NULL, &post->decisions[i], fault))
+        if (!authorise_point(service->authority, &asked->points[i], post->publisher, known,
+                             &post->decisions[i], fault))
             return false;
     }
-    return true;
+    *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
+    return !asked->has_id || publish_request_make_keys(asked, known);
 }
 
 /* Refuses the post, or counts the events that it may publish. */

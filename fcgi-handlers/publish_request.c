@@ -185,13 +185,16 @@ static bool append_id(struct bytes *text, const json_t *id)
     return true;
 }
 
-/* Each event point of a post is an event of its own: the same post again gives the same keys,
- * whichever handler it reaches. */
-static bool make_post_key(struct publish_point *point, struct bytes *text, size_t id_length,
+enum key_kind { KEY_BOUND = 1, KEY_TARGETED = 2, KEY_WHISPER = 4 };
+
+static bool make_post_key(struct publish_point *point, struct bytes *text, size_t common,
                           size_t index)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    text->length = id_length;
+    const unsigned kind = (point->bound ? KEY_BOUND : 0U) | (point->targeted ? KEY_TARGETED : 0U) |
+                          (point->whispered ? KEY_WHISPER : 0U);
+    text->length = common;
+    bytes_append_number(text, kind);
     bytes_append(text, "", 1);
     bytes_append_number(text, index);
     bytes_append(text, "", 1);
@@ -202,23 +205,31 @@ static bool make_post_key(struct publish_point *point, struct bytes *text, size_
     return true;
 }
 
-static bool make_post_keys(struct publish_request *request, struct bytes *id)
+/* Each event point of a post is an event of its own: the same post again gives the same keys,
+ * whichever handler it reaches. No part but the topic, which is last, has a NUL inside. */
+bool publish_request_make_keys(struct publish_request *request, const char *user)
 {
-    size_t length = id->length;
-    bool made = !id->failed;
+    struct bytes text = BYTES_EMPTY;
+    bytes_append_number(&text, request->token);
+    bytes_append(&text, "", 1);
+    bytes_append(&text, user != NULL ? user : "", user != NULL ? strlen(user) : 0);
+    bytes_append(&text, "", 1);
+    bytes_append(&text, request->id.data, request->id.length);
+    bytes_append(&text, "", 1);
+    size_t common = text.length;
+    bool made = !text.failed;
     for (size_t i = 0; i < request->count && made; i++)
-        made = make_post_key(&request->points[i], id, length, i);
-    request->has_id = made;
+        made = make_post_key(&request->points[i], &text, common, i);
+    bytes_free(&text);
     return made;
 }
 
 bool publish_request_give_id(struct publish_request *request, const char *id, size_t length)
 {
-    struct bytes text = BYTES_EMPTY;
-    bytes_append(&text, id, length);
-    bool made = make_post_keys(request, &text);
-    bytes_free(&text);
-    return made;
+    bytes_clear(&request->id);
+    bytes_append(&request->id, id, length);
+    request->has_id = !request->id.failed;
+    return request->has_id;
 }
 
 static bool read_id(struct publish_request *request, struct json_span id,
@@ -226,15 +237,13 @@ static bool read_id(struct publish_request *request, struct json_span id,
 {
     if (id.start == NULL)
         return true;
-    struct bytes text = BYTES_EMPTY;
     json_t *tree = tree_of(id);
-    bool valid = append_id(&text, tree);
+    bool valid = append_id(&request->id, tree);
     json_decref(tree);
-    bool made = valid && make_post_keys(request, &text);
-    bytes_free(&text);
     if (!valid)
         return bad(fault, "Invalid id", "it should be an integer or a string of 1 to 200 bytes");
-    return made || refuse(fault, 500, "Out of memory", NULL);
+    request->has_id = !request->id.failed;
+    return request->has_id || refuse(fault, 500, "Out of memory", NULL);
 }
 
 /* ---- who publishes ---- */
@@ -292,5 +301,6 @@ void publish_request_free(struct publish_request *request)
     json_decref(request->key_tree);
     free(request->points);
     bytes_free(&request->event);
+    bytes_free(&request->id);
     *request = (struct publish_request){0};
 }

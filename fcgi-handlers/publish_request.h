@@ -34,8 +34,9 @@ struct publish_point {
 struct publish_request {
     struct publish_point *points; /* at least one */
     size_t count;
-    struct bytes event;   /* {"type":...,"detail":...} as it goes to subscribers */
-    bool has_id;          /* the publisher gave an id: each point's post_key is set */
+    struct bytes event; /* {"type":...,"detail":...} as it goes to subscribers */
+    struct bytes id;    /* the publisher's own */
+    bool has_id;
     const char *bind_key; /* NULL: none was given */
     size_t bind_key_length;
     uint64_t token;        /* id of the entry token; 0 until the caller sets it */
@@ -55,6 +56,10 @@ struct publish_fault {
 /* False with *fault set, and an empty request. The caller frees. */
 bool publish_request_parse(struct publish_request *request, const char *body, size_t length,
                            const struct publish_limits *limits, struct publish_fault *fault);
+/* Sets each point's post_key, by which the daemon knows doubles. It is of the id and of who uses
+ * it: publisher (`token`), user (NULL: none), kind and topic, so that no publisher can take
+ * another's ids, nor an event that is not bound one that is. False without memory. */
+bool publish_request_make_keys(struct publish_request *request, const char *user);
 /* Gives a request without an id of the publisher's own another. False without memory. */
 bool publish_request_give_id(struct publish_request *request, const char *id, size_t length);
 void publish_request_free(struct publish_request *request);

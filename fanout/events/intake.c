@@ -55,6 +55,14 @@ static bool is_over_limits(const struct intake *intake, const struct event_recor
     return fault != NULL;
 }
 
+/* Of those alone that a publisher can say twice. */
+static uint32_t content_of(const struct seen_events *seen, const struct event_record *record)
+{
+    if (!(record->flags & ENVELOPE_HAS_POST_KEY))
+        return 0;
+    return seen_events_content(seen, record->json, record->json_length, record->whisper);
+}
+
 /* ---- delivering and acknowledging ---- */
 
 static bool deliver(struct intake *intake, const struct stored_event *stored, uint32_t *receivers)
@@ -123,8 +131,9 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
         return;
     }
     acknowledge(intake, entry, ACK_DELIVERED, receivers);
-    if (!seen_events_add(intake->parts.seen, entry->event.key, entry->event.sequence, receivers,
-                         loop_now(intake->parts.loop)))
+    if (!seen_events_add(intake->parts.seen, entry->event.key,
+                         content_of(intake->parts.seen, &entry->event.record),
+                         entry->event.sequence, receivers, loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
 }
 
@@ -135,7 +144,8 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
 {
     const struct stored_event *event = &entry->event;
 
-    if (!seen_events_add_pending(intake->parts.seen, event->key, event->sequence,
+    if (!seen_events_add_pending(intake->parts.seen, event->key,
+                                 content_of(intake->parts.seen, &event->record), event->sequence,
                                  loop_now(intake->parts.loop))) {
         refuse(intake, entry);
         return;
@@ -191,18 +201,22 @@ static void on_done(void *context)
 
 /* ---- taking ---- */
 
-/* What came a second time. While the first is on its way to the disk it is not known yet what to
- * say: who asks will ask again. */
+/* What came a second time, or another event under the same id. While the first is on its way to the
+ * disk it is not known yet what to say: who asks will ask again. */
 static void answer_double(struct intake *intake, const struct bus_message *message,
-                          const struct seen_event *seen)
+                          const struct event_record *record, const struct seen_event *seen)
 {
-    const struct ack ack = {.sequence = message->envelope.sequence,
-                            .event_sequence = seen->event_sequence,
-                            .receivers = seen->receivers,
-                            .status = ACK_DOUBLE};
+    struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_OTHER};
+    bool same = content_of(intake->parts.seen, record) == seen->content;
 
-    intake->counters.doubles++;
-    if (!seen->pending)
+    if (same) {
+        intake->counters.doubles++;
+        ack = (struct ack){.sequence = message->envelope.sequence,
+                           .event_sequence = seen->event_sequence,
+                           .receivers = seen->receivers,
+                           .status = ACK_DOUBLE};
+    }
+    if (!same || !seen->pending)
         bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
@@ -213,13 +227,13 @@ void intake_take(struct intake *intake, const struct bus_message *message)
                               .asked_as = message->envelope.sequence};
 
     seen_events_key(entry.event.key, &message->envelope);
+    record_of(&entry.event.record, message);
     const struct seen_event *seen =
         seen_events_find(intake->parts.seen, entry.event.key, loop_now(intake->parts.loop));
     if (seen != NULL) {
-        answer_double(intake, message, seen);
+        answer_double(intake, message, &entry.event.record, seen);
         return;
     }
-    record_of(&entry.event.record, message);
     if (is_over_limits(intake, &entry.event.record)) {
         refuse(intake, &entry);
         return;
@@ -267,7 +281,8 @@ static void load_event(const struct stored_event *event, void *context)
         return;
     }
     if (!event_log_append(parts->log, &event->record, event->sequence, time) ||
-        !seen_events_add(parts->seen, event->key, event->sequence, 0, time))
+        !seen_events_add(parts->seen, event->key, content_of(parts->seen, &event->record),
+                         event->sequence, 0, time))
         loading->failures++;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONTENT_MASK = 0x7fffffff };
+
 static struct seen_event *event_of(struct hash_node *node)
 {
     return (struct seen_event *)(void *)((char *)node - offsetof(struct seen_event, by_key));
@@ -17,6 +19,14 @@ void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct env
     }
     memcpy(key, &envelope->publisher, 8);
     memcpy(key + 8, &envelope->sequence, 8);
+}
+
+uint32_t seen_events_content(const struct seen_events *events, const char *json, size_t length,
+                             uint64_t whisper)
+{
+    uint64_t text = hash_bytes(events->seed, json, length);
+
+    return (uint32_t)(hash_bytes(text, &whisper, sizeof whisper) & CONTENT_MASK);
 }
 
 static void forget(struct seen_events *events, struct seen_event *event)
@@ -55,7 +65,7 @@ const struct seen_event *seen_events_find(struct seen_events *events,
 }
 
 static struct seen_event *add(struct seen_events *events,
-                              const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                              const unsigned char key[ENVELOPE_POST_KEY_SIZE], uint32_t content,
                               uint64_t event_sequence, uint64_t now_ms)
 {
     struct seen_event *event = calloc(1, sizeof *event);
@@ -63,6 +73,7 @@ static struct seen_event *add(struct seen_events *events,
     if (event == NULL)
         return NULL;
     memcpy(event->key, key, ENVELOPE_POST_KEY_SIZE);
+    event->content = content & CONTENT_MASK;
     event->event_sequence = event_sequence;
     event->seen_at_ms = now_ms;
     if (!hash_table_add(&events->by_key, &event->by_key,
@@ -77,9 +88,9 @@ static struct seen_event *add(struct seen_events *events,
 }
 
 bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
-                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
+                     uint32_t content, uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
 {
-    struct seen_event *event = add(events, key, event_sequence, now_ms);
+    struct seen_event *event = add(events, key, content, event_sequence, now_ms);
 
     if (event != NULL)
         event->receivers = receivers;
@@ -87,10 +98,10 @@ bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOP
 }
 
 bool seen_events_add_pending(struct seen_events *events,
-                             const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                             const unsigned char key[ENVELOPE_POST_KEY_SIZE], uint32_t content,
                              uint64_t event_sequence, uint64_t now_ms)
 {
-    struct seen_event *event = add(events, key, event_sequence, now_ms);
+    struct seen_event *event = add(events, key, content, event_sequence, now_ms);
 
     if (event != NULL)
         event->pending = true;

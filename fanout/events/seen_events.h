@@ -17,7 +17,8 @@ struct seen_event {
     uint64_t event_sequence;
     uint64_t seen_at_ms;
     uint32_t receivers;
-    bool pending; /* on its way to the disk, not delivered yet */
+    uint32_t content : 31; /* hash of what it said, and to whom */
+    bool pending : 1;      /* on its way to the disk, not delivered yet */
 };
 
 struct seen_events {
@@ -30,17 +31,21 @@ struct seen_events {
 
 /* What an event is known by: the publisher's own id when it gave one, else handler and sequence. */
 void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope);
+/* Whether two events of one key say the same; `whisper` is as in struct event_record. */
+uint32_t seen_events_content(const struct seen_events *events, const char *json, size_t length,
+                             uint64_t whisper);
 /* The earlier one (borrowed until the next call), or NULL. */
 const struct seen_event *seen_events_find(struct seen_events *events,
                                           const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                                           uint64_t now_ms);
 /* False without memory: the event is not remembered. */
 bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
-                     uint64_t event_sequence, uint32_t receivers, uint64_t now_ms);
+                     uint32_t content, uint64_t event_sequence, uint32_t receivers,
+                     uint64_t now_ms);
 /* The same for one whose fate is open: it is remembered at least until it is settled or forgotten.
  */
 bool seen_events_add_pending(struct seen_events *events,
-                             const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                             const unsigned char key[ENVELOPE_POST_KEY_SIZE], uint32_t content,
                              uint64_t event_sequence, uint64_t now_ms);
 void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                         uint32_t receivers);

@@ -329,7 +329,7 @@ static void events_are_recognised_while_they_are_remembered(void **state)
     (void)state;
     assert_null(seen_events_find(&seen, key_of(1), 0));
     for (unsigned char i = 1; i <= 3; i++)
-        assert_true(seen_events_add(&seen, key_of(i), i * 10u, i, i * 10u));
+        assert_true(seen_events_add(&seen, key_of(i), 0, i * 10u, i, i * 10u));
     event = seen_events_find(&seen, key_of(2), 110);
     assert_non_null(event);
     assert_int_equal(event->event_sequence, 20);
@@ -337,7 +337,7 @@ static void events_are_recognised_while_they_are_remembered(void **state)
     assert_false(event->pending);
     assert_null(seen_events_find(&seen, key_of(1), 111));
     for (unsigned char i = 4; i <= 6; i++)
-        assert_true(seen_events_add(&seen, key_of(i), i, i, 112));
+        assert_true(seen_events_add(&seen, key_of(i), 0, i, i, 112));
     assert_null(seen_events_find(&seen, key_of(3), 112));
     assert_non_null(seen_events_find(&seen, key_of(4), 112));
     seen_events_free(&seen);
@@ -349,7 +349,7 @@ static void those_under_way_are_remembered_until_they_are_settled(void **state)
 
     (void)state;
     for (unsigned char i = 1; i <= 5; i++)
-        assert_true(seen_events_add_pending(&seen, key_of(i), i, 0));
+        assert_true(seen_events_add_pending(&seen, key_of(i), 0, i, 0));
     for (unsigned char i = 1; i <= 5; i++)
         assert_true(seen_events_find(&seen, key_of(i), 1000)->pending);
     seen_events_forget(&seen, key_of(3));
@@ -367,7 +367,7 @@ static void those_under_way_are_remembered_until_they_are_settled(void **state)
     seen_events_forget(&seen, key_of(4));
     assert_null(seen.oldest);
     assert_null(seen.newest);
-    assert_true(seen_events_add(&seen, key_of(1), 1, 1, 0));
+    assert_true(seen_events_add(&seen, key_of(1), 0, 1, 1, 0));
     assert_non_null(seen_events_find(&seen, key_of(1), 0));
     seen_events_free(&seen);
 }

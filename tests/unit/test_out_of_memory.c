@@ -357,7 +357,7 @@ static void remember_events(uint64_t n)
         size_t before = events.by_key.count;
         bool added;
         key[0] = i;
-        added = seen_events_add(&events, key, i, 0, 0);
+        added = seen_events_add(&events, key, 0, i, 0, 0);
         assert_int_equal(events.by_key.count, before + added);
         assert_int_equal(seen_events_find(&events, key, 0) != NULL, added);
     }

@@ -225,15 +225,22 @@ static void allows_what_is_just_within_bounds(void **state)
 
 /* ---- post keys ---- */
 
-static void keys_of(unsigned char keys[2][ENVELOPE_POST_KEY_SIZE], const char *id,
-                    const char *topics)
+struct asked_as {
+    const char *id, *topics;
+    uint64_t token;
+    const char *user;
+};
+
+static void keys_of(unsigned char keys[2][ENVELOPE_POST_KEY_SIZE], const struct asked_as *as)
 {
     struct publish_request request;
     struct bytes body = BYTES_EMPTY;
-    bytes_append_format(&body, "{\"id\":%s,\"ep\":%s," EVENT "}", id, topics);
+    bytes_append_format(&body, "{\"id\":%s,\"ep\":%s," EVENT "}", as->id, as->topics);
     assert_non_null(bytes_terminate(&body));
     parse(&request, body.data);
+    request.token = as->token;
     assert_true(request.has_id);
+    assert_true(publish_request_make_keys(&request, as->user));
     assert_int_equal(request.count, 2);
     for (int i = 0; i < 2; i++)
         memcpy(keys[i], request.points[i].post_key, ENVELOPE_POST_KEY_SIZE);
@@ -241,12 +248,11 @@ static void keys_of(unsigned char keys[2][ENVELOPE_POST_KEY_SIZE], const char *i
     bytes_free(&body);
 }
 
-static bool same_key(const char *id, const char *topics, const char *other_id,
-                     const char *other_topics)
+static bool same_key(const struct asked_as *as, const struct asked_as *other)
 {
     unsigned char one[2][ENVELOPE_POST_KEY_SIZE], two[2][ENVELOPE_POST_KEY_SIZE];
-    keys_of(one, id, topics);
-    keys_of(two, other_id, other_topics);
+    keys_of(one, as);
+    keys_of(two, other);
     /* Every event point has a key of its own, also when the topic is the same. */
     assert_memory_not_equal(one[0], one[1], ENVELOPE_POST_KEY_SIZE);
     return memcmp(one[0], two[0], ENVELOPE_POST_KEY_SIZE) == 0;
@@ -254,20 +260,34 @@ static bool same_key(const char *id, const char *topics, const char *other_id,
 
 static void makes_post_keys(void **state)
 {
-    /* sha256("5" NUL "0" NUL "a"), sha256("5" NUL "1" NUL "a") */
-    static const unsigned char first[] = {0x5a, 0x8a, 0x39, 0x2c, 0x0c, 0x66, 0x34, 0x8c,
-                                          0xf0, 0x5f, 0x02, 0x60, 0x0f, 0xf1, 0x15, 0x59};
-    static const unsigned char second[] = {0x93, 0x8b, 0x2c, 0xe6, 0x8e, 0x55, 0x7d, 0xab,
-                                           0x59, 0x14, 0xfa, 0xdf, 0x9b, 0x79, 0xb7, 0x95};
+    /* sha256("7" NUL "ana" NUL "5" NUL "0" NUL "0" NUL "a") */
+    static const unsigned char first[] = {0x07, 0x52, 0xa6, 0xdf, 0xc1, 0x5c, 0xb3, 0x1f,
+                                          0x69, 0x32, 0x27, 0x7b, 0x6f, 0x39, 0x9f, 0x71};
+    const struct asked_as as = {"5", "[\"a\",\"a\"]", 7, "ana"};
     unsigned char keys[2][ENVELOPE_POST_KEY_SIZE];
     (void)state;
-    keys_of(keys, "5", "[\"a\",\"a\"]");
+    keys_of(keys, &as);
     assert_memory_equal(keys[0], first, sizeof first);
-    assert_memory_equal(keys[1], second, sizeof second);
-    assert_true(same_key("\"5\"", "[\"a\",\"b\"]", "5", "[{\"topic\":\"a\"},\"c\"]"));
-    assert_false(same_key("\"5\"", "[\"a\",\"b\"]", "\"6\"", "[\"a\",\"b\"]"));
-    assert_false(same_key("\"5\"", "[\"a\",\"b\"]", "\"5\"", "[\"b\",\"a\"]"));
-    assert_false(same_key("\"x\"", "[\"a\",\"a\"]", "\"x0\"", "[\"a\",\"a\"]"));
+    assert_true(same_key(&as, &(struct asked_as){"\"5\"", "[{\"topic\":\"a\"},\"c\"]", 7, "ana"}));
+    /* Whatever differs makes it another's, also where texts could run together. */
+    static const struct asked_as others[] = {
+        {"6", "[\"a\",\"a\"]", 7, "ana"},
+        {"5", "[\"b\",\"a\"]", 7, "ana"},
+        {"5", "[\"a\",\"a\"]", 8, "ana"},
+        {"5", "[\"a\",\"a\"]", 7, "eva"},
+        {"5", "[\"a\",\"a\"]", 7, NULL},
+        {"\"ana5\"", "[\"a\",\"a\"]", 7, NULL},
+        {"50", "[\"a\",\"a\"]", 7, "ana"},
+        {"5", "[{\"topic\":\"a\",\"binded\":true},\"a\"]", 7, "ana"},
+        {"5", "[{\"topic\":\"a\",\"binded\":true,\"targeted\":true},\"a\"]", 7, "ana"},
+        {"5", "[{\"topic\":\"a\",\"whisper\":1},\"a\"]", 7, "ana"},
+    };
+    enum { OTHERS = sizeof others / sizeof *others };
+    for (size_t i = 0; i < OTHERS; i++) {
+        assert_false(same_key(&as, &others[i]));
+        for (size_t j = 0; j < i; j++)
+            assert_false(same_key(&others[j], &others[i]));
+    }
 }
 
 static void bounds_ids(void **state)
@@ -280,7 +300,7 @@ static void bounds_ids(void **state)
     memset(id, 'x', sizeof id);
     id[0] = id[201] = '"';
     id[202] = '\0';
-    keys_of(keys, id, "[\"a\",\"b\"]");
+    keys_of(keys, &(struct asked_as){id, "[\"a\",\"b\"]", 1, NULL});
     struct bytes body = BYTES_EMPTY;
     bytes_append_format(&body, "{\"id\":\"y%.*s,\"ep\":[\"a\"]," EVENT "}", 201, id + 1);
     assert_false(publish_request_parse(&request, body.data, body.length, &limits, &fault));

@@ -27,7 +27,7 @@ static void add(struct seen_events *events, uint64_t number, uint64_t now)
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
 
     make_key(key, number);
-    assert_true(seen_events_add(events, key, number + 1000, (uint32_t)number, now));
+    assert_true(seen_events_add(events, key, 0, number + 1000, (uint32_t)number, now));
 }
 
 static void the_first_time_is_found_again(void **state)
@@ -89,8 +89,8 @@ static void one_whose_fate_is_open_is_settled_or_forgotten(void **state)
     (void)state;
     make_key(one, 1);
     make_key(two, 2);
-    assert_true(seen_events_add_pending(&events, one, 11, 0));
-    assert_true(seen_events_add_pending(&events, two, 12, 0));
+    assert_true(seen_events_add_pending(&events, one, 0, 11, 0));
+    assert_true(seen_events_add_pending(&events, two, 0, 12, 0));
     assert_true(find(&events, 1, 0)->pending);
     seen_events_settle(&events, one, 9);
     assert_false(find(&events, 1, 0)->pending);
@@ -151,9 +151,21 @@ static void a_publishers_own_id_counts_across_handlers(void **state)
     assert_memory_equal(one, two, sizeof one);
 }
 
+static void what_was_said_and_to_whom_is_the_content(void **state)
+{
+    const struct seen_events events = {.seed = 1};
+
+    (void)state;
+    uint32_t content = seen_events_content(&events, "{}", 2, 0);
+    assert_int_equal(seen_events_content(&events, "{}", 2, 0), content);
+    assert_int_not_equal(seen_events_content(&events, "[]", 2, 0), content);
+    assert_int_not_equal(seen_events_content(&events, "{}", 2, 1), content);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_said_and_to_whom_is_the_content),
         cmocka_unit_test(the_first_time_is_found_again),
         cmocka_unit_test(they_are_forgotten_by_age),
         cmocka_unit_test(they_are_forgotten_by_number),

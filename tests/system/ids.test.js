@@ -1,0 +1,104 @@
+'use strict';
+
+// A post's own id is its publisher's: of the entry token, the user, the kind and the topic. Crossed in every way.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const { bindKey } = require('./lib/bind-keys');
+const { Bound } = require('./lib/bound');
+const { until } = require('./lib/wait');
+
+const SECOND_TOKEN = 'another-publish-token-of-the-tests';
+
+for (const log of ['in memory', 'on disk']) {
+  describe(`ids of posts, with the log ${log}`, () => {
+    let bound;
+    let listener;
+    before(async () => {
+      bound = await Bound.start({ config: log === 'on disk' ? { log: { path: 'log.db', sync: 'always' } } : {} });
+      bound.stack.writeTokens('publish.token', [bound.stack.publishToken, SECOND_TOKEN]);
+      bound.stack.handlers[0].signal('SIGHUP');
+      await until('the second token is known', async () => {
+        const answer = await post({ token: SECOND_TOKEN, point: 'nobody', type: 'x', id: undefined });
+        return answer.status === 200;
+      });
+      await bound.add('topic', { owner: 'ana', pub: ['+'], sub: ['+'] });
+      await bound.add('other', { owner: 'ana', pub: ['+'], sub: ['+'] });
+      listener = await bound.subscribe(undefined, ['topic']);
+    });
+    after(async () => {
+      await listener?.close();
+      await bound?.stop();
+    });
+
+    const post = ({ token, user, point, type, id }) => {
+      const body = { id, ep: [point], e: { type }, bind_key: user && bindKey(user) };
+      return bound.stack.post(body, { url: `${bound.url}event`, token });
+    };
+
+    const kinds = (topic) => [
+      topic,
+      { topic, whisper: listener.connid },
+      { topic, binded: true },
+      { topic, binded: true, targeted: true },
+    ];
+
+    /** Everybody who may use an id, each with each kind of event point. */
+    const all = () =>
+      [bound.stack.publishToken, SECOND_TOKEN].flatMap((token) =>
+        [undefined, 'ana', 'eva'].flatMap((user) =>
+          ['topic', 'other'].flatMap((topic) =>
+            kinds(topic)
+              .filter((point) => user || !point.binded)
+              .map((point) => ({ token, user, point, id: 'order-4711' })),
+          ),
+        ),
+      );
+
+    test('nobody takes another one\'s', async () => {
+      for (const [index, who] of all().entries()) {
+        const answer = await post({ ...who, type: `n${index}` });
+        assert.equal(answer.status, 200, answer.text);
+        assert.equal(answer.json.ep[0].duplicate, undefined, JSON.stringify(who));
+      }
+    });
+
+    const expectDoublesAndOthers = async () => {
+      for (const [index, who] of all().entries()) {
+        const again = await post({ ...who, type: `n${index}` });
+        assert.deepEqual([again.status, again.json.ep[0].duplicate], [200, true], again.text);
+        const other = await post({ ...who, type: 'other' });
+        assert.deepEqual([other.status, other.json.error], [409, 'The id is that of another event']);
+        assert.deepEqual([other.json.ep[0].result, other.json.ep[0].receivers], ['id of another event', 0]);
+      }
+    };
+
+    test('the same post is a double, and another one with the same id is refused', expectDoublesAndOthers);
+
+    test('another point beside one that is refused is delivered', async () => {
+      const [who] = all();
+      const body = { id: who.id, ep: [who.point, 'free'], e: { type: 'other' } };
+      const answer = await bound.stack.post(body, { url: `${bound.url}event` });
+      assert.equal(answer.status, 409);
+      assert.deepEqual(answer.json.ep.map((point) => point.result), ['id of another event', 'sent']);
+    });
+
+    test('a whisper to another stream is another event', async () => {
+      const whisper = (connid) => post({ point: { topic: 'topic', whisper: connid }, type: 'w', id: 'w' });
+      assert.equal((await whisper(1)).status, 200);
+      assert.equal((await whisper(2)).status, 409);
+      assert.equal((await whisper(1)).json.ep[0].duplicate, true);
+    });
+
+    if (log === 'on disk') {
+      test('a restart changes nothing of it', async () => {
+        await listener.close();
+        const { connid } = listener;
+        await bound.stack.daemon.end();
+        await bound.stack.startDaemon();
+        listener = { connid, close: () => {} };
+        await expectDoublesAndOthers();
+      });
+    }
+  });
+}
