@@ -73,6 +73,9 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = loop_now(&server->net.loop);
 
     deadlines_advance(&server->net.deadlines, now, connection_on_deadline, NULL);
+    (void)uv_timer_start(timer, on_tick,
+                         deadlines_are_late(&server->net.deadlines) ? 1 : DEADLINES_TICK_MS,
+                         DEADLINES_TICK_MS);
     event_log_expire(&server->log, now);
     streaming_expire_polls(&server->service);
 }
@@ -92,6 +95,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
+    loop_watch_end_turn(&server->net.loop.watch, loop_now(&server->net.loop));
 }
 
 static void on_after_sleep(uv_check_t *check)

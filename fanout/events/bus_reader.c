@@ -38,6 +38,7 @@ static void take_some(struct bus_reader *reader, struct turn *turn)
     while (turn->got >= 0 && turn->events > 0 && turn->bytes > 0 &&
            (turn->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         turn->events--;
+        loop_watch_did(&reader->net->loop.watch, LOOP_EVENTS, 1);
         turn->bytes -= message.event_length < turn->bytes ? message.event_length : turn->bytes;
         intake_take(reader->intake, &message);
     }

@@ -329,6 +329,7 @@ void replay_run(struct replay_queue *queue)
     while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
            queue->work - work < REPLAY_TURN_WORK)
         run_first(queue);
+    loop_watch_did(&delivery->net->loop.watch, LOOP_REPLAY, queue->work - work);
 }
 
 void replay_open(struct replay_queue *queue, struct delivery *delivery,

@@ -38,6 +38,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection->user->left(connection);
     connection->state = CONNECTION_CLOSED;
     net->counters.closed[reason]++;
+    loop_watch_did(&net->loop.watch, LOOP_CLOSED, 1);
     address_limits_leave(&net->addresses, &connection->address);
     message_debug("connection closed", message_text("reason", close_reason_name(reason)));
     deadlines_remove(&connection->deadline);

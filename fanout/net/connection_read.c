@@ -3,9 +3,14 @@
 
 void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-    const struct connection *connection = handle->data;
+    struct connection *connection = handle->data;
 
     (void)suggested;
+    /* Without room libuv reads nothing, and the socket is reported again in the next turn. */
+    if (!loop_watch_has_time(&connection->net->loop.watch)) {
+        *buffer = uv_buf_init(NULL, 0);
+        return;
+    }
     *buffer = uv_buf_init(connection->net->read_buffer, NET_READ_BUFFER);
 }
 
@@ -29,6 +34,9 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
 {
     struct connection *connection = stream->data;
 
+    if (count == UV_ENOBUFS)
+        return;
+    loop_watch_did(&connection->net->loop.watch, LOOP_READ, 1);
     loop_count_client(&connection->net->loop);
     if (count < 0) {
         on_end(connection, count);

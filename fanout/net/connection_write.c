@@ -292,6 +292,7 @@ static void write_together(struct net *net, struct connection **connections, siz
 
 void connection_write_all(struct net *net, struct connection **connections, size_t count)
 {
+    loop_watch_did(&net->loop.watch, LOOP_WRITTEN, count);
     if (net->writes.batch != NULL && count >= WORTH_BATCH) {
         write_together(net, connections, count);
         return;

@@ -38,38 +38,63 @@ void deadlines_set(struct deadlines *ring, struct deadline *deadline, uint64_t d
     insert(&ring->slots[tick % DEADLINES_SLOTS], deadline);
 }
 
-/* The slot is emptied into a list of its own first, since due() may set others into the same slot.
- */
-static void run_slot(struct deadlines *ring, struct deadline **slot,
-                     void (*due)(struct deadline *, void *), void *context)
-{
-    struct deadline *batch = *slot;
+/* One call of deadlines_advance(). */
+struct advance {
+    struct deadlines *ring;
+    void (*due)(struct deadline *, void *);
+    void *context;
+    unsigned called;
+};
 
-    *slot = NULL;
-    if (batch != NULL)
-        batch->link = &batch;
-    while (batch != NULL) {
-        struct deadline *deadline = batch;
+static bool has_time(const struct advance *advance)
+{
+    const struct deadlines *ring = advance->ring;
+
+    return advance->called < DEADLINES_LEAST || ring->has_time == NULL ||
+           ring->has_time(ring->time_context);
+}
+
+/* The list is emptied into one of its own first, since due() may set others into the same one. */
+static void run_list(struct advance *advance, struct deadline **list)
+{
+    struct deadlines *ring = advance->ring;
+
+    ring->batch = *list;
+    *list = NULL;
+    if (ring->batch != NULL)
+        ring->batch->link = &ring->batch;
+    while (ring->batch != NULL) {
+        struct deadline *deadline = ring->batch;
         deadlines_remove(deadline);
-        if (deadline->tick > ring->tick)
-            insert(slot, deadline);
-        else
-            due(deadline, context);
+        if (deadline->tick > ring->tick) {
+            insert(&ring->slots[deadline->tick % DEADLINES_SLOTS], deadline);
+        } else if (!has_time(advance)) {
+            insert(&ring->late, deadline);
+        } else {
+            advance->called++;
+            advance->due(deadline, advance->context);
+        }
     }
 }
 
 void deadlines_advance(struct deadlines *ring, uint64_t now_ms,
                        void (*due)(struct deadline *, void *), void *context)
 {
+    struct advance advance = {ring, due, context, 0};
     uint64_t now = now_ms / DEADLINES_TICK_MS;
     uint64_t from = ring->tick + 1;
 
-    if (now <= ring->tick)
-        return;
+    if (now > ring->tick)
+        ring->tick = now;
+    run_list(&advance, &ring->late);
     /* After a long pause each slot is still visited once only. */
-    if (now - ring->tick > DEADLINES_SLOTS)
+    if (now >= DEADLINES_SLOTS && from < now - DEADLINES_SLOTS + 1)
         from = now - DEADLINES_SLOTS + 1;
-    ring->tick = now;
     for (uint64_t tick = from; tick <= now; tick++)
-        run_slot(ring, &ring->slots[tick % DEADLINES_SLOTS], due, context);
+        run_list(&advance, &ring->slots[tick % DEADLINES_SLOTS]);
+}
+
+bool deadlines_are_late(const struct deadlines *ring)
+{
+    return ring->late != NULL;
 }

@@ -2,6 +2,8 @@
 #ifndef ESN_LOOP_H
 #define ESN_LOOP_H
 
+#include "net/loop_watch.h"
+
 #include <stdint.h>
 #include <uv.h>
 
@@ -10,6 +12,7 @@ struct loop {
     void (*between)(void *context); /* see loop_set_between() */
     void *between_context;
     unsigned clients; /* served since it was called */
+    struct loop_watch watch;
     char date[32];    /* HTTP date of date_second */
     int64_t date_second;
 };

@@ -6,14 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool has_time(void *context)
+{
+    struct net *net = context;
+
+    return loop_watch_has_time(&net->loop.watch);
+}
+
 int net_open(struct net *net, const struct config *config)
 {
     memset(net, 0, sizeof *net);
     net->config = config;
     int error = loop_open(&net->loop);
-    if (!error)
-        deadlines_start(&net->deadlines, loop_now(&net->loop));
-    return error;
+    if (error)
+        return error;
+    deadlines_start(&net->deadlines, loop_now(&net->loop));
+    net->deadlines.has_time = has_time;
+    net->deadlines.time_context = net;
+    return 0;
 }
 
 void net_close(struct net *net)

@@ -259,6 +259,28 @@ static json_t *transport_counts(const struct service *service)
     return counts;
 }
 
+static json_t *turn_of(const struct loop_turn *turn, uint64_t now_ms)
+{
+    json_t *did = json_object();
+
+    for (int work = 0; work < LOOP_WORKS; work++)
+        if (turn->did[work] > 0)
+            set_number(did, loop_work_names[work], turn->did[work]);
+    return json_pack("{s:I, s:I, s:o}", "cpu_us", (json_int_t)(turn->cpu_ns / 1000), "ago_ms",
+                     (json_int_t)(now_ms - turn->at_ms), "did", did);
+}
+
+/* What everybody has had to wait for. */
+static json_t *turns_of(const struct loop *loop)
+{
+    const struct loop_watch *watch = &loop->watch;
+    uint64_t now = loop_now(loop);
+
+    return json_pack("{s:I, s:I, s:o, s:o}", "count", (json_int_t)watch->turns, "put_off",
+                     (json_int_t)watch->put_off, "longest", turn_of(&watch->longest, now),
+                     "longest_of_minute", turn_of(loop_watch_of_minute(watch, now), now));
+}
+
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
     const struct service *service = service_of(connection);
@@ -301,6 +323,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "refused_full", net->counters.refused_full);
     set_number(state, "streams_begun", service->streams->begun);
     (void)json_object_set_new(state, "closed", closed_counts(service));
+    (void)json_object_set_new(state, "turns", turns_of(&net->loop));
     reply_tree(connection, request, state);
 }
 

@@ -50,6 +50,7 @@ static void leave_streams(struct stream *stream, bool answered)
     forget_transport_state(stream);
     if (!connid)
         return;
+    loop_watch_did(&service->net->loop.watch, LOOP_LEFT, stream->subscriber.count);
     held_topics_clear(streams->topics, &stream->subscriber);
     replay_abandon(stream);
     streams->of_encoding[stream->encoding]--;
@@ -70,15 +71,20 @@ static void stream_left(struct connection *connection)
     leave_streams(stream_of(connection), false);
 }
 
+enum { EXPIRE_MOST = 256 }; /* clients in one tick: the others in the next */
+
 void streaming_expire_polls(struct service *service)
 {
     uint64_t now = loop_now(&service->net->loop);
     uint64_t gap = service->net->stopping ? 0 : service->config->poll_gap;
 
-    struct presence_entry *presence;
-    while ((presence = poll_gap_expired(&service->streams->polls, now > gap ? now - gap : 0)) !=
-           NULL)
+    for (int i = 0; i < EXPIRE_MOST || gap == 0; i++) {
+        struct presence_entry *presence =
+            poll_gap_expired(&service->streams->polls, now > gap ? now - gap : 0);
+        if (presence == NULL)
+            return;
         streaming_leave_presence(service, presence);
+    }
 }
 
 void streaming_end(struct connection *connection, enum close_reason reason)

@@ -133,6 +133,7 @@ static bool enter(struct service *service, struct stream *stream,
     stream->comes_back = connid != 0;
     if (comes_anew)
         presence_events_publish(service, "connect", stream->presence, stream->presence->instances);
+    loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
     return take_secret(streams, stream, body) && keep_user(stream, body) &&
            keep_headers(stream, request) &&
            held_topics_add(streams->topics, &stream->subscriber, stream->user, body->topics.list,

@@ -231,6 +231,52 @@ static void one_that_sets_itself_for_now_comes_with_the_next_tick(void **state)
     free(scene);
 }
 
+static bool has_no_time(void *context)
+{
+    unsigned *asked = context;
+
+    ++*asked;
+    return false;
+}
+
+static void count_due(struct deadline *deadline, void *context)
+{
+    unsigned *due = context;
+
+    assert_null(deadline->link);
+    ++*due;
+}
+
+/* A crowd that comes due in one tick is spread over many calls, and none is forgotten. */
+static void those_for_whom_there_is_no_time_come_later(void **state)
+{
+    enum { CROWD = 3 * DEADLINES_LEAST + 5, LATER = 7 };
+    static struct deadline crowd[CROWD], later[LATER];
+    struct deadlines ring;
+    unsigned asked = 0, due = 0, calls = 0;
+
+    (void)state;
+    deadlines_start(&ring, 0);
+    ring.has_time = has_no_time;
+    ring.time_context = &asked;
+    for (unsigned i = 0; i < CROWD; i++)
+        deadlines_set(&ring, &crowd[i], TICK);
+    for (unsigned i = 0; i < LATER; i++)
+        deadlines_set(&ring, &later[i], (uint64_t)TICK * (DEADLINES_SLOTS + 1));
+    do {
+        unsigned before = due;
+        deadlines_advance(&ring, TICK, count_due, &due);
+        assert_in_range(due - before, 1, DEADLINES_LEAST);
+        if (++calls == 1)
+            deadlines_remove(ring.late);
+    } while (deadlines_are_late(&ring));
+    assert_int_equal(calls, 4);
+    assert_int_equal(due, CROWD - 1);
+    assert_true(asked > 0);
+    deadlines_advance(&ring, (uint64_t)TICK * (DEADLINES_SLOTS + 1), count_due, &due);
+    assert_int_equal(due, CROWD - 1 + LATER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_stands_still_or_goes_back_does_no_harm),
         cmocka_unit_test(moving_one_forgets_its_first_time),
         cmocka_unit_test(one_that_sets_itself_for_now_comes_with_the_next_tick),
+        cmocka_unit_test(those_for_whom_there_is_no_time_come_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

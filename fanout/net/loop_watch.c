@@ -1,0 +1,67 @@
+#include "net/loop_watch.h"
+
+#include <time.h>
+
+enum { READ_MOST_NS = 2000000 };
+
+const char *const loop_work_names[LOOP_WORKS] = {"read",   "subscribed", "left",   "closed",
+                                                 "events", "replay",     "written"};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+bool loop_watch_has_time(struct loop_watch *watch)
+{
+    /* The thread's own clock is a system call, this one is not. */
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+    if (watch->read_since_ns == 0)
+        watch->read_since_ns = now;
+    bool has_time = now - watch->read_since_ns < READ_MOST_NS;
+    watch->put_off += !has_time;
+    return has_time;
+}
+
+static void keep_longest(struct loop_watch *watch, const struct loop_turn *turn)
+{
+    uint64_t second = turn->at_ms / 1000;
+    struct loop_turn *of_second = &watch->seconds[second % LOOP_WATCH_SECONDS];
+
+    if (turn->cpu_ns > watch->longest.cpu_ns)
+        watch->longest = *turn;
+    if (of_second->at_ms / 1000 != second || turn->cpu_ns > of_second->cpu_ns)
+        *of_second = *turn;
+}
+
+void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms)
+{
+    uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    watch->now.cpu_ns = cpu - watch->cpu_before_ns;
+    watch->now.at_ms = now_ms;
+    if (watch->cpu_before_ns > 0)
+        keep_longest(watch, &watch->now);
+    watch->cpu_before_ns = cpu;
+    watch->read_since_ns = 0;
+    watch->turns++;
+    watch->now = (struct loop_turn){0};
+}
+
+const struct loop_turn *loop_watch_of_minute(const struct loop_watch *watch, uint64_t now_ms)
+{
+    static const struct loop_turn none;
+    const struct loop_turn *longest = &none;
+
+    for (size_t i = 0; i < LOOP_WATCH_SECONDS; i++) {
+        const struct loop_turn *turn = &watch->seconds[i];
+        if (turn->at_ms / 1000 + LOOP_WATCH_SECONDS > now_ms / 1000 &&
+            turn->cpu_ns > longest->cpu_ns)
+            longest = turn;
+    }
+    return longest;
+}
