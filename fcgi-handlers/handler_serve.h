@@ -3,7 +3,7 @@
 #ifndef ESN_HANDLER_SERVE_H
 #define ESN_HANDLER_SERVE_H
 
-#include "handler_main.h"
+#include "handler_program.h"
 #include "listen_socket.h"
 
 struct handler {

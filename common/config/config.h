@@ -45,6 +45,7 @@ struct config_section {
 extern const struct config_section config_sections[];
 
 /* Choices, in the order of their words. */
+enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA };
 enum config_handoff {
     CONFIG_HANDOFF_ACCEL,
@@ -78,7 +79,7 @@ struct config {
     uint64_t remember_events, remember_time;
     char *bus_public_key_file, *bus_secret_key_file;
     /* [acl] */
-    int acl_kind; /* enum acl_kind */
+    int acl_kind; /* enum config_acl */
     char *acl_file, *acl_host, *acl_socket, *acl_user, *acl_password_file, *acl_database;
     char *acl_tls_ca, *acl_tls_cert, *acl_tls_key;
     uint64_t acl_time, acl_down_time, acl_port;

@@ -1,6 +1,5 @@
 #include "config/config_check.h"
 
-#include "acl/acl.h"
 #include "config/config_value.h"
 #include "net_address.h"
 
@@ -176,7 +175,7 @@ static void check_bind_key(struct config_checker *checker, const struct config *
 
 static void check_acl(struct config_checker *checker, const struct config *config)
 {
-    const bool mariadb = config->acl_kind == ACL_MARIADB;
+    const bool mariadb = config->acl_kind == CONFIG_ACL_MARIADB;
     checker->key = config_key_find("acl", "kind");
     if (!mariadb && config->acl_file == NULL)
         report_fault(checker, "sqlite needs file");
