@@ -237,7 +237,10 @@ static void stream_input(struct connection *connection, const char *bytes, size_
 
 static void stream_drained(struct connection *connection)
 {
-    replay_continue(stream_of(connection));
+    struct stream *stream = stream_of(connection);
+
+    if (stream->replay != NULL)
+        replay_continue(stream);
 }
 
 /* The first thing that is queued ends the waiting. */
