@@ -294,8 +294,8 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
         snprintf(error, SERVER_ERROR_SIZE, "the system gives no random bytes");
         return false;
     }
-    server->seen.seed = seeds.seen;
-    server->rates.seed = seeds.rates;
+    seen_events_open(&server->seen, seeds.seen);
+    rate_limits_open(&server->rates, seeds.rates);
     server->net.addresses.seed = seeds.addresses;
     replay_open(&server->replays, &server->delivery, subscribe_caught_up, seeds.replays);
     server->service.retry_seed = seeds.retry;

@@ -9,7 +9,7 @@ enum { EVENT = 1000 };
 
 struct rate_bucket {
     struct hash_node by_token;
-    struct rate_bucket *older, *newer;
+    TAILQ_ENTRY(rate_bucket) by_use;
     uint64_t token;
     uint64_t level;
     uint64_t filled_at_ms;
@@ -20,28 +20,15 @@ static struct rate_bucket *bucket_of(struct hash_node *node)
     return (struct rate_bucket *)(void *)((char *)node - offsetof(struct rate_bucket, by_token));
 }
 
-static void unlink_bucket(struct rate_limits *limits, struct rate_bucket *bucket)
+static void forget_bucket(struct rate_limits *limits, struct rate_bucket *bucket)
 {
-    *(bucket->older != NULL ? &bucket->older->newer : &limits->oldest) = bucket->newer;
-    *(bucket->newer != NULL ? &bucket->newer->older : &limits->newest) = bucket->older;
-}
-
-static void link_newest(struct rate_limits *limits, struct rate_bucket *bucket)
-{
-    bucket->older = limits->newest;
-    bucket->newer = NULL;
-    *(limits->newest != NULL ? &limits->newest->newer : &limits->oldest) = bucket;
-    limits->newest = bucket;
-}
-
-static void forget(struct rate_limits *limits, struct rate_bucket *bucket)
-{
-    unlink_bucket(limits, bucket);
+    TAILQ_REMOVE(&limits->by_use, bucket, by_use);
     hash_table_remove(&limits->by_token, &bucket->by_token);
     free(bucket);
 }
 
-static struct rate_bucket *find(const struct rate_limits *limits, uint64_t token, uint64_t hash)
+static struct rate_bucket *find_bucket(const struct rate_limits *limits, uint64_t token,
+                                       uint64_t hash)
 {
     struct hash_node *node = hash_table_find(&limits->by_token, hash);
 
@@ -50,13 +37,12 @@ static struct rate_bucket *find(const struct rate_limits *limits, uint64_t token
     return node != NULL ? bucket_of(node) : NULL;
 }
 
-static struct rate_bucket *add(struct rate_limits *limits, uint64_t token, uint64_t hash,
-                               uint64_t level, uint64_t now_ms)
+static struct rate_bucket *add_bucket(struct rate_limits *limits, uint64_t token, uint64_t hash,
+                                      uint64_t level, uint64_t now_ms)
 {
     if (limits->by_token.count >= RATE_LIMITS_MOST_TOKENS)
-        forget(limits, limits->oldest);
-    struct rate_bucket *bucket;
-    bucket = calloc(1, sizeof *bucket);
+        forget_bucket(limits, TAILQ_FIRST(&limits->by_use));
+    struct rate_bucket *bucket = calloc(1, sizeof *bucket);
     if (bucket == NULL)
         return NULL;
     bucket->token = token;
@@ -66,11 +52,12 @@ static struct rate_bucket *add(struct rate_limits *limits, uint64_t token, uint6
         free(bucket);
         return NULL;
     }
-    link_newest(limits, bucket);
+    TAILQ_INSERT_TAIL(&limits->by_use, bucket, by_use);
     return bucket;
 }
 
-static void fill(struct rate_bucket *bucket, uint64_t rate, uint64_t capacity, uint64_t now_ms)
+static void fill_bucket(struct rate_bucket *bucket, uint64_t rate, uint64_t capacity,
+                        uint64_t now_ms)
 {
     uint64_t elapsed = now_ms - bucket->filled_at_ms;
 
@@ -81,22 +68,28 @@ static void fill(struct rate_bucket *bucket, uint64_t rate, uint64_t capacity, u
     bucket->filled_at_ms = now_ms;
 }
 
+void rate_limits_open(struct rate_limits *limits, uint64_t seed)
+{
+    TAILQ_INIT(&limits->by_use);
+    limits->seed = seed;
+}
+
 uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t rate, uint64_t burst,
                           uint64_t now_ms)
 {
     uint64_t capacity = (burst ? burst : rate) * EVENT;
     uint64_t hash = hash_bytes(limits->seed, &token, sizeof token);
-    struct rate_bucket *bucket = find(limits, token, hash);
+    struct rate_bucket *bucket = find_bucket(limits, token, hash);
 
     if (bucket != NULL) {
-        unlink_bucket(limits, bucket);
-        link_newest(limits, bucket);
+        TAILQ_REMOVE(&limits->by_use, bucket, by_use);
+        TAILQ_INSERT_TAIL(&limits->by_use, bucket, by_use);
     } else {
-        bucket = add(limits, token, hash, capacity, now_ms);
+        bucket = add_bucket(limits, token, hash, capacity, now_ms);
     }
     if (bucket == NULL)
         return 0;
-    fill(bucket, rate, capacity, now_ms);
+    fill_bucket(bucket, rate, capacity, now_ms);
     if (bucket->level < EVENT)
         return (EVENT - bucket->level + rate - 1) / rate;
     bucket->level -= EVENT;
@@ -105,7 +98,7 @@ uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t r
 
 void rate_limits_free(struct rate_limits *limits)
 {
-    while (limits->oldest != NULL)
-        forget(limits, limits->oldest);
+    while (!TAILQ_EMPTY(&limits->by_use))
+        forget_bucket(limits, TAILQ_FIRST(&limits->by_use));
     hash_table_free(&limits->by_token);
 }

@@ -6,6 +6,7 @@
 #include "hash_table.h"
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* Those that were used longest ago are forgotten, and begin anew with a full bucket: so many tokens
  * have no files, but whoever is let onto the bus can make up any number of ids. */
@@ -15,10 +16,12 @@ struct rate_bucket;
 
 struct rate_limits {
     struct hash_table by_token;
-    struct rate_bucket *oldest, *newest; /* by their last use */
-    uint64_t seed;                       /* set by the owner */
+    TAILQ_HEAD(, rate_bucket) by_use; /* the one that was not used for longest first */
+    uint64_t seed;
 };
 
+/* Of a zeroed one. seed: random, see hash_bytes(). */
+void rate_limits_open(struct rate_limits *limits, uint64_t seed);
 /* Takes one event of the token: 0 when it may be published, else how many milliseconds until one
  * may. rate: events a second, at least 1; burst: most at once, 0: one second's. Both may change at
  * any time. Without memory for a new token the event may be published. */

@@ -11,6 +11,12 @@ static struct seen_event *event_of(struct hash_node *node)
     return (struct seen_event *)(void *)((char *)node - offsetof(struct seen_event, by_key));
 }
 
+void seen_events_open(struct seen_events *events, uint64_t seed)
+{
+    TAILQ_INIT(&events->by_age);
+    events->seed = seed;
+}
+
 void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope)
 {
     if (envelope->flags & ENVELOPE_HAS_POST_KEY) {
@@ -29,24 +35,25 @@ uint32_t seen_events_content(const struct seen_events *events, const char *json,
     return (uint32_t)(hash_bytes(text, &whisper, sizeof whisper) & CONTENT_MASK);
 }
 
-static void forget(struct seen_events *events, struct seen_event *event)
+static void forget_event(struct seen_events *events, struct seen_event *event)
 {
-    *(event->older != NULL ? &event->older->newer : &events->oldest) = event->newer;
-    *(event->newer != NULL ? &event->newer->older : &events->newest) = event->older;
+    TAILQ_REMOVE(&events->by_age, event, by_age);
     hash_table_remove(&events->by_key, &event->by_key);
     free(event);
 }
 
 static void forget_old(struct seen_events *events, uint64_t now_ms)
 {
-    while (events->oldest != NULL && !events->oldest->pending &&
+    struct seen_event *oldest;
+
+    while ((oldest = TAILQ_FIRST(&events->by_age)) != NULL && !oldest->pending &&
            (events->by_key.count > events->max_count ||
-            now_ms - events->oldest->seen_at_ms > events->max_age_ms))
-        forget(events, events->oldest);
+            now_ms - oldest->seen_at_ms > events->max_age_ms))
+        forget_event(events, oldest);
 }
 
-static struct seen_event *find(const struct seen_events *events,
-                               const unsigned char key[ENVELOPE_POST_KEY_SIZE])
+static struct seen_event *find_event(const struct seen_events *events,
+                                     const unsigned char key[ENVELOPE_POST_KEY_SIZE])
 {
     struct hash_node *node =
         hash_table_find(&events->by_key, hash_bytes(events->seed, key, ENVELOPE_POST_KEY_SIZE));
@@ -61,12 +68,12 @@ const struct seen_event *seen_events_find(struct seen_events *events,
                                           uint64_t now_ms)
 {
     forget_old(events, now_ms);
-    return find(events, key);
+    return find_event(events, key);
 }
 
-static struct seen_event *add(struct seen_events *events,
-                              const unsigned char key[ENVELOPE_POST_KEY_SIZE], uint32_t content,
-                              uint64_t event_sequence, uint64_t now_ms)
+static struct seen_event *add_event(struct seen_events *events,
+                                    const unsigned char key[ENVELOPE_POST_KEY_SIZE],
+                                    uint32_t content, uint64_t event_sequence, uint64_t now_ms)
 {
     struct seen_event *event = calloc(1, sizeof *event);
 
@@ -81,16 +88,14 @@ static struct seen_event *add(struct seen_events *events,
         free(event);
         return NULL;
     }
-    event->older = events->newest;
-    *(events->newest != NULL ? &events->newest->newer : &events->oldest) = event;
-    events->newest = event;
+    TAILQ_INSERT_TAIL(&events->by_age, event, by_age);
     return event;
 }
 
 bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                      uint32_t content, uint64_t event_sequence, uint32_t receivers, uint64_t now_ms)
 {
-    struct seen_event *event = add(events, key, content, event_sequence, now_ms);
+    struct seen_event *event = add_event(events, key, content, event_sequence, now_ms);
 
     if (event != NULL)
         event->receivers = receivers;
@@ -101,7 +106,7 @@ bool seen_events_add_pending(struct seen_events *events,
                              const unsigned char key[ENVELOPE_POST_KEY_SIZE], uint32_t content,
                              uint64_t event_sequence, uint64_t now_ms)
 {
-    struct seen_event *event = add(events, key, content, event_sequence, now_ms);
+    struct seen_event *event = add_event(events, key, content, event_sequence, now_ms);
 
     if (event != NULL)
         event->pending = true;
@@ -111,7 +116,7 @@ bool seen_events_add_pending(struct seen_events *events,
 void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                         uint32_t receivers)
 {
-    struct seen_event *event = find(events, key);
+    struct seen_event *event = find_event(events, key);
 
     if (event == NULL)
         return;
@@ -121,15 +126,15 @@ void seen_events_settle(struct seen_events *events, const unsigned char key[ENVE
 
 void seen_events_forget(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE])
 {
-    struct seen_event *event = find(events, key);
+    struct seen_event *event = find_event(events, key);
 
     if (event != NULL)
-        forget(events, event);
+        forget_event(events, event);
 }
 
 void seen_events_free(struct seen_events *events)
 {
-    while (events->oldest != NULL)
-        forget(events, events->oldest);
+    while (!TAILQ_EMPTY(&events->by_age))
+        forget_event(events, TAILQ_FIRST(&events->by_age));
     hash_table_free(&events->by_key);
 }

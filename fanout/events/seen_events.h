@@ -9,10 +9,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct seen_event {
     struct hash_node by_key;
-    struct seen_event *newer, *older;
+    TAILQ_ENTRY(seen_event) by_age;
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
     uint64_t event_sequence;
     uint64_t seen_at_ms;
@@ -23,12 +24,14 @@ struct seen_event {
 
 struct seen_events {
     struct hash_table by_key;
-    struct seen_event *oldest, *newest;
+    TAILQ_HEAD(, seen_event) by_age; /* oldest first */
     uint64_t seed;
     uint64_t max_count; /* set by the owner, like the next; may change at any time */
     uint64_t max_age_ms;
 };
 
+/* Of a zeroed one. seed: random, see hash_bytes(). */
+void seen_events_open(struct seen_events *events, uint64_t seed);
 /* What an event is known by: the publisher's own id when it gave one, else handler and sequence. */
 void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope);
 /* Whether two events of one key say the same; `whisper` is as in struct event_record. */

@@ -18,35 +18,22 @@ enum {
 struct backlog {
     uv_write_t write;
     struct connection *connection; /* NULL once it is closed */
-    struct backlog *older, *newer; /* in net->oldest_backlog, by the time they began */
-    size_t in_flight;              /* bytes handed to the loop */
-    uint64_t over_soft_since;      /* 0: below max_pending_soft */
+    TAILQ_ENTRY(backlog) by_backlog;
+    size_t in_flight;         /* bytes handed to the loop */
+    uint64_t over_soft_since; /* 0: below max_pending_soft */
 };
 
 static void continue_backlog(struct connection *connection);
 
-static void backlog_link(struct net *net, struct backlog *backlog)
+static void link_backlog(struct net *net, struct backlog *backlog)
 {
-    backlog->older = net->newest_backlog;
-    if (net->newest_backlog != NULL)
-        net->newest_backlog->newer = backlog;
-    else
-        net->oldest_backlog = backlog;
-    net->newest_backlog = backlog;
+    TAILQ_INSERT_TAIL(&net->by_backlog, backlog, by_backlog);
     net->backlogs++;
 }
 
-static void backlog_unlink(struct net *net, struct backlog *backlog)
+static void unlink_backlog(struct net *net, struct backlog *backlog)
 {
-    if (backlog->older != NULL)
-        backlog->older->newer = backlog->newer;
-    else
-        net->oldest_backlog = backlog->newer;
-    if (backlog->newer != NULL)
-        backlog->newer->older = backlog->older;
-    else
-        net->newest_backlog = backlog->older;
-    backlog->older = backlog->newer = NULL;
+    TAILQ_REMOVE(&net->by_backlog, backlog, by_backlog);
     net->backlogs--;
 }
 
@@ -56,7 +43,7 @@ void connection_drop_output(struct connection *connection)
     if (connection->backlog == NULL)
         return;
     /* The loop still owns the write request; on_written() frees it. */
-    backlog_unlink(connection->net, connection->backlog);
+    unlink_backlog(connection->net, connection->backlog);
     connection->backlog->connection = NULL;
     connection->backlog = NULL;
 }
@@ -125,7 +112,7 @@ static void on_written(uv_write_t *write, int status)
         return;
     }
     connection->backlog = NULL;
-    backlog_unlink(connection->net, backlog);
+    unlink_backlog(connection->net, backlog);
     free(backlog);
     if (connection->state == CONNECTION_READING)
         (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
@@ -145,7 +132,7 @@ static void continue_backlog(struct connection *connection)
         return;
     }
     connection->backlog = NULL;
-    backlog_unlink(connection->net, backlog);
+    unlink_backlog(connection->net, backlog);
     free(backlog);
     connection_close(connection, CLOSE_MEMORY);
 }
@@ -161,7 +148,7 @@ static void begin_backlog(struct connection *connection)
     backlog->connection = connection;
     backlog->write.data = backlog;
     connection->backlog = backlog;
-    backlog_link(connection->net, backlog);
+    link_backlog(connection->net, backlog);
     /* A client that does not read its answers gets no more of them. */
     if (connection->state == CONNECTION_READING)
         (void)uv_read_stop(&connection->io.stream);
@@ -307,6 +294,9 @@ void connection_write_all(struct net *net, struct connection **connections, size
 
 void connection_relieve_memory(struct net *net)
 {
-    while (net->frames.bytes_held > net->config->max_pending_total && net->oldest_backlog != NULL)
-        connection_close(net->oldest_backlog->connection, CLOSE_SLOW);
+    const struct backlog *oldest;
+
+    while (net->frames.bytes_held > net->config->max_pending_total &&
+           (oldest = TAILQ_FIRST(&net->by_backlog)) != NULL)
+        connection_close(oldest->connection, CLOSE_SLOW);
 }

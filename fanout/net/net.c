@@ -17,6 +17,7 @@ int net_open(struct net *net, const struct config *config)
 {
     memset(net, 0, sizeof *net);
     net->config = config;
+    TAILQ_INIT(&net->by_backlog);
     int error = loop_open(&net->loop);
     if (error)
         return error;

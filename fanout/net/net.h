@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct backlog;
 struct connection;
@@ -56,8 +57,7 @@ struct net {
     struct frame_pool frames;
     struct write_queue writes;
     struct address_limits addresses;
-    struct backlog *oldest_backlog,
-        *newest_backlog; /* slow connections, by the time they began to be */
+    TAILQ_HEAD(, backlog) by_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
     uint64_t connections; /* open sockets */
     uint64_t max_connections;

@@ -6,37 +6,37 @@
 
 struct departed_stream {
     struct hash_node by_connid;
-    struct departed_stream *newer, *older;
+    TAILQ_ENTRY(departed_stream) by_age;
     uint64_t left_at_ms;
     unsigned char secret[STREAM_SECRET_SIZE];
 };
 
-static struct departed_stream *stream_of(struct hash_node *node)
+static struct departed_stream *departed_stream_of(struct hash_node *node)
 {
     return (struct departed_stream *)(void *)((char *)node -
                                               offsetof(struct departed_stream, by_connid));
 }
 
-static void forget(struct departed *departed, struct departed_stream *stream)
+static void forget_stream(struct departed *departed, struct departed_stream *stream)
 {
-    if (stream->older != NULL)
-        stream->older->newer = stream->newer;
-    else
-        departed->oldest = stream->newer;
-    if (stream->newer != NULL)
-        stream->newer->older = stream->older;
-    else
-        departed->newest = stream->older;
+    TAILQ_REMOVE(&departed->by_age, stream, by_age);
     hash_table_remove(&departed->by_connid, &stream->by_connid);
     free(stream);
 }
 
 static void forget_old(struct departed *departed, uint64_t now_ms)
 {
-    while (departed->oldest != NULL &&
+    struct departed_stream *oldest;
+
+    while ((oldest = TAILQ_FIRST(&departed->by_age)) != NULL &&
            (departed->by_connid.count > departed->max_count ||
-            now_ms - departed->oldest->left_at_ms > departed->max_age_ms))
-        forget(departed, departed->oldest);
+            now_ms - oldest->left_at_ms > departed->max_age_ms))
+        forget_stream(departed, oldest);
+}
+
+void departed_open(struct departed *departed)
+{
+    TAILQ_INIT(&departed->by_age);
 }
 
 void departed_add(struct departed *departed, uint64_t connid,
@@ -45,8 +45,7 @@ void departed_add(struct departed *departed, uint64_t connid,
     forget_old(departed, now_ms);
     if (departed->max_count == 0 || departed->max_age_ms == 0)
         return;
-    struct departed_stream *stream;
-    stream = calloc(1, sizeof *stream);
+    struct departed_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL)
         return;
     if (!hash_table_add(&departed->by_connid, &stream->by_connid, connid)) {
@@ -55,12 +54,7 @@ void departed_add(struct departed *departed, uint64_t connid,
     }
     memcpy(stream->secret, secret, sizeof stream->secret);
     stream->left_at_ms = now_ms;
-    stream->older = departed->newest;
-    if (departed->newest != NULL)
-        departed->newest->newer = stream;
-    else
-        departed->oldest = stream;
-    departed->newest = stream;
+    TAILQ_INSERT_TAIL(&departed->by_age, stream, by_age);
 }
 
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
@@ -69,15 +63,15 @@ bool departed_take(struct departed *departed, const struct stream_secrets *secre
     forget_old(departed, now_ms);
     struct hash_node *node = hash_table_find(&departed->by_connid, connid);
     bool same =
-        node != NULL && stream_secrets_count(secrets, connid, stream_of(node)->secret, secret);
+        node != NULL && stream_secrets_count(secrets, connid, departed_stream_of(node)->secret, secret);
     if (same)
-        forget(departed, stream_of(node));
+        forget_stream(departed, departed_stream_of(node));
     return same;
 }
 
 void departed_free(struct departed *departed)
 {
-    while (departed->oldest != NULL)
-        forget(departed, departed->oldest);
+    while (!TAILQ_EMPTY(&departed->by_age))
+        forget_stream(departed, TAILQ_FIRST(&departed->by_age));
     hash_table_free(&departed->by_connid);
 }

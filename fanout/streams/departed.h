@@ -9,16 +9,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct departed_stream;
 
 struct departed {
     struct hash_table by_connid;
-    struct departed_stream *oldest, *newest;
+    TAILQ_HEAD(, departed_stream) by_age; /* oldest first */
     uint64_t max_count; /* set by the owner, like the next; may change at any time */
     uint64_t max_age_ms;
 };
 
+/* Of a zeroed one. */
+void departed_open(struct departed *departed);
 /* Remembers one; without memory it is simply not remembered. */
 void departed_add(struct departed *departed, uint64_t connid,
                   const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);

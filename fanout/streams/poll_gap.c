@@ -5,15 +5,20 @@
 
 struct absent_poller {
     struct hash_node by_connid;
-    struct absent_poller *older, *newer;
+    TAILQ_ENTRY(absent_poller) by_age;
     struct presence_entry *presence;
     uint64_t since_ms;
 };
 
-static struct absent_poller *of_node(struct hash_node *node)
+static struct absent_poller *poller_of(struct hash_node *node)
 {
     return (struct absent_poller *)(void *)((char *)node -
                                             offsetof(struct absent_poller, by_connid));
+}
+
+void poll_gap_open(struct poll_gap *gap)
+{
+    TAILQ_INIT(&gap->by_age);
 }
 
 bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry *presence,
@@ -27,27 +32,15 @@ bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry 
     }
     absent->presence = presence;
     absent->since_ms = now_ms;
-    absent->older = gap->newest;
-    if (gap->newest != NULL)
-        gap->newest->newer = absent;
-    else
-        gap->oldest = absent;
-    gap->newest = absent;
+    TAILQ_INSERT_TAIL(&gap->by_age, absent, by_age);
     return true;
 }
 
-static struct presence_entry *take(struct poll_gap *gap, struct absent_poller *absent)
+static struct presence_entry *take_poller(struct poll_gap *gap, struct absent_poller *absent)
 {
     struct presence_entry *presence = absent->presence;
 
-    if (absent->older != NULL)
-        absent->older->newer = absent->newer;
-    else
-        gap->oldest = absent->newer;
-    if (absent->newer != NULL)
-        absent->newer->older = absent->older;
-    else
-        gap->newest = absent->older;
+    TAILQ_REMOVE(&gap->by_age, absent, by_age);
     hash_table_remove(&gap->by_connid, &absent->by_connid);
     free(absent);
     return presence;
@@ -57,17 +50,17 @@ struct presence_entry *poll_gap_take(struct poll_gap *gap, uint64_t connid)
 {
     struct hash_node *node = hash_table_find(&gap->by_connid, connid);
 
-    return node != NULL ? take(gap, of_node(node)) : NULL;
+    return node != NULL ? take_poller(gap, poller_of(node)) : NULL;
 }
 
 struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_ms)
 {
-    return gap->oldest != NULL && gap->oldest->since_ms <= through_ms ? take(gap, gap->oldest)
-                                                                      : NULL;
+    struct absent_poller *oldest = TAILQ_FIRST(&gap->by_age);
+
+    return oldest != NULL && oldest->since_ms <= through_ms ? take_poller(gap, oldest) : NULL;
 }
 
 void poll_gap_free(struct poll_gap *gap)
 {
     hash_table_free(&gap->by_connid);
-    *gap = (struct poll_gap){0};
 }

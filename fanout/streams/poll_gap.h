@@ -8,14 +8,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct absent_poller;
 
 struct poll_gap {
     struct hash_table by_connid;
-    struct absent_poller *oldest, *newest;
+    TAILQ_HEAD(, absent_poller) by_age; /* the one that is away for longest first */
 };
 
+/* Of a zeroed one. */
+void poll_gap_open(struct poll_gap *gap);
 /* Keeps the presence of a stream that was answered; false without memory, and the presence is still
  * the caller's. */
 bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry *presence,

@@ -4,6 +4,8 @@ bool streams_open(struct streams *streams, uint64_t topics_seed, uint64_t presen
 {
     bool opened = true;
 
+    departed_open(&streams->departed);
+    poll_gap_open(&streams->polls);
     streams->presence.seed = presence_seed;
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         opened = topic_index_open(&streams->topics[kind], topics_seed) && opened;

@@ -101,8 +101,7 @@ static void assert_nothing_held(const struct server *server)
     assert_int_equal(server->net.connections, 0);
     assert_int_equal(server->streams.by_connid.count, 0);
     assert_int_equal(server->net.backlogs, 0);
-    assert_null(server->net.oldest_backlog);
-    assert_null(server->net.newest_backlog);
+    assert_true(TAILQ_EMPTY(&server->net.by_backlog));
     assert_int_equal(server->streams.presence.by_clid.count, 0);
     assert_int_equal(server->streams.presence.bytes, 0);
     assert_int_equal(server->replays.catching_up, 0);

@@ -35,6 +35,7 @@ static int close_secrets(void **state)
 static void one_comes_back_once_with_its_secret(void **state)
 {
     struct departed departed = {.max_count = 10, .max_age_ms = 1000};
+    departed_open(&departed);
 
     (void)state;
     departed_add(&departed, 7, secret_of(7), 0);
@@ -44,14 +45,14 @@ static void one_comes_back_once_with_its_secret(void **state)
     assert_true(departed_take(&departed, &secrets, 7, secret_of(7), 0));
     assert_false(departed_take(&departed, &secrets, 7, secret_of(7), 0));
     assert_true(departed_take(&departed, &secrets, 8, secret_of(8), 1000));
-    assert_null(departed.oldest);
-    assert_null(departed.newest);
+    assert_true(TAILQ_EMPTY(&departed.by_age));
     departed_free(&departed);
 }
 
 static void the_oldest_are_forgotten_first(void **state)
 {
     struct departed departed = {.max_count = 3, .max_age_ms = 1000};
+    departed_open(&departed);
 
     (void)state;
     for (uint64_t connid = 1; connid <= 6; connid++)
@@ -81,6 +82,7 @@ static void nothing_is_kept_when_nothing_may_be(void **state)
 static void lowering_the_limit_forgets_at_once(void **state)
 {
     struct departed departed = {.max_count = 100, .max_age_ms = 1000};
+    departed_open(&departed);
 
     (void)state;
     for (uint64_t connid = 1; connid <= 50; connid++)

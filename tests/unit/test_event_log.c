@@ -323,7 +323,8 @@ static const unsigned char *key_of(unsigned char number)
 
 static void events_are_recognised_while_they_are_remembered(void **state)
 {
-    struct seen_events seen = {.seed = 3, .max_count = 3, .max_age_ms = 100};
+    struct seen_events seen = {.max_count = 3, .max_age_ms = 100};
+    seen_events_open(&seen, 1);
     const struct seen_event *event;
 
     (void)state;
@@ -345,7 +346,8 @@ static void events_are_recognised_while_they_are_remembered(void **state)
 
 static void those_under_way_are_remembered_until_they_are_settled(void **state)
 {
-    struct seen_events seen = {.seed = 3, .max_count = 1, .max_age_ms = 100};
+    struct seen_events seen = {.max_count = 1, .max_age_ms = 100};
+    seen_events_open(&seen, 1);
 
     (void)state;
     for (unsigned char i = 1; i <= 5; i++)
@@ -365,8 +367,7 @@ static void those_under_way_are_remembered_until_they_are_settled(void **state)
     seen_events_forget(&seen, key_of(5));
     seen_events_forget(&seen, key_of(2));
     seen_events_forget(&seen, key_of(4));
-    assert_null(seen.oldest);
-    assert_null(seen.newest);
+    assert_true(TAILQ_EMPTY(&seen.by_age));
     assert_true(seen_events_add(&seen, key_of(1), 0, 1, 1, 0));
     assert_non_null(seen_events_find(&seen, key_of(1), 0));
     seen_events_free(&seen);

@@ -349,7 +349,8 @@ static void a_request_is_read_whole_or_answered_503(void **state)
 
 static void remember_events(uint64_t n)
 {
-    struct seen_events events = {.seed = 1, .max_count = 100, .max_age_ms = 1000};
+    struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
+    seen_events_open(&events, 1);
     unsigned char key[ENVELOPE_POST_KEY_SIZE] = {0};
 
     failing_memory_at(n);
@@ -375,6 +376,8 @@ static void remember_streams(uint64_t n)
     struct departed departed = {.max_count = 10, .max_age_ms = 1000};
     const struct stream_secrets secrets = {0};
     const unsigned char secret[STREAM_SECRET_SIZE] = {1};
+
+    departed_open(&departed);
 
     failing_memory_at(n);
     for (uint64_t connid = 1; connid < 20; connid++)

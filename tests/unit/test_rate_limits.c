@@ -13,7 +13,8 @@ enum { ANA = 1, BEN = 2 };
 
 static void a_burst_is_taken_then_the_rate(void **state)
 {
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
     uint64_t now = 1000;
 
     (void)state;
@@ -29,7 +30,8 @@ static void a_burst_is_taken_then_the_rate(void **state)
 
 static void each_token_has_its_own(void **state)
 {
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
 
     (void)state;
     assert_int_equal(rate_limits_take(&limits, ANA, 1, 0, 0), 0);
@@ -40,7 +42,8 @@ static void each_token_has_its_own(void **state)
 
 static void no_more_than_a_burst_is_saved_up(void **state)
 {
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
     const uint64_t later = UINT64_MAX / 2;
 
     (void)state;
@@ -53,7 +56,8 @@ static void no_more_than_a_burst_is_saved_up(void **state)
 
 static void limits_may_change_meanwhile(void **state)
 {
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
 
     (void)state;
     assert_int_equal(rate_limits_take(&limits, ANA, 100, 100, 0), 0);
@@ -68,7 +72,8 @@ static void limits_may_change_meanwhile(void **state)
 static void any_times_keep_the_rate(void **state)
 {
     enum { RATE = 7, BURST = 4, STEPS = 20000 };
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
     uint64_t random = 9, now = 0, taken = 0, due = 0;
 
     (void)state;
@@ -90,7 +95,8 @@ static void any_times_keep_the_rate(void **state)
 
 static void made_up_tokens_are_forgotten(void **state)
 {
-    struct rate_limits limits = {.seed = 3};
+    struct rate_limits limits = {0};
+    rate_limits_open(&limits, 3);
 
     (void)state;
     for (uint64_t token = 1; token <= 3 * RATE_LIMITS_MOST_TOKENS; token++) {
