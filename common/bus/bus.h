@@ -5,6 +5,7 @@
 #define ESN_BUS_H
 
 #include "envelope.h"
+#include "event.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,12 +30,7 @@ struct bus_inbox;
 
 struct bus_message {
     struct envelope envelope;
-    const char *topic; /* borrowed until the next call of bus_inbox_next() */
-    size_t topic_length;
-    const char *allowed; /* user ids, each followed by NUL; empty when the event is not bound */
-    size_t allowed_length;
-    const char *event; /* canonical ASCII JSON of `e` */
-    size_t event_length;
+    struct event event; /* borrowed until the next call of bus_inbox_next(); it has no sequence yet */
 };
 
 /* Binds. NULL on failure, with a sentence in error. The caller closes. */

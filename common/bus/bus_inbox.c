@@ -115,9 +115,21 @@ static void borrow(zmq_msg_t *part, const char **data, size_t *length)
 
 static bool is_event(const struct bus_message *message)
 {
-    size_t allowed = message->allowed_length;
-    return message->envelope.kind == ENVELOPE_EVENT && message->topic_length > 0 &&
-           message->event_length > 0 && (allowed == 0 || message->allowed[allowed - 1] == '\0');
+    const struct event *event = &message->event;
+    size_t allowed = event->allowed_length;
+    return message->envelope.kind == ENVELOPE_EVENT && event->topic_length > 0 &&
+           event->json_length > 0 && (allowed == 0 || event->allowed[allowed - 1] == '\0');
+}
+
+static void borrow_event(struct event *event, zmq_msg_t *parts, const struct envelope *envelope)
+{
+    *event = (struct event){.flags = envelope->flags};
+    borrow(&parts[BUS_TOPIC], &event->topic, &event->topic_length);
+    borrow(&parts[BUS_ALLOWED], &event->allowed, &event->allowed_length);
+    borrow(&parts[BUS_EVENT], &event->json, &event->json_length);
+    /* No stream has connection id 0, which would be a shout. */
+    if (envelope->flags & ENVELOPE_WHISPER)
+        event->whisper = envelope->whisper ? envelope->whisper : UINT64_MAX;
 }
 
 /* False when there is no event in the parts; a hello is answered here. */
@@ -131,11 +143,11 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
         answer_hello(inbox, message->envelope.publisher);
         return false;
     }
-    borrow(&parts[BUS_TOPIC], &message->topic, &message->topic_length);
-    borrow(&parts[BUS_ALLOWED], &message->allowed, &message->allowed_length);
-    borrow(&parts[BUS_EVENT], &message->event, &message->event_length);
-    if (known && count == BUS_EVENT_PARTS && is_event(message))
-        return true;
+    if (known && count == BUS_EVENT_PARTS) {
+        borrow_event(&message->event, parts, &message->envelope);
+        if (is_event(message))
+            return true;
+    }
     inbox->malformed++;
     return false;
 }

@@ -39,7 +39,8 @@ static void take_some(struct bus_reader *reader, struct turn *turn)
            (turn->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         turn->events--;
         loop_watch_did(&reader->net->loop.watch, LOOP_EVENTS, 1);
-        turn->bytes -= message.event_length < turn->bytes ? message.event_length : turn->bytes;
+        turn->bytes -=
+            message.event.json_length < turn->bytes ? message.event.json_length : turn->bytes;
         intake_take(reader->intake, &message);
     }
     bus_inbox_flush(reader->inbox);

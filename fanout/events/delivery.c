@@ -11,15 +11,10 @@
 
 #include <string.h>
 
-/* One event's frames for one requested topic, formatted when the first receiver of an encoding is
- * met. */
-struct formatted {
-    struct frame frames[FRAME_ENCODINGS];
-    bool json_written;
-};
+/* ---- formatting ---- */
 
 static void write_json(struct delivery *delivery, const char *requested, size_t requested_length,
-                       const struct delivery_event *event)
+                       const struct event *event)
 {
     struct bytes *json = &delivery->json;
     uint64_t iat = event_log_iat(delivery->log, clock_wall_ms());
@@ -42,25 +37,9 @@ static void write_json(struct delivery *delivery, const char *requested, size_t 
     bytes_append_text(json, "}");
 }
 
-static bool store(struct delivery *delivery, int kind, const struct transport *transport,
-                  const struct delivery_event *event, struct frame *frame)
-{
-    struct frame_text text = {.json = delivery->json.data,
-                              .length = delivery->json.length,
-                              .id_length = delivery->id_length,
-                              .server_type = event->server_type};
-
-    if (delivery->json.failed)
-        return false;
-    text.id = text.json + delivery->id_offset;
-    delivery->frames_formatted++;
-    delivery->bytes_formatted += delivery->json.length;
-    return transport_encode(&delivery->net->frames, kind, transport, &text, frame);
-}
-
 /* An inbox is asked for by one name, whoever's it is. */
 static bool write_json_for_node(struct delivery *delivery, enum subscription_kind kind,
-                                const struct topic_node *node, const struct delivery_event *event)
+                                const struct topic_node *node, const struct event *event)
 {
     struct bytes *name = &delivery->name;
 
@@ -76,27 +55,56 @@ static bool write_json_for_node(struct delivery *delivery, enum subscription_kin
     return true;
 }
 
-/* Where one event goes in one look-up: the requested topic, and its frames so far. */
+/* Makes a frame of what was written. server_type: of one of the broker's own, or NULL. */
+static bool encode_json(struct delivery *delivery, int kind, const struct transport *transport,
+                        const char *server_type, struct frame *frame)
+{
+    struct frame_text text = {.json = delivery->json.data,
+                              .length = delivery->json.length,
+                              .id_length = delivery->id_length,
+                              .server_type = server_type};
+
+    if (delivery->json.failed)
+        return false;
+    text.id = text.json + delivery->id_offset;
+    delivery->frames_formatted++;
+    delivery->bytes_formatted += delivery->json.length;
+    return transport_encode(&delivery->net->frames, kind, transport, &text, frame);
+}
+
+/* ---- publishing ---- */
+
+/* An event on its way to everybody who may hear it. */
+struct publication {
+    struct event *event;
+    struct audience audience;
+    bool is_presence;
+    uint32_t receivers;
+};
+
+/* One requested topic that it matches, and its frames so far: each is formatted when the first
+ * receiver of its encoding is met. */
 struct destination {
     enum subscription_kind kind;
     const struct topic_node *node;
-    struct formatted formatted;
+    struct frame frames[FRAME_ENCODINGS];
+    bool json_written;
 };
 
 static bool format_frame(struct delivery *delivery, struct destination *to,
-                         const struct transport *transport, const struct delivery_event *event)
+                         const struct transport *transport, const struct event *event)
 {
-    if (!to->formatted.json_written && !write_json_for_node(delivery, to->kind, to->node, event))
+    if (!to->json_written && !write_json_for_node(delivery, to->kind, to->node, event))
         return false;
-    to->formatted.json_written = true;
-    return store(delivery, (int)transport->encoding, transport, event,
-                 &to->formatted.frames[transport->encoding]);
+    to->json_written = true;
+    return encode_json(delivery, (int)transport->encoding, transport, NULL,
+                       &to->frames[transport->encoding]);
 }
 
 static bool queue_shared(struct delivery *delivery, struct stream *stream, struct destination *to,
-                         const struct delivery_event *event)
+                         const struct event *event)
 {
-    struct frame *frame = &to->formatted.frames[stream->encoding];
+    struct frame *frame = &to->frames[stream->encoding];
 
     return (frame->segment != NULL || format_frame(delivery, to, stream->transport, event)) &&
            connection_queue(&stream->connection, frame);
@@ -105,9 +113,11 @@ static bool queue_shared(struct delivery *delivery, struct stream *stream, struc
 /* Gives the event to one receiver. One that cannot have it is closed before the loop sleeps, not
  * here: its topics are just being walked. One that catches up will find it in the log. */
 static void give(struct delivery *delivery, struct stream *stream, struct destination *to,
-                 const struct delivery_event *event, uint32_t *receivers)
+                 struct publication *publication)
 {
-    if (stream->replay != NULL && event->presence)
+    const struct event *event = publication->event;
+
+    if (stream->replay != NULL && publication->is_presence)
         return;
     if (stream->replay == NULL && !queue_shared(delivery, stream, to, event)) {
         stream->connection.doomed = true;
@@ -116,12 +126,24 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
     }
     delivery->deliveries++;
     if (stream->last_event != event->sequence)
-        (*receivers)++;
+        publication->receivers++;
     stream->last_event = event->sequence;
 }
 
+static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
+                         const struct topic_node *node, struct publication *publication)
+{
+    struct destination to = {.kind = kind, .node = node};
+
+    for (uint32_t r = 0; r < node->receiver_count; r++) {
+        struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
+        if (kind == SUBSCRIPTION_OPEN || audience_has(&publication->audience, kind, stream->user))
+            give(delivery, stream, &to, publication);
+    }
+}
+
 static bool whisper_reaches(struct delivery *delivery, const struct subscription *subscription,
-                            const struct delivery_event *event)
+                            const struct event *event)
 {
     struct bytes *name = &delivery->name;
 
@@ -133,156 +155,145 @@ static bool whisper_reaches(struct delivery *delivery, const struct subscription
            topic_matches(name->data, name->length, event->topic, event->topic_length);
 }
 
-static void whisper(struct delivery *delivery, struct delivery_event *event, uint32_t *receivers)
+static void whisper(struct delivery *delivery, struct publication *publication)
 {
+    const struct event *event = publication->event;
     struct stream *stream = streams_find(delivery->streams, event->whisper);
 
     for (uint32_t i = 0; stream != NULL && i < stream->subscriber.count; i++) {
         const struct subscription *subscription = &stream->subscriber.subscriptions[i];
         struct destination to = {.kind = subscription->kind, .node = subscription->node};
-
-        if (audience_has(&event->audience, to.kind, stream->user) &&
+        if (audience_has(&publication->audience, to.kind, stream->user) &&
             whisper_reaches(delivery, subscription, event))
-            give(delivery, stream, &to, event, receivers);
+            give(delivery, stream, &to, publication);
     }
-}
-
-static void shout_to_node(struct delivery *delivery, enum subscription_kind kind,
-                          const struct topic_node *node, struct delivery_event *event,
-                          uint32_t *receivers)
-{
-    struct destination to = {.kind = kind, .node = node};
-
-    for (uint32_t r = 0; r < node->receiver_count; r++) {
-        struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
-        if (kind == SUBSCRIPTION_OPEN || audience_has(&event->audience, kind, stream->user))
-            give(delivery, stream, &to, event, receivers);
-    }
-}
-
-static void shout_to_matches(struct delivery *delivery, enum subscription_kind kind,
-                             struct delivery_event *event, uint32_t *receivers)
-{
-    const struct topic_matches *matches = &delivery->matches[kind];
-
-    for (size_t i = 0; i < matches->count; i++)
-        shout_to_node(delivery, kind, matches->nodes[i], event, receivers);
 }
 
 /* Each allowed user's inbox is looked up: the cost is that of those users, not of all who have an
  * inbox. */
-static void shout_to_inboxes(struct delivery *delivery, struct delivery_event *event,
-                             uint32_t *receivers)
+static void shout_to_inboxes(struct delivery *delivery, struct publication *publication)
 {
-    const struct audience *audience = &event->audience;
+    const struct event *event = publication->event;
     const struct topic_index *inboxes = &delivery->streams->topics[SUBSCRIPTION_INBOX];
 
-    for (size_t at = 0; at < audience->allowed_length;) {
-        const char *user = audience->allowed + at;
-        size_t length = strnlen(user, audience->allowed_length - at);
+    for (size_t at = 0; at < event->allowed_length;) {
+        const char *user = event->allowed + at;
+        size_t length = strnlen(user, event->allowed_length - at);
         const struct topic_node *node = topic_index_find(inboxes, user, length);
         if (node != NULL)
-            shout_to_node(delivery, SUBSCRIPTION_INBOX, node, event, receivers);
+            give_to_node(delivery, SUBSCRIPTION_INBOX, node, publication);
         at += length + 1;
     }
 }
 
-static bool keep(struct delivery *delivery, struct delivery_event *event)
+/* False without memory. Presence is not kept, so a client that resumes from it resumes from the
+ * event before. */
+static bool keep(struct delivery *delivery, const struct publication *publication)
 {
-    const struct event_record record = {.topic = event->topic,
-                                        .topic_length = event->topic_length,
-                                        .json = event->json,
-                                        .json_length = event->json_length,
-                                        .allowed = event->audience.allowed,
-                                        .allowed_length = event->audience.allowed_length,
-                                        .flags = event->audience.flags,
-                                        .whisper = event->whisper};
+    struct event *event = publication->event;
 
-    if (event->presence) {
-        /* Not kept, so a client that resumes from it resumes from the event before. */
+    if (publication->is_presence) {
         event->sequence = delivery->log->sequence;
         return true;
     }
     if (!event->sequence)
         event->sequence = event_log_take_sequence(delivery->log);
-    return event_log_append(delivery->log, &record, event->sequence,
-                            loop_now(&delivery->net->loop));
+    return event_log_append(delivery->log, event, loop_now(&delivery->net->loop));
 }
 
-static bool match(struct delivery *delivery, enum subscription_kind kind,
-                  const struct delivery_event *event)
+/* Finds whoever subscribes to it, keeps it, and then gives it to each. */
+static bool shout(struct delivery *delivery, struct publication *publication)
 {
-    struct topic_matches *matches = &delivery->matches[kind];
+    const struct event *event = publication->event;
+    bool hears[SUBSCRIPTION_KINDS] = {false};
 
-    topic_index_match(&delivery->streams->topics[kind], event->topic, event->topic_length,
-                      event->presence, matches);
-    return !matches->failed;
-}
-
-static bool shout(struct delivery *delivery, struct delivery_event *event, uint32_t *receivers)
-{
-    uint16_t flags = event->audience.flags;
-    bool bound = (flags & ENVELOPE_BOUND) != 0;
-    bool open = !bound || (flags & ENVELOPE_EVERYONE) != 0;
-
-    if (flags & ENVELOPE_TARGETED) {
-        if (!keep(delivery, event))
+    hears[SUBSCRIPTION_BOUND] = (event->flags & ENVELOPE_BOUND) != 0;
+    hears[SUBSCRIPTION_OPEN] =
+        !hears[SUBSCRIPTION_BOUND] || (event->flags & ENVELOPE_EVERYONE) != 0;
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
+        struct topic_matches *matches = &delivery->matches[kind];
+        if (!hears[kind])
+            continue;
+        topic_index_match(&delivery->streams->topics[kind], event->topic, event->topic_length,
+                          publication->is_presence, matches);
+        if (matches->failed)
             return false;
-        shout_to_inboxes(delivery, event, receivers);
-        return true;
     }
-    if ((bound && !match(delivery, SUBSCRIPTION_BOUND, event)) ||
-        (open && !match(delivery, SUBSCRIPTION_OPEN, event)) || !keep(delivery, event))
+    if (!keep(delivery, publication))
         return false;
-    if (bound)
-        shout_to_matches(delivery, SUBSCRIPTION_BOUND, event, receivers);
-    if (open)
-        shout_to_matches(delivery, SUBSCRIPTION_OPEN, event, receivers);
+    /* Bound ones first: a client that has both hears an event in one order. */
+    for (int kind = SUBSCRIPTION_KINDS - 1; kind >= 0; kind--)
+        for (size_t i = 0; hears[kind] && i < delivery->matches[kind].count; i++)
+            give_to_node(delivery, (enum subscription_kind)kind, delivery->matches[kind].nodes[i],
+                         publication);
     return true;
 }
 
-bool delivery_publish(struct delivery *delivery, struct delivery_event *event, uint32_t *receivers)
+static bool publish(struct delivery *delivery, struct publication *publication)
 {
+    const struct event *event = publication->event;
     bool taken = true;
 
-    *receivers = 0;
-    if (!event->whisper)
-        taken = shout(delivery, event, receivers);
-    else if ((taken = keep(delivery, event)))
-        whisper(delivery, event, receivers);
-    audience_free(&event->audience);
+    if (event->whisper) {
+        taken = keep(delivery, publication);
+        if (taken)
+            whisper(delivery, publication);
+    } else if (event->flags & ENVELOPE_TARGETED) {
+        taken = keep(delivery, publication);
+        if (taken)
+            shout_to_inboxes(delivery, publication);
+    } else {
+        taken = shout(delivery, publication);
+    }
+    audience_free(&publication->audience);
     return taken;
 }
 
-static bool send_to(struct delivery *delivery, struct stream *stream,
-                    const struct delivery_event *event)
+bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *receivers)
 {
-    write_json(delivery, event->topic, event->topic_length, event);
+    struct publication publication = {.event = event, .audience = {.event = event}};
+    bool taken = publish(delivery, &publication);
+
+    *receivers = publication.receivers;
+    return taken;
+}
+
+bool delivery_publish_presence(struct delivery *delivery, struct event *event)
+{
+    struct publication publication = {
+        .event = event, .audience = {.event = event}, .is_presence = true};
+
+    return publish(delivery, &publication);
+}
+
+/* ---- for one stream alone ---- */
+
+static bool send_to(struct delivery *delivery, struct stream *stream, const char *server_type)
+{
     struct frame frame;
-    return store(delivery, FRAME_PRIVATE, stream->transport, event, &frame) &&
+
+    return encode_json(delivery, FRAME_PRIVATE, stream->transport, server_type, &frame) &&
            connection_queue(&stream->connection, &frame);
 }
 
 bool delivery_send_to(struct delivery *delivery, struct stream *stream, const char *topic,
                       size_t topic_length, const char *json, size_t json_length)
 {
-    const struct delivery_event event = {.topic = topic,
-                                         .topic_length = topic_length,
-                                         .json = json,
-                                         .json_length = json_length,
-                                         .sequence = delivery->log->sequence};
+    const struct event event = {.topic = topic,
+                                .topic_length = topic_length,
+                                .json = json,
+                                .json_length = json_length,
+                                .sequence = delivery->log->sequence};
 
-    return send_to(delivery, stream, &event);
+    write_json(delivery, topic, topic_length, &event);
+    return send_to(delivery, stream, NULL);
 }
 
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
                    const char *detail, uint64_t sequence)
 {
+    static const char topic[] = "@SERVER@";
     struct bytes *json = &delivery->told;
-    struct delivery_event event = {.topic = "@SERVER@",
-                                   .topic_length = sizeof "@SERVER@" - 1,
-                                   .server_type = type,
-                                   .sequence = sequence};
 
     bytes_clear(json);
     bytes_append_text(json, "{\"type\":\"");
@@ -290,19 +301,22 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
     bytes_append_text(json, "\",\"detail\":");
     bytes_append_text(json, detail);
     bytes_append_text(json, "}");
-    event.json = json->data;
-    event.json_length = json->length;
-    return !json->failed && send_to(delivery, stream, &event);
+    if (json->failed)
+        return false;
+    const struct event event = {.topic = topic,
+                                .topic_length = sizeof topic - 1,
+                                .json = json->data,
+                                .json_length = json->length,
+                                .sequence = sequence};
+    write_json(delivery, topic, sizeof topic - 1, &event);
+    return send_to(delivery, stream, type);
 }
 
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
-                     const struct subscription *requested, const struct delivery_event *event)
+                     const struct subscription *requested, const struct event *event)
 {
-    struct frame frame;
-
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
-           store(delivery, FRAME_PRIVATE, stream->transport, event, &frame) &&
-           connection_queue(&stream->connection, &frame);
+           send_to(delivery, stream, NULL);
 }
 
 void delivery_open(struct delivery *delivery, struct net *net, struct streams *streams,

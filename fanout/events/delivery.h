@@ -4,6 +4,7 @@
 #define ESN_DELIVERY_H
 
 #include "bytes.h"
+#include "event.h"
 #include "topics/audience.h"
 #include "topics/topic_index.h"
 
@@ -27,27 +28,18 @@ struct delivery {
     uint64_t frames_formatted, bytes_formatted, deliveries;
 };
 
-struct delivery_event {
-    const char *topic;
-    size_t topic_length;
-    const char *json; /* `e` as canonical ASCII JSON */
-    size_t json_length;
-    uint64_t sequence; /* second half of its id; 0: delivery_publish() takes the next one */
-    uint64_t whisper;  /* connid, or 0 for a shout */
-    struct audience audience;
-    const char *server_type; /* of one of the broker's own frames; NULL: an event */
-    bool presence;           /* not kept in the log, and wildcards in the topic mean nothing */
-};
-
 /* The parts that it works with are the caller's. */
 void delivery_open(struct delivery *delivery, struct net *net, struct streams *streams,
                    struct event_log *log);
 void delivery_close(struct delivery *delivery);
-/* Gives the event its id, keeps it in the log and queues it for everybody whose subscriptions
- * match; *receivers is how many connections. False without memory: then nobody has it, nor has the
- * log. A receiver for which alone there is no memory is closed instead, so that it knows of the
- * gap. */
-bool delivery_publish(struct delivery *delivery, struct delivery_event *event, uint32_t *receivers);
+/* Keeps the event in the log and queues it for everybody whose subscriptions match; *receivers is
+ * how many connections. Gives it the next sequence when it has none. False without memory: then
+ * nobody has it, nor has the log. A receiver for which alone there is no memory is closed instead,
+ * so that it knows of the gap. */
+bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *receivers);
+/* The same for presence, which is not kept in the log: its id is that of the newest event, and
+ * wildcards in its topic, a client's name, mean nothing. */
+bool delivery_publish_presence(struct delivery *delivery, struct event *event);
 /* Queues a frame for one stream alone, where requested and emitted topic are the same. Its id is
  * that of the newest event. */
 bool delivery_send_to(struct delivery *delivery, struct stream *stream, const char *topic,
@@ -58,6 +50,6 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
                    const char *detail, uint64_t sequence);
 /* Queues an event of the log for one stream that catches up. */
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
-                     const struct subscription *requested, const struct delivery_event *event);
+                     const struct subscription *requested, const struct event *event);
 
 #endif

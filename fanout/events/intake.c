@@ -29,24 +29,10 @@ struct intake {
     unsigned char stream_key[LOG_KEY_SIZE];
 };
 
-static void record_of(struct event_record *record, const struct bus_message *message)
-{
-    *record = (struct event_record){.topic = message->topic,
-                                    .topic_length = message->topic_length,
-                                    .json = message->event,
-                                    .json_length = message->event_length,
-                                    .allowed = message->allowed,
-                                    .allowed_length = message->allowed_length,
-                                    .flags = message->envelope.flags};
-    /* No stream has connection id 0, which would be a shout. */
-    if (message->envelope.flags & ENVELOPE_WHISPER)
-        record->whisper = message->envelope.whisper ? message->envelope.whisper : UINT64_MAX;
-}
-
-static bool is_over_limits(const struct intake *intake, const struct event_record *record)
+static bool is_over_limits(const struct intake *intake, const struct event *event)
 {
     const char *fault =
-        topic_fault(record->topic, record->topic_length, intake->parts.config->max_topic_length,
+        topic_fault(event->topic, event->topic_length, intake->parts.config->max_topic_length,
                     intake->parts.config->max_topic_levels);
 
     if (fault != NULL) /* a handler with other limits in its configuration */
@@ -56,27 +42,18 @@ static bool is_over_limits(const struct intake *intake, const struct event_recor
 }
 
 /* Of those alone that a publisher can say twice. */
-static uint32_t content_of(const struct seen_events *seen, const struct event_record *record)
+static uint32_t content_of(const struct seen_events *seen, const struct event *event)
 {
-    if (!(record->flags & ENVELOPE_HAS_POST_KEY))
+    if (!(event->flags & ENVELOPE_HAS_POST_KEY))
         return 0;
-    return seen_events_content(seen, record->json, record->json_length, record->whisper);
+    return seen_events_content(seen, event->json, event->json_length, event->whisper);
 }
 
 /* ---- delivering and acknowledging ---- */
 
 static bool deliver(struct intake *intake, const struct stored_event *stored, uint32_t *receivers)
 {
-    const struct event_record *record = &stored->record;
-    struct delivery_event event = {.topic = record->topic,
-                                   .topic_length = record->topic_length,
-                                   .json = record->json,
-                                   .json_length = record->json_length,
-                                   .sequence = stored->sequence,
-                                   .whisper = record->whisper,
-                                   .audience = {.flags = record->flags,
-                                                .allowed = record->allowed,
-                                                .allowed_length = record->allowed_length}};
+    struct event event = stored->event;
 
     if (!delivery_publish(intake->parts.delivery, &event, receivers))
         return false;
@@ -88,7 +65,7 @@ static void acknowledge(struct intake *intake, const struct log_entry *entry,
                         enum ack_status status, uint32_t receivers)
 {
     const struct ack ack = {.sequence = entry->asked_as,
-                            .event_sequence = entry->event.sequence,
+                            .event_sequence = entry->stored.event.sequence,
                             .receivers = receivers,
                             .status = status};
 
@@ -97,7 +74,7 @@ static void acknowledge(struct intake *intake, const struct log_entry *entry,
 
 static void refuse(struct intake *intake, struct log_entry *entry)
 {
-    entry->event.sequence = 0;
+    entry->stored.event.sequence = 0;
     intake->counters.overloads++;
     acknowledge(intake, entry, ACK_OVERLOAD, 0);
 }
@@ -126,14 +103,14 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
 {
     uint32_t receivers = 0;
 
-    if (!deliver(intake, &entry->event, &receivers)) {
+    if (!deliver(intake, &entry->stored, &receivers)) {
         refuse(intake, entry);
         return;
     }
     acknowledge(intake, entry, ACK_DELIVERED, receivers);
-    if (!seen_events_add(intake->parts.seen, entry->event.key,
-                         content_of(intake->parts.seen, &entry->event.record),
-                         entry->event.sequence, receivers, loop_now(intake->parts.loop)))
+    if (!seen_events_add(intake->parts.seen, entry->stored.key,
+                         content_of(intake->parts.seen, &entry->stored.event),
+                         entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
 }
 
@@ -142,16 +119,16 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
 /* Is remembered first: one that cannot be would be delivered twice when it is sent again. */
 static void send_to_disk(struct intake *intake, struct log_entry *entry)
 {
-    const struct stored_event *event = &entry->event;
+    const struct stored_event *stored = &entry->stored;
 
-    if (!seen_events_add_pending(intake->parts.seen, event->key,
-                                 content_of(intake->parts.seen, &event->record), event->sequence,
-                                 loop_now(intake->parts.loop))) {
+    if (!seen_events_add_pending(intake->parts.seen, stored->key,
+                                 content_of(intake->parts.seen, &stored->event),
+                                 stored->event.sequence, loop_now(intake->parts.loop))) {
         refuse(intake, entry);
         return;
     }
     if (!log_store_append(intake->store, entry)) {
-        seen_events_forget(intake->parts.seen, event->key);
+        seen_events_forget(intake->parts.seen, stored->key);
         refuse(intake, entry);
     }
 }
@@ -160,12 +137,12 @@ static void settle(struct intake *intake, const struct log_entry *entry, bool st
 {
     uint32_t receivers = 0;
 
-    if (stored && deliver(intake, &entry->event, &receivers)) {
-        seen_events_settle(intake->parts.seen, entry->event.key, receivers);
+    if (stored && deliver(intake, &entry->stored, &receivers)) {
+        seen_events_settle(intake->parts.seen, entry->stored.key, receivers);
         acknowledge(intake, entry, ACK_DELIVERED, receivers);
         return;
     }
-    seen_events_forget(intake->parts.seen, entry->event.key);
+    seen_events_forget(intake->parts.seen, entry->stored.key);
     intake->counters.overloads++;
     acknowledge(intake, entry, ACK_OVERLOAD, 0);
 }
@@ -183,7 +160,7 @@ static bool settle_some(struct intake *intake, uint64_t count, size_t bytes)
         if (!intake->waits)
             continue;
         settle(intake, entry, stored);
-        size_t length = entry->event.record.json_length;
+        size_t length = entry->stored.event.json_length;
         bytes = length < bytes ? bytes - length : 0;
         count--;
     }
@@ -204,10 +181,10 @@ static void on_done(void *context)
 /* What came a second time, or another event under the same id. While the first is on its way to the
  * disk it is not known yet what to say: who asks will ask again. */
 static void answer_double(struct intake *intake, const struct bus_message *message,
-                          const struct event_record *record, const struct seen_event *seen)
+                          const struct event *event, const struct seen_event *seen)
 {
     struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_OTHER};
-    bool same = content_of(intake->parts.seen, record) == seen->content;
+    bool same = content_of(intake->parts.seen, event) == seen->content;
 
     if (same) {
         intake->counters.doubles++;
@@ -226,22 +203,22 @@ void intake_take(struct intake *intake, const struct bus_message *message)
                               .publisher = message->envelope.publisher,
                               .asked_as = message->envelope.sequence};
 
-    seen_events_key(entry.event.key, &message->envelope);
-    record_of(&entry.event.record, message);
+    seen_events_key(entry.stored.key, &message->envelope);
+    entry.stored.event = message->event;
     const struct seen_event *seen =
-        seen_events_find(intake->parts.seen, entry.event.key, loop_now(intake->parts.loop));
+        seen_events_find(intake->parts.seen, entry.stored.key, loop_now(intake->parts.loop));
     if (seen != NULL) {
-        answer_double(intake, message, &entry.event.record, seen);
+        answer_double(intake, message, &entry.stored.event, seen);
         return;
     }
-    if (is_over_limits(intake, &entry.event.record)) {
+    if (is_over_limits(intake, &entry.stored.event)) {
         refuse(intake, &entry);
         return;
     }
     if (refuse_limited(intake, message))
         return;
-    entry.event.sequence = event_log_take_sequence(intake->parts.log);
-    entry.event.wall_ms = intake->store != NULL ? clock_wall_ms() : 0;
+    entry.stored.event.sequence = event_log_take_sequence(intake->parts.log);
+    entry.stored.wall_ms = intake->store != NULL ? clock_wall_ms() : 0;
     if (intake->waits)
         send_to_disk(intake, &entry);
     else if (intake->store != NULL && !log_store_append(intake->store, &entry))
@@ -269,20 +246,20 @@ static uint64_t time_of(struct loading *loading, uint64_t wall_ms)
     return loop_now(loading->parts->loop) - loading->age_ms;
 }
 
-static void load_event(const struct stored_event *event, void *context)
+static void load_event(const struct stored_event *stored, void *context)
 {
     struct loading *loading = context;
     const struct intake_parts *parts = loading->parts;
-    uint64_t time = time_of(loading, event->wall_ms);
+    uint64_t time = time_of(loading, stored->wall_ms);
 
     /* Was refused for want of memory after it had been written, and then sent again. */
-    if (seen_events_find(parts->seen, event->key, time) != NULL) {
+    if (seen_events_find(parts->seen, stored->key, time) != NULL) {
         loading->doubles++;
         return;
     }
-    if (!event_log_append(parts->log, &event->record, event->sequence, time) ||
-        !seen_events_add(parts->seen, event->key, content_of(parts->seen, &event->record),
-                         event->sequence, 0, time))
+    if (!event_log_append(parts->log, &stored->event, time) ||
+        !seen_events_add(parts->seen, stored->key, content_of(parts->seen, &stored->event),
+                         stored->event.sequence, 0, time))
         loading->failures++;
 }
 

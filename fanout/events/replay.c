@@ -62,15 +62,10 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
                                  const struct subscription *requested)
 {
     const struct stream *stream = replay->stream;
-    struct delivery_event event = {.topic = logged->topic->name,
-                                   .topic_length = logged->topic->length,
-                                   .json = logged->json,
-                                   .json_length = logged->json_length,
-                                   .sequence = logged->sequence};
+    const struct event event = logged_event_get(logged);
 
-    if ((logged->whisper && logged->whisper != stream->connid) ||
-        !audience_may_hear(logged->flags, logged_event_allowed(logged), logged->allowed_length,
-                           requested->kind, stream->user))
+    if ((event.whisper && event.whisper != stream->connid) ||
+        !audience_may_hear(&event, requested->kind, stream->user))
         return true;
     replay->queue->events++;
     replay->queue->work += REPLAY_FRAME_WORK;

@@ -238,49 +238,57 @@ static void link_event(struct event_log *log, struct logged_event *event)
     log->bytes += event_bytes(event);
 }
 
-static struct logged_event *event_new(const struct event_record *record, uint64_t now_ms)
+static struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms)
 {
-    struct logged_event *event =
-        malloc(sizeof *event + record->json_length + record->allowed_length);
+    struct logged_event *logged =
+        malloc(sizeof *logged + event->json_length + event->allowed_length);
 
-    if (event == NULL)
+    if (logged == NULL)
         return NULL;
-    *event = (struct logged_event){.whisper = record->whisper,
-                                   .logged_at_ms = now_ms,
-                                   .flags = record->flags,
-                                   .json_length = (uint32_t)record->json_length,
-                                   .allowed_length = (uint32_t)record->allowed_length};
-    memcpy(event->json, record->json, record->json_length);
-    if (record->allowed_length > 0)
-        memcpy(event->json + record->json_length, record->allowed, record->allowed_length);
-    return event;
+    *logged = (struct logged_event){.sequence = event->sequence,
+                                    .whisper = event->whisper,
+                                    .logged_at_ms = now_ms,
+                                    .flags = event->flags,
+                                    .json_length = (uint32_t)event->json_length,
+                                    .allowed_length = (uint32_t)event->allowed_length};
+    memcpy(logged->json, event->json, event->json_length);
+    if (event->allowed_length > 0)
+        memcpy(logged->json + event->json_length, event->allowed, event->allowed_length);
+    return logged;
 }
 
-bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
-                      uint64_t now_ms)
+bool event_log_append(struct event_log *log, const struct event *event, uint64_t now_ms)
 {
-    bool targeted = (record->flags & ENVELOPE_TARGETED) != 0;
-    struct logged_topic *topic = find_topic(log, record->topic, record->topic_length, targeted);
-    struct logged_event *event = event_new(record, now_ms);
+    bool targeted = (event->flags & ENVELOPE_TARGETED) != 0;
+    struct logged_topic *topic = find_topic(log, event->topic, event->topic_length, targeted);
+    struct logged_event *logged = logged_event_new(event, now_ms);
 
     if (topic == NULL)
-        topic = topic_new(log, record->topic, record->topic_length, targeted);
-    if (event == NULL || topic == NULL || !make_room(log, topic)) {
+        topic = topic_new(log, event->topic, event->topic_length, targeted);
+    if (logged == NULL || topic == NULL || !make_room(log, topic)) {
         if (topic != NULL && topic->count == 0)
             topic_free(log, topic);
-        free(event);
+        free(logged);
         return false;
     }
-    event->topic = topic;
-    event->sequence = log->sequence = sequence;
-    link_event(log, event);
+    logged->topic = topic;
+    log->sequence = event->sequence;
+    link_event(log, logged);
     event_log_expire(log, now_ms);
     return true;
 }
 
-const char *logged_event_allowed(const struct logged_event *event)
+struct event logged_event_get(const struct logged_event *logged)
 {
-    return event->json + event->json_length;
+    return (struct event){.topic = logged->topic->name,
+                          .topic_length = logged->topic->length,
+                          .json = logged->json,
+                          .json_length = logged->json_length,
+                          .allowed = logged->json + logged->json_length,
+                          .allowed_length = logged->allowed_length,
+                          .flags = logged->flags,
+                          .whisper = logged->whisper,
+                          .sequence = logged->sequence};
 }
 
 static bool parse_number(const char **at, const char *end, uint64_t *number)

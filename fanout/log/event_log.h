@@ -6,6 +6,7 @@
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 
+#include "event.h"
 #include "log/log_marks.h"
 #include "topics/topic_index.h"
 
@@ -24,18 +25,6 @@ struct logged_event {
     uint16_t flags; /* enum envelope_flag: who may hear it */
     uint32_t json_length, allowed_length;
     char json[]; /* `e` as canonical ASCII JSON, then the allowed users, each followed by NUL */
-};
-
-/* What is to be kept of an event. */
-struct event_record {
-    const char *topic;
-    size_t topic_length;
-    const char *json;
-    size_t json_length;
-    const char *allowed;
-    size_t allowed_length;
-    uint16_t flags;
-    uint64_t whisper;
 };
 
 /* A topic on which something was published; stands in the index as its own only subscriber. */
@@ -81,8 +70,7 @@ void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_throug
 uint64_t event_log_take_sequence(struct event_log *log);
 /* Keeps an event; false without memory, and nothing is kept then. One larger than max_bytes is
  * forgotten at once. */
-bool event_log_append(struct event_log *log, const struct event_record *record, uint64_t sequence,
-                      uint64_t now_ms);
+bool event_log_append(struct event_log *log, const struct event *event, uint64_t now_ms);
 /* Nobody gets events up to this sequence any more. */
 void event_log_forget(struct event_log *log, uint64_t through);
 /* True when a client that had everything up to this sequence can have everything after it. */
@@ -112,8 +100,8 @@ bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64
 const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
                                             size_t most_work);
 const struct topic_matches *event_log_match_targeted(struct event_log *log, size_t most_work);
-/* Its allowed users. */
-const char *logged_event_allowed(const struct logged_event *event);
+/* The event that was logged, borrowed from the log. */
+struct event logged_event_get(const struct logged_event *logged);
 struct logged_topic *event_log_topic_of(const struct topic_node *node);
 /* Position (0 .. count) of the first event with a sequence above the given one. */
 uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);

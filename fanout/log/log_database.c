@@ -54,21 +54,21 @@ static bool checksum(struct log_database *database, const struct checked_part *p
     return good;
 }
 
-static bool event_checksum(struct log_database *database, const struct stored_event *event,
+static bool event_checksum(struct log_database *database, const struct stored_event *stored,
                            uint64_t previous, unsigned char out[CHECKSUM_SIZE])
 {
-    const struct event_record *record = &event->record;
+    const struct event *event = &stored->event;
     const uint64_t numbers[] = {
-        event->sequence,     previous,
-        event->wall_ms,      record->flags,
-        record->whisper,     record->topic_length,
-        record->json_length, record->allowed_length,
+        event->sequence,    previous,
+        stored->wall_ms,    event->flags,
+        event->whisper,     event->topic_length,
+        event->json_length, event->allowed_length,
     };
     const struct checked_part parts[] = {{numbers, sizeof numbers},
-                                         {event->key, sizeof event->key},
-                                         {record->topic, record->topic_length},
-                                         {record->json, record->json_length},
-                                         {record->allowed, record->allowed_length}};
+                                         {stored->key, sizeof stored->key},
+                                         {event->topic, event->topic_length},
+                                         {event->json, event->json_length},
+                                         {event->allowed, event->allowed_length}};
 
     return checksum(database, parts, sizeof parts / sizeof *parts, out);
 }
@@ -315,26 +315,26 @@ static bool get_state(struct log_database *database, struct log_state *state)
 }
 
 /* True when the row is what was once written. */
-static bool read_row(struct log_database *database, sqlite3_stmt *row, struct stored_event *event,
+static bool read_row(struct log_database *database, sqlite3_stmt *row, struct stored_event *stored,
                      uint64_t *previous)
 {
-    struct event_record *record = &event->record;
+    struct event *event = &stored->event;
     size_t key_length;
     const char *key = column_bytes(row, 5, &key_length);
 
-    *event =
-        (struct stored_event){.sequence = column_number(row, 0), .wall_ms = column_number(row, 2)};
+    *stored = (struct stored_event){.event.sequence = column_number(row, 0),
+                                    .wall_ms = column_number(row, 2)};
     *previous = column_number(row, 1);
-    record->flags = (uint16_t)column_number(row, 3);
-    record->whisper = column_number(row, 4);
-    record->topic = column_bytes(row, 6, &record->topic_length);
-    record->json = column_bytes(row, 7, &record->json_length);
-    record->allowed = column_bytes(row, 8, &record->allowed_length);
-    if (key_length != sizeof event->key)
+    event->flags = (uint16_t)column_number(row, 3);
+    event->whisper = column_number(row, 4);
+    event->topic = column_bytes(row, 6, &event->topic_length);
+    event->json = column_bytes(row, 7, &event->json_length);
+    event->allowed = column_bytes(row, 8, &event->allowed_length);
+    if (key_length != sizeof stored->key)
         return false;
-    memcpy(event->key, key, sizeof event->key);
+    memcpy(stored->key, key, sizeof stored->key);
     unsigned char sum[CHECKSUM_SIZE];
-    return event_checksum(database, event, *previous, sum) && same_checksum(row, 9, sum);
+    return event_checksum(database, stored, *previous, sum) && same_checksum(row, 9, sum);
 }
 
 /* What was found while the rows were walked. */
@@ -348,21 +348,21 @@ static void look_at_row(struct log_database *database, sqlite3_stmt *row, struct
                         struct log_past *past, void (*visit)(const struct stored_event *, void *),
                         void *context)
 {
-    struct stored_event event;
+    struct stored_event stored;
     uint64_t previous;
 
-    if (!read_row(database, row, &event, &previous) || event.sequence <= walk->last) {
+    if (!read_row(database, row, &stored, &previous) || stored.event.sequence <= walk->last) {
         walk->gap = true;
         return;
     }
     if (!walk->any && !walk->gap)
         past->forgotten = previous;
     else if (walk->gap || previous != walk->last)
-        walk->damaged = event.sequence - 1;
+        walk->damaged = stored.event.sequence - 1;
     walk->any = true;
     walk->gap = false;
-    walk->last = event.sequence;
-    visit(&event, context);
+    walk->last = stored.event.sequence;
+    visit(&stored, context);
 }
 
 static void conclude(struct log_database *database, const struct walk *walk, struct log_past *past)
@@ -438,19 +438,19 @@ bool log_database_begin(struct log_database *database)
     return run(database, "BEGIN IMMEDIATE");
 }
 
-bool log_database_add(struct log_database *database, const struct stored_event *event)
+bool log_database_add(struct log_database *database, const struct stored_event *stored)
 {
     sqlite3_stmt *row = database->insert;
-    const struct event_record *record = &event->record;
+    const struct event *event = &stored->event;
     unsigned char sum[CHECKSUM_SIZE];
-    bool bound = event_checksum(database, event, database->newest, sum) &&
+    bool bound = event_checksum(database, stored, database->newest, sum) &&
                  bind_number(row, 1, event->sequence) && bind_number(row, 2, database->newest) &&
-                 bind_number(row, 3, event->wall_ms) && bind_number(row, 4, record->flags) &&
-                 bind_number(row, 5, record->whisper) &&
-                 bind_bytes(row, 6, event->key, sizeof event->key) &&
-                 bind_bytes(row, 7, record->topic, record->topic_length) &&
-                 bind_bytes(row, 8, record->json, record->json_length) &&
-                 bind_bytes(row, 9, record->allowed, record->allowed_length) &&
+                 bind_number(row, 3, stored->wall_ms) && bind_number(row, 4, event->flags) &&
+                 bind_number(row, 5, event->whisper) &&
+                 bind_bytes(row, 6, stored->key, sizeof stored->key) &&
+                 bind_bytes(row, 7, event->topic, event->topic_length) &&
+                 bind_bytes(row, 8, event->json, event->json_length) &&
+                 bind_bytes(row, 9, event->allowed, event->allowed_length) &&
                  bind_bytes(row, 10, sum, sizeof sum);
 
     if (!carry_out(row, bound))

@@ -5,7 +5,7 @@
 #define ESN_LOG_DATABASE_H
 
 #include "envelope.h"
-#include "log/event_log.h"
+#include "event.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +13,7 @@
 enum { LOG_DATABASE_ERROR_SIZE = 384 };
 
 struct stored_event {
-    struct event_record record;
-    uint64_t sequence;
+    struct event event;
     uint64_t wall_ms; /* when it came */
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
 };

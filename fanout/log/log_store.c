@@ -118,7 +118,7 @@ static bool write_all(struct log_store *store, const struct queued *batch)
     if (!log_database_begin(store->database))
         return false;
     for (; batch != NULL; batch = batch->next) {
-        if (!log_database_add(store->database, &batch->entry.event))
+        if (!log_database_add(store->database, &batch->entry.stored))
             return false;
         forgotten = batch->entry.forgotten;
     }
@@ -151,7 +151,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
         item->stored = written;
         count++;
         if (!written && store->options.sync != LOG_SYNC_ALWAYS)
-            store->state.lost_through = item->entry.event.sequence;
+            store->state.lost_through = item->entry.stored.event.sequence;
     }
     pthread_mutex_lock(&store->lock);
     store->figures.transactions++;
@@ -296,7 +296,7 @@ static char *copy_text(char *at, const char **text, size_t length)
 
 static struct queued *queued_new(const struct log_entry *entry)
 {
-    const struct event_record *from = &entry->event.record;
+    const struct event *from = &entry->stored.event;
     size_t texts = from->topic_length + from->json_length + from->allowed_length;
     struct queued *item = malloc(sizeof *item + texts);
 
@@ -304,10 +304,10 @@ static struct queued *queued_new(const struct log_entry *entry)
         return NULL;
     item->entry = *entry;
     item->size = sizeof *item + texts;
-    struct event_record *record = &item->entry.event.record;
-    char *at = copy_text(item->bytes, &record->topic, record->topic_length);
-    at = copy_text(at, &record->json, record->json_length);
-    (void)copy_text(at, &record->allowed, record->allowed_length);
+    struct event *event = &item->entry.stored.event;
+    char *at = copy_text(item->bytes, &event->topic, event->topic_length);
+    at = copy_text(at, &event->json, event->json_length);
+    (void)copy_text(at, &event->allowed, event->allowed_length);
     return item;
 }
 

@@ -29,7 +29,7 @@ struct log_store_options {
 
 /* An event on its way; the store keeps a copy until it has given it back. */
 struct log_entry {
-    struct stored_event event;
+    struct stored_event stored;
     uint64_t forgotten;           /* rows up to this sequence may be deleted */
     uint64_t publisher, asked_as; /* the caller's own */
 };

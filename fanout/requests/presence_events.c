@@ -18,7 +18,7 @@ void presence_events_publish(struct service *service, const char *type,
 {
     struct bytes topic = BYTES_EMPTY;
     char json[96];
-    struct delivery_event event = {.json = json, .presence = true};
+    struct event event = {.json = json};
 
     /* Mostly nobody watches anybody: then there is no topic below the first level. */
     if (topic_index_find(&service->streams->topics[SUBSCRIPTION_OPEN], "@CONNECTION@", 12) == NULL)
@@ -29,8 +29,7 @@ void presence_events_publish(struct service *service, const char *type,
         json, sizeof json, "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}", type, instances);
     event.topic = topic.data;
     event.topic_length = topic.length;
-    uint32_t receivers;
-    if (topic.failed || !delivery_publish(service->delivery, &event, &receivers))
+    if (topic.failed || !delivery_publish_presence(service->delivery, &event))
         message_error("presence event lost for want of memory", message_text("type", type));
     bytes_free(&topic);
 }

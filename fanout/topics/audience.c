@@ -29,28 +29,34 @@ static bool suits(uint16_t flags, enum subscription_kind kind)
     return (flags & ENVELOPE_BOUND) == 0 || (flags & ENVELOPE_EVERYONE) != 0;
 }
 
-bool audience_may_hear(uint16_t flags, const char *allowed, size_t allowed_length,
-                       enum subscription_kind kind, const char *user)
+static bool may_hear(const struct event *event, size_t allowed_length, enum subscription_kind kind,
+                     const char *user)
 {
-    return suits(flags, kind) &&
-           (kind == SUBSCRIPTION_OPEN || rights_may_hear(flags, allowed, allowed_length, user));
+    return suits(event->flags, kind) &&
+           (kind == SUBSCRIPTION_OPEN ||
+            rights_may_hear(event->flags, event->allowed, allowed_length, user));
+}
+
+bool audience_may_hear(const struct event *event, enum subscription_kind kind, const char *user)
+{
+    return may_hear(event, event->allowed_length, kind, user);
 }
 
 bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user)
 {
+    const struct event *event = audience->event;
+
     /* Flags alone often decide; only then is the list looked at. */
-    if (audience_may_hear(audience->flags, "", 0, kind, user))
+    if (may_hear(event, 0, kind, user))
         return true;
-    if (!suits(audience->flags, kind) || user == NULL || audience->allowed_length == 0)
+    if (!suits(event->flags, kind) || user == NULL || event->allowed_length == 0)
         return false;
     if (!audience->filled && !audience->failed) {
-        audience->filled =
-            user_set_fill(&audience->users, audience->allowed, audience->allowed_length);
+        audience->filled = user_set_fill(&audience->users, event->allowed, event->allowed_length);
         audience->failed = !audience->filled;
     }
     return audience->filled ? user_set_has(&audience->users, user)
-                            : rights_may_hear(audience->flags, audience->allowed,
-                                              audience->allowed_length, user);
+                            : audience_may_hear(event, kind, user);
 }
 
 void audience_free(struct audience *audience)

@@ -2,12 +2,11 @@
 #ifndef ESN_AUDIENCE_H
 #define ESN_AUDIENCE_H
 
+#include "event.h"
 #include "requested_topics.h"
 #include "user_set.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* What a subscription is; each kind has a topic index of its own. */
 enum subscription_kind {
@@ -18,10 +17,8 @@ enum subscription_kind {
 };
 
 struct audience {
-    uint16_t flags;      /* enum envelope_flag */
-    const char *allowed; /* user ids, each followed by NUL; borrowed */
-    size_t allowed_length;
-    struct user_set users; /* of `allowed`, filled when the first receiver asks */
+    const struct event *event; /* the owner's */
+    struct user_set users;     /* whom it is for, filled when the first receiver asks */
     bool filled, failed;
 };
 
@@ -33,8 +30,7 @@ enum subscription_kind audience_kind_of(const struct requested_topic *topic);
 /* True when a subscription of this kind and user (NULL: none) may hear it. */
 bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user);
 /* For events of the log, one receiver at a time. */
-bool audience_may_hear(uint16_t flags, const char *allowed, size_t allowed_length,
-                       enum subscription_kind kind, const char *user);
+bool audience_may_hear(const struct event *event, enum subscription_kind kind, const char *user);
 /* Frees the set; harmless when there is none. */
 void audience_free(struct audience *audience);
 

@@ -47,8 +47,8 @@ static void make_event(struct stored_event *event, uint64_t sequence)
 
     (void)snprintf(json, sizeof json, "{\"type\":\"x\",\"detail\":\"%0*llu\"}", JSON_SIZE - 24,
                    (unsigned long long)sequence);
-    *event = (struct stored_event){.sequence = sequence, .wall_ms = sequence};
-    event->record = (struct event_record){
+    *event = (struct stored_event){.wall_ms = sequence};
+    event->event = (struct event){.sequence = sequence,
         .topic = "shop/orders/4711", .topic_length = 16, .json = json, .json_length = JSON_SIZE};
     memcpy(event->key, &sequence, sizeof sequence);
 }
@@ -88,8 +88,8 @@ static void make_record(struct record *record, uint64_t sequence)
     record->wall_ms = event.wall_ms;
     record->length = sizeof *record;
     memcpy(record->key, event.key, sizeof record->key);
-    memcpy(record->bytes, event.record.topic, 16);
-    memcpy(record->bytes + 16, event.record.json, JSON_SIZE);
+    memcpy(record->bytes, event.event.topic, 16);
+    memcpy(record->bytes + 16, event.event.json, JSON_SIZE);
     record->checksum = checksum(record);
 }
 

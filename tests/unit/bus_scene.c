@@ -26,9 +26,9 @@ static void note(struct bus_daemon *daemon, const struct bus_message *message)
     *seen = (struct bus_seen){.publisher = message->envelope.publisher,
                               .sequence = message->envelope.sequence,
                               .envelope = message->envelope};
-    copy(&seen->topic, message->topic, message->topic_length);
-    copy(&seen->allowed, message->allowed, message->allowed_length);
-    copy(&seen->event, message->event, message->event_length);
+    copy(&seen->topic, message->event.topic, message->event.topic_length);
+    copy(&seen->allowed, message->event.allowed, message->event.allowed_length);
+    copy(&seen->event, message->event.json, message->event.json_length);
 }
 
 static void say_wrong_things(struct bus_daemon *daemon, const struct envelope *envelope)
@@ -56,7 +56,7 @@ static void take_messages(struct bus_daemon *daemon)
             say_wrong_things(daemon, &message.envelope);
         struct ack ack = {.sequence = message.envelope.sequence,
                           .event_sequence = daemon->seen_count,
-                          .receivers = (uint32_t)message.topic_length,
+                          .receivers = (uint32_t)message.event.topic_length,
                           .status = daemon->status};
         bus_inbox_acknowledge(daemon->inbox, message.envelope.publisher, &ack);
     }

@@ -385,7 +385,7 @@ static void publish(struct crowd *crowd)
     size_t size = below(crowd, 50) == 0 ? below(crowd, 200000) : below(crowd, 3000);
     char *event = malloc(size + 32);
     uint32_t receivers;
-    struct delivery_event to_publish = {.topic = topics[below(crowd, 7)], .json = event};
+    struct event to_publish = {.topic = topics[below(crowd, 7)], .json = event};
 
     assert_non_null(event);
     memset(event, 'x', size + 32);

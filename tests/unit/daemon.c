@@ -146,7 +146,7 @@ void daemon_stop(struct daemon *daemon)
 
 uint32_t daemon_publish(struct daemon *daemon, const char *topic, const char *json)
 {
-    struct delivery_event event = {
+    struct event event = {
         .topic = topic, .topic_length = strlen(topic), .json = json, .json_length = strlen(json)};
     uint32_t receivers;
 

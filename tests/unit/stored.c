@@ -128,8 +128,9 @@ const struct stored_event *stored_event_make(uint64_t sequence)
     static char topic[64], json[256], allowed[64];
     static struct stored_event event;
 
-    event = (struct stored_event){.sequence = sequence, .wall_ms = 1700000000000 + sequence};
-    event.record = (struct event_record){
+    event = (struct stored_event){.wall_ms = 1700000000000 + sequence};
+    event.event = (struct event){
+        .sequence = sequence,
         .topic = topic,
         .topic_length =
             (size_t)snprintf(topic, sizeof topic, "t/%llu", (unsigned long long)sequence % 7),
@@ -155,8 +156,8 @@ static bool same_bytes(const char *a, size_t a_length, const char *b, size_t b_l
 
 bool stored_event_is_made(const struct stored_event *event)
 {
-    const struct stored_event *made = stored_event_make(event->sequence);
-    const struct event_record *a = &event->record, *b = &made->record;
+    const struct stored_event *made = stored_event_make(event->event.sequence);
+    const struct event *a = &event->event, *b = &made->event;
 
     return event->wall_ms == made->wall_ms &&
            memcmp(event->key, made->key, sizeof event->key) == 0 && a->flags == b->flags &&
@@ -172,11 +173,11 @@ void stored_list_visit(const struct stored_event *event, void *context)
 
     if (list->count == sizeof list->sequences / sizeof *list->sequences ||
         !stored_event_is_made(event) ||
-        (list->count > 0 && event->sequence <= list->sequences[list->count - 1])) {
+        (list->count > 0 && event->event.sequence <= list->sequences[list->count - 1])) {
         list->wrong++;
         return;
     }
-    list->sequences[list->count++] = event->sequence;
+    list->sequences[list->count++] = event->event.sequence;
 }
 
 void stored_list_forget(struct stored_list *list, uint64_t through)

@@ -426,8 +426,8 @@ static void counts_what_is_malformed(void **state)
         result = bus_inbox_next(inbox, &message);
     }
     assert_int_equal(result, 1);
-    assert_int_equal(message.topic_length, 1);
-    assert_memory_equal(message.topic, "x", 1);
+    assert_int_equal(message.event.topic_length, 1);
+    assert_memory_equal(message.event.topic, "x", 1);
     assert_int_equal(message.envelope.publisher, 5);
     uint64_t before = bus_inbox_malformed(inbox);
     send_malformed(socket);

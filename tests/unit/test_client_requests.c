@@ -285,7 +285,7 @@ static void whispers_reach_topics_that_came_later(void **state)
 {
     struct daemon daemon;
     struct client client;
-    struct delivery_event event = {.topic = "a", .topic_length = 1, .json = EVENT("psst")};
+    struct event event = {.topic = "a", .topic_length = 1, .json = EVENT("psst")};
     uint32_t receivers;
 
     (void)state;

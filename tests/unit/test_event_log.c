@@ -24,19 +24,19 @@ static void open_log(struct event_log *log)
     log->max_age_ms = 1000;
 }
 
-static struct event_record record_of(const char *topic, const char *json)
+static struct event event_of(const char *topic, const char *json)
 {
-    return (struct event_record){
+    return (struct event){
         .topic = topic, .topic_length = strlen(topic), .json = json, .json_length = strlen(json)};
 }
 
 static uint64_t append(struct event_log *log, const char *topic, uint64_t now_ms)
 {
-    const struct event_record record = record_of(topic, "{\"type\":\"x\"}");
-    uint64_t sequence = event_log_take_sequence(log);
+    struct event event = event_of(topic, "{\"type\":\"x\"}");
 
-    assert_true(event_log_append(log, &record, sequence, now_ms));
-    return sequence;
+    event.sequence = event_log_take_sequence(log);
+    assert_true(event_log_append(log, &event, now_ms));
+    return event.sequence;
 }
 
 /* How many events after a sequence match a requested topic. */
@@ -57,7 +57,7 @@ static size_t count_after(struct event_log *log, const char *requested, uint64_t
 static void sequences_grow_with_what_is_delivered(void **state)
 {
     struct event_log log;
-    struct event_record record = record_of("a", "1");
+    struct event event = event_of("a", "1");
     uint64_t first, second;
 
     (void)state;
@@ -68,7 +68,8 @@ static void sequences_grow_with_what_is_delivered(void **state)
     assert_int_equal(second, 2);
     assert_int_equal(log.sequence, 0);
     /* The first was not kept after all. */
-    assert_true(event_log_append(&log, &record, second, 0));
+    event.sequence = second;
+    assert_true(event_log_append(&log, &event, 0));
     assert_int_equal(log.sequence, 2);
     assert_int_equal(append(&log, "a", 0), 3);
     assert_int_equal(count_after(&log, "a", 0), 2);
@@ -113,9 +114,10 @@ static void targeted_events_are_found_whatever_their_topic(void **state)
     open_log(&log);
     (void)append(&log, "b", 0);
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
-        struct event_record record = record_of(topics[i], "{}");
-        record.flags = ENVELOPE_BOUND | ENVELOPE_TARGETED;
-        assert_true(event_log_append(&log, &record, event_log_take_sequence(&log), 0));
+        struct event event = event_of(topics[i], "{}");
+        event.flags = ENVELOPE_BOUND | ENVELOPE_TARGETED;
+        event.sequence = event_log_take_sequence(&log);
+        assert_true(event_log_append(&log, &event, 0));
     }
     matches = event_log_match_targeted(&log, SIZE_MAX);
     assert_non_null(matches);

@@ -41,15 +41,15 @@ static void take_some(void *context)
 
     scene->calls++;
     for (int i = 0; i < 10 && (entry = log_store_next(scene->store, &stored)) != NULL; i++) {
-        assert_true(entry->event.sequence > scene->last_back);
-        assert_true(stored_event_is_made(&entry->event));
-        assert_int_equal(entry->publisher, entry->event.sequence + 1);
-        assert_int_equal(entry->asked_as, entry->event.sequence + 2);
-        scene->last_back = entry->event.sequence;
+        assert_true(entry->stored.event.sequence > scene->last_back);
+        assert_true(stored_event_is_made(&entry->stored));
+        assert_int_equal(entry->publisher, entry->stored.event.sequence + 1);
+        assert_int_equal(entry->asked_as, entry->stored.event.sequence + 2);
+        scene->last_back = entry->stored.event.sequence;
         scene->back++;
         scene->stored += stored;
         if (stored && scene->tell >= 0)
-            assert_int_equal(write(scene->tell, &entry->event.sequence, 8), 8);
+            assert_int_equal(write(scene->tell, &entry->stored.event.sequence, 8), 8);
     }
     if (entry != NULL)
         log_store_call_again(scene->store);
@@ -92,7 +92,7 @@ static void close_store(struct scene *scene)
 
 static bool append(struct scene *scene, uint64_t sequence, uint64_t forgotten)
 {
-    const struct log_entry entry = {.event = *stored_event_make(sequence),
+    const struct log_entry entry = {.stored = *stored_event_make(sequence),
                                     .forgotten = forgotten,
                                     .publisher = sequence + 1,
                                     .asked_as = sequence + 2};

@@ -416,7 +416,7 @@ static void turn(struct daemon *daemon)
 
 static bool publish(struct daemon *daemon)
 {
-    struct delivery_event event = {
+    struct event event = {
         .topic = "a/b", .topic_length = 3, .json = "{\"type\":\"x\"}", .json_length = 12};
     uint32_t receivers;
     bool published;

@@ -18,11 +18,11 @@
 
 static uint32_t whisper_to(struct daemon *daemon, uint64_t connid, const char *topic)
 {
-    struct delivery_event event = {.topic = topic,
-                                   .topic_length = strlen(topic),
-                                   .json = "{\"type\":\"whisper\"}",
-                                   .json_length = 18,
-                                   .whisper = connid};
+    struct event event = {.topic = topic,
+                          .topic_length = strlen(topic),
+                          .json = "{\"type\":\"whisper\"}",
+                          .json_length = 18,
+                          .whisper = connid};
     uint32_t receivers;
 
     assert_true(delivery_publish(&daemon->server->delivery, &event, &receivers));

@@ -1,0 +1,21 @@
+/* An event as the daemon has it, from the bus to the frames of its receivers. */
+#ifndef ESN_EVENT_H
+#define ESN_EVENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* All texts are borrowed. */
+struct event {
+    const char *topic;
+    size_t topic_length;
+    const char *json; /* `e` as canonical ASCII JSON */
+    size_t json_length;
+    const char *allowed; /* user ids, each followed by NUL; empty when it is not bound */
+    size_t allowed_length;
+    uint16_t flags;    /* enum envelope_flag: who may hear it */
+    uint64_t whisper;  /* connid, or 0 for a shout */
+    uint64_t sequence; /* second half of its id; 0: it has none yet */
+};
+
+#endif
