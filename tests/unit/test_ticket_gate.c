@@ -1,0 +1,223 @@
+/* Whoever comes with a ticket: in once, and only while it is good. */
+#include "requests/ticket_gate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "messages.h"
+
+enum { NOW = 1700000000 };
+
+#define SECRET "0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210"
+
+struct entrance {
+    struct config config;
+    struct ticket_gate gate;
+    char folder[32], file[64];
+    char *default_file;
+    char error[SECRET_ERROR_SIZE];
+};
+
+static void write_secrets(const struct entrance *entrance, const char *lines)
+{
+    FILE *file = fopen(entrance->file, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0);
+    assert_true(fputs(lines, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int set_up(void **state)
+{
+    struct entrance *entrance = calloc(1, sizeof *entrance);
+
+    assert_non_null(entrance);
+    message_configure("test", MESSAGE_LEVEL_ERROR, MESSAGE_TO_STDERR);
+    assert_true(config_set_defaults(&entrance->config));
+    (void)snprintf(entrance->folder, sizeof entrance->folder, "/tmp/esn-gate-XXXXXX");
+    assert_non_null(mkdtemp(entrance->folder));
+    (void)snprintf(entrance->file, sizeof entrance->file, "%s/secret", entrance->folder);
+    write_secrets(entrance, SECRET "\n");
+    entrance->default_file = entrance->config.ticket_secret_file;
+    entrance->config.ticket_secret_file = entrance->file;
+    *state = entrance;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct entrance *entrance = *state;
+
+    ticket_gate_close(&entrance->gate);
+    entrance->config.ticket_secret_file = entrance->default_file;
+    config_free(&entrance->config);
+    assert_int_equal(unlink(entrance->file), 0);
+    assert_int_equal(rmdir(entrance->folder), 0);
+    free(entrance);
+    return 0;
+}
+
+static void open_gate(struct entrance *entrance)
+{
+    if (!ticket_gate_open(&entrance->gate, &entrance->config, entrance->error))
+        fail_msg("%s", entrance->error);
+}
+
+/* Signed with this secret; text is to be freed. */
+static struct bytes make_ticket(char *secret)
+{
+    const struct secret_list secrets = {.values = &secret, .count = 1};
+    const struct ticket_rules rules = {.secrets = &secrets, .life_s = 10, .life_max_s = 60};
+    const struct ticket ticket = {.user = "ana", .clid = "page"};
+    struct bytes text = BYTES_EMPTY;
+
+    assert_int_equal(ticket_sign(&text, &rules, &ticket, NOW), TICKET_OK);
+    return text;
+}
+
+static enum ticket_gate_result admit_at(struct entrance *entrance, const struct bytes *text,
+                                        uint64_t wall_s)
+{
+    struct ticket ticket;
+    enum ticket_gate_result result = ticket_gate_admit(&entrance->gate, &entrance->config,
+                                                       text->data, text->length, wall_s, &ticket);
+
+    if (result == TICKET_GATE_OPEN)
+        assert_string_equal(ticket.user, "ana");
+    ticket_free(&ticket);
+    return result;
+}
+
+static void a_ticket_opens_it_once(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes first = make_ticket(secret), second = make_ticket(secret);
+
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &first, NOW), TICKET_GATE_OPEN);
+    assert_int_equal(admit_at(entrance, &first, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(admit_at(entrance, &first, NOW + 5), TICKET_GATE_REFUSED);
+    assert_int_equal(admit_at(entrance, &second, NOW + 5), TICKET_GATE_OPEN);
+    bytes_free(&first);
+    bytes_free(&second);
+}
+
+static void what_is_wrong_makes_no_difference(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET, other[] = OTHER;
+    struct bytes good = make_ticket(secret), forged = make_ticket(other), nonsense = BYTES_EMPTY;
+
+    bytes_append_text(&nonsense, "a.b.c");
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &forged, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(admit_at(entrance, &nonsense, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(admit_at(entrance, &good, NOW + 3600), TICKET_GATE_REFUSED);
+    bytes_free(&good);
+    bytes_free(&forged);
+    bytes_free(&nonsense);
+}
+
+static void without_a_secret_it_stays_closed(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes text = make_ticket(secret);
+
+    entrance->config.ticket_secret_file = NULL;
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_REFUSED);
+    bytes_free(&text);
+}
+
+/* Nothing is known of a ticket that cannot be remembered: it is not let in, and may come again. */
+static void who_cannot_be_remembered_is_not_let_in(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes texts[3];
+
+    entrance->config.ticket_max_used = 2;
+    open_gate(entrance);
+    for (int i = 0; i < 3; i++) {
+        texts[i] = make_ticket(secret);
+        assert_int_equal(admit_at(entrance, &texts[i], NOW),
+                         i < 2 ? TICKET_GATE_OPEN : TICKET_GATE_OVERLOADED);
+    }
+    for (int i = 0; i < 3; i++)
+        bytes_free(&texts[i]);
+}
+
+/* A secret is changed without a gap: first beside the old one, then alone. */
+static void secrets_change_while_it_is_open(void **state)
+{
+    struct entrance *entrance = *state;
+    char old_secret[] = SECRET, fresh_secret[] = OTHER;
+    struct bytes old[] = {make_ticket(old_secret), make_ticket(old_secret)};
+    struct bytes fresh = make_ticket(fresh_secret);
+
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &fresh, NOW), TICKET_GATE_REFUSED);
+    write_secrets(entrance, OTHER "\n" SECRET "\n");
+    assert_true(ticket_gate_reload(&entrance->gate, &entrance->config, entrance->error));
+    assert_int_equal(admit_at(entrance, &fresh, NOW), TICKET_GATE_OPEN);
+    assert_int_equal(admit_at(entrance, &old[0], NOW), TICKET_GATE_OPEN);
+    write_secrets(entrance, OTHER "\n");
+    assert_true(ticket_gate_reload(&entrance->gate, &entrance->config, entrance->error));
+    assert_int_equal(admit_at(entrance, &old[1], NOW), TICKET_GATE_REFUSED);
+    /* What was used is still remembered. */
+    assert_int_equal(admit_at(entrance, &fresh, NOW), TICKET_GATE_REFUSED);
+    for (int i = 0; i < 2; i++)
+        bytes_free(&old[i]);
+    bytes_free(&fresh);
+}
+
+static void a_reload_that_fails_leaves_it_as_it_was(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes text = make_ticket(secret);
+
+    open_gate(entrance);
+    write_secrets(entrance, "short\n");
+    assert_false(ticket_gate_reload(&entrance->gate, &entrance->config, entrance->error));
+    assert_non_null(strstr(entrance->error, entrance->file));
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_OPEN);
+    bytes_free(&text);
+}
+
+static void with_a_bad_secret_it_does_not_open(void **state)
+{
+    struct entrance *entrance = *state;
+
+    write_secrets(entrance, "short\n");
+    assert_false(ticket_gate_open(&entrance->gate, &entrance->config, entrance->error));
+    assert_non_null(strstr(entrance->error, entrance->file));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_ticket_opens_it_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_wrong_makes_no_difference, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_secret_it_stays_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_cannot_be_remembered_is_not_let_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(secrets_change_while_it_is_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reload_that_fails_leaves_it_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(with_a_bad_secret_it_does_not_open, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
