@@ -2,9 +2,13 @@
 
 import { connect } from '/client/index.js';
 import { EventList } from './events.js';
+import { VISITOR, beginLife } from './life.js';
 import { People, paint } from './people.js';
+import { post } from './post.js';
 import { Rate } from './rate.js';
 import { showState } from './state.js';
+import { word } from './words.js';
+import './copy.js';
 
 const PRESENCE = '@CONNECTION@/';
 const TOPICS = ['demo/#', `${PRESENCE}+`];
@@ -15,7 +19,7 @@ const form = $('say');
 const clid = ownName();
 const client = connect({ url: '/notify/', clid, topics: TOPICS });
 
-const people = new People({ list: $('people'), count: $('count'), own: clid, choose: whisperToPerson });
+const people = new People({ list: $('people'), count: $('count'), own: clid, visitor: VISITOR, choose: whisperToPerson });
 const rate = new Rate({ figure: $('rate'), most: $('most'), drawing: $('sparkline') });
 const events = new EventList({ list: $('events'), total: $('total'), hint: $('nothing'), choose: whisperTo });
 
@@ -31,7 +35,8 @@ function ownName() {
 function hear(event) {
   const { topic, detail } = event;
   rate.count();
-  events.add(event);
+  events.count();
+  if (event.type !== 'burst') events.add(event);
   $('newest').textContent = client.lastId;
   if (topic.startsWith(PRESENCE)) people.hear(topic.slice(PRESENCE.length), Number(detail.clid_instances));
 }
@@ -47,7 +52,7 @@ function follow(state) {
 async function whisperToPerson(name) {
   const ids = await (await fetch(`people.php?clid=${encodeURIComponent(name)}`)).json();
   if (ids.length) whisperTo(ids.at(-1));
-  else $('answer').textContent = `${name} has just left`;
+  else $('answer').textContent = word('left', { name });
 }
 
 function whisperTo(connid) {
@@ -76,12 +81,21 @@ async function send(submission) {
 }
 
 function showAnswer(response, answer) {
-  const heard = answer.receivers === 1 ? '1 connection' : `${answer.receivers} connections`;
-  $('answer').textContent = response.ok ? `Heard by ${heard}` : `${response.status}: ${answer.error}`;
+  const heard = word(answer.receivers === 1 ? 'heard-one' : 'heard', { n: answer.receivers });
+  $('answer').textContent = response.ok ? heard : `${response.status}: ${answer.error}`;
   $('answer').dataset.result = response.ok ? 'good' : 'bad';
   if (!response.ok) return;
   form.text.value = '';
   form.text.focus();
+}
+
+/** A thousand events, of which the rate tells; the list has one line for them. */
+async function burst() {
+  $('burst').disabled = true;
+  const { ms, error } = await post('burst.php', {});
+  $('burst').disabled = false;
+  const text = error ?? word('burst', { ms });
+  events.add({ iat: Date.now(), topic: 'demo/burst', type: 'burst', detail: { text, demo: true } });
 }
 
 $('clid').textContent = clid;
@@ -90,7 +104,9 @@ $('topics').replaceChildren(...TOPICS.map((topic) => Object.assign(document.crea
 people.begin(JSON.parse($('present').textContent));
 form.addEventListener('submit', send);
 form.addEventListener('change', showWay);
+$('burst').addEventListener('click', burst);
 showWay();
+beginLife($('life'));
 
 client.on('*', hear);
 client.on('@state', follow);

@@ -5,86 +5,95 @@
 declare(strict_types=1);
 
 require __DIR__ . '/broker.php';
-
-header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    . "connect-src 'self' " . getenv('ESN_FANOUT_URL') . "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-header('X-Content-Type-Options: nosniff');
+require __DIR__ . '/frame.php';
 
 $present = json_encode((object) who_is_present(), JSON_HEX_TAG | JSON_HEX_AMP);
+$env = dirname((string) getenv('ESN_PUBLISH_PUBLIC_KEY'), 2) . '/env';
+$package = dirname(__DIR__, 2) . '/clients/php/autoload.php';
+$life = ($_GET['life'] ?? 'on') === 'off' ? '' : ' checked';
+
+$shell = <<<END
+    . $env
+    curl "\$ESN_EVENT_URL" -d '{"ep": ["demo/shell"],
+      "e": {"type": "hello", "detail": "It works"}}'
+    END;
+$php = <<<END
+    require '$package';
+    use EsWebNotify\{Emitter, Event, EventPoint};
+    \$broker = new Emitter(getenv('ESN_EVENT_URL'));
+    \$broker->emit(new Event('hello', 'From PHP'), EventPoint::shout('demo/php'));
+    END;
+
+begin_named_page('home', 'demo.js', 'demo.css');
 ?>
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>es-web-notify</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="demo.css">
 <script type="application/json" id="present"><?= $present ?></script>
-<script type="module" src="demo.js"></script>
-</head>
-<body>
+<div class="cards home">
+  <section class="card make" aria-labelledby="make-title">
+    <h2 id="make-title"><?= say('make') ?></h2>
+    <div class="snippet">
+      <h3><?= say('in-shell') ?></h3>
+      <pre tabindex="0" id="shell"><?= htmlspecialchars($shell) ?></pre>
+      <button type="button" data-copies="shell"><?= say('copy') ?></button>
+    </div>
+    <div class="snippet">
+      <h3><?= say('in-php') ?></h3>
+      <pre tabindex="0" id="php"><?= htmlspecialchars($php) ?></pre>
+      <button type="button" data-copies="php"><?= say('copy') ?></button>
+    </div>
+  </section>
 
-<header class="bar">
-  <img src="icon.svg" alt="" width="32" height="32">
-  <h1>es-web-notify</h1>
-  <p class="hint"><a href="ways/">Every way in</a> · <a href="house/">Who may hear</a> · <a href="ask/">Ask and answer</a></p>
-  <p id="state" class="state" role="status" data-state="connecting">Connecting</p>
-</header>
-
-<main>
   <section class="card you" aria-labelledby="you-title">
-    <h2 id="you-title">This page</h2>
+    <h2 id="you-title"><?= say('you') ?></h2>
     <p class="name"><span id="avatar" class="avatar" aria-hidden="true"></span><span id="clid"></span></p>
     <dl>
-      <div><dt>Connection</dt><dd id="connid">–</dd></div>
-      <div><dt>Way in</dt><dd><a id="way" href="ways/">–</a></dd></div>
-      <div><dt>Last event</dt><dd id="newest">–</dd></div>
-      <div><dt>Listens to</dt><dd id="topics"></dd></div>
+      <div><dt><?= say('connection') ?></dt><dd id="connid">–</dd></div>
+      <div><dt><?= say('way') ?></dt><dd id="way">–</dd></div>
+      <div><dt><?= say('newest') ?></dt><dd id="newest">–</dd></div>
+      <div><dt><?= say('listens') ?></dt><dd id="topics"></dd></div>
     </dl>
   </section>
 
   <section class="card present" aria-labelledby="present-title">
-    <h2 id="present-title">Present <span id="count" class="count"></span></h2>
+    <h2 id="present-title"><?= say('present') ?> <span id="count" class="count"></span></h2>
     <ul id="people"></ul>
-    <p class="hint">Choose somebody to whisper to. Open this page in a second browser for company.</p>
+    <p class="hint"><?= say('present.hint') ?></p>
   </section>
 
   <section class="card say" aria-labelledby="say-title">
-    <h2 id="say-title">Say something</h2>
+    <h2 id="say-title"><?= say('say') ?></h2>
     <form id="say" autocomplete="off">
       <fieldset class="ways">
-        <legend class="unseen">How</legend>
-        <label><input type="radio" name="way" value="shout" checked> Shout <small>to all who listen</small></label>
-        <label><input type="radio" name="way" value="whisper"> Whisper <small>to one connection</small></label>
+        <legend class="unseen"><?= say('how') ?></legend>
+        <label><input type="radio" name="way" value="shout" checked> <?= say('shout') ?> <small><?= say('shout.to') ?></small></label>
+        <label><input type="radio" name="way" value="whisper"> <?= say('whisper') ?> <small><?= say('whisper.to') ?></small></label>
       </fieldset>
-      <label class="field where shout">Topic
+      <label class="field where shout"><?= say('topic') ?>
         <input name="topic" value="demo/plaza" required spellcheck="false" autocapitalize="none">
       </label>
-      <label class="field where whisper">Connection
-        <input name="connid" inputmode="numeric" pattern="[0-9]+" placeholder="its number, or choose a person">
+      <label class="field where whisper"><?= say('connid') ?>
+        <input name="connid" inputmode="numeric" pattern="[0-9]+" placeholder="<?= say('connid.hint') ?>">
       </label>
-      <label class="field what">Message
-        <input name="text" required maxlength="2000" placeholder="¡Hola!">
+      <label class="field what"><?= say('message') ?>
+        <input name="text" required maxlength="2000" placeholder="<?= say('hello') ?>">
       </label>
-      <button>Send</button>
+      <button><?= say('send') ?></button>
     </form>
     <output id="answer" form="say"></output>
   </section>
 
   <section class="card rate" aria-labelledby="rate-title">
-    <h2 id="rate-title">Events a second</h2>
-    <p class="figure"><span id="rate">0</span> <small>most in this minute: <span id="most">0</span></small></p>
-    <svg id="sparkline" class="sparkline" role="img" aria-label="Events a second, last minute"></svg>
+    <h2 id="rate-title"><?= say('rate') ?></h2>
+    <p class="figure"><span id="rate">0</span> <small><?= say('rate.most') ?> <span id="most">0</span></small></p>
+    <p class="burst"><button type="button" id="burst"><?= say('burst') ?></button></p>
+    <svg id="sparkline" class="sparkline" role="img" aria-label="<?= say('rate.line') ?>"></svg>
   </section>
 
   <section class="card arrived" aria-labelledby="arrived-title">
-    <h2 id="arrived-title">What arrives <span id="total" class="count">0</span></h2>
-    <ol id="events" role="log" aria-labelledby="arrived-title" tabindex="0"></ol>
-    <p id="nothing" class="hint">Nothing yet. Say something, or post an event from a terminal.</p>
+    <h2 id="arrived-title"><?= say('arrived') ?> <span id="total" class="count">0</span></h2>
+    <label class="life"><input type="checkbox" id="life"<?= $life ?>> <?= say('life') ?></label>
+    <div class="log" role="log" aria-labelledby="arrived-title" tabindex="0"><ol id="events"></ol></div>
+    <p id="nothing" class="hint"><?= say('nothing') ?></p>
   </section>
-</main>
+</div>
 
-</body>
-</html>
+<?php end_page('home', 'index.php') ?>

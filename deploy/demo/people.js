@@ -1,5 +1,7 @@
 // Who is present: a list that the page begins with, brought up to date by the presence events.
 
+import { word } from './words.js';
+
 const ANONYMOUS = '@ANON_CONNECTION@';
 
 /** The same colour for the same name, everywhere. */
@@ -16,12 +18,14 @@ export class People {
   #list;
   #count;
   #own;
+  #visitor; // the demo's own
   #choose;
 
-  constructor({ list, count, own, choose }) {
+  constructor({ list, count, own, visitor, choose }) {
     this.#list = list;
     this.#count = count;
     this.#own = own;
+    this.#visitor = visitor;
     this.#choose = choose;
   }
 
@@ -69,11 +73,12 @@ export class People {
     avatar.setAttribute('aria-hidden', 'true');
     paint(avatar, clid);
     name.className = 'name';
-    name.textContent = clid === ANONYMOUS ? 'without a name' : clid;
+    name.textContent = clid === ANONYMOUS ? word('nameless') : clid;
     button.type = 'button';
-    button.title = `Whisper to ${name.textContent}`;
+    button.title = word('whisper', { name: name.textContent });
     button.addEventListener('click', () => this.#choose(clid));
-    const note = [clid === this.#own ? 'you' : '', instances > 1 ? `${instances} connections` : ''].filter(Boolean);
+    const notes = [clid === this.#own && word('you'), clid === this.#visitor && word('demo'), instances > 1 && word('connections', { n: instances })];
+    const note = notes.filter(Boolean);
     if (note.length) button.appendChild(document.createElement('small')).textContent = note.join(', ');
     return entry;
   }

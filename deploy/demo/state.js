@@ -1,9 +1,11 @@
 // How the connection is, in the words of a page's #state.
 
-const WORDS = { connected: 'Connected', connecting: 'Connecting', waiting: 'Connecting again', offline: 'No network' };
+import { word } from './words.js';
+
+const KNOWN = ['connected', 'connecting', 'waiting', 'offline'];
 
 export function showState(state) {
   const shown = document.getElementById('state');
   shown.dataset.state = state === 'offline' ? 'waiting' : state;
-  shown.textContent = WORDS[state] ?? 'Not connected';
+  shown.textContent = word(KNOWN.includes(state) ? state : 'closed');
 }

@@ -108,6 +108,7 @@ catch_workers_output = yes
 php_admin_flag[display_errors] = off
 env[ESN_EVENT_URL] = "$event_url"
 env[ESN_FANOUT_URL] = "$fanout_url"
+env[ESN_HANDOFF] = "$handoff"
 env[ESN_ADMIN_TOKEN] = "$admin_token"
 env[ESN_PUBLISH_PUBLIC_KEY] = "$dir/conf/publish.public.pem"
 env[ESN_SUBSCRIBE_PUBLIC_KEY] = "$dir/conf/subscribe.public.pem"

@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { after, before, describe, test } = require('node:test');
 const { request } = require('../system/lib/http');
 const { newFolder } = require('../system/lib/paths');
+const { run } = require('../system/lib/program');
 const { LIMIT_MS, until } = require('../system/lib/wait');
 const { inChromium } = require('./lib/chromium');
 const { startQuickstart } = require('./lib/quickstart');
@@ -13,14 +14,15 @@ const { startQuickstart } = require('./lib/quickstart');
 class Demo {
   faults = [];
 
-  static open(url) {
+  /** With `options` of a browser's context. Without `life` the page says nothing by itself. */
+  static open(url, { life = false, ...options } = {}) {
     const demo = new Demo();
     return inChromium(async (browser) => {
       demo.browser = browser;
-      demo.page = await browser.newPage();
+      demo.page = await browser.newPage(options);
       demo.page.setDefaultTimeout(LIMIT_MS);
       demo.page.on('pageerror', (error) => demo.faults.push(String(error)));
-      await demo.page.goto(url);
+      await demo.page.goto(life ? url : `${url}?life=off`);
       await demo.page.locator('#state[data-state=connected]').waitFor();
       demo.name = await demo.page.locator('#clid').textContent();
       return demo;
@@ -111,6 +113,36 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     await ana.page.click('#say button');
     await ana.entries('for all again').waitFor();
     assert.equal(await ana.entries('only for you').count(), 0);
+  });
+
+  test('what the page gives to copy makes something appear: in a terminal, in PHP', async () => {
+    const shell = await ana.page.locator('#shell').textContent();
+    const php = await ana.page.locator('#php').textContent();
+    const files = [`${started.state}/hello.sh`, `${started.state}/hello.php`];
+    fs.writeFileSync(files[0], shell);
+    fs.writeFileSync(files[1], `<?php\n${php}`);
+    for (const [command, text] of [[['bash', files[0]], 'It works'], [['php', files[1]], 'From PHP']]) {
+      const ended = await run(command, { env: { ESN_EVENT_URL: env.ESN_EVENT_URL } });
+      assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+      for (const demo of [ana, beto]) await demo.entries(text).waitFor();
+    }
+  });
+
+  test('a thousand events: each is counted, the line has its peak', async () => {
+    const total = () => beto.page.locator('#total').textContent().then((text) => Number(text.replace(',', '')));
+    const before = await total();
+    await ana.page.click('#burst');
+    await until('all have arrived', async () => (await total()) >= before + 1000);
+    await ana.page.locator('#burst:enabled').waitFor();
+    await until('the line shows them', async () => Number(await beto.page.locator('#most').textContent()) > 100);
+  });
+
+  test('the demo lives by itself where it is allowed to, and says so', async () => {
+    const carla = await Demo.open(env.ESN_DEMO_URL, { life: true });
+    await carla.person('demo-visitor').locator('small', { hasText: 'demo' }).waitFor();
+    await carla.page.locator('#events .demo').first().waitFor();
+    await carla.close();
+    await ana.person('demo-visitor').waitFor({ state: 'detached' });
   });
 
   test('an event posted by a backend appears in both', async () => {

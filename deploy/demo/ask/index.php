@@ -4,30 +4,22 @@
 
 declare(strict_types=1);
 
-require dirname(__DIR__) . '/broker_client.php';
+require dirname(__DIR__) . '/frame.php';
 
-begin_page('Ask and answer', 'ask.js');
+begin_named_page('ask', 'ask.js');
 ?>
-<header class="bar">
-  <img src="../icon.svg" alt="" width="32" height="32">
-  <h1>Ask now, hear later</h1>
-  <p class="hint"><a href="../">The demo</a> · <a href="../ways/">Every way in</a> · <a href="../house/">Who may hear</a></p>
-  <p id="state" class="state" role="status" data-state="connecting">Connecting</p>
-</header>
-
-<main class="page">
-  <section class="card">
-    <h2>Which primes make up this number?</h2>
+<div class="cards page">
+  <section class="card" aria-labelledby="ask-title">
+    <h2 id="ask-title"><?= say('ask.title') ?></h2>
     <form id="ask" autocomplete="off">
-      <label class="field">Number
+      <label class="field"><?= say('number') ?>
         <input name="number" value="600851475143" required inputmode="numeric" pattern="[0-9]{1,15}">
       </label>
-      <button>Ask</button>
+      <button><?= say('ask') ?></button>
     </form>
-    <progress id="progress" max="1" value="0"></progress>
-    <ol id="answers" class="lines" role="log"></ol>
-    <p class="hint">Only this page hears the answer.</p>
+    <progress id="progress" max="1" value="0" aria-label="<?= say('progress') ?>"></progress>
+    <div class="log" role="log" aria-label="<?= say('answers') ?>" tabindex="0"><ol id="answers" class="lines"></ol></div>
   </section>
-</main>
-</body>
-</html>
+</div>
+
+<?php end_page('ask', 'ask/index.php') ?>

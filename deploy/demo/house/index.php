@@ -6,34 +6,28 @@ declare(strict_types=1);
 
 require dirname(__DIR__) . '/broker_client.php';
 
-begin_page('The water level', 'rights.js');
+begin_named_page('house', 'rights.js', 'examples.css', false);
 ?>
-<header class="bar">
-  <img src="../icon.svg" alt="" width="32" height="32">
-  <h1>Who hears the water level?</h1>
-  <p class="hint"><a href="../">The demo</a> · <a href="../ways/">Every way in</a> · <a href="../ask/">Ask and answer</a></p>
-</header>
-
-<div class="seats">
-  <iframe src="page.php?seat=left" title="One user"></iframe>
-  <iframe src="page.php?seat=right" title="Another user"></iframe>
-</div>
-
-<main class="page">
-  <section class="card" aria-labelledby="rights-title">
-    <h2 id="rights-title">The sensor, and what the database says</h2>
+<div class="cards page house">
+  <section class="card sensor" aria-labelledby="sensor-title">
+    <h2 id="sensor-title"><?= say('sensor') ?> · CASA/NIVEL_AGUA</h2>
+    <div class="buttons">
+      <button id="measure"><?= say('measure') ?></button>
+      <button id="alarm" class="quiet"><?= say('alarm') ?></button>
+      <output id="answer"></output>
+    </div>
     <form id="rights">
 <?php foreach (USERS as $user): ?>
-      <label><input type="checkbox" name="sub" value="<?= $user ?>"> <?= $user ?> may hear</label>
+      <label><input type="checkbox" name="sub" value="<?= $user ?>"> <?= $user, ' ', say('may') ?></label>
 <?php endforeach ?>
     </form>
-    <p class="hint">A change holds from the next event on, for streams that are open already too.</p>
-    <div class="buttons">
-      <button id="measure">Measure the level</button>
-      <button id="alarm" class="quiet">Tell those who follow it</button>
-    </div>
-    <output id="answer"></output>
+    <p class="hint"><?= say('house.hint') ?></p>
   </section>
-</main>
-</body>
-</html>
+
+  <div class="seats">
+    <iframe src="page.php?seat=left" title="<?= say('left') ?>"></iframe>
+    <iframe src="page.php?seat=right" title="<?= say('right') ?>"></iframe>
+  </div>
+</div>
+
+<?php end_page('house', 'house/index.php') ?>

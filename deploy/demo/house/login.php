@@ -9,6 +9,6 @@ require dirname(__DIR__) . '/broker_client.php';
 open_session();
 session_regenerate_id(true);
 $user = $_POST['user'] ?? '';
-$_SESSION = in_array($user, USERS, true) ? ['uid' => $user] : [];
+$_SESSION = ['uid' => in_array($user, USERS, true) ? $user : null];
 session_write_close();
 header('Location: page.php?seat=' . session_name(), true, 303);

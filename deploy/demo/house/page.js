@@ -2,6 +2,7 @@
 
 import { connect } from '/client/index.js';
 import { showState } from '../state.js';
+import { timeOf } from '../words.js';
 
 const INBOX = { topic: '@USER@', binded: true };
 const LEVEL = { topic: 'CASA/NIVEL_AGUA', binded: true };
@@ -11,7 +12,7 @@ const { seat, elsewhere } = document.querySelector('main').dataset;
 
 function hear({ requested, topic, type, detail }) {
   const line = Object.assign(document.createElement('li'), {
-    textContent: `${new Date().toLocaleTimeString()} ${topic}: ${type} ${detail.cm} cm`,
+    textContent: `${timeOf(new Date())} ${topic}: ${type} ${detail.cm} cm`,
   });
   line.dataset.targeted = requested === INBOX.topic;
   $('heard').prepend(line);

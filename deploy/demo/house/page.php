@@ -10,12 +10,12 @@ $user = current_user();
 $seat = session_name();
 $elsewhere = isset($_GET['about']);
 
-begin_page($user ?? 'Log in', $user === null ? null : 'page.js');
+begin_page($user ?? words()['log-in'], $user === null ? null : 'page.js');
 ?>
-<main class="page" data-seat="<?= $seat ?>" data-elsewhere="<?= json_encode($elsewhere) ?>">
+<main class="cards page" data-seat="<?= $seat ?>" data-elsewhere="<?= json_encode($elsewhere) ?>">
   <section class="card">
 <?php if ($user === null): ?>
-    <h2>Who are you?</h2>
+    <h2><?= say('who') ?></h2>
     <form class="login" method="post" action="login.php?seat=<?= $seat ?>">
       <div class="buttons">
 <?php foreach (USERS as $name): ?>
@@ -24,28 +24,28 @@ begin_page($user ?? 'Log in', $user === null ? null : 'page.js');
       </div>
     </form>
 <?php else: ?>
-    <p class="who"><strong><?= htmlspecialchars($user) ?></strong>
-      <span id="state" class="state" role="status" data-state="connecting">Connecting</span></p>
+    <h1 class="who"><strong><?= htmlspecialchars($user) ?></strong>
+      <span id="state" class="state" role="status" data-state="connecting"><?= say('js.connecting') ?></span></h1>
 <?php if ($elsewhere): ?>
-    <h2>Tomato soup</h2>
-    <p>Fry an onion, add a kilo of tomatoes and half a litre of broth, and wait half an hour.</p>
+    <h2><?= say('soup') ?></h2>
+    <p><?= say('soup.text') ?></p>
 <?php else: ?>
     <h2>CASA/NIVEL_AGUA</h2>
     <p class="level"><span id="level">–</span> <small>cm</small></p>
 <?php endif ?>
     <div class="buttons">
 <?php if ($elsewhere): ?>
-      <a class="button quiet" href="page.php?seat=<?= $seat ?>">To the water level</a>
+      <a class="button quiet" href="page.php?seat=<?= $seat ?>" id="turn"><?= say('to-level') ?></a>
 <?php else: ?>
-      <a class="button quiet" href="page.php?seat=<?= $seat ?>&amp;about=something-else">To another page</a>
+      <a class="button quiet" href="page.php?seat=<?= $seat ?>&amp;about=something-else" id="turn"><?= say('elsewhere') ?></a>
 <?php endif ?>
-      <form method="post" action="login.php?seat=<?= $seat ?>"><button class="quiet">Log out</button></form>
+      <form method="post" action="login.php?seat=<?= $seat ?>"><button class="quiet"><?= say('log-out') ?></button></form>
     </div>
   </section>
   <section class="card">
-    <h2>Heard</h2>
-    <ol id="heard" class="lines" role="log"></ol>
-    <p id="nothing" class="hint">Nothing yet.</p>
+    <h2 id="heard-title"><?= say('heard') ?></h2>
+    <div class="log" role="log" aria-labelledby="heard-title" tabindex="0"><ol id="heard" class="lines"></ol></div>
+    <p id="nothing" class="hint"><?= say('nothing') ?></p>
 <?php endif ?>
   </section>
 </main>

@@ -1,5 +1,7 @@
 // The code that is shown: one listing of several, and a button that copies it.
 
+import { copyFrom } from '../copy.js';
+
 const code = document.getElementById('code');
 const shown = () => code.querySelector(`[data-of=${code.querySelector('[name=listing]:checked').value}]`);
 
@@ -7,19 +9,6 @@ function choose() {
   for (const listing of code.querySelectorAll('[data-of]')) listing.hidden = listing !== shown();
 }
 
-/** Pages without TLS have no clipboard; there the old command does it. */
-async function copy({ currentTarget: button }) {
-  const listing = shown();
-  getSelection().selectAllChildren(listing);
-  try {
-    await navigator.clipboard.writeText(listing.textContent);
-  } catch {
-    document.execCommand('copy');
-  }
-  button.textContent = 'Copied';
-  setTimeout(() => (button.textContent = 'Copy'), 2000);
-}
-
 code.addEventListener('change', choose);
-document.getElementById('copy').addEventListener('click', copy);
+document.getElementById('copy').addEventListener('click', ({ currentTarget }) => copyFrom(shown(), currentTarget));
 choose();

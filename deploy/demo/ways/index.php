@@ -4,78 +4,76 @@
 
 declare(strict_types=1);
 
-require dirname(__DIR__) . '/broker_client.php';
+require dirname(__DIR__) . '/frame.php';
 require __DIR__ . '/listing.php';
 
 $by = isset($_GET['client']) ? 'client' : 'plain';
-$ways = [
-    'frames' => ['Streamed frames', 'POST /notify/', 'One answer that goes on. For fetch() and scripts.'],
-    'sse' => ['Server-Sent Events', 'GET /notify/sse', 'EventSource, which comes back by itself.'],
-    'websocket' => ['WebSocket', 'GET /notify/ws', 'A message each; pages may change what they ask for.'],
-    'poll' => ['Long-poll', 'POST /notify/poll', 'A request each. Gets through where nothing else does.'],
-];
+$ways = ['frames' => 'POST /notify/', 'sse' => 'GET /notify/sse', 'websocket' => 'GET /notify/ws', 'poll' => 'POST /notify/poll'];
+if (getenv('ESN_HANDOFF') === 'redirect') {
+    unset($ways['websocket']); // which follows no redirection: it wants a ticket first
+}
 
-begin_page('Every way in', 'ways.js', 'ways.css');
+begin_named_page('ways', 'ways.js', 'ways/ways.css', false);
 ?>
-<header class="bar">
-  <img src="../icon.svg" alt="" width="32" height="32">
-  <h1>Every way in</h1>
-  <p class="hint"><a href="../">The demo</a> · <a href="../house/">Who may hear</a> · <a href="../ask/">Ask and answer</a></p>
-</header>
-
-<main class="page every-way" data-page="<?= bin2hex(random_bytes(8)) ?>" data-by="<?= $by ?>">
+<div class="cards page every-way" data-page="<?= bin2hex(random_bytes(8)) ?>" data-by="<?= $by ?>">
   <section class="card probe" aria-labelledby="probe-title">
-    <h2 id="probe-title">From PHP to this page</h2>
-    <p>This page posts to <code>probe.php</code>, PHP emits one event on the page’s own topic, and each way below brings it
-      back. The times are from posting to arrival, on this page’s clock alone: web server, PHP, broker and the way back.
-      The bytes are those of an answer’s body, and of a poll its head too, as they arrive here.</p>
+    <h2 id="probe-title"><?= say('ways.title') ?></h2>
     <div class="buttons">
-      <button id="burst" disabled>Send 50, one after the other</button>
-      <label><input id="steady" type="checkbox" checked> one each second</label>
+      <button id="burst" disabled><?= say('ways.burst') ?></button>
+      <label><input id="steady" type="checkbox" checked> <?= say('ways.steady') ?></label>
       <output id="answer"></output>
     </div>
+    <dl class="medians" aria-label="<?= say('ways.medians') ?>">
+<?php foreach ($ways as $name => $_): ?>
+      <div><dt><?= say($name) ?></dt><dd data-median="<?= $name ?>">–</dd></div>
+<?php endforeach ?>
+    </dl>
   </section>
 
-<?php foreach ($ways as $name => [$title, $request, $purpose]): ?>
+<?php foreach ($ways as $name => $request): ?>
   <section class="card way" data-way="<?= $name ?>" aria-labelledby="<?= $name ?>-title">
-    <h2 id="<?= $name ?>-title"><?= $title ?></h2>
-    <p class="state" role="status" data-state="connecting">Connecting</p>
-    <p class="purpose"><code><?= $request ?></code><?= $purpose ?></p>
-    <p class="figure"><span class="median">–</span> <abbr title="milliseconds, the median">ms</abbr>
-      <small>99% of <span class="kept">0</span> within <span class="worst">–</span></small></p>
-    <svg class="sparkline" role="img" aria-label="Latencies of the last probes"></svg>
+    <div class="head">
+      <h2 id="<?= $name ?>-title"><?= say($name) ?></h2>
+      <p class="state" role="status" data-state="connecting"><?= say('js.connecting') ?></p>
+    </div>
+    <p class="purpose"><code><?= $request ?></code><?= say("$name.purpose") ?></p>
+    <div>
+      <p class="figure"><span class="median">–</span> <abbr title="<?= say('ms') ?>">ms</abbr>
+        <small title="<?= say('php.long') ?>">+ <span class="before">–</span> <?= say('php') ?></small></p>
+      <p class="hint"><?= say('kept.before') ?> <span class="kept">0</span> <?= say('kept.after') ?> <span class="worst">–</span></p>
+    </div>
+    <svg class="sparkline" role="img" aria-label="<?= say('latencies') ?>"></svg>
     <dl>
-      <div><dt>Events</dt><dd class="heard">0</dd></div>
-      <div><dt>Missed</dt><dd class="missed">0</dd></div>
-      <div><dt>Reconnections</dt><dd class="reconnections">0</dd></div>
-      <div><dt>Bytes an event</dt><dd class="bytes">–</dd></div>
+      <div><dt><?= say('events') ?></dt><dd class="heard">0</dd></div>
+      <div><dt><?= say('missed') ?></dt><dd class="missed">0</dd></div>
+      <div><dt><?= say('reconnections') ?></dt><dd class="reconnections">0</dd></div>
+      <div><dt><?= say('bytes') ?></dt><dd class="bytes">–</dd></div>
     </dl>
   </section>
 <?php endforeach ?>
 
   <section id="code" class="card" aria-labelledby="code-title">
-    <h2 id="code-title">The code that a page needs</h2>
+    <h2 id="code-title"><?= say('code') ?></h2>
     <p class="ways by">
-      <a href="."<?= $by === 'plain' ? ' aria-current="true"' : '' ?>>Without a library</a>
-      <a href="?client"<?= $by === 'client' ? ' aria-current="true"' : '' ?>>With the client package</a>
+      <a href="."<?= $by === 'plain' ? ' aria-current="true"' : '' ?>><?= say('code.plain') ?></a>
+      <a href="?client"<?= $by === 'client' ? ' aria-current="true"' : '' ?>><?= say('code.client') ?></a>
     </p>
     <fieldset class="ways">
-      <legend class="unseen">Way</legend>
-<?php foreach ($ways as $name => [$title]): ?>
-      <label><input type="radio" name="listing" value="<?= $name ?>"<?= $name === 'frames' ? ' checked' : '' ?>> <?= $title ?></label>
+      <legend class="unseen"><?= say('way') ?></legend>
+<?php foreach ($ways as $name => $_): ?>
+      <label><input type="radio" name="listing" value="<?= $name ?>"<?= $name === 'frames' ? ' checked' : '' ?>> <?= say($name) ?></label>
 <?php endforeach ?>
-      <label><input type="radio" name="listing" value="php"> PHP that emits</label>
+      <label><input type="radio" name="listing" value="php"> <?= say('code.php') ?></label>
     </fieldset>
     <div class="listing">
 <?php foreach ($ways as $name => $_): ?>
-      <pre data-of="<?= $name ?>" hidden><code><?= listing(__DIR__ . "/$by/$name.js", USE_OF[$by]) ?></code></pre>
+      <pre tabindex="0" data-of="<?= $name ?>" hidden><code><?= listing(__DIR__ . "/$by/$name.js", USE_OF[$by]) ?></code></pre>
 <?php endforeach ?>
-      <pre data-of="php" hidden><code><?= listing(__DIR__ . '/probe.php') ?></code></pre>
-      <button id="copy" class="quiet">Copy</button>
+      <pre tabindex="0" data-of="php" hidden><code><?= listing(__DIR__ . '/probe.php') ?></code></pre>
+      <button id="copy" class="quiet"><?= say('copy') ?></button>
     </div>
-    <p class="hint">This is what runs above. Paste it into a <code>&lt;script type="module"&gt;</code>, or keep it in a
-      file and import it.<?= $by === 'client' ? ' Here <code>/client/</code> is the folder clients/js/src.' : '' ?></p>
+    <p class="hint"><?= say('code.hint') ?><?= $by === 'client' ? ' ' . say('code.folder') : '' ?></p>
   </section>
-</main>
-</body>
-</html>
+</div>
+
+<?php end_page('ways', 'ways/index.php') ?>

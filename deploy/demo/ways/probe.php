@@ -21,8 +21,10 @@ if (preg_match('/^[0-9a-f]{16}$/D', $page) !== 1 || !is_int($number)) {
 header('Content-Type: application/json');
 try {
     $broker = new Emitter(getenv('ESN_EVENT_URL'));
-    $receipt = $broker->emit(new Event('probe', ['number' => $number]), EventPoint::shout("ways/$page"));
-    echo json_encode(['receivers' => $receipt->receivers]);
+    $called = microtime(true);
+    $broker->emit(new Event('probe', ['number' => $number]), EventPoint::shout("ways/$page"));
+    $before = 1000 * ($called - $_SERVER['REQUEST_TIME_FLOAT']); // ms in PHP until it emitted
+    echo json_encode(['before' => $before, 'emitted' => 1000 * (microtime(true) - $called)]);
 } catch (NotifyException $problem) {
     http_response_code(502);
     echo json_encode(['error' => $problem->getMessage()]);

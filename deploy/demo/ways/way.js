@@ -1,14 +1,24 @@
 // One way in, on its card: how it is, how long its last events took, what it heard and what it missed.
 
 import { Sparkline } from '../sparkline.js';
+import { number, word } from '../words.js';
 
 const KEPT = 100; // latencies
-const WORDS = { connected: 'Connected', connecting: 'Connecting' };
+const ENOUGH = 10; // latencies for a percentile to mean something
+const KNOWN = ['connected', 'connecting'];
 
 function inMilliseconds(time) {
   const digits = time < 100 ? 1 : 0;
-  return time.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return number(time, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
+
+/** The value below which this share of the values is; undefined while there are too few. */
+export function percentile(values, share) {
+  if (values.length < ENOUGH) return undefined;
+  return values.toSorted((a, b) => a - b)[Math.ceil(share * values.length) - 1];
+}
+
+export const inWords = (time) => (time === undefined ? '–' : inMilliseconds(time));
 
 export class Way {
   #part;
@@ -17,8 +27,8 @@ export class Way {
   #connections = 0;
   #firstConnected = Infinity; // times of performance.now()
   #lastConnected = Infinity;
-  #latencies = [];
-  #sorted = [];
+  #arrived = new Map(); // number of a probe that PHP has not told of yet: when it came
+  #latencies = []; // the broker's share of each
   #heard = 0;
   #expected = 0;
   #bytes = 0;
@@ -38,21 +48,32 @@ export class Way {
       this.#connections++;
     }
     this.#state = state;
-    this.#part('state').dataset.state = state in WORDS ? state : 'waiting';
-    this.#part('state').textContent = WORDS[state] ?? 'Interrupted';
+    this.#part('state').dataset.state = KNOWN.includes(state) ? state : 'waiting';
+    this.#part('state').textContent = word(KNOWN.includes(state) ? state : 'interrupted');
   }
 
-  /** An event came whose probe was posted then. One that was posted while the way was cut says nothing about latency. */
-  hear(postedAt) {
+  get isConnected() {
+    return this.#state === 'connected';
+  }
+
+  /** The event of a probe came. */
+  hear(probe) {
     this.#heard++;
-    if (postedAt < this.#lastConnected) return;
-    this.#latencies = [...this.#latencies.slice(1 - KEPT), performance.now() - postedAt];
-    this.#sorted = this.#latencies.toSorted((a, b) => a - b);
+    if (probe.emittedAt === undefined) this.#arrived.set(probe, performance.now());
+    else this.#measure(probe, performance.now());
   }
 
-  /** PHP says that it has emitted the event of the probe that was posted then. */
-  expect(postedAt) {
-    if (postedAt > this.#firstConnected) this.#expected++;
+  /** PHP says when it has emitted the event of a probe. */
+  expect(probe) {
+    if (probe.postedAt > this.#firstConnected) this.#expected++;
+    if (this.#arrived.has(probe)) this.#measure(probe, this.#arrived.get(probe));
+    this.#arrived.delete(probe);
+  }
+
+  /** What was posted while the way was cut says nothing about latency. */
+  #measure({ postedAt, emittedAt }, arrivedAt) {
+    if (postedAt < this.#lastConnected) return;
+    this.#latencies = [...this.#latencies.slice(1 - KEPT), Math.max(0, arrivedAt - emittedAt)];
   }
 
   weigh(bytes, events) {
@@ -60,27 +81,28 @@ export class Way {
     this.#weighed += events;
   }
 
-  #percentile(share) {
-    return this.#sorted[Math.ceil(share * this.#sorted.length) - 1] ?? 0;
-  }
-
   get worst() {
-    return this.#percentile(0.99);
+    return percentile(this.#latencies, 0.99) ?? 0;
   }
 
-  /** `top`: milliseconds at the upper edge of the drawing. */
-  show(top) {
+  get median() {
+    return percentile(this.#latencies, 0.5);
+  }
+
+  /** `top`: milliseconds at the upper edge of the drawing; `before`: those that web server and PHP took, the median. */
+  show(top, before) {
     const show = (name, value) => (this.#part(name).textContent = value);
     const missed = Math.max(0, this.#expected - this.#heard);
-    show('heard', this.#heard.toLocaleString('en'));
+    show('heard', number(this.#heard));
     show('missed', missed);
     show('reconnections', Math.max(0, this.#connections - 1));
     this.#part('missed').dataset.result = missed > 0 ? 'bad' : 'good';
-    if (this.#bytes > 0) show('bytes', Math.round(this.#bytes / this.#weighed).toLocaleString('en'));
-    if (this.#latencies.length === 0) return;
-    show('median', inMilliseconds(this.#percentile(0.5)));
-    show('worst', `${inMilliseconds(this.worst)} ms`);
+    if (this.#bytes > 0) show('bytes', number(Math.round(this.#bytes / this.#weighed)));
     show('kept', this.#latencies.length);
+    show('median', inWords(this.median));
+    show('before', `${inWords(before)} ms`);
+    show('worst', this.median === undefined ? '–' : `${inWords(this.worst)} ms`);
+    if (this.#latencies.length === 0) return;
     this.#sparkline.draw(this.#latencies, top);
   }
 }

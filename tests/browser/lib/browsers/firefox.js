@@ -28,8 +28,9 @@ class FirefoxTab extends Tab {
 
   async back() {
     const before = await this.run('location.href');
+    const isBack = (page) => page.endsWith(' complete') && ![before, 'about:blank'].includes(page.split(' ')[0]);
     await this.#socket.ask('browsingContext.traverseHistory', { ...this.#context, delta: -1 });
-    await until('another page is back', async () => !(await this.run('location.href + document.readyState')).startsWith(before));
+    await until('another page is back', async () => isBack(await this.run('location.href + " " + document.readyState')));
   }
 
   async run(expression) {

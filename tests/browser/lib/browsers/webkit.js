@@ -86,6 +86,7 @@ class WebKitProfile {
     await profile.program.until('it answers', () => request(`http://127.0.0.1:${port}/status`, { agent: false }));
     const { sessionId } = await profile.ask('POST', '', { capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } } });
     profile.url = `${profile.url}/${sessionId}`;
+    profile.first = await profile.ask('GET', '/window');
     return profile;
   }
 
@@ -100,8 +101,12 @@ class WebKitProfile {
     return this.#last;
   }
 
+  /** Opened by the session's first window, which is never closed: a driver whose current window is gone opens none. */
   async openTab() {
-    const { handle } = await this.inTurn(() => this.ask('POST', '/window/new', { type: 'window' }));
+    const { handle } = await this.inTurn(async () => {
+      await this.ask('POST', '/window', { handle: this.first });
+      return this.ask('POST', '/window/new', { type: 'window' });
+    });
     return new WebKitTab(this, handle);
   }
 
