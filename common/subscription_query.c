@@ -85,6 +85,33 @@ static const char *read_number(json_t *body, const char *query, const char *name
     return fault;
 }
 
+/* event-source-polyfill; Mercure, as specified and as it was before; Last-Event-ID as a parameter.
+ */
+bool subscription_query_last_event(const char *query, struct bytes *id)
+{
+    static const char *const names[] = {"lastEventId",   "lastEventID",   "last-event-id",
+                                        "Last-Event-ID", "last_event_id", "Last-Event-Id"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bytes_clear(id);
+        if (query_find_secret(query, names[i], id) && id->length > 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *read_last_event(json_t *body, const char *query)
+{
+    struct bytes id = BYTES_EMPTY;
+    const char *fault = NULL;
+
+    if (subscription_query_last_event(query, &id) &&
+        json_object_set_new(body, "last_id", text_of(&id)) != 0)
+        fault = no_text;
+    bytes_free(&id);
+    return fault;
+}
+
 const char *subscription_query_read(json_t *body, const char *query)
 {
     static const struct {
@@ -106,6 +133,8 @@ const char *subscription_query_read(json_t *body, const char *query)
         fault = read_topics(points, query, "bound", true);
     for (size_t i = 0; fault == NULL && i < sizeof texts / sizeof *texts; i++)
         fault = read_text(body, query, texts[i].name, texts[i].plus);
+    if (fault == NULL)
+        fault = read_last_event(body, query);
     if (fault == NULL)
         fault = read_number(body, query, "connid", "connid should be a number");
     if (fault == NULL)

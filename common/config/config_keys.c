@@ -20,11 +20,13 @@ const struct config_section config_sections[] = {
     {"bind_key", "How `esn-event`, and `esn-subscribe` without a binding server, read bind keys."},
     {"password", "How `esn-event` checks the passwords of registered topics."},
     {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
-    {"subscribe", "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
+    {"subscribe",
+     "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
     {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
     {"admin", "Who may look in."},
-    {"log", "The daemon's log of recent events, from which clients that come back get what they missed."},
+    {"log",
+     "The daemon's log of recent events, from which clients that come back get what they missed."},
     {"messages", "What the programs say of themselves."},
     {NULL, NULL},
 };
@@ -46,10 +48,11 @@ const struct config_key config_keys[] = {
      "10m",
      "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "
      "Clients are told as `timeout` in `connected`."},
-    {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "50s", 1000, 3600000, NULL, true,
+    {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "25s", 1000, 3600000, NULL, true,
      "20s",
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
-     "time-out (nginx: 60s)."},
+     "time-out (nginx: 60s; HAProxy as Debian configures it: 50s; event-source-polyfill gives up after 45s). A WebSocket "
+     "is asked so often whether it is there, and closed when it has not answered by the next time."},
     {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, "50s",
      "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
      "Keep it below every proxy's read time-out."},
@@ -94,7 +97,7 @@ const struct config_key config_keys[] = {
      "The ends of the streams are spread over so long, at random, so that not all clients come back in one moment. `0s`: at once. "
      "At most half of `stop_time`. Meanwhile posts wait for the next daemon, then they are answered `503`."},
     {"fanout", "retry_time", CONFIG_DURATION, AT(retry_time), "5s", 0, 3600000, NULL, true, "30s",
-     "Each stream is told when the daemon stops how long to wait before it subscribes again: so long at most, at random."},
+     "Each stream is told when the daemon stops how long to wait before it subscribes again: from a quarter of this to the whole, at random."},
     {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
      "20000",
      "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "

@@ -107,6 +107,7 @@ ThreadLimit 128
 ThreadsPerChild 128
 ServerLimit 32
 MaxRequestWorkers 4096
+MaxSpareThreads 4096
 TypesConfig /dev/null
 AddType text/css .css
 AddType text/javascript .js

@@ -107,6 +107,24 @@ void http_reply_error(struct connection *connection, const struct http_request *
     http_reply_error_with(connection, request, status, reason, "");
 }
 
+void http_reply_event_stream_over(struct connection *connection, const struct http_request *request,
+                                  uint64_t retry_ms)
+{
+    struct bytes out = BYTES_EMPTY, field = BYTES_EMPTY;
+
+    bytes_append_format(&field, "retry: %llu\n\n", (unsigned long long)retry_ms);
+    begin(&out, connection, 200, "OK");
+    bytes_append_format(&out,
+                        "Cache-Control: no-store\r\n"
+                        "Content-Type: text/event-stream;charset=utf-8\r\nContent-Length: %zu\r\n",
+                        field.length);
+    connection_header(&out, stays_open(connection, request));
+    bytes_append(&out, field.data, field.length);
+    out.failed = out.failed || field.failed;
+    bytes_free(&field);
+    finish(&out, connection, request);
+}
+
 void http_reply_preflight(struct connection *connection, const struct http_request *request)
 {
     struct bytes out = BYTES_EMPTY;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct connection;
 struct http_request;
@@ -18,6 +19,10 @@ void http_reply_error(struct connection *connection, const struct http_request *
 /* As http_reply_error with more header lines, "Name: value", the last one without its line end. */
 void http_reply_error_with(struct connection *connection, const struct http_request *request,
                            int status, const char *reason, const char *header);
+/* An event stream that is over before it has begun, with the time after which to come back: 200,
+ * since EventSource is closed for good by any other status (HTML standard, section 9.2.3). */
+void http_reply_event_stream_over(struct connection *connection, const struct http_request *request,
+                                  uint64_t retry_ms);
 /* 204 with the CORS headers that let a page of any origin use this server (Fetch standard,
  * CORS-preflight). */
 void http_reply_preflight(struct connection *connection, const struct http_request *request);

@@ -18,6 +18,7 @@ enum close_reason {
     CLOSE_MEMORY,
     CLOSE_STOPPING, /* the daemon ends */
     CLOSE_REPLACED, /* the same client came back on another connection */
+    CLOSE_SILENT,   /* asked whether it is there, and did not answer */
     CLOSE_REASONS
 };
 

@@ -116,26 +116,61 @@ static uint64_t input_due(const struct stream *stream)
                                                 : UINT64_MAX;
 }
 
+/* When nothing was written for a while. A client that answers is asked whatever was written: how
+ * else should be seen that it is gone, behind a proxy that takes everything? */
+static uint64_t keep_alive_due(const struct stream *stream)
+{
+    const struct connection *connection = &stream->connection;
+    uint64_t now = loop_now(&connection->net->loop);
+    uint64_t since = stream->transport->answers_pings
+                         ? now - (uint32_t)((uint32_t)now - stream->pinged_at)
+                         : connection->written_at;
+
+    return since + connection->net->config->keep_alive;
+}
+
 static uint64_t stream_deadline(const struct connection *connection)
 {
     const struct stream *stream = stream_of(connection);
-    uint64_t due = connection->written_at + connection->net->config->keep_alive;
+    uint64_t due = keep_alive_due(stream);
 
     due = earlier(due, stream->ends_at);
     due = earlier(due, connection_slow_deadline(connection));
     return earlier(due, input_due(stream));
 }
 
+/* Says that the stream still lives, and asks whoever answers whether it does. */
+static void keep_alive(struct stream *stream)
+{
+    struct connection *connection = &stream->connection;
+    bool asks = stream->transport->answers_pings;
+
+    if (asks && stream->unanswered) {
+        connection_close(connection, CLOSE_SILENT);
+        return;
+    }
+    if (asks)
+        stream->pinged_at = (uint32_t)loop_now(&connection->net->loop);
+    stream->unanswered = asks;
+    if (!stream->transport->keep_alive(connection))
+        connection_close(connection, CLOSE_MEMORY);
+}
+
 /* A number from 0 to most that nobody can foresee, another one for each stream. */
 static uint64_t share_of(uint64_t most, uint64_t seed, const struct stream *stream)
 {
-    return hash_bytes(seed, &stream->connid, sizeof stream->connid) % (most + 1);
+    /* One that has not begun has no number yet. */
+    uint64_t key = stream->connid != 0 ? stream->connid : (uintptr_t)stream;
+
+    return hash_bytes(seed, &key, sizeof key) % (most + 1);
 }
 
 uint64_t streaming_retry_ms(const struct connection *connection)
 {
-    return share_of(connection->net->config->retry_time, service_of(connection)->retry_seed,
-                    stream_of(connection));
+    uint64_t most = connection->net->config->retry_time, least = most / 4;
+
+    return least +
+           share_of(most - least, service_of(connection)->retry_seed, stream_of(connection));
 }
 
 /* Tells the client that the daemon stops, and ends its stream. */
@@ -193,14 +228,15 @@ static void stream_due(struct connection *connection)
         stream->transport->input_late(connection);
         return;
     }
-    if (connection->output.length > 0)
-        connection->written_at = now; /* what waits keeps it alive as well */
-    else if (now - connection->written_at >= connection->net->config->keep_alive &&
-             !stream->transport->keep_alive(connection)) {
-        connection_close(connection, CLOSE_MEMORY);
-        return;
+    if (connection->output.length > 0) { /* what waits keeps it alive as well */
+        connection->written_at = now;
+        if (stream->transport->answers_pings)
+            stream->pinged_at = (uint32_t)now;
+    } else if (now >= keep_alive_due(stream)) {
+        keep_alive(stream);
     }
-    connection_set_deadline(connection);
+    if (connection->state == CONNECTION_STREAMING)
+        connection_set_deadline(connection);
 }
 
 void streaming_renew(struct connection *connection)
@@ -229,6 +265,7 @@ static void stream_input(struct connection *connection, const char *bytes, size_
 {
     const struct transport *transport = stream_of(connection)->transport;
 
+    stream_of(connection)->unanswered = false;
     if (transport->input != NULL)
         transport->input(connection, bytes, length);
     else
@@ -289,6 +326,10 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
     connection->written_at = now;
     stream->ends_at = now + hold_ms;
     stream->alive_count = 0;
-    stream->ignored_input = 0;
+    stream->unanswered = false;
+    if (stream->transport->answers_pings)
+        stream->pinged_at = (uint32_t)now;
+    else
+        stream->ignored_input = 0;
     connection_set_deadline(connection);
 }

@@ -252,6 +252,8 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
     if (fault != NULL)
         http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,
                          fault);
+    else if (connection->net->stopping && transport->hint_retry != NULL)
+        http_reply_event_stream_over(connection, request, streaming_retry_ms(connection));
     else if (connection->net->stopping)
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
     else if (!subscribe_begin(connection, request, body, transport))

@@ -13,6 +13,7 @@
 #include "retry_after.h"
 #include "streams/transport.h"
 #include "subscription_body.h"
+#include "subscription_query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,14 @@ static void read_last_event_id(const struct http_request *request, struct subscr
     body->last_id = id;
 }
 
+/* The same in the query, beside a ticket. */
+static void read_last_event_of_query(const struct http_request *request,
+                                     struct subscription_body *body, struct bytes *id)
+{
+    if (subscription_query_last_event(http_request_query_text(request), id))
+        body->last_id = bytes_terminate(id);
+}
+
 static void begin_or_refuse(struct connection *connection, const struct http_request *request,
                             struct subscription_body *body, const struct transport *transport,
                             const char *fault)
@@ -137,7 +146,7 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
                                   const struct bytes *text, const struct transport *transport)
 {
     struct service *service = service_of(connection);
-    struct bytes secret = BYTES_EMPTY;
+    struct bytes secret = BYTES_EMPTY, last_event = BYTES_EMPTY;
     struct subscription_body body;
     struct ticket ticket;
     const char *fault;
@@ -149,9 +158,11 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
         fault = read_ticket(request, &body, &ticket, service->config);
         read_former_self(request, &body, &secret);
         read_wait(request, &body);
+        read_last_event_of_query(request, &body, &last_event);
         begin_or_refuse(connection, request, &body, transport, fault);
         subscription_body_free(&body);
         bytes_free(&secret);
+        bytes_free(&last_event);
         ticket_free(&ticket);
         break;
     case TICKET_GATE_REFUSED:

@@ -18,7 +18,7 @@ struct presence_entry;
 struct replay;
 struct transport;
 
-enum { STREAM_ALIVE_BITS = 21 };
+enum { STREAM_ALIVE_BITS = 20 };
 
 /* As with the connection, what a delivery touches stands first. */
 struct stream {
@@ -27,11 +27,15 @@ struct stream {
     char *user;                        /* canonical user id of a bound stream; NULL: unbound */
     uint64_t last_event;               /* sequence of the newest event counted for it */
     struct replay *replay;             /* while it catches up with the log */
-    uint32_t ignored_input;
+    union {
+        uint32_t ignored_input; /* of a transport on which the client has nothing to say */
+        uint32_t pinged_at;     /* of one whose client answers: ms of the loop's clock, modulo */
+    };
     uint8_t encoding;    /* transport->encoding, where a delivery finds it */
     bool asked_past : 1; /* it said where it was when it came */
     bool recovered : 1;  /* and the log has everything since */
     bool comes_back : 1; /* it proved to be who it was, so it will again */
+    bool unanswered : 1; /* nothing was heard since the last ping */
     uint32_t alive_count : STREAM_ALIVE_BITS;
 
     struct connection connection;

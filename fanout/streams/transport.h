@@ -28,6 +28,7 @@ struct transport {
     enum frame_encoding encoding;
     bool chunked;      /* its bytes go out in HTTP/1.1 chunks */
     bool reusable;     /* when the stream has ended cleanly, the connection takes a request again */
+    bool answers_pings; /* its keep-alive is a question that every client answers */
     bool answers_once; /* is no stream for the client, which asks again for what follows */
     /* Encodes a frame into a segment of the given kind (frame_store). False without memory. */
     bool (*encode)(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,

@@ -197,6 +197,7 @@ static void input_late(struct connection *connection)
 
 const struct transport transport_websocket = {.name = "websocket",
                                               .encoding = FRAME_WEBSOCKET,
+                                              .answers_pings = true,
                                               .encode = encode,
                                               .open = open_stream,
                                               .keep_alive = keep_alive,

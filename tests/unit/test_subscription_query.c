@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,23 @@ static void a_query_says_what_a_body_would(void **state)
     expect_body("ep", "{\"ep\":[\"\"]}"); /* refused later, as an empty topic */
 }
 
+static void what_was_had_last_has_many_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"lastEventId",   "lastEventID",   "last-event-id",
+                                        "Last-Event-ID", "last_event_id", "Last-Event-Id"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char query[80];
+        (void)snprintf(query, sizeof query, "ep=a&last_id=7-1&%s=7-2", names[i]);
+        expect_body(query, "{\"ep\":[\"a\"],\"last_id\":\"7-2\"}");
+        (void)snprintf(query, sizeof query, "%s=7-2&ep=a&last_id=7-1", names[i]);
+        expect_body(query, "{\"ep\":[\"a\"],\"last_id\":\"7-2\"}");
+        (void)snprintf(query, sizeof query, "ep=a&last_id=7-1&%s=", names[i]);
+        expect_body(query, "{\"ep\":[\"a\"],\"last_id\":\"7-1\"}");
+    }
+    expect_fault("ep=a&lastEventId=%ff", "The query is not UTF-8");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -64,6 +82,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_says_what_a_body_would),
+        cmocka_unit_test(what_was_had_last_has_many_names),
         cmocka_unit_test(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

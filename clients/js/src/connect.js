@@ -12,7 +12,7 @@ import { urlOf } from './url.js';
 const DEFAULTS = {
   transports: ['ws', 'frames', 'sse', 'poll'],
   patience: 600, // so that the fourth way in is tried within 2 s
-  silence: 110_000, // two keep-alives of the broker
+  silence: 60_000, // two keep-alives of the broker
   backoff: 1000,
   maxBackoff: 30_000,
   betterTime: 300_000,

@@ -63,8 +63,9 @@ FcgidIPCDir ${own}
 FcgidProcessTableFile ${own}/fcgid_shm
 ThreadsPerChild 64
 ThreadLimit 64
-ServerLimit 4
-MaxRequestWorkers 256
+ServerLimit 8
+MaxRequestWorkers 512
+MaxSpareThreads 512
 <VirtualHost *:${port}>
 DocumentRoot ${root}
 LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined

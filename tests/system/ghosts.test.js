@@ -1,0 +1,74 @@
+'use strict';
+
+// A client whose cable is pulled while events go on: nobody tells the proxy before it, which takes all that it is given.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const WebSocket = require('ws');
+const { Line } = require('../lib/line');
+const { startProxy } = require('./lib/proxies');
+const { Stack } = require('./lib/stack');
+const { until } = require('./lib/wait');
+const { BehindWebServer } = require('./lib/webservers');
+
+/** Each gives {stack, url, stop()}. */
+const ways = {
+  'the daemon itself': async () => {
+    const stack = await Stack.start('ghosts', { handlers: 1, config });
+    return { stack, url: `${stack.url}/`, stop: () => stack.stop() };
+  },
+  HAProxy: async () => {
+    const stack = await Stack.start('ghosts', { handlers: 1, config });
+    const proxy = await startProxy('HAProxy', stack.folder, stack.port);
+    return { stack, url: proxy.url, stop: async () => (await proxy.stop(), stack.stop()) };
+  },
+  nginx: () => BehindWebServer.start('nginx', { config }),
+  'Apache with mod_fcgid': () => BehindWebServer.start('Apache with mod_fcgid', { config }),
+};
+const config = { fanout: { keep_alive: '3s' } }; // enough for an answer on a busy machine
+
+for (const [name, start] of Object.entries(ways)) {
+  describe(`a WebSocket that is cut off before ${name}`, () => {
+    let way;
+    let line;
+    const sockets = [];
+    before(async () => {
+      way = await start();
+      line = await Line.start(Number(new URL(way.url).port));
+    });
+    after(async () => {
+      sockets.forEach((socket) => socket.terminate());
+      await line?.stop();
+      await way?.stop();
+    });
+
+    async function open(url, clid) {
+      const socket = new WebSocket(`${url.replace(/^http/, 'ws')}ws?${new URLSearchParams({ ep: 'a', clid })}`);
+      sockets.push(socket);
+      const one = { messages: 0, pings: 0, isOver: false };
+      socket.on('message', () => one.messages++);
+      socket.on('ping', () => one.pings++); // ws answers by itself
+      socket.on('close', () => (one.isOver = true));
+      socket.on('error', () => {});
+      await until('it is connected', () => one.messages > 0);
+      return one;
+    }
+
+    test('is taken for gone, events or not, and who answers stays', async () => {
+      const there = await open(way.url, 'there');
+      await open(`${line.url}${new URL(way.url).pathname}`, 'cut off');
+      await way.stack.untilTotal(2);
+      line.stand();
+      await until('only who answers is present', async () => {
+        await way.stack.publish('a', 'x');
+        const { 'cut off': gone, ...rest } = await way.stack.look('/connections');
+        assert.equal(rest.there, 1);
+        return gone === undefined;
+      });
+      assert.equal((await way.stack.look('/state')).closed.silent, 1);
+      const { pings } = there;
+      await until('it is asked again', () => there.pings > pings + 2);
+      assert.equal(there.isOver, false);
+    });
+  });
+}
