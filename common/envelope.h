@@ -38,7 +38,8 @@ enum ack_status {
     ACK_DOUBLE = 1,   /* was had before; receivers and event_sequence are those of the first time */
     ACK_OVERLOAD = 2, /* not taken: say 503 */
     ACK_LIMITED = 3,  /* not taken, the token has published too much: say 429 */
-    ACK_OTHER = 4     /* not taken, its post key is another event's: say 409 */
+    ACK_OTHER = 4,    /* not taken, its post key is another event's: say 409 */
+    ACK_TOPIC = 5     /* not taken, its topic is over the daemon's own limits: say 422 */
 };
 
 struct ack {

@@ -153,6 +153,8 @@ static int publish(struct emission *emission, struct bus_publisher *publisher,
     }
     if (event->ack.status == ACK_OTHER)
         return command_fail("the id is that of another event, which the daemon had a moment ago");
+    if (event->ack.status == ACK_TOPIC)
+        return command_fail("the topic is over the limits that the daemon was started with");
     char id[48];
     (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, event->epoch, event->ack.event_sequence);
     print_result(emission, id, event->ack.receivers, event->ack.status == ACK_DOUBLE);

@@ -49,6 +49,10 @@ static void append_event(struct bytes *out, const struct bus_event *event)
         append_result(out, "id of another event", 0);
         return;
     }
+    if (event->ack.status == ACK_TOPIC) {
+        append_result(out, "over the daemon's limits", 0);
+        return;
+    }
     append_result(out, "sent", event->ack.receivers);
     bytes_append_text(out, ",\"id\":");
     append_event_id(out, event);
@@ -145,6 +149,18 @@ static void answer_other(struct handler_request *request, const struct publish_o
     send_body(request, (struct handler_reply){.status = 409, .reason = "Conflict"}, &body);
 }
 
+static void answer_over_limits(struct handler_request *request,
+                               const struct publish_outcome *outcome)
+{
+    struct bytes body = BYTES_EMPTY;
+    bytes_append_text(&body, "{\"error\":\"The topic is over the daemon's limits\","
+                             "\"detail\":\"[fanout] max_topic_length or max_topic_levels are lower "
+                             "there than here\"");
+    append_points(&body, outcome);
+    send_body(request, (struct handler_reply){.status = 422, .reason = "Unprocessable Content"},
+              &body);
+}
+
 static void answer_unavailable(struct handler_request *request,
                                const struct publish_outcome *outcome)
 {
@@ -187,6 +203,8 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
         answer_unavailable(request, outcome);
     else if (has_any(outcome, ACK_LIMITED))
         answer_limited(request, outcome);
+    else if (has_any(outcome, ACK_TOPIC))
+        answer_over_limits(request, outcome);
     else if (has_any(outcome, ACK_OTHER))
         answer_other(request, outcome);
     else

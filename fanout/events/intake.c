@@ -72,11 +72,16 @@ static void acknowledge(struct intake *intake, const struct log_entry *entry,
     bus_inbox_acknowledge(intake->inbox, entry->publisher, &ack);
 }
 
-static void refuse(struct intake *intake, struct log_entry *entry)
+static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_status status)
 {
     entry->stored.event.sequence = 0;
     intake->counters.overloads++;
-    acknowledge(intake, entry, ACK_OVERLOAD, 0);
+    acknowledge(intake, entry, status, 0);
+}
+
+static void refuse(struct intake *intake, struct log_entry *entry)
+{
+    refuse_as(intake, entry, ACK_OVERLOAD);
 }
 
 /* Answers for an event whose token has published too much. */
@@ -212,7 +217,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
         return;
     }
     if (is_over_limits(intake, &entry.stored.event)) {
-        refuse(intake, &entry);
+        refuse_as(intake, &entry, ACK_TOPIC); /* to try again would be of no use */
         return;
     }
     if (refuse_limited(intake, message))

@@ -362,3 +362,24 @@ location = /n/event { include /etc/nginx/fastcgi_params; fastcgi_pass 127.0.0.1:
     await postThrough(new Program('alone', command, { log: `${stack.folder}/alone.log` }), port);
   });
 });
+
+test('a topic that only the daemon finds too long is said to be, and is not tried again', async () => {
+  const stack = await Stack.start('narrow', { handlers: 1, config: { publish: { time_limit: '20s' } } });
+  try {
+    // The handlers go on with what they have read.
+    stack.writeConfig({ fanout: { max_topic_length: 30 } });
+    await stack.daemon.end();
+    await stack.startDaemon();
+    const client = await stack.subscribe(['#']);
+    await stack.publishInTheEnd('short', 'ready');
+    const answer = await stack.post({ ep: ['short', 'x'.repeat(31)], e: { type: 'both' } });
+    assert.equal(answer.status, 422, answer.text);
+    assert.equal(answer.json.error, "The topic is over the daemon's limits");
+    assert.deepEqual(answer.json.ep.map(({ result }) => result), ['sent', "over the daemon's limits"]);
+    await client.takeUntil('both');
+    assert.equal((stack.daemon.output().match(/over the daemon's limits/g) ?? []).length, 1, 'asked once');
+    await client.close();
+  } finally {
+    await stack.stop();
+  }
+});
