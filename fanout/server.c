@@ -1,11 +1,10 @@
-/* Puts the daemon together. One turn of its loop:
- *   1. what has come on sockets is read: clients ask, stream, answer (net/connection_read.c),
- *   2. what has come on the bus is taken and queued for its receivers, who are written at once
- *      (events/bus_reader.c); in a crowd of clients that is done between batches of them,
- *   3. what else was queued is written (after_sleep),
- *   4. deadlines of the past tick are looked at (tick, every 100 ms),
- *   5. clients that catch up get a slice of the log each (before_sleep, events/replay.c),
- *   6. all that was queued is written, and the loop sleeps until there is something to do. */
+/* Puts the daemon together. One turn of its loop (docs/tour.md):
+ *   1. it wakes: sockets and bus, as the kernel names them; between batches of clients the bus,
+ *   2. what was queued is written (on_after_sleep), and what was closed is freed,
+ *   3. every tick: deadlines, events and polls that are too old (on_tick),
+ *   4. what was left over of a batch of the bus (bus_reader.c),
+ *   5. a slice of the log for each that catches up, then all that is queued is written,
+ *   6. it sleeps, unless somebody can go on catching up (on_before_sleep). */
 #include "server.h"
 
 #include "clock.h"
