@@ -188,7 +188,7 @@ static void shout_to_inboxes(struct delivery *delivery, struct publication *publ
 
 /* False without memory. Presence is not kept, so a client that resumes from it resumes from the
  * event before. */
-static bool keep(struct delivery *delivery, const struct publication *publication)
+static bool keep_in_log(struct delivery *delivery, const struct publication *publication)
 {
     struct event *event = publication->event;
 
@@ -219,7 +219,7 @@ static bool shout(struct delivery *delivery, struct publication *publication)
         if (matches->failed)
             return false;
     }
-    if (!keep(delivery, publication))
+    if (!keep_in_log(delivery, publication))
         return false;
     /* Bound ones first: a client that has both hears an event in one order. */
     for (int kind = SUBSCRIPTION_KINDS - 1; kind >= 0; kind--)
@@ -235,11 +235,11 @@ static bool publish(struct delivery *delivery, struct publication *publication)
     bool taken = true;
 
     if (event->whisper) {
-        taken = keep(delivery, publication);
+        taken = keep_in_log(delivery, publication);
         if (taken)
             whisper(delivery, publication);
     } else if (event->flags & ENVELOPE_TARGETED) {
-        taken = keep(delivery, publication);
+        taken = keep_in_log(delivery, publication);
         if (taken)
             shout_to_inboxes(delivery, publication);
     } else {

@@ -51,7 +51,8 @@ static uint32_t content_of(const struct seen_events *seen, const struct event *e
 
 /* ---- delivering and acknowledging ---- */
 
-static bool deliver(struct intake *intake, const struct stored_event *stored, uint32_t *receivers)
+static bool deliver_event(struct intake *intake, const struct stored_event *stored,
+                          uint32_t *receivers)
 {
     struct event event = stored->event;
 
@@ -61,8 +62,8 @@ static bool deliver(struct intake *intake, const struct stored_event *stored, ui
     return true;
 }
 
-static void acknowledge(struct intake *intake, const struct log_entry *entry,
-                        enum ack_status status, uint32_t receivers)
+static void acknowledge_event(struct intake *intake, const struct log_entry *entry,
+                              enum ack_status status, uint32_t receivers)
 {
     const struct ack ack = {.sequence = entry->asked_as,
                             .event_sequence = entry->stored.event.sequence,
@@ -76,10 +77,10 @@ static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_s
 {
     entry->stored.event.sequence = 0;
     intake->counters.overloads++;
-    acknowledge(intake, entry, status, 0);
+    acknowledge_event(intake, entry, status, 0);
 }
 
-static void refuse(struct intake *intake, struct log_entry *entry)
+static void refuse_event(struct intake *intake, struct log_entry *entry)
 {
     refuse_as(intake, entry, ACK_OVERLOAD);
 }
@@ -108,11 +109,11 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
 {
     uint32_t receivers = 0;
 
-    if (!deliver(intake, &entry->stored, &receivers)) {
-        refuse(intake, entry);
+    if (!deliver_event(intake, &entry->stored, &receivers)) {
+        refuse_event(intake, entry);
         return;
     }
-    acknowledge(intake, entry, ACK_DELIVERED, receivers);
+    acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
     if (!seen_events_add(intake->parts.seen, entry->stored.key,
                          content_of(intake->parts.seen, &entry->stored.event),
                          entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
@@ -129,27 +130,27 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
     if (!seen_events_add_pending(intake->parts.seen, stored->key,
                                  content_of(intake->parts.seen, &stored->event),
                                  stored->event.sequence, loop_now(intake->parts.loop))) {
-        refuse(intake, entry);
+        refuse_event(intake, entry);
         return;
     }
     if (!log_store_append(intake->store, entry)) {
         seen_events_forget(intake->parts.seen, stored->key);
-        refuse(intake, entry);
+        refuse_event(intake, entry);
     }
 }
 
-static void settle(struct intake *intake, const struct log_entry *entry, bool stored)
+static void settle_event(struct intake *intake, const struct log_entry *entry, bool stored)
 {
     uint32_t receivers = 0;
 
-    if (stored && deliver(intake, &entry->stored, &receivers)) {
+    if (stored && deliver_event(intake, &entry->stored, &receivers)) {
         seen_events_settle(intake->parts.seen, entry->stored.key, receivers);
-        acknowledge(intake, entry, ACK_DELIVERED, receivers);
+        acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
         return;
     }
     seen_events_forget(intake->parts.seen, entry->stored.key);
     intake->counters.overloads++;
-    acknowledge(intake, entry, ACK_OVERLOAD, 0);
+    acknowledge_event(intake, entry, ACK_OVERLOAD, 0);
 }
 
 /* False when some are left. */
@@ -164,7 +165,7 @@ static bool settle_some(struct intake *intake, uint64_t count, size_t bytes)
             return true;
         if (!intake->waits)
             continue;
-        settle(intake, entry, stored);
+        settle_event(intake, entry, stored);
         size_t length = entry->stored.event.json_length;
         bytes = length < bytes ? bytes - length : 0;
         count--;
@@ -227,7 +228,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
     if (intake->waits)
         send_to_disk(intake, &entry);
     else if (intake->store != NULL && !log_store_append(intake->store, &entry))
-        refuse(intake, &entry);
+        refuse_event(intake, &entry);
     else
         deliver_now(intake, &entry);
 }
@@ -268,7 +269,8 @@ static void load_event(const struct stored_event *stored, void *context)
         loading->failures++;
 }
 
-static bool load(struct intake *intake, uint64_t *lost_through, char error[LOG_DATABASE_ERROR_SIZE])
+static bool load_log(struct intake *intake, uint64_t *lost_through,
+                     char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct event_log *log = intake->parts.log;
     struct loading loading = {
@@ -320,7 +322,8 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
     uint64_t lost_through = 0;
 
     intake->store = log_store_open(&options, error);
-    return intake->store != NULL && load(intake, &lost_through, error) && open_key(intake, error) &&
+    return intake->store != NULL && load_log(intake, &lost_through, error) &&
+           open_key(intake, error) &&
            log_store_start(intake->store, intake->parts.log->epoch, lost_through,
                            &intake->parts.loop->uv, on_done, intake, error);
 }

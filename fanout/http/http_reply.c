@@ -21,7 +21,8 @@ static bool stays_open(const struct connection *connection, const struct http_re
     return request != NULL && http_request_keep_alive(request) && !connection->net->stopping;
 }
 
-static void begin(struct bytes *out, struct connection *connection, int status, const char *reason)
+static void begin_reply(struct bytes *out, struct connection *connection, int status,
+                        const char *reason)
 {
     bytes_append_text(out, "HTTP/1.1 ");
     bytes_append_number(out, (uint64_t)status);
@@ -41,8 +42,8 @@ static bool queue_and_free(struct connection *connection, struct bytes *out)
     return queued;
 }
 
-static void finish(struct bytes *out, struct connection *connection,
-                   const struct http_request *request)
+static void finish_reply(struct bytes *out, struct connection *connection,
+                         const struct http_request *request)
 {
     bool keep_alive = stays_open(connection, request);
 
@@ -72,12 +73,12 @@ static void reply(struct connection *connection, const struct http_request *requ
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin(&out, connection, status, reason);
+    begin_reply(&out, connection, status, reason);
     describe_json(&out, header, length);
     connection_header(&out, stays_open(connection, request));
     if (!is_head_request(request))
         bytes_append(&out, json, length);
-    finish(&out, connection, request);
+    finish_reply(&out, connection, request);
 }
 
 void http_reply_json(struct connection *connection, const struct http_request *request, int status,
@@ -113,7 +114,7 @@ void http_reply_event_stream_over(struct connection *connection, const struct ht
     struct bytes out = BYTES_EMPTY, field = BYTES_EMPTY;
 
     bytes_append_format(&field, "retry: %llu\n\n", (unsigned long long)retry_ms);
-    begin(&out, connection, 200, "OK");
+    begin_reply(&out, connection, 200, "OK");
     bytes_append_format(&out,
                         "Cache-Control: no-store\r\n"
                         "Content-Type: text/event-stream;charset=utf-8\r\nContent-Length: %zu\r\n",
@@ -122,18 +123,18 @@ void http_reply_event_stream_over(struct connection *connection, const struct ht
     bytes_append(&out, field.data, field.length);
     out.failed = out.failed || field.failed;
     bytes_free(&field);
-    finish(&out, connection, request);
+    finish_reply(&out, connection, request);
 }
 
 void http_reply_preflight(struct connection *connection, const struct http_request *request)
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin(&out, connection, 204, "No Content");
+    begin_reply(&out, connection, 204, "No Content");
     cors_append_preflight(&out, http_request_header(request, "Access-Control-Request-Headers"));
     bytes_append_text(&out, "Allow: GET, POST, OPTIONS\r\n");
     connection_header(&out, stays_open(connection, request));
-    finish(&out, connection, request);
+    finish_reply(&out, connection, request);
 }
 
 /* X-Accel-Buffering: nginx would keep a stream to itself (ngx_http_proxy_module, proxy_buffering).
@@ -145,7 +146,7 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
     struct bytes out = BYTES_EMPTY;
 
     connection->keep_alive = chunked && stays_open(connection, request);
-    begin(&out, connection, 200, "OK");
+    begin_reply(&out, connection, 200, "OK");
     bytes_append_text(&out, "Content-Type: ");
     bytes_append_text(&out, content_type);
     bytes_append_text(&out, "\r\n"
@@ -162,7 +163,7 @@ bool http_reply_json_head(struct connection *connection, size_t length)
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin(&out, connection, 200, "OK");
+    begin_reply(&out, connection, 200, "OK");
     describe_json(&out, "", length);
     connection_header(&out, connection->keep_alive);
     return queue_and_free(connection, &out);

@@ -39,7 +39,7 @@ static const char *find_header(const struct http_request *request, const char *a
     return NULL;
 }
 
-static int refuse(struct http_request *request, int status, const char *reason)
+static int refuse_request(struct http_request *request, int status, const char *reason)
 {
     request->status = status;
     request->reason = reason;
@@ -50,7 +50,7 @@ static int count_head(struct http_request *request, size_t length)
 {
     request->head_bytes += length;
     if (request->head_bytes > request->limits.max_headers)
-        return refuse(request, 431, "Request Header Fields Too Large");
+        return refuse_request(request, 431, "Request Header Fields Too Large");
     return 0;
 }
 
@@ -82,7 +82,7 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
     /* The library may be built to let it pass; then "Content-Length : 5" would count, although
      * others do not see a length there (RFC 9112, section 5.1). */
     if (memchr(at, ' ', length) != NULL)
-        return refuse(request, 400, malformed);
+        return refuse_request(request, 400, malformed);
     if (request->head_complete) /* a trailer: counted, not kept */
         return count_head(request, length);
     end_value(request);
@@ -104,7 +104,7 @@ static int on_header_value(http_parser *parser, const char *at, size_t length)
     struct http_request *request = parser->data;
 
     if (has_control(at, length))
-        return refuse(request, 400, malformed);
+        return refuse_request(request, 400, malformed);
     if (request->head_complete)
         return count_head(request, length);
     if (!request->in_value) {
@@ -150,10 +150,10 @@ static int check_transfer_encoding(struct http_request *request)
     if (coding == NULL)
         return 0;
     if (request->parser.http_minor < 1)
-        return refuse(request, 400, "Invalid Transfer-Encoding");
+        return refuse_request(request, 400, "Invalid Transfer-Encoding");
     if (strcasecmp(coding, "chunked") != 0 ||
         http_request_next_header(request, "Transfer-Encoding", coding) != NULL)
-        return refuse(request, 501, "Transfer-Encoding not supported");
+        return refuse_request(request, 501, "Transfer-Encoding not supported");
     return 0;
 }
 
@@ -165,15 +165,15 @@ static int on_headers_complete(http_parser *parser)
     request->head_complete = true;
     bool valid = parser->method != HTTP_CONNECT && split_url(request);
     if (request->headers.failed || request->url.failed)
-        return refuse(request, 503, "Out of memory");
+        return refuse_request(request, 503, "Out of memory");
     if (!valid)
-        return refuse(request, 400, "Invalid request target");
+        return refuse_request(request, 400, "Invalid request target");
     if (parser->http_major != 1)
-        return refuse(request, 505, "HTTP Version Not Supported");
+        return refuse_request(request, 505, "HTTP Version Not Supported");
     if (check_transfer_encoding(request) != 0)
         return -1;
     if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
-        return refuse(request, 413, "Body too large");
+        return refuse_request(request, 413, "Body too large");
     const char *expect = http_request_header(request, "Expect");
     request->expects =
         expect != NULL && strcasecmp(expect, "100-continue") == 0 && parser->http_minor >= 1;
@@ -186,11 +186,11 @@ static int on_body(http_parser *parser, const char *at, size_t length)
 
     request->expects = false;
     if (length > request->limits.max_body - request->body.length)
-        return refuse(request, 413, "Body too large");
+        return refuse_request(request, 413, "Body too large");
     if (!input_budget_charge(request->limits.bodies, &request->charge, length))
-        return refuse(request, 503, too_many);
+        return refuse_request(request, 503, too_many);
     bytes_append(&request->body, at, length);
-    return request->body.failed ? refuse(request, 503, "Out of memory") : 0;
+    return request->body.failed ? refuse_request(request, 503, "Out of memory") : 0;
 }
 
 static int on_message_complete(http_parser *parser)
@@ -198,7 +198,7 @@ static int on_message_complete(http_parser *parser)
     struct http_request *request = parser->data;
 
     if (request->charge.given_up)
-        return refuse(request, 503, too_many);
+        return refuse_request(request, 503, too_many);
     request->complete = true;
     http_parser_pause(parser, 1);
     return 0;
@@ -254,25 +254,25 @@ static void refuse_malformed(struct http_request *request)
 {
     switch (HTTP_PARSER_ERRNO(&request->parser)) {
     case HPE_UNEXPECTED_CONTENT_LENGTH:
-        (void)refuse(request, 400, "Doubled or contradicted Content-Length");
+        (void)refuse_request(request, 400, "Doubled or contradicted Content-Length");
         return;
     case HPE_INVALID_CONTENT_LENGTH:
-        (void)refuse(request, 400, "Invalid Content-Length");
+        (void)refuse_request(request, 400, "Invalid Content-Length");
         return;
     case HPE_INVALID_TRANSFER_ENCODING:
-        (void)refuse(request, 400, "Invalid Transfer-Encoding");
+        (void)refuse_request(request, 400, "Invalid Transfer-Encoding");
         return;
     case HPE_INVALID_CHUNK_SIZE:
-        (void)refuse(request, 400, "Invalid chunk size");
+        (void)refuse_request(request, 400, "Invalid chunk size");
         return;
     case HPE_INVALID_METHOD:
-        (void)refuse(request, 400, "Invalid method");
+        (void)refuse_request(request, 400, "Invalid method");
         return;
     case HPE_INVALID_VERSION:
-        (void)refuse(request, 505, "HTTP Version Not Supported");
+        (void)refuse_request(request, 505, "HTTP Version Not Supported");
         return;
     default:
-        (void)refuse(request, 400, malformed);
+        (void)refuse_request(request, 400, malformed);
     }
 }
 

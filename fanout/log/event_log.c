@@ -136,7 +136,7 @@ static bool resize_ring(struct event_log *log, struct logged_topic *topic, uint3
     return true;
 }
 
-static bool make_room(struct event_log *log, struct logged_topic *topic)
+static bool make_room_in_ring(struct event_log *log, struct logged_topic *topic)
 {
     if (topic->count < topic->capacity)
         return true;
@@ -265,7 +265,7 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
 
     if (topic == NULL)
         topic = topic_new(log, event->topic, event->topic_length, targeted);
-    if (logged == NULL || topic == NULL || !make_room(log, topic)) {
+    if (logged == NULL || topic == NULL || !make_room_in_ring(log, topic)) {
         if (topic != NULL && topic->count == 0)
             topic_free(log, topic);
         free(logged);

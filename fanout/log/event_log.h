@@ -73,7 +73,7 @@ uint64_t event_log_take_sequence(struct event_log *log);
 bool event_log_append(struct event_log *log, const struct event *event, uint64_t now_ms);
 /* Nobody gets events up to this sequence any more. */
 void event_log_forget(struct event_log *log, uint64_t through);
-/* True when a client that had everything up to this sequence can have everything after it. */
+/* True when a client that received everything up to this sequence can have everything after it. */
 bool event_log_has_all_after(const struct event_log *log, uint64_t sequence);
 /* Forgets what is too old; appending does so too. */
 void event_log_expire(struct event_log *log, uint64_t now_ms);

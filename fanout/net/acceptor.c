@@ -33,8 +33,8 @@ static int write_refusal(char *out, size_t size, struct arrival arrival, const c
 
 /* A courtesy: it is closed either way. What the client has sent already is read, since closing over
  * it would be a reset, which can overtake the answer. */
-static void refuse(struct net *net, int descriptor, struct arrival arrival, enum close_reason why,
-                   const char *words)
+static void refuse_comer(struct net *net, int descriptor, struct arrival arrival,
+                         enum close_reason why, const char *words)
 {
     char answer[512];
     int length = write_refusal(answer, sizeof answer, arrival, words);
@@ -49,18 +49,18 @@ static void refuse(struct net *net, int descriptor, struct arrival arrival, enum
 static void refuse_full(struct net *net, int descriptor, struct arrival arrival)
 {
     net->counters.refused_full++;
-    refuse(net, descriptor, arrival, CLOSE_FULL, "Too many connections");
+    refuse_comer(net, descriptor, arrival, CLOSE_FULL, "Too many connections");
 }
 
 /* ---- pausing ---- */
 
-static void on_timer(uv_timer_t *timer);
+static void on_acceptor_timer(uv_timer_t *timer);
 
 static void pause_for(struct acceptor *acceptor, uint64_t milliseconds)
 {
     acceptor->paused = true;
     acceptor->sockets.pause(acceptor->sockets.context);
-    (void)uv_timer_start(&acceptor->timer, on_timer, milliseconds, 0);
+    (void)uv_timer_start(&acceptor->timer, on_acceptor_timer, milliseconds, 0);
 }
 
 /* Said once, and once more when it is over: a flood of connects shall not be one of the log. */
@@ -115,14 +115,14 @@ static void wait_for_memory(struct acceptor *acceptor)
     pause_for(acceptor, MEMORY_PAUSE_MS);
 }
 
-static void hold(struct acceptor *acceptor, int descriptor, struct arrival arrival)
+static void hold_comer(struct acceptor *acceptor, int descriptor, struct arrival arrival)
 {
     acceptor->held = descriptor;
     acceptor->held_arrival = arrival;
     wait_for_memory(acceptor);
 }
 
-static void admit(struct acceptor *acceptor, int descriptor, struct arrival arrival)
+static void admit_comer(struct acceptor *acceptor, int descriptor, struct arrival arrival)
 {
     struct net *net = acceptor->net;
     struct counted_address *counted = NULL;
@@ -135,11 +135,12 @@ static void admit(struct acceptor *acceptor, int descriptor, struct arrival arri
     if (arrival.is_tcp && net->config->max_connections_per_address > 0)
         verdict = enter_address(net, descriptor, &counted);
     if (verdict == ADDRESS_HAS_MOST) {
-        refuse(net, descriptor, arrival, CLOSE_ADDRESS, "Too many connections from this address");
+        refuse_comer(net, descriptor, arrival, CLOSE_ADDRESS,
+                     "Too many connections from this address");
     } else if (verdict == ADDRESS_NO_MEMORY ||
                !connection_open(net, descriptor, arrival, counted)) {
         address_limits_leave(&net->addresses, &counted);
-        hold(acceptor, descriptor, arrival);
+        hold_comer(acceptor, descriptor, arrival);
     } else {
         acceptor->starved = false;
     }
@@ -152,7 +153,7 @@ void acceptor_take(struct acceptor *acceptor, int listening, struct arrival arri
         if (descriptor >= 0) {
             acceptor->net->counters.accepted++;
             loop_count_client(&acceptor->net->loop);
-            admit(acceptor, descriptor, arrival);
+            admit_comer(acceptor, descriptor, arrival);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE) {
@@ -169,10 +170,10 @@ static void take_held(struct acceptor *acceptor)
 
     acceptor->held = -1;
     if (descriptor >= 0)
-        admit(acceptor, descriptor, acceptor->held_arrival);
+        admit_comer(acceptor, descriptor, acceptor->held_arrival);
 }
 
-static void resume(struct acceptor *acceptor)
+static void resume_accepting(struct acceptor *acceptor)
 {
     acceptor->paused = false;
     take_held(acceptor);
@@ -180,15 +181,15 @@ static void resume(struct acceptor *acceptor)
         return;
     acceptor->sockets.resume(acceptor->sockets.context);
     if (acceptor->full)
-        (void)uv_timer_start(&acceptor->timer, on_timer, FULL_PAUSE_MS, 0);
+        (void)uv_timer_start(&acceptor->timer, on_acceptor_timer, FULL_PAUSE_MS, 0);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_acceptor_timer(uv_timer_t *timer)
 {
     struct acceptor *acceptor = timer->data;
 
     if (acceptor->paused) {
-        resume(acceptor);
+        resume_accepting(acceptor);
         return;
     }
     /* Accepting has worked for as long as the pause was. */

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a stream is dressed (transport.h). Each has segments of its own, so that what one connection
- * gets stays contiguous. */
+/* How the frames of a stream are encoded (streams/transport.h). Each has segments of its own, so
+ * that what one connection gets stays contiguous. */
 enum frame_encoding {
     FRAME_CHUNKED,     /* ''LENGTH''JSON in an HTTP/1.1 chunk */
     FRAME_PLAIN,       /* ''LENGTH''JSON, for HTTP/1.0 */

@@ -21,7 +21,7 @@ struct service;
 
 enum { NET_READ_BUFFER = 64 * 1024 };
 
-/* By which way somebody came. */
+/* On which kind of socket a client arrived. */
 struct arrival {
     bool is_tcp;
     bool speaks_lines; /* not HTTP */

@@ -5,7 +5,7 @@
 
 enum { FIRST_REST = 4 };
 
-static bool extend(struct frame *last, const struct frame *frame)
+static bool extend_range(struct frame *last, const struct frame *frame)
 {
     if (last->segment != frame->segment || last->offset + last->length != frame->offset)
         return false;
@@ -13,7 +13,7 @@ static bool extend(struct frame *last, const struct frame *frame)
     return true;
 }
 
-static bool make_room(struct output *output)
+static bool make_room_for_range(struct output *output)
 {
     struct output_rest *rest = output->rest;
     uint32_t capacity = rest != NULL ? rest->capacity * 2 : FIRST_REST;
@@ -43,12 +43,12 @@ bool output_append(struct output *output, const struct frame *frame)
 
     if (rest != NULL && rest->count > 0)
         last = &rest->frames[rest->start + rest->count - 1];
-    if (last->segment != NULL && extend(last, frame)) {
+    if (last->segment != NULL && extend_range(last, frame)) {
         output->length += frame->length;
         return true;
     }
     if (output->first.segment != NULL) {
-        if (!make_room(output))
+        if (!make_room_for_range(output))
             return false;
         rest = output->rest;
         place = &rest->frames[rest->start + rest->count++];
@@ -78,7 +78,7 @@ int output_gather(const struct output *output, struct iovec *vectors, int max)
 }
 
 /* The first range is written: the next one takes its place. */
-static void shift(struct output *output)
+static void shift_output(struct output *output)
 {
     struct output_rest *rest = output->rest;
 
@@ -98,7 +98,7 @@ void output_consume(struct output *output, size_t count)
     output->length -= count;
     while (count > 0 && count >= output->first.length) {
         count -= output->first.length;
-        shift(output);
+        shift_output(output);
     }
     output->first.offset += (uint32_t)count;
     output->first.length -= (uint32_t)count;
@@ -119,6 +119,6 @@ bool output_join(struct output *output, struct output *behind)
 void output_clear(struct output *output)
 {
     while (output->first.segment != NULL)
-        shift(output);
+        shift_output(output);
     output->length = 0;
 }

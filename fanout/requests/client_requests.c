@@ -32,7 +32,7 @@ bool client_requests_count(struct connection *connection)
 }
 
 /* Its id is where the client is, so that it can resume from there. */
-static bool tell(struct connection *connection, const char *type, const char *detail)
+static bool tell_client(struct connection *connection, const char *type, const char *detail)
 {
     const struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
@@ -46,7 +46,7 @@ bool client_requests_refuse(struct connection *connection, const char *reason)
     char detail[160];
     int length = snprintf(detail, sizeof detail, "{\"error\":\"%s\"}", reason);
 
-    return length < (int)sizeof detail && tell(connection, "error", detail);
+    return length < (int)sizeof detail && tell_client(connection, "error", detail);
 }
 
 /* The frame comes before the past. */
@@ -73,10 +73,10 @@ static bool tell_count(struct connection *connection, const char *type)
 
     (void)snprintf(detail, sizeof detail, "{\"topics\":%u}",
                    (unsigned)stream_of(connection)->subscriber.count);
-    return tell(connection, type, detail);
+    return tell_client(connection, type, detail);
 }
 
-static bool subscribe(struct connection *connection, const struct client_message *message)
+static bool add_topics(struct connection *connection, const struct client_message *message)
 {
     struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
@@ -99,7 +99,7 @@ static bool subscribe(struct connection *connection, const struct client_message
            (stream->replay != NULL || presence_events_send_available(service, stream, before));
 }
 
-static bool unsubscribe(struct connection *connection, const struct client_message *message)
+static bool remove_topics(struct connection *connection, const struct client_message *message)
 {
     struct stream *stream = stream_of(connection);
     bool done = held_topics_remove(service_of(connection)->streams->topics, &stream->subscriber,
@@ -111,7 +111,7 @@ static bool unsubscribe(struct connection *connection, const struct client_messa
     return tell_count(connection, "unsubscribed");
 }
 
-static bool renew(struct connection *connection, const struct client_message *message)
+static bool renew_by_message(struct connection *connection, const struct client_message *message)
 {
     char answer[RENEW_ANSWER_SIZE];
     const char *fault =
@@ -120,20 +120,20 @@ static bool renew(struct connection *connection, const struct client_message *me
             : renew_stream(stream_of(connection), message->secret, message->secret_length, answer);
 
     return fault != NULL ? client_requests_refuse(connection, fault)
-                         : tell(connection, "alive", answer);
+                         : tell_client(connection, "alive", answer);
 }
 
-static bool answer(struct connection *connection, const struct client_message *message)
+static bool answer_message(struct connection *connection, const struct client_message *message)
 {
     switch (message->kind) {
     case CLIENT_SUBSCRIBE:
-        return subscribe(connection, message);
+        return add_topics(connection, message);
     case CLIENT_UNSUBSCRIBE:
-        return unsubscribe(connection, message);
+        return remove_topics(connection, message);
     case CLIENT_ALIVE:
-        return renew(connection, message);
+        return renew_by_message(connection, message);
     default:
-        return tell(connection, "pong", "{}");
+        return tell_client(connection, "pong", "{}");
     }
 }
 
@@ -141,8 +141,8 @@ void client_requests_take(struct connection *connection, const char *text, size_
 {
     struct client_message message;
     const char *fault = client_message_read(&message, text, length, connection->net->config);
-    bool answered =
-        fault != NULL ? client_requests_refuse(connection, fault) : answer(connection, &message);
+    bool answered = fault != NULL ? client_requests_refuse(connection, fault)
+                                  : answer_message(connection, &message);
 
     if (!answered)
         connection_close(connection, CLOSE_MEMORY);

@@ -46,8 +46,8 @@ const char *renew_stream(struct stream *stream, const char *secret, size_t lengt
     return NULL;
 }
 
-static void renew(struct connection *connection, const struct http_request *request,
-                  uint64_t connid, const json_t *secret)
+static void renew_by_request(struct connection *connection, const struct http_request *request,
+                             uint64_t connid, const json_t *secret)
 {
     struct stream *stream = streams_find(service_of(connection)->streams, connid);
     const char *fault = "Invalid data";
@@ -75,7 +75,7 @@ void renew_answer(struct connection *connection, const struct http_request *requ
     const json_t *secret = json_object_get(body, "secret");
 
     if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret))
-        renew(connection, request, (uint64_t)json_integer_value(connid), secret);
+        renew_by_request(connection, request, (uint64_t)json_integer_value(connid), secret);
     else
         http_reply_error(connection, request, 400, "Invalid object");
     json_decref(body);

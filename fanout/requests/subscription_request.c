@@ -96,8 +96,8 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
     bytes_free(&header);
 }
 
-/* EventSource sends the id of the last event it had as a header (HTML standard, section 9.2.2),
- * beside the query that it was opened with: the header is the newer one. */
+/* EventSource sends the id of the last event it received as a header (HTML standard,
+ * section 9.2.2), beside the query that it was opened with: the header is the newer one. */
 static void read_last_event_id(const struct http_request *request, struct subscription_body *body)
 {
     const char *id = http_request_header(request, "Last-Event-ID");
@@ -115,9 +115,9 @@ static void read_last_event_of_query(const struct http_request *request,
         body->last_id = bytes_terminate(id);
 }
 
-static void begin_or_refuse(struct connection *connection, const struct http_request *request,
-                            struct subscription_body *body, const struct transport *transport,
-                            const char *fault)
+static void begin_or_redirect(struct connection *connection, const struct http_request *request,
+                              struct subscription_body *body, const struct transport *transport,
+                              const char *fault)
 {
     read_last_event_id(request, body);
     if (fault == SUBSCRIPTION_HAS_BIND_KEY)
@@ -159,7 +159,7 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
         read_former_self(request, &body, &secret);
         read_wait(request, &body);
         read_last_event_of_query(request, &body, &last_event);
-        begin_or_refuse(connection, request, &body, transport, fault);
+        begin_or_redirect(connection, request, &body, transport, fault);
         subscription_body_free(&body);
         bytes_free(&secret);
         bytes_free(&last_event);
@@ -182,7 +182,7 @@ static void subscribe_with_body(struct connection *connection, const struct http
     struct subscription_body body;
     const char *fault = subscription_body_read(&body, text, length, 0, connection->net->config);
 
-    begin_or_refuse(connection, request, &body, transport, fault);
+    begin_or_redirect(connection, request, &body, transport, fault);
     subscription_body_free(&body);
 }
 
@@ -194,7 +194,7 @@ static void subscribe_with_query(struct connection *connection, const struct htt
     const char *fault = subscription_body_read_query(&body, http_request_query_text(request),
                                                      speaks_later ? SUBSCRIPTION_TOPICS_LATER : 0,
                                                      connection->net->config);
-    begin_or_refuse(connection, request, &body, transport, fault);
+    begin_or_redirect(connection, request, &body, transport, fault);
     subscription_body_free(&body);
 }
 

@@ -62,8 +62,8 @@ bool departed_take(struct departed *departed, const struct stream_secrets *secre
 {
     forget_old(departed, now_ms);
     struct hash_node *node = hash_table_find(&departed->by_connid, connid);
-    bool same =
-        node != NULL && stream_secrets_count(secrets, connid, departed_stream_of(node)->secret, secret);
+    bool same = node != NULL &&
+                stream_secrets_count(secrets, connid, departed_stream_of(node)->secret, secret);
     if (same)
         forget_stream(departed, departed_stream_of(node));
     return same;

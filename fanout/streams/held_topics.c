@@ -26,7 +26,7 @@ static bool has_node(const struct node_set *set, const struct topic_node *node)
            bsearch(&node, set->nodes, set->count, sizeof *set->nodes, compare_nodes) != NULL;
 }
 
-static bool make_room(struct node_set *set, size_t count)
+static bool make_room_for_nodes(struct node_set *set, size_t count)
 {
     *set = (struct node_set){.nodes = count ? malloc(count * sizeof *set->nodes) : NULL};
     return count == 0 || set->nodes != NULL;
@@ -40,7 +40,7 @@ static void sort_nodes(struct node_set *set)
 
 static bool set_of_held(struct node_set *set, const struct subscriber *subscriber)
 {
-    if (!make_room(set, subscriber->count))
+    if (!make_room_for_nodes(set, subscriber->count))
         return false;
     for (uint32_t slot = 0; slot < subscriber->count; slot++)
         set->nodes[set->count++] = subscriber->subscriptions[slot].node;
@@ -59,7 +59,7 @@ static const char *name_of(const struct requested_topic *topic, enum subscriptio
 static bool set_of_requested(struct node_set *set, const struct topic_index *indexes,
                              const char *user, const struct requested_topic *topics, size_t count)
 {
-    if (!make_room(set, count))
+    if (!make_room_for_nodes(set, count))
         return false;
     for (size_t i = 0; i < count; i++) {
         enum subscription_kind kind = audience_kind_of(&topics[i]);
@@ -76,7 +76,7 @@ static bool set_of_requested(struct node_set *set, const struct topic_index *ind
     return true;
 }
 
-static void resize(struct subscriber *subscriber, size_t count)
+static void resize_topics(struct subscriber *subscriber, size_t count)
 {
     if (count == 0) {
         free(subscriber->subscriptions);
@@ -89,7 +89,7 @@ static void resize(struct subscriber *subscriber, size_t count)
         subscriber->subscriptions = other;
 }
 
-static void cut(struct topic_index *indexes, struct subscriber *subscriber, uint32_t count)
+static void cut_topics(struct topic_index *indexes, struct subscriber *subscriber, uint32_t count)
 {
     while (subscriber->count > count) {
         uint32_t last = --subscriber->count;
@@ -137,10 +137,10 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
     for (size_t i = 0; fault == NULL && i < count; i++)
         fault = add_one(indexes, subscriber, user, &topics[i], &held, most);
     if (fault != NULL)
-        cut(indexes, subscriber, before);
+        cut_topics(indexes, subscriber, before);
     free(held.nodes);
     if (subscriber->count < before + count)
-        resize(subscriber, subscriber->count);
+        resize_topics(subscriber, subscriber->count);
     return fault;
 }
 
@@ -159,12 +159,12 @@ bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscrib
         topic_index_move(subscriber, --subscriber->count, slot);
     }
     free(unwanted.nodes);
-    resize(subscriber, subscriber->count);
+    resize_topics(subscriber, subscriber->count);
     return true;
 }
 
 void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber)
 {
-    cut(indexes, subscriber, 0);
-    resize(subscriber, 0);
+    cut_topics(indexes, subscriber, 0);
+    resize_topics(subscriber, 0);
 }

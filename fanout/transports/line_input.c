@@ -23,8 +23,8 @@ static void give_up_line(struct input_charge *charge)
     bytes_free(&input->pending);
 }
 
-static enum line_verdict keep(struct line_input *input, const struct line_limits *limits,
-                              const char *bytes, size_t length)
+static enum line_verdict keep_piece(struct line_input *input, const struct line_limits *limits,
+                                    const char *bytes, size_t length)
 {
     input->charge.give_up = give_up_line;
     if (!input_budget_charge(limits->bodies, &input->charge, length))
@@ -61,7 +61,7 @@ enum line_verdict line_input_feed(struct line_input *input, const struct line_li
         return LINE_TOO_LONG;
     if (end != NULL && input->pending.length == 0)
         return end_line(input, limits, bytes, taken);
-    enum line_verdict verdict = keep(input, limits, bytes, taken);
+    enum line_verdict verdict = keep_piece(input, limits, bytes, taken);
     if (verdict != LINE_NEED_MORE || end == NULL)
         return verdict;
     return end_line(input, limits, input->pending.data, input->pending.length);

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
-                   struct frame *out)
+static bool encode_frame(struct frame_pool *pool, int kind, bool chunked,
+                         const struct frame_text *text, struct frame *out)
 {
     char head[DIGITS_DECIMAL_MOST + 4] = "''";
     size_t length = 2 + digits_write_decimal(head + 2, text->length);
@@ -18,12 +18,12 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
     return transport_store(pool, kind, chunked, head, length + 2, text, "", out);
 }
 
-static bool open_stream(struct connection *connection, const struct http_request *request)
+static bool open_frames(struct connection *connection, const struct http_request *request)
 {
     return http_reply_stream_head(connection, request, "text/plain;charset=utf-8");
 }
 
-static bool keep_alive(struct connection *connection)
+static bool keep_frames_alive(struct connection *connection)
 {
     return transport_queue(connection, "''0''", 5);
 }
@@ -32,16 +32,16 @@ const struct transport transport_frames_chunked = {.name = "frames",
                                                    .encoding = FRAME_CHUNKED,
                                                    .chunked = true,
                                                    .reusable = true,
-                                                   .encode = encode,
-                                                   .open = open_stream,
-                                                   .keep_alive = keep_alive,
+                                                   .encode = encode_frame,
+                                                   .open = open_frames,
+                                                   .keep_alive = keep_frames_alive,
                                                    .end = transport_end_body};
 
 const struct transport transport_frames_plain = {.name = "frames",
                                                  .encoding = FRAME_PLAIN,
-                                                 .encode = encode,
-                                                 .open = open_stream,
-                                                 .keep_alive = keep_alive,
+                                                 .encode = encode_frame,
+                                                 .open = open_frames,
+                                                 .keep_alive = keep_frames_alive,
                                                  .end = transport_end_body};
 
 static bool accepts_sse(const struct http_request *request)

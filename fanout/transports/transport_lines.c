@@ -21,20 +21,20 @@ struct begun_line {
     uint64_t due; /* when it has to be whole */
 };
 
-static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
-                   struct frame *out)
+static bool encode_line(struct frame_pool *pool, int kind, bool chunked,
+                        const struct frame_text *text, struct frame *out)
 {
     return transport_store(pool, kind, chunked, "", 0, text, "\n", out);
 }
 
-static bool open_stream(struct connection *connection, const struct http_request *request)
+static bool open_lines(struct connection *connection, const struct http_request *request)
 {
     (void)connection;
     (void)request;
     return true;
 }
 
-static bool keep_alive(struct connection *connection)
+static bool keep_lines_alive(struct connection *connection)
 {
     return connection_queue_bytes(connection, "\n", 1);
 }
@@ -58,7 +58,7 @@ static void forget_line(struct connection *connection)
 }
 
 /* Says why, as the place in its conversation asks for, and ends the connection. */
-static void refuse(struct connection *connection, enum close_reason why, const char *reason)
+static void refuse_line(struct connection *connection, enum close_reason why, const char *reason)
 {
     if (connection->state == CONNECTION_STREAMING) {
         if (client_requests_refuse(connection, reason))
@@ -77,13 +77,13 @@ static void refuse(struct connection *connection, enum close_reason why, const c
         connection_close(connection, CLOSE_MEMORY);
 }
 
-static void begin_or_refuse(struct connection *connection, const struct subscription_body *body,
-                            const char *fault)
+static void begin_or_refuse_line(struct connection *connection,
+                                 const struct subscription_body *body, const char *fault)
 {
     if (fault == NULL && connection->net->stopping)
         fault = "Stopping";
     if (fault != NULL)
-        refuse(connection, CLOSE_REFUSED, fault);
+        refuse_line(connection, CLOSE_REFUSED, fault);
     else if (!subscribe_begin(connection, NULL, body, &transport_lines))
         connection_close(connection, CLOSE_MEMORY);
 }
@@ -101,25 +101,25 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
     case TICKET_GATE_OPEN:
         fault = subscription_body_from_ticket(&body, &ticket, service->config);
         subscription_body_read_former_self(&body, json);
-        begin_or_refuse(connection, &body, fault);
+        begin_or_refuse_line(connection, &body, fault);
         subscription_body_free(&body);
         ticket_free(&ticket);
         break;
     case TICKET_GATE_REFUSED:
-        refuse(connection, CLOSE_REFUSED, "Invalid ticket");
+        refuse_line(connection, CLOSE_REFUSED, "Invalid ticket");
         break;
     default:
-        refuse(connection, CLOSE_REFUSED, "Too many tickets at once");
+        refuse_line(connection, CLOSE_REFUSED, "Too many tickets at once");
     }
 }
 
-static void begin(struct connection *connection, const char *text, size_t length)
+static void begin_by_line(struct connection *connection, const char *text, size_t length)
 {
     const struct config *config = connection->net->config;
     struct subscription_body body = {0};
 
     if (subscription_body_is_too_heavy(text, length, config)) {
-        begin_or_refuse(connection, &body, SUBSCRIPTION_TOO_HEAVY);
+        begin_or_refuse_line(connection, &body, SUBSCRIPTION_TOO_HEAVY);
         return;
     }
     json_t *json = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
@@ -129,24 +129,24 @@ static void begin(struct connection *connection, const char *text, size_t length
         return;
     }
     const char *fault = subscription_body_read_json(&body, json, 0, config);
-    begin_or_refuse(connection, &body, fault);
+    begin_or_refuse_line(connection, &body, fault);
     subscription_body_free(&body);
 }
 
 static void take_line(struct connection *connection, const char *text, size_t length)
 {
     if (!client_requests_count(connection))
-        refuse(connection, CLOSE_TALKATIVE, "Too many messages");
+        refuse_line(connection, CLOSE_TALKATIVE, "Too many messages");
     else if (length == 0)
         return; /* its way of keeping the connection alive */
     else if (connection->state == CONNECTION_STREAMING)
         client_requests_take(connection, text, length);
     else
-        begin(connection, text, length);
+        begin_by_line(connection, text, length);
 }
 
-static void take(struct connection *connection, enum line_verdict verdict,
-                 const struct line_input *line)
+static void take_verdict(struct connection *connection, enum line_verdict verdict,
+                         const struct line_input *line)
 {
     size_t length;
     const char *text;
@@ -159,10 +159,10 @@ static void take(struct connection *connection, enum line_verdict verdict,
         take_line(connection, text, length);
         break;
     case LINE_TOO_LONG:
-        refuse(connection, CLOSE_REFUSED, "Line too long");
+        refuse_line(connection, CLOSE_REFUSED, "Line too long");
         break;
     case LINE_TOO_MANY:
-        refuse(connection, CLOSE_REFUSED, "Too many messages at once");
+        refuse_line(connection, CLOSE_REFUSED, "Too many messages at once");
         break;
     default:
         connection_close(connection, CLOSE_MEMORY);
@@ -209,7 +209,7 @@ static void keep_begun(struct connection *connection, struct begun_line *begun)
         connection_set_deadline(connection);
 }
 
-static void input(struct connection *connection, const char *bytes, size_t length)
+static void lines_input(struct connection *connection, const char *bytes, size_t length)
 {
     const struct line_limits limits = limits_of(connection);
     struct begun_line begun = take_begun(connection);
@@ -223,36 +223,36 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
         length -= consumed;
         if (verdict == LINE_COMPLETE)
             begun.due = UINT64_MAX;
-        take(connection, verdict, &begun.input);
+        take_verdict(connection, verdict, &begun.input);
     }
     keep_begun(connection, &begun);
 }
 
-static uint64_t input_due(const struct connection *connection)
+static uint64_t line_due(const struct connection *connection)
 {
     const struct begun_line *begun = stream_of(connection)->transport_state;
 
     return begun != NULL ? begun->due : UINT64_MAX;
 }
 
-static void input_late(struct connection *connection)
+static void line_late(struct connection *connection)
 {
     if (connection->state == CONNECTION_STREAMING)
-        refuse(connection, CLOSE_BODY_TIME, "Line not received in time");
+        refuse_line(connection, CLOSE_BODY_TIME, "Line not received in time");
     else
-        refuse(connection, CLOSE_HEAD_TIME, "Subscription not received in time");
+        refuse_line(connection, CLOSE_HEAD_TIME, "Subscription not received in time");
 }
 
 const struct transport transport_lines = {.name = "lines",
                                           .encoding = FRAME_LINES,
-                                          .encode = encode,
-                                          .open = open_stream,
-                                          .keep_alive = keep_alive,
+                                          .encode = encode_line,
+                                          .open = open_lines,
+                                          .keep_alive = keep_lines_alive,
                                           .end = transport_end_body,
-                                          .input = input,
+                                          .input = lines_input,
                                           .forget_state = forget_line,
-                                          .input_due = input_due,
-                                          .input_late = input_late};
+                                          .input_due = line_due,
+                                          .input_late = line_late};
 
 /* ---- before the stream ---- */
 
@@ -266,7 +266,7 @@ static void subscription_due(struct connection *connection)
     if (connection->backlog != NULL) /* nothing more was read of it */
         connection_close(connection, CLOSE_SLOW);
     else
-        input_late(connection);
+        line_late(connection);
 }
 
 static void stop_waiting(struct connection *connection)
@@ -274,7 +274,7 @@ static void stop_waiting(struct connection *connection)
     connection_end_reading(connection, CLOSE_STOPPING);
 }
 
-const struct connection_user transport_lines_user = {.input = input,
+const struct connection_user transport_lines_user = {.input = lines_input,
                                                      .deadline = subscription_deadline,
                                                      .due = subscription_due,
                                                      .stop = stop_waiting,

@@ -14,8 +14,8 @@
 #include <string.h>
 
 /* The comma before the first one is dropped in the end. */
-static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
-                   struct frame *out)
+static bool encode_element(struct frame_pool *pool, int kind, bool chunked,
+                           const struct frame_text *text, struct frame *out)
 {
     return transport_store(pool, kind, chunked, ",", 1, text, "", out);
 }
@@ -26,7 +26,7 @@ static bool open_answer(struct connection *connection, const struct http_request
     return true;
 }
 
-static bool keep_alive(struct connection *connection)
+static bool keep_poll_alive(struct connection *connection)
 {
     (void)connection; /* it waits for a single answer, with a limit of its own */
     return true;
@@ -38,7 +38,7 @@ struct opening {
     char bytes[];
 };
 
-static bool begun(struct connection *connection)
+static bool set_opening_aside(struct connection *connection)
 {
     struct output *output = &connection->output;
     struct opening *opening = malloc(sizeof *opening + output->length);
@@ -84,7 +84,7 @@ static bool queue_answer(struct connection *connection, struct output *events)
            connection_queue_bytes(connection, tail, (size_t)tail_length);
 }
 
-static bool end(struct connection *connection, enum close_reason reason)
+static bool end_poll(struct connection *connection, enum close_reason reason)
 {
     struct output events = connection->output;
 
@@ -99,11 +99,11 @@ const struct transport transport_poll = {.name = "poll",
                                          .encoding = FRAME_POLL,
                                          .reusable = true,
                                          .answers_once = true,
-                                         .encode = encode,
+                                         .encode = encode_element,
                                          .open = open_answer,
-                                         .begun = begun,
-                                         .keep_alive = keep_alive,
-                                         .end = end,
+                                         .begun = set_opening_aside,
+                                         .keep_alive = keep_poll_alive,
+                                         .end = end_poll,
                                          .forget_state = forget_opening};
 
 void transport_poll_answer(struct connection *connection, const struct http_request *request)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 /* The JSON has no line ends. */
-static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
-                   struct frame *out)
+static bool encode_sse(struct frame_pool *pool, int kind, bool chunked,
+                       const struct frame_text *text, struct frame *out)
 {
     char head[128];
     int length = snprintf(head, sizeof head, "id: %.*s\n%s%s%sdata: ", (int)text->id_length,
@@ -32,13 +32,13 @@ static bool hint_retry(struct connection *connection, uint64_t retry_ms)
 }
 
 /* When the daemon is killed nobody can be told any more how long to wait. */
-static bool open_stream(struct connection *connection, const struct http_request *request)
+static bool open_sse(struct connection *connection, const struct http_request *request)
 {
     return http_reply_stream_head(connection, request, "text/event-stream;charset=utf-8") &&
            hint_retry(connection, streaming_retry_ms(connection));
 }
 
-static bool keep_alive(struct connection *connection)
+static bool keep_sse_alive(struct connection *connection)
 {
     return transport_queue(connection, ":\n\n", 3);
 }
@@ -47,17 +47,17 @@ const struct transport transport_sse_chunked = {.name = "sse",
                                                 .encoding = FRAME_SSE_CHUNKED,
                                                 .chunked = true,
                                                 .reusable = true,
-                                                .encode = encode,
-                                                .open = open_stream,
-                                                .keep_alive = keep_alive,
+                                                .encode = encode_sse,
+                                                .open = open_sse,
+                                                .keep_alive = keep_sse_alive,
                                                 .hint_retry = hint_retry,
                                                 .end = transport_end_body};
 
 const struct transport transport_sse_plain = {.name = "sse",
                                               .encoding = FRAME_SSE_PLAIN,
-                                              .encode = encode,
-                                              .open = open_stream,
-                                              .keep_alive = keep_alive,
+                                              .encode = encode_sse,
+                                              .open = open_sse,
+                                              .keep_alive = keep_sse_alive,
                                               .hint_retry = hint_retry,
                                               .end = transport_end_body};
 

@@ -28,8 +28,8 @@ static struct speech *speech_of(const struct connection *connection)
     return stream_of(connection)->transport_state;
 }
 
-static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
-                   struct frame *out)
+static bool encode_message(struct frame_pool *pool, int kind, bool chunked,
+                           const struct frame_text *text, struct frame *out)
 {
     char head[WEBSOCKET_HEAD_SIZE];
     size_t length = websocket_frame_head(head, WEBSOCKET_TEXT, text->length);
@@ -37,7 +37,7 @@ static bool encode(struct frame_pool *pool, int kind, bool chunked, const struct
     return transport_store(pool, kind, chunked, head, length, text, "", out);
 }
 
-static bool open_stream(struct connection *connection, const struct http_request *request)
+static bool open_websocket(struct connection *connection, const struct http_request *request)
 {
     struct websocket_handshake handshake;
 
@@ -60,12 +60,12 @@ static bool queue_control(struct connection *connection, enum websocket_opcode o
     return connection_queue_bytes(connection, frame, length);
 }
 
-static bool keep_alive(struct connection *connection)
+static bool keep_websocket_alive(struct connection *connection)
 {
     return queue_control(connection, WEBSOCKET_PING, "", 0);
 }
 
-static bool end(struct connection *connection, enum close_reason reason)
+static bool end_websocket(struct connection *connection, enum close_reason reason)
 {
     const struct speech *speech = speech_of(connection);
     char frame[WEBSOCKET_CONTROL_SIZE];
@@ -147,7 +147,7 @@ static void take_whole(struct connection *connection, enum websocket_verdict ver
     }
 }
 
-static void take(struct connection *connection, enum websocket_verdict verdict)
+static void take_verdict_of(struct connection *connection, enum websocket_verdict verdict)
 {
     const struct speech *speech = speech_of(connection);
 
@@ -160,7 +160,7 @@ static void take(struct connection *connection, enum websocket_verdict verdict)
         take_whole(connection, verdict);
 }
 
-static void input(struct connection *connection, const char *bytes, size_t length)
+static void websocket_bytes(struct connection *connection, const char *bytes, size_t length)
 {
     while (length > 0 && connection->state == CONNECTION_STREAMING) {
         if (!begin_speech(connection)) {
@@ -173,7 +173,7 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
             websocket_input_feed(speech->input, bytes, length, &consumed);
         bytes += consumed;
         length -= consumed;
-        take(connection, verdict);
+        take_verdict_of(connection, verdict);
     }
     const struct speech *speech = speech_of(connection);
     if (speech != NULL && websocket_input_is_idle(speech->input))
@@ -182,14 +182,14 @@ static void input(struct connection *connection, const char *bytes, size_t lengt
         connection_set_deadline(connection);
 }
 
-static uint64_t input_due(const struct connection *connection)
+static uint64_t message_due(const struct connection *connection)
 {
     const struct speech *speech = speech_of(connection);
 
     return speech != NULL ? speech->due : UINT64_MAX;
 }
 
-static void input_late(struct connection *connection)
+static void message_late(struct connection *connection)
 {
     end_by_speech(connection, CLOSE_BODY_TIME, WEBSOCKET_CODE_POLICY,
                   "Message not received in time");
@@ -198,14 +198,14 @@ static void input_late(struct connection *connection)
 const struct transport transport_websocket = {.name = "websocket",
                                               .encoding = FRAME_WEBSOCKET,
                                               .answers_pings = true,
-                                              .encode = encode,
-                                              .open = open_stream,
-                                              .keep_alive = keep_alive,
-                                              .end = end,
-                                              .input = input,
+                                              .encode = encode_message,
+                                              .open = open_websocket,
+                                              .keep_alive = keep_websocket_alive,
+                                              .end = end_websocket,
+                                              .input = websocket_bytes,
                                               .forget_state = forget_speech,
-                                              .input_due = input_due,
-                                              .input_late = input_late};
+                                              .input_due = message_due,
+                                              .input_late = message_late};
 
 void transport_websocket_answer(struct connection *connection, const struct http_request *request)
 {

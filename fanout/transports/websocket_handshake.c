@@ -51,8 +51,8 @@ static bool is_key(const char *key)
            strcmp(key + KEY_LENGTH - 2, "==") == 0;
 }
 
-static void refuse(struct websocket_handshake *handshake, int status, const char *reason,
-                   const char *header)
+static void refuse_handshake(struct websocket_handshake *handshake, int status, const char *reason,
+                             const char *header)
 {
     handshake->status = status;
     handshake->reason = reason;
@@ -80,15 +80,15 @@ void websocket_handshake_check(const struct http_request *request,
 
     *handshake = (struct websocket_handshake){.status = 101, .reason = "", .header = ""};
     if (!http_request_is_1_1(request))
-        refuse(handshake, 400, "WebSocket needs HTTP/1.1", "");
+        refuse_handshake(handshake, 400, "WebSocket needs HTTP/1.1", "");
     else if (!header_has(request, "Upgrade", "websocket"))
-        refuse(handshake, 426, "This is a WebSocket", upgrade_lines);
+        refuse_handshake(handshake, 426, "This is a WebSocket", upgrade_lines);
     else if (!header_has(request, "Connection", "Upgrade"))
-        refuse(handshake, 400, "Connection should say Upgrade", "");
+        refuse_handshake(handshake, 400, "Connection should say Upgrade", "");
     else if (version == NULL || strcmp(version, "13") != 0)
-        refuse(handshake, 426, "Sec-WebSocket-Version should be 13", upgrade_lines);
+        refuse_handshake(handshake, 426, "Sec-WebSocket-Version should be 13", upgrade_lines);
     else if (key == NULL || !is_key(key))
-        refuse(handshake, 400, "Sec-WebSocket-Key should be 16 bytes in base64", "");
+        refuse_handshake(handshake, 400, "Sec-WebSocket-Key should be 16 bytes in base64", "");
     else if (!write_accept(handshake->accept, key))
-        refuse(handshake, 503, "No SHA-1", "");
+        refuse_handshake(handshake, 503, "No SHA-1", "");
 }
