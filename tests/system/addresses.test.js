@@ -36,7 +36,7 @@ describe('a name stands for each of its addresses', () => {
     for (const host of ['127.0.0.1', '[::1]']) {
       const answer = await request(`http://${host}:${port}/healthz`, { agent: false });
       assert.equal(answer.status, 200, host);
-      assert.match(stack.daemon.output(), new RegExp(`listening.*address="?${host.replace(/[[\].]/g, '\\$&')}:${port}`));
+      await stack.daemon.untilLog(new RegExp(`listening.*address="?${host.replace(/[[\].]/g, '\\$&')}:${port}`));
     }
   });
 

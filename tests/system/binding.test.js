@@ -240,7 +240,7 @@ describe('the certificate of a binding server', () => {
           const got = await ask(bound, 'luis');
           assert.equal(got.status, 503);
           assert.equal(binding.asked.length, 0, 'the key was not shown to a stranger');
-          assert.match(bound.web.handler.output(), /certificate|SSL|issuer/i);
+          await bound.web.handler.untilLog(/certificate|SSL|issuer/i);
         }
       } finally {
         await bound.stop();

@@ -261,7 +261,7 @@ describe('the disk of a log that is synced always is full', () => {
     await stack.publish('a', 'last');
     assert.deepEqual(types(await client.takeUntil('last')), ['after', 'refused', 'last']);
     assert.deepEqual(types(await visitor.takeUntil('last')), ['connected', 'after', 'refused', 'last']);
-    assert.match(stack.daemon.output(), /the event log can be written again/);
+    await stack.daemon.untilLog(/the event log can be written again/);
     const back = await stack.subscribe({ ep: ['a'], last_id: id });
     assert.equal(back.connected.recovered, true);
     assert.deepEqual(types(await back.takeUntil('last')), ['connected', 'refused', 'last']);
@@ -339,7 +339,7 @@ describe('a log whose bytes were changed', () => {
       bytes[at + 6] = '5'.charCodeAt(0);
       return bytes;
     });
-    assert.match(stack.daemon.output(), /events on disk are damaged/);
+    await stack.daemon.untilLog(/events on disk are damaged/);
     const all = await stack.subscribe({ ep: ['a'], last_id: client.connected.id });
     assert.equal(all.connected.recovered, false);
     const some = await stack.subscribe({ ep: ['a'], last_id: ids[5] });
@@ -356,7 +356,7 @@ describe('a log whose bytes were changed', () => {
     const old = client.connected.id;
     const [epoch] = old.split('-');
     await changeFile((bytes) => bytes.fill(0x55, 0, 4096));
-    assert.match(stack.daemon.output(), /the event log on disk is damaged: it is set aside/);
+    await stack.daemon.untilLog(/the event log on disk is damaged: it is set aside/);
     assert.equal(fs.readdirSync(stack.folder).filter((name) => /^log\.damaged-\d+$/.test(name)).length, 1);
     const back = await stack.subscribe({ ep: ['a'], last_id: old });
     assert.equal(back.connected.recovered, false);
