@@ -22,9 +22,9 @@ static int send_state(const char *path, const char *state)
     int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return errno;
-    ssize_t sent = sendto(descriptor, state, strlen(state), MSG_NOSIGNAL,
-                          (const struct sockaddr *)&name,
-                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    ssize_t sent =
+        sendto(descriptor, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&name,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
     int error = sent < 0 ? errno : 0;
     (void)close(descriptor);
     return error;

@@ -1,7 +1,10 @@
 /* esnctl check-config: reads the configuration and what it names, and prints what is made from the
  * table of keys. */
 #include "acl/acl_config.h"
+#include "acl/acl_examine.h"
 #include "commands.h"
+#include "config/config_check.h"
+#include "service_user.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -12,10 +15,15 @@ static const char help[] =
     "Usage: esnctl check-config [OPTION...]\n"
     "\n"
     "Reads the configuration as the programs do and says every fault with file, line and what\n"
-    "would be right; also reads the files of tokens and keys that it names. Those that you may\n"
-    "not read are only mentioned: run it as the user that the programs run as.\n"
+    "would be right; also reads the files of tokens and keys that it names, and asks the database\n"
+    "of registered topics. Root does so as the user " SERVICE_USER
+    ", when there is one, since that\n"
+    "root may read a file says nothing. For other users, files that they may not read are only\n"
+    "mentioned.\n"
     "\n"
     "Options:\n"
+    "  --user NAME       what this user may read and write, such as www-data, as whom Apache's\n"
+    "                    mod_fcgid runs the handlers\n"
     "  --print values    every key with the value that it has\n"
     "  --print sample    a commented file with every key at its default\n"
     "  --print markdown  the reference of all keys (docs/configuration.md)\n"
@@ -25,13 +33,14 @@ static const char help[] =
     "  --help            this text\n"
     "\n"
     "Examples:\n"
-    "  esnctl check-config && systemctl reload esn-fanout\n"
+    "  sudo esnctl check-config && sudo systemctl reload esn-fanout\n"
+    "  sudo esnctl check-config --user www-data\n"
     "  esnctl check-config --print values | grep max_\n"
     "  esnctl check-config --print sample > es-web-notify.conf\n"
     "\n"
     "Exit status: 0 good, 1 there are faults, 2 usage.\n";
 
-enum { OPTION_PRINT = SETTINGS_OPTION_OWN };
+enum { OPTION_PRINT = SETTINGS_OPTION_OWN, OPTION_USER };
 
 struct printer {
     const char *name;
@@ -66,12 +75,13 @@ static void print_values(const struct config *config)
     }
 }
 
-/* True when there is nothing to read here: no file is named, or it is not for this user's eyes. */
+/* True when there is nothing to read here: no file is named, or it is not for the eyes of this
+ * user, who does not run the programs. */
 static bool is_out_of_reach(const char *path, bool *partly)
 {
     if (path == NULL)
         return true;
-    if (access(path, R_OK) == 0 || errno != EACCES)
+    if (service_user_is_current() || access(path, R_OK) == 0 || errno != EACCES)
         return false;
     (void)fprintf(stderr, "%s: not checked: you may not read it\n", path);
     *partly = true;
@@ -121,6 +131,29 @@ static bool check_bind_key(const struct config *config, bool *partly)
     return good;
 }
 
+static void print_fault(const char *sentence, void *context)
+{
+    (void)context;
+    (void)fprintf(stderr, "%s\n", sentence);
+}
+
+static bool check_database(const struct config *config, bool *partly)
+{
+    const char *password = config->acl_password_file;
+    return !acl_examine_is_wanted(config) ||
+           (password != NULL && is_out_of_reach(password, partly)) ||
+           acl_examine(config, print_fault, NULL);
+}
+
+static bool check_log(const struct config *config)
+{
+    char error[CONFIG_ERROR_SIZE];
+    bool good = config_check_log_folder(config, error);
+    if (!good)
+        (void)fprintf(stderr, "%s\n", error);
+    return good;
+}
+
 static int check(const struct config *config)
 {
     bool partly = false;
@@ -131,17 +164,21 @@ static int check(const struct config *config)
     good = check_bind_key(config, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
+    good = check_database(config, &partly) && good;
+    good = check_log(config) && good;
     if (!good)
-        return COMMAND_FAILED;
-    (void)printf("%s: good%s\n", config->path, partly ? ", as far as you may read" : "");
+        return command_fail("%s: not good for the user %s", config->path, service_user_current());
+    (void)printf("%s: good for the user %s%s\n", config->path, service_user_current(),
+                 partly ? ", as far as it may read" : "");
     return COMMAND_GOOD;
 }
 
-static int check_file(const char *option, bool prints_values)
+static int check_file(const char *option, const char *user, bool prints_values)
 {
     struct config config;
     char error[CONFIG_ERROR_SIZE];
-    if (!config_load(&config, config_path(option), error)) {
+    _Static_assert((int)SERVICE_USER_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+    if (!service_user_become(user, error) || !config_load(&config, config_path(option), error)) {
         (void)fprintf(stderr, "%s\n", error);
         return COMMAND_FAILED;
     }
@@ -159,10 +196,11 @@ static int run(int argc, char **argv)
     static const struct option options[] = {
         SETTINGS_OPTIONS_COMMON,
         {"print", required_argument, NULL, OPTION_PRINT},
+        {"user", required_argument, NULL, OPTION_USER},
         {NULL, 0, NULL, 0},
     };
     const struct printer *printer = NULL;
-    const char *path = NULL;
+    const char *path = NULL, *user = NULL;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == SETTINGS_OPTION_HELP)
@@ -172,13 +210,15 @@ static int run(int argc, char **argv)
                                  "--print should be values, sample, markdown or man");
         if (option == SETTINGS_OPTION_CONFIG)
             path = optarg;
+        else if (option == OPTION_USER)
+            user = optarg;
         else if (option != OPTION_PRINT)
             return command_usage_option(&command_check_config);
     }
     if (optind < argc)
         return command_usage(&command_check_config, "takes no argument: %s", argv[optind]);
     if (printer == NULL || printer->print == NULL)
-        return check_file(path, printer != NULL);
+        return check_file(path, user, printer != NULL);
     printer->print(stdout);
     return COMMAND_GOOD;
 }

@@ -1,13 +1,17 @@
 /* esn-fanout: reads options and configuration, serves, and says how it ended. */
 #include "config/config.h"
+#include "config/config_check.h"
 #include "messages.h"
+#include "secret.h"
 #include "server.h"
 #include "service_notify.h"
+#include "service_user.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -20,7 +24,9 @@ static void print_help(FILE *out)
         "\n"
         "  -c, --config FILE   configuration (default: $ESN_CONF, else " SYSCONFDIR
         "/es-web-notify.conf)\n"
-        "      --check-config  say whether the configuration is good, and end\n"
+        "      --check-config  say whether the configuration is good, and end; root looks as the "
+        "user\n"
+        "                      " SERVICE_USER ", when there is one\n"
         "  -h, --help          this text\n"
         "  -V, --version       version\n"
         "\n"
@@ -47,6 +53,46 @@ static int serve(struct config *config)
     free(server);
     message_info("stopped");
     return EXIT_SUCCESS;
+}
+
+static bool check_tokens(const char *path, char error[CONFIG_ERROR_SIZE])
+{
+    struct secret_list list;
+    bool good = secret_list_load(&list, path, error);
+    if (good)
+        secret_list_free(&list);
+    return good;
+}
+
+static bool check_bus_key(const char *path, bool is_public, char error[CONFIG_ERROR_SIZE])
+{
+    char key[SECRET_BUS_KEY_SIZE];
+    bool good = secret_bus_key_load(key, path, is_public, error);
+    explicit_bzero(key, sizeof key);
+    return good;
+}
+
+/* What the daemon reads and writes, as the user that it runs as. */
+static int check(const char *path)
+{
+    struct config config;
+    char error[CONFIG_ERROR_SIZE];
+    _Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+    if (!service_user_become(NULL, error) || !config_load(&config, path, error)) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_USAGE;
+    }
+    bool good = check_tokens(config.admin_token_file, error) &&
+                check_tokens(config.ticket_secret_file, error) &&
+                check_bus_key(config.bus_public_key_file, true, error) &&
+                check_bus_key(config.bus_secret_key_file, false, error) &&
+                config_check_log_folder(&config, error);
+    if (good)
+        printf("%s: good for the user %s\n", config.path, service_user_current());
+    else
+        fprintf(stderr, "%s\n", error);
+    config_free(&config);
+    return good ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -84,16 +130,13 @@ int main(int argc, char **argv)
                 argv[optind]);
         return EXIT_USAGE;
     }
+    if (only_check)
+        return check(config_path(path));
     struct config config;
     char error[CONFIG_ERROR_SIZE];
     if (!config_load(&config, config_path(path), error)) {
         fprintf(stderr, "%s\n", error);
         return EXIT_USAGE;
-    }
-    if (only_check) {
-        printf("%s: good\n", config.path);
-        config_free(&config);
-        return EXIT_SUCCESS;
     }
     message_configure("esn-fanout", (enum message_level)config.message_level,
                       (enum message_destination)config.message_destination);

@@ -1,5 +1,6 @@
 #include "event_settings.h"
 
+#include "acl/acl_examine.h"
 #include "messages.h"
 
 #include <stdio.h>
@@ -72,6 +73,19 @@ static void *event_settings_load(const char *path, char error[CONFIG_ERROR_SIZE]
     return NULL;
 }
 
+static void print_fault(const char *sentence, void *context)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", sentence);
+}
+
+static bool event_settings_check(const void *context)
+{
+    const struct event_settings *settings = context;
+    return !acl_examine_is_wanted(&settings->config) ||
+           acl_examine(&settings->config, print_fault, NULL);
+}
+
 static void event_settings_warn(const void *context)
 {
     const struct event_settings *settings = context;
@@ -86,6 +100,7 @@ static unsigned event_settings_threads(const struct config *config)
 
 const struct handler_settings event_settings_kind = {.load = event_settings_load,
                                                      .unload = event_settings_unload,
+                                                     .check = event_settings_check,
                                                      .warn = event_settings_warn,
                                                      .threads = event_settings_threads};
 

@@ -5,6 +5,7 @@
 #include "listen_socket.h"
 #include "messages.h"
 #include "service_notify.h"
+#include "service_user.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -117,15 +118,26 @@ static int fail_configuration(const char *error, bool cgi)
     return EXIT_USAGE;
 }
 
+static int check_only(const struct handler *handler)
+{
+    const struct handler_settings *settings = handler->program->settings;
+    if (settings->check != NULL && !settings->check(handler->settings))
+        return EXIT_USAGE;
+    printf("%s: good for the user %s\n", handler->config_path, service_user_current());
+    return EXIT_SUCCESS;
+}
+
 static int start_configured(struct handler *handler, const struct options *options, bool cgi)
 {
     char error[CONFIG_ERROR_SIZE];
     int status = EXIT_SUCCESS;
-    handler->settings = handler->program->settings->load(handler->config_path, error);
+    _Static_assert((int)SERVICE_USER_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+    if (!options->check_only || service_user_become(NULL, error))
+        handler->settings = handler->program->settings->load(handler->config_path, error);
     if (handler->settings == NULL)
         return fail_configuration(error, cgi);
     if (options->check_only) {
-        printf("%s: good\n", handler->config_path);
+        status = check_only(handler);
     } else {
         handler_configure_log(handler);
         status = serve_as_started(handler, options, cgi);

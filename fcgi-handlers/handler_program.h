@@ -13,6 +13,9 @@ struct handler_settings {
     /* Reads the configuration and what it names; NULL with a sentence in error. */
     void *(*load)(const char *path, char error[CONFIG_ERROR_SIZE]);
     void (*unload)(void *settings);
+    /* For --check-config: looks at what is not a file; false after it said on standard error what
+     * is wrong. NULL: nothing. */
+    bool (*check)(const void *settings);
     /* Says in the log what will not work, for want of configuration. */
     void (*warn)(const void *settings);
     /* How many requests one supervised process serves at once, each in a thread of its own. */

@@ -15,8 +15,8 @@ struct handler {
     bool supervised;
     /* Called once this process takes requests. */
     void (*serving)(const struct handler *handler);
-    pid_t supervisor;     /* of a worker */
-    const char *listen;   /* where the listener is, for the log */
+    pid_t supervisor;   /* of a worker */
+    const char *listen; /* where the listener is, for the log */
     unsigned workers;
 };
 

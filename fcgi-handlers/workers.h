@@ -20,7 +20,8 @@ struct workers_plan {
 };
 
 /* Runs until SIGTERM or SIGINT, then until every worker has ended. The process's exit status, a
- * failure also when no worker stays alive: then it ends by itself, for whoever started it to know. */
+ * failure also when no worker stays alive: then it ends by itself, for whoever started it to know.
+ */
 int workers_run(const struct workers_plan *plan);
 /* Of a worker: it serves. */
 void workers_tell_ready(pid_t supervisor);

@@ -176,6 +176,27 @@ enum acl_status acl_check(struct acl *acl)
     return run(acl, &call);
 }
 
+struct faults {
+    void (*visit)(const char *sentence, void *context);
+    void *context;
+};
+
+static bool visit_fault(const struct acl_text *columns, void *context)
+{
+    const struct faults *to = context;
+    if (columns[0].text != NULL)
+        to->visit(columns[0].text, to->context);
+    return true;
+}
+
+enum acl_status acl_find_faults(struct acl *acl, void (*visit)(const char *sentence, void *context),
+                                void *context)
+{
+    struct faults to = {visit, context};
+    struct acl_run call = {ACL_EXAMINE, NULL, 0, visit_fault, &to, 0};
+    return run(acl, &call);
+}
+
 struct visit {
     bool (*visit)(const struct acl_topic *row, void *context);
     void *context;

@@ -88,6 +88,9 @@ enum acl_status acl_find_followers(struct acl *acl, const char *topic, size_t le
 
 /* Asks the database for something small: is it there, and are the tables? */
 enum acl_status acl_check(struct acl *acl);
+/* Calls visit(sentence, context) for each thing about the tables that is not as it should be. */
+enum acl_status acl_find_faults(struct acl *acl, void (*visit)(const char *sentence, void *context),
+                                void *context);
 
 /* Calls visit(row, context) for each topic, by its bytes; false from it ends the list. The row is
  * borrowed until it returns; it must not use `acl`. */

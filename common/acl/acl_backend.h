@@ -7,6 +7,7 @@
 
 enum acl_query {
     ACL_CHECK,
+    ACL_EXAMINE,      /* -> a sentence for each fault of the tables */
     ACL_FIND_TOPIC,   /* topic -> the five columns */
     ACL_LIST_TOPICS,  /* -> the five columns */
     ACL_ADD_TOPIC,    /* topic, owner, pub, sub, pub_password */

@@ -26,6 +26,13 @@ struct acl_mariadb {
 static const char *const queries[ACL_QUERY_COUNT] = {
     [ACL_CHECK] =
         "SELECT 1 FROM registered_topics LEFT JOIN topic_followers ON topic_id = id LIMIT 1",
+    [ACL_EXAMINE] =
+        "SELECT CONCAT('column ', column_name, ' of ', table_name, ' has the collation ',"
+        " COALESCE(collation_name, 'none'), '; it should be utf8mb4_nopad_bin, as in"
+        " schema/mariadb.sql') FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name IN ('registered_topics', 'topic_followers')"
+        " AND column_name IN ('topic', 'owner', 'pub', 'sub', 'pub_password', 'user_id')"
+        " AND NOT collation_name <=> 'utf8mb4_nopad_bin' ORDER BY table_name, column_name",
     [ACL_FIND_TOPIC] = "SELECT " COLUMNS " FROM registered_topics WHERE " OF_TOPIC,
     [ACL_LIST_TOPICS] = "SELECT " COLUMNS " FROM registered_topics ORDER BY topic",
     [ACL_ADD_TOPIC] = "INSERT INTO registered_topics (" COLUMNS ") VALUES (?, ?, ?, ?, ?)",

@@ -21,6 +21,10 @@ struct acl_sqlite {
 static const char *const queries[ACL_QUERY_COUNT] = {
     [ACL_CHECK] =
         "SELECT 1 FROM registered_topics LEFT JOIN topic_followers ON topic_id = id LIMIT 1",
+    [ACL_EXAMINE] =
+        "SELECT 'its journal_mode is ' || journal_mode || ': writers and readers would wait"
+        " for each other; say PRAGMA journal_mode = WAL in it'"
+        " FROM pragma_journal_mode WHERE journal_mode <> 'wal'",
     [ACL_FIND_TOPIC] = "SELECT " COLUMNS " FROM registered_topics WHERE topic = ?",
     [ACL_LIST_TOPICS] = "SELECT " COLUMNS " FROM registered_topics ORDER BY topic",
     [ACL_ADD_TOPIC] = "INSERT INTO registered_topics (" COLUMNS ") VALUES (?, ?, ?, ?, ?)",

@@ -2,10 +2,15 @@
 
 #include "config/config_value.h"
 #include "net_address.h"
+#include "service_user.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum { SENTENCE_SIZE = 400 };
 
@@ -205,4 +210,20 @@ void config_check(const struct config *config, config_check_report *report, void
     check_handoff(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
+}
+
+bool config_check_log_folder(const struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    char folder[PATH_MAX];
+    const char *slash = config->log_path != NULL ? strrchr(config->log_path, '/') : NULL;
+    if (slash == NULL)
+        return true;
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - config->log_path) + 1,
+                   config->log_path);
+    if (access(folder, W_OK | X_OK) == 0 || errno == ENOENT)
+        return true;
+    (void)snprintf(error, CONFIG_ERROR_SIZE,
+                   "[log] path: the user %s cannot write to its folder (%s): %.1500s",
+                   service_user_current(), strerror(errno), folder);
+    return false;
 }

@@ -3,6 +3,7 @@
 // docs/install.md with nginx, word for word, on a bare Debian; through a reboot; and what its services promise then.
 
 const assert = require('node:assert/strict');
+const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const story = require('./lib/story');
 const { section } = require('./lib/document');
@@ -57,6 +58,41 @@ describe('an installation behind nginx', () => {
 
   it('takes bound posts once there are keys and tables', () => {
     story.assertBoundTopics(machine, 'sudo systemctl reload esn-event && sleep 1');
+  });
+
+  it('says in check-config what the services\' user cannot read, though root can', () => {
+    for (const [token, program] of [['publish', 'esnctl check-config'], ['admin', 'esn-fanout --check-config'],
+      ['publish', '/usr/local/libexec/esn-event --check-config']]) {
+      machine.run(`chmod 600 /etc/es-web-notify/${token}.token`);
+      const { status, output } = machine.try(program);
+      assert.notEqual(status, 0, program);
+      assert.match(output, new RegExp(`${token}.token: Permission denied`));
+      machine.run(`chmod 640 /etc/es-web-notify/${token}.token`);
+      assert.match(machine.run(program), /good for the user es-web-notify/);
+    }
+  });
+
+  it('says in check-config why bound posts would be refused', () => {
+    const file = '/var/lib/es-web-notify/topics.db';
+    const spoilt = [
+      [`mv ${file} ${file}.away`, /topics.db: is not there; make it with: esnctl topic create-tables/, `mv ${file}.away ${file}`],
+      [`chown root:root ${file} && chmod 600 ${file}`, /user es-web-notify cannot read and write it/,
+        `chown es-web-notify:es-web-notify ${file} && chmod 660 ${file}`],
+      ['chown root:root /var/lib/es-web-notify && chmod 755 /var/lib/es-web-notify', /cannot write to this folder/,
+        'chown es-web-notify:es-web-notify /var/lib/es-web-notify && chmod 2770 /var/lib/es-web-notify'],
+      [`mkdir /root/away && mv ${file}* /root/away && install -m 660 -o es-web-notify -g es-web-notify /dev/null ${file}`,
+        /no such table.*make the tables with: esnctl topic create-tables/s, `rm -f ${file}* && mv /root/away/* ${path.dirname(file)}`],
+    ];
+    for (const [spoil, reason, mend] of spoilt) {
+      machine.run(spoil);
+      for (const program of ['esnctl check-config', '/usr/local/libexec/esn-event --check-config']) {
+        const { status, output } = machine.try(program);
+        assert.notEqual(status, 0, spoil);
+        assert.match(output, reason);
+      }
+      machine.run(mend);
+    }
+    assert.match(machine.run('esnctl check-config'), /good for the user es-web-notify/);
   });
 
   it('comes back from a reboot by itself, with the log of before', async () => {

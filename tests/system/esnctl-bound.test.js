@@ -70,7 +70,9 @@ describe('esnctl keygen', () => {
     assert.equal(new Set(secrets).size, 3);
     const sealed = crypto.publicEncrypt(read('bind.pub'), Buffer.from('x'));
     assert.equal(crypto.privateDecrypt(read('bind.key'), sealed).toString(), 'x');
-    fs.writeFileSync(operator.file, said);
+    fs.writeFileSync(operator.file, `${said}\n[acl]\nfile = topics.db\n`);
+    await operator.bad(1, /topics\.db: is not there; make it with: esnctl topic create-tables/, 'check-config');
+    await operator.good('topic', 'create-tables');
     assert.match(await operator.good('check-config'), /good/);
   });
 

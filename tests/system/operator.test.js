@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { programs } = require('./lib/paths');
@@ -233,7 +234,7 @@ describe('what esnctl says', () => {
   });
 
   test('check-config reads what the configuration names', async () => {
-    assert.equal(await works(['check-config']), `${stack.file}: good\n`);
+    assert.equal(await works(['check-config']), `${stack.file}: good for the user ${os.userInfo().username}\n`);
     const file = path.join(stack.folder, 'bad.conf');
     fs.writeFileSync(file, '[fanout]\nlisen = a:1\nmax_body = 0\n');
     const faults = new RegExp(

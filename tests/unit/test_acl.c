@@ -420,6 +420,40 @@ static void test_without_tables(void **state)
     acl_fixture_expect(acl_fixture_look("a"), ACL_NOT_FOUND);
 }
 
+struct faults_seen {
+    int count;
+    char last[ACL_ERROR_SIZE];
+};
+
+static void see_fault(const char *sentence, void *context)
+{
+    struct faults_seen *seen = context;
+    seen->count++;
+    (void)snprintf(seen->last, sizeof seen->last, "%s", sentence);
+}
+
+static void test_finds_faults_of_the_tables(void **state)
+{
+    (void)state;
+    bool sqlite = acl_fixture.options.kind == ACL_SQLITE;
+    struct faults_seen seen = {0};
+    acl_fixture_expect(acl_find_faults(acl_fixture.acl, see_fault, &seen), ACL_OK);
+    assert_int_equal(seen.count, 0);
+    const char *spoil = sqlite ? "PRAGMA journal_mode = DELETE"
+                               : "ALTER TABLE topic_followers MODIFY user_id VARCHAR(255) "
+                                 "CHARACTER SET latin1 NOT NULL";
+    const char *mend = sqlite ? "PRAGMA journal_mode = WAL"
+                              : "ALTER TABLE topic_followers MODIFY user_id VARCHAR(255)"
+                                " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL";
+    acl_fixture_expect(acl_run_script(acl_fixture.acl, spoil), ACL_OK);
+    acl_fixture_expect(acl_find_faults(acl_fixture.acl, see_fault, &seen), ACL_OK);
+    assert_int_equal(seen.count, 1);
+    assert_non_null(strstr(seen.last, sqlite ? "journal_mode is delete" : "column user_id of"));
+    acl_fixture_expect(acl_run_script(acl_fixture.acl, mend), ACL_OK);
+    acl_fixture_expect(acl_find_faults(acl_fixture.acl, see_fault, &seen), ACL_OK);
+    assert_int_equal(seen.count, 1);
+}
+
 static void test_a_bad_script_changes_nothing(void **state)
 {
     (void)state;
@@ -497,6 +531,7 @@ int main(int argc, char **argv)
         TEST(test_thousands_of_followers),
         TEST(test_lists),
         TEST(test_rows_made_by_hand),
+        TEST(test_finds_faults_of_the_tables),
         TEST(test_without_tables),
         TEST(test_a_bad_script_changes_nothing),
         TEST(test_migrates),
