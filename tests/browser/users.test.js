@@ -39,16 +39,30 @@ const tell = (user, type) =>
 const tellAll = async (type) => assert.equal((await scene.served.post('news', { type })).status, 200);
 
 describe(`two users in ${browserName}`, () => {
-  test('luis logs in beside a page of ana, pages say for whom they are: each hears its own', async () => {
+  for (const says of [true, false]) {
+    test(`luis logs in beside a page of ana (pages ${says ? 'say' : 'do not say'} for whom they are): each hears its own`, async () => {
+      await login('ana');
+      const ana = await open(says && 'ana');
+      await login('luis');
+      const luis = await open(says && 'luis');
+      await tell('ana', 'hers');
+      await tell('luis', 'his');
+      await tellAll('end');
+      await luis.untilHeard('end');
+      assert.deepEqual(await luis.heard(), ['his for/luis', 'end news']);
+      assert.equal((await ana.heard()).includes('his for/luis'), false);
+    });
+  }
+
+  test('luis logs in, the connection of ana’s page breaks: it never hears what is for luis, and does not claim to hear', async () => {
     await login('ana');
     const ana = await open('ana');
     await login('luis');
-    const luis = await open('luis');
-    await tell('ana', 'hers');
+    await ana.evaluate(() => client.abort());
     await tell('luis', 'his');
     await tellAll('end');
-    await luis.untilHeard('end');
-    assert.deepEqual(await luis.heard(), ['his for/luis', 'end news']);
+    await ana.until(() => heard.some(({ type }) => type === 'end') || client.state !== 'connected');
+    await ana.until(() => errors.some((text) => text.startsWith('identity')) || heard.some(({ type }) => type === 'end'));
     assert.equal((await ana.heard()).includes('his for/luis'), false);
   });
 

@@ -84,4 +84,19 @@ describe(`on a slow line in ${browserName}`, () => {
       });
     }
   }
+
+  test('an answer is lost while it comes back: the connection keeps its number, and what was whispered to it', async () => {
+    const tab = await scene.open({ url: line.url, topics: ['a'], transports: ['frames'], backoff: 50, maxBackoff: 200 });
+    await tab.ready();
+    const connid = await tab.get('connid');
+    const lost = line.loseAnswer(/^POST \/ /);
+    line.cut();
+    await scene.stack.post({ ep: [{ topic: 'a', whisper: connid }], e: { type: 'whispered' } });
+    await lost;
+    await tab.ready();
+    await scene.stack.publish('a', 'last');
+    await tab.untilHeard('last');
+    assert.equal(await tab.get('connid'), connid);
+    assert.deepEqual(await tab.heard(), ['whispered a', 'last a']);
+  });
 });

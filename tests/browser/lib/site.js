@@ -93,6 +93,7 @@ class Site {
     const file = FILES[pathname] ?? (/^\/src\/[a-z-]+\.js$/.test(pathname) ? pathname.slice(1) : undefined);
     if (file) return send('text/javascript', fs.readFileSync(path.join(CLIENT, file)));
     if (this.#scripts[pathname]) return send('text/javascript', this.#scripts[pathname]);
+    if (pathname === '/now') return send('text/plain', String(performance.timeOrigin + performance.now()));
     if (pathname === '/') return this.#sendPage(searchParams, send);
     if (pathname === '/blank') return send('text/html', '<!doctype html><title>blank</title>');
     if (pathname === '/login') {

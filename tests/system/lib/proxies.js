@@ -42,7 +42,7 @@ sub vcl_pipe { if (req.http.upgrade) { set bereq.http.upgrade = req.http.upgrade
   }),
 };
 
-/** Starts the proxy called `kind` before a daemon; gives {url, stop()}. */
+/** Starts the proxy called `kind` before a daemon; gives {url, port, restart(), stop()}. */
 async function startProxy(kind, folder, daemonPort) {
   const port = await freePort();
   const own = path.join(folder, kind);
@@ -50,12 +50,20 @@ async function startProxy(kind, folder, daemonPort) {
   const { config, command } = kinds[kind](own, port, daemonPort);
   const file = path.join(own, 'config');
   fs.writeFileSync(file, config);
-  const proxy = new Program(kind, command(file), { log: path.join(own, 'log') });
-  await proxy.until(`${kind} answers`, async () => {
-    const answer = await request(`http://127.0.0.1:${port}/healthz`, { agent: false }).catch(() => undefined);
-    return answer?.status === 200;
-  });
-  return { url: `http://127.0.0.1:${port}/`, stop: () => proxy.end() };
+  const start = async () => {
+    const program = new Program(kind, command(file), { log: path.join(own, 'log') });
+    await program.until(`${kind} answers`, async () => {
+      const answer = await request(`http://127.0.0.1:${port}/healthz`, { agent: false }).catch(() => undefined);
+      return answer?.status === 200;
+    });
+    return program;
+  };
+  let proxy = await start();
+  const restart = async () => {
+    await proxy.end();
+    proxy = await start();
+  };
+  return { url: `http://127.0.0.1:${port}/`, port, restart, stop: () => proxy.end() };
 }
 
 module.exports = { startProxy, proxies: Object.keys(kinds) };

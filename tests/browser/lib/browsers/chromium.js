@@ -3,10 +3,10 @@
 // Chromium by its DevTools protocol alone: tabs are hidden, frozen and kept for "back" as a user's are, which the libraries
 // that drive it prevent.
 
-const fs = require('node:fs');
 const { newFolder, tool } = require('../../../system/lib/paths');
 const { Program } = require('../../../system/lib/program');
 const { until } = require('../../../system/lib/wait');
+const { removeFolder } = require('./folder');
 const { JsonSocket } = require('./json-socket');
 const { Tab } = require('./tab');
 
@@ -147,7 +147,7 @@ class Chromium {
   async close() {
     this.socket.close();
     await this.program.end('SIGTERM');
-    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeFolder(this.folder);
   }
 }
 

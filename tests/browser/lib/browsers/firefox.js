@@ -2,10 +2,10 @@
 
 // Firefox ESR by WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/), which it speaks itself.
 
-const fs = require('node:fs');
 const { newFolder, tool } = require('../../../system/lib/paths');
 const { Program } = require('../../../system/lib/program');
 const { until } = require('../../../system/lib/wait');
+const { removeFolder } = require('./folder');
 const { JsonSocket } = require('./json-socket');
 const { Tab } = require('./tab');
 
@@ -105,7 +105,7 @@ class Firefox {
   async close() {
     this.socket.close();
     await this.program.end('SIGTERM');
-    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeFolder(this.folder);
   }
 }
 

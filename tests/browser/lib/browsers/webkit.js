@@ -8,6 +8,7 @@ const { request } = require('../../../system/lib/http');
 const { newFolder, tool } = require('../../../system/lib/paths');
 const { freePort } = require('../../../system/lib/ports');
 const { Program } = require('../../../system/lib/program');
+const { removeFolder } = require('./folder');
 const { Tab } = require('./tab');
 
 function miniBrowser() {
@@ -113,7 +114,7 @@ class WebKitProfile {
   async close() {
     await this.inTurn(() => this.ask('DELETE', ''));
     await this.program.end();
-    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeFolder(this.folder);
   }
 }
 
@@ -140,7 +141,7 @@ class WebKit {
 
   async close() {
     await this.screen.end();
-    fs.rmSync(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder);
   }
 }
 
