@@ -11,18 +11,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum message_level { MESSAGE_LEVEL_ERROR, MESSAGE_LEVEL_WARNING, MESSAGE_LEVEL_INFO, MESSAGE_LEVEL_DEBUG };
+enum message_level {
+    MESSAGE_LEVEL_ERROR,
+    MESSAGE_LEVEL_WARNING,
+    MESSAGE_LEVEL_INFO,
+    MESSAGE_LEVEL_DEBUG
+};
 enum message_destination { MESSAGE_TO_STDERR, MESSAGE_TO_JOURNAL };
 
 struct message_field {
-    const char *key; /* NULL ends the list */
+    const char *key;  /* NULL ends the list */
     const char *text; /* NULL: the value is `number` */
     int64_t number;
 };
 
 /* Sets program name (kept, not copied), lowest level written and destination for the whole process.
  * MESSAGE_TO_STDERR still uses the journal's prefix when standard error is the journal's own stream. */
-void message_configure(const char *program, enum message_level level, enum message_destination destination);
+void message_configure(const char *program, enum message_level level,
+                       enum message_destination destination);
 enum message_level message_current_level(void);
 /* Of lines with the same text, so many are written at once and so many a minute; how many were left out stands in the
  * next one, as left_out=N. burst 0, as in the beginning: no limit. Nor is there one at MESSAGE_LEVEL_DEBUG. */
@@ -34,21 +40,23 @@ bool message_write_in_background(uint64_t room);
 /* Waits, a second at most, until all is written; before the process ends. */
 void message_end_background(void);
 
-struct message_field message_text(const char *key, const char *value); /* a NULL value is written as "-" */
+struct message_field message_text(const char *key,
+                                  const char *value); /* a NULL value is written as "-" */
 struct message_field message_number(const char *key, int64_t value);
 struct message_field message_error_code(int error); /* field error="strerror text" */
 
-/* Writes one line (one write(2), at most 4 KiB, cut beyond); message is a literal. Fields end with a {NULL} field: use the macros. */
+/* Writes one line (one write(2), at most 4 KiB, cut beyond); message is a literal. Fields end with a {NULL} field: use
+ * the macros. */
 void message_write(enum message_level level, const char *message, ...);
 
 #define MESSAGE_END ((struct message_field){0})
 #define message_error(...) message_write(MESSAGE_LEVEL_ERROR, __VA_ARGS__, MESSAGE_END)
 #define message_warning(...) message_write(MESSAGE_LEVEL_WARNING, __VA_ARGS__, MESSAGE_END)
 #define message_info(...) message_write(MESSAGE_LEVEL_INFO, __VA_ARGS__, MESSAGE_END)
-#define message_debug(...)                                                                             \
+#define message_debug(...)                                                                         \
     do {                                                                                           \
-        if (message_current_level() >= MESSAGE_LEVEL_DEBUG)                                                \
-            message_write(MESSAGE_LEVEL_DEBUG, __VA_ARGS__, MESSAGE_END);                                      \
+        if (message_current_level() >= MESSAGE_LEVEL_DEBUG)                                        \
+            message_write(MESSAGE_LEVEL_DEBUG, __VA_ARGS__, MESSAGE_END);                          \
     } while (0)
 
 #endif

@@ -1,8 +1,10 @@
 /* Who may say what to whom: decisions over a registered topic's row. Pure: no database, no clock,
- * no password. The order in which a publisher is answered is acl_find_topic()            not found:
- * "unregistered" rights_check_publisher()    not granted: "forbidden" password_check() when the row
- * has a pub_password: "wrong password" rights_find_receivers(), or rights_find_inboxes() for a
- * targeted event docs/rights.md says the same in words for operators. */
+ * no password. A publisher is answered in this order:
+ *   - acl_find_topic() finds none: "unregistered";
+ *   - rights_check_publisher() does not grant: "forbidden";
+ *   - password_check(), when the row has a pub_password: "wrong password";
+ *   - then rights_find_receivers(), or rights_find_inboxes() for a targeted event.
+ * docs/rights.md says the same in words for operators. */
 #ifndef ESN_RIGHTS_H
 #define ESN_RIGHTS_H
 
@@ -16,8 +18,7 @@
 enum rights_result {
     RIGHTS_GRANTED,
     RIGHTS_FORBIDDEN,
-    RIGHTS_UNBOUND, /* the publisher has no valid bind key: the whole request is to be refused with
-                       400 */
+    RIGHTS_UNBOUND, /* the publisher has no valid bind key: refuse the whole request with 400 */
     RIGHTS_DAMAGED, /* pub or sub is no JSON array: nothing is granted; say so in the log */
     RIGHTS_NO_MEMORY
 };

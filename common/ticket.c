@@ -80,9 +80,8 @@ bool ticket_is_of_body(const struct ticket *ticket, const void *body, size_t len
 /* What is subscribed to: the topics, or what stands for the body that has them. */
 static bool add_topics(json_t *claims, const struct ticket *ticket)
 {
-    return ticket->body != NULL
-               ? add_text(claims, "body", ticket->body)
-               : json_object_set_new(claims, "ep", write_topics(ticket)) == 0;
+    return ticket->body != NULL ? add_text(claims, "body", ticket->body)
+                                : json_object_set_new(claims, "ep", write_topics(ticket)) == 0;
 }
 
 /* NULL without memory or random numbers. The caller frees. */
@@ -94,9 +93,8 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     if (!secret_random(random, sizeof random))
         return NULL;
     hex_write(id, random, sizeof random);
-    json_t *claims =
-        json_pack("{ss sI sI ss}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s, "exp",
-                  (json_int_t)(now_s + rules->life_s), "jti", id);
+    json_t *claims = json_pack("{ss sI sI ss}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s,
+                               "exp", (json_int_t)(now_s + rules->life_s), "jti", id);
     char *text = NULL;
     if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
         add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id))

@@ -27,7 +27,7 @@ enum {
     TICKET_SIZE_MAX = 7500, /* it travels in header lines */
     TICKET_ID_MAX = 64,
     TICKET_DIGEST_SIZE = 65, /* with its NUL */
-    TICKET_SECRET_MIN = 32 /* characters: shorter ones could be found by trying */
+    TICKET_SECRET_MIN = 32   /* characters: shorter ones could be found by trying */
 };
 
 struct ticket_rules {
@@ -59,8 +59,7 @@ enum ticket_result {
     TICKET_NO_RESOURCES /* memory or random numbers */
 };
 
-struct ticket_rules ticket_rules_of(const struct config *config,
-                                    const struct secret_list *secrets);
+struct ticket_rules ticket_rules_of(const struct config *config, const struct secret_list *secrets);
 /* NULL when the rules can be used, else a sentence. */
 const char *ticket_rules_fault(const struct ticket_rules *rules);
 

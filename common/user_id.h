@@ -1,11 +1,11 @@
 /* User ids. Applications write them as JSON strings or numbers; here they have one canonical text
  * form, so that 7 and "7" are the same user wherever they come from (bind key, ticket, database):
  *   - a string is its own UTF-8 text, byte for byte: no trimming, no case folding, no Unicode
- * normalisation;
- *   - a number is its value in decimal without sign '+', leading zeros, fraction or exponent
- * (7, 7.0 and 7e0 are "7"); one that is not whole, or is a float beyond 2^53, is no user id. At
- * most USER_ID_MAX bytes, without NUL. The wildcards and answers of the protocol are nobody's name.
- */
+ *     normalisation;
+ *   - a number is its value in decimal without sign '+', leading zeros, fraction or exponent (7,
+ *     7.0 and 7e0 are "7"); one that is not whole, or is a float beyond 2^53, is no user id.
+ * At most USER_ID_MAX bytes, without NUL. The wildcards and answers of the protocol are nobody's
+ * name. */
 #ifndef ESN_USER_ID_H
 #define ESN_USER_ID_H
 

@@ -20,8 +20,7 @@ bool utf8_is_valid(const char *text, size_t length);
 bool utf8_is_beginning(const char *text, size_t length);
 
 /* How many of the first bytes stand for themselves in our canonical JSON strings: ASCII but for
- * control characters, '"',
- * '\\' and the apostrophe. */
+ * control characters, '"', '\\' and the apostrophe. */
 size_t utf8_plain_run(const char *text, size_t length);
 
 #endif

@@ -1,8 +1,8 @@
 /* esnctl keygen: the secrets that the programs need, each in a file of its own. */
 #include "bind_key.h"
-#include "hex.h"
 #include "bytes.h"
 #include "commands.h"
+#include "hex.h"
 #include "secret.h"
 #include "settings.h"
 

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-_Static_assert((int)ACL_SQLITE == (int)CONFIG_ACL_SQLITE && (int)ACL_MARIADB == (int)CONFIG_ACL_MARIADB,
+_Static_assert((int)ACL_SQLITE == (int)CONFIG_ACL_SQLITE &&
+                   (int)ACL_MARIADB == (int)CONFIG_ACL_MARIADB,
                "the kinds are in the order of the words");
 
 static struct acl_options options_of(const struct config *config,

@@ -13,8 +13,8 @@ struct acl_config {
     struct secret_list password;
 };
 
-/* For those who only read, as the handlers do. The options borrow from both; neither may move or go before what was opened with them. False with
- * a sentence in error, and nothing to free. */
+/* For those who only read, as the handlers do. The options borrow from both; neither may move or go
+ * before what was opened with them. False with a sentence in error, and nothing to free. */
 bool acl_config_load(struct acl_config *acl, const struct config *config,
                      char error[SECRET_ERROR_SIZE]);
 void acl_config_free(struct acl_config *acl);

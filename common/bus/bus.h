@@ -1,6 +1,6 @@
-/* The bus between handlers and daemon: publishing with acknowledgement over an engine (ZeroMQ) that only
- * the files bus_*.c know.
- * The daemon binds one inbox, every handler process opens one publisher. docs/bus.md has the messages. */
+/* The bus between handlers and daemon: publishing with acknowledgement over an engine (ZeroMQ) that
+ * only the files bus_*.c know. The daemon binds one inbox, every handler process opens one
+ * publisher. docs/bus.md has the messages. */
 #ifndef ESN_BUS_H
 #define ESN_BUS_H
 
@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 struct bus_options {
-    const char *const *event_endpoints; /* NULL-ended; daemon binds, handlers connect: ipc:///path or tcp://host:port */
+    const char *const *event_endpoints; /* NULL-ended; daemon binds, handlers connect: ipc:///path
+                                           or tcp://host:port */
     const char *const *ack_endpoints;   /* likewise, for the acknowledgements */
     const char *const *topic_prefixes;  /* daemon only; NULL-ended; NULL or empty: every topic */
     unsigned socket_mode;               /* file mode of the daemon's ipc sockets, such as 0660 */
     size_t max_message_bytes;           /* of one part, daemon only */
-    /* CURVE keys (Z85 text, 40 characters) or NULL for none: the daemon has server_public and server_secret,
-     * handlers server_public alone (each makes a key pair of its own). */
+    /* CURVE keys (Z85 text, 40 characters) or NULL for none: the daemon has server_public and
+     * server_secret, handlers server_public alone (each makes a key pair of its own). */
     const char *server_public_key;
     const char *server_secret_key;
 };
@@ -30,19 +31,22 @@ struct bus_inbox;
 
 struct bus_message {
     struct envelope envelope;
-    struct event event; /* borrowed until the next call of bus_inbox_next(); it has no sequence yet */
+    struct event
+        event; /* borrowed until the next call of bus_inbox_next(); it has no sequence yet */
 };
 
 /* Binds. NULL on failure, with a sentence in error. The caller closes. */
 struct bus_inbox *bus_inbox_open(const struct bus_options *options, uint64_t epoch,
                                  char error[BUS_ERROR_SIZE]);
 void bus_inbox_close(struct bus_inbox **inbox);
-/* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until it says 0. */
+/* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
+ * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event; 0: none now; -1: the engine failed (errno). Hellos are answered inside; messages that
- * are not of this version are counted and skipped. */
+/* 1: *message is the next event; 0: none now; -1: the engine failed (errno). Hellos are answered
+ * inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
-/* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one message. */
+/* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
+ * message. */
 void bus_inbox_acknowledge(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack);
 void bus_inbox_flush(struct bus_inbox *inbox);
 /* Messages skipped because they were malformed. */
@@ -69,17 +73,19 @@ struct bus_event {
     struct ack ack;
 };
 
-/* Connects in the background; never waits. NULL on failure, with a sentence in error. One thread at a time; open it
- * after fork(2). */
+/* Connects in the background; never waits. NULL on failure, with a sentence in error. One thread at
+ * a time; open it after fork(2). */
 struct bus_publisher *bus_publisher_open(const struct bus_options *options,
                                          char error[BUS_ERROR_SIZE]);
 void bus_publisher_close(struct bus_publisher **publisher);
 
-/* Sends the events in order and waits until each is acknowledged, sending unanswered ones again with the same sequence.
- * True: all acknowledged and none with ACK_OVERLOAD. An ACK_LIMITED of an event that was sent again becomes ACK_OVERLOAD,
- * since another copy of it may have been taken: ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`),
- * or the daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come back, and
- * not at all for as long after that, so that a queue of requests is answered early instead of late. */
+/* Sends the events in order and waits until each is acknowledged, sending unanswered ones again
+ * with the same sequence. True: all acknowledged and none with ACK_OVERLOAD. An ACK_LIMITED of an
+ * event that was sent again becomes ACK_OVERLOAD, since another copy of it may have been taken:
+ * ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`), or the
+ * daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come
+ * back, and not at all for as long after that, so that a queue of requests is answered early
+ * instead of late. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
 

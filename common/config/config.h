@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 enum config_type {
-    CONFIG_TEXT,     /* char *; NULL when empty */
-    CONFIG_PATH,     /* char *; NULL when empty; relative paths are taken from the file's own folder */
-    CONFIG_LIST,     /* char **: blank-separated words, NULL-ended, never NULL */
+    CONFIG_TEXT, /* char *; NULL when empty */
+    CONFIG_PATH, /* char *; NULL when empty; relative paths are taken from the file's own folder */
+    CONFIG_LIST, /* char **: blank-separated words, NULL-ended, never NULL */
     CONFIG_NUMBER,   /* uint64_t */
     CONFIG_SIZE,     /* uint64_t bytes: 512, 64k, 1M, 2G */
     CONFIG_DURATION, /* uint64_t milliseconds: 300ms, 50s, 5m, 1h, 1d */
@@ -24,8 +24,8 @@ struct config_key {
     const char *section;
     const char *name;
     enum config_type type;
-    size_t offset;            /* of the member in struct config */
-    const char *default_text; /* as one would write it in the file */
+    size_t offset;             /* of the member in struct config */
+    const char *default_text;  /* as one would write it in the file */
     uint64_t minimum, maximum; /* NUMBER, SIZE, DURATION; both 0: any */
     const char *const *choices;
     bool reloadable;     /* honoured on SIGHUP */
@@ -60,7 +60,8 @@ struct config {
     uint64_t stream_time, keep_alive, poll_time, poll_gap;
     uint64_t max_alive;
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
-    uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread, retry_time;
+    uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread,
+        retry_time;
     uint64_t max_connections, max_connections_per_address;
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
     uint64_t max_ignored_input, max_message, max_messages;
@@ -124,8 +125,8 @@ const struct config_key *config_key_find(const char *section, const char *name);
 
 /* Every key at its default. False only without memory. */
 bool config_set_defaults(struct config *config);
-/* Defaults, then the file's values. On failure config is empty and error holds one line for each fault, "FILE:LINE: what
- * is wrong, and what would be right"; as many as fit. */
+/* Defaults, then the file's values. On failure config is empty and error holds one line for each
+ * fault, "FILE:LINE: what is wrong, and what would be right"; as many as fit. */
 bool config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE]);
 void config_free(struct config *config);
 

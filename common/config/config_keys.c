@@ -12,6 +12,7 @@ static const char *const handoffs[] = {"accel", "local", "redirect", "json", NUL
 #define AT(member) offsetof(struct config, member)
 
 /* In the order in which they are printed. */
+/* The tables read as tables. clang-format off */
 const struct config_section config_sections[] = {
     {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
     {"publish", "What `esn-event` takes from those who publish."},
@@ -353,4 +354,5 @@ const struct config_key config_keys[] = {
     {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, NULL, NULL},
 };
 
+/* clang-format on */
 /* clang-format on */

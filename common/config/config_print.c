@@ -213,10 +213,10 @@ static void print_markdown_contents(FILE *out)
 
 void config_print_markdown(FILE *out)
 {
-    (void)fputs(
-        "<!-- Made by `make docs` from common/config/config_keys.c and common/config/config_print.c. -->\n"
-        "# Configuration: es-web-notify.conf\n",
-        out);
+    (void)fputs("<!-- Made by `make docs` from common/config/config_keys.c and "
+                "common/config/config_print.c. -->\n"
+                "# Configuration: es-web-notify.conf\n",
+                out);
     for (size_t i = 0; i < PARAGRAPHS; i++) {
         (void)fputc('\n', out);
         print_wrapped(out, PRINT_MARKDOWN, "", 110, introduction[i]);
@@ -256,7 +256,8 @@ static void print_man_key(FILE *out, const struct config_key *key)
 
 void config_print_manual(FILE *out)
 {
-    (void)fputs(".\\\" Made by `make docs` from common/config/config_keys.c and common/config/config_print.c.\n"
+    (void)fputs(".\\\" Made by `make docs` from common/config/config_keys.c and "
+                "common/config/config_print.c.\n"
                 ".TH ES-WEB-NOTIFY.CONF 5 \"\" \"es-web-notify\" \"es-web-notify\"\n.SH NAME\n"
                 "es\\-web\\-notify.conf \\- configuration of es\\-web\\-notify\n.SH DESCRIPTION\n",
                 out);

@@ -13,7 +13,7 @@ struct loop {
     void *between_context;
     unsigned clients; /* served since it was called */
     struct loop_watch watch;
-    char date[32];    /* HTTP date of date_second */
+    char date[32]; /* HTTP date of date_second */
     int64_t date_second;
 };
 

@@ -49,7 +49,10 @@ static void make_event(struct stored_event *event, uint64_t sequence)
                    (unsigned long long)sequence);
     *event = (struct stored_event){.wall_ms = sequence};
     event->event = (struct event){.sequence = sequence,
-        .topic = "shop/orders/4711", .topic_length = 16, .json = json, .json_length = JSON_SIZE};
+                                  .topic = "shop/orders/4711",
+                                  .topic_length = 16,
+                                  .json = json,
+                                  .json_length = JSON_SIZE};
     memcpy(event->key, &sequence, sizeof sequence);
 }
 
@@ -120,7 +123,7 @@ static bool sqlite_open(const char *folder, bool sync)
     (void)snprintf(path, sizeof path, "%s/sqlite", folder);
     state = (struct log_state){.epoch = 1};
     database = log_database_open(path, sync, error);
-    return database && sqlite_load(&events);
+    return database != NULL && sqlite_load(&events);
 }
 
 static bool sqlite_append(uint64_t first, unsigned count, uint64_t forgotten)
@@ -287,7 +290,7 @@ static bool file_load(uint64_t *events)
 
         segment_path(path, number % MOST_SEGMENTS);
         file = fopen(path, "r");
-        if (!file)
+        if (file == NULL)
             return false;
         while (fread(&record, sizeof record, 1, file) == 1)
             *events += checksum(&record) == record.checksum;
@@ -382,7 +385,7 @@ int main(int argc, char **argv)
         return 2;
     }
     digest = EVP_MD_CTX_new();
-    if (!digest || EVP_DigestInit_ex2(digest, EVP_sha256(), NULL) != 1)
+    if (digest == NULL || EVP_DigestInit_ex2(digest, EVP_sha256(), NULL) != 1)
         return EXIT_FAILURE;
     puts("| store | what | batch | events/s | ms, half | ms, 99 % | longest |\n"
          "|---|---|---:|---:|---:|---:|---:|");

@@ -28,7 +28,7 @@ static void read_all(const char *bytes, size_t size, size_t piece, struct bytes 
                 bytes_append(told, reader.frame.data, reader.frame.length);
         } while (result != FRAME_READER_MORE && result != FRAME_READER_FAULT);
     }
-    if (result == FRAME_READER_FAULT && !reader.fault)
+    if (result == FRAME_READER_FAULT && reader.fault == NULL)
         abort();
     bytes_append_number(told, frame_reader_is_between(&reader));
     frame_reader_free(&reader);

@@ -86,7 +86,7 @@ static bool parse_options(struct crowd *crowd, int argc, char **argv)
             return false;
     }
     return optind == argc && crowd->port > 0 && crowd->count > 0 && crowd->topics > 0 &&
-           crowd->last >= crowd->first && crowd->last_id;
+           crowd->last >= crowd->first && crowd->last_id != NULL;
 }
 
 /* ---- reading ---- */
@@ -253,7 +253,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     crowd.poll = epoll_create1(EPOLL_CLOEXEC);
     crowd.clients = calloc(crowd.count, sizeof *crowd.clients);
-    if (crowd.poll < 0 || !crowd.clients) {
+    if (crowd.poll < 0 || crowd.clients == NULL) {
         perror("come_back");
         return EXIT_FAILURE;
     }

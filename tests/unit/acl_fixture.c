@@ -78,10 +78,10 @@ void acl_fixture_add(const char *topic, const char *owner, const char *pub, cons
 int acl_fixture_open_sqlite(void **state)
 {
     (void)state;
-    acl_fixture =
-        (struct acl_fixture){.options = {.kind = ACL_SQLITE, .limit_ms = ACL_FIXTURE_GENEROUS_MS, .create = true},
-                             .schema = "schema/sqlite.sql",
-                             .migration = "schema/migrate-sqlite.sql"};
+    acl_fixture = (struct acl_fixture){
+        .options = {.kind = ACL_SQLITE, .limit_ms = ACL_FIXTURE_GENEROUS_MS, .create = true},
+        .schema = "schema/sqlite.sql",
+        .migration = "schema/migrate-sqlite.sql"};
     char folder[] = "/tmp/esn-sqlite-XXXXXX";
     assert_non_null(mkdtemp(folder));
     (void)snprintf(acl_fixture.path, sizeof acl_fixture.path, "%s/topics.db", folder);

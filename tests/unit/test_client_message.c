@@ -75,7 +75,7 @@ static void what_is_wrong_is_said(void **state)
         struct client_message message;
         const char *fault = read_text(&message, refusals[i].text, strlen(refusals[i].text));
         if (fault == NULL || strcmp(fault, refusals[i].reason) != 0)
-            fail_msg("%s, not %s: %s", fault ? fault : "taken", refusals[i].reason,
+            fail_msg("%s, not %s: %s", fault != NULL ? fault : "taken", refusals[i].reason,
                      refusals[i].text);
         client_message_free(&message);
     }

@@ -160,7 +160,7 @@ static void the_past_comes_with_the_first_topics(void **state)
     subscribed = strstr(client.text, "\"detail\":{\"topics\":3,\"recovered\":true,\"id\":\"");
     first = strstr(client.text, EVENT("first"));
     second = strstr(client.text, EVENT("second"));
-    assert_true(subscribed && first && second);
+    assert_true(subscribed != NULL && first != NULL && second != NULL);
     assert_true(subscribed < first && first < second);
     assert_true(second < strstr(client.text, "\"available\""));
     assert_false(client_has(&client, "had") || client_has(&client, "other"));

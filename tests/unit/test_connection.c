@@ -194,7 +194,8 @@ static void clients_that_dawdle_are_told_and_closed(void **state)
     struct daemon daemon;
 
     (void)state;
-    daemon_start(&daemon, "header_time = 100ms\nbody_time = 100ms\nmax_headers = 1M\nmax_body = 1M\n");
+    daemon_start(&daemon,
+                 "header_time = 100ms\nbody_time = 100ms\nmax_headers = 1M\nmax_body = 1M\n");
     check_dawdler(&daemon, "\r\n", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
     check_dawdler(&daemon, "GET / HTTP/1.1\r\nA: bbbbb", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
     check_dawdler(&daemon, "POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nxxxx",
@@ -325,7 +326,8 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
     connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
     stream = streams_find(&daemon.server->streams, connid);
     assert_non_null(stream);
-    assert_int_equal(getsockopt(stream->connection.descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+    assert_int_equal(
+        getsockopt(stream->connection.descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
     assert_int_equal(size, 2 * 20000); /* socket(7) */
     client_close(&client);
     daemon_stop(&daemon);

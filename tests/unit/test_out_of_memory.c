@@ -186,11 +186,11 @@ static void hold_topics(uint64_t n)
     assert_null(held_topics_add(indexes, &subscriber, NULL, first, 2, 10));
     failing_memory_at(n);
     fault = held_topics_add(indexes, &subscriber, NULL, more, 3, 10);
-    assert_true(!fault || fault == REQUESTED_TOPICS_NO_MEMORY);
-    assert_int_equal(subscriber.count, fault ? 2 : 4);
-    assert_int_equal(indexes[SUBSCRIPTION_OPEN].subscriptions, fault ? 1 : 2);
+    assert_true(fault == NULL || fault == REQUESTED_TOPICS_NO_MEMORY);
+    assert_int_equal(subscriber.count, fault != NULL ? 2 : 4);
+    assert_int_equal(indexes[SUBSCRIPTION_OPEN].subscriptions, fault != NULL ? 1 : 2);
     removed = held_topics_remove(indexes, &subscriber, NULL, first, 2);
-    assert_int_equal(subscriber.count, (fault ? 2 : 4) - (removed ? 2 : 0));
+    assert_int_equal(subscriber.count, (fault != NULL ? 2 : 4) - (removed ? 2 : 0));
     held_topics_clear(indexes, &subscriber);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
         assert_int_equal(indexes[kind].bytes, 0);

@@ -1,5 +1,5 @@
-#include "crowd.h"
 #include "bus/bus.h"
+#include "crowd.h"
 #include "daemon.h"
 
 #include <setjmp.h>

@@ -75,7 +75,8 @@ static const struct refusal refusals[] = {
     {"{\"ep\":[{\"topic\":\"a\",\"bound\":true}]}", "Bound topics need a bind key"},
     {"{\"ep\":[{\"topic\":\"a\",\"private\":true}]}", "Unknown member of a topic: private"},
     {"{\"ep\":[{\"topic\":\"a\",\"Bound\":true}]}", "Unknown member of a topic: Bound"},
-    {"{\"ep\":[{\"topic\":\"a\",\"\\r\\n\\\"\\u00e9 x\":1}]}", "Unknown member of a topic: ??????x"},
+    {"{\"ep\":[{\"topic\":\"a\",\"\\r\\n\\\"\\u00e9 x\":1}]}",
+     "Unknown member of a topic: ??????x"},
     {"{\"ep\":[{\"topic\":\"a\",\"12345678901234567890123456789012345678901234567890\":1}]}",
      "Unknown member of a topic: 1234567890123456789012345678901234567890"},
     {"{\"ep\":[{\"topic\":\"a\",\"binded\":\"true\"}]}", "binded should be true or false"},
@@ -91,7 +92,7 @@ static void what_is_wrong_is_said(void **state)
         struct subscription_body body;
         const char *reason = read_text(&body, refusals[i].text, strlen(refusals[i].text));
         if (reason == NULL || strcmp(reason, refusals[i].reason) != 0)
-            fail_msg("%s: %s, not %s", refusals[i].text, reason ? reason : "taken",
+            fail_msg("%s: %s, not %s", refusals[i].text, reason != NULL ? reason : "taken",
                      refusals[i].reason);
         subscription_body_free(&body);
         assert_null(body.json);
