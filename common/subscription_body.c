@@ -8,6 +8,7 @@
 #include <string.h>
 
 const char SUBSCRIPTION_HAS_BIND_KEY[] = "Bind keys are not accepted here";
+const char SUBSCRIPTION_HAS_TOKEN[] = "Access tokens are not accepted here";
 const char SUBSCRIPTION_TOO_HEAVY[] = "Too many values in JSON";
 
 /* Values and names of JSON: of one topic as an object, and of all that stands beside the topics. */
@@ -56,11 +57,23 @@ static const char *read_bind_key(struct subscription_body *body, unsigned allow)
     const json_t *key = json_object_get(body->json, "bind_key");
     if (!is_given(key))
         return NULL;
-    if ((allow & SUBSCRIPTION_BIND_KEY) == 0)
+    if ((allow & SUBSCRIPTION_PROOF) == 0)
         return SUBSCRIPTION_HAS_BIND_KEY;
     body->bind_key = json_string_value(key);
     body->bind_key_length = json_string_length(key);
     return body->bind_key != NULL ? NULL : "Invalid Bind Key";
+}
+
+static const char *read_token(struct subscription_body *body, unsigned allow)
+{
+    const json_t *token = json_object_get(body->json, "token");
+    if (!is_given(token))
+        return NULL;
+    if ((allow & SUBSCRIPTION_PROOF) == 0)
+        return SUBSCRIPTION_HAS_TOKEN;
+    body->token = json_string_value(token);
+    body->token_length = json_string_length(token);
+    return body->token != NULL ? NULL : "Invalid access token";
 }
 
 void subscription_body_read_former_self(struct subscription_body *body, const json_t *json)
@@ -114,6 +127,8 @@ const char *subscription_body_read_json(struct subscription_body *body, json_t *
     subscription_body_read_former_self(body, body->json);
     const char *fault = read_bind_key(body, allow);
     if (fault == NULL)
+        fault = read_token(body, allow);
+    if (fault == NULL)
         fault = read_clid(body, config);
     if (fault == NULL)
         fault = read_past(body);
@@ -121,7 +136,9 @@ const char *subscription_body_read_json(struct subscription_body *body, json_t *
         fault = read_wait(body);
     if (fault == NULL)
         fault = requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
-                                      body->bind_key != NULL, config);
+                                      body->bind_key != NULL || body->token != NULL ||
+                                          (allow & SUBSCRIPTION_PROVEN) != 0,
+                                      config);
     return fault;
 }
 
@@ -156,7 +173,10 @@ const char *subscription_body_read_query(struct subscription_body *body, const c
 const char *subscription_body_from_ticket(struct subscription_body *body,
                                           const struct ticket *ticket, const struct config *config)
 {
-    *body = (struct subscription_body){.user = ticket->user, .last_id = ticket->last_id};
+    *body = (struct subscription_body){.user = ticket->user,
+                                       .sid = ticket->sid,
+                                       .until_ms = ticket->until_ms,
+                                       .last_id = ticket->last_id};
     const char *fault = take_clid(body, ticket->clid, config);
     return fault != NULL
                ? fault
@@ -170,6 +190,8 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
     utf8_skip_mark(&text, &length);
     *body = (struct subscription_body){.json = json_loadb(text, length, JSON_ALLOW_NUL, NULL),
                                        .user = ticket->user,
+                                       .sid = ticket->sid,
+                                       .until_ms = ticket->until_ms,
                                        .last_id = ticket->last_id};
     if (!json_is_object(body->json))
         return "Invalid JSON in body";
@@ -182,13 +204,21 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
                                                  ticket->user != NULL, config);
 }
 
-struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user)
+struct ticket subscription_body_ticket(const struct subscription_body *body,
+                                       const struct identity *identity)
 {
-    return (struct ticket){.user = user,
-                           .topics = body->topics.list,
-                           .topic_count = body->topics.count,
-                           .clid = body->clid,
-                           .last_id = body->last_id};
+    struct ticket ticket = {.topics = body->topics.list,
+                            .topic_count = body->topics.count,
+                            .clid = body->clid,
+                            .last_id = body->last_id};
+    if (identity == NULL)
+        return ticket;
+    ticket.user = identity->user;
+    ticket.sid = identity->sid;
+    ticket.until_ms = identity->until_ms == UINT64_MAX ? 0 : identity->until_ms;
+    if (identity->clid != NULL)
+        ticket.clid = identity->clid;
+    return ticket;
 }
 
 void subscription_body_free(struct subscription_body *body)

@@ -4,6 +4,7 @@
 #define ESN_SUBSCRIPTION_BODY_H
 
 #include "config/config.h"
+#include "identity/access_token.h"
 #include "requested_topics.h"
 #include "ticket.h"
 
@@ -13,13 +14,15 @@
 
 /* What whoever reads it allows beyond topics for everybody. */
 enum subscription_allow {
-    SUBSCRIPTION_BIND_KEY = 1,    /* a bind key, and with it bound topics */
-    SUBSCRIPTION_TOPICS_LATER = 2 /* in a query: no topic, by who can speak later */
+    SUBSCRIPTION_PROOF = 1,        /* a bind key or an access token, and with it bound topics */
+    SUBSCRIPTION_TOPICS_LATER = 2, /* in a query: no topic, by who can speak later */
+    SUBSCRIPTION_PROVEN = 4        /* bound topics, since the proof stands elsewhere */
 };
 
-/* The reason when a bind key was given and is not allowed, whatever else is wrong: compare
- * pointers. */
+/* The reason when a proof was given and is not allowed, whatever else is wrong: compare pointers.
+ */
 extern const char SUBSCRIPTION_HAS_BIND_KEY[];
+extern const char SUBSCRIPTION_HAS_TOKEN[];
 /* The reason why no tree is built of a text: json_text_weight() is more than any subscription. */
 extern const char SUBSCRIPTION_TOO_HEAVY[];
 
@@ -32,8 +35,12 @@ struct subscription_body {
     const char *secret;   /* that proves it; NULL with connid 0 */
     const char *bind_key; /* may have NUL inside; NULL: none */
     size_t bind_key_length;
-    const char *user; /* of a ticket; NULL: unbound */
-    bool has_wait;    /* says how long it wants to wait for an answer (long-poll) */
+    const char *token; /* an access token; NULL: none */
+    size_t token_length;
+    const char *user;  /* of a ticket, like the next two; NULL: unbound */
+    const char *sid;   /* NULL: none */
+    uint64_t until_ms; /* wall clock; 0: nobody said */
+    bool has_wait;     /* says how long it wants to wait for an answer (long-poll) */
     uint64_t wait_ms;
 };
 
@@ -55,8 +62,9 @@ const char *subscription_body_from_ticket(struct subscription_body *body,
 const char *subscription_body_from_ticket_and_body(struct subscription_body *body,
                                                    const struct ticket *ticket, const char *text,
                                                    size_t length, const struct config *config);
-/* The ticket for it; `user` is NULL without a bind key. Borrows from both. */
-struct ticket subscription_body_ticket(const struct subscription_body *body, const char *user);
+/* The ticket for it; `identity` is NULL without a proof. Borrows from both. */
+struct ticket subscription_body_ticket(const struct subscription_body *body,
+                                       const struct identity *identity);
 
 /* Whoever comes back with a ticket says beside it who it was: sets connid and secret when `json`
  * has them. */

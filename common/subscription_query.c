@@ -120,7 +120,8 @@ const char *subscription_query_read(json_t *body, const char *query)
     } texts[] = {{"clid", QUERY_PLUS_IS_BLANK},
                  {"last_id", QUERY_PLUS_IS_PLUS},
                  {"secret", QUERY_PLUS_IS_PLUS},
-                 {"bind_key", QUERY_PLUS_IS_PLUS}};
+                 {"bind_key", QUERY_PLUS_IS_PLUS},
+                 {"token", QUERY_PLUS_IS_PLUS}};
     json_t *points = json_array();
     const char *fault;
 

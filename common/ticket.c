@@ -84,6 +84,12 @@ static bool add_topics(json_t *claims, const struct ticket *ticket)
                                 : json_object_set_new(claims, "ep", write_topics(ticket)) == 0;
 }
 
+static bool add_until(json_t *claims, uint64_t until_ms)
+{
+    return until_ms == 0 ||
+           json_object_set_new(claims, "until", json_real((double)until_ms / 1000)) == 0;
+}
+
 /* NULL without memory or random numbers. The caller frees. */
 static char *write_claims(const struct ticket_rules *rules, const struct ticket *ticket,
                           uint64_t now_s)
@@ -97,7 +103,8 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
                                "exp", (json_int_t)(now_s + rules->life_s), "jti", id);
     char *text = NULL;
     if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
-        add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id))
+        add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id) &&
+        add_text(claims, "sid", ticket->sid) && add_until(claims, ticket->until_ms))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);
     return text;
@@ -177,8 +184,9 @@ static const char *check_shape(const json_t *claims)
         return "body is no digest";
     if (body != NULL ? topics != NULL : !json_is_array(topics))
         return "not one of ep and body";
-    if (!is_text_or_absent(claims, "clid") || !is_text_or_absent(claims, "last_id"))
-        return "clid or last_id no text";
+    if (!is_text_or_absent(claims, "clid") || !is_text_or_absent(claims, "last_id") ||
+        !is_text_or_absent(claims, "sid"))
+        return "clid, last_id or sid no text";
     return NULL;
 }
 
@@ -210,10 +218,13 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
     storage->claims = claims;
     *ticket = (struct ticket){.clid = json_string_value(json_object_get(claims, "clid")),
                               .last_id = json_string_value(json_object_get(claims, "last_id")),
+                              .sid = json_string_value(json_object_get(claims, "sid")),
                               .body = json_string_value(json_object_get(claims, "body")),
                               .id = json_string_value(json_object_get(claims, "jti")),
                               .forget_after_s = forget_after_s,
                               .storage = storage};
+    if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0))
+        return "until no date";
     if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)
         return "uid is no user id";
     if (!is_missing(user))

@@ -3,12 +3,14 @@
  * for seconds and once.
  *
  *     {"aud": "esn-fanout", "exp": 1700000010, "iat": 1700000000, "jti": "random", "uid": "ana",
- *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12"}
+ *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12",
+ *      "until": 1700000600, "sid": "9f2c"}
  *
- * `uid`, `clid` and `last_id` may be missing or null, and times may have fractions. `ep` is as in a
- * subscription request; a bound topic needs a `uid`. In place of `ep` a ticket may have `body`, the
- * SHA-256 of the body of a request in lower-case hexadecimal: it is worth something beside that body
- * alone, and the topics are the body's `ep`. So a ticket has a bounded size however many they are. */
+ * `uid`, `clid`, `last_id`, `until` (when the user's proof ends) and `sid` (the application's
+ * session) may be missing or null, and times may have fractions. `ep` is as in a subscription
+ * request; a bound topic needs a `uid`. In place of `ep` a ticket may have `body`, the SHA-256 of
+ * the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
+ * and the topics are the body's `ep`. So a ticket has a bounded size however many they are. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 
@@ -45,7 +47,9 @@ struct ticket {
     size_t topic_count;
     const char *clid;
     const char *last_id;
-    const char *body; /* the digest of the body that has the topics; NULL: they are here */
+    const char *sid;   /* the application's session */
+    uint64_t until_ms; /* when the proof ends, wall clock; 0: nobody said */
+    const char *body;  /* the digest of the body that has the topics; NULL: they are here */
     /* Of a ticket that was read; signing makes its own. */
     const char *id;          /* jti, for the memory of used tickets */
     uint64_t forget_after_s; /* from then on the ticket is refused for its age */

@@ -1,9 +1,9 @@
 #include "admit_subscriber.h"
 
-#include "binding_server.h"
 #include "clock.h"
 #include "hand_off.h"
 #include "handler_reply.h"
+#include "identify_subscriber.h"
 #include "messages.h"
 #include "query.h"
 #include "retry_after.h"
@@ -12,23 +12,14 @@
 #include "subscribe_settings.h"
 #include "subscription_body.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Far more than RSA needs: what is longer is not sent to the binding server. */
-enum { BIND_KEY_MAX = 16384 };
-
 static const char retry_header[] = RETRY_AFTER "1\r\n";
-
-struct subscribe_shared {
-    struct binding_common binding;
-};
 
 struct subscribe_service {
     const struct subscribe_settings *settings;
-    struct bind_key_reader *bind_keys;   /* NULL: the binding server is asked */
-    struct binding_server *binding;      /* NULL: nobody is asked */
+    struct identify *identify;
     const struct subscribe_route *route; /* of the request at hand */
     const struct bytes *body;            /* likewise; NULL: it has none */
 };
@@ -37,37 +28,20 @@ struct subscribe_service {
 
 static void *subscribe_open(const void *context, bool lasting)
 {
-    const struct subscribe_settings *settings = context;
-    struct subscribe_shared *shared = calloc(1, sizeof *shared);
     (void)lasting;
-    if (shared != NULL && !binding_common_open(&shared->binding, &settings->config)) {
-        free(shared);
-        shared = NULL;
-    }
-    return shared;
+    return identify_common_open(context);
 }
 
 static void subscribe_close(void *context)
 {
-    struct subscribe_shared *shared = context;
-    binding_common_close(&shared->binding);
-    free(shared);
-}
-
-static bool open_binding(struct subscribe_service *service, struct subscribe_shared *shared)
-{
-    const struct config *config = &service->settings->config;
-    if (service->bind_keys != NULL || config->binding_url == NULL)
-        return true;
-    service->binding = binding_server_open(config, &shared->binding);
-    return service->binding != NULL;
+    struct identify_common *common = context;
+    identify_common_close(&common);
 }
 
 static void subscribe_end(void *context)
 {
     struct subscribe_service *service = context;
-    bind_key_reader_close(&service->bind_keys);
-    binding_server_close(&service->binding);
+    identify_close(&service->identify);
     free(service);
 }
 
@@ -77,8 +51,8 @@ static void *subscribe_begin(const void *settings, void *shared)
     struct subscribe_service *service = calloc(1, sizeof *service);
     if (service != NULL) {
         service->settings = settings;
-        if (subscribe_settings_open_bind_keys(settings, &service->bind_keys, error) &&
-            open_binding(service, shared))
+        service->identify = identify_open(settings, shared, error);
+        if (service->identify != NULL)
             return service;
         subscribe_end(service);
     }
@@ -91,52 +65,6 @@ static void refuse(struct handler_request *request, int status, const char *reas
 {
     (void)handler_reply_send_error(request, status, reason, detail,
                                    status == 503 ? retry_header : NULL);
-}
-
-/* ---- who it is ---- */
-
-static enum binding_answer identify(struct subscribe_service *service,
-                                    const struct subscription_body *subscription,
-                                    char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
-{
-    const char *key = subscription->bind_key;
-    size_t length = subscription->bind_key_length;
-    if (service->bind_keys != NULL)
-        return bind_key_read(service->bind_keys, key, length, clock_wall_ms() / 1000, user, why)
-                   ? BINDING_USER
-                   : BINDING_REFUSED;
-    (void)snprintf(why, BIND_KEY_WHY_SIZE, "it has %zu bytes", length);
-    if (length == 0 || length > BIND_KEY_MAX)
-        return BINDING_REFUSED;
-    (void)snprintf(why, BIND_KEY_WHY_SIZE, "the binding server knows no user for it");
-    return binding_server_ask(service->binding, key, length, user);
-}
-
-/* True: `user` is who it is, empty without a bind key. False: it has been answered. */
-static bool find_user(struct subscribe_service *service, struct handler_request *request,
-                      const struct subscription_body *subscription, char user[USER_ID_SIZE])
-{
-    char why[BIND_KEY_WHY_SIZE];
-    user[0] = '\0';
-    if (subscription->bind_key == NULL)
-        return true;
-    if (service->bind_keys == NULL && service->binding == NULL) {
-        refuse(request, 400, "Bind keys are not configured", NULL);
-        return false;
-    }
-    switch (identify(service, subscription, user, why)) {
-    case BINDING_USER:
-        return true;
-    case BINDING_REFUSED:
-        message_info("bind key refused", message_text("why", why),
-                     message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
-        refuse(request, 400, "Invalid Bind Key", NULL);
-        return false;
-    case BINDING_UNAVAILABLE:
-        break;
-    }
-    refuse(request, 503, "Bind keys cannot be checked now", NULL);
-    return false;
 }
 
 /* ---- the way on ---- */
@@ -170,9 +98,10 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
         hand_off_write(&answer, &hand_off, config);
     send_answer(request, &answer);
     bytes_free(&answer);
-    message_debug("subscriber handed over",
-                  message_number("topics", (int64_t)subscription->topics.count),
-                  message_text("bound", subscription->bind_key != NULL ? "yes" : "no"));
+    message_debug(
+        "subscriber handed over", message_number("topics", (int64_t)subscription->topics.count),
+        message_text("bound",
+                     subscription->bind_key != NULL || subscription->token != NULL ? "yes" : "no"));
 }
 
 /* A ticket with the topics, or, when they are too many, one that stands for the body, which then
@@ -192,13 +121,11 @@ static enum ticket_result sign(const struct subscribe_service *service, struct t
     return ticket_sign(text, &rules, ticket, now_s);
 }
 
-static void admit(struct subscribe_service *service, struct handler_request *request,
-                  const struct subscription_body *subscription)
+static void admit_as(struct subscribe_service *service, struct handler_request *request,
+                     const struct subscription_body *subscription, const struct identity *identity)
 {
-    char user[USER_ID_SIZE], digest[TICKET_DIGEST_SIZE];
-    if (!find_user(service, request, subscription, user))
-        return;
-    struct ticket ticket = subscription_body_ticket(subscription, user[0] != '\0' ? user : NULL);
+    char digest[TICKET_DIGEST_SIZE];
+    struct ticket ticket = subscription_body_ticket(subscription, identity);
     struct bytes text = BYTES_EMPTY;
     switch (sign(service, &ticket, digest, &text)) {
     case TICKET_OK:
@@ -212,6 +139,27 @@ static void admit(struct subscribe_service *service, struct handler_request *req
         refuse(request, 500, "Out of memory", NULL);
     }
     bytes_free(&text);
+}
+
+static void admit(struct subscribe_service *service, struct handler_request *request,
+                  const struct subscription_body *subscription)
+{
+    struct identity identity;
+    const char *reason;
+    switch (identify_subscriber(service->identify, request, subscription, &identity, &reason)) {
+    case IDENTIFY_NOBODY:
+        admit_as(service, request, subscription, NULL);
+        break;
+    case IDENTIFY_KNOWN:
+        admit_as(service, request, subscription, &identity);
+        identity_free(&identity);
+        break;
+    case IDENTIFY_REFUSED:
+        refuse(request, 400, reason, NULL);
+        break;
+    default:
+        refuse(request, 503, reason, NULL);
+    }
 }
 
 static void admit_or_refuse(struct subscribe_service *service, struct handler_request *request,
@@ -229,6 +177,13 @@ static void admit_or_refuse(struct subscribe_service *service, struct handler_re
     subscription_body_free(subscription);
 }
 
+static unsigned allowed(const struct subscribe_service *service,
+                        const struct handler_request *request)
+{
+    return SUBSCRIPTION_PROOF |
+           (identify_has_bearer(service->identify, request) ? SUBSCRIPTION_PROVEN : 0);
+}
+
 static void handle_body(struct subscribe_service *service, struct handler_request *request,
                         const struct bytes *body)
 {
@@ -236,7 +191,7 @@ static void handle_body(struct subscribe_service *service, struct handler_reques
     service->body = body;
     const char *fault =
         subscription_body_read(&subscription, body->data != NULL ? body->data : "", body->length,
-                               SUBSCRIPTION_BIND_KEY, &service->settings->config);
+                               allowed(service, request), &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
     service->body = NULL;
 }
@@ -246,7 +201,7 @@ static void handle_query(struct subscribe_service *service, struct handler_reque
     struct subscription_body subscription;
     const char *fault =
         subscription_body_read_query(&subscription, handler_request_query(request),
-                                     SUBSCRIPTION_BIND_KEY, &service->settings->config);
+                                     allowed(service, request), &service->settings->config);
     admit_or_refuse(service, request, &subscription, fault);
 }
 

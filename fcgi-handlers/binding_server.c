@@ -1,6 +1,7 @@
 #include "binding_server.h"
 
 #include "bytes.h"
+#include "clock.h"
 #include "messages.h"
 
 #include <curl/curl.h>
@@ -145,17 +146,32 @@ static enum binding_answer tell(struct binding_server *server, enum binding_answ
     return answer;
 }
 
-/* Words are answers, also those that are nobody's name; anything but a user id or a word is none.
- */
-static enum binding_answer read_answer(struct binding_server *server, char user[USER_ID_SIZE])
+/* A session that has ended is refused like a key that nobody has. */
+static enum binding_answer read_object(struct binding_server *server, json_t *answer,
+                                       struct identity *identity)
 {
-    json_t *json = json_loadb(server->answer.data != NULL ? server->answer.data : "",
-                              server->answer.length, JSON_DECODE_ANY, NULL);
+    const char *fault = identity_from_answer(identity, answer, clock_wall_ms());
+    if (fault == NULL)
+        return tell(server, BINDING_USER, NULL, 200);
+    if (fault == IDENTITY_IS_OVER)
+        return tell(server, BINDING_REFUSED, NULL, 200);
+    return tell(server, BINDING_UNAVAILABLE, fault, 200);
+}
+
+/* Words are answers, also those that are nobody's name; anything but a user id, a word or an object
+ * is none. */
+static enum binding_answer read_answer(struct binding_server *server, struct identity *identity)
+{
+    json_t *json =
+        json_loadb(server->answer.data != NULL ? server->answer.data : "", server->answer.length,
+                   JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(json))
+        return read_object(server, json, identity);
     enum binding_answer answer = json_is_string(json) ? BINDING_REFUSED : BINDING_UNAVAILABLE;
-    if (user_id_from_json(user, json) != USER_ID_INVALID)
+    if (user_id_from_json(identity->user, json) != USER_ID_INVALID)
         answer = BINDING_USER;
     json_decref(json);
-    return tell(server, answer, "the answer is no user id in JSON", 200);
+    return tell(server, answer, "the answer is neither a user id nor an object in JSON", 200);
 }
 
 static const char *reason_of(const struct binding_server *server, CURLcode result)
@@ -166,7 +182,7 @@ static const char *reason_of(const struct binding_server *server, CURLcode resul
 }
 
 static enum binding_answer ask(struct binding_server *server, const char *key, size_t length,
-                               char user[USER_ID_SIZE])
+                               struct identity *identity)
 {
     long status = 0;
     bytes_clear(&server->answer);
@@ -183,17 +199,17 @@ static enum binding_answer ask(struct binding_server *server, const char *key, s
         return tell(server, BINDING_UNAVAILABLE, reason_of(server, result), status);
     if (status != 200)
         return tell(server, BINDING_UNAVAILABLE, "only the status 200 is an answer", status);
-    return read_answer(server, user);
+    return read_answer(server, identity);
 }
 
 enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
-                                       size_t length, char user[USER_ID_SIZE])
+                                       size_t length, struct identity *identity)
 {
-    user[0] = '\0';
+    *identity = (struct identity){.until_ms = UINT64_MAX};
     uint64_t entered = backend_gate_enter(server->common->gate);
     if (entered == 0)
         return BINDING_UNAVAILABLE;
-    enum binding_answer answer = ask(server, key, length, user);
+    enum binding_answer answer = ask(server, key, length, identity);
     backend_gate_leave(server->common->gate, entered, answer != BINDING_UNAVAILABLE);
     return answer;
 }

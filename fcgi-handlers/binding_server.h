@@ -5,7 +5,7 @@
 
 #include "backend_gate.h"
 #include "config/config.h"
-#include "user_id.h"
+#include "identity/access_token.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct binding_common {
 struct binding_server;
 
 enum binding_answer {
-    BINDING_USER,       /* a user id, or USER_ID_NO_USER */
+    BINDING_USER,       /* who it is: a user id, USER_ID_NO_USER, or an object that says more */
     BINDING_REFUSED,    /* "", "__DONT__" or another word that is nobody's name */
     BINDING_UNAVAILABLE /* no answer in time, or none that can be understood: nothing is known */
 };
@@ -35,9 +35,10 @@ struct binding_server *binding_server_open(const struct config *config,
                                            struct binding_common *common);
 void binding_server_close(struct binding_server **server);
 
-/* Asks, and waits at most [binding] time_limit, or not at all while the server is known not to
- * answer. A server that fails is logged once, until it answers again. */
+/* BINDING_USER: *identity is filled, the caller frees it; else it is empty. Asks, and waits at most
+ * [binding] time_limit, or not at all while the server is known not to answer. A server that fails
+ * is logged once, until it answers again. */
 enum binding_answer binding_server_ask(struct binding_server *server, const char *key,
-                                       size_t length, char user[USER_ID_SIZE]);
+                                       size_t length, struct identity *identity);
 
 #endif

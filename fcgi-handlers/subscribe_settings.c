@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 _Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+_Static_assert((int)JOSE_KEYS_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 _Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 
 struct ticket_rules subscribe_settings_rules(const struct subscribe_settings *settings)
@@ -55,10 +56,20 @@ static bool check_bind_keys(const struct subscribe_settings *settings,
     return good;
 }
 
+static bool load_token_keys(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
+{
+    const char *file = settings->config.token_keys_file;
+    if (file == NULL)
+        return true;
+    settings->token_keys = jose_keys_load(file, error);
+    return settings->token_keys != NULL;
+}
+
 static void subscribe_settings_unload(void *context)
 {
     struct subscribe_settings *settings = context;
     secret_list_free(&settings->ticket_secrets);
+    jose_keys_free(&settings->token_keys);
     config_free(&settings->config);
     free(settings);
 }
@@ -71,7 +82,7 @@ static void *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_S
         return NULL;
     }
     if (config_load(&settings->config, path, error) && load_ticket_secrets(settings, error) &&
-        check_bind_keys(settings, error))
+        check_bind_keys(settings, error) && load_token_keys(settings, error))
         return settings;
     subscribe_settings_unload(settings);
     return NULL;

@@ -5,12 +5,14 @@
 #include "bind_key.h"
 #include "config/config.h"
 #include "handler_main.h"
+#include "identity/jose_keys.h"
 #include "secret.h"
 #include "ticket.h"
 
 struct subscribe_settings {
     struct config config;
     struct secret_list ticket_secrets;
+    struct jose_keys *token_keys; /* NULL: no access tokens are taken */
 };
 
 /* It is a fault when there is no secret to sign tickets with. */

@@ -1,5 +1,7 @@
-/* es-web-notify.conf: one INI file for all programs, read through one table of keys (config_keys.c), from which parser,
- * `--check-config`, sample file and docs/configuration.md are made, so that they cannot drift apart. */
+/* es-web-notify.conf: one INI file for all programs, read through one table of keys
+ * (config_keys.c), from which parser,
+ * `--check-config`, sample file and docs/configuration.md are made, so that they cannot drift
+ * apart. */
 #ifndef ESN_CONFIG_H
 #define ESN_CONFIG_H
 
@@ -92,6 +94,8 @@ struct config {
     /* [password] */
     uint64_t password_remember, password_wrong_at_once, password_wrong_time;
     /* [ticket] */
+    char *token_keys_file, *token_issuer, *token_audience;
+    uint64_t token_skew;
     char *ticket_secret_file;
     uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
     /* [subscribe] */
@@ -130,7 +134,8 @@ bool config_set_defaults(struct config *config);
 bool config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE]);
 void config_free(struct config *config);
 
-/* The path to use: `option` when given, else $ESN_CONF, else the one compiled in (SYSCONFDIR/es-web-notify.conf). */
+/* The path to use: `option` when given, else $ESN_CONF, else the one compiled in
+ * (SYSCONFDIR/es-web-notify.conf). */
 const char *config_path(const char *option);
 
 /* Writes one key's value as it would stand in the file. */
@@ -140,8 +145,8 @@ void config_print_sample(FILE *out);
 /* Write docs/configuration.md and the manual page es-web-notify.conf(5). */
 void config_print_markdown(FILE *out);
 void config_print_manual(FILE *out);
-/* Copies into *running every reloadable value of *fresh; for each other key that differs calls told(key, context).
- * Takes over the memory it needs from *fresh, which is still to be freed. */
+/* Copies into *running every reloadable value of *fresh; for each other key that differs calls
+ * told(key, context). Takes over the memory it needs from *fresh, which is still to be freed. */
 void config_apply_reload(struct config *running, struct config *fresh,
                          void (*told)(const struct config_key *key, void *context), void *context);
 

@@ -20,6 +20,7 @@ const struct config_section config_sections[] = {
     {"acl", "The database of registered topics (docs/rights.md)."},
     {"bind_key", "How `esn-event`, and `esn-subscribe` without a binding server, read bind keys."},
     {"password", "How `esn-event` checks the passwords of registered topics."},
+    {"token", "The access tokens by which pages may prove who their user is (docs/protocol.md section 4)."},
     {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
     {"subscribe",
      "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
@@ -255,6 +256,16 @@ const struct config_key config_keys[] = {
     {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, true, "1m",
      "After how long one more try has grown back."},
 
+    {"token", "keys_file", CONFIG_PATH, AT(token_keys_file), "", 0, 0, NULL, true,
+     "/etc/es-web-notify/token.keys",
+     "Keys that verify access tokens: secrets of 32 characters or more, one a line; public keys and certificates in PEM; or a JWK "
+     "Set. A file with secrets may be open to owner and group alone. Without one no access tokens are taken."},
+    {"token", "issuer", CONFIG_TEXT, AT(token_issuer), "", 0, 0, NULL, true, "https://shop.example",
+     "What `iss` of an access token has to be. Nothing: anything, or nothing."},
+    {"token", "audience", CONFIG_TEXT, AT(token_audience), "", 0, 0, NULL, true, "es-web-notify",
+     "What `aud` of an access token has to be, or have among others. Nothing: anything, or nothing."},
+    {"token", "skew", CONFIG_DURATION, AT(token_skew), "2s", 0, 3600000, NULL, true, "0ms",
+     "How far the clocks of who signs access tokens and of `esn-subscribe` may be apart."},
     {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
      "/etc/es-web-notify/ticket.secret",
      "Secrets that sign the tickets with which `esn-subscribe` hands subscribers to the daemon, one a line, 32 characters or "

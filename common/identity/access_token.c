@@ -11,6 +11,8 @@
 
 enum { PATTERN_MAX = 4096, PATTERN_LEVELS_MAX = 256 };
 
+const char IDENTITY_IS_OVER[] = "until is over";
+
 void identity_free(struct identity *identity)
 {
     json_decref(identity->json);
@@ -172,7 +174,7 @@ const char *identity_from_answer(struct identity *identity, struct json_t *answe
     if (!numeric_date_read(&identity->until_ms, member(answer, "until"), UINT64_MAX))
         fault = "until no date";
     else if (identity->until_ms <= now_ms)
-        fault = "until is over";
+        fault = IDENTITY_IS_OVER;
     if (fault == NULL)
         fault = take_user(identity, member(answer, "uid"));
     if (fault == NULL)

@@ -59,6 +59,9 @@ enum access_token_result access_token_read(struct identity *identity,
  * empty. Takes over the reference to `answer`. */
 const char *identity_from_answer(struct identity *identity, struct json_t *answer, uint64_t now_ms);
 
+/* The reason that is no fault of the answer: what it says has ended. Compare pointers. */
+extern const char IDENTITY_IS_OVER[];
+
 void identity_free(struct identity *identity);
 
 /* Some pattern of the grant covers the requested topic, a requested pattern whole. */

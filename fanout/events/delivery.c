@@ -137,7 +137,7 @@ static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
 
     for (uint32_t r = 0; r < node->receiver_count; r++) {
         struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
-        if (kind == SUBSCRIPTION_OPEN || audience_has(&publication->audience, kind, stream->user))
+        if (kind == SUBSCRIPTION_OPEN || audience_has(&publication->audience, kind, stream_user(stream)))
             give(delivery, stream, &to, publication);
     }
 }
@@ -163,7 +163,7 @@ static void whisper(struct delivery *delivery, struct publication *publication)
     for (uint32_t i = 0; stream != NULL && i < stream->subscriber.count; i++) {
         const struct subscription *subscription = &stream->subscriber.subscriptions[i];
         struct destination to = {.kind = subscription->kind, .node = subscription->node};
-        if (audience_has(&publication->audience, to.kind, stream->user) &&
+        if (audience_has(&publication->audience, to.kind, stream_user(stream)) &&
             whisper_reaches(delivery, subscription, event))
             give(delivery, stream, &to, publication);
     }

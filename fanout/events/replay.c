@@ -65,7 +65,7 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
     const struct event event = logged_event_get(logged);
 
     if ((event.whisper && event.whisper != stream->connid) ||
-        !audience_may_hear(&event, requested->kind, stream->user))
+        !audience_may_hear(&event, requested->kind, stream_user(stream)))
         return true;
     replay->queue->events++;
     replay->queue->work += REPLAY_FRAME_WORK;

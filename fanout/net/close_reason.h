@@ -19,6 +19,7 @@ enum close_reason {
     CLOSE_STOPPING, /* the daemon ends */
     CLOSE_REPLACED, /* the same client came back on another connection */
     CLOSE_SILENT,   /* asked whether it is there, and did not answer */
+    CLOSE_EXPIRED,  /* the proof of its user has ended */
     CLOSE_REASONS
 };
 

@@ -86,8 +86,8 @@ static bool add_topics(struct connection *connection, const struct client_messag
     if (message->last_id != NULL && (before > 0 || stream->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
     const char *fault =
-        held_topics_add(service->streams->topics, subscriber, stream->user, message->topics.list,
-                        message->topics.count, service->config->max_topics);
+        held_topics_add(service->streams->topics, subscriber, stream_user(stream),
+                        message->topics.list, message->topics.count, service->config->max_topics);
     replay_topics_changed(stream);
     if (fault != NULL)
         return client_requests_refuse(connection, fault);
@@ -102,8 +102,9 @@ static bool add_topics(struct connection *connection, const struct client_messag
 static bool remove_topics(struct connection *connection, const struct client_message *message)
 {
     struct stream *stream = stream_of(connection);
-    bool done = held_topics_remove(service_of(connection)->streams->topics, &stream->subscriber,
-                                   stream->user, message->topics.list, message->topics.count);
+    bool done =
+        held_topics_remove(service_of(connection)->streams->topics, &stream->subscriber,
+                           stream_user(stream), message->topics.list, message->topics.count);
 
     replay_topics_changed(stream);
     if (!done)

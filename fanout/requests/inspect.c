@@ -137,8 +137,8 @@ static json_t *body_of(const struct stream *stream)
     bytes_free(&name);
     body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
                      (size_t)stream->presence->length, "ep", topics);
-    if (body != NULL && stream->user != NULL)
-        (void)json_object_set_new(body, "user", json_string(stream->user));
+    if (body != NULL && stream->identity != NULL)
+        (void)json_object_set_new(body, "user", json_string(stream->identity->user));
     return body;
 }
 

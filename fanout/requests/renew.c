@@ -40,9 +40,10 @@ const char *renew_stream(struct stream *stream, const char *secret, size_t lengt
     streaming_renew(&stream->connection);
     char fresh[2 * STREAM_SECRET_SIZE + 1];
     hex_write(fresh, stream->secret, sizeof stream->secret);
-    (void)snprintf(
-        answer, RENEW_ANSWER_SIZE, "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
-        (unsigned long long)stream->connid, fresh, (unsigned long long)config->stream_time);
+    (void)snprintf(answer, RENEW_ANSWER_SIZE,
+                   "{\"connid\":%llu,\"secret\":\"%s\",\"timeout\":%llu}",
+                   (unsigned long long)stream->connid, fresh,
+                   (unsigned long long)(stream->ends_at - loop_now(&service->net->loop)));
     return NULL;
 }
 

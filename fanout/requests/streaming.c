@@ -59,8 +59,8 @@ static void leave_streams(struct stream *stream, bool answered)
     stream->connid = 0;
     free(stream->headers);
     stream->headers = NULL;
-    free(stream->user);
-    stream->user = NULL;
+    free(stream->identity);
+    stream->identity = NULL;
     stream->presence = NULL;
     if (!answered || !stays_present(stream, connid, presence))
         streaming_leave_presence(service, presence);
@@ -192,6 +192,30 @@ static void end_for_stop(struct connection *connection)
         connection_close(connection, CLOSE_MEMORY);
 }
 
+/* The user's proof has ended: whoever has a new one comes back with it and has lost nothing. */
+static void end_for_identity(struct connection *connection)
+{
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+
+    if (delivery_tell(service->delivery, stream, "expired", "{}",
+                      replay_position(service->replays, stream)))
+        streaming_end(connection, CLOSE_EXPIRED);
+    else
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+static bool is_expired(const struct stream *stream, uint64_t now)
+{
+    return stream->identity != NULL && now >= stream->identity->until;
+}
+
+/* When the stream is over: its own time, or that of its user's proof. */
+static uint64_t end_of(const struct stream *stream, uint64_t ends_at)
+{
+    return stream->identity != NULL ? earlier(ends_at, stream->identity->until) : ends_at;
+}
+
 /* Not all in one moment. */
 static void stream_stop(struct connection *connection)
 {
@@ -216,6 +240,8 @@ static void stream_due(struct connection *connection)
     if (now >= stream->ends_at) {
         if (connection->net->stopping)
             end_for_stop(connection);
+        else if (is_expired(stream, now))
+            end_for_identity(connection);
         else
             streaming_end(connection, CLOSE_STREAM_TIME);
         return;
@@ -245,7 +271,8 @@ void streaming_renew(struct connection *connection)
 
     if (stream->transport->answers_once)
         return;
-    stream->ends_at = loop_now(&connection->net->loop) + connection->net->config->stream_time;
+    stream->ends_at =
+        end_of(stream, loop_now(&connection->net->loop) + connection->net->config->stream_time);
     connection_set_deadline(connection);
 }
 
@@ -324,7 +351,7 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
 
     connection->state = CONNECTION_STREAMING;
     connection->written_at = now;
-    stream->ends_at = now + hold_ms;
+    stream->ends_at = end_of(stream, now + hold_ms);
     stream->alive_count = 0;
     stream->unanswered = false;
     if (stream->transport->answers_pings)

@@ -1,5 +1,6 @@
 #include "requests/subscribe.h"
 
+#include "clock.h"
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/replay.h"
@@ -37,11 +38,27 @@ static bool keep_headers(struct stream *stream, const struct http_request *reque
     return true;
 }
 
-static bool keep_user(struct stream *stream, const struct subscription_body *body)
+/* A proof that has just ended leaves a stream that ends at once. */
+static uint64_t until_of(const struct service *service, const struct subscription_body *body)
 {
-    if (body->user != NULL)
-        stream->user = strdup(body->user);
-    return body->user == NULL || stream->user != NULL;
+    uint64_t now = loop_now(&service->net->loop), wall = clock_wall_ms();
+
+    if (body->until_ms == 0)
+        return UINT64_MAX;
+    return body->until_ms > wall ? now + (body->until_ms - wall) : now;
+}
+
+static bool keep_identity(const struct service *service, struct stream *stream,
+                          const struct subscription_body *body)
+{
+    if (body->user == NULL)
+        return true;
+    stream->identity = stream_identity_new(body->user, body->sid);
+    if (stream->identity == NULL)
+        return false;
+    stream->identity->until = until_of(service, body);
+    stream->identity->until_wall_ms = body->until_ms;
+    return true;
 }
 
 /* The connection id that the client had and can prove to have had, with this daemon or the one
@@ -134,10 +151,10 @@ static bool enter(struct service *service, struct stream *stream,
     if (comes_anew)
         presence_events_publish(service, "connect", stream->presence, stream->presence->instances);
     loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
-    return take_secret(streams, stream, body) && keep_user(stream, body) &&
+    return take_secret(streams, stream, body) && keep_identity(service, stream, body) &&
            keep_headers(stream, request) &&
-           held_topics_add(streams->topics, &stream->subscriber, stream->user, body->topics.list,
-                           body->topics.count, UINT64_MAX) == NULL;
+           held_topics_add(streams->topics, &stream->subscriber, stream_user(stream),
+                           body->topics.list, body->topics.count, UINT64_MAX) == NULL;
 }
 
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
@@ -177,9 +194,12 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
     bytes_append_text(&detail, "-");
     bytes_append_number(&detail, service->log->sequence);
     bytes_append_text(&detail, "\"");
-    if (stream->user != NULL) {
+    if (stream->identity != NULL) {
         bytes_append_text(&detail, ",\"identity\":{\"uid\":");
-        bytes_append_json_string(&detail, stream->user, strlen(stream->user));
+        bytes_append_json_string(&detail, stream->identity->user, stream->identity->user_length);
+        if (stream->identity->until_wall_ms != 0)
+            bytes_append_format(&detail, ",\"until\":%llu",
+                                (unsigned long long)stream->identity->until_wall_ms);
         bytes_append_text(&detail, "}");
     }
     if (stream->asked_past)

@@ -78,16 +78,17 @@ static void read_wait(const struct http_request *request, struct subscription_bo
     bytes_free(&wait);
 }
 
-/* Whoever has a bind key is sent to the program that can read it; 307 keeps method and body (RFC
+/* Whoever has a proof is sent to the program that can read it; 307 keeps method and body (RFC
  * 9110, section 15.4.8). Path and query are those of this request: the same route stands there. */
-static void send_to_subscribe_url(struct connection *connection, const struct http_request *request)
+static void send_to_subscribe_url(struct connection *connection, const struct http_request *request,
+                                  const char *otherwise)
 {
     const char *url = connection->net->config->subscribe_url;
     const char *path = http_request_path(request), *query = http_request_query_text(request);
     struct bytes header = BYTES_EMPTY;
 
     if (url == NULL) {
-        http_reply_error(connection, request, 400, SUBSCRIPTION_HAS_BIND_KEY);
+        http_reply_error(connection, request, 400, otherwise);
         return;
     }
     bytes_append_format(&header, "Location: %s%s%s%s", url, path + 1, *query ? "?" : "", query);
@@ -120,8 +121,8 @@ static void begin_or_redirect(struct connection *connection, const struct http_r
                               const char *fault)
 {
     read_last_event_id(request, body);
-    if (fault == SUBSCRIPTION_HAS_BIND_KEY)
-        send_to_subscribe_url(connection, request);
+    if (fault == SUBSCRIPTION_HAS_BIND_KEY || fault == SUBSCRIPTION_HAS_TOKEN)
+        send_to_subscribe_url(connection, request, fault);
     else
         subscribe_begin_or_refuse(connection, request, body, transport, fault);
 }

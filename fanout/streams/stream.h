@@ -24,7 +24,7 @@ enum { STREAM_ALIVE_BITS = 20 };
 struct stream {
     struct subscriber subscriber;
     const struct transport *transport; /* NULL until a stream begins, but for lines */
-    char *user;                        /* canonical user id of a bound stream; NULL: unbound */
+    struct stream_identity *identity;  /* NULL: unbound */
     uint64_t last_event;               /* sequence of the newest event counted for it */
     struct replay *replay;             /* while it catches up with the log */
     union {
@@ -53,6 +53,29 @@ struct stream {
         messages_due; /* when what the client has said would have come at the pace it may, us */
     unsigned char secret[STREAM_SECRET_SIZE];
 };
+
+/* Whose stream it is, as its ticket says. */
+struct stream_identity {
+    uint64_t until; /* when the proof ends, ms of the loop's clock; UINT64_MAX: it does not */
+    uint64_t until_wall_ms; /* the same as the client is told; 0: it does not */
+    size_t user_length;
+    char user[]; /* canonical user id, NUL, the application's session or nothing, NUL */
+};
+
+/* One that does not end, to be freed with free(). sid may be NULL. NULL without memory. */
+struct stream_identity *stream_identity_new(const char *user, const char *sid);
+
+/* The canonical user id; NULL: unbound. */
+static inline const char *stream_user(const struct stream *stream)
+{
+    return stream->identity != NULL ? stream->identity->user : NULL;
+}
+
+/* "" when nobody said which. */
+static inline const char *stream_identity_sid(const struct stream_identity *identity)
+{
+    return identity->user + identity->user_length + 1;
+}
 
 /* "name\0value\0..." */
 struct kept_headers {

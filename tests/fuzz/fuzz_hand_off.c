@@ -74,14 +74,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct subscription_body subscription;
     char *query = malloc(size + 1);
     const char *fault = subscription_body_read(&subscription, (const char *)data, size,
-                                               SUBSCRIPTION_BIND_KEY, &config);
+                                               SUBSCRIPTION_PROOF, &config);
 
     check(&subscription, fault);
     if (query == NULL)
         return 0;
     memcpy(query, data, size);
     query[size] = '\0';
-    fault = subscription_body_read_query(&subscription, query, SUBSCRIPTION_BIND_KEY, &config);
+    fault = subscription_body_read_query(&subscription, query, SUBSCRIPTION_PROOF, &config);
     check(&subscription, fault);
     free(query);
     return 0;

@@ -226,10 +226,9 @@ static void a_bound_event_is_for_whom_it_names(void **state)
 {
     struct crowd *crowd = *state;
     static const char users[] = "ana\0eva";
-    char ana[] = "ana", bob[] = "bob";
 
-    crowd->streams[0]->user = ana;
-    crowd->streams[1]->user = bob;
+    crowd->streams[0]->identity = stream_identity_new("ana", NULL);
+    crowd->streams[1]->identity = stream_identity_new("bob", NULL);
     hold(crowd, 0, SUBSCRIPTION_BOUND, "a");
     hold(crowd, 1, SUBSCRIPTION_BOUND, "a");
     hold(crowd, 2, SUBSCRIPTION_OPEN, "a");
@@ -247,7 +246,10 @@ static void a_bound_event_is_for_whom_it_names(void **state)
     assert_non_null(strstr(queued(crowd, 0), "\"requested\":\"@USER@\",\"emitted\":\"a\""));
     assert_string_equal(queued(crowd, 1), "");
     assert_string_equal(queued(crowd, 2), "");
-    crowd->streams[0]->user = crowd->streams[1]->user = NULL;
+    for (int i = 0; i < 2; i++) {
+        free(crowd->streams[i]->identity);
+        crowd->streams[i]->identity = NULL;
+    }
 }
 
 static void one_stream_can_be_told_something(void **state)

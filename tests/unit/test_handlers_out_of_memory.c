@@ -65,8 +65,8 @@ static bool read_subscription(void)
     static const struct config config = {
         .max_topics = 3, .max_topic_length = 10, .max_topic_levels = 3};
     struct subscription_body subscription;
-    const char *fault = subscription_body_read(&subscription, body, sizeof body - 1,
-                                               SUBSCRIPTION_BIND_KEY, &config);
+    const char *fault =
+        subscription_body_read(&subscription, body, sizeof body - 1, SUBSCRIPTION_PROOF, &config);
 
     if (fault != NULL)
         assert_ptr_equal(fault, REQUESTED_TOPICS_NO_MEMORY);

@@ -215,7 +215,7 @@ static void depth_and_weight_are_bounded(void **state)
 static void read_well(struct subscription_body *subscription, const char *text)
 {
     const char *fault =
-        subscription_body_read(subscription, text, strlen(text), SUBSCRIPTION_BIND_KEY, &config);
+        subscription_body_read(subscription, text, strlen(text), SUBSCRIPTION_PROOF, &config);
     if (fault != NULL)
         fail_msg("%s: %s", text, fault);
 }
@@ -240,7 +240,8 @@ static void everything_is_read(void **state)
     assert_int_equal(subscription.connid, 5);
     assert_string_equal(subscription.secret, "s");
 
-    const struct ticket ticket = subscription_body_ticket(&subscription, "ana");
+    const struct identity ana = {.user = "ana", .until_ms = UINT64_MAX};
+    const struct ticket ticket = subscription_body_ticket(&subscription, &ana);
     assert_string_equal(ticket.user, "ana");
     assert_ptr_equal(ticket.topics, subscription.topics.list);
     assert_int_equal(ticket.topic_count, 3);
@@ -290,7 +291,7 @@ static void bind_keys_are_checked_where_they_are_taken(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct subscription_body body;
         assert_string_equal(subscription_body_read(&body, wrong[i].text, strlen(wrong[i].text),
-                                                   SUBSCRIPTION_BIND_KEY, &config),
+                                                   SUBSCRIPTION_PROOF, &config),
                             wrong[i].reason);
         subscription_body_free(&body);
     }
@@ -313,7 +314,7 @@ static void a_query_says_the_same(void **state)
 
     (void)state;
     assert_null(subscription_body_read_query(&body, "ep=a/+&binded=b&bound=%40USER%40&bind_key=k",
-                                             SUBSCRIPTION_BIND_KEY, &config));
+                                             SUBSCRIPTION_PROOF, &config));
     assert_int_equal(body.topics.count, 3);
     assert_true(!body.topics.list[0].bound && body.topics.list[1].bound &&
                 body.topics.list[2].bound);

@@ -19,11 +19,11 @@ const END = 'bound/end';
 class Bound {
   #ends = 0;
 
-  /** Options: web (a name of webservers.js), database (sqlite or mariadb), config. */
-  static async start({ web = 'nginx', database = 'sqlite', config = {} } = {}) {
+  /** Options: web (a name of webservers.js), database (sqlite or mariadb), config, prepare(stack) before it starts. */
+  static async start({ web = 'nginx', database = 'sqlite', config = {}, prepare = () => {} } = {}) {
     const bound = new Bound();
     try {
-      await bound.#start(web, database, config);
+      await bound.#start(web, database, config, prepare);
     } catch (error) {
       await bound.stop().catch(() => {});
       throw error;
@@ -31,7 +31,7 @@ class Bound {
     return bound;
   }
 
-  async #start(web, database, config) {
+  async #start(web, database, config, prepare) {
     if (database === 'mariadb') {
       this.folder = newFolder('db');
       this.mariadb = await MariaDb.create(this.folder);
@@ -47,6 +47,7 @@ class Bound {
       config: merged,
       prepare: (stack) => {
         fs.writeFileSync(path.join(stack.folder, 'bind.key'), keyPair().privateKey, { mode: 0o600 });
+        prepare(stack);
       },
     });
     this.stack = this.web.stack;

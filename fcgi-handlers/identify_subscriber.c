@@ -1,0 +1,175 @@
+#include "identify_subscriber.h"
+
+#include "bind_key.h"
+#include "binding_server.h"
+#include "clock.h"
+#include "credentials.h"
+#include "messages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Far more than RSA needs: what is longer is not sent to the binding server. */
+enum { BIND_KEY_MAX = 16384 };
+
+struct identify_common {
+    struct binding_common binding;
+};
+
+struct identify {
+    const struct subscribe_settings *settings;
+    struct bind_key_reader *bind_keys; /* NULL: the binding server is asked */
+    struct binding_server *binding;    /* NULL: nobody is asked */
+};
+
+/* ---- what is needed ---- */
+
+struct identify_common *identify_common_open(const struct subscribe_settings *settings)
+{
+    struct identify_common *common = calloc(1, sizeof *common);
+    if (common != NULL && !binding_common_open(&common->binding, &settings->config)) {
+        free(common);
+        common = NULL;
+    }
+    return common;
+}
+
+void identify_common_close(struct identify_common **common)
+{
+    if (*common != NULL)
+        binding_common_close(&(*common)->binding);
+    free(*common);
+    *common = NULL;
+}
+
+static bool open_binding(struct identify *identify, struct identify_common *common)
+{
+    const struct config *config = &identify->settings->config;
+    if (identify->bind_keys != NULL || config->binding_url == NULL)
+        return true;
+    identify->binding = binding_server_open(config, &common->binding);
+    return identify->binding != NULL;
+}
+
+struct identify *identify_open(const struct subscribe_settings *settings,
+                               struct identify_common *common, char *error)
+{
+    struct identify *identify = calloc(1, sizeof *identify);
+    snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
+    if (identify == NULL)
+        return NULL;
+    identify->settings = settings;
+    if (!subscribe_settings_open_bind_keys(settings, &identify->bind_keys, error) ||
+        !open_binding(identify, common))
+        identify_close(&identify);
+    return identify;
+}
+
+void identify_close(struct identify **identify)
+{
+    struct identify *old = *identify;
+    if (old == NULL)
+        return;
+    *identify = NULL;
+    bind_key_reader_close(&old->bind_keys);
+    binding_server_close(&old->binding);
+    free(old);
+}
+
+/* ---- bind keys ---- */
+
+static enum binding_answer read_bind_key(struct identify *identify,
+                                         const struct subscription_body *subscription,
+                                         struct identity *identity, char why[BIND_KEY_WHY_SIZE])
+{
+    const char *key = subscription->bind_key;
+    size_t length = subscription->bind_key_length;
+    *identity = (struct identity){.until_ms = UINT64_MAX};
+    if (identify->bind_keys != NULL)
+        return bind_key_read(identify->bind_keys, key, length, clock_wall_ms() / 1000,
+                             identity->user, why)
+                   ? BINDING_USER
+                   : BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "it has %zu bytes", length);
+    if (length == 0 || length > BIND_KEY_MAX)
+        return BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "the binding server knows no user for it");
+    return binding_server_ask(identify->binding, key, length, identity);
+}
+
+static enum identify_result by_bind_key(struct identify *identify,
+                                        const struct handler_request *request,
+                                        const struct subscription_body *subscription,
+                                        struct identity *identity, const char **reason)
+{
+    char why[BIND_KEY_WHY_SIZE];
+    *reason = "Bind keys are not configured";
+    if (identify->bind_keys == NULL && identify->binding == NULL)
+        return IDENTIFY_REFUSED;
+    switch (read_bind_key(identify, subscription, identity, why)) {
+    case BINDING_USER:
+        return IDENTIFY_KNOWN;
+    case BINDING_REFUSED:
+        message_info("bind key refused", message_text("why", why),
+                     message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
+        *reason = "Invalid Bind Key";
+        return IDENTIFY_REFUSED;
+    default:
+        *reason = "Bind keys cannot be checked now";
+        return IDENTIFY_UNAVAILABLE;
+    }
+}
+
+/* ---- access tokens ---- */
+
+static const char *bearer_of(const struct identify *identify, const struct handler_request *request)
+{
+    return identify->settings->token_keys != NULL
+               ? credentials_bearer(handler_request_variable(request, "HTTP_AUTHORIZATION"))
+               : NULL;
+}
+
+bool identify_has_bearer(const struct identify *identify, const struct handler_request *request)
+{
+    return bearer_of(identify, request) != NULL;
+}
+
+static enum identify_result by_token(const struct identify *identify,
+                                     const struct handler_request *request, const char *token,
+                                     size_t length, struct identity *identity, const char **reason)
+{
+    const struct config *config = &identify->settings->config;
+    const struct access_token_rules rules = {.issuer = config->token_issuer,
+                                             .audience = config->token_audience,
+                                             .skew_ms = config->token_skew};
+    const char *why;
+    *reason = "Access tokens are not configured";
+    if (identify->settings->token_keys == NULL)
+        return IDENTIFY_REFUSED;
+    if (access_token_read(identity, &rules, identify->settings->token_keys, token, length,
+                          clock_wall_ms(), &why) == ACCESS_TOKEN_OK)
+        return IDENTIFY_KNOWN;
+    message_info("access token refused", message_text("why", why),
+                 message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
+    *reason = "Invalid access token";
+    return IDENTIFY_REFUSED;
+}
+
+enum identify_result identify_subscriber(struct identify *identify,
+                                         const struct handler_request *request,
+                                         const struct subscription_body *subscription,
+                                         struct identity *identity, const char **reason)
+{
+    const char *bearer = bearer_of(identify, request);
+    *identity = (struct identity){0};
+    *reason = NULL;
+    if (subscription->bind_key != NULL)
+        return by_bind_key(identify, request, subscription, identity, reason);
+    if (subscription->token != NULL)
+        return by_token(identify, request, subscription->token, subscription->token_length,
+                        identity, reason);
+    if (bearer != NULL)
+        return by_token(identify, request, bearer, strlen(bearer), identity, reason);
+    return IDENTIFY_NOBODY;
+}
