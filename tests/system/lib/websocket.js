@@ -146,7 +146,7 @@ class WebSocketPeer {
     assert.deepEqual([found.opcode, found.payload.toString('latin1')], [opcode, Buffer.from(payload).toString('latin1')]);
   }
 
-  /** Waits for the end, before which nothing comes but pings: how many, and what closing() gives. */
+  /** Waits for the end, before which nothing comes but pings, which it answers: how many, and what closing() gives. */
   async silence() {
     let keepAlives = 0;
     for (;;) {
@@ -154,6 +154,7 @@ class WebSocketPeer {
       if (found.opcode !== OPCODE.ping) {
         return { keepAlives, ...(await this.closing(found)) };
       }
+      await this.send(frame(OPCODE.pong, found.payload)); // RFC 6455, section 5.5.2
       keepAlives++;
     }
   }
