@@ -16,6 +16,7 @@ global
 defaults
   mode http
   option abortonclose
+  option http-no-delay
   timeout connect 5s
   timeout client 2m
   timeout server 2m
