@@ -157,6 +157,27 @@ static int check_transfer_encoding(struct http_request *request)
     return 0;
 }
 
+/* uri-host and port, by their characters (RFC 3986, section 3.2); empty where the target has no
+ * authority. */
+static bool is_host(const char *value)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~%!$&'()*+,;=:[]";
+    return value[strspn(value, allowed)] == '\0';
+}
+
+/* Whose request it is must have one answer (RFC 9112, section 3.2). */
+static int check_host(struct http_request *request)
+{
+    const char *host = http_request_header(request, "Host");
+
+    if (host == NULL)
+        return request->parser.http_minor < 1 ? 0 : refuse_request(request, 400, "Host missing");
+    if (http_request_next_header(request, "Host", host) != NULL)
+        return refuse_request(request, 400, "Several Host headers");
+    return is_host(host) ? 0 : refuse_request(request, 400, "Invalid Host");
+}
+
 static int on_headers_complete(http_parser *parser)
 {
     struct http_request *request = parser->data;
@@ -170,7 +191,7 @@ static int on_headers_complete(http_parser *parser)
         return refuse_request(request, 400, "Invalid request target");
     if (parser->http_major != 1)
         return refuse_request(request, 505, "HTTP Version Not Supported");
-    if (check_transfer_encoding(request) != 0)
+    if (check_host(request) != 0 || check_transfer_encoding(request) != 0)
         return -1;
     if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
         return refuse_request(request, 413, "Body too large");

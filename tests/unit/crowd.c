@@ -212,7 +212,7 @@ static void write_lines(struct crowd *crowd, struct bytes *out)
 static void write_websocket(struct crowd *crowd, struct bytes *out)
 {
     bytes_append_format(out,
-                        "GET /ws?clid=c%u%s HTTP/1.1\r\nUpgrade: websocket\r\n"
+                        "GET /ws?clid=c%u%s HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                         below(crowd, 5), below(crowd, 2) ? "&ep=a/%2B" : "");
@@ -251,17 +251,17 @@ static void write_post(struct crowd *crowd, struct bytes *request, const char *p
 static void write_request(struct crowd *crowd, struct bytes *request)
 {
     static const char *const others[] = {
-        "GET /healthz HTTP/1.1\r\n\r\n",
-        "GET /state?token=admin HTTP/1.1\r\n\r\n",
-        "GET /memory HTTP/1.1\r\nAuthorization: Bearer admin\r\n\r\n",
-        "GET /connections?token=admin HTTP/1.1\r\n\r\n",
-        "GET /connections?token=admin&clid=c1 HTTP/1.1\r\n\r\n",
-        "GET /connections?token=admin&details=true HTTP/1.1\r\n\r\n",
-        "HEAD /connections?token=admin&details=true&clid=c2 HTTP/1.1\r\n\r\n",
-        "OPTIONS / HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /state?token=admin HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /memory HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\n\r\n",
+        "GET /connections?token=admin HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /connections?token=admin&clid=c1 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /connections?token=admin&details=true HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD /connections?token=admin&details=true&clid=c2 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "OPTIONS / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: 5000\r\n\r\n",
-        "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
         "\x16\x03\x01 nonsense\r\n\r\n",
         "\r\n\r\n\r\n",
     };
@@ -308,8 +308,8 @@ static void subscribe_purely(struct crowd *crowd, struct crowd_member *member)
     struct bytes json = BYTES_EMPTY, request = BYTES_EMPTY;
 
     write_subscription(crowd, &json);
-    bytes_append_format(&request, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%.*s", json.length,
-                        (int)json.length, json.data);
+    bytes_append_format(&request, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%.*s",
+                        json.length, (int)json.length, json.data);
     send_some(member, request.data, request.length);
     member->is_pure = true;
     bytes_free(&json);

@@ -54,7 +54,7 @@ static void check_uptime(struct daemon *daemon)
     struct client client;
 
     client_open(&client, daemon);
-    assert_true(client_send_text(&client, "GET /state?token=admin HTTP/1.1\r\n\r\n"));
+    assert_true(client_send_text(&client, "GET /state?token=admin HTTP/1.1\r\nHost: h\r\n\r\n"));
     client_expect(&client, "\"closed\":");
     assert_true(strtoull(strstr(client.text, name) + sizeof name - 1, NULL, 10) < HOUR * 1000);
     client_close(&client);
@@ -70,7 +70,8 @@ static void streams_go_on_and_nothing_is_forgotten(void **state)
     client_open(&client, &daemon);
     (void)client_subscribe(&client, "{\"ep\":[\"a\"]}");
     client_open(&late, &daemon); /* in the middle of its request, for all of the jumps */
-    assert_true(client_send_text(&late, "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\n{\"ep\""));
+    assert_true(
+        client_send_text(&late, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n{\"ep\""));
     for (size_t jump = 0; jump < JUMPS; jump++) {
         jump_and_publish(&daemon, &client, jump);
         check_uptime(&daemon);

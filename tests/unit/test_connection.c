@@ -13,7 +13,7 @@
 #include "bytes.h"
 #include "net/connection.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static bool nobody_is_left(void *context)
 {
@@ -34,7 +34,7 @@ static void requests_sent_at_once_are_answered_in_order(void **state)
     client_open(&client, &daemon);
     for (int i = 0; i < REQUESTS; i++)
         bytes_append_text(&requests, GET("/healthz"));
-    bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n");
+    bytes_append_text(&requests, "GET /nowhere HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert_true(client_send(&client, requests.data, requests.length));
     client_expect_end(&client);
     assert_int_equal(client_count(&client, "HTTP/1.1 200"), REQUESTS);
@@ -197,10 +197,11 @@ static void clients_that_dawdle_are_told_and_closed(void **state)
     daemon_start(&daemon,
                  "header_time = 100ms\nbody_time = 100ms\nmax_headers = 1M\nmax_body = 1M\n");
     check_dawdler(&daemon, "\r\n", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
-    check_dawdler(&daemon, "GET / HTTP/1.1\r\nA: bbbbb", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
-    check_dawdler(&daemon, "POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nxxxx",
+    check_dawdler(&daemon, "GET / HTTP/1.1\r\nHost: h\r\nA: bbbbb", "HTTP/1.1 408 ",
+                  CLOSE_HEAD_TIME);
+    check_dawdler(&daemon, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nxxxx",
                   "HTTP/1.1 408 ", CLOSE_BODY_TIME);
-    check_dawdler(&daemon, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;aaaa",
+    check_dawdler(&daemon, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;aaaa",
                   "HTTP/1.1 408 ", CLOSE_BODY_TIME);
     daemon_stop(&daemon);
 }
@@ -216,7 +217,7 @@ static bool holds_most_of_the_room(void *context)
 /* The one that has taken longest gives way. */
 static void many_large_bodies_are_not_taken_at_once(void **state)
 {
-    static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 900000\r\n\r\n";
+    static const char head[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n";
     enum { PART = 700000 };
     struct daemon daemon;
     struct client first, second;

@@ -34,42 +34,48 @@ struct expected {
 #define MORE .verdict = HTTP_NEED_MORE
 #define GET .method = HTTP_METHOD_GET
 #define POST .method = HTTP_METHOD_POST
-#define CHUNKED "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static const struct expected good[] = {
-    {TEXT("GET / HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/"},
-    {TEXT("HEAD /state HTTP/1.1\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_HEAD, .path = "/state"},
-    {TEXT("SUBSCRIBE /x HTTP/1.1\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_OTHER, .path = "/x"},
+    {TEXT("GET / HTTP/1.1\r\nHost:\r\n\r\n"), COMPLETE, GET, .path = "/", .header = "host="},
+    {TEXT("GET / HTTP/1.1\r\nhost: [::1]:8010\r\n\r\n"), COMPLETE, GET, .path = "/",
+     .header = "Host=[::1]:8010"},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/"},
+    {TEXT("HEAD /state HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_HEAD,
+     .path = "/state"},
+    {TEXT("SUBSCRIBE /x HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_OTHER,
+     .path = "/x"},
     {TEXT("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, .method = HTTP_METHOD_OPTIONS,
      .path = "*", .header = "HOST=h"},
-    {TEXT("\r\n\r\nGET /a HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/a"},
-    {TEXT("GET /p?q=1 HTTP/1.1\nA: b\n\n"), COMPLETE, GET, .path = "/p", .header = "a=b"},
-    {TEXT("GET http://host:1/p?q#f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/p"},
-    {TEXT("GET /p#f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/p"},
-    {TEXT("GET //p/../q HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "//p/../q"},
-    {TEXT("GET /%00%2f HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/%00%2f"},
-    {TEXT("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), COMPLETE, GET, .path = "/",
+    {TEXT("\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/a"},
+    {TEXT("GET /p?q=1 HTTP/1.1\nHost: h\nA: b\n\n"), COMPLETE, GET, .path = "/p", .header = "a=b"},
+    {TEXT("GET http://host:1/p?q#f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/p"},
+    {TEXT("GET /p#f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/p"},
+    {TEXT("GET //p/../q HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "//p/../q"},
+    {TEXT("GET /%00%2f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/%00%2f"},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), COMPLETE, GET, .path = "/",
      .closes = true},
     {TEXT("GET / HTTP/1.0\r\n\r\n"), COMPLETE, GET, .path = "/", .closes = true, .is_1_0 = true},
     {TEXT("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), COMPLETE, GET, .path = "/",
      .is_1_0 = true},
-    {TEXT("GET / HTTP/1.1\r\nA: \t b c \t \r\n\r\n"), COMPLETE, GET, .path = "/",
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: \t b c \t \r\n\r\n"), COMPLETE, GET, .path = "/",
      .header = "A=b c"},
-    {TEXT("GET / HTTP/1.1\r\nA:\r\nB:   \r\nC: d\r\n\r\n"), COMPLETE, GET, .path = "/",
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA:\r\nB:   \r\nC: d\r\n\r\n"), COMPLETE, GET, .path = "/",
      .header = "b="},
-    {TEXT("GET / HTTP/1.1\r\nA: b\r\n c\r\n\td\r\nE: f\r\n\r\n"), COMPLETE, GET, .path = "/",
-     .header = "e=f"},
-    {TEXT("GET / HTTP/1.1\r\nA: \xe9\xff\r\n\r\n"), COMPLETE, GET, .path = "/",
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\td\r\nE: f\r\n\r\n"), COMPLETE, GET,
+     .path = "/", .header = "e=f"},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: \xe9\xff\r\n\r\n"), COMPLETE, GET, .path = "/",
      .header = "a=\xe9\xff"},
-    {TEXT("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/",
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/",
      .left_over = 19},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST"), COMPLETE, POST, .path = "/",
-     .body = "abc", .left_over = 4},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3 \r\n\r\nabc"), COMPLETE, POST, .path = "/",
-     .body = "abc", .header = "content-length=3"},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), COMPLETE, POST, .path = "/"},
-    {TEXT("POST / HTTP/1.1\r\n\r\n"), COMPLETE, POST, .path = "/"},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n0123456789012345678901234567890123456789"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcPOST"), COMPLETE, POST,
+     .path = "/", .body = "abc", .left_over = 4},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3 \r\n\r\nabc"), COMPLETE, POST,
+     .path = "/", .body = "abc", .header = "content-length=3"},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"), COMPLETE, POST, .path = "/"},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, POST, .path = "/"},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: "
+          "40\r\n\r\n0123456789012345678901234567890123456789"),
      COMPLETE, POST, .path = "/", .body = "0123456789012345678901234567890123456789"},
     {TEXT(CHUNKED "3\r\nabc\r\n0\r\n\r\n"), COMPLETE, POST, .path = "/", .body = "abc"},
     {TEXT(CHUNKED "0\r\n\r\nGET"), COMPLETE, POST, .path = "/", .left_over = 3},
@@ -77,50 +83,64 @@ static const struct expected good[] = {
      POST, .path = "/", .body = "abc", .left_over = 3},
     {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n0\r\n\r\n"), COMPLETE, POST,
      .path = "/", .body = "0123456789012345678901234567890123456789"},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n Chunked "
+          "\r\n\r\n1\r\na\r\n0\r\n\r\n"),
      COMPLETE, POST, .path = "/", .body = "a"},
     /* Who offers another protocol is served in this one. */
-    {TEXT("POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
           "Content-Length: 3\r\n\r\nabcGET"),
      COMPLETE, POST, .path = "/", .body = "abc", .left_over = 3},
-    {TEXT("POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n"
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: "
+          "chunked\r\n"
           "\r\n3\r\nabc\r\n0\r\n\r\nGET"),
      COMPLETE, POST, .path = "/", .body = "abc", .left_over = 3},
-    {TEXT("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET"), COMPLETE, GET,
-     .path = "/", .left_over = 3},
-    {TEXT("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"), COMPLETE,
-     POST, .path = "/", .body = "abc"},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET"),
+     COMPLETE, GET, .path = "/", .left_over = 3},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"),
+     COMPLETE, POST, .path = "/", .body = "abc"},
     {TEXT("GET / HTTP/1.1"), MORE},
     {TEXT("\r\n\r\n\r\n"), MORE},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab"), MORE},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"), MORE},
     {TEXT(CHUNKED "3\r\nabc\r\n0\r\n"), MORE},
 };
 
 static const struct expected bad[] = {
+    /* Whose request it is must have one answer only. */
+    {TEXT("GET / HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n"), REFUSED(400)},
     /* Where the body ends must have one answer only. */
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
      REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"),
      REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3 3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 3\r\n 4\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length:\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
+     REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+     REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3, 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n 4\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0x3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551616\r\n\r\n"),
+     REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n"), REFUSED(400)},
     {TEXT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), REFUSED(400)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), REFUSED(501)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n"), REFUSED(501)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n"), REFUSED(501)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n"),
      REFUSED(501)},
-    {TEXT("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA: b\r\nTransfer-Encoding: "
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n"), REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n"),
+     REFUSED(501)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nA: b\r\nTransfer-Encoding: "
           "gzip\r\n\r\n"),
      REFUSED(501)},
     {TEXT(CHUNKED "-3\r\nabc"), REFUSED(400)},
@@ -129,25 +149,25 @@ static const struct expected bad[] = {
     {TEXT(CHUNKED "3\r\nabcd\r\n0\r\n\r\n"), REFUSED(400)},
     {TEXT(CHUNKED "ffffffffffffffffff\r\nabc"), REFUSED(400)},
     /* Malformed heads. */
-    {TEXT("GET / HTTP/1.1\r\nA b: c\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\n A: b\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\n: b\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nno colon\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: \0b\r\nC: d\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA:\0\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: \x01\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: b\r\n \0c\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA\0: b\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET / HTTP/1.1\r\nA: b\x01\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET /a\0b HTTP/1.1\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET foo HTTP/1.1\r\n\r\n"), REFUSED(400)},
-    {TEXT("GET http://host HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA b: c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\n A: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\n: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\0c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: \0b\r\nC: d\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA:\0\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: \x01\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n \0c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA\0: b\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\x01\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET foo HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http://host HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / http/1.1\r\n\r\n"), REFUSED(400)},
-    {TEXT("CONNECT host:1 HTTP/1.1\r\n\r\n"), REFUSED(400)},
-    {TEXT("get / HTTP/1.1\r\n\r\n"), REFUSED(400)},
-    {TEXT("GETGETGETGETGETGETGETGETGETGETGETGETGET / HTTP/1.1\r\n\r\n"), REFUSED(400)},
+    {TEXT("CONNECT host:1 HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("get / HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GETGETGETGETGETGETGETGETGETGETGETGETGET / HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), REFUSED(400)},
     {TEXT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), REFUSED(400)},
     {TEXT("\0"), REFUSED(400)},
@@ -156,8 +176,9 @@ static const struct expected bad[] = {
     {TEXT("GET / HTTP/2.0\r\n\r\n"), REFUSED(505)},
     {TEXT("GET / HTTP/11.1\r\n\r\n"), REFUSED(505)},
     /* Limits. */
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 41\r\n\r\n"), REFUSED(413)},
-    {TEXT("POST / HTTP/1.1\r\nContent-Length: 18446744073709551614\r\n\r\n"), REFUSED(400)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 41\r\n\r\n"), REFUSED(413)},
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551614\r\n\r\n"),
+     REFUSED(400)},
     {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n1\r\nx\r\n"), REFUSED(413)},
     {TEXT(CHUNKED "29\r\n01234567890123456789012345678901234567890\r\n"), REFUSED(413)},
 };
@@ -276,12 +297,16 @@ static void check_filled(const char *head, const char *filler, size_t count, con
 static void heads_over_the_limit_are_refused(void **state)
 {
     (void)state;
-    check_filled("GET / HTTP/1.1\r\nA: ", "x", MAX_HEADERS - 20, "\r\n\r\n", HTTP_COMPLETE, 0);
-    check_filled("GET / HTTP/1.1\r\nA: ", "x", MAX_HEADERS, "\r\n\r\n", HTTP_REFUSED, 431);
-    check_filled("GET / HTTP/1.1\r\n", "x", MAX_HEADERS + 1, ": y\r\n\r\n", HTTP_REFUSED, 431);
-    check_filled("GET /", "x", MAX_HEADERS, " HTTP/1.1\r\n\r\n", HTTP_REFUSED, 431);
+    check_filled("GET / HTTP/1.1\r\nHost: h\r\nA: ", "x", MAX_HEADERS - 30, "\r\n\r\n",
+                 HTTP_COMPLETE, 0);
+    check_filled("GET / HTTP/1.1\r\nHost: h\r\nA: ", "x", MAX_HEADERS, "\r\n\r\n", HTTP_REFUSED,
+                 431);
+    check_filled("GET / HTTP/1.1\r\nHost: h\r\n", "x", MAX_HEADERS + 1, ": y\r\n\r\n", HTTP_REFUSED,
+                 431);
+    check_filled("GET /", "x", MAX_HEADERS, " HTTP/1.1\r\nHost: h\r\n\r\n", HTTP_REFUSED, 431);
     /* Many small ones, which hold more memory than bytes. */
-    check_filled("GET / HTTP/1.1\r\n", "a:\r\n", MAX_HEADERS / 4, "\r\n", HTTP_REFUSED, 431);
+    check_filled("GET / HTTP/1.1\r\nHost: h\r\n", "a:\r\n", MAX_HEADERS / 4, "\r\n", HTTP_REFUSED,
+                 431);
     /* Trailers count as well. */
     check_filled(CHUNKED "0\r\n", "A: xxxxxxxx\r\n", MAX_HEADERS / 8, "\r\n", HTTP_REFUSED, 431);
 }
@@ -298,7 +323,7 @@ static void targets_beyond_the_parsers_offsets_are_refused(void **state)
     bytes_append_text(&bytes, "GET /state");
     while (bytes.length < sizeof "GET /state" - 1 + 65536)
         bytes_append_text(&bytes, "x");
-    bytes_append_text(&bytes, " HTTP/1.1\r\n\r\n");
+    bytes_append_text(&bytes, " HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_int_equal(feed(request, bytes.data, bytes.length, bytes.length, 1, &used), HTTP_REFUSED);
     assert_int_equal(http_request_status(request), 400);
     http_request_free(&request);
@@ -307,7 +332,7 @@ static void targets_beyond_the_parsers_offsets_are_refused(void **state)
 
 static void an_expectation_is_taken_once(void **state)
 {
-    static const char head[] = "POST / HTTP/1.1\r\nExpect: 100-Continue\r\n"
+    static const char head[] = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n"
                                "Content-Length: 3\r\n\r\n";
     struct http_request *request = http_request_new(&limits);
     size_t used;
@@ -327,7 +352,7 @@ static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **sta
 {
     static const char old[] = "POST / HTTP/1.0\r\nExpect: 100-continue\r\n"
                               "Content-Length: 3\r\n\r\n";
-    static const char begun[] = "POST / HTTP/1.1\r\nExpect: 100-continue\r\n"
+    static const char begun[] = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
                                 "Content-Length: 3\r\n\r\na";
     struct http_request *request = http_request_new(&limits);
     size_t used;
@@ -346,9 +371,9 @@ static void nothing_is_expected_by_old_clients_or_once_the_body_comes(void **sta
 /* Those that never become whole keep nobody out. */
 static void of_all_bodies_together_the_oldest_gives_way(void **state)
 {
-    static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n0123456789";
+    static const char text[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n0123456789";
     static const char chunked[] =
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n";
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n";
     struct input_budget bodies = {.most = 25};
     const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
     struct http_request *one = http_request_new(&shared), *two = http_request_new(&shared),
@@ -377,7 +402,7 @@ static void of_all_bodies_together_the_oldest_gives_way(void **state)
 /* One that does not fit by itself pushes nobody out for nothing. */
 static void a_body_larger_than_all_room_is_refused(void **state)
 {
-    static const char text[] = "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n"
+    static const char text[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\n"
                                "012345678901234567890123456789";
     struct input_budget bodies = {.most = 25};
     const struct http_limits shared = {MAX_HEADERS, MAX_BODY, &bodies};
@@ -417,7 +442,7 @@ static void check_query(const char *target, const char *name, const char *value,
     bool has;
     size_t used;
 
-    bytes_append_format(&line, "GET %s HTTP/1.1\r\n\r\n", target);
+    bytes_append_format(&line, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
     assert_int_equal(http_request_feed(request, line.data, line.length, &used), HTTP_COMPLETE);
     has = http_request_query(request, name, &found);
     if (has != (value != NULL))
@@ -455,8 +480,8 @@ static void query_parameters_are_decoded(void **state)
 
 static void headers_are_kept_in_order_and_whole(void **state)
 {
-    static const char bytes[] = "GET / HTTP/1.1\r\nB: 1\r\na: 2\r\nb: 3\r\n\r\n";
-    static const char kept[] = "B\0001\0a\0002\0b\0003";
+    static const char bytes[] = "GET / HTTP/1.1\r\nHost: h\r\nB: 1\r\na: 2\r\nb: 3\r\n\r\n";
+    static const char kept[] = "Host\0h\0B\0001\0a\0002\0b\0003";
     struct http_request *request = http_request_new(&limits);
     const char *headers;
     size_t used, length;

@@ -436,8 +436,9 @@ static void wait_for(struct daemon *daemon, struct client *client, const char *t
 /* A client of each other transport comes and goes. */
 static void live_otherwise(struct daemon *daemon)
 {
-    static const char sse[] = "GET /sse?ep=a/%2B&ep=%40CONNECTION%40/s&clid=s HTTP/1.1\r\n\r\n";
-    static const char poll[] = "POST /poll HTTP/1.1\r\nContent-Length: 34\r\n\r\n"
+    static const char sse[] =
+        "GET /sse?ep=a/%2B&ep=%40CONNECTION%40/s&clid=s HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char poll[] = "POST /poll HTTP/1.1\r\nHost: h\r\nContent-Length: 34\r\n\r\n"
                                "{\"ep\":[\"a/b\"],\"clid\":\"p\",\"wait\":0}";
     struct client stream, poller;
 
@@ -496,7 +497,7 @@ static void live_both_ways(struct daemon *daemon)
 static void live(struct daemon *daemon)
 {
     static const char subscription[] =
-        "POST / HTTP/1.1\r\nContent-Length: 52\r\n\r\n"
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 52\r\n\r\n"
         "{\"clid\":\"c\",\"ep\":[\"a\",\"a/+\",\"@CONNECTION@/c\",\"#\"]  }";
     struct client stream, asking;
 
@@ -506,8 +507,9 @@ static void live(struct daemon *daemon)
     wait_for(daemon, &stream, "\"available\"");
     if (publish(daemon))
         wait_for(daemon, &stream, "\"type\":\"x\"");
-    (void)client_send_text(&asking, "GET /connections?details=true&token=admin HTTP/1.1\r\n\r\n"
-                                    "GET /state?token=admin HTTP/1.1\r\nConnection: close\r\n\r\n");
+    (void)client_send_text(
+        &asking, "GET /connections?details=true&token=admin HTTP/1.1\r\nHost: h\r\n\r\n"
+                 "GET /state?token=admin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     wait_for(daemon, &asking, "\"closed\"");
     client_close(&stream);
     client_close(&asking);
@@ -521,7 +523,7 @@ static struct daemon shared;
 
 static bool live_with_failure(uint64_t n)
 {
-    static const char health[] = "GET /healthz HTTP/1.1\r\n\r\n";
+    static const char health[] = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
     struct client client;
     bool failed;
 

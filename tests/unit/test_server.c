@@ -20,7 +20,7 @@
 #include "net/connection.h"
 #include "net/send_batch.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
 /* An event of about so many bytes. */
 static char *make_event(size_t size)
@@ -123,7 +123,7 @@ static void many_that_watch_each_other_vanish_at_once(void **state)
 
 static void it_stops_with_the_last_chunk_and_begins_nothing_new(void **state)
 {
-    static const char subscription[] = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n";
+    static const char subscription[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n";
     struct daemon daemon;
     struct client stream, late;
 

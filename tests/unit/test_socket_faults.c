@@ -66,9 +66,10 @@ static void subscribe(struct scene *scene, int who, const char *json, const char
     char request[400];
 
     client_open(client, scene->daemon);
-    (void)snprintf(request, sizeof request,
-                   "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n",
-                   strlen(json), json);
+    (void)snprintf(
+        request, sizeof request,
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n",
+        strlen(json), json);
     (void)client_send_text(client, request);
     turn_until_has(scene, who, until);
 }
@@ -98,9 +99,10 @@ static void play(struct scene *scene)
         subscribe(scene, who, "{\"ep\":[\"a\"]}", "\"connected\"");
     subscribe(scene, RETURNING, returning, "\"early last\"");
     client_open(&scene->clients[ASKING], scene->daemon);
-    (void)client_send_text(&scene->clients[ASKING],
-                           "GET /healthz HTTP/1.1\r\n\r\n"
-                           "GET /connections?token=admin HTTP/1.1\r\nConnection: close\r\n\r\n");
+    (void)client_send_text(
+        &scene->clients[ASKING],
+        "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+        "GET /connections?token=admin HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     turn_until_has(scene, ASKING, "\"@TOTAL@\":");
     publish(scene, "a", "{\"type\":\"small\"}");
     publish(scene, "a", large);

@@ -280,11 +280,12 @@ static void streams_end_with_a_word(void **state)
 static void other_requests_are_refused_as_http(void **state)
 {
     static const char *const pairs[][2] = {
-        {"GET /ws HTTP/1.1\r\n\r\n", "HTTP/1.1 426 This is a WebSocket\r\n"},
-        {"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        {"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 This is a WebSocket\r\n"},
+        {"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
          "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"},
-        {"POST /ws HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 Method not allowed\r\n"},
-        {"HEAD /ws HTTP/1.1\r\n\r\n", "HTTP/1.1 405 Method not allowed\r\n"},
+        {"POST /ws HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+         "HTTP/1.1 405 Method not allowed\r\n"},
+        {"HEAD /ws HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 405 Method not allowed\r\n"},
         {"GET /ws?ep=" HANDSHAKE, "HTTP/1.1 400 Topic is empty\r\n"},
         {"GET /ws?ep=a&binded=b" HANDSHAKE, "HTTP/1.1 400 Bound topics need a bind key\r\n"},
         {"GET /ws?ticket=t" HANDSHAKE, "HTTP/1.1 400 Invalid ticket\r\n"},
@@ -302,7 +303,7 @@ static void other_requests_are_refused_as_http(void **state)
         client_forget(&client);
         daemon_turn(&daemon);
     }
-    assert_true(client_send_text(&client, "GET /healthz HTTP/1.1\r\n\r\n"));
+    assert_true(client_send_text(&client, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"));
     client_expect(&client, "{\"status\":\"ok\"}");
     client_close(&client);
     daemon_stop(&daemon);
