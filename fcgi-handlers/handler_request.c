@@ -264,7 +264,7 @@ static size_t read_some(struct handler_request *request, void *out, size_t size)
     return (size_t)got;
 }
 
-/* NULL, or what is wrong with the announcement. */
+/* HANDLER_BODY_WHOLE, or what is wrong with the announcement. */
 static enum handler_body check_length(const struct handler_request *request, size_t limit)
 {
     const char *text = handler_request_variable(request, "CONTENT_LENGTH");

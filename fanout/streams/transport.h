@@ -26,10 +26,10 @@ struct frame_text {
 struct transport {
     const char *name; /* as /state counts streams; those that differ in chunks alone share it */
     enum frame_encoding encoding;
-    bool chunked;      /* its bytes go out in HTTP/1.1 chunks */
-    bool reusable;     /* when the stream has ended cleanly, the connection takes a request again */
+    bool chunked;  /* its bytes go out in HTTP/1.1 chunks */
+    bool reusable; /* when the stream has ended cleanly, the connection takes a request again */
     bool answers_pings; /* its keep-alive is a question that every client answers */
-    bool answers_once; /* is no stream for the client, which asks again for what follows */
+    bool answers_once;  /* is no stream for the client, which asks again for what follows */
     /* Encodes a frame into a segment of the given kind (frame_store). False without memory. */
     bool (*encode)(struct frame_pool *pool, int kind, bool chunked, const struct frame_text *text,
                    struct frame *out);
