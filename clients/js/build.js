@@ -27,7 +27,7 @@ async function make(source, format, file) {
     ecma: 2020,
     module: format === 'esm',
     toplevel: true,
-    compress: { passes: 3 },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
     mangle: { properties: { regex: INTERNAL } },
     format: { ascii_only: true },
   });
@@ -38,3 +38,5 @@ await fs.mkdir(folder, { recursive: true });
 await make('classic.js', 'iife', 'es-web-notify.js');
 await make('index.js', 'esm', 'es-web-notify.mjs');
 await make('index.js', 'cjs', 'es-web-notify.cjs');
+await make('core.js', 'esm', 'core.mjs');
+await make('core.js', 'cjs', 'core.cjs');

@@ -54,8 +54,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   const get = (url, init) => settings.fetch(url, { cache: 'no-store', signal, ...init });
   const call = (path, init) => get(base + path, init);
 
-  const post = async (path, body) =>
-    jsonOf(await checkAnswer(await call(path, { method: 'POST', body: JSON.stringify(body) })));
+  const post = async (path, body) => jsonOf(await checkAnswer(await call(path, { method: 'POST', body })));
 
   /** What the page is asked may never come. */
   const orCut = (promise) =>
@@ -79,10 +78,11 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
 
   async function getTicket(body) {
     if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
-    if (settings.ticket) return orCut(settings.ticket(body));
+    if (settings.ticket) return { ticket: await orCut(settings.ticket(body)) };
     const proof = settings.token ? { token: await ask(settings.token) } : { bind_key: await ask(settings.bindKey) };
-    const { ticket } = await post('ticket', { ...proof, ...body });
-    return ticket;
+    const text = JSON.stringify({ ...proof, ...body });
+    const { ticket, body: isOfBody } = await post('ticket', text);
+    return { ticket, text: isOfBody ? text : undefined }; // so many topics that the ticket only stands for them
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
@@ -90,14 +90,14 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     asked = link._choose(feed._topics());
     const ep = [...asked.values()];
     const body = { ep, ...(clid && { clid }), last_id: position._resume(ep.length) };
-    const ticket = needProof(settings, asked) && (await getTicket(body));
+    const { ticket, text } = needProof(settings, asked) ? await getTicket(body) : {};
     const who = { ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
       askedAt = Date.now();
       watch(limit, MUTE, SILENCE);
       link._asked(it);
     }
-    return ticket ? { _query: new URLSearchParams({ ticket, ...who }) } : { _body: { ...body, ...who } };
+    return ticket ? { _query: new URLSearchParams({ ticket, ...who }), _text: text } : { _body: { ...body, ...who } };
   }
 
   function know({ connid, secret, timeout }) {
@@ -111,7 +111,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   async function renew() {
     if (speak) return speak({ alive: link.who.secret });
     try {
-      know(await post('alive', link.who));
+      know(await post('alive', JSON.stringify(link.who)));
     } catch (error) {
       // Refused for another reason, it was renewed often enough, and ends when its time is over.
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
@@ -142,7 +142,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       link.head = detail.id;
       holds(asked);
       link._won(it);
-      feed._frame(frame, text);
+      feed._tell('frame', frame, text);
     } else if (missingIn(link.held, asked).length || link.held.size > asked.size) {
       link.head = detail.id; // another poll, with other topics
       holds(asked);
@@ -160,7 +160,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     connected: begin,
     stopping(frame, text) {
       hint = frame.e.detail.retry;
-      feed._frame(frame, text);
+      feed._tell('frame', frame, text);
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
     dropped: () => cut(lastly(DROPPED, 'The application has ended it')),
@@ -187,14 +187,14 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       serverSays[frame.e.type]?.(frame, text);
     } else if (connectedAt) {
       if (!isPresence(frame)) link.at = frame.id;
-      feed._frame(frame, text);
+      feed._tell('frame', frame, text);
     }
   }
 
   function mark(id) {
     if (why) return;
     link.at = id;
-    feed._mark(id);
+    feed._tell('mark', id);
   }
 
   /** Other topics are wanted now. */

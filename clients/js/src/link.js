@@ -25,11 +25,10 @@ function memory({ base, remember }, name) {
  * `settings` are those of connect(), complete. `feed`:
  *   _topics()            map of the topics that are wanted now (topics.js)
  *   _position            how far was heard (position.js)
- *   _frame(frame, text)  one came; doubles too
- *   _mark(id)            all up to this id has come
+ *   _tell(kind, value, text)  frame: one came, doubles too; mark: all up to this id has come; refused: [keys, why], the broker
+ *                        does not take these topics
  *   _change()            state, topics in force or who are others
  *   _error(failure)      what made an attempt or a connection end
- *   _refuse(keys, failure)  the broker does not take these topics
  */
 export function createLink(settings, feed) {
   const { log } = settings;
@@ -108,7 +107,8 @@ export function createLink(settings, feed) {
     } else {
       const keys = (isTooMuch(why) ? [...feed._topics()] : doubtful).map(([key]) => key).filter((key) => !good.has(key));
       for (const key of keys) bad.set(key, why);
-      feed._refuse(keys, why);
+      const { kind, message, status } = why;
+      feed._tell('refused', [keys, { kind, message, status }]);
     }
     return failure(AGAIN);
   }
@@ -148,7 +148,7 @@ export function createLink(settings, feed) {
   function lookFor(better) {
     const scout = createLink(
       { ...settings, transports: better, clid: '', ticket: undefined, betterTime: Infinity, remember: false, identity: {} },
-      { _topics: () => new Map(), _position: createPosition(), _frame() {}, _mark() {}, _error: done, _change: done, _refuse() {} },
+      { _topics: () => new Map(), _position: createPosition(), _tell() {}, _error: done, _change: done },
     );
     const limit = setTimeout(done, LOOK_LIMIT, true);
     const here = current;

@@ -11,6 +11,7 @@
 //   follow  hears the leader, or catches up to do so
 
 import { createLink } from './link.js';
+import { statusOf } from './own.js';
 import { canShare, joinTabs } from './tabs.js';
 import { missingIn, needProof } from './topics.js';
 
@@ -40,17 +41,13 @@ export function createSource(settings, page) {
   const link = createLink(settings, {
     _topics: () => new Map([page._topics(), ...(tabs ? tabs._others() : [])].flatMap((map) => [...map])),
     _position: position,
-    _frame: (frame, text) => tell('frame', frame, text),
-    _mark: (id) => tell('mark', id),
+    _tell: tell,
     _change() {
       if (!mode) return page._change();
       if (mode === 'prove' && link.state === 'connected') meet();
       if (mode !== 'follow') tell('status', ownStatus());
     },
     _error: page._error,
-    _refuse(keys, { kind, message, status: code }) {
-      tell('refused', [keys, { kind, message, status: code }]);
-    },
   });
 
   const catcher = createLink(
@@ -58,21 +55,16 @@ export function createSource(settings, page) {
     {
       _topics: page._known,
       _position: position,
-      _frame: (frame, text) => page._take('frame', frame, text),
-      _mark(id) {
-        position._mark(id);
-        if (position._reaches(goal)) catchUpDone();
+      _tell(kind, value, text) {
+        page._take(kind, value, text);
+        if (kind === 'mark' && position._reaches(goal)) catchUpDone();
       },
       _change() {},
       _error: page._error,
-      _refuse: (keys, failure) => page._take('refused', [keys, failure]),
     },
   );
 
-  function ownStatus() {
-    const { state, transport, who, held, at, head } = link;
-    return { state, transport, who, held, at, head, counts: page._counts() };
-  }
+  const ownStatus = () => statusOf(link, page);
 
   /** What the own connection says, to this page and, when it leads, to the others. */
   function tell(kind, value, text) {

@@ -2,7 +2,7 @@
 // clean end, rejected with a failure otherwise. After `signal` has aborted it settles soon.
 //
 // What they are given (attempt.js), beside the settings of connect():
-//   _subscription(more)  what to ask for: {_body} or, with a ticket, {_query}
+//   _subscription(more)  what to ask for: {_body} or, with a ticket, {_query}, and {_text} of a body that has to go with it
 //   _call(path, init)    fetch of a path of the broker
 //   _signal
 //   _alive()             bytes came
@@ -18,10 +18,10 @@ import { sseReader } from './sse.js';
 const ASK_FOR_SSE = { headers: { Accept: 'text/event-stream' } };
 
 async function request(link, path, init, ticketPath = path, more) {
-  const { _body: body, _query: query } = await link._subscription(more);
+  const { _body, _query: query, _text: text = query ? '' : JSON.stringify(_body) } = await link._subscription(more);
   // Without a Content-Type of its own the browser says text/plain, and asks no preflight of another origin.
-  const how = query ? init : { ...init, method: 'POST', body: JSON.stringify(body) };
-  return checkAnswer(await link._call(query ? `${ticketPath}?${query}` : path, how));
+  const how = text ? { ...init, method: 'POST', body: text } : init;
+  return checkAnswer(await link._call((text ? path : ticketPath) + (query ? `?${query}` : ''), how));
 }
 
 /** Frames or Server-Sent Events, whichever comes. */
@@ -70,11 +70,11 @@ function openSocket(link, query) {
 }
 
 async function ws(link) {
-  const { _body: body, _query: query } = await link._subscription();
+  const { _body: body, _query: query, _text: text } = await link._subscription();
   const { ep = [], last_id, ...who } = body || {};
   const asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (wish.length > MOST) throw failure(UNFIT, 'More topics than a WebSocket message takes');
+  if (text || wish.length > MOST) throw failure(UNFIT, 'More topics than a WebSocket message takes');
   const socket = openSocket(link, query || new URLSearchParams(who));
   let connected; // the frame, until the topics are in force
   let over, limit, isOpen;

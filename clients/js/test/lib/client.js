@@ -11,6 +11,7 @@ const kinds = {
   src: () => import('../../src/index.js'),
   module: () => import('../../dist/es-web-notify.mjs'),
   commonjs: () => createRequire(import.meta.url)('../../dist/es-web-notify.cjs'),
+  core: () => import('../../dist/core.mjs'),
   /** As a script tag does it: in the global scope. */
   classic() {
     const file = fileOf('dist/es-web-notify.js');

@@ -1,0 +1,8 @@
+import { createClient } from './client.js';
+import { createSource } from './own.js';
+
+/**
+ * A client with a connection of its own, in each tab.
+ * @type {any}
+ */
+export const connect = (options) => createClient(createSource, options);
