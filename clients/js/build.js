@@ -1,4 +1,5 @@
-// Makes the built files: dist/es-web-notify.js for <script src>, .mjs for import without a bundler, .cjs for require().
+// Makes the built files: dist/es-web-notify.js for <script src>, .mjs for import without a bundler, .cjs for require(); the same
+// of the core alone; declarations for require().
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -13,6 +14,11 @@ const folder = process.argv[2] ?? path.join(here, 'dist');
 // the browser and of what tabs say to each other (another tab's page may have another version of the client) don't.
 const INTERNAL = /^_/;
 
+const CLASSIC = `const client = require('./es-web-notify.cjs');
+
+Object.assign(globalThis, { EsWebNotify: client, NoPollSubscriber: client.NoPollSubscriber });
+`;
+
 /** One file of all that `source` needs; esbuild puts it together, terser makes it small. */
 async function make(source, format, file) {
   const { outputFiles } = await build({
@@ -22,6 +28,7 @@ async function make(source, format, file) {
     format,
     target: 'es2022',
     legalComments: 'none',
+    external: ['es-web-notify', 'react', 'vue'],
   });
   const { code } = await minify(outputFiles[0].text, {
     ecma: 2020,
@@ -40,3 +47,14 @@ await make('index.js', 'esm', 'es-web-notify.mjs');
 await make('index.js', 'cjs', 'es-web-notify.cjs');
 await make('core.js', 'esm', 'core.mjs');
 await make('core.js', 'cjs', 'core.cjs');
+await make('react.js', 'cjs', 'react.cjs');
+await make('vue.js', 'cjs', 'vue.cjs');
+await fs.writeFile(path.join(folder, 'classic.cjs'), CLASSIC);
+
+// require() has declarations of its own (TypeScript's TS1479), which say the same.
+const types = process.argv[3] ?? path.join(here, 'types');
+await fs.mkdir(types, { recursive: true });
+for (const name of ['index', 'core', 'react', 'vue', 'classic']) {
+  const text = await fs.readFile(path.join(here, 'types', `${name}.d.ts`), 'utf8');
+  await fs.writeFile(path.join(types, `${name}.d.cts`), text.replaceAll("'./index.js'", "'./index.cjs'"));
+}

@@ -11,36 +11,46 @@ import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import { gzipSync } from 'node:zlib';
 
-const MOST = 9800; // bytes of the classic script, gzipped
+const MOST = { 'core.mjs': 7900, 'es-web-notify.js': 9700 };
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const files = ['es-web-notify.js', 'es-web-notify.mjs', 'es-web-notify.cjs'];
+const files = ['es-web-notify.js', 'es-web-notify.mjs', 'es-web-notify.cjs', 'core.mjs', 'core.cjs'];
+const frameworks = ['react.cjs', 'vue.cjs', 'classic.cjs'];
+const types = ['index', 'core', 'react', 'vue', 'classic'].map((name) => `${name}.d.cts`);
 let folder;
 before(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-build-'));
-  execFileSync(process.execPath, [path.join(root, 'build.js'), folder]);
+  execFileSync(process.execPath, [path.join(root, 'build.js'), folder, path.join(folder, 'types')]);
 });
 after(() => fs.rmSync(folder, { recursive: true }));
 
-for (const file of files) {
+for (const file of [...files, ...frameworks]) {
   test(`dist/${file} is what npm run build makes of the sources`, () => {
     const read = (where) => fs.readFileSync(path.join(where, file), 'utf8');
     assert.equal(read(path.join(root, 'dist')), read(folder), 'run npm run build, and commit what it makes');
   });
 }
 
-test(`the classic script, with NoPollSubscriber, has less than ${MOST} bytes`, (t) => {
-  const { length } = gzipSync(fs.readFileSync(path.join(folder, files[0])), { level: 9 });
-  t.diagnostic(`${length} bytes gzipped`);
-  assert.ok(length < MOST, `${length}`);
-});
+for (const [file, most] of Object.entries(MOST)) {
+  test(`dist/${file} has at most ${most} bytes, gzipped`, (t) => {
+    const { length } = gzipSync(fs.readFileSync(path.join(folder, file)), { level: 9 });
+    t.diagnostic(`${length} bytes`);
+    assert.ok(length <= most, `${length}`);
+  });
+}
+
+for (const file of types) {
+  test(`types/${file} is what npm run build makes of the declarations`, () => {
+    assert.equal(fs.readFileSync(path.join(root, 'types', file), 'utf8'), fs.readFileSync(path.join(folder, 'types', file), 'utf8'));
+  });
+}
 
 // What goes over the wire, and what pages and other tabs say: docs/protocol.md, types/index.d.ts.
 const WORDS = [
   ...['alive', 'subscribe', 'unsubscribe', 'ping', 'ep', 'topic', 'binded', 'private', 'clid', 'last_id', 'connid', 'secret', 'wait'],
   ...['ticket', 'bind_key', 'token', 'events', 'id', 'iat', 'requested', 'emitted', 'e', 'type', 'detail', 'timeout', 'retry'],
   ...['connected', 'subscribed', 'stopping', 'dropped', 'error', 'recovered', 'identity', 'uid', 'clid_instances'],
-  ...['state', 'transport', 'who', 'held', 'at', 'head', 'counts', 'status', 'frame', 'mark', 'refused', 'tab', 'gone'],
+  ...['state', 'transport', 'who', 'held', 'at', 'head', 'counts', 'status', 'frame', 'mark', 'refused'],
   ...['kind', 'message', 'final', 'topics', 'ready', 'off', 'then', 'on', 'once', 'presence', 'whisper', 'abort', 'close', 'user'],
 ];
 
@@ -74,6 +84,17 @@ test('import and require give the same names', async () => {
   assert.deepEqual(Object.keys(await import('es-web-notify')), names);
   assert.deepEqual(Object.keys(await import(path.join(folder, files[1]))).sort(), names);
   assert.deepEqual(Object.keys(createRequire(import.meta.url)('es-web-notify')).sort(), names);
+});
+
+test('the licence is the project\'s', () => {
+  const read = (where) => fs.readFileSync(path.join(root, where), 'utf8');
+  assert.equal(read('LICENSE'), read('../../LICENSE'));
+});
+
+test('what is packed is what users need', () => {
+  const packed = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root }))[0].files.map((file) => file.path);
+  for (const wanted of ['LICENSE', 'README.md', 'types/index.d.cts', 'dist/core.mjs', 'src/react.js']) assert.ok(packed.includes(wanted), wanted);
+  assert.deepEqual(packed.filter((name) => name.startsWith('test') || name.includes('use.')), []);
 });
 
 test('there is nothing else to install, and the lock file names no place to get it from', () => {

@@ -1,0 +1,3 @@
+const client = require('./es-web-notify.cjs');
+
+Object.assign(globalThis, { EsWebNotify: client, NoPollSubscriber: client.NoPollSubscriber });

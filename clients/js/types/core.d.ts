@@ -1,0 +1,6 @@
+// The client without sharing between tabs, and without NoPollSubscriber.
+
+export { connect } from './index.js';
+export type {
+  AnyOf, Client, Details, Event, Failure, Frame, Handle, Limits, Off, Options, State, Subscription, Topic, Topics, TransportName,
+} from './index.js';
