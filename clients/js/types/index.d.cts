@@ -64,7 +64,7 @@ export interface Options {
 
   /** ms without a sign of life after which the next way in is tried as well. It doubles when all have failed. Default: 600. */
   patience?: number | undefined;
-  /** ms of silence after which a connection is given up. Default: 110,000; the broker keeps alive every 50,000. */
+  /** ms of silence after which a connection is given up. Default: 60,000; the broker keeps alive every 25,000. */
   silence?: number | undefined;
   /** ms: longest wait after the first failure; doubles with each one. Default: 1,000. */
   backoff?: number | undefined;
