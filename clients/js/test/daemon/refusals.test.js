@@ -65,7 +65,7 @@ for (const transport of ALL) {
 
 describe('more than 64 KiB of topics', () => {
   let stack;
-  before(async () => (stack = await Stack.start('long', { handlers: 1 })));
+  before(async () => (stack = await Stack.start('long', { handlers: 1, config: { fanout: { max_body: '1M' } } })));
   after(() => stack?.stop());
   const topics = (name) => Array.from({ length: 20 }, (_, i) => `${name}/${i}/${'x'.repeat(3000)}`);
 
