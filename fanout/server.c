@@ -13,6 +13,7 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
+#include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/streaming.h"
 #include "requests/subscribe.h"
@@ -58,6 +59,7 @@ static void apply_config(struct server *server)
     server->seen.max_age_ms = server->config.remember_time;
     server->log.max_bytes = server->config.log_max_bytes;
     server->log.max_age_ms = server->config.log_max_age;
+    server->streams.polls.most = server->config.max_polls_between;
     server->streams.departed.max_count = server->config.log_max_departed;
     server->streams.departed.max_age_ms = server->config.log_max_age;
     server->streams.secrets.max_age_ms = server->config.log_max_age;
@@ -88,9 +90,10 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
 
+    bool all_told = presence_events_flush(&server->service, false);
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays))
+    if (replay_can_go_on(&server->replays) || !all_told)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -101,6 +104,7 @@ static void on_after_sleep(uv_check_t *check)
 {
     struct server *server = check->data;
 
+    (void)presence_events_flush(&server->service, false);
     connection_flush(&server->net);
 }
 
@@ -113,6 +117,7 @@ static void close_handle(uv_handle_t *handle)
 /* Every stream and socket is gone: what is left of the loop goes too. */
 static void leave_loop(struct server *server)
 {
+    (void)presence_events_flush(&server->service, true);
     listeners_stop(&server->listeners);
     if (server->bus != NULL)
         bus_reader_stop(server->bus);

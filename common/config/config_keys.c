@@ -61,6 +61,8 @@ const struct config_key config_keys[] = {
     {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, "30s",
      "A client of long-poll that comes back as the same one (`connid` and `secret`) counts as present for so long between "
      "two polls."},
+    {"fanout", "max_polls_between", CONFIG_NUMBER, AT(max_polls_between), "50000", 0, 10000000, NULL, true, "1000",
+     "How many such clients are remembered between two polls; beyond it they go and come with each answer."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
     {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "64k", 1, 104857600, NULL, true, "256k",
@@ -77,6 +79,15 @@ const struct config_key config_keys[] = {
      "256", "Longest topic in bytes, for subscribers and publishers."},
     {"fanout", "max_topic_levels", CONFIG_NUMBER, AT(max_topic_levels), "64", 1, 10000, NULL, true,
      "16", "Most levels of a topic, for subscribers and publishers."},
+    {"fanout", "max_topics_size", CONFIG_SIZE, AT(max_topics_size), "2M", 4096, 1073741824, NULL, true, "256k",
+     "Most memory that the topics of one stream may take, if nobody else held any of them: about 120 bytes a level. More is "
+     "`400`."},
+    {"fanout", "max_topics_total", CONFIG_SIZE, AT(max_topics_total), "128M", 1048576, 1099511627776, NULL, true, "1G",
+     "Most memory that the topics of all streams may take; those that many hold count once. One stream may take a sixteenth "
+     "of what is left; whoever wants more is answered `503`."},
+    {"fanout", "max_presence_patterns", CONFIG_NUMBER, AT(max_presence_patterns), "10", 0, 1000000, NULL, true, "1",
+     "Most patterns of one stream that watch client ids (`@CONNECTION@/+` and the like): each client that comes or goes costs a "
+     "frame for each of them."},
     {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true,
      "5s",
      "A client that opened a connection or began a request has so long to send its whole head; then the connection is "

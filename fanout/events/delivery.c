@@ -79,6 +79,7 @@ struct publication {
     struct event *event;
     struct audience audience;
     bool is_presence;
+    uint64_t presence_change; /* its number, for those who were told of it already */
     uint32_t receivers;
 };
 
@@ -117,7 +118,8 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
 {
     const struct event *event = publication->event;
 
-    if (stream->replay != NULL && publication->is_presence)
+    if (publication->is_presence &&
+        (stream->replay != NULL || stream_knows_change(stream, publication->presence_change)))
         return;
     if (stream->replay == NULL && !queue_shared(delivery, stream, to, event)) {
         stream->connection.doomed = true;
@@ -125,9 +127,9 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
         return;
     }
     delivery->deliveries++;
-    if (stream->last_event != event->sequence)
+    if (stream->last_event != (uint32_t)event->sequence)
         publication->receivers++;
-    stream->last_event = event->sequence;
+    stream->last_event = (uint32_t)event->sequence;
 }
 
 static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
@@ -258,10 +260,12 @@ bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *
     return taken;
 }
 
-bool delivery_publish_presence(struct delivery *delivery, struct event *event)
+bool delivery_publish_presence(struct delivery *delivery, struct event *event, uint64_t change)
 {
-    struct publication publication = {
-        .event = event, .audience = {.event = event}, .is_presence = true};
+    struct publication publication = {.event = event,
+                                      .audience = {.event = event},
+                                      .is_presence = true,
+                                      .presence_change = change};
 
     return publish(delivery, &publication);
 }

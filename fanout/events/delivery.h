@@ -38,8 +38,9 @@ void delivery_close(struct delivery *delivery);
  * so that it knows of the gap. */
 bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *receivers);
 /* The same for presence, which is not kept in the log: its id is that of the newest event, and
- * wildcards in its topic, a client's name, mean nothing. */
-bool delivery_publish_presence(struct delivery *delivery, struct event *event);
+ * wildcards in its topic, a client's name, mean nothing. change: its number, which streams that know
+ * it are not told of (stream_knows_change()). */
+bool delivery_publish_presence(struct delivery *delivery, struct event *event, uint64_t change);
 /* Queues a frame for one stream alone, where requested and emitted topic are the same. Its id is
  * that of the newest event. */
 bool delivery_send_to(struct delivery *delivery, struct stream *stream, const char *topic,

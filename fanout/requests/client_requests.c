@@ -13,6 +13,7 @@
 #include "streams/held_topics.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/topic_limits.h"
 
 #include <stdio.h>
 
@@ -85,9 +86,12 @@ static bool add_topics(struct connection *connection, const struct client_messag
 
     if (message->last_id != NULL && (before > 0 || stream->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
-    const char *fault =
-        held_topics_add(service->streams->topics, subscriber, stream_user(stream),
-                        message->topics.list, message->topics.count, service->config->max_topics);
+    const char *fault = topic_limits_fault(service->streams, service->config, subscriber,
+                                           message->topics.list, message->topics.count);
+    if (fault == NULL)
+        fault = held_topics_add(service->streams->topics, subscriber, stream_user(stream),
+                                message->topics.list, message->topics.count,
+                                service->config->max_topics);
     replay_topics_changed(stream);
     if (fault != NULL)
         return client_requests_refuse(connection, fault);

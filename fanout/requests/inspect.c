@@ -13,6 +13,7 @@
 #include "requests/service.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/topic_limits.h"
 #include "streams/transport.h"
 
 #include <jansson.h>
@@ -166,6 +167,8 @@ static void add_count(struct hash_node *node, void *context)
     const struct presence_entry *entry = presence_entry_of(node);
     struct bytes *json = context;
 
+    if (entry->instances == 0) /* its end is about to be told */
+        return;
     bytes_append_json_string(json, entry->clid, entry->length);
     bytes_append_format(json, ":%u,", entry->instances);
 }
@@ -281,6 +284,25 @@ static json_t *turns_of(const struct loop *loop)
                      "longest_of_minute", turn_of(loop_watch_of_minute(watch, now), now));
 }
 
+/* What clients without a token make the daemon hold, and how much of it they may. */
+static json_t *strangers_of(const struct service *service)
+{
+    const struct config *config = service->config;
+    json_t *strangers = json_object();
+
+    set_number(strangers, "topics_bytes", topic_limits_used(service->streams));
+    set_number(strangers, "topics_most", config->max_topics_total);
+    set_number(strangers, "bodies_bytes", service->bodies.used);
+    set_number(strangers, "bodies_most", service->bodies.most);
+    set_number(strangers, "bodies_given_up", service->bodies.given_up);
+    set_number(strangers, "replay_bytes", service->replays->kept_bytes);
+    set_number(strangers, "replay_work", service->replays->work);
+    set_number(strangers, "pending_bytes", service->net->frames.bytes_held);
+    set_number(strangers, "pending_most", config->max_pending_total);
+    set_number(strangers, "presence_changes", service->streams->presence.changes);
+    return strangers;
+}
+
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
     const struct service *service = service_of(connection);
@@ -310,6 +332,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
         subscriptions += service->streams->topics[kind].subscriptions;
     }
     set_number(state, "topics", topics);
+    (void)json_object_set_new(state, "strangers", strangers_of(service));
     set_number(state, "subscriptions", subscriptions);
     set_number(state, "events", counters->events);
     set_number(state, "events_doubled", counters->doubles);

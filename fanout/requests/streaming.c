@@ -4,7 +4,6 @@
 #include "events/delivery.h"
 #include "events/replay.h"
 #include "net/connection.h"
-#include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/service.h"
 #include "streams/held_topics.h"
@@ -19,7 +18,7 @@
 
 void streaming_leave_presence(struct service *service, struct presence_entry *presence)
 {
-    presence_events_publish(service, "disconnect", presence, presence->instances - 1);
+    presence_note_change(&service->streams->presence, presence);
     presence_leave(&service->streams->presence, presence);
 }
 

@@ -17,6 +17,7 @@
 #include "streams/held_topics.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/topic_limits.h"
 #include "streams/transport.h"
 #include "subscription_body.h"
 
@@ -126,8 +127,8 @@ static bool take_secret(struct streams *streams, struct stream *stream,
     return true;
 }
 
-/* The client is in the table and in presence before its own topics are, so that it does not hear
- * itself come. On failure nothing is left of it. */
+/* presence_since is taken when the client has come, so that it does not hear itself come. On
+ * failure nothing is left of it. */
 static bool enter(struct service *service, struct stream *stream,
                   const struct http_request *request, const struct subscription_body *body)
 {
@@ -149,7 +150,8 @@ static bool enter(struct service *service, struct stream *stream,
     streams->of_encoding[stream->encoding]++;
     stream->comes_back = connid != 0;
     if (comes_anew)
-        presence_events_publish(service, "connect", stream->presence, stream->presence->instances);
+        presence_note_change(&streams->presence, stream->presence);
+    stream->presence_since = (uint32_t)streams->presence.changes;
     loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
     return take_secret(streams, stream, body) && keep_identity(service, stream, body) &&
            keep_headers(stream, request) &&
@@ -215,7 +217,7 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
 bool subscribe_caught_up(struct stream *stream)
 {
     return stream->transport->answers_once ||
-           presence_events_send_available(service_of(&stream->connection), stream, 0);
+           presence_events_catch_up(service_of(&stream->connection), stream);
 }
 
 /* How long the stream is held; whoever polls may say how long it wants to wait. */
@@ -265,11 +267,22 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     return true;
 }
 
+const char *subscribe_fault(struct connection *connection, const struct subscription_body *body)
+{
+    return topic_limits_fault(service_of(connection)->streams, connection->net->config,
+                              &stream_of(connection)->subscriber, body->topics.list,
+                              body->topics.count);
+}
+
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault)
 {
-    if (fault != NULL)
+    if (fault == NULL)
+        fault = subscribe_fault(connection, body);
+    if (fault == TOPIC_LIMITS_FULL)
+        http_reply_error_with(connection, request, 503, fault, RETRY_AFTER "5");
+    else if (fault != NULL)
         http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,
                          fault);
     else if (connection->net->stopping && transport->hint_retry != NULL)

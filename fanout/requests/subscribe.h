@@ -17,6 +17,8 @@ struct transport;
  * memory: the connection is to be closed. */
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
                      const struct subscription_body *body, const struct transport *transport);
+/* NULL, or why topics that are valid may not be held all the same (streams/topic_limits.h). */
+const char *subscribe_fault(struct connection *connection, const struct subscription_body *body);
 /* The same, or the answer that says why not: fault, as subscription_body_read() gives it. */
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,

@@ -24,8 +24,9 @@ void poll_gap_open(struct poll_gap *gap)
 bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry *presence,
                    uint64_t now_ms)
 {
+    if (gap->by_connid.count >= gap->most)
+        return false;
     struct absent_poller *absent = calloc(1, sizeof *absent);
-
     if (absent == NULL || !hash_table_add(&gap->by_connid, &absent->by_connid, connid)) {
         free(absent);
         return false;

@@ -15,12 +15,13 @@ struct absent_poller;
 struct poll_gap {
     struct hash_table by_connid;
     TAILQ_HEAD(, absent_poller) by_age; /* the one that is away for longest first */
+    uint64_t most;                      /* set by the owner; may change at any time */
 };
 
 /* Of a zeroed one. */
 void poll_gap_open(struct poll_gap *gap);
-/* Keeps the presence of a stream that was answered; false without memory, and the presence is still
- * the caller's. */
+/* Keeps the presence of a stream that was answered; false without memory or when `most` are kept,
+ * and the presence is still the caller's. */
 bool poll_gap_keep(struct poll_gap *gap, uint64_t connid, struct presence_entry *presence,
                    uint64_t now_ms);
 /* The presence of a client that is back, or NULL when it was not kept. */

@@ -1,5 +1,6 @@
 #include "streams/presence.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,13 +52,61 @@ struct presence_entry *presence_enter(struct presence *presence, const char *cli
     return entry;
 }
 
-void presence_leave(struct presence *presence, struct presence_entry *entry)
+static void unlink_changed(struct presence *presence, struct presence_entry *entry)
 {
-    if (--entry->instances > 0)
+    if (entry->changed == 0)
         return;
+    *(entry->older != NULL ? &entry->older->newer : &presence->oldest) = entry->newer;
+    *(entry->newer != NULL ? &entry->newer->older : &presence->newest) = entry->older;
+    entry->older = entry->newer = NULL;
+}
+
+static void forget_entry(struct presence *presence, struct presence_entry *entry)
+{
+    unlink_changed(presence, entry);
     hash_table_remove(&presence->by_clid, &entry->by_clid);
     presence->bytes -= sizeof *entry + entry->length;
     free(entry);
+}
+
+static bool is_pending(const struct presence *presence, const struct presence_entry *entry)
+{
+    return presence->pending != NULL && entry->changed >= presence->pending->changed;
+}
+
+void presence_leave(struct presence *presence, struct presence_entry *entry)
+{
+    if (--entry->instances == 0 && !is_pending(presence, entry))
+        forget_entry(presence, entry);
+}
+
+void presence_note_change(struct presence *presence, struct presence_entry *entry)
+{
+    if (presence->pending == entry)
+        presence->pending = entry->newer;
+    unlink_changed(presence, entry);
+    entry->changed = ++presence->changes;
+    entry->older = presence->newest;
+    *(presence->newest != NULL ? &presence->newest->newer : &presence->oldest) = entry;
+    presence->newest = entry;
+    if (presence->pending == NULL)
+        presence->pending = entry;
+}
+
+struct presence_entry *presence_take_changed(struct presence *presence)
+{
+    struct presence_entry *entry = presence->pending;
+
+    if (entry != NULL)
+        presence->pending = entry->newer;
+    return entry;
+}
+
+void presence_settle(struct presence *presence, struct presence_entry *entry)
+{
+    entry->told = entry->instances;
+    if (entry->instances == 0 && !is_pending(presence, entry))
+        forget_entry(presence, entry);
 }
 
 uint32_t presence_count(const struct presence *presence, const char *clid, size_t length)

@@ -1,4 +1,6 @@
-/* Who is connected: how many streams each client id has. */
+/* Who is connected: how many streams each client id has, and whose count has changed. Changes are
+ * told once for all that happened in a turn of the loop: only the newest count interests anybody.
+ */
 #ifndef ESN_PRESENCE_H
 #define ESN_PRESENCE_H
 
@@ -11,13 +13,19 @@
 
 struct presence_entry {
     struct hash_node by_clid;
+    struct presence_entry *newer, *older; /* by their last change */
+    uint64_t changed;                     /* number of that change; 0: none yet */
     uint32_t instances;
+    uint32_t told; /* how many were told of last */
     uint32_t length;
     char clid[]; /* UTF-8, not terminated by NUL */
 };
 
 struct presence {
     struct hash_table by_clid;
+    struct presence_entry *newest, *oldest; /* of those that have changed */
+    struct presence_entry *pending;         /* the oldest whose change is not told yet */
+    uint64_t changes;                       /* since the start */
     uint64_t seed;
     uint64_t bytes; /* of all entries */
 };
@@ -25,13 +33,20 @@ struct presence {
 /* Counts one more stream of a client id; returns its entry, kept until presence_leave(), or NULL
  * without memory. */
 struct presence_entry *presence_enter(struct presence *presence, const char *clid, size_t length);
-/* Counts one less; the last one frees the entry. */
+/* Counts one less; the last one frees the entry, unless a change of it is still to be told. */
 void presence_leave(struct presence *presence, struct presence_entry *entry);
-/* NULL when no stream has this client id. */
+/* Its count changes, or has just changed: that is to be told. */
+void presence_note_change(struct presence *presence, struct presence_entry *entry);
+/* The next one whose change is to be told; NULL: there is none. To be given back with
+ * presence_settle(), before which it stays. */
+struct presence_entry *presence_take_changed(struct presence *presence);
+/* It was told of. The entry is gone then when no stream has it any more. */
+void presence_settle(struct presence *presence, struct presence_entry *entry);
+/* NULL when no stream has this client id, nor had it when changes were told last. */
 struct presence_entry *presence_find(const struct presence *presence, const char *clid,
                                      size_t length);
 uint32_t presence_count(const struct presence *presence, const char *clid, size_t length);
-/* Frees the table; all must have left. */
+/* Frees the table; all must have left and been told of. */
 void presence_free(struct presence *presence);
 struct presence_entry *presence_entry_of(struct hash_node *by_clid);
 

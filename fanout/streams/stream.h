@@ -25,8 +25,10 @@ struct stream {
     struct subscriber subscriber;
     const struct transport *transport; /* NULL until a stream begins, but for lines */
     struct stream_identity *identity;  /* NULL: unbound */
-    uint64_t last_event;               /* sequence of the newest event counted for it */
-    struct replay *replay;             /* while it catches up with the log */
+    uint32_t last_event;     /* of the newest event counted for it: the last bits of its sequence */
+    uint32_t presence_since; /* changes of presence up to this one it was told of: see
+                                stream_knows_change() */
+    struct replay *replay;   /* while it catches up with the log */
     union {
         uint32_t ignored_input; /* of a transport on which the client has nothing to say */
         uint32_t pinged_at;     /* of one whose client answers: ms of the loop's clock, modulo */
@@ -85,6 +87,12 @@ struct kept_headers {
 
 /* Half a kilobyte with what the C library adds: the memory of an idle client. */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct stream) <= 504, "a stream has grown");
+/* True of a change of presence (see presence.h) that the stream was told of, or that was before it:
+ * by the last 32 bits of its number, which tell apart two thousand million of them. */
+static inline bool stream_knows_change(const struct stream *stream, uint64_t change)
+{
+    return (int32_t)(stream->presence_since - (uint32_t)change) >= 0;
+}
 
 /* The stream that a connection is a part of. */
 static inline struct stream *stream_of(const struct connection *connection)

@@ -82,6 +82,8 @@ static void begin_or_refuse_line(struct connection *connection,
 {
     if (fault == NULL && connection->net->stopping)
         fault = "Stopping";
+    if (fault == NULL)
+        fault = subscribe_fault(connection, body);
     if (fault != NULL)
         refuse_line(connection, CLOSE_REFUSED, fault);
     else if (!subscribe_begin(connection, NULL, body, &transport_lines))

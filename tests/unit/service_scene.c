@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "net/connection.h"
+#include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/streaming.h"
 #include "requests/subscribe.h"
@@ -80,6 +81,7 @@ static void flush(uv_check_t *check)
 {
     struct service_scene *scene = check->data;
 
+    assert_true(presence_events_flush(&scene->service, true));
     connection_flush(&scene->net);
 }
 
@@ -100,6 +102,7 @@ void service_scene_open(struct service_scene *scene)
     assert_true(streams_open(&scene->streams, 2, 3));
     scene->streams.next_connid = FIRST_CONNID;
     scene->streams.departed.max_count = 100;
+    scene->streams.polls.most = 100;
     scene->streams.departed.max_age_ms = 60000;
     assert_true(stream_secrets_open(&scene->streams.secrets, key, FIRST_CONNID,
                                     loop_now(&scene->net.loop)));
@@ -133,6 +136,7 @@ void service_scene_close(struct service_scene *scene)
     uv_close((uv_handle_t *)&scene->after_sleep, NULL);
     connection_flush(&scene->net);
     assert_int_equal(uv_run(&scene->net.loop.uv, UV_RUN_DEFAULT), 0);
+    assert_true(presence_events_flush(&scene->service, true));
     assert_int_equal(scene->net.connections, 0);
     assert_int_equal(scene->streams.by_connid.count, 0);
     assert_int_equal(scene->streams.presence.by_clid.count, 0);

@@ -138,7 +138,7 @@ static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
     struct client much, asking;
 
     (void)state;
-    daemon_start(&daemon, "max_body = 8M\n");
+    daemon_start(&daemon, "max_body = 8M\nmax_topics_size = 100M\nmax_topics_total = 2G\n");
     client_open(&much, &daemon);
     subscribe_to_much(&much);
     client_open(&asking, &daemon);

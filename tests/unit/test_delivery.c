@@ -170,7 +170,7 @@ static void one_that_catches_up_counts_and_finds_it_in_the_log(void **state)
     assert_true(replay_begin(&crowd->scene.replays, crowd->streams[0], 0, true));
     assert_int_equal(publish(crowd, "a", 0, "", 0), 1);
     assert_string_equal(queued(crowd, 0), "");
-    assert_true(delivery_publish_presence(&crowd->scene.delivery, &event));
+    assert_true(delivery_publish_presence(&crowd->scene.delivery, &event, 1));
     assert_string_equal(queued(crowd, 0), "");
     replay_abandon(crowd->streams[0]);
 }
@@ -187,7 +187,7 @@ static void presence_is_not_kept_and_knows_no_wildcards(void **state)
     hold(crowd, 0, SUBSCRIPTION_OPEN, "@CONNECTION@/ana");
     hold(crowd, 1, SUBSCRIPTION_OPEN, "@CONNECTION@/+");
     (void)publish(crowd, "a", 0, "", 0);
-    assert_true(delivery_publish_presence(&crowd->scene.delivery, &event));
+    assert_true(delivery_publish_presence(&crowd->scene.delivery, &event, 1));
     assert_int_equal(event.sequence, 1);
     assert_int_equal(crowd->scene.log.events, 1);
     assert_string_equal(queued(crowd, 0), "");

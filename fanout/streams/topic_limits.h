@@ -1,0 +1,25 @@
+/* What the topics of one stream, and those of all streams, may take: strangers choose them. */
+#ifndef ESN_TOPIC_LIMITS_H
+#define ESN_TOPIC_LIMITS_H
+
+#include "config/config.h"
+#include "requested_topics.h"
+#include "streams/streams.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The reason that is no fault of the client, which may try again later: compare pointers. */
+extern const char TOPIC_LIMITS_FULL[];
+
+/* NULL, or the static reason why these topics may not be added to those that a subscriber holds.
+ * Counted is what they would take if nobody else held any of them. The less room is left for all,
+ * the smaller is the share that one may still take: so those with few topics come in while those
+ * with many are told to wait. */
+const char *topic_limits_fault(const struct streams *streams, const struct config *config,
+                               const struct subscriber *held, const struct requested_topic *topics,
+                               size_t count);
+/* Memory of all topics that are held. */
+uint64_t topic_limits_used(const struct streams *streams);
+
+#endif

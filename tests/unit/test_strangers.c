@@ -1,0 +1,192 @@
+/* What strangers choose has a price that is bounded, and is refused in words. */
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/connection.h"
+
+static void send_subscription(struct client *client, const char *json)
+{
+    char head[128];
+
+    (void)snprintf(head, sizeof head, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
+                   strlen(json));
+    assert_true(client_send_text(client, head) && client_send_text(client, json));
+}
+
+/* Pages that watch each other's name: each hears the newest count, not every step to it. */
+static void a_crowd_that_comes_at_once_is_told_once(void **state)
+{
+    enum { CROWD = 60 };
+    struct daemon daemon;
+    struct client crowd[CROWD], watcher;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&watcher, &daemon);
+    (void)client_subscribe(&watcher, "{\"ep\":[\"@CONNECTION@/x\"]}");
+    for (int i = 0; i < CROWD; i++)
+        client_open(&crowd[i], &daemon);
+    daemon_turn(&daemon);
+    for (int i = 0; i < CROWD; i++)
+        send_subscription(&crowd[i], "{\"clid\":\"x\",\"ep\":[\"@CONNECTION@/x\"]}");
+    for (int i = 0; i < CROWD; i++)
+        client_expect(&crowd[i], "\"available\"");
+    client_expect(&watcher, "\"connect\",\"detail\":{\"clid_instances\":60}");
+    assert_in_range(client_count(&watcher, "\"connect\""), 1, 10);
+    for (int i = 0; i < CROWD; i++)
+        client_close(&crowd[i]);
+    client_expect(&watcher, "\"disconnect\",\"detail\":{\"clid_instances\":0}");
+    client_close(&watcher);
+    daemon_stop(&daemon);
+}
+
+static void one_that_comes_does_not_hear_itself(void **state)
+{
+    struct daemon daemon;
+    struct client first, second;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&first, &daemon);
+    (void)client_subscribe(&first, "{\"clid\":\"x\",\"ep\":[\"@CONNECTION@/+\",\"a\"]}");
+    client_open(&second, &daemon);
+    (void)client_subscribe(&second, "{\"clid\":\"x\",\"ep\":[\"@CONNECTION@/+\",\"a\"]}");
+    client_expect(&first, "\"connect\",\"detail\":{\"clid_instances\":2}");
+    (void)daemon_publish(&daemon, "a", "{\"type\":\"end\"}");
+    client_expect(&first, "\"end\"");
+    client_expect(&second, "\"end\"");
+    assert_int_equal(client_count(&first, "\"connect\""), 1);
+    assert_int_equal(client_count(&second, "\"connect\""), 0);
+    client_close(&first);
+    client_close(&second);
+    daemon_stop(&daemon);
+}
+
+/* Presence is not in the log: what happened while it was read is told when it is over. */
+static void one_that_catches_up_and_watches_by_pattern_is_told_who_came(void **state)
+{
+    enum { EVENTS = 20000 };
+    struct daemon daemon;
+    struct client watcher, early, late;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (int i = 0; i < EVENTS; i++)
+        (void)daemon_publish(&daemon, "a",
+                             "{\"type\":\"n\",\"detail\":\"xxxxxxxxxxxxxxxxxxxxxx\"}");
+    client_open(&early, &daemon);
+    (void)client_subscribe(&early, "{\"clid\":\"early\",\"ep\":[\"b\"]}");
+    client_open(&watcher, &daemon);
+    (void)client_subscribe(&watcher, "{\"last_id\":\"0-0\",\"ep\":[\"a\",\"@CONNECTION@/+\"]}");
+    client_open(&late, &daemon);
+    (void)client_subscribe(&late, "{\"clid\":\"late\",\"ep\":[\"b\"]}");
+    assert_int_equal(daemon.server->replays.catching_up, 1);
+    client_expect(&watcher, "{\"requested\":\"@CONNECTION@/+\",\"emitted\":\"@CONNECTION@/late\"},"
+                            "\"e\":{\"type\":\"connect\",\"detail\":{\"clid_instances\":1}}");
+    assert_false(client_has(&watcher, "@CONNECTION@/early"));
+    client_close(&early);
+    client_expect(&watcher, "\"emitted\":\"@CONNECTION@/early\"},\"e\":{\"type\":\"disconnect\"");
+    assert_int_equal(client_count(&watcher, "\"emitted\":\"@CONNECTION@/late\""), 1);
+    client_close(&watcher);
+    client_close(&late);
+    daemon_stop(&daemon);
+}
+
+/* So many topics of so many levels that share nothing. */
+static char *large_subscription(unsigned topics, unsigned levels, const char *salt)
+{
+    char *json = malloc((size_t)topics * levels * 12 + 64), *at = json;
+
+    assert_non_null(json);
+    at += sprintf(at, "{\"ep\":[");
+    for (unsigned i = 0; i < topics; i++) {
+        at += sprintf(at, "%s\"", i > 0 ? "," : "");
+        for (unsigned level = 0; level < levels; level++)
+            at += sprintf(at, "%s%s%x", level > 0 ? "/" : "", salt, i);
+        *at++ = '"';
+    }
+    (void)strcpy(at, "]}");
+    return json;
+}
+
+static void topics_that_take_too_much_are_refused_in_words(void **state)
+{
+    enum { HOLDERS = 40 };
+    struct daemon daemon;
+    struct client clients[HOLDERS], client;
+    unsigned held = 0;
+
+    (void)state;
+    daemon_start(&daemon, "max_topics_total = 1M\nmax_topics_size = 64k\nmax_body = 1M\n");
+    char *large = large_subscription(100, 64, "");
+    client_open(&client, &daemon);
+    send_subscription(&client, large);
+    client_expect(&client, "HTTP/1.1 400 Topics are too large together");
+    client_close(&client);
+    free(large);
+    for (; held < HOLDERS; held++) {
+        char salt[8];
+        (void)snprintf(salt, sizeof salt, "%u_", held);
+        large = large_subscription(8, 56, salt);
+        client_open(&clients[held], &daemon);
+        send_subscription(&clients[held], large);
+        client_expect(&clients[held], "\r\n\r\n");
+        free(large);
+        if (client_has(&clients[held], "HTTP/1.1 503 Too many topics are held at present"))
+            break;
+    }
+    assert_in_range(held, 4, HOLDERS - 1);
+    /* Those with few topics come in all the same. */
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"mine/a\",\"mine/b\"]}");
+    client_close(&client);
+    for (unsigned i = 0; i <= held; i++)
+        client_close(&clients[i]);
+    daemon_stop(&daemon);
+}
+
+static void few_patterns_may_watch_client_ids(void **state)
+{
+    struct daemon daemon;
+    struct client client, line;
+
+    (void)state;
+    daemon_start(&daemon, "max_presence_patterns = 2\n");
+    client_open(&client, &daemon);
+    send_subscription(&client,
+                      "{\"ep\":[\"@CONNECTION@/+\",\"@CONNECTION@/a/#\",\"@CONNECTION@/b\","
+                      "\"+/#\",\"@CONNECTION@/#\"]}");
+    client_expect(&client, "HTTP/1.1 400 Too many patterns of client ids");
+    client_open_lines(&line, &daemon);
+    assert_true(client_send_text(&line, "{\"ep\":[\"@CONNECTION@/+\",\"@CONNECTION@/a/#\"]}\n"));
+    client_expect(&line, "\"connected\"");
+    assert_true(client_send_text(&line, "{\"subscribe\":[\"@CONNECTION@/c/+\"]}\n"));
+    client_expect(&line, "Too many patterns of client ids");
+    assert_true(client_send_text(&line, "{\"subscribe\":[\"@CONNECTION@/c\"]}\n"));
+    client_expect(&line, "\"subscribed\"");
+    client_close(&client);
+    client_close(&line);
+    daemon_stop(&daemon);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_crowd_that_comes_at_once_is_told_once),
+        cmocka_unit_test(one_that_comes_does_not_hear_itself),
+        cmocka_unit_test(one_that_catches_up_and_watches_by_pattern_is_told_who_came),
+        cmocka_unit_test(topics_that_take_too_much_are_refused_in_words),
+        cmocka_unit_test(few_patterns_may_watch_client_ids),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
