@@ -57,6 +57,21 @@ static void wait_for_more(struct connection *connection, bool had_begun, bool ha
         connection_close(connection, CLOSE_MEMORY);
 }
 
+/* A poll that did not wait is over when its answer is written, and the next request may be looked
+ * at (RFC 9112, section 9.3.2). */
+static void write_answer(struct connection *connection)
+{
+    if (connection->state == CONNECTION_ENDING && connection->backlog == NULL)
+        connection_write_all(connection->net, &connection, 1);
+}
+
+/* What cannot be answered any more, nor be told from the body of a request. */
+static void drop_rest(struct connection *connection)
+{
+    connection->dirty_input = true;
+    connection->keep_alive = false;
+}
+
 /* Takes as many requests as the bytes hold: clients may send the next before they have the answer
  * (pipelining). What follows a request that became a stream is the stream's. */
 static void take_requests(struct connection *connection, const char *bytes, size_t length)
@@ -82,7 +97,11 @@ static void take_requests(struct connection *connection, const char *bytes, size
         bytes += consumed;
         length -= consumed;
         answer_request(connection);
+        if (length > 0)
+            write_answer(connection);
     }
+    if (length > 0 && connection->state == CONNECTION_ENDING)
+        drop_rest(connection);
     if (length > 0 && connection->state == CONNECTION_STREAMING)
         connection->user->input(connection, bytes, length);
 }

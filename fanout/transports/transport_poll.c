@@ -106,7 +106,16 @@ const struct transport transport_poll = {.name = "poll",
                                          .end = end_poll,
                                          .forget_state = forget_opening};
 
+/* What waits to be written when a poll begins would count as its events. */
 void transport_poll_answer(struct connection *connection, const struct http_request *request)
 {
+    if (connection->output.length > 0 && connection->backlog == NULL)
+        connection_write_all(connection->net, &connection, 1);
+    if (connection->state != CONNECTION_READING)
+        return;
+    if (connection->output.length > 0) { /* it does not take the answers it has */
+        connection_close(connection, CLOSE_SLOW);
+        return;
+    }
     subscription_request_answer(connection, request, &transport_poll);
 }

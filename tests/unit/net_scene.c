@@ -128,6 +128,7 @@ void net_scene_turn(struct net_scene *scene)
 {
     connection_flush(&scene->net);
     (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
+    loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
     connection_flush(&scene->net);
 }
 

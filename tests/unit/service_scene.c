@@ -155,6 +155,7 @@ void service_scene_turn(struct service_scene *scene)
 {
     connection_flush(&scene->net);
     (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
+    loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
     replay_run(&scene->replays);
     connection_flush(&scene->net);
 }

@@ -334,6 +334,45 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
     daemon_stop(&daemon);
 }
 
+/* Each answer in its place, whatever was asked for, and a body is never taken for a request. */
+static void requests_may_follow_each_other_without_waiting(void **state)
+{
+#define POLL(body) "POST /poll HTTP/1.1\r\nContent-Length: 21\r\n\r\n" body
+    static const char text[] =
+        GET("/healthz") POLL("{\"ep\":[\"a\"],\"wait\":0}") POLL("{\"ep\":[\"b\"],\"wait\":0}")
+            GET("/nowhere") POLL("{\"ep\":[\"c\"],\"wait\":0}") GET("/healthz");
+    static const char *const order[] = {"\"ok\"",       "{\"events\":[", "{\"events\":[",
+                                        "HTTP/1.1 404", "{\"events\":[", "\"ok\""};
+    struct daemon daemon;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (size_t cut = 0; cut <= sizeof text - 1; cut += 7) {
+        struct client client;
+        client_open(&client, &daemon);
+        assert_true(client_send(&client, text, cut));
+        if (cut > 0)
+            daemon_turn(&daemon);
+        assert_true(client_send(&client, text + cut, sizeof text - 1 - cut));
+        client_expect(&client, "\"ok\"");
+        while (client_count(&client, "HTTP/1.1 ") < 6 || client_count(&client, "\"ok\"") < 2) {
+            daemon_turn(&daemon);
+            client_receive(&client);
+            assert_false(client.ended);
+        }
+        const char *at = client.text;
+        for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+            at = strstr(at, order[i]);
+            assert_non_null(at);
+            at++;
+        }
+        assert_int_equal(client_count(&client, "HTTP/1.1 "), 6);
+        client_close(&client);
+    }
+    daemon_stop(&daemon);
+#undef POLL
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +381,7 @@ int main(void)
         cmocka_unit_test(an_answer_reaches_a_client_that_has_said_all_it_wants),
         cmocka_unit_test(clients_that_dawdle_are_told_and_closed),
         cmocka_unit_test(many_large_bodies_are_not_taken_at_once),
+        cmocka_unit_test(requests_may_follow_each_other_without_waiting),
         cmocka_unit_test(one_that_says_nothing_is_closed),
         cmocka_unit_test(one_that_talks_instead_of_listening_is_closed),
         cmocka_unit_test(a_connection_is_used_again_after_its_stream),
