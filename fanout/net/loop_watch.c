@@ -52,15 +52,15 @@ void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms)
     watch->now = (struct loop_turn){0};
 }
 
-const struct loop_turn *loop_watch_of_minute(const struct loop_watch *watch, uint64_t now_ms)
+const struct loop_turn *loop_watch_longest(const struct loop_watch *watch, uint64_t now_ms,
+                                           unsigned seconds)
 {
     static const struct loop_turn none;
     const struct loop_turn *longest = &none;
 
     for (size_t i = 0; i < LOOP_WATCH_SECONDS; i++) {
         const struct loop_turn *turn = &watch->seconds[i];
-        if (turn->at_ms / 1000 + LOOP_WATCH_SECONDS > now_ms / 1000 &&
-            turn->cpu_ns > longest->cpu_ns)
+        if (turn->at_ms / 1000 + seconds > now_ms / 1000 && turn->cpu_ns > longest->cpu_ns)
             longest = turn;
     }
     return longest;

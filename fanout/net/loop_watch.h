@@ -49,7 +49,9 @@ static inline void loop_watch_did(struct loop_watch *watch, enum loop_work work,
 bool loop_watch_has_time(struct loop_watch *watch);
 /* The turn is over, as the loop goes to sleep. */
 void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms);
-/* The longest turn of the last minute. */
-const struct loop_turn *loop_watch_of_minute(const struct loop_watch *watch, uint64_t now_ms);
+/* The longest turn of the last so many seconds, LOOP_WATCH_SECONDS at most, the present one
+ * included. */
+const struct loop_turn *loop_watch_longest(const struct loop_watch *watch, uint64_t now_ms,
+                                           unsigned seconds);
 
 #endif

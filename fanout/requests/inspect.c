@@ -279,9 +279,11 @@ static json_t *turns_of(const struct loop *loop)
     const struct loop_watch *watch = &loop->watch;
     uint64_t now = loop_now(loop);
 
-    return json_pack("{s:I, s:I, s:o, s:o}", "count", (json_int_t)watch->turns, "put_off",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "count", (json_int_t)watch->turns, "put_off",
                      (json_int_t)watch->put_off, "longest", turn_of(&watch->longest, now),
-                     "longest_of_minute", turn_of(loop_watch_of_minute(watch, now), now));
+                     "longest_of_minute",
+                     turn_of(loop_watch_longest(watch, now, LOOP_WATCH_SECONDS), now),
+                     "longest_of_second", turn_of(loop_watch_longest(watch, now, 2), now));
 }
 
 /* What clients without a token make the daemon hold, and how much of it they may. */

@@ -7,6 +7,8 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { newFolder } = require('./lib/paths');
 const { Stack } = require('./lib/stack');
+const { cases, fillLog } = require('./lib/stranger-cases');
+const { pause } = require('./lib/wait');
 
 /** Requests one after the other, each with a ticket that is none. */
 async function bringBadTickets(stack, count) {
@@ -61,4 +63,41 @@ describe('strangers cannot fill the disk with messages', () => {
     const lines = stack.daemon.output().split('\n').filter((line) => /ticket refused/.test(line));
     assert.ok(lines.length <= 21, `${lines.length} lines`);
   });
+});
+
+// tests/soak/strangers does the same with more of them, beside a thousand clients. Judged by processor time of the
+// daemon's thread, which does not depend on what else the machine does; generous, since caches and sanitizers do.
+describe('whatever strangers ask for, no turn of the loop is long, and others are served', () => {
+  const LONGEST_US = 30_000;
+  let stack;
+  before(async () => {
+    stack = await Stack.start('strangers', { handlers: 1, config: { messages: { level: 'info' } } });
+    await fillLog(stack, 20_000);
+  });
+  after(() => stack?.stop());
+
+  for (const [name, attack] of Object.entries(cases)) {
+    test(name, async () => {
+      const healthy = await stack.subscribe(['healthy']);
+      let isOver = false;
+      const attacking = attack({ port: stack.port, isOver: () => isOver }, 0.1);
+      let worst = { cpu_us: 0 };
+      for (let n = 0; n < 8; n++) {
+        await stack.publish('healthy', `n${n}`);
+        await healthy.takeUntil(`n${n}`);
+        assert.equal((await stack.get('/healthz')).status, 200);
+        const { turns, strangers } = await stack.look('/state');
+        if (turns.longest_of_second.cpu_us > worst.cpu_us) {
+          worst = turns.longest_of_second;
+        }
+        assert.ok(strangers.topics_bytes <= strangers.topics_most, JSON.stringify(strangers));
+        assert.ok(strangers.bodies_bytes <= strangers.bodies_most, JSON.stringify(strangers));
+        await pause(100);
+      }
+      isOver = true;
+      await attacking;
+      await healthy.close();
+      assert.ok(worst.cpu_us < LONGEST_US, `the longest turn: ${JSON.stringify(worst)}`);
+    });
+  }
 });

@@ -37,10 +37,10 @@ static void the_longest_turn_is_kept_with_what_it_did(void **state)
     assert_int_equal(watch.longest.did[LOOP_EVENTS], 0);
     assert_int_equal(watch.longest.at_ms, 1500);
     assert_int_equal(watch.turns, 3);
-    assert_int_equal(loop_watch_of_minute(&watch, 60000)->at_ms, 1500);
-    assert_int_equal(loop_watch_of_minute(&watch, 61900)->at_ms, 2000);
-    assert_int_equal(loop_watch_of_minute(&watch, 61900)->did[LOOP_EVENTS], 7);
-    assert_int_equal(loop_watch_of_minute(&watch, 62000)->cpu_ns, 0);
+    assert_int_equal(loop_watch_longest(&watch, 60000, 60)->at_ms, 1500);
+    assert_int_equal(loop_watch_longest(&watch, 61900, 60)->at_ms, 2000);
+    assert_int_equal(loop_watch_longest(&watch, 61900, 60)->did[LOOP_EVENTS], 7);
+    assert_int_equal(loop_watch_longest(&watch, 62000, 60)->cpu_ns, 0);
     assert_int_equal(watch.longest.at_ms, 1500);
 }
 
