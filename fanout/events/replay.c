@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 enum {
-    REPLAY_WINDOW = 64 * 1024, /* bytes queued for one connection before others have their turn */
+    /* Bytes queued for one connection before others have their turn. The more of them do not read,
+     * the less: all together they never hold what others need. */
+    REPLAY_WINDOW = 64 * 1024,
+    REPLAY_WINDOW_LEAST = 4 * 1024,
     REPLAY_TURN_BYTES = 1024 * 1024, /* bytes formatted for all before live events have theirs */
     /* The same in things done, a tenth of a microsecond each: what is found need not be for who
      * looks, and small frames cost more than their bytes. */
@@ -25,6 +28,7 @@ struct replay {
     struct replay_queue *queue;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
+    bool waits;                 /* for the socket: counted in the queue */
     bool walks;                 /* through the log, not topic by topic */
     struct replay_sources kept; /* topic by topic, for the next slice */
     struct replay_filter *filter;
@@ -75,7 +79,7 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
 /* Never stops within one event: an answer to a poll has all of it. */
 static bool slice_is_over(const struct replay *replay, uint64_t work_before)
 {
-    return replay->stream->connection.output.length >= REPLAY_WINDOW ||
+    return replay->stream->connection.output.length >= replay->queue->window ||
            replay->queue->work - work_before >= REPLAY_SLICE_WORK;
 }
 
@@ -252,6 +256,13 @@ uint64_t replay_position(const struct replay_queue *queue, const struct stream *
     return stream->replay != NULL ? stream->replay->after : log_of(queue)->sequence;
 }
 
+static void set_waiting(struct replay *replay, bool waits)
+{
+    replay->queue->waiting += waits;
+    replay->queue->waiting -= replay->waits;
+    replay->waits = waits;
+}
+
 void replay_abandon(struct stream *stream)
 {
     struct replay *replay = stream->replay;
@@ -259,6 +270,7 @@ void replay_abandon(struct stream *stream)
     if (replay == NULL)
         return;
     unlink_replay(replay);
+    set_waiting(replay, false);
     drop_kept(replay);
     replay->queue->catching_up--;
     free(replay);
@@ -267,8 +279,10 @@ void replay_abandon(struct stream *stream)
 
 void replay_continue(struct stream *stream)
 {
-    if (stream->replay != NULL && stream->replay->link == NULL)
-        link_last(stream->replay);
+    if (stream->replay == NULL || stream->replay->link != NULL)
+        return;
+    set_waiting(stream->replay, false);
+    link_last(stream->replay);
 }
 
 void replay_topics_changed(struct stream *stream)
@@ -299,8 +313,10 @@ static void run_first(struct replay_queue *queue)
     }
     if (replay->after < log->sequence) {
         /* Else it goes on when its output is written. */
-        if (stream->connection.output.length < REPLAY_WINDOW)
+        if (stream->connection.output.length < queue->window)
             link_last(replay);
+        else
+            set_waiting(replay, true);
         return;
     }
     replay_abandon(stream);
@@ -308,12 +324,29 @@ static void run_first(struct replay_queue *queue)
         connection_close(&stream->connection, CLOSE_MEMORY);
 }
 
+/* Those who catch up wait rather than push slow ones out, and go on when something was written. */
+static uint64_t most_held(const struct net *net)
+{
+    return net->config->max_pending_total / 8 * 7;
+}
+
 bool replay_can_go_on(const struct replay_queue *queue)
 {
     const struct net *net = queue->delivery->net;
 
-    /* Those who catch up wait rather than push slow ones out: go on when something was written. */
-    return queue->first != NULL && net->frames.bytes_held <= net->config->max_pending_total / 2;
+    return queue->first != NULL && net->frames.bytes_held <= most_held(net);
+}
+
+static void set_window(struct replay_queue *queue)
+{
+    const struct net *net = queue->delivery->net;
+    uint64_t window = net->config->max_pending_total / 8 / (queue->waiting + 1);
+
+    if (window > REPLAY_WINDOW)
+        window = REPLAY_WINDOW;
+    if (window < REPLAY_WINDOW_LEAST || net->frames.bytes_held > net->config->max_pending_total / 2)
+        window = REPLAY_WINDOW_LEAST;
+    queue->window = window;
 }
 
 void replay_run(struct replay_queue *queue)
@@ -321,6 +354,9 @@ void replay_run(struct replay_queue *queue)
     const struct delivery *delivery = queue->delivery;
     uint64_t begun = delivery->bytes_formatted, work = queue->work;
 
+    set_window(queue);
+    if (queue->first != NULL)
+        connection_relieve_for_others(delivery->net, most_held(delivery->net));
     while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
            queue->work - work < REPLAY_TURN_WORK)
         run_first(queue);

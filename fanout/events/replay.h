@@ -45,6 +45,8 @@ struct replay_queue {
     uint64_t seed;                 /* random, see hash_bytes() */
     uint64_t kept_bytes;           /* what connections keep from one slice to the next */
     uint64_t catching_up;          /* connections, with room or without */
+    uint64_t waiting;              /* those without */
+    uint64_t window;               /* bytes queued for one before it waits, in the present turn */
     uint64_t events;               /* replayed since the start */
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };

@@ -128,6 +128,8 @@ void connection_on_deadline(struct deadline *deadline, void *context)
     (void)context;
     if (connection->state == CONNECTION_READING || connection->state == CONNECTION_STREAMING)
         connection->user->due(connection);
+    else if (connection->state == CONNECTION_ENDING && connection_has_moved(connection))
+        connection_set_deadline(connection); /* slow, but read steadily */
     else
         connection_close(connection, connection->state == CONNECTION_LINGERING
                                          ? connection->close_reason

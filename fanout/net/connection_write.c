@@ -19,7 +19,11 @@ struct backlog {
     uv_write_t write;
     struct connection *connection; /* NULL once it is closed */
     TAILQ_ENTRY(backlog) by_backlog;
-    size_t in_flight;         /* bytes handed to the loop */
+    size_t in_flight; /* bytes handed to the loop */
+    uint64_t since;   /* when it began */
+    uint64_t written; /* bytes since then, without those in flight */
+    uint64_t seen;    /* of those and of what is in flight, when last looked at */
+    uint64_t seen_at;
     uint64_t over_soft_since; /* 0: below max_pending_soft */
 };
 
@@ -79,6 +83,28 @@ uint64_t connection_slow_deadline(const struct connection *connection)
     return connection->backlog->over_soft_since + connection->net->config->soft_time;
 }
 
+uint64_t connection_stall_deadline(const struct connection *connection)
+{
+    return connection->backlog != NULL
+               ? connection->backlog->seen_at + connection->net->config->soft_time
+               : UINT64_MAX;
+}
+
+bool connection_has_moved(struct connection *connection)
+{
+    struct backlog *backlog = connection->backlog;
+
+    if (backlog == NULL)
+        return false;
+    size_t left = uv_stream_get_write_queue_size(&connection->io.stream);
+    uint64_t written = backlog->written + backlog->in_flight - left;
+    bool moved = written > backlog->seen;
+    backlog->seen = written;
+    if (moved)
+        backlog->seen_at = loop_now(&connection->net->loop);
+    return moved;
+}
+
 static int gather(struct connection *connection, uv_buf_t *buffers, size_t *length)
 {
     struct iovec vectors[WRITE_RANGES];
@@ -107,6 +133,7 @@ static void on_written(uv_write_t *write, int status)
         return;
     }
     output_consume(&connection->output, backlog->in_flight);
+    backlog->written += backlog->in_flight;
     if (connection->output.length > 0) {
         continue_backlog(connection);
         return;
@@ -147,12 +174,15 @@ static void begin_backlog(struct connection *connection)
     }
     backlog->connection = connection;
     backlog->write.data = backlog;
+    backlog->since = backlog->seen_at = loop_now(&connection->net->loop);
     connection->backlog = backlog;
     link_backlog(connection->net, backlog);
     /* A client that does not read its answers gets no more of them. */
     if (connection->state == CONNECTION_READING)
         (void)uv_read_stop(&connection->io.stream);
     continue_backlog(connection);
+    if (connection->state != CONNECTION_CLOSED)
+        connection_set_deadline(connection);
 }
 
 /* Straight to the socket: without a backlog the loop has nothing of this connection to write.
@@ -298,5 +328,15 @@ void connection_relieve_memory(struct net *net)
 
     while (net->frames.bytes_held > net->config->max_pending_total &&
            (oldest = TAILQ_FIRST(&net->by_backlog)) != NULL)
+        connection_close(oldest->connection, CLOSE_SLOW);
+}
+
+void connection_relieve_for_others(struct net *net, uint64_t most)
+{
+    uint64_t now = loop_now(&net->loop);
+    const struct backlog *oldest;
+
+    while (net->frames.bytes_held > most && (oldest = TAILQ_FIRST(&net->by_backlog)) != NULL &&
+           now - oldest->since >= net->config->soft_time)
         connection_close(oldest->connection, CLOSE_SLOW);
 }

@@ -135,6 +135,8 @@ static uint64_t stream_deadline(const struct connection *connection)
 
     due = earlier(due, stream->ends_at);
     due = earlier(due, connection_slow_deadline(connection));
+    if (stream->replay != NULL)
+        due = earlier(due, connection_stall_deadline(connection));
     return earlier(due, input_due(stream));
 }
 
@@ -245,7 +247,10 @@ static void stream_due(struct connection *connection)
             streaming_end(connection, CLOSE_STREAM_TIME);
         return;
     }
-    if (now >= connection_slow_deadline(connection)) {
+    /* Who asked for what it missed is to read it: it holds memory that others could have. */
+    bool stalls = stream->replay != NULL && now >= connection_stall_deadline(connection) &&
+                  !connection_has_moved(connection);
+    if (stalls || now >= connection_slow_deadline(connection)) {
         connection_close(connection, CLOSE_SLOW);
         return;
     }

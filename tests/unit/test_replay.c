@@ -342,7 +342,7 @@ static void each_that_wants_everything_costs_the_same(void **state)
     uint64_t first = 0;
 
     (void)state;
-    daemon_start(&daemon, "");
+    daemon_start(&daemon, "soft_time = 1h\n");
     for (unsigned number = 0; number < TOPICS; number++) {
         deep_topic(text, number, 4);
         publish_number(&daemon, text, number, 1);
@@ -454,6 +454,45 @@ static void both_ways_find_what_the_topics_say(void **state)
     daemon_stop(&daemon);
 }
 
+static bool most_wait(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->replays.waiting > 200 ||
+           daemon->server->net.counters.closed[CLOSE_SLOW] > 0;
+}
+
+/* They hold little, each and together, are closed in the end, and stop nobody meanwhile. */
+static void those_who_do_not_read_stop_nobody(void **state)
+{
+    enum { EVENTS = 3000, SIZE = 1000, IDLE = 300 };
+    struct daemon daemon;
+    struct client *idle = calloc(IDLE, sizeof *idle), reader;
+
+    (void)state;
+    assert_non_null(idle);
+    daemon_start(&daemon, "max_pending_total = 8M\nsoft_time = 1s\n");
+    for (unsigned number = 0; number < EVENTS; number++)
+        publish_number(&daemon, "t", number, SIZE);
+    for (int i = 0; i < IDLE; i++) {
+        client_open(&idle[i], &daemon);
+        (void)client_subscribe(&idle[i], "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
+    }
+    daemon_turn_until(&daemon, most_wait, &daemon);
+    client_open(&reader, &daemon);
+    (void)client_subscribe(&reader, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
+    client_expect(&reader, ":[2999,");
+    (void)check_numbers(&reader, 0, EVENTS);
+    daemon_turn_until(&daemon, nobody_catches_up, &daemon);
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_SLOW], IDLE);
+    assert_int_equal(daemon.server->replays.waiting, 0);
+    client_close(&reader);
+    for (int i = 0; i < IDLE; i++)
+        client_close(&idle[i]);
+    free(idle);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +505,7 @@ int main(void)
         cmocka_unit_test(overlapping_patterns_cost_a_turn_no_more_than_others),
         cmocka_unit_test(each_that_wants_everything_costs_the_same),
         cmocka_unit_test(both_ways_find_what_the_topics_say),
+        cmocka_unit_test(those_who_do_not_read_stop_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
 static void expect_encoded(enum frame_encoding encoding, const char *server_type,
                            const char *wanted)
@@ -256,6 +258,38 @@ static void who_polls_is_present_between_two_polls(void **state)
     daemon_stop(&daemon);
 }
 
+/* It takes several times soft_time, but it never stands still. */
+static void an_answer_that_is_read_slowly_but_steadily_is_not_cut(void **state)
+{
+    enum { EVENTS = 300, SIZE = 8000, PIECE = 16384 };
+    const struct timespec pause = {.tv_nsec = 20000000};
+    static char json[SIZE + 64], piece[PIECE];
+    struct daemon daemon;
+    struct client client;
+    size_t got = 0;
+
+    (void)state;
+    daemon_start(&daemon, "soft_time = 1s\n");
+    (void)snprintf(json, sizeof json, "{\"type\":\"big\",\"detail\":\"%0*d\"}", SIZE, 0);
+    client_open(&client, &daemon);
+    post(&client, "/poll", "{\"ep\":[\"a\"],\"wait\":5000}");
+    for (int i = 0; i < 5; i++)
+        daemon_turn(&daemon);
+    for (int i = 0; i < EVENTS; i++)
+        (void)daemon_publish(&daemon, "a", json);
+    while (got < (size_t)EVENTS * SIZE) {
+        ssize_t now = recv(client.descriptor, piece, sizeof piece, 0);
+        assert_int_not_equal(now, 0);
+        got += now > 0 ? (size_t)now : 0;
+        (void)nanosleep(&pause, NULL);
+        daemon_turn(&daemon);
+    }
+    client_expect(&client, "],\"id\":\"");
+    assert_int_equal(daemon.server->net.counters.closed[CLOSE_SLOW], 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 static void a_poll_that_ends_early_is_gone_at_once(void **state)
 {
     struct daemon daemon;
@@ -318,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_poll_waits_for_an_event),
         cmocka_unit_test(nothing_falls_between_two_polls),
         cmocka_unit_test(who_polls_is_present_between_two_polls),
+        cmocka_unit_test(an_answer_that_is_read_slowly_but_steadily_is_not_cut),
         cmocka_unit_test(a_poll_that_ends_early_is_gone_at_once),
         cmocka_unit_test(a_poll_ends_when_its_time_is_over),
         cmocka_unit_test(a_poll_hears_that_the_daemon_stops),
