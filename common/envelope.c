@@ -111,7 +111,7 @@ bool ack_read(struct ack *out, const void *bytes, int index)
     const unsigned char *in = bytes;
     in += ACK_HEADER_SIZE + (size_t)index * ACK_RECORD_SIZE;
     unsigned char status = in[AT_RECORD_STATUS];
-    if (status > ACK_TOPIC)
+    if (status > ACK_UNSTORED)
         return false;
     uint32_t number = (uint32_t)big_endian_read(in + AT_RECORD_RECEIVERS, 4);
     *out = (struct ack){

@@ -39,8 +39,15 @@ enum ack_status {
     ACK_OVERLOAD = 2, /* not taken: say 503 */
     ACK_LIMITED = 3,  /* not taken, the token has published too much: say 429 */
     ACK_OTHER = 4,    /* not taken, its post key is another event's: say 409 */
-    ACK_TOPIC = 5     /* not taken, its topic is over the daemon's own limits: say 422 */
+    ACK_TOPIC = 5,    /* not taken, its topic is over the daemon's own limits: say 422 */
+    ACK_UNSTORED = 6  /* not taken, the log cannot be written to the disk: say 503 */
 };
+
+/* Whether to say 503: the same event may be taken later. */
+static inline bool ack_is_overload(enum ack_status status)
+{
+    return status == ACK_OVERLOAD || status == ACK_UNSTORED;
+}
 
 struct ack {
     uint64_t sequence;

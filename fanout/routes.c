@@ -1,12 +1,14 @@
 #include "routes.h"
 
 #include "credentials.h"
+#include "events/intake.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
 #include "requests/inspect.h"
 #include "requests/renew.h"
 #include "requests/service.h"
+#include "retry_after.h"
 #include "transports/transports.h"
 
 #include <string.h>
@@ -24,8 +26,12 @@ static void answer_health(struct connection *connection, const struct http_reque
 {
     static const char ok[] = "{\"status\":\"ok\"}";
 
+    const char *trouble = intake_trouble(service_of(connection)->intake);
+
     if (connection->net->stopping)
         http_reply_error(connection, request, 503, "Stopping");
+    else if (trouble != NULL)
+        http_reply_error(connection, request, 503, trouble);
     else
         http_reply_json(connection, request, 200, "OK", ok, sizeof ok - 1);
 }
@@ -73,6 +79,14 @@ static bool is_admin(const struct connection *connection, const struct http_requ
                             http_request_header(request, "Authorization")) < tokens->count;
 }
 
+/* There is room for operators and health checks alone. */
+static void refuse_full(struct connection *connection)
+{
+    connection->net->counters.refused_full++;
+    connection->close_reason = CLOSE_FULL;
+    http_reply_error_with(connection, NULL, 503, "Too many connections", RETRY_AFTER "5");
+}
+
 static void refuse_method(struct connection *connection, const struct http_request *request,
                           const struct route *route)
 {
@@ -92,7 +106,10 @@ void routes_answer(struct connection *connection, const struct http_request *req
     enum http_request_method method = http_request_method(request);
     const struct route *route = find_route(http_request_path(request), method);
 
-    if (method == HTTP_METHOD_OPTIONS)
+    if (connection->kept_place &&
+        (route == NULL || !(route->admin || route->answer == answer_health)))
+        refuse_full(connection);
+    else if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
     else if (route == NULL)
         http_reply_error(connection, request, 404, "Not found");

@@ -37,7 +37,7 @@ static void append_result(struct bytes *out, const char *result, uint32_t receiv
 
 static void append_event(struct bytes *out, const struct bus_event *event)
 {
-    if (!event->acknowledged || event->ack.status == ACK_OVERLOAD) {
+    if (!event->acknowledged || ack_is_overload(event->ack.status)) {
         bytes_append_text(out, ",\"result\":\"unacknowledged\"");
         return;
     }
@@ -166,6 +166,10 @@ static void answer_unavailable(struct handler_request *request,
 {
     const char *error = "The fan-out daemon is overloaded";
     for (size_t i = 0; i < outcome->event_count; i++) {
+        if (outcome->events[i].ack.status == ACK_UNSTORED)
+            error = "The fan-out daemon cannot write its log to the disk";
+    }
+    for (size_t i = 0; i < outcome->event_count; i++) {
         if (!outcome->events[i].acknowledged)
             error = "The fan-out daemon did not acknowledge the event in time";
     }
@@ -181,7 +185,7 @@ static bool was_taken(const struct publish_outcome *outcome)
 {
     for (size_t i = 0; i < outcome->event_count; i++) {
         const struct bus_event *event = &outcome->events[i];
-        if (!event->acknowledged || event->ack.status == ACK_OVERLOAD)
+        if (!event->acknowledged || ack_is_overload(event->ack.status))
             return false;
     }
     return true;

@@ -80,7 +80,7 @@ struct bus_publisher *bus_publisher_open(const struct bus_options *options,
 void bus_publisher_close(struct bus_publisher **publisher);
 
 /* Sends the events in order and waits until each is acknowledged, sending unanswered ones again
- * with the same sequence. True: all acknowledged and none with ACK_OVERLOAD. An ACK_LIMITED of an
+ * with the same sequence. True: all acknowledged and none with ACK_OVERLOAD or ACK_UNSTORED. An ACK_LIMITED of an
  * event that was sent again becomes ACK_OVERLOAD, since another copy of it may have been taken:
  * ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`), or the
  * daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come

@@ -278,7 +278,7 @@ static bool send_all(struct publication *now)
 static bool all_taken(const struct bus_event *events, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (events[i].ack.status == ACK_OVERLOAD)
+        if (ack_is_overload(events[i].ack.status))
             return false;
     }
     return true;

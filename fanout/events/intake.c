@@ -18,7 +18,7 @@
 #include <string.h>
 
 /* As with the bus: what is settled at once is queued for a client before it can read any of it. */
-enum { TURN_BYTES = 256 * 1024 };
+enum { TURN_BYTES = 256 * 1024, TROUBLE_MS = 30000 };
 
 struct intake {
     struct intake_parts parts;
@@ -27,6 +27,8 @@ struct intake {
     struct log_store *store; /* NULL: the log is in memory alone */
     bool waits;              /* for the disk, before anybody hears of an event */
     unsigned char stream_key[LOG_KEY_SIZE];
+    enum ack_status trouble; /* what the last refused event was told; ACK_DELIVERED: none since */
+    uint64_t trouble_at;     /* ms of the loop's clock */
 };
 
 static bool is_over_limits(const struct intake *intake, const struct event *event)
@@ -59,6 +61,7 @@ static bool deliver_event(struct intake *intake, const struct stored_event *stor
     if (!delivery_publish(intake->parts.delivery, &event, receivers))
         return false;
     intake->counters.events++;
+    intake->trouble = ACK_DELIVERED;
     return true;
 }
 
@@ -73,6 +76,22 @@ static void acknowledge_event(struct intake *intake, const struct log_entry *ent
     bus_inbox_acknowledge(intake->inbox, entry->publisher, &ack);
 }
 
+static void note_trouble(struct intake *intake, enum ack_status why)
+{
+    intake->trouble = why;
+    intake->trouble_at = loop_now(intake->parts.loop);
+}
+
+const char *intake_trouble(const struct intake *intake)
+{
+    if (intake->trouble == ACK_DELIVERED ||
+        loop_now(intake->parts.loop) - intake->trouble_at > TROUBLE_MS)
+        return NULL;
+    return intake->trouble == ACK_UNSTORED
+               ? "Events are refused: the log cannot be written to the disk"
+               : "Events are refused: out of memory";
+}
+
 static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_status status)
 {
     entry->stored.event.sequence = 0;
@@ -80,9 +99,10 @@ static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_s
     acknowledge_event(intake, entry, status, 0);
 }
 
-static void refuse_event(struct intake *intake, struct log_entry *entry)
+static void refuse_event(struct intake *intake, struct log_entry *entry, enum ack_status why)
 {
-    refuse_as(intake, entry, ACK_OVERLOAD);
+    note_trouble(intake, why);
+    refuse_as(intake, entry, why);
 }
 
 /* Answers for an event whose token has published too much. */
@@ -110,7 +130,7 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
     uint32_t receivers = 0;
 
     if (!deliver_event(intake, &entry->stored, &receivers)) {
-        refuse_event(intake, entry);
+        refuse_event(intake, entry, ACK_OVERLOAD);
         return;
     }
     acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
@@ -130,12 +150,12 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
     if (!seen_events_add_pending(intake->parts.seen, stored->key,
                                  content_of(intake->parts.seen, &stored->event),
                                  stored->event.sequence, loop_now(intake->parts.loop))) {
-        refuse_event(intake, entry);
+        refuse_event(intake, entry, ACK_OVERLOAD);
         return;
     }
     if (!log_store_append(intake->store, entry)) {
         seen_events_forget(intake->parts.seen, stored->key);
-        refuse_event(intake, entry);
+        refuse_event(intake, entry, ACK_UNSTORED);
     }
 }
 
@@ -150,7 +170,8 @@ static void settle_event(struct intake *intake, const struct log_entry *entry, b
     }
     seen_events_forget(intake->parts.seen, entry->stored.key);
     intake->counters.overloads++;
-    acknowledge_event(intake, entry, ACK_OVERLOAD, 0);
+    note_trouble(intake, stored ? ACK_OVERLOAD : ACK_UNSTORED);
+    acknowledge_event(intake, entry, intake->trouble, 0);
 }
 
 /* False when some are left. */
@@ -228,7 +249,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
     if (intake->waits)
         send_to_disk(intake, &entry);
     else if (intake->store != NULL && !log_store_append(intake->store, &entry))
-        refuse_event(intake, &entry);
+        refuse_event(intake, &entry, ACK_UNSTORED);
     else
         deliver_now(intake, &entry);
 }

@@ -50,6 +50,9 @@ void intake_free(struct intake **intake);
 
 /* What the secrets of streams are made with: the log's own on disk, else one of this process. */
 const unsigned char *intake_stream_key(const struct intake *intake);
+/* Why events are refused at present, all of them or most: a sentence. NULL when one was taken since
+ * the last one that was refused, or none was refused for half a minute. */
+const char *intake_trouble(const struct intake *intake);
 bool intake_has_store(const struct intake *intake);
 struct log_store_figures intake_figures(const struct intake *intake);
 const struct intake_counters *intake_counters(const struct intake *intake);

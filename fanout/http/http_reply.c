@@ -18,7 +18,8 @@ static bool is_head_request(const struct http_request *request)
 
 static bool stays_open(const struct connection *connection, const struct http_request *request)
 {
-    return request != NULL && http_request_keep_alive(request) && !connection->net->stopping;
+    return request != NULL && http_request_keep_alive(request) && !connection->net->stopping &&
+           !connection->kept_place;
 }
 
 static void begin_reply(struct bytes *out, struct connection *connection, int status,

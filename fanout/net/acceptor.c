@@ -73,6 +73,21 @@ static void tell_full(struct acceptor *acceptor, int error)
     acceptor->full = true;
 }
 
+/* Behind a proxy nobody else would say it: the proxy has a connection, and its clients a 503. */
+static void tell_table_full(struct acceptor *acceptor)
+{
+    const struct net *net = acceptor->net;
+
+    if (!acceptor->full)
+        message_warning("max_connections is reached: new connections are refused",
+                        message_number("connections", (int64_t)net->connections),
+                        message_number("max_connections", (int64_t)net->max_connections));
+    acceptor->full = true;
+    acceptor->turned_away++;
+    if (!acceptor->paused)
+        (void)uv_timer_start(&acceptor->timer, on_acceptor_timer, FULL_PAUSE_MS, 0);
+}
+
 /* The spare descriptor lets those that wait now be told. */
 static void turn_away(struct acceptor *acceptor, int listening, struct arrival arrival, int error)
 {
@@ -128,7 +143,11 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
     struct counted_address *counted = NULL;
     enum address_verdict verdict = ADDRESS_ADMITTED;
 
-    if (net->connections >= net->max_connections) {
+    arrival.is_kept_place = net->connections >= net->max_connections;
+    if (arrival.is_kept_place)
+        tell_table_full(acceptor);
+    if (arrival.is_kept_place &&
+        (arrival.speaks_lines || net->connections >= net->max_connections + NET_KEPT_PLACES)) {
         refuse_full(net, descriptor, arrival);
         return;
     }

@@ -26,7 +26,7 @@ struct acceptor {
     struct arrival held_arrival;
     bool paused;
     bool starved;         /* the log says that there is no memory */
-    bool full;            /* the log says that there are no descriptors left */
+    bool full;            /* the log says that there is no room for more */
     uint64_t turned_away; /* since then */
 };
 

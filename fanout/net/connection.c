@@ -94,6 +94,7 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     net->connections++;
     connection->descriptor = descriptor;
     connection->address = address;
+    connection->kept_place = arrival.is_kept_place;
     int error = start_io(connection, arrival.is_tcp);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));

@@ -56,6 +56,7 @@ struct connection {
     bool marked : 1;         /* in the write queue */
     bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
     bool keep_alive : 1;     /* after the present answer or stream */
+    bool kept_place : 1;     /* of NET_KEPT_PLACES: for operators and health checks alone */
     bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
 
     struct counted_address *address; /* NULL: not counted */

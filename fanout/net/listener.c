@@ -115,7 +115,8 @@ static int start_listening(struct listeners *listeners, int descriptor, const ch
 static bool open_one(struct listeners *listeners, const char *address, bool speaks_lines,
                      char error[LISTENER_ERROR_SIZE])
 {
-    const struct arrival arrival = {listen_socket_path(address) == NULL, speaks_lines};
+    const struct arrival arrival = {.is_tcp = listen_socket_path(address) == NULL,
+                                    .speaks_lines = speaks_lines};
     struct listen_sockets sockets;
     char name[LISTEN_NAME_SIZE];
 

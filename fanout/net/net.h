@@ -19,12 +19,16 @@ struct connection;
 struct send_batch;
 struct service;
 
-enum { NET_READ_BUFFER = 64 * 1024 };
+enum {
+    NET_READ_BUFFER = 64 * 1024,
+    NET_KEPT_PLACES = 16 /* beyond max_connections, so that operators and health checks get in */
+};
 
 /* On which kind of socket a client arrived. */
 struct arrival {
     bool is_tcp;
-    bool speaks_lines; /* not HTTP */
+    bool speaks_lines;  /* not HTTP */
+    bool is_kept_place; /* of NET_KEPT_PLACES */
 };
 
 /* Whose connections these are. Each is a part of a larger struct, which is allocated with it,

@@ -6,6 +6,9 @@
 #include "requests/service.h"
 #include "streams/stream.h"
 
+/* A kept place is not for who takes his time. */
+enum { KEPT_PLACE_MS = 2000 };
+
 static bool have_request(struct connection *connection)
 {
     struct stream *stream = stream_of(connection);
@@ -112,6 +115,8 @@ static uint64_t request_deadline(const struct connection *connection)
     const struct http_request *request = stream_of(connection)->request;
     uint64_t now = loop_now(&connection->net->loop);
 
+    if (connection->kept_place && config->header_time > KEPT_PLACE_MS)
+        return now + KEPT_PLACE_MS;
     if (request != NULL && http_request_head_is_complete(request))
         return now + config->body_time;
     if (request != NULL || !connection->keep_alive)

@@ -248,9 +248,10 @@ describe('the disk of a log that is synced always is full', () => {
     for (let i = 0; i < 3; i++) {
       const answer = await stack.post({ ep: ['a'], e: { type: 'never', detail: 'x'.repeat(20_000) } });
       assert.equal(answer.status, 503, answer.text);
-      assert.equal(answer.json.error, 'The fan-out daemon is overloaded');
+      assert.equal(answer.json.error, 'The fan-out daemon cannot write its log to the disk');
       assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
     }
+    await assert.rejects(stack.look('/healthz'), /the log cannot be written to the disk/);
     const visitor = await stack.subscribe({ ep: ['a'], clid: 'visitor' });
     await client.takeUntil('connect');
     assert.ok((await stack.look('/state')).log_not_stored >= 4);

@@ -85,6 +85,7 @@ static const struct ack acks[] = {
     {.sequence = 4, .event_sequence = 0, .wait_ms = 70000, .status = ACK_LIMITED},
     {.sequence = 5, .event_sequence = 0, .receivers = 0, .status = ACK_OTHER},
     {.sequence = 6, .event_sequence = 0, .receivers = 0, .status = ACK_TOPIC},
+    {.sequence = 7, .event_sequence = 0, .receivers = 0, .status = ACK_UNSTORED},
 };
 enum { ACKS = sizeof acks / sizeof *acks, MESSAGE_SIZE = ACK_HEADER_SIZE + ACKS * ACK_RECORD_SIZE };
 
@@ -144,7 +145,7 @@ static void refuses_other_acknowledgements(void **state)
     assert_int_equal(ack_count(message, sizeof message, &epoch), -1);
     assert_int_equal(epoch, 7);
     write_message(message);
-    message[ACK_HEADER_SIZE + 20] = ACK_TOPIC + 1;
+    message[ACK_HEADER_SIZE + 20] = ACK_UNSTORED + 1;
     assert_false(ack_read(&out, message, 0));
     assert_true(ack_read(&out, message, 1));
 }

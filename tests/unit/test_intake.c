@@ -286,7 +286,7 @@ static void what_has_no_room_is_refused_while_the_disk_hangs(void **state)
     assert_true(first.published);
     assert_false(handler.published);
     for (size_t i = 0; i < EVENTS; i++)
-        refused += handler.events[i].ack.status == ACK_OVERLOAD;
+        refused += handler.events[i].ack.status == ACK_UNSTORED;
     assert_int_equal(refused, intake_counters(daemon.server->intake)->overloads);
     assert_int_equal(intake_counters(daemon.server->intake)->events, 6 + EVENTS - refused);
     stop(&daemon, &files);
@@ -318,7 +318,7 @@ static void what_comes_while_the_disk_hangs_too_long_is_refused_at_once(void **s
     handler_finish(&handler);
     assert_false(handler.published);
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(handler.events[i].ack.status, ACK_OVERLOAD);
+        assert_int_equal(handler.events[i].ack.status, ACK_UNSTORED);
     assert_true(disk_is_waited_for(NULL));
     end_hanging();
     handler_finish(&first);

@@ -160,7 +160,7 @@ static void one_too_many_is_told_so(void **state)
     (void)client_subscribe(&first, "{\"ep\":[\"a\"]}");
     client_open_tcp(&second, &daemon);
     /* Whatever it sends, it must not be reset before it has the answer. */
-    assert_true(client_send_text(&second, GET("/healthz")));
+    assert_true(client_send_text(&second, GET("/poll?ep=a")));
     client_expect_end(&second);
     assert_true(client_has(&second, "HTTP/1.1 503 Too many connections\r\n"));
     assert_true(client_has(&second, "Retry-After: 5\r\n"));
@@ -169,6 +169,38 @@ static void one_too_many_is_told_so(void **state)
     assert_int_equal(daemon.server->net.counters.refused_full, 1);
     client_close(&second);
     client_close(&first);
+    daemon_turn_until(&daemon, nobody_is_left, &daemon);
+    daemon_stop(&daemon);
+}
+
+static void keeps_places_for_operators(void **state)
+{
+    struct daemon daemon;
+    struct client holder, asking, idle[NET_KEPT_PLACES + 1];
+
+    (void)state;
+    daemon_start(&daemon, "max_connections = 1\n");
+    client_open(&holder, &daemon);
+    (void)client_subscribe(&holder, "{\"ep\":[\"a\"]}");
+    for (int i = 0; i < 3; i++) { /* no place is kept by an answer */
+        client_open_tcp(&asking, &daemon);
+        assert_true(client_send_text(&asking, i == 0 ? GET("/state") : GET("/healthz")));
+        client_expect_end(&asking);
+        assert_true(client_has(&asking, i == 0 ? "HTTP/1.1 401 " : "HTTP/1.1 200 OK\r\n"));
+        client_close(&asking);
+    }
+    assert_int_equal(daemon.server->net.counters.refused_full, 0);
+    /* Who takes them and says nothing is bounded in number and time. */
+    for (int i = 0; i <= NET_KEPT_PLACES; i++)
+        client_open_tcp(&idle[i], &daemon);
+    client_expect_end(&idle[NET_KEPT_PLACES]);
+    assert_true(client_has(&idle[NET_KEPT_PLACES], "HTTP/1.1 503 Too many connections\r\n"));
+    for (int i = 0; i < NET_KEPT_PLACES; i++) {
+        client_expect_end(&idle[i]);
+        client_close(&idle[i]);
+    }
+    client_close(&idle[NET_KEPT_PLACES]);
+    client_close(&holder);
     daemon_turn_until(&daemon, nobody_is_left, &daemon);
     daemon_stop(&daemon);
 }
@@ -337,6 +369,7 @@ int main(void)
         cmocka_unit_test(many_that_watch_each_other_vanish_at_once),
         cmocka_unit_test(it_stops_with_the_last_chunk_and_begins_nothing_new),
         cmocka_unit_test(one_too_many_is_told_so),
+        cmocka_unit_test(keeps_places_for_operators),
         cmocka_unit_test(what_is_whispered_to_nobody_is_not_shouted),
         cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
         cmocka_unit_test(what_comes_while_many_are_written_goes_along),
