@@ -140,6 +140,45 @@ for (const [web, mode] of Object.entries(WEB_SERVERS)) {
   });
 }
 
+describe('the order of docs/rights.md in which a ticket secret is exchanged', () => {
+  let bound;
+  before(async () => {
+    bound = await Bound.start();
+    await bound.add('CASA/NIVEL_AGUA', { sub: ['luis'] });
+  });
+  after(() => bound?.stop());
+  const OLD = 'the secret of the tickets of these tests';
+  const NEW = 'the secret that takes the place of the old one';
+
+  const startedWorkers = (output) => output.match(/worker started/g)?.length ?? 0;
+  let workers;
+
+  /** Both read their files again, in either order; subscribers come in between. */
+  async function reload(first, second) {
+    workers ??= startedWorkers(bound.web.handler.output());
+    for (const program of [first, second]) {
+      const before = program.output().length;
+      const since = () => program.output().slice(before);
+      program.signal('SIGHUP');
+      await program.until('it has read its files', () => program === bound.stack.daemon
+        ? /configuration reloaded/.test(since()) : startedWorkers(since()) >= workers);
+      for (let i = 0; i < 5; i++) {
+        await (await bound.subscribe('luis', ['CASA/NIVEL_AGUA'])).close();
+      }
+    }
+  }
+
+  for (const [order, turn] of [['the daemon first', (pair) => pair], ['esn-subscribe first', (pair) => pair.reverse()]]) {
+    test(`refuses nobody, ${order}`, async () => {
+      const pair = () => turn([bound.stack.daemon, bound.web.handler]);
+      for (const secrets of [[OLD, NEW], [NEW, OLD], [NEW], [NEW, OLD], [OLD, NEW], [OLD]]) {
+        bound.stack.writeTokens('ticket.secret', secrets);
+        await reload(...pair());
+      }
+    });
+  }
+});
+
 describe('a bind key that is brought to the daemon', () => {
   let bound;
   before(async () => {
