@@ -121,16 +121,22 @@ static void all_that_wait_are_taken(void **state)
 static void past_the_limit_each_is_told_in_its_words(void **state)
 {
     struct door door;
+    int kept[NET_KEPT_PLACES];
 
     (void)state;
     open_door(&door);
     door.scene.net.max_connections = 1;
-    int first = come(&door), second = come(&door);
+    int first = come(&door);
+    for (int i = 0; i < NET_KEPT_PLACES; i++) {
+        kept[i] = come(&door);
+        take(&door, false);
+    }
+    int second = come(&door);
     take(&door, false);
-    assert_int_equal(door.scene.net.connections, 1);
+    assert_int_equal(door.scene.net.connections, 1 + NET_KEPT_PLACES);
     int device = come(&door);
     take(&door, true);
-    assert_int_equal(door.scene.net.counters.accepted, 3);
+    assert_int_equal(door.scene.net.counters.accepted, 3 + NET_KEPT_PLACES);
     assert_int_equal(door.scene.net.counters.refused_full, 2);
     assert_int_equal(door.scene.net.counters.closed[CLOSE_FULL], 2);
     expect_refusal(second, "HTTP/1.1 503 Too many connections\r\n",
@@ -138,6 +144,8 @@ static void past_the_limit_each_is_told_in_its_words(void **state)
     expect_refusal(device, "{\"error\":\"Too many connections\"}\n", "\n");
     close_door(&door);
     assert_int_equal(close(first), 0);
+    for (int i = 0; i < NET_KEPT_PLACES; i++)
+        assert_int_equal(close(kept[i]), 0);
 }
 
 static void one_address_may_have_so_many(void **state)
