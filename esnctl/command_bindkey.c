@@ -21,7 +21,7 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  esnctl bindkey ana\n"
-    "  curl \"$EVENT_URL\" -d '{\"bind_key\": \"'\"$(esnctl bindkey ana)\"'\",\n"
+    "  curl \"$EVENT_URL\" -H \"Authorization: Bearer $TOKEN\" -d '{\"bind_key\": \"'\"$(esnctl bindkey ana)\"'\",\n"
     "      \"ep\": [{\"topic\": \"CASA/NIVEL_AGUA\", \"binded\": true}], \"e\": {\"type\": "
     "\"level\"}}'\n"
     "  esnctl whoami \"$(esnctl bindkey ana)\"\n"

@@ -31,7 +31,8 @@ static void print_help(FILE *out)
         "  -V, --version       version\n"
         "\n"
         "Stays in the foreground and logs to standard error. SIGTERM and SIGINT end every stream\n"
-        "cleanly; SIGHUP reads the configuration and the tokens again.\n"
+        "cleanly; SIGHUP reads the configuration and the tokens again; SIGUSR1 ends the streams alone,\n"
+        "before a web server is restarted: each client is told when to come back.\n"
         "See esn-fanout(8), es-web-notify.conf(5), esnctl(1).\n");
 }
 

@@ -130,6 +130,7 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->on_terminate);
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
+    close_handle((uv_handle_t *)&server->on_user);
     close_handle((uv_handle_t *)&server->stop_timer);
 }
 
@@ -196,6 +197,17 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     message_info("configuration reloaded", message_text("file", server->config.path));
 }
 
+static void on_release_signal(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+
+    (void)number;
+    message_info("streams are released",
+                 message_number("connections", (int64_t)server->net.connections));
+    if (!server->net.stopping)
+        stopping_release_streams(&server->service);
+}
+
 static int start_handles(struct server *server)
 {
     uv_loop_t *loop = &server->net.loop.uv;
@@ -203,6 +215,7 @@ static int start_handles(struct server *server)
 
     server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
     server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
+    server->on_user.data = server;
     if (!error)
         error = uv_timer_init(loop, &server->stop_timer);
     server->stop_timer.data = server;
@@ -219,6 +232,8 @@ static int start_handles(struct server *server)
     if (!error)
         error = uv_signal_init(loop, &server->on_hangup);
     if (!error)
+        error = uv_signal_init(loop, &server->on_user);
+    if (!error)
         error = uv_timer_start(&server->tick, on_tick, DEADLINES_TICK_MS, DEADLINES_TICK_MS);
     if (!error)
         error = uv_prepare_start(&server->before_sleep, on_before_sleep);
@@ -230,6 +245,8 @@ static int start_handles(struct server *server)
         error = uv_signal_start(&server->on_interrupt, on_stop_signal, SIGINT);
     if (!error)
         error = uv_signal_start(&server->on_hangup, on_reload_signal, SIGHUP);
+    if (!error)
+        error = uv_signal_start(&server->on_user, on_release_signal, SIGUSR1);
     return error;
 }
 

@@ -7,6 +7,8 @@
 #include "requests/service.h"
 #include "requests/streaming.h"
 
+enum { RELEASE_SLACK_MS = 5000 }; /* by which a busy loop may end one later than it was due */
+
 static void stop_one(uv_handle_t *handle, void *context)
 {
     struct connection *connection = handle->data;
@@ -16,6 +18,25 @@ static void stop_one(uv_handle_t *handle, void *context)
         return;
     if (connection->state == CONNECTION_STREAMING || connection->state == CONNECTION_READING)
         connection->user->stop(connection);
+}
+
+static void release_one(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = handle->data;
+
+    (void)context;
+    if (connection_owns_handle(handle) && !uv_is_closing(handle) &&
+        connection->state == CONNECTION_STREAMING)
+        connection->user->stop(connection);
+}
+
+void stopping_release_streams(struct service *service)
+{
+    const struct config *config = service->net->config;
+
+    service->released_until =
+        loop_now(&service->net->loop) + config->stop_spread + RELEASE_SLACK_MS;
+    uv_walk(&service->net->loop.uv, release_one, NULL);
 }
 
 uint64_t stopping_begin(struct service *service, struct listeners *listeners,

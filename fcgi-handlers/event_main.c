@@ -28,7 +28,7 @@ static const char help[] =
     "\n"
     "Try it:  esn-event --listen unix:/run/es-web-notify/event.sock\n"
     "         curl -d '{\"ep\":[\"a/b\"],\"e\":{\"type\":\"hello\"}}' "
-    "https://example.org/notify/event?token=TOKEN\n"
+    "https://example.org/notify/event -H 'Authorization: Bearer TOKEN'\n"
     "\n"
     "See esn-event(8), es-web-notify.conf(5), esnctl(1).";
 

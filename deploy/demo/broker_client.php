@@ -34,6 +34,7 @@ function broker(): Emitter
 {
     return new Emitter(
         getenv('ESN_EVENT_URL'),
+        getenv('ESN_PUBLISH_TOKEN'),
         bindKeys: BindKeyMaker::fromPublicKey(getenv('ESN_PUBLISH_PUBLIC_KEY')),
     );
 }

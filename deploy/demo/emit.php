@@ -12,6 +12,7 @@ $event = ['type' => $say['type'] ?? '', 'detail' => $say['detail'] ?? null];
 
 $curl = curl_init(getenv('ESN_EVENT_URL'));
 curl_setopt_array($curl, [CURLOPT_RETURNTRANSFER => true, CURLOPT_TIMEOUT => 5]);
+curl_setopt($curl, CURLOPT_HTTPHEADER, ['Authorization: Bearer ' . getenv('ESN_PUBLISH_TOKEN')]);
 curl_setopt($curl, CURLOPT_POSTFIELDS, json_encode(['ep' => [$point], 'e' => $event]));
 $answer = $isGood ? curl_exec($curl) : '{"error": "Topic and type should be strings, whisper a number"}';
 

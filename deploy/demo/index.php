@@ -14,13 +14,13 @@ $life = ($_GET['life'] ?? 'on') === 'off' ? '' : ' checked';
 
 $shell = <<<END
     . $env
-    curl "\$ESN_EVENT_URL" -d '{"ep": ["demo/shell"],
+    curl "\$ESN_EVENT_URL" -H "Authorization: Bearer \$ESN_PUBLISH_TOKEN" -d '{"ep": ["demo/shell"],
       "e": {"type": "hello", "detail": "It works"}}'
     END;
 $php = <<<END
     require '$package';
     use EsWebNotify\{Emitter, Event, EventPoint};
-    \$broker = new Emitter(getenv('ESN_EVENT_URL'));
+    \$broker = new Emitter(getenv('ESN_EVENT_URL'), getenv('ESN_PUBLISH_TOKEN'));
     \$broker->emit(new Event('hello', 'From PHP'), EventPoint::shout('demo/php'));
     END;
 

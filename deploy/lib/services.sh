@@ -63,9 +63,9 @@ launch() { # PROGRAM COMMAND...
     started_at[$1]=$SECONDS
 }
 
-# 200 or 204 and nothing else. The address has a token: it goes by standard input, where `ps` does not show it.
+# 200 or 204 and nothing else. Posts need a token: it goes by standard input, where `ps` does not show it.
 answers() { # URL [CURL OPTION...]
-    [[ $(printf 'url = "%s"\n' "$1" |
+    [[ $(printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$1" "$publish_token" |
         curl -K - -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code}' "${@:2}") == 20[04] ]]
 }
 
@@ -187,6 +187,7 @@ print_env() {
     cat <<END
 ESN_BASE_URL=$base_url
 ESN_EVENT_URL=$event_url
+ESN_PUBLISH_TOKEN=$publish_token
 ESN_FANOUT_URL=$fanout_url
 ESN_ADMIN_TOKEN=$admin_token
 ESN_FANOUT_PID=${pid_of[esn-fanout]}
@@ -207,7 +208,7 @@ show_addresses() {
 
     The demo     http://127.0.0.1:$port/     open it in two browsers
     Subscribe    $base_url
-    Publish      ESN_EVENT_URL in $dir/env
+    Publish      $event_url     (the token: ESN_PUBLISH_TOKEN in $dir/env)
     Rights       ${rights_dsn%%;*}
     Logs         $dir/log
 

@@ -13,7 +13,7 @@ write_settings() {
     choose_rights
     choose_fanout_port
     base_url=http://127.0.0.1:$port/notify/
-    event_url="${base_url}event?token=$publish_token"
+    event_url=${base_url}event
     fanout_url=http://127.0.0.1:$fanout_port/
     print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
     ((EUID)) || chgrp -- "$run_group" "$dir"/conf/*
@@ -107,6 +107,7 @@ pm.max_children = 16
 catch_workers_output = yes
 php_admin_flag[display_errors] = off
 env[ESN_EVENT_URL] = "$event_url"
+env[ESN_PUBLISH_TOKEN] = "$publish_token"
 env[ESN_FANOUT_URL] = "$fanout_url"
 env[ESN_HANDOFF] = "$handoff"
 env[ESN_ADMIN_TOKEN] = "$admin_token"

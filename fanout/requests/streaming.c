@@ -174,7 +174,7 @@ uint64_t streaming_retry_ms(const struct connection *connection)
            share_of(most - least, service_of(connection)->retry_seed, stream_of(connection));
 }
 
-/* Tells the client that the daemon stops, and ends its stream. */
+/* Tells the client when to come back, since the daemon stops or lets it go, and ends its stream. */
 static void end_for_stop(struct connection *connection)
 {
     struct service *service = service_of(connection);
@@ -239,7 +239,7 @@ static void stream_due(struct connection *connection)
     uint64_t now = loop_now(&connection->net->loop);
 
     if (now >= stream->ends_at) {
-        if (connection->net->stopping)
+        if (connection->net->stopping || now < service_of(connection)->released_until)
             end_for_stop(connection);
         else if (is_expired(stream, now))
             end_for_identity(connection);

@@ -122,7 +122,7 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     fs.writeFileSync(files[0], shell);
     fs.writeFileSync(files[1], `<?php\n${php}`);
     for (const [command, text] of [[['bash', files[0]], 'It works'], [['php', files[1]], 'From PHP']]) {
-      const ended = await run(command, { env: { ESN_EVENT_URL: env.ESN_EVENT_URL } });
+      const ended = await run(command, { env: { ESN_EVENT_URL: env.ESN_EVENT_URL, ESN_PUBLISH_TOKEN: env.ESN_PUBLISH_TOKEN } });
       assert.equal(ended.code, 0, ended.stdout + ended.stderr);
       for (const demo of [ana, beto]) await demo.entries(text).waitFor();
     }
@@ -149,6 +149,7 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     const answer = await request(env.ESN_EVENT_URL, {
       method: 'POST',
       agent: false,
+      headers: { Authorization: `Bearer ${env.ESN_PUBLISH_TOKEN}` },
       body: JSON.stringify({ ep: ['demo/backend'], e: { type: 'news', detail: { answer: 42 } } }),
     });
     assert.equal(answer.status, 200, answer.text);

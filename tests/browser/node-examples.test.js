@@ -24,10 +24,9 @@ function writeEnv(folder) {
   const key = path.join(folder, 'publish.public.pem');
   const file = path.join(folder, 'env');
   fs.writeFileSync(key, keyPair().publicKey);
-  const event = `${bound.url}event?token=${bound.stack.publishToken}`;
   fs.writeFileSync(
     file,
-    `ESN_BASE_URL=${bound.url}\nESN_EVENT_URL='${event}'\nESN_PUBLISH_PUBLIC_KEY=${key}\n`,
+    `ESN_BASE_URL=${bound.url}\nESN_EVENT_URL=${bound.url}event\nESN_PUBLISH_TOKEN=${bound.stack.publishToken}\nESN_PUBLISH_PUBLIC_KEY=${key}\n`,
   );
   return file;
 }

@@ -73,7 +73,8 @@ class Ways {
 
 async function post(env, topic, type, detail) {
   const body = JSON.stringify({ ep: [topic], e: { type, detail } });
-  const answer = await request(env.ESN_EVENT_URL, { method: 'POST', agent: false, body });
+  const headers = { Authorization: `Bearer ${env.ESN_PUBLISH_TOKEN}` };
+  const answer = await request(env.ESN_EVENT_URL, { method: 'POST', agent: false, headers, body });
   assert.equal(answer.status, 200, answer.text);
 }
 

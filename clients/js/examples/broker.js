@@ -6,7 +6,8 @@ import fs from 'node:fs';
 /** `env` as deploy/quickstart writes it. */
 export function createBroker(env) {
   async function publish(ep, e, more = {}) {
-    const answer = await fetch(env.ESN_EVENT_URL, { method: 'POST', body: JSON.stringify({ ep, e, ...more }) });
+    const headers = { Authorization: `Bearer ${env.ESN_PUBLISH_TOKEN}` };
+    const answer = await fetch(env.ESN_EVENT_URL, { method: 'POST', headers, body: JSON.stringify({ ep, e, ...more }) });
     const result = await answer.json();
     if (!answer.ok) throw new Error(`the broker answers ${answer.status} ${result.error}`);
     return result;

@@ -20,7 +20,7 @@ if (preg_match('/^[0-9a-f]{16}$/D', $page) !== 1 || !is_int($number)) {
 
 header('Content-Type: application/json');
 try {
-    $broker = new Emitter(getenv('ESN_EVENT_URL'));
+    $broker = new Emitter(getenv('ESN_EVENT_URL'), getenv('ESN_PUBLISH_TOKEN'));
     $called = microtime(true);
     $broker->emit(new Event('probe', ['number' => $number]), EventPoint::shout("ways/$page"));
     $before = 1000 * ($called - $_SERVER['REQUEST_TIME_FLOAT']); // ms in PHP until it emitted

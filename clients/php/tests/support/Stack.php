@@ -11,7 +11,8 @@ final class Stack
 {
     public static function eventUrl(): string
     {
-        return self::variable('ESN_EVENT_URL', 'the address of POST /event, with its token');
+        return self::variable('ESN_EVENT_URL', 'the address of POST /event')
+            . '?token=' . self::variable('ESN_PUBLISH_TOKEN', 'the entry token for it');
     }
 
     public static function baseUrl(): string
