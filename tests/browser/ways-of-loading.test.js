@@ -39,7 +39,7 @@ for (const build of builds) {
 }
 
 describe(`under a policy for its content in ${browserName}`, () => {
-  const policyOf = (sources) => `default-src 'none'; script-src 'self'; connect-src 'self' ${sources}`;
+  const policyOf = (sources) => `default-src 'none'; img-src 'self'; script-src 'self'; connect-src 'self' ${sources}`;
 
   test('that names the broker for HTTP and WebSocket: the first transport', async () => {
     const policy = policyOf(`${scene.url} ${scene.url.replace('http', 'ws')}`);
