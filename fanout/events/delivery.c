@@ -139,7 +139,8 @@ static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
 
     for (uint32_t r = 0; r < node->receiver_count; r++) {
         struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
-        if (kind == SUBSCRIPTION_OPEN || audience_has(&publication->audience, kind, stream_user(stream)))
+        if (kind == SUBSCRIPTION_OPEN ||
+            audience_has(&publication->audience, kind, stream_user(stream)))
             give(delivery, stream, &to, publication);
     }
 }
