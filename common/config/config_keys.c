@@ -66,7 +66,7 @@ const struct config_key config_keys[] = {
      "How many such clients are remembered between two polls; beyond it they go and come with each answer."},
     {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
-    {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "64k", 1, 104857600, NULL, true, "256k",
+    {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "128k", 1, 104857600, NULL, true, "256k",
      "Largest request body the daemon reads, in bytes; more is `413`. Reading JSON takes about 10 ms for each megabyte, and "
      "everybody waits meanwhile: strangers may send it."},
     {"fanout", "max_body_total", CONFIG_SIZE, AT(max_body_total), "256M", 1048576, 1099511627776, NULL, true, "1G",
