@@ -19,7 +19,7 @@ use EsWebNotify\Time\Clock;
 use EsWebNotify\Time\SystemClock;
 
 /** Hands events to the broker. */
-final class Emitter
+final class Emitter implements EventEmitter
 {
     private const JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
         | JSON_PRESERVE_ZERO_FRACTION;

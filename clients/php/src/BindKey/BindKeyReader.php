@@ -43,30 +43,65 @@ final class BindKeyReader
         return new self(RsaKey::private($pem, $passphrase), $padding, $tolerance, $clockSkew);
     }
 
-    /** The session id in a valid bind key; null for every other, whatever is wrong with it. */
-    public function sessionId(#[\SensitiveParameter] string $bindKey): ?string
+    /**
+     * The session id in a valid bind key; null for every other, whatever is wrong with it.
+     *
+     * @param string|null $why what is wrong, for the log: never for whoever sent it
+     */
+    public function sessionId(#[\SensitiveParameter] string $bindKey, ?string &$why = null): ?string
     {
-        $content = json_decode($this->open(trim($bindKey)), true, 4);
+        [$text, $why] = $this->open(trim($bindKey));
+        $content = json_decode($text, true, 4);
         if (!is_array($content) || !is_int($content['iat'] ?? null) || !is_string($content['session_id'] ?? null)) {
+            $why ??= $this->whyNoContent($content);
             return null;
         }
-        $isFresh = $this->isFresh($content['iat']);
+        $why ??= $this->whyNotFresh($content['iat']);
         $isSessionId = preg_match(self::SESSION_ID, $content['session_id']) === 1;
-        return $isFresh && $isSessionId ? $content['session_id'] : null;
+        $why ??= $isSessionId ? null : 'the session id in it cannot be one';
+        return $why === null ? $content['session_id'] : null;
     }
 
-    private function open(#[\SensitiveParameter] string $bindKey): string
+    /** @return array{string, ?string} the text, and why it is not the key's */
+    private function open(#[\SensitiveParameter] string $bindKey): array
     {
-        $sealed = strlen($bindKey) <= self::MAX_LENGTH ? base64_decode($bindKey, true) : false;
+        if (strlen($bindKey) > self::MAX_LENGTH) {
+            return [self::NOTHING, 'longer than ' . self::MAX_LENGTH . ' bytes'];
+        }
+        $sealed = base64_decode($bindKey, true);
         $isOpen = $sealed !== false
             && openssl_private_decrypt($sealed, $text, $this->key->key, $this->padding->opensslConstant());
         RsaKey::forgetOpensslErrors();
-        return $isOpen ? $text : self::NOTHING;
+        return match (true) {
+            $isOpen => [$text, null],
+            $bindKey === '' => [self::NOTHING, 'empty'],
+            $sealed === false => [self::NOTHING, 'no base64'],
+            default => [self::NOTHING, $this->otherKeys()],
+        };
     }
 
-    private function isFresh(int $iat): bool
+    /** With newer OpenSSL a wrong key or padding of PKCS#1 is not noticed, but what comes out is nonsense. */
+    private function whyNoContent(mixed $content): string
     {
-        $now = (int) floor($this->clock->unixTime());
-        return $iat >= $now - $this->tolerance - $this->clockSkew && $iat <= $now + $this->clockSkew;
+        return match (true) {
+            !is_array($content) => $this->otherKeys(),
+            isset($content['uid']) => 'a key for publishing, not for subscribing',
+            default => 'no iat and session_id in it',
+        };
+    }
+
+    private function otherKeys(): string
+    {
+        return "made with another key pair, or with another padding than {$this->padding->name}";
+    }
+
+    private function whyNotFresh(int $iat): ?string
+    {
+        $age = (int) floor($this->clock->unixTime()) - $iat;
+        return match (true) {
+            $age > $this->tolerance + $this->clockSkew => 'expired by ' . ($age - $this->tolerance - $this->clockSkew) . ' s',
+            $age < -$this->clockSkew => 'made ' . -$age . ' s in the future: the clocks differ',
+            default => null,
+        };
     }
 }

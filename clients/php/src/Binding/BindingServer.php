@@ -17,17 +17,23 @@ final class BindingServer
     private const MAX_QUESTION_BYTES = 4096;
 
     private readonly \Closure $userOf;
+    private readonly \Closure $report;
 
     /**
      * @param \Closure|string $userOf the key of $_SESSION where the user's id is; or a function that gets the session
      *                                as an array and returns the id, null for a session without a user, false to
      *                                refuse
+     * @param (\Closure(string): void)|null $report called with why a bind key was refused; default: PHP's error log
      */
     public function __construct(
         private readonly BindKeyReader $bindKeys,
         \Closure|string $userOf,
         private readonly SessionReader $sessions = new PhpSessions(),
+        ?\Closure $report = null,
     ) {
+        $this->report = $report ?? static function (string $why): void {
+            error_log("es-web-notify binding server: $why");
+        };
         $this->userOf = is_string($userOf)
             ? static fn (array $session): string|int|bool|null => $session[$userOf] ?? null
             : $userOf;
@@ -60,9 +66,11 @@ final class BindingServer
      */
     public function answer(#[\SensitiveParameter] string $bindKey): string
     {
-        $sessionId = strlen($bindKey) <= self::MAX_QUESTION_BYTES ? $this->bindKeys->sessionId($bindKey) : null;
+        $sessionId = $this->bindKeys->sessionId($bindKey, $why);
         $session = $sessionId === null ? null : $this->sessions->read($sessionId);
         if ($session === null) {
+            $why ??= 'there is no session of its id here: it has ended, or session.save_handler and save_path are not the pages\'';
+            ($this->report)("bind key refused: $why");
             return self::INVALID;
         }
         $user = ($this->userOf)($session);

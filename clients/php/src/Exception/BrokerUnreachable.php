@@ -8,7 +8,7 @@ namespace EsWebNotify\Exception;
  * The broker was not reached within the time limit, or said that it cannot take the event now. The event may or may
  * not have been delivered; Emitter::emitOnce() with the same id later does not deliver it twice.
  */
-final class BrokerUnreachable extends NotifyException
+class BrokerUnreachable extends NotifyException
 {
     /**
      * @param int      $attempts   how often it was tried

@@ -8,6 +8,7 @@ use EsWebNotify\Exception\BindKeyRefused;
 use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\NotifyException;
 use EsWebNotify\Exception\Refused;
+use EsWebNotify\Exception\TooManyEvents;
 use EsWebNotify\Exception\Unauthorised;
 use EsWebNotify\Exception\UnexpectedAnswer;
 use EsWebNotify\Receipt;
@@ -29,6 +30,8 @@ final class AnswerReader
                 $answer->status,
             ),
             403 => throw new Refused($this->reason($answer), $this->results($answer), 403),
+            409 => throw new InvalidEvent('The broker had another event with this id a moment ago.', 409),
+            429 => throw new TooManyEvents($this->results($answer), $answer->retryAfter()),
             default => throw new UnexpectedAnswer(
                 "The answer {$answer->status} is none of the broker's.",
                 $answer->status,

@@ -12,8 +12,9 @@ use EsWebNotify\TimeLimits;
 /** Posts until something answers that is not "not now", within one time limit for all attempts. */
 final class RetryingPost
 {
+    private const TOO_MANY = 429;
     /** The broker, or the web server before it, cannot take the event now. */
-    private const NOT_NOW = [502, 503, 504];
+    private const NOT_NOW = [self::TOO_MANY, 502, 503, 504];
 
     public function __construct(
         private readonly Transport $transport,
@@ -25,6 +26,8 @@ final class RetryingPost
     /**
      * @param list<string>       $headers
      * @param \Closure(): string $body    called before each attempt, since bind keys age
+     *
+     * @return HttpAnswer with 429 when the broker goes on saying "too many"
      *
      * @throws BrokerUnreachable
      */
@@ -41,6 +44,10 @@ final class RetryingPost
                 $outcome instanceof HttpAnswer ? (float) $outcome->retryAfter() : 0.0,
             );
             $permanent = $outcome instanceof TransportFailure && $outcome->permanent;
+            if ($outcome instanceof HttpAnswer && $outcome->status === self::TOO_MANY
+                && $this->clock->monotonic() + $pause >= $deadline) {
+                return $outcome;
+            }
             if ($permanent || $this->clock->monotonic() + $pause >= $deadline) {
                 throw self::unreachable($url, $outcome, $attempt);
             }

@@ -6,13 +6,15 @@ namespace EsWebNotify\Quiet;
 
 use EsWebNotify\Emitter;
 use EsWebNotify\Event;
+use EsWebNotify\EventEmitter;
 use EsWebNotify\EventPoint;
 use EsWebNotify\Exception\BrokerUnreachable;
 use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Exception\TooManyEvents;
 use EsWebNotify\Receipt;
 
 /** Emits where the page matters more than the event: false instead of an exception. Made by Emitter::quiet(). */
-final class QuietEmitter
+final class QuietEmitter implements EventEmitter
 {
     private readonly \Closure $report;
     private ?NotifyException $failure = null;
@@ -75,7 +77,8 @@ final class QuietEmitter
     private function remember(NotifyException $failure): void
     {
         $this->failure = $failure;
-        if ($failure instanceof BrokerUnreachable) {
+        // Who has published too much is not to be silent any longer than the broker wants it.
+        if ($failure instanceof BrokerUnreachable && !$failure instanceof TooManyEvents) {
             $this->memory->down($failure->retryAfter);
         } elseif ($failure->status !== 0) {
             $this->memory->up();

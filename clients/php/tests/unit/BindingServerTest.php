@@ -6,6 +6,7 @@ namespace EsWebNotify\Tests\Unit;
 
 use EsWebNotify\BindKey\BindKeyMaker;
 use EsWebNotify\BindKey\BindKeyReader;
+use EsWebNotify\BindKey\Padding;
 use EsWebNotify\BindKey\RsaKey;
 use EsWebNotify\Binding\BindingServer;
 use EsWebNotify\Binding\SessionReader;
@@ -60,6 +61,42 @@ final class BindingServerTest extends TestCase
         }
     }
 
+    /** @dataProvider refusals */
+    public function testTheReasonIsForTheLogAlone(string $why, string $bindKey): void
+    {
+        $reasons = [];
+        $server = $this->server('uid', ['uid' => 'ana'], static function (string $reason) use (&$reasons): void {
+            $reasons[] = $reason;
+        });
+
+        self::assertSame('""', $server->answer($bindKey));
+        self::assertCount(1, $reasons);
+        self::assertStringStartsWith("bind key refused: $why", $reasons[0]);
+        self::assertStringNotContainsString('unknown', $reasons[0]);
+    }
+
+    /** @return array<string, array{string, string}> */
+    public function refusals(): array
+    {
+        $clock = new FakeClock(1_700_000_000.5);
+        $other = new BindKeyMaker(RsaKey::public(Keys::public('second')), clock: $clock);
+        $oaep = new BindKeyMaker(RsaKey::public(Keys::public()), Padding::Oaep, clock: $clock);
+        $publishing = new BindKeyMaker(RsaKey::public(Keys::public()), clock: $clock);
+        $pair = 'made with another key pair, or with another padding than Pkcs1';
+        return [
+            'nothing' => ['empty', ''],
+            'no base64' => ['no base64', '*'],
+            'too long' => ['longer than 4096 bytes', str_repeat('A', 5000)],
+            'another pair' => [$pair, $other->forSubscribing('known')],
+            'another padding' => [$pair, $oaep->forSubscribing('known')],
+            'garbage' => [$pair, base64_encode(random_bytes(256))],
+            'for publishing' => ['a key for publishing, not for subscribing', $publishing->forPublishing('ana')],
+            'old' => ['expired by 4 s', $this->key(-7.0)],
+            'new' => ['made 2 s in the future: the clocks differ', $this->key(2.0)],
+            'no session' => ['there is no session of its id here', $this->key(0.0, 'unknown')],
+        ];
+    }
+
     /** @dataProvider impossibleUsers */
     public function testAUserWhoIsNoneIsNotAnswered(mixed $user): void
     {
@@ -73,7 +110,7 @@ final class BindingServerTest extends TestCase
         return ['everyone' => ['*'], 'every user' => ['+'], 'a list' => [['ana']], 'true' => [true], 'number' => [1.5]];
     }
 
-    private function server(\Closure|string $userOf, array $session): BindingServer
+    private function server(\Closure|string $userOf, array $session, ?\Closure $report = null): BindingServer
     {
         $sessions = new class ($session) implements SessionReader {
             public function __construct(private readonly array $session)
@@ -86,7 +123,7 @@ final class BindingServerTest extends TestCase
             }
         };
         $reader = new BindKeyReader(RsaKey::private(Keys::private()), clock: new FakeClock());
-        return new BindingServer($reader, $userOf, $sessions);
+        return new BindingServer($reader, $userOf, $sessions, $report ?? static fn (string $why) => null);
     }
 
     private function key(float $age = 0.0, string $session = 'known'): string

@@ -11,6 +11,7 @@ use EsWebNotify\Event;
 use EsWebNotify\EventPoint;
 use EsWebNotify\Exception\BrokerUnreachable;
 use EsWebNotify\Exception\InvalidEvent;
+use EsWebNotify\Exception\TooManyEvents;
 use EsWebNotify\Exception\InvalidUser;
 use EsWebNotify\Http\HttpAnswer;
 use EsWebNotify\Http\TransportFailure;
@@ -18,6 +19,7 @@ use EsWebNotify\Tests\Support\FakeClock;
 use EsWebNotify\Tests\Support\FakeTransport;
 use EsWebNotify\Tests\Support\Keys;
 use EsWebNotify\TimeLimits;
+use EsWebNotify\TopicResult;
 use PHPUnit\Framework\TestCase;
 
 final class EmitterTest extends TestCase
@@ -101,6 +103,7 @@ final class EmitterTest extends TestCase
     {
         return [
             'no connection' => [new TransportFailure('refused')],
+            'too many events' => [self::status(429, ['retry-after' => '1'])],
             'handlers down' => [self::status(502)],
             'daemon down' => [self::status(503)],
             'gateway time-out' => [self::status(504)],
@@ -145,6 +148,30 @@ final class EmitterTest extends TestCase
             self::assertSame([503, 30, 1], [$failure->status, $failure->retryAfter, $failure->attempts]);
             self::assertSame([], $this->clock->slept);
         }
+    }
+
+    public function testTooManyEventsAreSaidWithWhatWasSent(): void
+    {
+        $body = '{"error":"Too many events","ep":[{"topic":"a","result":"sent","receivers":2,"id":"1-2"},'
+            . '{"topic":"b","result":"too many events","receivers":0}]}';
+        $transport = new FakeTransport(new HttpAnswer(429, ['retry-after' => '30'], $body));
+        try {
+            $this->emitter($transport)->emit(new Event('t'), EventPoint::shout('a'), EventPoint::shout('b'));
+            self::fail('It was said to be sent');
+        } catch (TooManyEvents $failure) {
+            self::assertSame([429, 30], [$failure->status, $failure->retryAfter]);
+            $results = array_map(static fn (TopicResult $topic): string => $topic->result, $failure->results);
+            self::assertSame([TopicResult::SENT, TopicResult::TOO_MANY_EVENTS], $results);
+            self::assertCount(1, $transport->posts);
+        }
+    }
+
+    public function testAnIdOfAnotherEventIsTheCallersFault(): void
+    {
+        $transport = new FakeTransport(self::status(409));
+        $this->expectException(InvalidEvent::class);
+        $this->expectExceptionMessage('another event with this id');
+        $this->emitter($transport)->emitOnce('mine', new Event('t'), EventPoint::shout('a'));
     }
 
     public function testWhatCannotGetBetterIsNotTriedAgain(): void

@@ -12,6 +12,7 @@ use EsWebNotify\Exception\BrokerUnreachable;
 use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\NotifyException;
 use EsWebNotify\Exception\Refused;
+use EsWebNotify\Exception\TooManyEvents;
 use EsWebNotify\Http\HttpAnswer;
 use EsWebNotify\Http\Transport;
 use EsWebNotify\Http\TransportFailure;
@@ -53,6 +54,15 @@ final class QuietEmitterTest extends TestCase
         self::assertNull($quiet->lastFailure());
         self::assertSame([], $this->reported);
         self::assertSame([], $this->directory->files());
+    }
+
+    public function testWhoPublishesTooMuchIsNotTakenForADownBroker(): void
+    {
+        $quiet = $this->quiet(new FakeTransport(new HttpAnswer(429, ['retry-after' => '30'], '{}'), self::sent()));
+
+        self::assertFalse($quiet->emit(new Event('t'), EventPoint::shout('a')));
+        self::assertInstanceOf(TooManyEvents::class, $quiet->lastFailure());
+        self::assertSame('7-9', $quiet->emit(new Event('t'), EventPoint::shout('a'))->id);
     }
 
     public function testADownBrokerIsFoundOnceAndThenNotAsked(): void
