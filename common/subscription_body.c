@@ -176,7 +176,8 @@ const char *subscription_body_from_ticket(struct subscription_body *body,
     *body = (struct subscription_body){.user = ticket->user,
                                        .sid = ticket->sid,
                                        .until_ms = ticket->until_ms,
-                                       .last_id = ticket->last_id};
+                                       .last_id = ticket->last_id,
+                                       .past = ticket->past};
     const char *fault = take_clid(body, ticket->clid, config);
     return fault != NULL
                ? fault
@@ -192,7 +193,8 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
                                        .user = ticket->user,
                                        .sid = ticket->sid,
                                        .until_ms = ticket->until_ms,
-                                       .last_id = ticket->last_id};
+                                       .last_id = ticket->last_id,
+                                       .past = ticket->past};
     if (!json_is_object(body->json))
         return "Invalid JSON in body";
     subscription_body_read_former_self(body, body->json);

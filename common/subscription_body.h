@@ -37,10 +37,11 @@ struct subscription_body {
     size_t bind_key_length;
     const char *token; /* an access token; NULL: none */
     size_t token_length;
-    const char *user;  /* of a ticket, like the next two; NULL: unbound */
-    const char *sid;   /* NULL: none */
-    uint64_t until_ms; /* wall clock; 0: nobody said */
-    bool has_wait;     /* says how long it wants to wait for an answer (long-poll) */
+    const char *user;               /* of a ticket, like the next two; NULL: unbound */
+    const char *sid;                /* NULL: none */
+    uint64_t until_ms;              /* wall clock; 0: nobody said */
+    const struct past_rights *past; /* of a ticket, likewise */
+    bool has_wait;                  /* says how long it wants to wait for an answer (long-poll) */
     uint64_t wait_ms;
 };
 

@@ -17,6 +17,7 @@ enum { RANDOM_SIZE = 16 };
 struct ticket_storage {
     json_t *claims;
     char user[USER_ID_SIZE];
+    struct past_rights past;
     struct requested_topic topics[];
 };
 
@@ -90,6 +91,24 @@ static bool add_until(json_t *claims, uint64_t until_ms)
            json_object_set_new(claims, "until", json_real((double)until_ms / 1000)) == 0;
 }
 
+static bool add_names(json_t *claims, const char *name, bool known, const struct bytes *names)
+{
+    json_t *list = known ? json_array() : NULL;
+    bool added = !known || list != NULL;
+    for (size_t at = 0; known && added && at < names->length; at += strlen(names->data + at) + 1)
+        added = json_array_append_new(list, json_string(names->data + at)) == 0;
+    if (known && added)
+        return json_object_set_new(claims, name, list) == 0;
+    json_decref(list);
+    return added;
+}
+
+static bool add_past(json_t *claims, const struct past_rights *past)
+{
+    return past == NULL || (add_names(claims, "deaf", past->topics_known, &past->deaf) &&
+                            add_names(claims, "inbox", past->inbox_known, &past->inbox));
+}
+
 /* NULL without memory or random numbers. The caller frees. */
 static char *write_claims(const struct ticket_rules *rules, const struct ticket *ticket,
                           uint64_t now_s)
@@ -104,7 +123,8 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     char *text = NULL;
     if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
         add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id) &&
-        add_text(claims, "sid", ticket->sid) && add_until(claims, ticket->until_ms))
+        add_text(claims, "sid", ticket->sid) && add_until(claims, ticket->until_ms) &&
+        add_past(claims, ticket->past))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);
     return text;
@@ -146,6 +166,20 @@ static bool is_audience(const json_t *value)
 static bool is_missing(const json_t *value)
 {
     return value == NULL || json_is_null(value);
+}
+
+/* False when it is no list of texts, or memory fails. */
+static bool take_names(struct bytes *names, bool *known, const json_t *list)
+{
+    *known = !is_missing(list);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *name = json_array_get(list, i);
+        const char *text = json_string_value(name);
+        if (text == NULL || strlen(text) != json_string_length(name))
+            return false;
+        bytes_append(names, text, strlen(text) + 1);
+    }
+    return (!*known || json_is_array(list)) && !names->failed;
 }
 
 static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
@@ -225,6 +259,11 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
                               .storage = storage};
     if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0))
         return "until no date";
+    struct past_rights *past = &storage->past;
+    ticket->past = past;
+    if (!take_names(&past->deaf, &past->topics_known, json_object_get(claims, "deaf")) ||
+        !take_names(&past->inbox, &past->inbox_known, json_object_get(claims, "inbox")))
+        return "deaf or inbox no list of texts";
     if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)
         return "uid is no user id";
     if (!is_missing(user))
@@ -261,8 +300,10 @@ enum ticket_result ticket_read(struct ticket *ticket, const struct ticket_rules 
 
 void ticket_free(struct ticket *ticket)
 {
-    if (ticket->storage != NULL)
+    if (ticket->storage != NULL) {
         json_decref(ticket->storage->claims);
+        past_rights_free(&ticket->storage->past);
+    }
     free(ticket->storage);
     *ticket = (struct ticket){0};
 }

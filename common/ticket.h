@@ -10,12 +10,17 @@
  * session) may be missing or null, and times may have fractions. `ep` is as in a subscription
  * request; a bound topic needs a `uid`. In place of `ep` a ticket may have `body`, the SHA-256 of
  * the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
- * and the topics are the body's `ep`. So a ticket has a bounded size however many they are. */
+ * and the topics are the body's `ep`. So a ticket has a bounded size however many they are.
+ *
+ * Of a client that wants what it missed, `deaf` has those bound topics that the user may not hear
+ * now, and `inbox` those that it follows and may hear. What is missing was not looked at, and is
+ * not replayed. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 
 #include "bytes.h"
 #include "config/config.h"
+#include "past_rights.h"
 #include "requested_topics.h"
 #include "secret.h"
 
@@ -47,9 +52,10 @@ struct ticket {
     size_t topic_count;
     const char *clid;
     const char *last_id;
-    const char *sid;   /* the application's session */
-    uint64_t until_ms; /* when the proof ends, wall clock; 0: nobody said */
-    const char *body;  /* the digest of the body that has the topics; NULL: they are here */
+    const char *sid;                /* the application's session */
+    uint64_t until_ms;              /* when the proof ends, wall clock; 0: nobody said */
+    const struct past_rights *past; /* NULL: nothing was looked at */
+    const char *body; /* the digest of the body that has the topics; NULL: they are here */
     /* Of a ticket that was read; signing makes its own. */
     const char *id;          /* jti, for the memory of used tickets */
     uint64_t forget_after_s; /* from then on the ticket is refused for its age */

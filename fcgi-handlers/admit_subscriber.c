@@ -5,6 +5,7 @@
 #include "handler_reply.h"
 #include "identify_subscriber.h"
 #include "messages.h"
+#include "past_lookup.h"
 #include "query.h"
 #include "retry_after.h"
 #include "stand_in.h"
@@ -17,42 +18,63 @@
 
 static const char retry_header[] = RETRY_AFTER "1\r\n";
 
+struct subscribe_shared {
+    struct identify_common *identify;
+    struct past_lookup_common *past;
+};
+
 struct subscribe_service {
     const struct subscribe_settings *settings;
     struct identify *identify;
+    struct past_lookup *past;
     const struct subscribe_route *route; /* of the request at hand */
     const struct bytes *body;            /* likewise; NULL: it has none */
 };
 
 /* ---- what is needed ---- */
 
+static void subscribe_close(void *context)
+{
+    struct subscribe_shared *shared = context;
+    if (shared->identify != NULL)
+        identify_common_close(&shared->identify);
+    past_lookup_common_close(&shared->past);
+    free(shared);
+}
+
 static void *subscribe_open(const void *context, bool lasting)
 {
     (void)lasting;
-    return identify_common_open(context);
-}
-
-static void subscribe_close(void *context)
-{
-    struct identify_common *common = context;
-    identify_common_close(&common);
+    const struct subscribe_settings *settings = context;
+    struct subscribe_shared *shared = calloc(1, sizeof *shared);
+    if (shared == NULL)
+        return NULL;
+    shared->identify = identify_common_open(settings);
+    shared->past = past_lookup_common_open(&settings->config);
+    if (shared->identify != NULL && shared->past != NULL)
+        return shared;
+    subscribe_close(shared);
+    return NULL;
 }
 
 static void subscribe_end(void *context)
 {
     struct subscribe_service *service = context;
     identify_close(&service->identify);
+    past_lookup_close(&service->past);
     free(service);
 }
 
 static void *subscribe_begin(const void *settings, void *shared)
 {
+    const struct subscribe_shared *common = shared;
     char error[CONFIG_ERROR_SIZE] = "out of memory";
     struct subscribe_service *service = calloc(1, sizeof *service);
     if (service != NULL) {
         service->settings = settings;
-        service->identify = identify_open(settings, shared, error);
-        if (service->identify != NULL)
+        service->identify = identify_open(settings, common->identify, error);
+        service->past = past_lookup_open(settings, common->past);
+        if (service->identify != NULL && service->past != NULL)
             return service;
         subscribe_end(service);
     }
@@ -106,8 +128,9 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
 
 /* A ticket with the topics, or, when they are too many, one that stands for the body, which then
  * goes along. */
-static enum ticket_result sign(const struct subscribe_service *service, struct ticket *ticket,
-                               char digest[TICKET_DIGEST_SIZE], struct bytes *text)
+static enum ticket_result sign_somehow(const struct subscribe_service *service,
+                                       struct ticket *ticket, char digest[TICKET_DIGEST_SIZE],
+                                       struct bytes *text)
 {
     const struct ticket_rules rules = subscribe_settings_rules(service->settings);
     const struct bytes *body = service->body;
@@ -121,12 +144,28 @@ static enum ticket_result sign(const struct subscribe_service *service, struct t
     return ticket_sign(text, &rules, ticket, now_s);
 }
 
+/* Where what was found out of the past takes too much room, it is left out, and not replayed. */
+static enum ticket_result sign(const struct subscribe_service *service, struct ticket *ticket,
+                               char digest[TICKET_DIGEST_SIZE], struct bytes *text)
+{
+    enum ticket_result result = sign_somehow(service, ticket, digest, text);
+    if (result != TICKET_TOO_LARGE)
+        return result;
+    ticket->past = NULL;
+    ticket->body = NULL;
+    return sign_somehow(service, ticket, digest, text);
+}
+
 static void admit_as(struct subscribe_service *service, struct handler_request *request,
                      const struct subscription_body *subscription, const struct identity *identity)
 {
     char digest[TICKET_DIGEST_SIZE];
     struct ticket ticket = subscription_body_ticket(subscription, identity);
+    struct past_rights past = {0};
     struct bytes text = BYTES_EMPTY;
+    if (subscription->last_id != NULL && ticket.user != NULL)
+        past_lookup_find(service->past, subscription, ticket.user, &past);
+    ticket.past = &past;
     switch (sign(service, &ticket, digest, &text)) {
     case TICKET_OK:
         hand_over(service, request, subscription, &text, ticket.body != NULL);
@@ -139,6 +178,7 @@ static void admit_as(struct subscribe_service *service, struct handler_request *
         refuse(request, 500, "Out of memory", NULL);
     }
     bytes_free(&text);
+    past_rights_free(&past);
 }
 
 static void admit(struct subscribe_service *service, struct handler_request *request,

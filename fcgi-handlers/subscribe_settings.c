@@ -70,6 +70,8 @@ static void subscribe_settings_unload(void *context)
     struct subscribe_settings *settings = context;
     secret_list_free(&settings->ticket_secrets);
     jose_keys_free(&settings->token_keys);
+    if (settings->knows_acl)
+        acl_config_free(&settings->acl);
     config_free(&settings->config);
     free(settings);
 }
@@ -82,15 +84,22 @@ static void *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_S
         return NULL;
     }
     if (config_load(&settings->config, path, error) && load_ticket_secrets(settings, error) &&
-        check_bind_keys(settings, error) && load_token_keys(settings, error))
+        check_bind_keys(settings, error) && load_token_keys(settings, error)) {
+        settings->knows_acl =
+            acl_config_load(&settings->acl, &settings->config, settings->acl_fault);
         return settings;
+    }
     subscribe_settings_unload(settings);
     return NULL;
 }
 
 static void subscribe_settings_warn(const void *context)
 {
-    const struct config *config = context;
+    const struct subscribe_settings *settings = context;
+    const struct config *config = &settings->config;
+    if (!settings->knows_acl)
+        message_warning("bound events that clients missed are held back",
+                        message_text("reason", settings->acl_fault));
     if (config->binding_mode == CONFIG_BINDING_SERVER && config->binding_url == NULL)
         message_warning("no binding server is configured: subscribers with a bind key are refused");
 }

@@ -2,6 +2,7 @@
 #ifndef ESN_SUBSCRIBE_SETTINGS_H
 #define ESN_SUBSCRIBE_SETTINGS_H
 
+#include "acl/acl_config.h"
 #include "bind_key.h"
 #include "config/config.h"
 #include "handler_main.h"
@@ -13,6 +14,9 @@ struct subscribe_settings {
     struct config config;
     struct secret_list ticket_secrets;
     struct jose_keys *token_keys; /* NULL: no access tokens are taken */
+    struct acl_config acl; /* to see what clients that come back may hear of what they missed */
+    bool knows_acl; /* else, as when its password cannot be read, nothing bound is replayed */
+    char acl_fault[SECRET_ERROR_SIZE];
 };
 
 /* It is a fault when there is no secret to sign tickets with. */

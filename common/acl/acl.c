@@ -219,6 +219,16 @@ enum acl_status acl_list_topics(struct acl *acl,
     return run(acl, &call);
 }
 
+enum acl_status acl_list_followed(struct acl *acl, const char *user,
+                                  bool (*visit)(const struct acl_topic *row, void *context),
+                                  void *context)
+{
+    struct visit to = {visit, context};
+    const struct acl_text values[] = {text_of(user)};
+    struct acl_run call = {ACL_LIST_FOLLOWED, values, 1, visit_row, &to, 0};
+    return run(acl, &call);
+}
+
 /* ---- changing ---- */
 
 static enum acl_status check_topic(struct acl *acl, const char *topic)

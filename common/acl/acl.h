@@ -84,6 +84,11 @@ void acl_topic_free(struct acl_topic *row);
 enum acl_status acl_find_followers(struct acl *acl, const char *topic, size_t length,
                                    struct bytes *users);
 
+/* Calls visit(row, context) for each topic that the user follows, as acl_list_topics() does. */
+enum acl_status acl_list_followed(struct acl *acl, const char *user,
+                                  bool (*visit)(const struct acl_topic *row, void *context),
+                                  void *context);
+
 /* ---- what operators need ---- */
 
 /* Asks the database for something small: is it there, and are the tables? */

@@ -14,6 +14,7 @@ enum acl_query {
     ACL_CHANGE_TOPIC, /* owner, pub, sub, pub_password, topic, pub before, sub before; NULL: any */
     ACL_REMOVE_TOPIC, /* topic */
     ACL_FIND_FOLLOWERS,  /* topic -> user */
+    ACL_LIST_FOLLOWED,   /* user -> the five columns */
     ACL_ADD_FOLLOWER,    /* user, topic */
     ACL_REMOVE_FOLLOWER, /* topic, user */
     ACL_QUERY_COUNT

@@ -43,6 +43,8 @@ static const char *const queries[ACL_QUERY_COUNT] = {
     [ACL_REMOVE_TOPIC] = "DELETE FROM registered_topics WHERE " OF_TOPIC,
     [ACL_FIND_FOLLOWERS] = "SELECT user_id FROM topic_followers JOIN registered_topics"
                            " ON id = topic_id WHERE " OF_TOPIC " ORDER BY user_id",
+    [ACL_LIST_FOLLOWED] = "SELECT " COLUMNS " FROM registered_topics JOIN topic_followers"
+                          " ON id = topic_id WHERE user_id = ? ORDER BY topic",
     [ACL_ADD_FOLLOWER] = "INSERT INTO topic_followers (user_id, topic_id)"
                          " SELECT ?, id FROM registered_topics WHERE " OF_TOPIC
                          " ON DUPLICATE KEY UPDATE user_id = VALUES(user_id)",
@@ -282,7 +284,8 @@ static enum acl_status run_once(struct acl_mariadb *self, struct acl_run *run)
 /* Lookups only: doing one twice changes nothing. */
 static bool is_lookup(enum acl_query query)
 {
-    return query == ACL_CHECK || query == ACL_FIND_TOPIC || query == ACL_FIND_FOLLOWERS;
+    return query == ACL_CHECK || query == ACL_FIND_TOPIC || query == ACL_FIND_FOLLOWERS ||
+           query == ACL_LIST_FOLLOWED;
 }
 
 struct watched_row {

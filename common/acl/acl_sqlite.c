@@ -35,6 +35,8 @@ static const char *const queries[ACL_QUERY_COUNT] = {
     [ACL_REMOVE_TOPIC] = "DELETE FROM registered_topics WHERE topic = ?",
     [ACL_FIND_FOLLOWERS] = "SELECT user_id FROM topic_followers JOIN registered_topics"
                            " ON id = topic_id WHERE topic = ? ORDER BY user_id",
+    [ACL_LIST_FOLLOWED] = "SELECT " COLUMNS " FROM registered_topics JOIN topic_followers"
+                          " ON id = topic_id WHERE user_id = ? ORDER BY topic",
     [ACL_ADD_FOLLOWER] = "INSERT INTO topic_followers (user_id, topic_id)"
                          " SELECT ?, id FROM registered_topics WHERE topic = ?"
                          " ON CONFLICT DO UPDATE SET user_id = excluded.user_id",

@@ -2,7 +2,9 @@
 
 #include "events/delivery.h"
 #include "net/connection.h"
+#include "past_rights.h"
 #include "streams/stream.h"
+#include "user_set.h"
 
 #include <stdlib.h>
 
@@ -28,9 +30,11 @@ struct replay {
     struct replay_queue *queue;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
-    bool waits;                 /* for the socket: counted in the queue */
-    bool walks;                 /* through the log, not topic by topic */
-    struct replay_sources kept; /* topic by topic, for the next slice */
+    struct past_rights past;
+    struct user_set deaf, inbox; /* of the topics there */
+    bool waits;                  /* for the socket: counted in the queue */
+    bool walks;                  /* through the log, not topic by topic */
+    struct replay_sources kept;  /* topic by topic, for the next slice */
     struct replay_filter *filter;
     uint64_t kept_bytes; /* of those two, counted in the queue */
     struct replay *next,
@@ -61,6 +65,21 @@ static void drop_kept(struct replay *replay)
     replay_filter_free(&replay->filter);
 }
 
+/* A right that was taken away does not count for what was said before; nor does what nobody has
+ * looked at. */
+static bool may_hear_past(const struct replay *replay, const struct logged_event *logged,
+                          uint32_t kind)
+{
+    switch (kind) {
+    case SUBSCRIPTION_BOUND:
+        return replay->past.topics_known && !user_set_has(&replay->deaf, logged->topic->name);
+    case SUBSCRIPTION_INBOX:
+        return replay->past.inbox_known && user_set_has(&replay->inbox, logged->topic->name);
+    default:
+        return true;
+    }
+}
+
 /* The event for one subscription, whose topic it matches. False without memory. */
 static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
                                  const struct subscription *requested)
@@ -69,7 +88,8 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
     const struct event event = logged_event_get(logged);
 
     if ((event.whisper && event.whisper != stream->connid) ||
-        !audience_may_hear(&event, requested->kind, stream_user(stream)))
+        !audience_may_hear(&event, requested->kind, stream_user(stream)) ||
+        !may_hear_past(replay, logged, requested->kind))
         return true;
     replay->queue->events++;
     replay->queue->work += REPLAY_FRAME_WORK;
@@ -234,13 +254,41 @@ static void link_last(struct replay *replay)
     queue->last = &replay->next;
 }
 
+static void free_replay(struct replay *replay)
+{
+    user_set_free(&replay->deaf);
+    user_set_free(&replay->inbox);
+    past_rights_free(&replay->past);
+    free(replay);
+}
+
+static bool copy_topics(struct bytes *out, struct user_set *set, const struct bytes *topics)
+{
+    bytes_append(out, topics->data, topics->length);
+    return !out->failed && user_set_fill(set, out->data, out->length);
+}
+
+static bool copy_past(struct replay *replay, const struct past_rights *past)
+{
+    if (past == NULL)
+        return true;
+    replay->past.topics_known = past->topics_known;
+    replay->past.inbox_known = past->inbox_known;
+    return copy_topics(&replay->past.deaf, &replay->deaf, &past->deaf) &&
+           copy_topics(&replay->past.inbox, &replay->inbox, &past->inbox);
+}
+
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap)
+                  bool may_have_gap, const struct past_rights *past)
 {
     struct replay *replay = calloc(1, sizeof *replay);
 
     if (replay == NULL)
         return false;
+    if (!copy_past(replay, past)) {
+        free_replay(replay);
+        return false;
+    }
     replay->queue = queue;
     replay->stream = stream;
     replay->after = after;
@@ -273,7 +321,7 @@ void replay_abandon(struct stream *stream)
     set_waiting(replay, false);
     drop_kept(replay);
     replay->queue->catching_up--;
-    free(replay);
+    free_replay(replay);
     stream->replay = NULL;
 }
 

@@ -18,13 +18,15 @@
 #include <stdint.h>
 
 struct delivery;
+struct past_rights;
 struct replay_queue;
 struct stream;
 
 /* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
- * far. False without memory. */
+ * far. `past`, copied: which bound events its user may still hear; NULL: none are replayed. False
+ * without memory. */
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap);
+                  bool may_have_gap, const struct past_rights *past);
 /* Everything for the stream up to this sequence is queued, or was never to be. */
 uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream);
 /* The stream ends, or has room again; harmless when it does not catch up. */

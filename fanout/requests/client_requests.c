@@ -64,7 +64,7 @@ static bool tell_past(struct connection *connection, uint64_t after)
     if (!delivery_tell(service->delivery, stream, "subscribed", detail, after))
         return false;
     if (event_log_has_any_after(service->log, after))
-        return replay_begin(service->replays, stream, after, !stream->recovered);
+        return replay_begin(service->replays, stream, after, !stream->recovered, NULL);
     return subscribe_caught_up(stream);
 }
 

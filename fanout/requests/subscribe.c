@@ -232,7 +232,8 @@ static uint64_t hold_time(const struct config *config, const struct transport *t
 /* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
  * that count. One that gets everything at once is told at once. */
 static bool send_beginning(struct service *service, struct stream *stream,
-                           const struct http_request *request, uint64_t after)
+                           const struct http_request *request, uint64_t after,
+                           const struct past_rights *past)
 {
     struct connection *connection = &stream->connection;
     const struct transport *transport = stream->transport;
@@ -242,7 +243,23 @@ static bool send_beginning(struct service *service, struct stream *stream,
            ((catches_up && !transport->answers_once) ||
             presence_events_send_available(service, stream, 0)) &&
            (transport->begun == NULL || transport->begun(connection)) &&
-           (!catches_up || replay_begin(service->replays, stream, after, !stream->recovered));
+           (!catches_up || replay_begin(service->replays, stream, after, !stream->recovered, past));
+}
+
+/* True when bound events that it missed may be among those that are not replayed, since nobody has
+ * looked whether its user may still hear them. */
+static bool holds_back(const struct service *service, const struct stream *stream, uint64_t after,
+                       const struct past_rights *past)
+{
+    if (!event_log_has_any_after(service->log, after))
+        return false;
+    for (uint32_t i = 0; i < stream->subscriber.count; i++) {
+        uint32_t kind = stream->subscriber.subscriptions[i].kind;
+        if ((kind == SUBSCRIPTION_BOUND && (past == NULL || !past->topics_known)) ||
+            (kind == SUBSCRIPTION_INBOX && (past == NULL || !past->inbox_known)))
+            return true;
+    }
+    return false;
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
@@ -257,7 +274,8 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     uint64_t after = subscribe_find_start(connection, body->last_id,
                                           body->last_id != NULL ? strlen(body->last_id) : 0);
     streaming_begin(connection, hold_time(service->config, transport, body));
-    if (!send_beginning(service, stream, request, after))
+    stream->recovered = stream->recovered && !holds_back(service, stream, after, body->past);
+    if (!send_beginning(service, stream, request, after, body->past))
         return false;
     service->streams->begun++;
     message_debug("stream begun", message_number("connid", (int64_t)stream->connid),

@@ -103,6 +103,37 @@ static void test_what_may_be_missing(void **state)
     bytes_free(&text);
 }
 
+static void test_says_what_may_be_heard_of_the_past(void **state)
+{
+    (void)state;
+    struct bytes text = BYTES_EMPTY;
+    struct ticket ticket;
+    struct past_rights past = {0};
+    const struct ticket with_past = {
+        .user = "ana", .topics = topics, .topic_count = 3, .past = &past};
+    for (int known = 0; known < 4; known++) {
+        past.topics_known = (known & 1) != 0;
+        past.inbox_known = (known & 2) != 0;
+        sign(&text, &rules, &with_past);
+        assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL),
+                         TICKET_OK);
+        assert_int_equal(ticket.past->topics_known, past.topics_known);
+        assert_int_equal(ticket.past->inbox_known, past.inbox_known);
+        assert_int_equal(ticket.past->deaf.length + ticket.past->inbox.length, 0);
+        ticket_free(&ticket);
+    }
+    bytes_append(&past.deaf, "a/b\0\xc3\xb1", 7);
+    bytes_append(&past.inbox, "c", 2);
+    sign(&text, &rules, &with_past);
+    assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_int_equal(ticket.past->deaf.length, past.deaf.length);
+    assert_memory_equal(ticket.past->deaf.data, past.deaf.data, past.deaf.length);
+    assert_string_equal(ticket.past->inbox.data, "c");
+    ticket_free(&ticket);
+    past_rights_free(&past);
+    bytes_free(&text);
+}
+
 static void test_stands_for_a_body(void **state)
 {
     (void)state;
@@ -320,6 +351,11 @@ static void test_other_claims(void **state)
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":7,\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":7}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":[\"a\",7]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":["
+        "\"a\\u0000\"]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":\"a\"}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[],\"jti\":"
         "\"0123456789012345678901234567"
         "89012345678901234567890123456789012345\"}",
@@ -464,6 +500,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comes_back_as_it_went),
         cmocka_unit_test(test_what_may_be_missing),
+        cmocka_unit_test(test_says_what_may_be_heard_of_the_past),
         cmocka_unit_test(test_stands_for_a_body),
         cmocka_unit_test(test_each_has_an_id_of_its_own),
         cmocka_unit_test(test_time),

@@ -1,0 +1,172 @@
+#include "past_lookup.h"
+
+#include "backend_gate.h"
+#include "messages.h"
+#include "rights.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct past_lookup_common {
+    struct backend_gate *gate; /* to the database */
+    atomic_bool trouble;       /* the log says that it does not answer */
+};
+
+struct past_lookup {
+    struct past_lookup_common *common;
+    struct acl *acl; /* NULL: no database can be asked */
+    struct acl_topic row;
+    struct bytes allowed;
+};
+
+static const char inbox_topic[] = "@USER@";
+
+struct past_lookup_common *past_lookup_common_open(const struct config *config)
+{
+    const struct backend_gate_options gate = {.threads = (unsigned)config->subscribe_threads,
+                                              .time_limit_ms = config->acl_time,
+                                              .down_ms = config->acl_down_time};
+    struct past_lookup_common *common = calloc(1, sizeof *common);
+    if (common == NULL)
+        return NULL;
+    common->gate = backend_gate_open(&gate);
+    if (common->gate == NULL)
+        past_lookup_common_close(&common);
+    return common;
+}
+
+void past_lookup_common_close(struct past_lookup_common **common)
+{
+    if (*common != NULL)
+        backend_gate_close(&(*common)->gate);
+    free(*common);
+    *common = NULL;
+}
+
+struct past_lookup *past_lookup_open(const struct subscribe_settings *settings,
+                                     struct past_lookup_common *common)
+{
+    char error[ACL_ERROR_SIZE];
+    struct past_lookup *lookup = calloc(1, sizeof *lookup);
+    if (lookup == NULL)
+        return NULL;
+    lookup->common = common;
+    if (settings->knows_acl)
+        lookup->acl = acl_open(&settings->acl.options, error);
+    return lookup;
+}
+
+void past_lookup_close(struct past_lookup **lookup)
+{
+    struct past_lookup *old = *lookup;
+    if (old == NULL)
+        return;
+    *lookup = NULL;
+    acl_close(&old->acl);
+    acl_topic_free(&old->row);
+    bytes_free(&old->allowed);
+    free(old);
+}
+
+/* A row that is damaged, or without memory to read it, lets nobody hear. */
+static bool may_hear(struct past_lookup *lookup, const struct acl_topic *row, const char *user)
+{
+    uint16_t flags;
+    return rights_find_receivers(row, &flags, &lookup->allowed) == RIGHTS_GRANTED &&
+           rights_may_hear(flags, lookup->allowed.data, lookup->allowed.length, user);
+}
+
+static bool is_inbox(const struct requested_topic *topic)
+{
+    return topic->length == sizeof inbox_topic - 1 &&
+           memcmp(topic->text, inbox_topic, topic->length) == 0;
+}
+
+static void append_topic(struct bytes *out, const char *topic, size_t length)
+{
+    bytes_append(out, topic, length);
+    bytes_append(out, "", 1);
+}
+
+/* ---- asking ---- */
+
+struct question {
+    struct past_lookup *lookup;
+    const char *user;
+    struct past_rights *past;
+};
+
+static bool take_followed(const struct acl_topic *row, void *context)
+{
+    const struct question *question = context;
+    if (may_hear(question->lookup, row, question->user))
+        append_topic(&question->past->inbox, row->topic.text, row->topic.length);
+    return !question->past->inbox.failed;
+}
+
+static enum acl_status ask_inbox(struct question *question)
+{
+    enum acl_status status =
+        acl_list_followed(question->lookup->acl, question->user, take_followed, question);
+    question->past->inbox_known = status == ACL_OK && !question->past->inbox.failed;
+    return status;
+}
+
+static enum acl_status ask_topic(struct question *question, const struct requested_topic *topic)
+{
+    struct past_lookup *lookup = question->lookup;
+    enum acl_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
+    bool heard = status == ACL_OK && may_hear(lookup, &lookup->row, question->user);
+    if (!heard)
+        append_topic(&question->past->deaf, topic->text, topic->length);
+    return status == ACL_NOT_FOUND ? ACL_OK : status;
+}
+
+static enum acl_status ask(struct question *question, const struct subscription_body *subscription)
+{
+    const struct requested_topics *topics = &subscription->topics;
+    enum acl_status status = ACL_OK;
+    for (size_t i = 0; i < topics->count && status == ACL_OK; i++) {
+        if (topics->list[i].bound)
+            status = is_inbox(&topics->list[i]) ? ask_inbox(question)
+                                                : ask_topic(question, &topics->list[i]);
+    }
+    question->past->topics_known = status == ACL_OK && !question->past->deaf.failed;
+    return status;
+}
+
+static bool has_bound(const struct subscription_body *subscription)
+{
+    for (size_t i = 0; i < subscription->topics.count; i++)
+        if (subscription->topics.list[i].bound)
+            return true;
+    return false;
+}
+
+static void tell_change(struct past_lookup *lookup, enum acl_status status)
+{
+    bool trouble = status != ACL_OK;
+    if (atomic_exchange(&lookup->common->trouble, trouble) == trouble)
+        return;
+    if (trouble)
+        message_warning("bound events that clients missed are held back: the database of "
+                        "registered topics does not answer",
+                        message_text("reason", acl_error(lookup->acl)));
+    else
+        message_warning("the database of registered topics answers again");
+}
+
+void past_lookup_find(struct past_lookup *lookup, const struct subscription_body *subscription,
+                      const char *user, struct past_rights *past)
+{
+    if (lookup->acl == NULL || !has_bound(subscription))
+        return;
+    uint64_t entered = backend_gate_enter(lookup->common->gate);
+    if (entered == 0)
+        return;
+    struct question question = {lookup, user, past};
+    enum acl_status status = ask(&question, subscription);
+    backend_gate_leave(lookup->common->gate, entered, status != ACL_UNAVAILABLE);
+    tell_change(lookup, status);
+}

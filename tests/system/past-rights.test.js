@@ -1,0 +1,122 @@
+'use strict';
+
+// What a client missed of bound topics, when its user's rights have changed meanwhile.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { after, before, describe, test } = require('node:test');
+const { Bound } = require('./lib/bound');
+const { until } = require('./lib/wait');
+
+const INBOX = '@USER@';
+
+for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['mariadb', 'memory']]) {
+  describe(`the past of bound topics (${database}, log in ${log})`, () => {
+    let bound;
+    let topics = 0;
+    before(async () => {
+      const config = log === 'disk' ? { log: { path: 'log.db', sync: 'always' } } : {};
+      bound = await Bound.start({ database, config: { ...config, acl: { time_limit: '5s', down_time: '0s' } } });
+    });
+    after(() => bound?.stop());
+
+    /** The last id that a client of now has. */
+    const now = async () => {
+      const stream = await bound.subscribe(undefined, []);
+      await stream.close();
+      return stream.connected.id;
+    };
+
+    /** What `user` is given of these topics on coming back, and whether it is told that this is all. */
+    const fetch = async (user, last_id, ...names) => {
+      const stream = await bound.subscribe(user, names, { last_id });
+      const [types] = await bound.heard(stream);
+      await stream.close();
+      return { types, recovered: stream.connected.recovered };
+    };
+
+    /** Events of before, then a change, then a restart where that keeps the events. */
+    const missed = async ({ owner = 'ana', sub = [], follow = [] }, change) => {
+      const topic = `past/${topics++}`;
+      await bound.add(topic, { owner, pub: ['+'], sub });
+      for (const user of follow) {
+        await bound.esnctl('follow', topic, user);
+      }
+      const last_id = await now();
+      assert.equal((await bound.publish(topic, { as: 'ana', type: 'bound' })).result, 'sent');
+      assert.equal((await bound.publish(topic, { as: 'ana', type: 'targeted', targeted: true })).result, 'sent');
+      await change(topic);
+      if (log === 'disk') {
+        await bound.stack.daemon.end();
+        await bound.stack.startDaemon();
+        await until('events are taken again', async () => (await bound.post('again')).status === 200);
+      }
+      return { topic, last_id };
+    };
+    const nothing = async () => {};
+    const all = { types: ['bound', 'targeted'], recovered: true };
+    const none = { types: [], recovered: true };
+
+    test('who may hear it gets it', async () => {
+      for (const given of [{ owner: 'luis' }, { sub: ['luis'] }, { sub: ['+'] }, { sub: ['*'] }]) {
+        const { topic, last_id } = await missed({ ...given, follow: ['luis'] }, nothing);
+        assert.deepEqual(await fetch('luis', last_id, topic, INBOX), all, JSON.stringify(given));
+      }
+    });
+
+    test('who has lost the right does not, nor what was targeted', async () => {
+      for (const right of ['luis', '+', '*']) {
+        const { topic, last_id } = await missed({ sub: [right, 'eva'], follow: ['luis'] }, (name) =>
+          bound.esnctl('topic', 'revoke', 'sub', name, right),
+        );
+        assert.deepEqual(await fetch('luis', last_id, topic, INBOX), none, right);
+        assert.deepEqual((await fetch('eva', last_id, topic)).types, ['bound']);
+      }
+    });
+
+    test('nor does who has lost the topic with its row', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'] }, (name) => bound.esnctl('topic', 'remove', name));
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), none);
+    });
+
+    test('a right that was given since does not count for before', async () => {
+      const { topic, last_id } = await missed({ follow: ['luis'] }, (name) => bound.esnctl('topic', 'grant', 'sub', name, 'luis'));
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), none);
+    });
+
+    test('a right that was lost and given again does', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'] }, async (name) => {
+        await bound.esnctl('topic', 'revoke', 'sub', name, 'luis');
+        await bound.esnctl('topic', 'grant', 'sub', name, 'luis');
+      });
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), all);
+    });
+
+    test('one topic of several is held back, the others are not', async () => {
+      const first = await missed({ sub: ['luis'] }, nothing);
+      const second = await missed({ sub: ['luis'] }, (name) => bound.esnctl('topic', 'revoke', 'sub', name, 'luis'));
+      const third = await missed({ sub: ['luis'] }, nothing);
+      const got = await fetch('luis', first.last_id, first.topic, second.topic, third.topic);
+      assert.deepEqual(got, { types: ['bound', 'bound'], recovered: true });
+    });
+
+    test('when nobody can say, nothing is replayed, and the client is told that something may be missing', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'] }, nothing);
+      if (database === 'sqlite') {
+        fs.renameSync(bound.sqlite, `${bound.sqlite}.away`);
+      } else {
+        await bound.mariadb.sql('RENAME TABLE registered_topics TO away');
+      }
+      const stream = await bound.subscribe('luis', [topic, INBOX], { last_id });
+      if (database === 'sqlite') {
+        fs.renameSync(`${bound.sqlite}.away`, bound.sqlite);
+      } else {
+        await bound.mariadb.sql('RENAME TABLE away TO registered_topics');
+      }
+      await bound.publish(topic, { as: 'ana', type: 'live' });
+      const [types] = await bound.heard(stream);
+      assert.deepEqual([types, stream.connected.recovered], [['live'], false]);
+      await stream.close();
+    });
+  });
+}
