@@ -230,8 +230,8 @@ static void test_no_checkpoint_is_suspected(void **state)
     static const char *const steps[] = {
         "UPDATE registered_topics SET sub = '[\"luis\"]'",
         "UPDATE registered_topics SET sub = '[]'",
-        "INSERT INTO registered_topics (topic) SELECT hex(randomblob(500)) FROM registered_topics "
-        "LIMIT 20",
+        ("INSERT INTO registered_topics (topic) SELECT hex(randomblob(500)) FROM registered_topics "
+         "LIMIT 20"),
         "DELETE FROM registered_topics WHERE topic <> 'a' AND random() % 2",
         "PRAGMA wal_checkpoint(PASSIVE)",
         "PRAGMA wal_checkpoint(FULL)",
