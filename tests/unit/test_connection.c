@@ -337,7 +337,7 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
 /* Each answer in its place, whatever was asked for, and a body is never taken for a request. */
 static void requests_may_follow_each_other_without_waiting(void **state)
 {
-#define POLL(body) "POST /poll HTTP/1.1\r\nContent-Length: 21\r\n\r\n" body
+#define POLL(body) "POST /poll HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n" body
     static const char text[] =
         GET("/healthz") POLL("{\"ep\":[\"a\"],\"wait\":0}") POLL("{\"ep\":[\"b\"],\"wait\":0}")
             GET("/nowhere") POLL("{\"ep\":[\"c\"],\"wait\":0}") GET("/healthz");

@@ -17,7 +17,7 @@ static void send_subscription(struct client *client, const char *json)
 {
     char head[128];
 
-    (void)snprintf(head, sizeof head, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
+    (void)snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
                    strlen(json));
     assert_true(client_send_text(client, head) && client_send_text(client, json));
 }
