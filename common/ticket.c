@@ -242,6 +242,7 @@ static const char *take_topics(struct ticket *ticket, struct ticket_storage *sto
 /* Takes over the claims in any case. NULL when all is well, else why not. */
 static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_after_s)
 {
+    uint64_t issued_ms = 0;
     const json_t *list = json_object_get(claims, "ep"), *user = json_object_get(claims, "uid");
     struct ticket_storage *storage =
         calloc(1, sizeof *storage + json_array_size(list) * sizeof *storage->topics);
@@ -257,6 +258,8 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
                               .id = json_string_value(json_object_get(claims, "jti")),
                               .forget_after_s = forget_after_s,
                               .storage = storage};
+    if (numeric_date_read(&issued_ms, json_object_get(claims, "iat"), 0))
+        ticket->issued_s = issued_ms / 1000;
     if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0))
         return "until no date";
     struct past_rights *past = &storage->past;

@@ -58,6 +58,7 @@ struct ticket {
     const char *body; /* the digest of the body that has the topics; NULL: they are here */
     /* Of a ticket that was read; signing makes its own. */
     const char *id;          /* jti, for the memory of used tickets */
+    uint64_t issued_s;       /* iat; 0: it does not say */
     uint64_t forget_after_s; /* from then on the ticket is refused for its age */
     struct ticket_storage *storage;
 };

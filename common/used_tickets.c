@@ -16,6 +16,7 @@ struct used_tickets {
     size_t slot_count; /* a power of two, at least twice `count` */
     size_t count;
     size_t max;
+    uint64_t forgotten_through_s; /* the latest `forget_after_s` of those that were forgotten */
     uint64_t full_s; /* the second in which a sweep found nothing to forget: no use in another */
 };
 
@@ -69,9 +70,13 @@ static bool sweep(struct used_tickets *used, uint64_t now_s)
     struct slot *slots = alive < used->max ? calloc(slot_count, sizeof *slots) : NULL;
     if (slots == NULL)
         return false;
-    for (size_t i = 0; i < used->slot_count; i++)
-        if (used->slots[i].forget_after_s > now_s)
+    for (size_t i = 0; i < used->slot_count; i++) {
+        uint64_t forget_after_s = used->slots[i].forget_after_s;
+        if (forget_after_s > now_s)
             *find(slots, slot_count, used->slots[i].tag) = used->slots[i];
+        else if (forget_after_s > used->forgotten_through_s)
+            used->forgotten_through_s = forget_after_s;
+    }
     free(used->slots);
     used->slots = slots;
     used->slot_count = slot_count;
@@ -86,7 +91,8 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
     if (EVP_Digest(id, strlen(id), hash, NULL, EVP_sha256(), NULL) != 1)
         return USED_TICKETS_FULL;
     struct slot *slot = find(used->slots, used->slot_count, hash);
-    if (slot->forget_after_s != 0)
+    /* Forgotten, but alive again since the clock went back: nobody knows whether it was used. */
+    if (slot->forget_after_s != 0 || forget_after_s <= used->forgotten_through_s)
         return USED_TICKETS_AGAIN;
     if (used->count + 1 > used->slot_count / 2 || used->count >= used->max) {
         if (used->full_s == now_s || !sweep(used, now_s)) {

@@ -20,7 +20,8 @@ struct used_tickets *used_tickets_open(size_t max);
 void used_tickets_close(struct used_tickets **used);
 
 /* `id` is the ticket's jti, `forget_after_s` as ticket_read() gives it; `now_s` is
- * the time ticket_read() was given, by a clock that does not go back. */
+ * the time ticket_read() was given. Should its clock have jumped ahead and come back, those that were forgotten
+ * meanwhile count as used, and so do all that end as early. */
 enum used_tickets_result used_tickets_take(struct used_tickets *used, const char *id,
                                            uint64_t forget_after_s, uint64_t now_s);
 /* Tickets held, those of the past that were not swept yet included. */

@@ -12,6 +12,7 @@
 #include "subscribe_route.h"
 #include "subscribe_settings.h"
 #include "subscription_body.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -208,7 +209,9 @@ static void admit_or_refuse(struct subscribe_service *service, struct handler_re
     /* What EventSource had last (HTML standard, section 9.2.2): newer than the query it was opened
      * with. */
     const char *last_event = handler_request_variable(request, "HTTP_LAST_EVENT_ID");
-    if (fault == NULL && last_event != NULL && *last_event != '\0')
+    /* One that is no text is none of ours. */
+    if (fault == NULL && last_event != NULL && *last_event != '\0' &&
+        utf8_is_valid(last_event, strlen(last_event)))
         subscription->last_id = last_event;
     if (fault == NULL)
         admit(service, request, subscription);

@@ -204,7 +204,7 @@ const struct config_key config_keys[] = {
      "under load; a lone event is never delayed."},
     {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL, false,
      "1000000",
-     "How many events the daemon can recognise when they come a second time (40 bytes each, taken as needed)."},
+     "How many events the daemon can recognise when they come a second time (about 100 bytes each, taken as needed)."},
     {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true, "1h",
      "How long an event is recognised. Longer than any publisher goes on trying with the same `id`."},
     {"bus", "public_key_file", CONFIG_PATH, AT(bus_public_key_file), "", 0, 0, NULL, false,

@@ -169,6 +169,10 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
     case TICKET_GATE_REFUSED:
         http_reply_error(connection, request, 400, "Invalid ticket");
         break;
+    case TICKET_GATE_TOO_OLD:
+        http_reply_error_with(connection, request, 503, "Ticket from before the start",
+                              RETRY_AFTER "1");
+        break;
     default:
         http_reply_error_with(connection, request, 503, "Too many tickets at once",
                               RETRY_AFTER "1");

@@ -23,9 +23,11 @@ bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, c
     return true;
 }
 
-bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, char *error)
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_s,
+                      char *error)
 {
-    *gate = (struct ticket_gate){.used = used_tickets_open((size_t)config->ticket_max_used)};
+    *gate = (struct ticket_gate){.used = used_tickets_open((size_t)config->ticket_max_used),
+                                 .opened_s = wall_s};
     if (gate->used == NULL) {
         snprintf(error, SECRET_ERROR_SIZE, "out of memory");
         return false;
@@ -53,6 +55,15 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
     if (result != TICKET_OK) {
         message_info("ticket refused", message_text("why", why));
         return result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED;
+    }
+    /* One that an earlier daemon took ends before it could have begun now, when it does not say. */
+    uint64_t latest_s = ticket->issued_s != 0 || ticket->forget_after_s < rules.life_max_s
+                            ? ticket->issued_s
+                            : ticket->forget_after_s - rules.life_max_s - rules.skew_s;
+    if (latest_s < gate->opened_s) {
+        message_info("ticket refused", message_text("why", "from before the start"));
+        ticket_free(ticket);
+        return TICKET_GATE_TOO_OLD;
     }
     switch (used_tickets_take(gate->used, ticket->id, ticket->forget_after_s, wall_s)) {
     case USED_TICKETS_FIRST:

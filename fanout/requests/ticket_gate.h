@@ -13,17 +13,20 @@
 struct ticket_gate {
     struct secret_list secrets;
     struct used_tickets *used;
+    uint64_t opened_s; /* by the wall clock */
 };
 
 enum ticket_gate_result {
     TICKET_GATE_OPEN,
     TICKET_GATE_REFUSED,   /* one answer, whatever is wrong with it */
+    TICKET_GATE_TOO_OLD,   /* of before the start: nobody knows whether it was used then */
     TICKET_GATE_OVERLOADED /* cannot remember that it is used now */
 };
 
-/* Without a secret file every ticket is refused. False with a sentence in error
- * (SECRET_ERROR_SIZE). */
-bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, char *error);
+/* Without a secret file every ticket is refused; so are those that were signed before wall_s, when
+ * an earlier daemon may have taken them. False with a sentence in error (SECRET_ERROR_SIZE). */
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_s,
+                      char *error);
 /* Reads the secrets again; the old ones stay when that fails. */
 bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error);
 void ticket_gate_close(struct ticket_gate *gate);

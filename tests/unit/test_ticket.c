@@ -435,6 +435,26 @@ static void test_too_long_to_look_at(void **state)
 
 /* ---- used tickets ---- */
 
+/* Forgotten while the clock was ahead, and alive again when it is back. */
+static void test_clock_jumps_ahead_and_back(void **state)
+{
+    enum { MANY = 200 };
+    char id[16];
+
+    (void)state;
+    struct used_tickets *used = used_tickets_open(1000);
+    assert_non_null(used);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_FIRST);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(id, sizeof id, "%d", i);
+        assert_int_equal(used_tickets_take(used, id, NOW + 3610, NOW + 3600), USED_TICKETS_FIRST);
+    }
+    assert_int_equal(used_tickets_count(used), MANY);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_AGAIN);
+    assert_int_equal(used_tickets_take(used, "b", NOW + 11, NOW + 1), USED_TICKETS_FIRST);
+    used_tickets_close(&used);
+}
+
 static void test_each_once(void **state)
 {
     (void)state;
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_other_claims),
         cmocka_unit_test(test_broken_texts),
         cmocka_unit_test(test_too_long_to_look_at),
+        cmocka_unit_test(test_clock_jumps_ahead_and_back),
         cmocka_unit_test(test_each_once),
         cmocka_unit_test(test_forgets_the_past_alone),
         cmocka_unit_test(test_when_it_is_full),

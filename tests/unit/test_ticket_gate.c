@@ -70,7 +70,7 @@ static int tear_down(void **state)
 
 static void open_gate(struct entrance *entrance)
 {
-    if (!ticket_gate_open(&entrance->gate, &entrance->config, entrance->error))
+    if (!ticket_gate_open(&entrance->gate, &entrance->config, NOW, entrance->error))
         fail_msg("%s", entrance->error);
 }
 
@@ -97,6 +97,22 @@ static enum ticket_gate_result admit_at(struct entrance *entrance, const struct 
         assert_string_equal(ticket.user, "ana");
     ticket_free(&ticket);
     return result;
+}
+
+/* What an earlier daemon took it does not take again. */
+static void a_ticket_of_before_the_start_is_for_nobody(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes text = make_ticket(secret);
+
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_OPEN);
+    ticket_gate_close(&entrance->gate);
+    assert_true(ticket_gate_open(&entrance->gate, &entrance->config, NOW + 1, entrance->error));
+    assert_int_equal(admit_at(entrance, &text, NOW + 1), TICKET_GATE_TOO_OLD);
+    assert_int_equal(admit_at(entrance, &text, NOW + 9), TICKET_GATE_TOO_OLD);
+    bytes_free(&text);
 }
 
 static void a_ticket_opens_it_once(void **state)
@@ -203,13 +219,15 @@ static void with_a_bad_secret_it_does_not_open(void **state)
     struct entrance *entrance = *state;
 
     write_secrets(entrance, "short\n");
-    assert_false(ticket_gate_open(&entrance->gate, &entrance->config, entrance->error));
+    assert_false(ticket_gate_open(&entrance->gate, &entrance->config, NOW, entrance->error));
     assert_non_null(strstr(entrance->error, entrance->file));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_ticket_of_before_the_start_is_for_nobody, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_opens_it_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_wrong_makes_no_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_secret_it_stays_closed, set_up, tear_down),
