@@ -4,6 +4,7 @@
 #include "acl/acl_examine.h"
 #include "commands.h"
 #include "config/config_check.h"
+#include "config/config_value.h"
 #include "service_user.h"
 #include "settings.h"
 

@@ -3,7 +3,7 @@
 #ifndef ESN_ACL_BACKEND_H
 #define ESN_ACL_BACKEND_H
 
-#include "acl/acl.h"
+#include "acl/acl_types.h"
 
 enum acl_query {
     ACL_CHECK,

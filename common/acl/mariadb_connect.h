@@ -5,7 +5,7 @@
 #ifndef ESN_MARIADB_CONNECT_H
 #define ESN_MARIADB_CONNECT_H
 
-#include "acl/acl.h"
+#include "acl/acl_types.h"
 
 #include <mysql.h>
 

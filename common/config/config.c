@@ -59,15 +59,6 @@ add_fault(struct config_reading *reading, unsigned line, const char *format, ...
     reading->error_length += length;
 }
 
-const struct config_key *config_key_find(const char *section, const char *name)
-{
-    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0)
-            return key;
-    }
-    return NULL;
-}
-
 /* Number of letters to insert, remove or change to get from one word to the other (Levenshtein). */
 static size_t edit_distance(const char *from, const char *to)
 {

@@ -1,132 +1,10 @@
-/* es-web-notify.conf: one INI file for all programs, read through one table of keys
- * (config_keys.c), from which parser,
- * `--check-config`, sample file and docs/configuration.md are made, so that they cannot drift
- * apart. */
+/* es-web-notify.conf: one INI file for all programs, read through one table of keys (config_keys.h). */
 #ifndef ESN_CONFIG_H
 #define ESN_CONFIG_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "config/config_keys.h"
+
 #include <stdio.h>
-
-enum config_type {
-    CONFIG_TEXT, /* char *; NULL when empty */
-    CONFIG_PATH, /* char *; NULL when empty; relative paths are taken from the file's own folder */
-    CONFIG_LIST, /* char **: blank-separated words, NULL-ended, never NULL */
-    CONFIG_NUMBER,   /* uint64_t */
-    CONFIG_SIZE,     /* uint64_t bytes: 512, 64k, 1M, 2G */
-    CONFIG_DURATION, /* uint64_t milliseconds: 300ms, 50s, 5m, 1h, 1d */
-    CONFIG_BOOL,     /* bool: yes, no */
-    CONFIG_MODE,     /* uint64_t: octal file mode, 0660 */
-    CONFIG_CHOICE    /* int: index into the NULL-ended list `choices` */
-};
-
-struct config_key {
-    const char *section;
-    const char *name;
-    enum config_type type;
-    size_t offset;             /* of the member in struct config */
-    const char *default_text;  /* as one would write it in the file */
-    uint64_t minimum, maximum; /* NUMBER, SIZE, DURATION; both 0: any */
-    const char *const *choices;
-    bool reloadable;     /* honoured on SIGHUP */
-    const char *example; /* a value other than the default */
-    const char *help;    /* whole sentences, Markdown without headings */
-};
-
-/* Ended by a key whose section is NULL. */
-extern const struct config_key config_keys[];
-
-struct config_section {
-    const char *name;
-    const char *help; /* as a key's */
-};
-
-/* Ended by a section whose name is NULL; every key's section is here. */
-extern const struct config_section config_sections[];
-
-/* Choices, in the order of their words. */
-enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
-enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA };
-enum config_handoff {
-    CONFIG_HANDOFF_ACCEL,
-    CONFIG_HANDOFF_LOCAL,
-    CONFIG_HANDOFF_REDIRECT,
-    CONFIG_HANDOFF_JSON
-};
-
-struct config {
-    /* [fanout] */
-    char **listen, **listen_lines;
-    uint64_t stream_time, keep_alive, poll_time, poll_gap, max_polls_between;
-    uint64_t max_alive;
-    uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
-    uint64_t max_topics_size, max_topics_total, max_presence_patterns;
-    uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread,
-        retry_time;
-    uint64_t max_connections, max_connections_per_address;
-    uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
-    uint64_t max_ignored_input, max_message, max_messages;
-    bool keep_headers;
-    bool io_uring;
-    /* [publish] */
-    char *publish_token_file, *publishers_file;
-    uint64_t signature_age;
-    uint64_t publish_time, publish_down_time, publish_threads;
-    uint64_t publish_rate, publish_burst;
-    uint64_t max_event_body, max_depth, max_event_points;
-    /* [bus] */
-    char **bus_events, **bus_acks, **bus_topics;
-    uint64_t bus_mode;
-    uint64_t bus_batch;
-    uint64_t remember_events, remember_time;
-    char *bus_public_key_file, *bus_secret_key_file;
-    /* [acl] */
-    int acl_kind; /* enum config_acl */
-    char *acl_file, *acl_host, *acl_socket, *acl_user, *acl_password_file, *acl_database;
-    char *acl_tls_ca, *acl_tls_cert, *acl_tls_key;
-    uint64_t acl_time, acl_down_time, acl_port;
-    bool acl_tls;
-    /* [bind_key] */
-    char *bind_key_file;
-    int bind_key_padding; /* enum bind_key_padding */
-    uint64_t bind_key_tolerance, bind_key_skew;
-    /* [password] */
-    uint64_t password_remember, password_wrong_at_once, password_wrong_time;
-    /* [ticket] */
-    char *token_keys_file, *token_issuer, *token_audience;
-    uint64_t token_skew;
-    char *ticket_secret_file;
-    uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
-    /* [subscribe] */
-    char *subscribe_url;
-    uint64_t subscribe_threads;
-    /* [binding] */
-    int binding_mode; /* enum config_binding */
-    char *binding_url, *binding_method, *binding_ca_file;
-    uint64_t binding_time, binding_down_time, binding_max_answer;
-    /* [handoff] */
-    int handoff_mode; /* enum config_handoff */
-    char *handoff_prefix, *handoff_url;
-    /* [admin] */
-    char *admin_token_file;
-    /* [log] */
-    uint64_t log_max_bytes, log_max_age, log_max_departed;
-    char *log_path;
-    int log_sync;
-    uint64_t log_sync_interval, log_max_unsynced;
-    /* [messages] */
-    int message_level, message_destination;
-    uint64_t message_burst, message_rate, message_buffer;
-
-    char *path; /* the file this was read from */
-};
-
-enum { CONFIG_ERROR_SIZE = 2048 };
-
-/* NULL when there is no such key. */
-const struct config_key *config_key_find(const char *section, const char *name);
 
 /* Every key at its default. False only without memory. */
 bool config_set_defaults(struct config *config);
@@ -139,8 +17,6 @@ void config_free(struct config *config);
  * (SYSCONFDIR/es-web-notify.conf). */
 const char *config_path(const char *option);
 
-/* Writes one key's value as it would stand in the file. */
-void config_print_value(FILE *out, const struct config *config, const struct config_key *key);
 /* Writes a commented sample file with every key at its default. */
 void config_print_sample(FILE *out);
 /* Write docs/configuration.md and the manual page es-web-notify.conf(5). */

@@ -3,7 +3,7 @@
 #ifndef ESN_CONFIG_CHECK_H
 #define ESN_CONFIG_CHECK_H
 
-#include "config/config.h"
+#include "config/config_keys.h"
 
 /* Receives each fault: the key to change and a sentence with what would be right. */
 typedef void config_check_report(void *context, const struct config_key *key, const char *sentence);

@@ -1,4 +1,6 @@
-#include "config/config.h"
+#include "config/config_keys.h"
+
+#include <string.h>
 
 static const char *const acl_kinds[] = {"sqlite", "mariadb", NULL};
 static const char *const paddings[] = {"pkcs1", "oaep", NULL};
@@ -12,7 +14,7 @@ static const char *const handoffs[] = {"accel", "local", "redirect", "json", NUL
 #define AT(member) offsetof(struct config, member)
 
 /* In the order in which they are printed. */
-/* The tables read as tables. clang-format off */
+/* clang-format off */
 const struct config_section config_sections[] = {
     {"fanout", "The daemon `esn-fanout`, which holds the streams of all subscribers."},
     {"publish", "What `esn-event` takes from those who publish."},
@@ -33,8 +35,6 @@ const struct config_section config_sections[] = {
     {"messages", "What the programs say of themselves."},
     {NULL, NULL},
 };
-
-/* clang-format off */
 
 /* The one place where a key, its default, its bounds and its words are written. */
 const struct config_key config_keys[] = {
@@ -378,4 +378,12 @@ const struct config_key config_keys[] = {
 };
 
 /* clang-format on */
-/* clang-format on */
+
+const struct config_key *config_key_find(const char *section, const char *name)
+{
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0)
+            return key;
+    }
+    return NULL;
+}

@@ -3,7 +3,9 @@
 #ifndef ESN_CONFIG_VALUE_H
 #define ESN_CONFIG_VALUE_H
 
-#include "config/config.h"
+#include "config/config_keys.h"
+
+#include <stdio.h>
 
 enum { CONFIG_FAULT_SIZE = 320 };
 
@@ -19,6 +21,8 @@ void config_value_swap(struct config *a, struct config *b, const struct config_k
 /* Frees what the member owns and clears it. */
 void config_value_free(struct config *config, const struct config_key *key);
 
+/* Writes one key's value as it would stand in the file. */
+void config_print_value(FILE *out, const struct config *config, const struct config_key *key);
 /* Write a number in the unit in which one would write it: 8M, 50s, 0660, 1000. */
 void config_number_print(FILE *out, enum config_type type, uint64_t number);
 void config_number_format(char *out, size_t size, enum config_type type, uint64_t number);

@@ -3,7 +3,8 @@
 #define ESN_PUBLISHERS_FILE_H
 
 #include "address_range.h"
-#include "publishers/publishers.h"
+#include "publishers/publisher.h"
+#include "secret.h"
 
 struct publisher_entry {
     struct publisher publisher; /* first: a publisher is its entry */

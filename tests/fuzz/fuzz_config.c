@@ -1,5 +1,6 @@
 /* The configuration: any bytes in the file; what is good can be shown, and read again the same. */
 #include "config/config.h"
+#include "config/config_value.h"
 
 #include <stdint.h>
 #include <stdio.h>

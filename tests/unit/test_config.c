@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/config_value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
