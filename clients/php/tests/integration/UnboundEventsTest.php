@@ -76,8 +76,8 @@ final class UnboundEventsTest extends TestCase
         $topic = Stack::topic('once');
         $subscriber = new Subscriber($this->baseUrl, [$topic]);
         $id = bin2hex(random_bytes(8));
-        foreach ([1, 2, 3] as $time) {
-            $receipt = $this->emitter->emitOnce($id, new Event('t', $time), EventPoint::shout($topic));
+        for ($time = 0; $time < 3; $time++) {
+            $receipt = $this->emitter->emitOnce($id, new Event('t', 1), EventPoint::shout($topic));
             self::assertSame(1, $receipt->receivers);
         }
         $this->emitter->emit(new Event('end'), EventPoint::shout($topic));
