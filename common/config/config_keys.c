@@ -13,6 +13,8 @@ static const char *const handoffs[] = {"accel", "local", "redirect", "json", NUL
 
 #define AT(member) offsetof(struct config, member)
 
+enum { COMMON = false, EXPERT = true };
+
 /* In the order in which they are printed. */
 /* clang-format off */
 const struct config_section config_sections[] = {
@@ -38,343 +40,348 @@ const struct config_section config_sections[] = {
 
 /* The one place where a key, its default, its bounds and its words are written. */
 const struct config_key config_keys[] = {
-    {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false,
+    {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false, COMMON,
      "127.0.0.1:8010 unix:/run/es-web-notify/http.sock",
      "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several separated by blanks. "
      "A name stands for each of its addresses; what was bound is logged. Behind a "
      "web server on the same machine keep it on loopback."},
-    {"fanout", "listen_lines", CONFIG_LIST, AT(listen_lines), "", 0, 0, NULL, false,
+    {"fanout", "listen_lines", CONFIG_LIST, AT(listen_lines), "", 0, 0, NULL, false, COMMON,
      "127.0.0.1:8011 unix:/run/es-web-notify/lines.sock",
      "Where `esn-fanout` accepts raw TCP, one JSON a line both ways (docs/protocol.md section 8), written as in `listen`. "
      "Nothing: nowhere."},
-    {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true,
+    {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true, COMMON,
      "10m",
      "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "
      "Clients are told as `timeout` in `connected`."},
-    {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "25s", 1000, 3600000, NULL, true,
+    {"fanout", "keep_alive", CONFIG_DURATION, AT(keep_alive), "25s", 1000, 3600000, NULL, true, COMMON,
      "20s",
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s; HAProxy as Debian configures it: 50s; event-source-polyfill gives up after 45s). A WebSocket "
      "is asked so often whether it is there, and closed when it has not answered by the next time."},
-    {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, "50s",
+    {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, COMMON, "50s",
      "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
      "Keep it below every proxy's read time-out."},
-    {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, "30s",
+    {"fanout", "poll_gap", CONFIG_DURATION, AT(poll_gap), "10s", 0, 600000, NULL, true, EXPERT, "30s",
      "A client of long-poll that comes back as the same one (`connid` and `secret`) counts as present for so long between "
      "two polls."},
-    {"fanout", "max_polls_between", CONFIG_NUMBER, AT(max_polls_between), "50000", 0, 10000000, NULL, true, "1000",
+    {"fanout", "max_polls_between", CONFIG_NUMBER, AT(max_polls_between), "50000", 0, 10000000, NULL, true,
+     EXPERT, "1000",
      "How many such clients are remembered between two polls; beyond it they go and come with each answer."},
-    {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, "10",
+    {"fanout", "max_alive", CONFIG_NUMBER, AT(max_alive), "60", 0, 1000000, NULL, true, EXPERT, "10",
      "How often one stream can be renewed by `POST /alive`; then `400 Max alive reached`."},
-    {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "128k", 1, 104857600, NULL, true, "256k",
+    {"fanout", "max_body", CONFIG_SIZE, AT(max_body), "128k", 1, 104857600, NULL, true, COMMON, "256k",
      "Largest request body the daemon reads, in bytes; more is `413`. Reading JSON takes about 10 ms for each megabyte, and "
      "everybody waits meanwhile: strangers may send it."},
-    {"fanout", "max_body_total", CONFIG_SIZE, AT(max_body_total), "256M", 1048576, 1099511627776, NULL, true, "1G",
+    {"fanout", "max_body_total", CONFIG_SIZE, AT(max_body_total), "256M", 1048576, 1099511627776, NULL, true,
+     EXPERT, "1G",
      "Most bytes that the bodies of all requests under way may hold together. Where there is no room left, the one that "
      "has been coming in longest gives way and is answered `503`: so bodies that never become whole keep nobody out."},
-    {"fanout", "max_headers", CONFIG_SIZE, AT(max_headers), "16k", 512, 1048576, NULL, true, "32k",
+    {"fanout", "max_headers", CONFIG_SIZE, AT(max_headers), "16k", 512, 1048576, NULL, true, EXPERT, "32k",
      "Largest request line and headers together; more is `431`."},
-    {"fanout", "max_topics", CONFIG_NUMBER, AT(max_topics), "1000", 1, 1000000, NULL, true, "100",
+    {"fanout", "max_topics", CONFIG_NUMBER, AT(max_topics), "1000", 1, 1000000, NULL, true, COMMON, "100",
      "Most topics in one subscription."},
-    {"fanout", "max_topic_length", CONFIG_SIZE, AT(max_topic_length), "4096", 1, 65535, NULL, true,
+    {"fanout", "max_topic_length", CONFIG_SIZE, AT(max_topic_length), "4096", 1, 65535, NULL, true, EXPERT,
      "256", "Longest topic in bytes, for subscribers and publishers."},
-    {"fanout", "max_topic_levels", CONFIG_NUMBER, AT(max_topic_levels), "64", 1, 10000, NULL, true,
+    {"fanout", "max_topic_levels", CONFIG_NUMBER, AT(max_topic_levels), "64", 1, 10000, NULL, true, EXPERT,
      "16", "Most levels of a topic, for subscribers and publishers."},
-    {"fanout", "max_topics_size", CONFIG_SIZE, AT(max_topics_size), "2M", 4096, 1073741824, NULL, true, "256k",
+    {"fanout", "max_topics_size", CONFIG_SIZE, AT(max_topics_size), "2M", 4096, 1073741824, NULL, true, EXPERT, "256k",
      "Most memory that the topics of one stream may take, if nobody else held any of them: about 120 bytes a level. More is "
      "`400`."},
-    {"fanout", "max_topics_total", CONFIG_SIZE, AT(max_topics_total), "128M", 1048576, 1099511627776, NULL, true, "1G",
+    {"fanout", "max_topics_total", CONFIG_SIZE, AT(max_topics_total), "128M", 1048576, 1099511627776, NULL, true,
+     EXPERT, "1G",
      "Most memory that the topics of all streams may take; those that many hold count once. One stream may take a sixteenth "
      "of what is left; whoever wants more is answered `503`."},
-    {"fanout", "max_presence_patterns", CONFIG_NUMBER, AT(max_presence_patterns), "10", 0, 1000000, NULL, true, "1",
+    {"fanout", "max_presence_patterns", CONFIG_NUMBER, AT(max_presence_patterns), "10", 0, 1000000, NULL, true,
+     EXPERT, "1",
      "Most patterns of one stream that watch client ids (`@CONNECTION@/+` and the like): each client that comes or goes costs a "
      "frame for each of them."},
-    {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true,
+    {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true, EXPERT,
      "5s",
      "A client that opened a connection or began a request has so long to send its whole head; then the connection is "
      "closed."},
-    {"fanout", "body_time", CONFIG_DURATION, AT(body_time), "30s", 100, 3600000, NULL, true, "10s",
+    {"fanout", "body_time", CONFIG_DURATION, AT(body_time), "30s", 100, 3600000, NULL, true, EXPERT, "10s",
      "After the head, a client has so long to send the whole body; then `408` and the connection is closed."},
-    {"fanout", "idle_time", CONFIG_DURATION, AT(idle_time), "75s", 100, 86400000, NULL, true, "5s",
+    {"fanout", "idle_time", CONFIG_DURATION, AT(idle_time), "75s", 100, 86400000, NULL, true, COMMON, "5s",
      "A connection that is kept open between two requests is closed after so long without one."},
-    {"fanout", "linger_time", CONFIG_DURATION, AT(linger_time), "2s", 0, 60000, NULL, true, "500ms",
+    {"fanout", "linger_time", CONFIG_DURATION, AT(linger_time), "2s", 0, 60000, NULL, true, EXPERT, "500ms",
      "After an answer that ends the connection while the client still sends, its bytes are read and thrown away for so "
      "long, so that the answer is not lost in a reset."},
-    {"fanout", "vanish_time", CONFIG_DURATION, AT(vanish_time), "30s", 1000, 3600000, NULL, true,
+    {"fanout", "vanish_time", CONFIG_DURATION, AT(vanish_time), "30s", 1000, 3600000, NULL, true, EXPERT,
      "15s",
      "A client whose machine went away without a word is dropped when what was sent to it, data or TCP's own "
      "keep-alive probes, is not acknowledged for so long (`TCP_USER_TIMEOUT`, tcp(7)). New connections only after a "
      "reload."},
-    {"fanout", "stop_time", CONFIG_DURATION, AT(stop_time), "5s", 0, 600000, NULL, true, "30s",
+    {"fanout", "stop_time", CONFIG_DURATION, AT(stop_time), "5s", 0, 600000, NULL, true, COMMON, "30s",
      "After SIGTERM every stream is ended with its last chunk; clients that have not taken it after so long are cut."},
-    {"fanout", "stop_spread", CONFIG_DURATION, AT(stop_spread), "1s", 0, 600000, NULL, true, "10s",
+    {"fanout", "stop_spread", CONFIG_DURATION, AT(stop_spread), "1s", 0, 600000, NULL, true, EXPERT, "10s",
      "The ends of the streams are spread over so long, at random, so that not all clients come back in one moment. `0s`: at once. "
      "At most half of `stop_time`. Meanwhile posts wait for the next daemon, then they are answered `503`."},
-    {"fanout", "retry_time", CONFIG_DURATION, AT(retry_time), "5s", 0, 3600000, NULL, true, "30s",
+    {"fanout", "retry_time", CONFIG_DURATION, AT(retry_time), "5s", 0, 3600000, NULL, true, EXPERT, "30s",
      "Each stream is told when the daemon stops how long to wait before it subscribes again: from a quarter of this to the whole, at random."},
-    {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true,
+    {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true, COMMON,
      "20000",
      "Most connections held at once; more are answered `503` and closed. `0`: what the limit of open files (`ulimit -n`) "
      "allows, less 64."},
     {"fanout", "max_connections_per_address", CONFIG_NUMBER, AT(max_connections_per_address), "0", 0, 10000000, NULL, true,
+     COMMON,
      "100",
      "Most connections held at once from one IP address (of IPv6: one network of 64 bits); more are answered `503` and closed. "
      "`0`: no limit. For a daemon that clients reach directly: behind a web server all come from its address, and limiting "
      "is its business. After a reload only new connections count."},
-    {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true,
+    {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true, EXPERT,
      "1M",
      "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it the connection is closed "
      "as `slow` at once. An event larger than this still goes to a client that has nothing else waiting."},
     {"fanout", "max_pending_soft", CONFIG_SIZE, AT(max_pending_soft), "1M", 1024, 1073741824, NULL,
-     true, "256k",
+     true, EXPERT, "256k",
      "Soft limit of the same: a client that stays above it for `soft_time` is closed as `slow`."},
-    {"fanout", "soft_time", CONFIG_DURATION, AT(soft_time), "10s", 1000, 3600000, NULL, true, "30s",
+    {"fanout", "soft_time", CONFIG_DURATION, AT(soft_time), "10s", 1000, 3600000, NULL, true, EXPERT, "30s",
      "How long a client may stay above `max_pending_soft`."},
     {"fanout", "max_pending_total", CONFIG_SIZE, AT(max_pending_total), "256M", 1048576, 1099511627776,
-     NULL, true, "1G",
+     NULL, true, EXPERT, "1G",
      "Most memory that events waiting for slow clients may hold in all; past it those that have waited longest are closed "
      "as `slow`."},
-    {"fanout", "send_buffer", CONFIG_SIZE, AT(send_buffer), "256k", 0, 1073741824, NULL, true, "1M",
+    {"fanout", "send_buffer", CONFIG_SIZE, AT(send_buffer), "256k", 0, 1073741824, NULL, true, EXPERT, "1M",
      "What the system keeps for one client on TCP beside that (`SO_SNDBUF`, socket(7), which doubles it and goes up to "
      "`net.core.wmem_max`). `0`: as much as it likes, which can be 4 MiB for each client that does not read, until "
      "all connections of the machine run short of memory. New connections only after a reload."},
     {"fanout", "max_ignored_input", CONFIG_SIZE, AT(max_ignored_input), "64k", 0, 1073741824, NULL,
-     true, "4k",
+     true, EXPERT, "4k",
      "A client that goes on sending while it should listen is closed after so many bytes."},
-    {"fanout", "max_message", CONFIG_SIZE, AT(max_message), "64k", 512, 16777216, NULL, true, "16k",
+    {"fanout", "max_message", CONFIG_SIZE, AT(max_message), "64k", 512, 16777216, NULL, true, EXPERT, "16k",
      "Largest message of a client on a WebSocket, and longest line on raw TCP; whoever sends a larger one is closed. All "
      "that are coming in count to `max_body_total`, and each has to be whole within `body_time`."},
-    {"fanout", "max_messages", CONFIG_NUMBER, AT(max_messages), "120", 1, 1000000, NULL, true, "30",
+    {"fanout", "max_messages", CONFIG_NUMBER, AT(max_messages), "120", 1, 1000000, NULL, true, EXPERT, "30",
      "Most messages a minute from one client on a WebSocket (its pings and pongs count as well) or on raw TCP; so many may "
      "come at once. Whoever sends more is closed as `talkative`."},
-    {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, "no",
+    {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, COMMON, "no",
      "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
      "idle browser's stream."},
-    {"fanout", "io_uring", CONFIG_BOOL, AT(io_uring), "yes", 0, 0, NULL, false, "no",
+    {"fanout", "io_uring", CONFIG_BOOL, AT(io_uring), "yes", 0, 0, NULL, false, EXPERT, "no",
      "Write an event to many receivers in one system call where the kernel has io_uring and lets the daemon use it, which "
      "costs up to a third less on a busy machine. Otherwise, and with `no`, each write is a call of its own."},
 
-    {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true,
+    {"publish", "token_file", CONFIG_PATH, AT(publish_token_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/publish.token",
      "File of entry tokens for `POST /event`, one a line; several, so that they can be rotated. Nobody but owner and group "
      "may be able to read it. Without one every post is answered `404`."},
-    {"publish", "publishers_file", CONFIG_PATH, AT(publishers_file), "", 0, 0, NULL, true,
+    {"publish", "publishers_file", CONFIG_PATH, AT(publishers_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/publishers.conf",
      "Publishers with a name, a secret and limits of their own, a section each (docs/protocol.md section 3). Nothing: only "
      "those who know a token of `token_file` publish, and may do everything."},
-    {"publish", "signature_age", CONFIG_DURATION, AT(signature_age), "30s", 1000, 600000, NULL, true, "1m",
+    {"publish", "signature_age", CONFIG_DURATION, AT(signature_age), "30s", 1000, 600000, NULL, true, EXPERT, "1m",
      "A signed post is refused when its signature was created longer ago. The daemon's `remember_time` has to be longer, so "
      "that one that is sent again is a double."},
-    {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true, "500ms",
+    {"publish", "time_limit", CONFIG_DURATION, AT(publish_time), "2s", 10, 60000, NULL, true, COMMON, "500ms",
      "How long a post waits for the daemon's acknowledgement; then `503` with `Retry-After`."},
     {"publish", "down_time_limit", CONFIG_DURATION, AT(publish_down_time), "100ms", 1, 60000, NULL,
-     true, "20ms",
-     "The same while the daemon is known not to answer; for as long after that, posts are answered at once. So they do not "
+     true, EXPERT, "20ms",
+     "`time_limit` while the daemon is known not to answer; for as long after that, posts are answered at once. So they do not "
      "queue up behind each other."},
-    {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, "1",
+    {"publish", "threads", CONFIG_NUMBER, AT(publish_threads), "8", 1, 256, NULL, false, COMMON, "1",
      "Threads of one worker process of `esn-event --workers`. One at a time takes the posts that have come and publishes them in "
      "one go. A post with a bind key, and one whose bytes come slowly, has its thread to itself, and another takes those that "
      "follow."},
-    {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true,
+    {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true, COMMON,
      "64k", "Largest body of `POST /event` in bytes; more is `413`."},
-    {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, "32",
+    {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, EXPERT, "32",
      "How deep arrays and objects of a body may be nested."},
     {"publish", "max_event_points", CONFIG_NUMBER, AT(max_event_points), "1000", 1, 100000, NULL,
-     true, "10", "Most event points in one post."},
-    {"publish", "rate", CONFIG_NUMBER, AT(publish_rate), "0", 0, 1000000, NULL, true, "100",
+     true, EXPERT, "10", "Most event points in one post."},
+    {"publish", "rate", CONFIG_NUMBER, AT(publish_rate), "0", 0, 1000000, NULL, true, COMMON, "100",
      "How many events a second each entry token may publish, through however many handlers; each event point counts. More are "
      "answered `429` with `Retry-After` and not delivered. `0`: no limit. Read by the daemon, which alone sees them all."},
-    {"publish", "burst", CONFIG_NUMBER, AT(publish_burst), "0", 0, 10000000, NULL, true, "1000",
+    {"publish", "burst", CONFIG_NUMBER, AT(publish_burst), "0", 0, 10000000, NULL, true, COMMON, "1000",
      "Most events of one token at once, before `rate` counts; `0`: as many as `rate`. An event that comes a second time does "
      "not count."},
 
-    {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false,
+    {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false, COMMON,
      "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",
      "Endpoints on which events travel: the daemon binds all of them, handlers connect to all of them. On a handler host of "
      "its own: the daemon's `tcp` endpoint."},
-    {"bus", "acks", CONFIG_LIST, AT(bus_acks), "ipc:///run/es-web-notify/acks", 0, 0, NULL, false,
+    {"bus", "acks", CONFIG_LIST, AT(bus_acks), "ipc:///run/es-web-notify/acks", 0, 0, NULL, false, COMMON,
      "ipc:///run/es-web-notify/acks tcp://10.0.0.5:8012",
      "Endpoints on which acknowledgements travel back; likewise."},
-    {"bus", "topics", CONFIG_LIST, AT(bus_topics), "", 0, 0, NULL, false, "casa/ taller/",
+    {"bus", "topics", CONFIG_LIST, AT(bus_topics), "", 0, 0, NULL, false, COMMON, "casa/ taller/",
      "Prefixes of topics that this daemon takes from the bus; empty: all. With it topics can be split over daemons."},
-    {"bus", "mode", CONFIG_MODE, AT(bus_mode), "0660", 0, 0777, NULL, false, "0600",
+    {"bus", "mode", CONFIG_MODE, AT(bus_mode), "0660", 0, 0777, NULL, false, COMMON, "0600",
      "File mode of the `ipc` sockets and of `unix:` listeners: who of this machine may publish."},
-    {"bus", "batch", CONFIG_NUMBER, AT(bus_batch), "256", 1, 100000, NULL, true, "64",
+    {"bus", "batch", CONFIG_NUMBER, AT(bus_batch), "256", 1, 100000, NULL, true, EXPERT, "64",
      "Most events taken from the bus before what they made is written to the clients. More means fewer, larger writes "
      "under load; a lone event is never delayed."},
-    {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL, false,
+    {"bus", "remember_events", CONFIG_NUMBER, AT(remember_events), "262144", 1, 100000000, NULL, false, EXPERT,
      "1000000",
      "How many events the daemon can recognise when they come a second time (about 100 bytes each, taken as needed)."},
-    {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true, "1h",
+    {"bus", "remember_time", CONFIG_DURATION, AT(remember_time), "5m", 1000, 86400000, NULL, true, EXPERT, "1h",
      "How long an event is recognised. Longer than any publisher goes on trying with the same `id`."},
-    {"bus", "public_key_file", CONFIG_PATH, AT(bus_public_key_file), "", 0, 0, NULL, false,
+    {"bus", "public_key_file", CONFIG_PATH, AT(bus_public_key_file), "", 0, 0, NULL, false, COMMON,
      "/etc/es-web-notify/bus.pub",
      "CURVE public key of the daemon (40 characters Z85, as `curve_keygen` makes them), for daemon and handlers. A `tcp` "
      "endpoint beyond loopback is refused without it."},
-    {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false,
+    {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false, COMMON,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
 
-    {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, true, "mariadb",
+    {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, true, COMMON, "mariadb",
      "Where registered topics are: in a `sqlite` file, or in a `mariadb` server."},
-    {"acl", "file", CONFIG_PATH, AT(acl_file), "/var/lib/es-web-notify/topics.db", 0, 0, NULL, true,
+    {"acl", "file", CONFIG_PATH, AT(acl_file), "/var/lib/es-web-notify/topics.db", 0, 0, NULL, true, COMMON,
      "/srv/notify/topics.db",
      "The SQLite file. It must exist (`esnctl` makes it), and it and its folder must be writable for the handlers."},
-    {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, true, "300ms",
+    {"acl", "time_limit", CONFIG_DURATION, AT(acl_time), "1s", 10, 60000, NULL, true, COMMON, "300ms",
      "How long one lookup may take; then the post is answered `503`. Keep it below `time_limit` of `[publish]`. Where a "
      "MariaDB server does not answer at all, it is rounded up to whole seconds."},
-    {"acl", "down_time", CONFIG_DURATION, AT(acl_down_time), "1s", 0, 60000, NULL, true, "5s",
+    {"acl", "down_time", CONFIG_DURATION, AT(acl_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
      "How long a database that did not answer in time counts as down: bound posts are answered `503` at once, and then one of them "
      "tries for all of its process. `0`: each tries for itself."},
-    {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, true, "10.0.0.7",
+    {"acl", "host", CONFIG_TEXT, AT(acl_host), "", 0, 0, NULL, true, COMMON, "10.0.0.7",
      "MariaDB: name or address of the server, reached by TCP, also when it is `localhost`; empty: this machine, by its Unix "
      "socket."},
-    {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, true, "3307",
+    {"acl", "port", CONFIG_NUMBER, AT(acl_port), "0", 0, 65535, NULL, true, COMMON, "3307",
      "MariaDB: port of `host`; `0`: the usual one."},
-    {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, true, "/run/mysqld/mysqld.sock",
+    {"acl", "socket", CONFIG_PATH, AT(acl_socket), "", 0, 0, NULL, true, COMMON, "/run/mysqld/mysqld.sock",
      "MariaDB: Unix socket, used when `host` is empty."},
-    {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, true, "notify",
+    {"acl", "user", CONFIG_TEXT, AT(acl_user), "", 0, 0, NULL, true, COMMON, "notify",
      "MariaDB: user; handlers need no more than `SELECT`. Empty: the name of the process's own user."},
-    {"acl", "password_file", CONFIG_PATH, AT(acl_password_file), "", 0, 0, NULL, true,
+    {"acl", "password_file", CONFIG_PATH, AT(acl_password_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/acl.password",
      "MariaDB: file with the user's password in its first line. Nobody but owner and group may be able to read it."},
-    {"acl", "database", CONFIG_TEXT, AT(acl_database), "", 0, 0, NULL, true, "notify",
+    {"acl", "database", CONFIG_TEXT, AT(acl_database), "", 0, 0, NULL, true, COMMON, "notify",
      "MariaDB: database that has the tables of `schema/mariadb.sql`."},
-    {"acl", "tls", CONFIG_BOOL, AT(acl_tls), "no", 0, 0, NULL, true, "yes",
+    {"acl", "tls", CONFIG_BOOL, AT(acl_tls), "no", 0, 0, NULL, true, COMMON, "yes",
      "MariaDB: require TLS, and a certificate that names `host` and is signed by `tls_ca`."},
-    {"acl", "tls_ca", CONFIG_PATH, AT(acl_tls_ca), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb-ca.pem",
+    {"acl", "tls_ca", CONFIG_PATH, AT(acl_tls_ca), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb-ca.pem",
      "MariaDB: PEM file of the authorities trusted; empty: the system's."},
-    {"acl", "tls_cert", CONFIG_PATH, AT(acl_tls_cert), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb.pem",
+    {"acl", "tls_cert", CONFIG_PATH, AT(acl_tls_cert), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb.pem",
      "MariaDB: PEM file of our own certificate, where the server asks for one."},
-    {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, true, "/etc/es-web-notify/mariadb.key",
+    {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb.key",
      "MariaDB: PEM file of its private key."},
 
-    {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, true,
+    {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/bind.key",
      "PEM file of the RSA key (2,048 bits or more, without passphrase) that decrypts bind keys. Nobody but owner and group may "
      "be able to read it. Without one every bind key of a post is refused."},
-    {"bind_key", "padding", CONFIG_CHOICE, AT(bind_key_padding), "pkcs1", 0, 0, paddings, true, "oaep",
+    {"bind_key", "padding", CONFIG_CHOICE, AT(bind_key_padding), "pkcs1", 0, 0, paddings, true, COMMON, "oaep",
      "`pkcs1`: PKCS#1 v1.5, what PHP's `openssl_public_encrypt()` does unless told otherwise. `oaep`: OAEP with SHA-1, "
      "`OPENSSL_PKCS1_OAEP_PADDING`."},
-    {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, true, "10s",
+    {"bind_key", "tolerance", CONFIG_DURATION, AT(bind_key_tolerance), "3s", 0, 3600000, NULL, true, COMMON, "10s",
      "How old a bind key may be, in whole seconds."},
-    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "1s", 0, 3600000, NULL, true, "0s",
+    {"bind_key", "skew", CONFIG_DURATION, AT(bind_key_skew), "1s", 0, 3600000, NULL, true, EXPERT, "0s",
      "How far the clocks of application and handlers may be apart, in whole seconds: so much older, or from the future, a bind "
      "key may be."},
 
-    {"password", "remember_time", CONFIG_DURATION, AT(password_remember), "30s", 0, 3600000, NULL, true, "5m",
+    {"password", "remember_time", CONFIG_DURATION, AT(password_remember), "30s", 0, 3600000, NULL, true, EXPERT, "5m",
      "How long a right password is remembered in memory, since hashing is slow by intent; `0s`: not at all."},
-    {"password", "wrong_at_once", CONFIG_NUMBER, AT(password_wrong_at_once), "5", 0, 1000000, NULL, true, "20",
+    {"password", "wrong_at_once", CONFIG_NUMBER, AT(password_wrong_at_once), "5", 0, 1000000, NULL, true, EXPERT, "20",
      "How many wrong passwords may be tried on one topic (for each worker) before tries have to grow back; `0`: no limit."},
-    {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, true, "1m",
+    {"password", "wrong_time", CONFIG_DURATION, AT(password_wrong_time), "10s", 1, 86400000, NULL, true, EXPERT, "1m",
      "After how long one more try has grown back."},
 
-    {"token", "keys_file", CONFIG_PATH, AT(token_keys_file), "", 0, 0, NULL, true,
+    {"token", "keys_file", CONFIG_PATH, AT(token_keys_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/token.keys",
      "Keys that verify access tokens: secrets of 32 characters or more, one a line; public keys and certificates in PEM; or a JWK "
      "Set. A file with secrets may be open to owner and group alone. Without one no access tokens are taken."},
-    {"token", "issuer", CONFIG_TEXT, AT(token_issuer), "", 0, 0, NULL, true, "https://shop.example",
+    {"token", "issuer", CONFIG_TEXT, AT(token_issuer), "", 0, 0, NULL, true, COMMON, "https://shop.example",
      "What `iss` of an access token has to be. Nothing: anything, or nothing."},
-    {"token", "audience", CONFIG_TEXT, AT(token_audience), "", 0, 0, NULL, true, "es-web-notify",
+    {"token", "audience", CONFIG_TEXT, AT(token_audience), "", 0, 0, NULL, true, COMMON, "es-web-notify",
      "What `aud` of an access token has to be, or have among others. Nothing: anything, or nothing."},
-    {"token", "skew", CONFIG_DURATION, AT(token_skew), "2s", 0, 3600000, NULL, true, "0ms",
+    {"token", "skew", CONFIG_DURATION, AT(token_skew), "2s", 0, 3600000, NULL, true, EXPERT, "0ms",
      "How far the clocks of who signs access tokens and of `esn-subscribe` may be apart."},
-    {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true,
+    {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/ticket.secret",
      "Secrets that sign the tickets with which `esn-subscribe` hands subscribers to the daemon, one a line, 32 characters or "
      "more; the first signs, all are accepted, so that they can be rotated. Nobody but owner and group may be able to read "
      "the file. Without one every ticket is refused, and so there are no bound subscriptions."},
-    {"ticket", "life", CONFIG_DURATION, AT(ticket_life), "10s", 1000, 3600000, NULL, true, "5s",
+    {"ticket", "life", CONFIG_DURATION, AT(ticket_life), "10s", 1000, 3600000, NULL, true, COMMON, "5s",
      "How long a ticket that `esn-subscribe` signs is valid."},
-    {"ticket", "life_max", CONFIG_DURATION, AT(ticket_life_max), "1m", 1000, 3600000, NULL, true, "10s",
+    {"ticket", "life_max", CONFIG_DURATION, AT(ticket_life_max), "1m", 1000, 3600000, NULL, true, EXPERT, "10s",
      "Longest life of a ticket that the daemon accepts; a backend may sign tickets too."},
-    {"ticket", "skew", CONFIG_DURATION, AT(ticket_skew), "2s", 0, 3600000, NULL, true, "0ms",
+    {"ticket", "skew", CONFIG_DURATION, AT(ticket_skew), "2s", 0, 3600000, NULL, true, EXPERT, "0ms",
      "How far the clocks of who signs and who accepts may be apart."},
-    {"ticket", "max_used", CONFIG_NUMBER, AT(ticket_max_used), "1000000", 1000, 100000000, NULL, false,
+    {"ticket", "max_used", CONFIG_NUMBER, AT(ticket_max_used), "1000000", 1000, 100000000, NULL, false, EXPERT,
      "100000",
      "How many used tickets the daemon remembers while they live (24 bytes each), so that none is used twice; past it "
      "subscribers with tickets are told to try again."},
 
-    {"subscribe", "url", CONFIG_TEXT, AT(subscribe_url), "", 0, 0, NULL, true,
+    {"subscribe", "url", CONFIG_TEXT, AT(subscribe_url), "", 0, 0, NULL, true, COMMON,
      "https://shop.example/notify/",
      "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is sent there (`307`); without "
      "it the answer is `400`."},
-    {"subscribe", "threads", CONFIG_NUMBER, AT(subscribe_threads), "8", 1, 256, NULL, true, "32",
+    {"subscribe", "threads", CONFIG_NUMBER, AT(subscribe_threads), "8", 1, 256, NULL, true, COMMON, "32",
      "How many subscribers one worker process of `esn-subscribe --workers` serves at once. A thread waits while the binding "
      "server thinks."},
 
-    {"binding", "mode", CONFIG_CHOICE, AT(binding_mode), "server", 0, 0, bindings, true, "rsa",
+    {"binding", "mode", CONFIG_CHOICE, AT(binding_mode), "server", 0, 0, bindings, true, COMMON, "rsa",
      "`server`: the bind key is sent to the application's own binding server, which knows its sessions. `rsa`: the key is "
      "of the kind that publishers make, and is read here with `[bind_key] private_key_file`."},
-    {"binding", "url", CONFIG_TEXT, AT(binding_url), "", 0, 0, NULL, true, "https://shop.example/binding.php",
+    {"binding", "url", CONFIG_TEXT, AT(binding_url), "", 0, 0, NULL, true, COMMON, "https://shop.example/binding.php",
      "Address of the binding server. The bind key is the body of the request; the answer is the user's id as JSON. Without "
      "an address whoever brings a bind key is answered `400`. Redirects are not followed and no proxy is used."},
-    {"binding", "method", CONFIG_TEXT, AT(binding_method), "RETREIVE", 0, 0, NULL, true, "POST",
+    {"binding", "method", CONFIG_TEXT, AT(binding_method), "RETREIVE", 0, 0, NULL, true, COMMON, "POST",
      "HTTP method of that request. `RETREIVE`, so spelt, is what the binding servers of the original expect."},
-    {"binding", "time_limit", CONFIG_DURATION, AT(binding_time), "2s", 10, 60000, NULL, true, "500ms",
+    {"binding", "time_limit", CONFIG_DURATION, AT(binding_time), "2s", 10, 60000, NULL, true, COMMON, "500ms",
      "How long the binding server may take for the whole answer; then the subscriber is answered `503` with "
      "`Retry-After`."},
-    {"binding", "down_time", CONFIG_DURATION, AT(binding_down_time), "1s", 0, 60000, NULL, true, "5s",
+    {"binding", "down_time", CONFIG_DURATION, AT(binding_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
      "How long a binding server that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
-    {"binding", "ca_file", CONFIG_PATH, AT(binding_ca_file), "", 0, 0, NULL, true,
+    {"binding", "ca_file", CONFIG_PATH, AT(binding_ca_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/binding-ca.pem",
      "PEM file of the authorities that may have signed the binding server's certificate; empty: the system's. The "
      "certificate of an `https` address is always checked."},
-    {"binding", "max_answer", CONFIG_SIZE, AT(binding_max_answer), "4k", 64, 1048576, NULL, true, "1k",
+    {"binding", "max_answer", CONFIG_SIZE, AT(binding_max_answer), "4k", 64, 1048576, NULL, true, EXPERT, "1k",
      "Largest answer of the binding server that is read."},
 
-    {"handoff", "mode", CONFIG_CHOICE, AT(handoff_mode), "accel", 0, 0, handoffs, true, "redirect",
+    {"handoff", "mode", CONFIG_CHOICE, AT(handoff_mode), "accel", 0, 0, handoffs, true, COMMON, "redirect",
      "`accel`: nginx passes the request on (`X-Accel-Redirect`). `local`: Apache with mod_fcgid, or any server with plain "
      "CGI, does (local redirect). `redirect`: the client goes to the daemon's public address itself (`303`), which works "
      "behind every web server and holds none of its threads. `json`: the client gets ticket and address as JSON."},
-    {"handoff", "prefix", CONFIG_TEXT, AT(handoff_prefix), "/_fanout/", 0, 0, NULL, true, "/internal/notify/",
+    {"handoff", "prefix", CONFIG_TEXT, AT(handoff_prefix), "/_fanout/", 0, 0, NULL, true, COMMON, "/internal/notify/",
      "For `accel` and `local`: the path, for internal use alone, that the web server passes on to the daemon's `/`."},
-    {"handoff", "url", CONFIG_TEXT, AT(handoff_url), "", 0, 0, NULL, true, "https://stream.shop.example/",
+    {"handoff", "url", CONFIG_TEXT, AT(handoff_url), "", 0, 0, NULL, true, COMMON, "https://stream.shop.example/",
      "For `redirect` and `json`: the public address of the daemon's `/`."},
 
-    {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true,
+    {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/admin.token",
      "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
      "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
 
-    {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 1099511627776, NULL, true, "1G",
+    {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 1099511627776, NULL, true, COMMON, "1G",
      "Memory for recent events, so that clients that come back get what they missed; the oldest are forgotten first. `0` "
      "keeps none."},
-    {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, "10m",
+    {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, COMMON, "10m",
      "How long events are kept for clients that come back."},
-    {"log", "max_departed", CONFIG_NUMBER, AT(log_max_departed), "100000", 0, 100000000, NULL, true,
+    {"log", "max_departed", CONFIG_NUMBER, AT(log_max_departed), "100000", 0, 100000000, NULL, true, EXPERT,
      "10000",
      "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
      "same one keeps its connection id and gets the whispers it missed."},
-    {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, "/var/lib/es-web-notify/log/events",
+    {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, COMMON, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "
      "`-wal`, `-mark` and `-key`; one daemon, one file. Empty: the log is in memory alone. `max_bytes` and `max_age` bound it too."},
-    {"log", "sync", CONFIG_CHOICE, AT(log_sync), "always", 0, 0, log_syncs, false, "interval",
+    {"log", "sync", CONFIG_CHOICE, AT(log_sync), "always", 0, 0, log_syncs, false, COMMON, "interval",
      "`always`: an event is delivered and acknowledged when it is on the disk; nothing that was answered `200` is ever "
      "missing, and while the disk is full or broken posts are answered `503`. `interval`: events are delivered at once and written "
      "every `sync_interval`. `never`: likewise, but written as they come, and the system says when they reach the disk: a "
      "daemon that is killed loses next to nothing, a machine that loses its power what was on the way. In both, clients "
      "that come back after such an end are told that they may have missed something."},
-    {"log", "sync_interval", CONFIG_DURATION, AT(log_sync_interval), "1s", 1, 3600000, NULL, false, "100ms",
+    {"log", "sync_interval", CONFIG_DURATION, AT(log_sync_interval), "1s", 1, 3600000, NULL, false, COMMON, "100ms",
      "For `sync = interval`."},
-    {"log", "max_unsynced", CONFIG_SIZE, AT(log_max_unsynced), "16M", 65536, 1099511627776, NULL, false,
+    {"log", "max_unsynced", CONFIG_SIZE, AT(log_max_unsynced), "16M", 65536, 1099511627776, NULL, false, EXPERT,
      "64M", "Most memory of events on their way to the disk; beyond it events are refused at once, which posts see as `503`."},
 
-    {"messages", "level", CONFIG_CHOICE, AT(message_level), "info", 0, 0, log_levels, true, "debug",
+    {"messages", "level", CONFIG_CHOICE, AT(message_level), "info", 0, 0, log_levels, true, COMMON, "debug",
      "The least weight that is written: `error`, `warning`, `info` or `debug`."},
-    {"messages", "destination", CONFIG_CHOICE, AT(message_destination), "stderr", 0, 0, log_destinations, true,
+    {"messages", "destination", CONFIG_CHOICE, AT(message_destination), "stderr", 0, 0, log_destinations, true, COMMON,
      "journal",
      "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
      "prefixes and no time; chosen by itself when standard error is the journal's."},
-    {"messages", "burst", CONFIG_NUMBER, AT(message_burst), "100", 0, 1000000, NULL, true, "1000",
+    {"messages", "burst", CONFIG_NUMBER, AT(message_burst), "100", 0, 1000000, NULL, true, EXPERT, "1000",
      "Most lines of one kind that a program writes at once before `rate` counts, so that strangers cannot fill the disk with "
      "them; the next line of that kind says how many were left out. `0`, and level `debug`: no limit."},
-    {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, "6",
+    {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, EXPERT, "6",
      "How many lines of one kind are written a minute after that."},
-    {"messages", "buffer", CONFIG_SIZE, AT(message_buffer), "256k", 8192, 1073741824, NULL, false, "1M",
+    {"messages", "buffer", CONFIG_SIZE, AT(message_buffer), "256k", 8192, 1073741824, NULL, false, EXPERT, "1M",
      "Bytes of lines that may wait for whoever reads them. The programs never do: lines that find no room are lost, and how "
      "many is said when there is room again."},
-    {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, NULL, NULL},
+    {NULL, NULL, CONFIG_TEXT, 0, NULL, 0, 0, NULL, false, COMMON, NULL, NULL},
 };
 
 /* clang-format on */

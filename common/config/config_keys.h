@@ -28,6 +28,7 @@ struct config_key {
     uint64_t minimum, maximum; /* NUMBER, SIZE, DURATION; both 0: any */
     const char *const *choices;
     bool reloadable;     /* honoured on SIGHUP */
+    bool expert;         /* hardly anybody turns it: printed below the others of its section */
     const char *example; /* a value other than the default */
     const char *help;    /* whole sentences, Markdown without headings */
 };

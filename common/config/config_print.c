@@ -32,6 +32,8 @@ static const char *const introduction[] = {
 };
 enum { PARAGRAPHS = sizeof introduction / sizeof *introduction };
 
+static const char expert_words[] = "that hardly anybody has to turn";
+
 enum print_form { PRINT_PLAIN, PRINT_MARKDOWN, PRINT_MAN };
 
 /* Writes one letter of running text; *code is whether it stands between backquotes. */
@@ -145,6 +147,25 @@ static bool is_in(const struct config_key *key, const struct config_section *sec
     return strcmp(key->section, section->name) == 0;
 }
 
+/* Those of the section that everybody may want to turn, or those for experts alone. */
+static void print_keys(FILE *out, const struct config_section *section, bool expert,
+                       void (*print_key)(FILE *out, const struct config_key *key))
+{
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        if (is_in(key, section) && key->expert == expert)
+            print_key(out, key);
+    }
+}
+
+static bool has_expert_keys(const struct config_section *section)
+{
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        if (is_in(key, section) && key->expert)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the sample file ---- */
 
 static void print_sample_key(FILE *out, const struct config_key *key)
@@ -173,9 +194,11 @@ void config_print_sample(FILE *out)
         (void)fputc('\n', out);
         print_wrapped(out, PRINT_PLAIN, "# ", 100, section->help);
         (void)fprintf(out, "[%s]\n", section->name);
-        for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, section))
-                print_sample_key(out, key);
+        print_keys(out, section, false, print_sample_key);
+        if (has_expert_keys(section)) {
+            (void)fprintf(out, "\n# ---- [%s] for experts: keys %s ----\n", section->name,
+                          expert_words);
+            print_keys(out, section, true, print_sample_key);
         }
     }
 }
@@ -184,7 +207,7 @@ void config_print_sample(FILE *out)
 
 static void print_markdown_key(FILE *out, const struct config_key *key)
 {
-    (void)fprintf(out, "\n### [%s] %s\n\n", key->section, key->name);
+    (void)fprintf(out, "\n%s [%s] %s\n\n", key->expert ? "####" : "###", key->section, key->name);
     (void)fputs("| type | default | bounds | new value |\n|---|---|---|---|\n", out);
     (void)fprintf(out, "| %s | ", type_words(key->type));
     (void)fprintf(out, *key->default_text != '\0' ? "`%s`" : "empty%s", key->default_text);
@@ -224,9 +247,10 @@ void config_print_markdown(FILE *out)
     print_markdown_contents(out);
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         (void)fprintf(out, "\n## [%s]\n\n%s\n", section->name, section->help);
-        for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, section))
-                print_markdown_key(out, key);
+        print_keys(out, section, false, print_markdown_key);
+        if (has_expert_keys(section)) {
+            (void)fprintf(out, "\n### [%s] for experts\n\nKeys %s.\n", section->name, expert_words);
+            print_keys(out, section, true, print_markdown_key);
         }
     }
 }
@@ -270,9 +294,10 @@ void config_print_manual(FILE *out)
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         (void)fprintf(out, ".SH [%s]\n", section->name);
         print_wrapped(out, PRINT_MAN, "", 80, section->help);
-        for (const struct config_key *key = config_keys; key->section != NULL; key++) {
-            if (is_in(key, section))
-                print_man_key(out, key);
+        print_keys(out, section, false, print_man_key);
+        if (has_expert_keys(section)) {
+            (void)fprintf(out, ".SS For experts\nKeys %s.\n", expert_words);
+            print_keys(out, section, true, print_man_key);
         }
     }
     (void)fputs(".SH SEE ALSO\n.BR esn\\-fanout (8),\n.BR esn\\-event (8),\n.BR esnctl (1)\n", out);

@@ -531,6 +531,38 @@ static void the_sample_is_a_file_of_defaults(void **state)
     free(printed);
 }
 
+/* In each section, those for experts come after a heading, and the others before it. */
+static void keys_for_experts_stand_below_a_heading(void **state)
+{
+    (void)state;
+    char *printed = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&printed, &size);
+    assert_non_null(out);
+    config_print_sample(out);
+    assert_int_equal(fclose(out), 0);
+    unsigned experts = 0;
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        char section[64], heading[64], line[64];
+        (void)snprintf(section, sizeof section, "\n[%s]\n", key->section);
+        (void)snprintf(heading, sizeof heading, "\n# ---- [%s] for experts", key->section);
+        (void)snprintf(line, sizeof line, "\n#%s =", key->name);
+        const char *begin = strstr(printed, section);
+        assert_non_null(begin);
+        const char *end = strstr(begin + 1, "\n["), *at = strstr(begin, line);
+        const char *below = strstr(begin, heading);
+        assert_true(at != NULL && (end == NULL || at < end));
+        bool is_below = below != NULL && at > below;
+        if (is_below != key->expert)
+            fail_msg("[%s] %s is on the wrong side of the heading", key->section, key->name);
+        experts += key->expert;
+    }
+    assert_true(experts > 0);
+    assert_true(config_key_find("fanout", "send_buffer")->expert);
+    assert_false(config_key_find("fanout", "listen")->expert);
+    free(printed);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -557,6 +589,7 @@ int main(void)
         TEST(every_key_is_of_a_section_that_is_explained),
         TEST(the_tracked_documents_are_what_the_table_prints),
         TEST(the_sample_is_a_file_of_defaults),
+        TEST(keys_for_experts_stand_below_a_heading),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
