@@ -75,6 +75,24 @@ for (const transport of TRANSPORTS) {
   });
 }
 
+test('a topic that was in force already when a second tab wanted it: what the leading tab did not pass on is fetched', async () => {
+  const leader = await open({ topics: ['a', 'b'] });
+  await leader.ready();
+  const late = await open({ topics: ['a'] });
+  await late.ready();
+  await scene.stack.publish('b', 'before');
+  await leader.untilHeard('before');
+  await scene.stack.publish('a', 'all');
+  await late.untilHeard('all');
+  await late.evaluate(() => window.client.subscribe('b').ready);
+  await leader.evaluate(() => (BroadcastChannel.prototype.postMessage = () => {}));
+  await scene.stack.publish('b', 'kept back');
+  await leader.untilHeard('kept back');
+  await leader.close();
+  await late.untilHeard('kept back');
+  assert.deepEqual(await late.heard(), ['all a', 'kept back b']);
+});
+
 // Firefox and WebKit cannot be told to crash a tab, or to let it stand still.
 if (browserName === 'chromium') {
   test('the leading tab crashes: another one takes over', async () => {

@@ -121,6 +121,8 @@ export function createClient(createSource, options) {
     const { held } = source._status;
     if (state === 'connected') {
       if (missingIn(held, subscriptions._wanted()).length) state = 'connecting';
+      // Also what was in force before this page wanted it, by another tab.
+      subscriptions._hold(held, position._last());
       subscriptions._settle(held);
     }
     if (state === before) return;
