@@ -10,15 +10,19 @@
 
 /* Topics are each followed by NUL. */
 struct past_rights {
-    bool topics_known;  /* the bound topics of the subscription were looked at */
-    bool inbox_known;   /* and what comes to the inbox */
-    struct bytes deaf;  /* those bound topics that the user may not hear */
+    bool topics_known; /* the bound topics of the subscription were looked at */
+    bool inbox_known;  /* and what comes to the inbox */
+    struct bytes deaf; /* those bound topics that the user may not hear */
+    /* The same by place, where the names are too long for a ticket: lower-case hexadecimal, each
+     * digit four of the requested topics in their order, the first one its lowest bit. */
+    struct bytes places;
     struct bytes inbox; /* all topics that the user follows and may hear */
 };
 
 static inline void past_rights_free(struct past_rights *past)
 {
     bytes_free(&past->deaf);
+    bytes_free(&past->places);
     bytes_free(&past->inbox);
     *past = (struct past_rights){0};
 }

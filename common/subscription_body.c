@@ -1,5 +1,6 @@
 #include "subscription_body.h"
 
+#include "hex.h"
 #include "json_text.h"
 #include "subscription_query.h"
 #include "utf8.h"
@@ -170,6 +171,29 @@ const char *subscription_body_read_query(struct subscription_body *body, const c
     return enough ? NULL : "Topic missing";
 }
 
+/* What a ticket says by place is said by name from here on. */
+static const char *name_places(struct subscription_body *body)
+{
+    const struct past_rights *past = body->past;
+    if (past == NULL || past->places.length == 0)
+        return NULL;
+    body->placed.topics_known = past->topics_known;
+    body->placed.inbox_known = past->inbox_known;
+    bytes_append(&body->placed.inbox, past->inbox.data, past->inbox.length);
+    for (size_t i = 0; i < body->topics.count; i++) {
+        const struct requested_topic *topic = &body->topics.list[i];
+        bool heard =
+            i / 4 >= past->places.length || (hex_value(past->places.data[i / 4]) >> i % 4 & 1) == 0;
+        if (heard)
+            continue;
+        bytes_append(&body->placed.deaf, topic->text, topic->length);
+        bytes_append(&body->placed.deaf, "", 1);
+    }
+    body->past = &body->placed;
+    bool failed = body->placed.deaf.failed || body->placed.inbox.failed;
+    return failed ? REQUESTED_TOPICS_NO_MEMORY : NULL;
+}
+
 const char *subscription_body_from_ticket(struct subscription_body *body,
                                           const struct ticket *ticket, const struct config *config)
 {
@@ -179,9 +203,9 @@ const char *subscription_body_from_ticket(struct subscription_body *body,
                                        .last_id = ticket->last_id,
                                        .past = ticket->past};
     const char *fault = take_clid(body, ticket->clid, config);
-    return fault != NULL
-               ? fault
-               : requested_topics_check(&body->topics, ticket->topics, ticket->topic_count, config);
+    if (fault == NULL)
+        fault = requested_topics_check(&body->topics, ticket->topics, ticket->topic_count, config);
+    return fault != NULL ? fault : name_places(body);
 }
 
 const char *subscription_body_from_ticket_and_body(struct subscription_body *body,
@@ -201,9 +225,10 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
     const char *fault = read_wait(body);
     if (fault == NULL)
         fault = take_clid(body, ticket->clid, config);
-    return fault != NULL ? fault
-                         : requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
-                                                 ticket->user != NULL, config);
+    if (fault == NULL)
+        fault = requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
+                                      ticket->user != NULL, config);
+    return fault != NULL ? fault : name_places(body);
 }
 
 struct ticket subscription_body_ticket(const struct subscription_body *body,
@@ -226,6 +251,7 @@ struct ticket subscription_body_ticket(const struct subscription_body *body,
 void subscription_body_free(struct subscription_body *body)
 {
     requested_topics_free(&body->topics);
+    past_rights_free(&body->placed);
     json_decref(body->json);
     *body = (struct subscription_body){0};
 }

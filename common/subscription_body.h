@@ -41,6 +41,7 @@ struct subscription_body {
     const char *sid;                /* NULL: none */
     uint64_t until_ms;              /* wall clock; 0: nobody said */
     const struct past_rights *past; /* of a ticket, likewise */
+    struct past_rights placed;      /* the same, once places have become names: past points here */
     bool has_wait;                  /* says how long it wants to wait for an answer (long-poll) */
     uint64_t wait_ms;
 };

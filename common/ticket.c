@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANDOM_SIZE = 16 };
+enum { RANDOM_SIZE = 16, DEAF_NAMES_MAX = 1024 /* bytes */ };
 
 /* Behind a ticket that was read. */
 struct ticket_storage {
@@ -103,10 +103,19 @@ static bool add_names(json_t *claims, const char *name, bool known, const struct
     return added;
 }
 
+/* By their names, or, where these are long, by their places. */
+static bool add_deaf(json_t *claims, const struct past_rights *past)
+{
+    if (!past->topics_known || past->deaf.length <= DEAF_NAMES_MAX)
+        return add_names(claims, "deaf", past->topics_known, &past->deaf);
+    return json_object_set_new(claims, "deaf",
+                               json_stringn(past->places.data, past->places.length)) == 0;
+}
+
 static bool add_past(json_t *claims, const struct past_rights *past)
 {
-    return past == NULL || (add_names(claims, "deaf", past->topics_known, &past->deaf) &&
-                            add_names(claims, "inbox", past->inbox_known, &past->inbox));
+    return past == NULL ||
+           (add_deaf(claims, past) && add_names(claims, "inbox", past->inbox_known, &past->inbox));
 }
 
 /* NULL without memory or random numbers. The caller frees. */
@@ -180,6 +189,16 @@ static bool take_names(struct bytes *names, bool *known, const json_t *list)
         bytes_append(names, text, strlen(text) + 1);
     }
     return (!*known || json_is_array(list)) && !names->failed;
+}
+
+static bool take_deaf(struct past_rights *past, const json_t *deaf)
+{
+    const char *places = json_string_value(deaf);
+    if (places == NULL)
+        return take_names(&past->deaf, &past->topics_known, deaf);
+    past->topics_known = true;
+    bytes_append(&past->places, places, json_string_length(deaf));
+    return !past->places.failed && strspn(places, "0123456789abcdef") == json_string_length(deaf);
 }
 
 static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
@@ -264,7 +283,7 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
         return "until no date";
     struct past_rights *past = &storage->past;
     ticket->past = past;
-    if (!take_names(&past->deaf, &past->topics_known, json_object_get(claims, "deaf")) ||
+    if (!take_deaf(past, json_object_get(claims, "deaf")) ||
         !take_names(&past->inbox, &past->inbox_known, json_object_get(claims, "inbox")))
         return "deaf or inbox no list of texts";
     if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)

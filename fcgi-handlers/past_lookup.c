@@ -1,6 +1,7 @@
 #include "past_lookup.h"
 
 #include "backend_gate.h"
+#include "hex.h"
 #include "messages.h"
 #include "rights.h"
 
@@ -113,13 +114,28 @@ static enum acl_status ask_inbox(struct question *question)
     return status;
 }
 
-static enum acl_status ask_topic(struct question *question, const struct requested_topic *topic)
+/* Says by its place that a topic is not heard. */
+static void mark_place(struct bytes *places, size_t place)
+{
+    static const char digits[] = "0123456789abcdef";
+    while (places->length <= place / 4 && !places->failed)
+        bytes_append(places, "0", 1);
+    if (places->failed)
+        return;
+    char *digit = places->data + place / 4;
+    *digit = digits[hex_value(*digit) | 1 << place % 4];
+}
+
+static enum acl_status ask_topic(struct question *question, const struct requested_topic *topic,
+                                 size_t place)
 {
     struct past_lookup *lookup = question->lookup;
     enum acl_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
     bool heard = status == ACL_OK && may_hear(lookup, &lookup->row, question->user);
-    if (!heard)
+    if (!heard) {
         append_topic(&question->past->deaf, topic->text, topic->length);
+        mark_place(&question->past->places, place);
+    }
     return status == ACL_NOT_FOUND ? ACL_OK : status;
 }
 
@@ -130,9 +146,10 @@ static enum acl_status ask(struct question *question, const struct subscription_
     for (size_t i = 0; i < topics->count && status == ACL_OK; i++) {
         if (topics->list[i].bound)
             status = is_inbox(&topics->list[i]) ? ask_inbox(question)
-                                                : ask_topic(question, &topics->list[i]);
+                                                : ask_topic(question, &topics->list[i], i);
     }
-    question->past->topics_known = status == ACL_OK && !question->past->deaf.failed;
+    question->past->topics_known =
+        status == ACL_OK && !question->past->deaf.failed && !question->past->places.failed;
     return status;
 }
 
