@@ -1,11 +1,10 @@
 #include "config/config.h"
 
-#include "blank.h"
 #include "config/config_check.h"
 #include "config/config_value.h"
+#include "config/ini_lines.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,22 +12,16 @@
 
 enum { FAULT_LINE_SIZE = 1024, MORE_SIZE = 32, SUGGESTION_SIZE = 64 };
 
-/* One reading of a file. inih splits lines into name and value; what else there is to a line is
- * seen to before it gets them: numbers, length, comments, sections (it is silent about empty ones)
- * and which lines continue a list. */
+/* One reading of a file. */
 struct config_reading {
     struct config *config;
     const char *path;
     char *folder;
-    FILE *file;
-    char *line;
-    size_t line_capacity;
-    unsigned line_number;
+    struct ini_lines lines;
+    const char *section;                /* of config_sections; "": none yet */
     unsigned *key_lines;                /* by index in config_keys: where it was set, 0: nowhere */
-    const struct config_key *open_list; /* the list that an indented line continues */
+    const struct config_key *open_list; /* the list that was named last */
     bool in_unknown_section;
-    bool expects_pair; /* inih has a line that should come back as name and value */
-    bool continues;    /* that line continues open_list */
     char *error;
     size_t error_length;
     unsigned faults, faults_left_out;
@@ -100,10 +93,10 @@ static void report_unknown_section(struct config_reading *reading, const char *n
         }
     }
     if (nearest != NULL)
-        add_fault(reading, reading->line_number, "unknown section [%s]; did you mean [%s]?", name,
+        add_fault(reading, reading->lines.number, "unknown section [%s]; did you mean [%s]?", name,
                   nearest);
     else
-        add_fault(reading, reading->line_number, "unknown section [%s]", name);
+        add_fault(reading, reading->lines.number, "unknown section [%s]", name);
 }
 
 static void report_unknown_key(struct config_reading *reading, const char *section,
@@ -122,12 +115,12 @@ static void report_unknown_key(struct config_reading *reading, const char *secti
         }
     }
     if (nearest == NULL)
-        add_fault(reading, reading->line_number, "unknown key \"%s\" in [%s]", name, section);
+        add_fault(reading, reading->lines.number, "unknown key \"%s\" in [%s]", name, section);
     else if (strcmp(section, nearest->section) == 0)
-        add_fault(reading, reading->line_number, "unknown key \"%s\" in [%s]; did you mean %s?",
+        add_fault(reading, reading->lines.number, "unknown key \"%s\" in [%s]; did you mean %s?",
                   name, section, nearest->name);
     else
-        add_fault(reading, reading->line_number,
+        add_fault(reading, reading->lines.number,
                   "unknown key \"%s\" in [%s]; did you mean %s of [%s]?", name, section,
                   nearest->name, nearest->section);
 }
@@ -137,145 +130,67 @@ static void set_key(struct config_reading *reading, const struct config_key *key
     char fault[CONFIG_FAULT_SIZE];
     unsigned *line = &reading->key_lines[key - config_keys];
     if (*line != 0) {
-        add_fault(reading, reading->line_number, "%s was set before, on line %u; keep one of them",
+        add_fault(reading, reading->lines.number, "%s was set before, on line %u; keep one of them",
                   key->name, *line);
         return;
     }
-    *line = reading->line_number;
+    *line = reading->lines.number;
     if (!config_value_set(reading->config, key, value, reading->folder, fault))
-        add_fault(reading, reading->line_number, "%s: %s", key->name, fault);
-    else if (key->type == CONFIG_LIST)
+        add_fault(reading, reading->lines.number, "%s: %s", key->name, fault);
+    else if (key->type == CONFIG_LIST) {
         reading->open_list = key;
+        reading->lines.in_list = true;
+    }
 }
 
-static int take_pair(void *user, const char *section, const char *name, const char *value)
+static void take_pair(struct config_reading *reading, const char *name, const char *value)
 {
-    struct config_reading *reading = user;
-    reading->expects_pair = false;
+    const struct config_key *key = config_key_find(reading->section, name);
     if (reading->in_unknown_section)
-        return 1;
-    if (reading->continues) {
-        if (!config_value_append(reading->config, reading->open_list, value))
-            add_fault(reading, reading->line_number, "out of memory");
-        return 1;
-    }
-    const struct config_key *key = config_key_find(section, name);
+        return;
     if (key != NULL)
         set_key(reading, key, value);
-    else if (*section == '\0')
-        add_fault(reading, reading->line_number,
+    else if (*reading->section == '\0')
+        add_fault(reading, reading->lines.number,
                   "\"%s\" stands before the first section; put such as [%s] above it", name,
                   config_keys->section);
     else
-        report_unknown_key(reading, section, name);
-    return 1;
+        report_unknown_key(reading, reading->section, name);
 }
 
-static char *skip_blanks(char *text)
+static void enter_section(struct config_reading *reading, const char *name)
 {
-    while (is_blank(*text))
-        text++;
-    return text;
-}
-
-/* Cuts off a comment that begins behind a blank, then blanks. False when there is what looks like
- * one and is none. */
-static bool cut_comment(char *text)
-{
-    bool clean = true;
-    for (char *at = text; *at != '\0'; at++) {
-        bool behind_blank = at > text && is_blank(at[-1]);
-        if (behind_blank && *at == '#')
-            clean = false;
-        if (behind_blank && *at == ';') {
-            *at = '\0';
-            break;
+    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
+        if (strcmp(section->name, name) == 0) {
+            reading->section = section->name;
+            reading->in_unknown_section = false;
+            return;
         }
     }
-    size_t length = strlen(text);
-    while (length > 0 && is_blank(text[length - 1]))
-        text[--length] = '\0';
-    return clean;
-}
-
-static void enter_section(struct config_reading *reading, char *line)
-{
-    reading->open_list = NULL;
     reading->in_unknown_section = true;
-    char *end = strchr(line, ']');
-    if (end == NULL || end[1] != '\0') {
-        add_fault(reading, reading->line_number,
-                  "a section should be its name in brackets alone: [%s]", config_keys->section);
-        return;
-    }
-    *end = '\0';
-    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        if (strcmp(section->name, line + 1) == 0)
-            reading->in_unknown_section = false;
-    }
-    if (reading->in_unknown_section)
-        report_unknown_section(reading, line + 1);
-    *end = ']';
+    report_unknown_section(reading, name);
 }
 
-/* Prepares the line for inih; NULL when it has nothing for it. */
-static char *prepare_line(struct config_reading *reading, char *line, size_t room)
+static void take_line(struct config_reading *reading, enum ini_line kind)
 {
-    char *text = skip_blanks(line);
-    if (*text == '\0' || *text == '#' || *text == ';')
-        return NULL;
-    bool clean = cut_comment(text);
-    if (strlen(line) > room) {
-        add_fault(reading, reading->line_number,
-                  "the line has more than %zu characters; a list can go on in indented lines",
-                  room);
-    } else if (!clean) {
-        add_fault(reading, reading->line_number,
+    const struct ini_lines *lines = &reading->lines;
+    if (lines->has_hash) {
+        add_fault(reading, lines->number,
                   "\"#\" begins a comment only where a line begins; write \";\" behind a value");
-    } else if (*text == '[' && (text == line || text[strlen(text) - 1] == ']')) {
-        enter_section(reading, text);
-        return text;
-    } else if (text > line && reading->open_list != NULL && strchr(text, '=') == NULL) {
-        reading->continues = true;
-        reading->expects_pair = true;
-        return line;
+    } else if (kind == INI_SECTION) {
+        enter_section(reading, lines->name);
+    } else if (kind == INI_PAIR) {
+        take_pair(reading, lines->name, lines->value);
+    } else if (kind == INI_MORE) {
+        if (!config_value_append(reading->config, reading->open_list, lines->value))
+            add_fault(reading, lines->number, "out of memory");
+    } else if (kind == INI_BAD_SECTION) {
+        reading->in_unknown_section = true;
+        add_fault(reading, lines->number, "a section should be its name in brackets alone: [%s]",
+                  config_keys->section);
     } else {
-        reading->open_list = NULL;
-        reading->expects_pair = true;
-        return text;
+        add_fault(reading, lines->number, "%s", lines->fault);
     }
-    return NULL;
-}
-
-static void finish_line(struct config_reading *reading)
-{
-    if (reading->expects_pair)
-        add_fault(reading, reading->line_number,
-                  "should be \"key = value\", [section] or a comment");
-    reading->expects_pair = false;
-    reading->continues = false;
-}
-
-static char *read_line(char *out, int size, void *stream)
-{
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    struct config_reading *reading = stream;
-    finish_line(reading);
-    ssize_t length = getline(&reading->line, &reading->line_capacity, reading->file);
-    if (length < 0 || size < 3)
-        return NULL;
-    reading->line_number++;
-    char *line = reading->line;
-    char *prepared = NULL;
-    if (strlen(line) != (size_t)length) {
-        add_fault(reading, reading->line_number, "holds a NUL byte; the file should be text");
-    } else {
-        if (reading->line_number == 1 && strncmp(line, byte_order_mark, 3) == 0)
-            line += 3;
-        prepared = prepare_line(reading, line, (size_t)size - 2);
-    }
-    (void)snprintf(out, (size_t)size, "%s\n", prepared != NULL ? prepared : "");
-    return out;
 }
 
 static void report_check(void *context, const struct config_key *key, const char *sentence)
@@ -287,14 +202,11 @@ static void report_check(void *context, const struct config_key *key, const char
 
 static void read_lines(struct config_reading *reading)
 {
-    int result = ini_parse_stream(read_line, reading, take_pair, reading);
-    finish_line(reading);
-    if (ferror(reading->file))
+    enum ini_line kind = ini_lines_next(&reading->lines);
+    for (; kind != INI_END && kind != INI_FAILED; kind = ini_lines_next(&reading->lines))
+        take_line(reading, kind);
+    if (kind == INI_FAILED)
         add_fault(reading, 0, "%s", strerror(errno));
-    else if (result < 0)
-        add_fault(reading, 0, "out of memory");
-    else if (result > 0 && reading->faults == 0)
-        add_fault(reading, (unsigned)result, "should be \"key = value\", [section] or a comment");
     if (reading->faults == 0)
         config_check(reading->config, report_check, reading);
 }
@@ -336,8 +248,8 @@ bool config_set_defaults(struct config *config)
 
 static void read_file(struct config_reading *reading)
 {
-    reading->file = fopen(reading->path, "re");
-    if (reading->file == NULL) {
+    reading->lines.file = fopen(reading->path, "re");
+    if (reading->lines.file == NULL) {
         add_fault(reading, 0, "%s", strerror(errno));
         return;
     }
@@ -348,18 +260,18 @@ static void read_file(struct config_reading *reading)
         add_fault(reading, 0, "out of memory");
     else
         read_lines(reading);
-    (void)fclose(reading->file);
+    (void)fclose(reading->lines.file);
 }
 
 bool config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE])
 {
-    struct config_reading reading = {.config = config, .path = path, .error = error};
+    struct config_reading reading = {.config = config, .path = path, .section = "", .error = error};
     error[0] = '\0';
     if (config_set_defaults(config))
         read_file(&reading);
     else
         add_fault(&reading, 0, "out of memory");
-    free(reading.line);
+    ini_lines_free(&reading.lines);
     free(reading.folder);
     free(reading.key_lines);
     if (reading.faults_left_out > 0)

@@ -10,7 +10,7 @@ static const char *const introduction[] = {
     "`--config` says, else where "
     "the environment's `ESN_CONF` says, else at `/etc/es-web-notify.conf` (the build's "
     "`sysconfdir`).",
-    "A line is `key = value` or `[section]`, of at most 198 characters. A comment is a line that "
+    "A line is `key = value` or `[section]`. A comment is a line that "
     "begins with `#` or "
     "`;`, or what follows a blank and `;` behind a value. A list is words separated by blanks; it "
     "can go on in the "

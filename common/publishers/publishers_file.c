@@ -1,9 +1,9 @@
 #include "publishers/publishers_file.h"
 
+#include "config/ini_lines.h"
 #include "topic.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <libgen.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_INIH = 198, TOPICS_MAX = 1000, RATE_MAX = 1000000, PATTERN_MAX = 4096 };
+enum { TOPICS_MAX = 1000, RATE_MAX = 1000000, PATTERN_MAX = 4096 };
 
 /* One reading of a file. */
 struct publishers_reading {
     const char *path;
     char *folder;
-    FILE *file;
-    unsigned line;
-    bool is_long; /* that line is longer than inih takes */
+    struct ini_lines lines;
+    const char *list; /* the key that indented lines add to */
     struct publisher_entry *entries;
+    struct publisher_entry *entry; /* of the section; NULL before the first */
     size_t count;
     char *error;
     bool failed;
@@ -38,7 +38,7 @@ static bool publishers_fault(struct publishers_reading *reading, unsigned line, 
 
 static bool here(struct publishers_reading *reading, const char *fault, const char *value)
 {
-    return publishers_fault(reading, reading->line, fault, value);
+    return publishers_fault(reading, reading->lines.number, fault, value);
 }
 
 /* ---- values ---- */
@@ -200,43 +200,60 @@ static struct publisher_entry *section(struct publishers_reading *reading, const
     return entry;
 }
 
-static int take_pair(void *user, const char *name, const char *key, const char *value)
+static bool take_words(struct publishers_reading *reading, const char *key, const char *value)
 {
-    struct publishers_reading *reading = user;
-    if (reading->failed)
-        return 1;
-    struct publisher_entry *entry = section(reading, name);
-    if (entry == NULL)
-        return 1;
-    if (strcmp(key, "secret_file") == 0)
-        (void)take_secret_file(reading, entry, value);
-    else if (strcmp(key, "topics") == 0)
-        (void)each_word(reading, entry, value, take_topic);
-    else if (strcmp(key, "may") == 0)
-        (void)each_word(reading, entry, value, take_right);
-    else if (strcmp(key, "signed") == 0)
-        (void)take_signed(reading, entry, value);
-    else if (strcmp(key, "rate") == 0)
-        (void)take_rate(reading, entry, value);
-    else if (strcmp(key, "addresses") == 0)
-        (void)each_word(reading, entry, value, take_range);
-    else
-        (void)here(reading, "unknown key", key);
-    return 1;
+    if (strcmp(key, "topics") == 0)
+        return each_word(reading, reading->entry, value, take_topic);
+    if (strcmp(key, "may") == 0)
+        return each_word(reading, reading->entry, value, take_right);
+    return each_word(reading, reading->entry, value, take_range);
 }
 
-/* Gives inih a line, and sees to what it would cut in silence. */
-static char *next_line(char *line, int size, void *stream)
+static bool take_pair(struct publishers_reading *reading, const char *key, const char *value)
 {
-    struct publishers_reading *reading = stream;
-    if (fgets(line, size, reading->file) == NULL)
-        return NULL;
-    reading->line++;
-    if (strchr(line, '\n') == NULL && strlen(line) >= LINE_MAX_INIH) {
-        (void)here(reading, "the line is too long: go on in the next one, indented", NULL);
-        return NULL;
+    static const char *const lists[] = {"topics", "may", "addresses"};
+    if (reading->entry == NULL)
+        return here(reading, "stands before the first [name]", key);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (strcmp(lists[i], key) == 0) {
+            reading->list = lists[i];
+            reading->lines.in_list = true;
+            return take_words(reading, key, value);
+        }
     }
-    return line;
+    if (strcmp(key, "secret_file") == 0)
+        return take_secret_file(reading, reading->entry, value);
+    if (strcmp(key, "signed") == 0)
+        return take_signed(reading, reading->entry, value);
+    if (strcmp(key, "rate") == 0)
+        return take_rate(reading, reading->entry, value);
+    return here(reading, "unknown key", key);
+}
+
+static bool take_line(struct publishers_reading *reading, enum ini_line kind)
+{
+    const struct ini_lines *lines = &reading->lines;
+    if (kind == INI_SECTION) {
+        reading->entry = section(reading, lines->name);
+        return reading->entry != NULL;
+    }
+    if (kind == INI_PAIR)
+        return take_pair(reading, lines->name, lines->value);
+    if (kind == INI_MORE)
+        return take_words(reading, reading->list, lines->value);
+    if (kind == INI_BAD_SECTION)
+        return here(reading, "a section should be its name in brackets alone", NULL);
+    return here(reading, lines->fault, NULL);
+}
+
+static void read_lines(struct publishers_reading *reading)
+{
+    enum ini_line kind;
+    do
+        kind = ini_lines_next(&reading->lines);
+    while (kind != INI_END && kind != INI_FAILED && take_line(reading, kind));
+    if (kind == INI_FAILED)
+        (void)here(reading, strerror(errno), NULL);
 }
 
 /* ---- the file ---- */
@@ -263,18 +280,16 @@ bool publishers_file_load(const char *path, struct publisher_entry **entries, si
     char *copy = strdup(path);
     struct publishers_reading reading = {.path = path, .error = error};
     reading.folder = copy != NULL ? dirname(copy) : NULL;
-    reading.file = copy != NULL ? fopen(path, "re") : NULL;
-    if (reading.file == NULL) {
+    reading.lines.file = copy != NULL ? fopen(path, "re") : NULL;
+    if (reading.lines.file == NULL) {
         snprintf(error, PUBLISHERS_ERROR_SIZE, "cannot open %s: %s", path, strerror(errno));
         reading.failed = true;
     } else {
-        int fault = ini_parse_stream(next_line, &reading, take_pair, &reading);
-        if (fault != 0)
-            (void)publishers_fault(&reading, fault > 0 ? (unsigned)fault : 0,
-                                   "neither [name] nor key = value", NULL);
+        read_lines(&reading);
         check_entries(&reading);
-        (void)fclose(reading.file);
+        (void)fclose(reading.lines.file);
     }
+    ini_lines_free(&reading.lines);
     free(copy);
     *entries = reading.entries;
     *count = reading.count;
