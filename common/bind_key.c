@@ -1,5 +1,6 @@
 #include "bind_key.h"
 
+#include "big_endian.h"
 #include "blank.h"
 #include "secret.h"
 
@@ -195,7 +196,7 @@ static bool make_up(struct bind_key_reader *reader, const unsigned char *cipher,
                 EVP_DigestUpdate(reader->digest, cipher, reader->size) > 0 &&
                 EVP_DigestFinalXOF(reader->digest, stream, reader->size + 2) > 0;
     memcpy(out, stream, reader->size);
-    *length = ((size_t)stream[reader->size] << 8 | stream[reader->size + 1]) % (reader->size - 10);
+    *length = (size_t)big_endian_read(stream + reader->size, 2) % (reader->size - 10);
     return made;
 }
 

@@ -1,5 +1,7 @@
 #include "handler_request.h"
 
+#include "big_endian.h"
+
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcgiapp.h>
@@ -7,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -184,7 +187,7 @@ bool handler_request_is_here(struct handler_request *request)
             first = header;
         if (header.requestIdB0 != first.requestIdB0 || header.requestIdB1 != first.requestIdB1)
             return false;
-        int content = header.contentLengthB1 << 8 | header.contentLengthB0;
+        int content = (int)big_endian_read(text + at + offsetof(FCGI_Header, contentLengthB1), 2);
         if (header.type == FCGI_STDIN && content == 0)
             return request->here = true;
         at += FCGI_HEADER_LEN + content + header.paddingLength;

@@ -1,5 +1,7 @@
 #include "acl/sqlite_pair.h"
 
+#include "big_endian.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -125,11 +127,6 @@ static sqlite3_file *file_of(sqlite3 *database)
     return file;
 }
 
-static uint32_t big_endian(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 struct wal_reader {
     FILE *file;
     unsigned char header[WAL_HEADER];
@@ -143,12 +140,13 @@ static bool read_frame(struct wal_reader *wal)
 {
     return fread(wal->frame, FRAME_HEADER, 1, wal->file) == 1 &&
            memcmp(wal->frame + FRAME_SALTS, wal->header + WAL_SALTS, 8) == 0 &&
-           big_endian(wal->frame) > 0 && fread(wal->page, wal->page_size, 1, wal->file) == 1;
+           big_endian_read(wal->frame, 4) > 0 &&
+           fread(wal->page, wal->page_size, 1, wal->file) == 1;
 }
 
 static bool is_in_database(const struct wal_reader *wal, sqlite3_file *database)
 {
-    sqlite3_int64 at = (sqlite3_int64)(big_endian(wal->frame) - 1) * wal->page_size;
+    sqlite3_int64 at = ((sqlite3_int64)big_endian_read(wal->frame, 4) - 1) * wal->page_size;
     return database->pMethods->xRead(database, wal->other, (int)wal->page_size, at) == SQLITE_OK &&
            memcmp(wal->page, wal->other, wal->page_size) == 0;
 }
@@ -159,7 +157,7 @@ static bool nothing_was_copied(struct wal_reader *wal, sqlite3_file *database)
 {
     if (fread(wal->header, WAL_HEADER, 1, wal->file) != 1)
         return false;
-    wal->page_size = big_endian(wal->header + WAL_PAGE_SIZE);
+    wal->page_size = (uint32_t)big_endian_read(wal->header + WAL_PAGE_SIZE, 4);
     if (wal->page_size < 512 || wal->page_size > PAGE_MAX)
         return false; /* SQLite does not read it either */
     int frames = 0;

@@ -1,14 +1,10 @@
 #include "transports/websocket_frame.h"
 
+#include "big_endian.h"
+
 #include <string.h>
 
 static const unsigned char final_bit = 0x80;
-
-static void write_number(char *out, uint64_t number, size_t size)
-{
-    for (size_t i = size; i > 0; i--, number >>= 8)
-        out[i - 1] = (char)(number & 0xff);
-}
 
 size_t websocket_frame_head(char head[WEBSOCKET_HEAD_SIZE], enum websocket_opcode opcode,
                             uint64_t length)
@@ -20,11 +16,11 @@ size_t websocket_frame_head(char head[WEBSOCKET_HEAD_SIZE], enum websocket_opcod
     }
     if (length <= UINT16_MAX) {
         head[1] = 126;
-        write_number(head + 2, length, 2);
+        big_endian_write(head + 2, 2, length);
         return 4;
     }
     head[1] = 127;
-    write_number(head + 2, length, 8);
+    big_endian_write(head + 2, 8, length);
     return 10;
 }
 
@@ -45,7 +41,7 @@ size_t websocket_frame_close(char frame[WEBSOCKET_CONTROL_SIZE], enum websocket_
 
     if (code == WEBSOCKET_CODE_NONE)
         return websocket_frame_control(frame, WEBSOCKET_CLOSE, "", 0);
-    write_number(payload, code, 2);
+    big_endian_write(payload, 2, code);
     memcpy(payload + 2, reason, length);
     return websocket_frame_control(frame, WEBSOCKET_CLOSE, payload, 2 + length);
 }

@@ -3,6 +3,7 @@
  * looks at the text of a close frame wrongly when it comes in pieces (docs/dependencies.md). */
 #include "transports/websocket_input.h"
 
+#include "big_endian.h"
 #include "bytes.h"
 #include "utf8.h"
 
@@ -214,12 +215,10 @@ static bool is_valid_code(unsigned code)
 
 static enum websocket_verdict end_close(struct websocket_input *input)
 {
-    const unsigned char *data = (const unsigned char *)input->control;
-
     input->code = WEBSOCKET_CODE_NONE;
     if (input->control_length == 0)
         return WEBSOCKET_IS_CLOSED;
-    unsigned code = input->control_length > 1 ? (unsigned)data[0] << 8 | data[1] : 0;
+    unsigned code = input->control_length > 1 ? (unsigned)big_endian_read(input->control, 2) : 0;
     if (!is_valid_code(code))
         return broken(input, WEBSOCKET_CODE_PROTOCOL, "Invalid close code");
     if (!utf8_is_valid(input->control + 2, input->control_length - 2))
