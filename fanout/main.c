@@ -31,7 +31,8 @@ static void print_help(FILE *out)
         "  -V, --version       version\n"
         "\n"
         "Stays in the foreground and logs to standard error. SIGTERM and SIGINT end every stream\n"
-        "cleanly; SIGHUP reads the configuration and the tokens again; SIGUSR1 ends the streams alone,\n"
+        "cleanly; SIGHUP reads the configuration and the tokens again; SIGUSR1 ends the streams "
+        "alone,\n"
         "before a web server is restarted: each client is told when to come back.\n"
         "See esn-fanout(8), es-web-notify.conf(5), esnctl(1).\n");
 }
@@ -96,24 +97,29 @@ static int check(const char *path)
     return good ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {NULL, 0, NULL, 0}};
-    const char *path = NULL;
-    bool only_check = false;
+struct options {
+    const char *path;
+    bool only_check;
+};
 
+enum { GO_ON = -1 };
+
+/* GO_ON, or the status with which to exit at once. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, 'k'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {NULL, 0, NULL, 0}};
     int option;
-    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:hV", known, NULL)) != -1) {
         switch (option) {
         case 'c':
-            path = optarg;
+            options->path = optarg;
             break;
         case 'k':
-            only_check = true;
+            options->only_check = true;
             break;
         case 'h':
             print_help(stdout);
@@ -126,16 +132,23 @@ int main(int argc, char **argv)
             return EXIT_USAGE;
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "esn-fanout: unexpected argument: %s\nSee esn-fanout --help\n",
-                argv[optind]);
-        return EXIT_USAGE;
-    }
-    if (only_check)
-        return check(config_path(path));
+    if (optind == argc)
+        return GO_ON;
+    fprintf(stderr, "esn-fanout: unexpected argument: %s\nSee esn-fanout --help\n", argv[optind]);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = read_options(argc, argv, &options);
+    if (status != GO_ON)
+        return status;
+    if (options.only_check)
+        return check(config_path(options.path));
     struct config config;
     char error[CONFIG_ERROR_SIZE];
-    if (!config_load(&config, config_path(path), error)) {
+    if (!config_load(&config, config_path(options.path), error)) {
         fprintf(stderr, "%s\n", error);
         return EXIT_USAGE;
     }
@@ -146,7 +159,7 @@ int main(int argc, char **argv)
         message_warning("cannot ignore SIGPIPE and SIGXFSZ");
     if (!message_write_in_background(config.message_buffer))
         message_warning("no thread for messages: whoever reads them can hold the daemon up");
-    int status = serve(&config);
+    status = serve(&config);
     message_end_background();
     return status;
 }
