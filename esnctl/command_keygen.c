@@ -4,11 +4,13 @@
 #include "commands.h"
 #include "hex.h"
 #include "secret.h"
+#include "service_user.h"
 #include "settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +26,9 @@ static const char help[] =
     "  ticket   ticket.secret: esn-subscribe signs with it what esn-fanout takes\n"
     "  publish  publish.token: who has it may post events\n"
     "  admin    admin.token: who has it may look into the daemon\n"
-    "Nothing is ever overwritten: when one of the files exists, none is made.\n"
+    "Nothing is ever overwritten: when one of the files exists, none is made. Root gives them to "
+    "the\n"
+    "group of the folder, or where that is root's, to the group of the user " SERVICE_USER ".\n"
     "\n"
     "Options:\n"
     "  --dir DIR      where to put them (default: the folder of the configuration)\n"
@@ -35,7 +39,7 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  esnctl keygen\n"
-    "  esnctl keygen --dir /etc/es-web-notify && chgrp notify /etc/es-web-notify/*\n"
+    "  esnctl keygen --dir /etc/es-web-notify\n"
     "  esnctl keygen --dir new publish\n"
     "\n"
     "Exit status: 0 good, 1 failed, 2 usage.\n";
@@ -142,9 +146,30 @@ static bool make(const struct generation *generation, const struct product *prod
     return made;
 }
 
+/* Made by root, the files would be for root's group, and the programs could not read them. The group is chosen before
+ * they are made, so that none is ever another's to be swapped. */
+static bool take_group(const char *folder)
+{
+    struct stat of;
+    if (geteuid() != 0 || stat(folder, &of) != 0)
+        return true; /* without the folder, making the first file says so */
+    const struct passwd *service = of.st_gid == 0 ? getpwnam(SERVICE_USER) : NULL;
+    gid_t group = service != NULL ? service->pw_gid : of.st_gid;
+    if (group == 0)
+        (void)fprintf(
+            stderr,
+            "%s: its group is root's, and so is that of what is made there; give it to the group "
+            "that the programs run as (chgrp)\n",
+            folder);
+    if (setegid(group) == 0)
+        return true;
+    (void)command_fail("cannot take the group %u: %s", (unsigned)group, strerror(errno));
+    return false;
+}
+
 static int generate(const struct generation *generation)
 {
-    if (!all_are_free(generation))
+    if (!all_are_free(generation) || !take_group(generation->folder))
         return COMMAND_FAILED;
     for (size_t i = 0; i < PRODUCTS; i++) {
         if (generation->wanted[i] && !make(generation, &products[i]))

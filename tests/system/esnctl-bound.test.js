@@ -76,6 +76,20 @@ describe('esnctl keygen', () => {
     assert.match(await operator.good('check-config'), /good/);
   });
 
+  test('root gives them to the group of the folder', async () => {
+    const folder = path.join(operator.folder, 'shared');
+    fs.mkdirSync(folder);
+    const isRoot = process.getuid() === 0;
+    const group = isRoot ? 65534 : process.getgid();
+    fs.chownSync(folder, process.getuid(), group);
+    await operator.good('keygen', '--dir', 'shared');
+    for (const name of ['bind.key', 'bind.pub', 'ticket.secret', 'publish.token', 'admin.token']) {
+      assert.equal(stat(`shared/${name}`).gid, group, name);
+      assert.equal(stat(`shared/${name}`).uid, process.getuid(), name);
+    }
+    assert.equal((stat('shared/bind.key').mode & 0o777).toString(8), '640');
+  });
+
   test('overwrites nothing, and makes nothing when something is there', async () => {
     const before = read('ticket.secret');
     await operator.bad(1, /there already/, 'keygen');
