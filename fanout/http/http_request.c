@@ -1,6 +1,7 @@
 #include "http/http_request.h"
 
 #include "blank.h"
+#include "http/http_framing.h"
 #include "query.h"
 
 #include <http_parser.h>
@@ -13,6 +14,7 @@ static const char too_many[] = "Too many requests at once";
 
 struct http_request {
     http_parser parser;
+    struct http_framing framing;
     struct http_limits limits;
     struct bytes url;     /* ended by NUL once complete */
     struct bytes headers; /* name\0value\0... */
@@ -297,10 +299,9 @@ static void refuse_malformed(struct http_request *request)
     }
 }
 
-enum http_verdict http_request_feed(struct http_request *request, const char *bytes, size_t length,
-                                    size_t *consumed)
+static enum http_verdict parse(struct http_request *request, const char *bytes, size_t length,
+                               size_t *consumed)
 {
-    request->begun = request->begun || length > 0;
     *consumed = http_parser_execute(&request->parser, &settings, bytes, length);
     if (request->status)
         return HTTP_REFUSED;
@@ -308,12 +309,44 @@ enum http_verdict http_request_feed(struct http_request *request, const char *by
         http_parser_pause(&request->parser, 0);
         return HTTP_COMPLETE;
     }
-    enum http_errno error = HTTP_PARSER_ERRNO(&request->parser);
-    if (error != HPE_OK) {
+    if (HTTP_PARSER_ERRNO(&request->parser) != HPE_OK) {
         refuse_malformed(request);
         return HTTP_REFUSED;
     }
     return HTTP_NEED_MORE;
+}
+
+/* Bytes that belong together: up to the end of the head, or of what there is. */
+static enum http_verdict feed_piece(struct http_request *request, const char *bytes, size_t length,
+                                    size_t *consumed)
+{
+    bool in_head = !request->head_complete;
+    size_t sound = http_framing_take(&request->framing, bytes, length);
+    bool head_ends = in_head && http_framing_is_behind_head(&request->framing);
+    enum http_verdict verdict = parse(request, bytes, sound, consumed);
+
+    if (verdict != HTTP_NEED_MORE)
+        return verdict;
+    if (http_framing_is_broken(&request->framing) ||
+        head_ends != (in_head && request->head_complete)) {
+        (void)refuse_request(request, 400, in_head ? malformed : "Invalid chunk");
+        return HTTP_REFUSED;
+    }
+    if (head_ends && http_request_header(request, "Transfer-Encoding") != NULL)
+        http_framing_expect_chunks(&request->framing);
+    return HTTP_NEED_MORE;
+}
+
+enum http_verdict http_request_feed(struct http_request *request, const char *bytes, size_t length,
+                                    size_t *consumed)
+{
+    enum http_verdict verdict = HTTP_NEED_MORE;
+    size_t used;
+
+    request->begun = request->begun || length > 0;
+    for (*consumed = 0; *consumed < length && verdict == HTTP_NEED_MORE; *consumed += used)
+        verdict = feed_piece(request, bytes + *consumed, length - *consumed, &used);
+    return verdict;
 }
 
 int http_request_status(const struct http_request *request)
