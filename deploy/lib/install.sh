@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # What has to be on the machine before anything is built.
 
-# The libraries stand in configure.ac alone: the last word of each ESN_..LIBRARY line is a Debian package.
 packages_needed() {
     printf '%s\n' autoconf automake gcc libc6-dev make pkg-config curl openssl php-fpm php-curl
     case $web-$handoff in
@@ -13,7 +12,7 @@ packages_needed() {
         sqlite) printf '%s\n' sqlite3 php-sqlite3 ;;
         mariadb) printf '%s\n' mariadb-server php-mysql ;;
     esac
-    sed -n 's/^ESN_[A-Z_]*LIBRARY(.*\[\([^]]*\)\])$/\1/p' "$clone/configure.ac"
+    "$clone/deploy/lib/build-packages"
 }
 
 packages_missing() {

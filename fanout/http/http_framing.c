@@ -1,5 +1,6 @@
 #include "http/http_framing.h"
 
+#include "blank.h"
 #include "hex.h"
 
 static bool take_line_byte(struct http_framing *framing, char byte)
@@ -18,8 +19,10 @@ static bool take_line_byte(struct http_framing *framing, char byte)
         framing->after_cr = true;
         return true;
     }
+    /* A line that begins with a blank would go on with the one before it (section 5.2). */
+    bool folds = !framing->in_line && is_blank(byte);
     framing->begun = framing->in_line = true;
-    return byte != '\n';
+    return !folds && byte != '\n';
 }
 
 static bool take_size_byte(struct http_framing *framing, char byte)

@@ -2,29 +2,31 @@
 
 #include "blank.h"
 #include "http/http_framing.h"
+#include "http/request_target.h"
 #include "query.h"
 
-#include <http_parser.h>
+#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 static const char malformed[] = "Malformed HTTP request";
+static const char invalid_target[] = "Invalid request target";
 static const char too_many[] = "Too many requests at once";
 
 struct http_request {
-    http_parser parser;
+    llhttp_t parser;
     struct http_framing framing;
     struct http_limits limits;
     struct bytes url;     /* ended by NUL once complete */
     struct bytes headers; /* name\0value\0... */
     struct bytes body;
     size_t head_bytes;
-    struct input_charge charge;       /* to limits.bodies */
-    size_t path_offset, query_offset; /* in url; query_offset 0: there is none */
+    struct input_charge charge;   /* to limits.bodies */
+    struct request_target target; /* in url */
     int status;
     const char *reason;
-    bool begun, in_value, head_complete, complete, expects;
+    bool begun, in_name, head_complete, complete, expects, keep_alive;
 };
 
 /* The value of the first header of this name from `at` on, which is a header's name or the end. */
@@ -56,7 +58,7 @@ static int count_head(struct http_request *request, size_t length)
     return 0;
 }
 
-static int on_url(http_parser *parser, const char *at, size_t length)
+static int on_url(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
@@ -64,20 +66,7 @@ static int on_url(http_parser *parser, const char *at, size_t length)
     return count_head(request, length);
 }
 
-/* Blanks behind a value are not part of it (RFC 9112, section 5.1). */
-static void end_value(struct http_request *request)
-{
-    struct bytes *headers = &request->headers;
-
-    if (!request->in_value)
-        return;
-    while (headers->length > 0 && is_blank(headers->data[headers->length - 1]))
-        headers->length--;
-    bytes_append(headers, "", 1);
-    request->in_value = false;
-}
-
-static int on_header_field(http_parser *parser, const char *at, size_t length)
+static int on_header_field(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
@@ -85,11 +74,24 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
      * others do not see a length there (RFC 9112, section 5.1). */
     if (memchr(at, ' ', length) != NULL)
         return refuse_request(request, 400, malformed);
-    if (request->head_complete) /* a trailer: counted, not kept */
-        return count_head(request, length);
-    end_value(request);
-    bytes_append(&request->headers, at, length);
+    request->in_name = request->in_name || length > 0;
+    if (!request->head_complete) /* a trailer is counted, not kept */
+        bytes_append(&request->headers, at, length);
     return count_head(request, length);
+}
+
+/* The library of Debian 12 lets names of no length pass. */
+static int on_header_field_complete(llhttp_t *parser)
+{
+    struct http_request *request = parser->data;
+
+    if (!request->in_name)
+        return refuse_request(request, 400, malformed);
+    request->in_name = false;
+    if (request->head_complete)
+        return 0;
+    bytes_append(&request->headers, "", 1);
+    return count_head(request, sizeof ": \r\n" - 1);
 }
 
 /* The library does not look at the first character of a value, nor at that of a folded line. */
@@ -101,47 +103,35 @@ static bool has_control(const char *at, size_t length)
     return false;
 }
 
-static int on_header_value(http_parser *parser, const char *at, size_t length)
+static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
     if (has_control(at, length))
         return refuse_request(request, 400, malformed);
-    if (request->head_complete)
-        return count_head(request, length);
-    if (!request->in_value) {
-        bytes_append(&request->headers, "", 1);
-        request->head_bytes += sizeof ": \r\n" - 1;
-    }
-    request->in_value = true;
-    bytes_append(&request->headers, at, length);
+    if (!request->head_complete)
+        bytes_append(&request->headers, at, length);
     return count_head(request, length);
+}
+
+/* Blanks behind a value are not part of it (RFC 9112, section 5.1). */
+static int on_header_value_complete(llhttp_t *parser)
+{
+    struct http_request *request = parser->data;
+    struct bytes *headers = &request->headers;
+
+    if (request->head_complete)
+        return 0;
+    while (headers->length > 0 && is_blank(headers->data[headers->length - 1]))
+        headers->length--;
+    bytes_append(headers, "", 1);
+    return 0;
 }
 
 static bool split_url(struct http_request *request)
 {
-    const char *url = bytes_terminate(&request->url);
-
-    struct http_parser_url parts;
-    http_parser_url_init(&parts);
-    if (url == NULL || request->url.length > UINT16_MAX) /* offsets are of 16 bits */
-        return false;
-    if (strcmp(url, "*") == 0) { /* OPTIONS *, RFC 9112 section 3.2.4 */
-        request->path_offset = 0;
-        return true;
-    }
-    if (http_parser_parse_url(url, request->url.length, 0, &parts) != 0 ||
-        !(parts.field_set & (1 << UF_PATH)))
-        return false;
-    request->path_offset = parts.field_data[UF_PATH].off;
-    if (parts.field_set & (1 << UF_QUERY)) {
-        request->query_offset = parts.field_data[UF_QUERY].off;
-        request->url.data[request->query_offset - 1] = '\0';
-        request->url.data[request->query_offset + parts.field_data[UF_QUERY].len] = '\0';
-    } else {
-        request->url.data[request->path_offset + parts.field_data[UF_PATH].len] = '\0';
-    }
-    return true;
+    return bytes_terminate(&request->url) != NULL &&
+           request_target_split(&request->target, request->url.data, request->url.length);
 }
 
 /* Only a single `chunked` is understood, and HTTP/1.0 knows none (RFC 9112, section 6.1). */
@@ -159,15 +149,6 @@ static int check_transfer_encoding(struct http_request *request)
     return 0;
 }
 
-/* uri-host and port, by their characters (RFC 3986, section 3.2); empty where the target has no
- * authority. */
-static bool is_host(const char *value)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                  "-._~%!$&'()*+,;=:[]";
-    return value[strspn(value, allowed)] == '\0';
-}
-
 /* Whose request it is must have one answer (RFC 9112, section 3.2). */
 static int check_host(struct http_request *request)
 {
@@ -177,25 +158,26 @@ static int check_host(struct http_request *request)
         return request->parser.http_minor < 1 ? 0 : refuse_request(request, 400, "Host missing");
     if (http_request_next_header(request, "Host", host) != NULL)
         return refuse_request(request, 400, "Several Host headers");
-    return is_host(host) ? 0 : refuse_request(request, 400, "Invalid Host");
+    return request_target_is_authority(host, strlen(host))
+               ? 0
+               : refuse_request(request, 400, "Invalid Host");
 }
 
-static int on_headers_complete(http_parser *parser)
+static int on_headers_complete(llhttp_t *parser)
 {
     struct http_request *request = parser->data;
 
-    end_value(request);
     request->head_complete = true;
     bool valid = parser->method != HTTP_CONNECT && split_url(request);
     if (request->headers.failed || request->url.failed)
         return refuse_request(request, 503, "Out of memory");
     if (!valid)
-        return refuse_request(request, 400, "Invalid request target");
+        return refuse_request(request, 400, invalid_target);
     if (parser->http_major != 1)
         return refuse_request(request, 505, "HTTP Version Not Supported");
     if (check_host(request) != 0 || check_transfer_encoding(request) != 0)
         return -1;
-    if (parser->content_length != UINT64_MAX && parser->content_length > request->limits.max_body)
+    if (parser->content_length > request->limits.max_body)
         return refuse_request(request, 413, "Body too large");
     const char *expect = http_request_header(request, "Expect");
     request->expects =
@@ -203,7 +185,7 @@ static int on_headers_complete(http_parser *parser)
     return 0;
 }
 
-static int on_body(http_parser *parser, const char *at, size_t length)
+static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
@@ -216,23 +198,34 @@ static int on_body(http_parser *parser, const char *at, size_t length)
     return request->body.failed ? refuse_request(request, 503, "Out of memory") : 0;
 }
 
-static int on_message_complete(http_parser *parser)
+/* They are bounded like a head (RFC 9112, section 7.1.1). */
+static int on_chunk_extension(llhttp_t *parser, const char *at, size_t length)
+{
+    (void)at;
+    return count_head(parser->data, length);
+}
+
+static int on_message_complete(llhttp_t *parser)
 {
     struct http_request *request = parser->data;
 
     if (request->charge.given_up)
         return refuse_request(request, 503, too_many);
     request->complete = true;
-    http_parser_pause(parser, 1);
-    return 0;
+    request->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    return HPE_PAUSED;
 }
 
-static const http_parser_settings settings = {
+static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_extension_name = on_chunk_extension,
+    .on_chunk_extension_value = on_chunk_extension,
     .on_message_complete = on_message_complete,
 };
 
@@ -250,10 +243,7 @@ struct http_request *http_request_new(const struct http_limits *limits)
 
     if (request == NULL)
         return NULL;
-    /* Our own limit is counted above; the library's must not come first (its default is 80 KiB for
-     * all parsers). */
-    http_parser_set_max_header_size(UINT32_MAX);
-    http_parser_init(&request->parser, HTTP_REQUEST);
+    llhttp_init(&request->parser, HTTP_REQUEST, &settings);
     request->parser.data = request;
     request->limits = *limits;
     request->charge.give_up = give_up_body;
@@ -275,7 +265,7 @@ void http_request_free(struct http_request **request)
 /* What the parser found wrong, in words for a reply. */
 static void refuse_malformed(struct http_request *request)
 {
-    switch (HTTP_PARSER_ERRNO(&request->parser)) {
+    switch (llhttp_get_errno(&request->parser)) {
     case HPE_UNEXPECTED_CONTENT_LENGTH:
         (void)refuse_request(request, 400, "Doubled or contradicted Content-Length");
         return;
@@ -287,6 +277,9 @@ static void refuse_malformed(struct http_request *request)
         return;
     case HPE_INVALID_CHUNK_SIZE:
         (void)refuse_request(request, 400, "Invalid chunk size");
+        return;
+    case HPE_INVALID_URL:
+        (void)refuse_request(request, 400, invalid_target);
         return;
     case HPE_INVALID_METHOD:
         (void)refuse_request(request, 400, "Invalid method");
@@ -302,14 +295,14 @@ static void refuse_malformed(struct http_request *request)
 static enum http_verdict parse(struct http_request *request, const char *bytes, size_t length,
                                size_t *consumed)
 {
-    *consumed = http_parser_execute(&request->parser, &settings, bytes, length);
+    llhttp_errno_t error = llhttp_execute(&request->parser, bytes, length);
+
+    *consumed = error == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&request->parser) - bytes);
     if (request->status)
         return HTTP_REFUSED;
-    if (request->complete) {
-        http_parser_pause(&request->parser, 0);
+    if (request->complete)
         return HTTP_COMPLETE;
-    }
-    if (HTTP_PARSER_ERRNO(&request->parser) != HPE_OK) {
+    if (error != HPE_OK) {
         refuse_malformed(request);
         return HTTP_REFUSED;
     }
@@ -395,7 +388,7 @@ enum http_request_method http_request_method(const struct http_request *request)
 
 const char *http_request_path(const struct http_request *request)
 {
-    return request->url.data + request->path_offset;
+    return request->url.data + request->target.path;
 }
 
 bool http_request_is_1_1(const struct http_request *request)
@@ -405,7 +398,7 @@ bool http_request_is_1_1(const struct http_request *request)
 
 bool http_request_keep_alive(const struct http_request *request)
 {
-    return http_should_keep_alive(&request->parser) != 0;
+    return request->keep_alive;
 }
 
 const char *http_request_body(const struct http_request *request, size_t *length)
@@ -433,7 +426,7 @@ const char *http_request_next_header(const struct http_request *request, const c
 
 const char *http_request_query_text(const struct http_request *request)
 {
-    return request->query_offset ? request->url.data + request->query_offset : "";
+    return request->target.query ? request->url.data + request->target.query : "";
 }
 
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value)

@@ -1,5 +1,5 @@
 /* One HTTP/1.x request as it comes in (RFC 9112), bounded. Bytes in, verdict out: touches no
- * socket. The only file that includes http_parser.h is http_request.c. */
+ * socket. The only file that includes llhttp.h is http_request.c. */
 #ifndef ESN_HTTP_REQUEST_H
 #define ESN_HTTP_REQUEST_H
 

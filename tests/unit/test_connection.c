@@ -158,7 +158,8 @@ static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
 
 struct trickle {
     struct client *client;
-    const char *bytes; /* of which one goes out each turn, the last one for ever */
+    const char *bytes; /* of which one goes out each turn */
+    const char *again; /* where they go on when they are all out */
 };
 
 static bool is_told(void *context)
@@ -166,18 +167,17 @@ static bool is_told(void *context)
     struct trickle *trickle = context;
 
     (void)client_send(trickle->client, trickle->bytes, 1);
-    if (trickle->bytes[1])
-        trickle->bytes++;
+    trickle->bytes = trickle->bytes[1] != '\0' ? trickle->bytes + 1 : trickle->again;
     client_receive(trickle->client);
     return trickle->client->ended;
 }
 
-/* Going on sending does not help. */
-static void check_dawdler(struct daemon *daemon, const char *bytes, const char *answer,
-                          enum close_reason reason)
+/* Going on sending, the last so many bytes over and over, does not help. */
+static void check_dawdler(struct daemon *daemon, const char *bytes, size_t repeated,
+                          const char *answer, enum close_reason reason)
 {
     struct client client;
-    struct trickle trickle = {&client, bytes};
+    struct trickle trickle = {&client, bytes, bytes + strlen(bytes) - repeated};
     uint64_t before = daemon->server->net.counters.closed[reason];
 
     client_open(&client, daemon);
@@ -196,13 +196,13 @@ static void clients_that_dawdle_are_told_and_closed(void **state)
     (void)state;
     daemon_start(&daemon,
                  "header_time = 100ms\nbody_time = 100ms\nmax_headers = 1M\nmax_body = 1M\n");
-    check_dawdler(&daemon, "\r\n", "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
-    check_dawdler(&daemon, "GET / HTTP/1.1\r\nHost: h\r\nA: bbbbb", "HTTP/1.1 408 ",
+    check_dawdler(&daemon, "\r\n", 2, "HTTP/1.1 408 ", CLOSE_HEAD_TIME);
+    check_dawdler(&daemon, "GET / HTTP/1.1\r\nHost: h\r\nA: bbbbb", 1, "HTTP/1.1 408 ",
                   CLOSE_HEAD_TIME);
-    check_dawdler(&daemon, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nxxxx",
+    check_dawdler(&daemon, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nxxxx", 1,
                   "HTTP/1.1 408 ", CLOSE_BODY_TIME);
     check_dawdler(&daemon, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;aaaa",
-                  "HTTP/1.1 408 ", CLOSE_BODY_TIME);
+                  1, "HTTP/1.1 408 ", CLOSE_BODY_TIME);
     daemon_stop(&daemon);
 }
 

@@ -49,6 +49,8 @@ static const struct expected good[] = {
      .path = "*", .header = "HOST=h"},
     {TEXT("\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/a"},
     {TEXT("GET http://host:1/p?q#f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/p"},
+    {TEXT("GET https://[::1]/?q HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/"},
+    {TEXT("GET /p#f?q HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/p"},
     {TEXT("GET /p#f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/p"},
     {TEXT("GET //p/../q HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "//p/../q"},
     {TEXT("GET /%00%2f HTTP/1.1\r\nHost: h\r\n\r\n"), COMPLETE, GET, .path = "/%00%2f"},
@@ -61,8 +63,6 @@ static const struct expected good[] = {
      .header = "A=b c"},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA:\r\nB:   \r\nC: d\r\n\r\n"), COMPLETE, GET, .path = "/",
      .header = "b="},
-    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\td\r\nE: f\r\n\r\n"), COMPLETE, GET,
-     .path = "/", .header = "e=f"},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: \xe9\xff\r\n\r\n"), COMPLETE, GET, .path = "/",
      .header = "a=\xe9\xff"},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), COMPLETE, GET, .path = "/",
@@ -80,10 +80,10 @@ static const struct expected good[] = {
     {TEXT(CHUNKED "0\r\n\r\nGET"), COMPLETE, POST, .path = "/", .left_over = 3},
     {TEXT(CHUNKED "1\r\na\r\n01;x=\"y\"\r\nb\r\n00001\r\nc\r\n0\r\nTrail: er\r\n\r\nGET"), COMPLETE,
      POST, .path = "/", .body = "abc", .left_over = 3},
+    {TEXT(CHUNKED "1;a;b=\"c;d\";e\r\na\r\n0;g\r\n\r\n"), COMPLETE, POST, .path = "/", .body = "a"},
     {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n0\r\n\r\n"), COMPLETE, POST,
      .path = "/", .body = "0123456789012345678901234567890123456789"},
-    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n Chunked "
-          "\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+    {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n"),
      COMPLETE, POST, .path = "/", .body = "a"},
     /* Who offers another protocol is served in this one. */
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -134,14 +134,14 @@ static const struct expected bad[] = {
     {TEXT("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), REFUSED(400)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), REFUSED(501)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n"),
-     REFUSED(501)},
+     REFUSED(400)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n"), REFUSED(501)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
           "chunked\r\n\r\n"),
-     REFUSED(501)},
+     REFUSED(400)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nA: b\r\nTransfer-Encoding: "
           "gzip\r\n\r\n"),
-     REFUSED(501)},
+     REFUSED(400)},
     {TEXT(CHUNKED "-3\r\nabc"), REFUSED(400)},
     {TEXT(CHUNKED "3\nabc"), REFUSED(400)},
     {TEXT(CHUNKED "g\r\nabc"), REFUSED(400)},
@@ -170,6 +170,13 @@ static const struct expected bad[] = {
     {TEXT("GET / HTTP/1.1\r\nHost: h\nA: b\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\n\n"), REFUSED(400)},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\n\rGET / HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\tc\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\n : b\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\n: b\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\r\n:\r\n\r\n"), REFUSED(400)},
+    {TEXT(CHUNKED "0\r\n: b\r\n\r\n"), REFUSED(400)},
+    {TEXT(" GET / HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA b: c\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\n A: b\r\n\r\n"), REFUSED(400)},
@@ -184,6 +191,16 @@ static const struct expected bad[] = {
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA\0: b\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / HTTP/1.1\r\nHost: h\r\nA: b\x01\r\n\r\n"), REFUSED(400)},
     {TEXT("GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /a\tb HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /a\fb HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /\xc3\xa4 HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /?\xc3\xa4 HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET /a\x7f HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET ** HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http:///p HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http://u@h/p HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http://h?/p HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
+    {TEXT("GET http:/p HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("GET foo HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("GET http://host HTTP/1.1\r\nHost: h\r\n\r\n"), REFUSED(400)},
     {TEXT("GET / http/1.1\r\n\r\n"), REFUSED(400)},
@@ -200,7 +217,7 @@ static const struct expected bad[] = {
     /* Limits. */
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 41\r\n\r\n"), REFUSED(413)},
     {TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551614\r\n\r\n"),
-     REFUSED(400)},
+     REFUSED(413)},
     {TEXT(CHUNKED "28\r\n0123456789012345678901234567890123456789\r\n1\r\nx\r\n"), REFUSED(413)},
     {TEXT(CHUNKED "29\r\n01234567890123456789012345678901234567890\r\n"), REFUSED(413)},
 };
@@ -329,25 +346,30 @@ static void heads_over_the_limit_are_refused(void **state)
     /* Many small ones, which hold more memory than bytes. */
     check_filled("GET / HTTP/1.1\r\nHost: h\r\n", "a:\r\n", MAX_HEADERS / 4, "\r\n", HTTP_REFUSED,
                  431);
-    /* Trailers count as well. */
+    /* Trailers and extensions of chunks count as well. */
+    check_filled(CHUNKED "1;a", "xxxxxxxx", MAX_HEADERS / 8, "\r\na\r\n0\r\n\r\n", HTTP_REFUSED,
+                 431);
+    check_filled(CHUNKED "1;a=", "xxxxxxxx", MAX_HEADERS / 8, "\r\na\r\n0\r\n\r\n", HTTP_REFUSED,
+                 431);
     check_filled(CHUNKED "0\r\n", "A: xxxxxxxx\r\n", MAX_HEADERS / 8, "\r\n", HTTP_REFUSED, 431);
 }
 
-static void targets_beyond_the_parsers_offsets_are_refused(void **state)
+static void long_targets_are_read_whole(void **state)
 {
+    enum { LENGTH = 65536 + 6 }; /* what 16 bits would take for "/state" */
     const struct http_limits wide = {1 << 20, MAX_BODY, NULL};
     struct http_request *request = http_request_new(&wide);
     struct bytes bytes = BYTES_EMPTY;
     size_t used;
 
     (void)state;
-    /* In 16 bits, the length of this path is that of "/state". */
     bytes_append_text(&bytes, "GET /state");
-    while (bytes.length < sizeof "GET /state" - 1 + 65536)
+    while (bytes.length < sizeof "GET " - 1 + LENGTH)
         bytes_append_text(&bytes, "x");
     bytes_append_text(&bytes, " HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_int_equal(feed(request, bytes.data, bytes.length, bytes.length, 1, &used), HTTP_REFUSED);
-    assert_int_equal(http_request_status(request), 400);
+    assert_int_equal(feed(request, bytes.data, bytes.length, bytes.length, 1, &used),
+                     HTTP_COMPLETE);
+    assert_int_equal(strlen(http_request_path(request)), LENGTH);
     http_request_free(&request);
     bytes_free(&bytes);
 }
@@ -525,7 +547,7 @@ int main(void)
         cmocka_unit_test(good_requests_are_read_however_they_are_cut),
         cmocka_unit_test(bad_requests_are_refused_however_they_are_cut),
         cmocka_unit_test(heads_over_the_limit_are_refused),
-        cmocka_unit_test(targets_beyond_the_parsers_offsets_are_refused),
+        cmocka_unit_test(long_targets_are_read_whole),
         cmocka_unit_test(an_expectation_is_taken_once),
         cmocka_unit_test(nothing_is_expected_by_old_clients_or_once_the_body_comes),
         cmocka_unit_test(of_all_bodies_together_the_oldest_gives_way),
