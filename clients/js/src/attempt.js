@@ -81,8 +81,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (settings.ticket) return { ticket: await orCut(settings.ticket(body)) };
     const proof = settings.token ? { token: await ask(settings.token) } : { bind_key: await ask(settings.bindKey) };
     const text = JSON.stringify({ ...proof, ...body });
-    const { ticket, body: isOfBody } = await post('ticket', text);
-    return { ticket, text: isOfBody ? text : undefined }; // so many topics that the ticket only stands for them
+    const { ticket, url, body: isOfBody } = await post('ticket', text);
+    return { ticket, url, text: isOfBody ? text : undefined }; // so many topics that the ticket only stands for them
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
@@ -90,14 +90,14 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     asked = link._choose(feed._topics());
     const ep = [...asked.values()];
     const body = { ep, ...(clid && { clid }), last_id: position._resume(ep.length) };
-    const { ticket, text } = needProof(settings, asked) ? await getTicket(body) : {};
+    const { ticket, url, text } = needProof(settings, asked) ? await getTicket(body) : {};
     const who = { ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
       askedAt = Date.now();
       watch(limit, MUTE, SILENCE);
       link._asked(it);
     }
-    return ticket ? { _query: new URLSearchParams({ ticket, ...who }), _text: text } : { _body: { ...body, ...who } };
+    return ticket ? { _query: new URLSearchParams({ ticket, ...who }), _text: text, _url: url } : { _body: { ...body, ...who } };
   }
 
   function know({ connid, secret, timeout }) {

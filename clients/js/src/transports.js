@@ -2,7 +2,8 @@
 // clean end, rejected with a failure otherwise. After `signal` has aborted it settles soon.
 //
 // What they are given (attempt.js), beside the settings of connect():
-//   _subscription(more)  what to ask for: {_body} or, with a ticket, {_query}, and {_text} of a body that has to go with it
+//   _subscription(more)  what to ask for: {_body} or, with a ticket, {_query}, {_text} of a body that has to go with it, and
+//                        {_url} where the ticket is taken without a redirection, which a WebSocket does not follow
 //   _call(path, init)    fetch of a path of the broker
 //   _signal
 //   _alive()             bytes came
@@ -61,21 +62,21 @@ const TOO_BIG = 1009;
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 const MOST = 60_000; // characters of topics in a message; the broker's limit is 64 KiB ([fanout] max_message)
 
-function openSocket(link, query) {
+function openSocket(link, query, base = link.base) {
   try {
-    return new link.WebSocket(`${link.base.replace(/^http/, 'ws')}ws?${query}`);
+    return new link.WebSocket(`${base.replace(/^http/, 'ws').split('?')[0]}ws?${query}`);
   } catch (error) {
     throw failure(UNFIT, error.message); // a policy of the page forbids it
   }
 }
 
 async function ws(link) {
-  const { _body: body, _query: query, _text: text } = await link._subscription();
+  const { _body: body, _query: query, _text: text, _url: url } = await link._subscription();
   const { ep = [], last_id, ...who } = body || {};
   const asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
   if (text || wish.length > MOST) throw failure(UNFIT, 'More topics than a WebSocket message takes');
-  const socket = openSocket(link, query || new URLSearchParams(who));
+  const socket = openSocket(link, query || new URLSearchParams(who), url);
   let connected; // the frame, until the topics are in force
   let over, limit, isOpen;
   const finish = () => {

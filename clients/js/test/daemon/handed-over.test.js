@@ -1,0 +1,72 @@
+// The client where esn-subscribe hands over, with real bind keys: a web server that redirects, and one that does it itself.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { ALL, listen } from '../lib/listener.js';
+import { until } from '../lib/wait.js';
+
+const require = createRequire(import.meta.url);
+const { bindKey } = require('../../../../tests/system/lib/bind-keys.js');
+const { Bound } = require('../../../../tests/system/lib/bound.js');
+
+const MANY = 600; // more than a ticket holds
+
+for (const [web, mode] of Object.entries({ 'Apache with mod_proxy_fcgi': 'redirect', 'nginx': 'accel' })) {
+  describe(`handed over by ${mode}`, () => {
+    let bound;
+    before(async () => {
+      bound = await Bound.start({ web });
+      await bound.add('mine', { sub: ['luis'] });
+    });
+    after(() => bound?.stop());
+
+    const begin = async (transports, more = []) => {
+      const topics = [{ topic: 'mine', bound: true }, ...more];
+      const listener = listen({ url: bound.url, transports, topics, bindKey: async () => bindKey('luis') });
+      await until('it is connected', () => listener.client.state === 'connected');
+      return listener;
+    };
+
+    for (const transport of ALL) {
+      test(`bound topics by ${transport}, after a break too`, async () => {
+        const listener = await begin([transport]);
+        const { client } = listener;
+        assert.deepEqual([client.transport, client.user], [transport, 'luis']);
+        await bound.publish('mine', { as: 'ana', type: 'one' });
+        await listener.heard('one');
+        const { length } = listener.states;
+        client.abort();
+        await until('it has left', () => listener.states.length > length);
+        await bound.publish('mine', { as: 'ana', type: 'two' });
+        await listener.heard('two');
+        await client.subscribe('open').ready;
+        await bound.stack.publish('open', 'three');
+        await listener.heard('three');
+        assert.deepEqual(listener.types(), ['one', 'two', 'three']);
+        await client.close();
+        await bound.stack.untilTotal(0);
+      });
+    }
+
+    test('open topics alone, by the first way in that there is for them', async () => {
+      const listener = listen({ url: bound.url, topics: ['open'] });
+      await until('it is connected', () => listener.client.state === 'connected');
+      assert.equal(listener.client.transport, mode === 'redirect' ? 'frames' : 'ws');
+      await bound.stack.publish('open', 'one');
+      await listener.heard('one');
+      await listener.client.close();
+      await bound.stack.untilTotal(0);
+    });
+
+    test('so many topics that no ticket holds them, by the first way in that takes a body', async () => {
+      const listener = await begin(ALL, Array.from({ length: MANY }, (_, i) => `one/of/many/${i}`));
+      await bound.stack.publish(`one/of/many/${MANY - 1}`, 'last');
+      await bound.publish('mine', { as: 'ana', type: 'own' });
+      await Promise.all([listener.heard('last'), listener.heard('own')]);
+      assert.equal(listener.client.transport, 'frames');
+      await listener.client.close();
+      await bound.stack.untilTotal(0);
+    });
+  });
+}
