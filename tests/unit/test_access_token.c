@@ -71,7 +71,9 @@ static char *pem_of(EVP_PKEY *key)
     char *data;
     assert_int_equal(PEM_write_bio_PUBKEY(out, key), 1);
     long length = BIO_get_mem_data(out, &data);
-    char *text = strndup(data, (size_t)length);
+    char *text = calloc(1, (size_t)length + 1);
+    assert_non_null(text);
+    memcpy(text, data, (size_t)length);
     BIO_free(out);
     return text;
 }

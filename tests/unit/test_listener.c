@@ -113,7 +113,8 @@ static void what_is_wrong_is_named(void **state)
     struct house *house = *state;
 
     house->listen[0] = house->http;
-    house->listen[1] = (char[]){"nonsense"};
+    static char nonsense[] = "nonsense";
+    house->listen[1] = nonsense;
     assert_false(open_all(house));
     assert_non_null(strstr(house->error, "cannot listen on nonsense: "));
 }
@@ -195,7 +196,8 @@ static void what_is_accepted_inherits_the_settings(void **state)
     struct house *house = *state;
     struct finding finding = {.descriptor = -1};
 
-    house->listen[0] = (char[]){"127.0.0.1:0"};
+    static char loopback[] = "127.0.0.1:0";
+    house->listen[0] = loopback;
     house->scene.config.vanish_time = 12000;
     assert_true(open_all(house));
     uv_walk(&house->scene.net.loop.uv, find_tcp, &finding);
