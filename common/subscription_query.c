@@ -123,11 +123,10 @@ const char *subscription_query_read(json_t *body, const char *query)
                  {"bind_key", QUERY_PLUS_IS_PLUS},
                  {"token", QUERY_PLUS_IS_PLUS}};
     json_t *points = json_array();
-    const char *fault;
 
     if (points == NULL || json_object_set_new(body, "ep", points) != 0)
         return REQUESTED_TOPICS_NO_MEMORY;
-    fault = read_topics(points, query, "ep", false);
+    const char *fault = read_topics(points, query, "ep", false);
     if (fault == NULL)
         fault = read_topics(points, query, "binded", true);
     if (fault == NULL)

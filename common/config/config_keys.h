@@ -1,5 +1,5 @@
-/* The table of keys of es-web-notify.conf and the struct that holds their values. Parser, `--check-config`, sample file and
- * docs/configuration.md are made from it, so that they cannot drift apart. */
+/* The table of keys of es-web-notify.conf and the struct that holds their values. Parser, `--check-config`, sample
+ * file and docs/configuration.md are made from it, so that they cannot drift apart. */
 #ifndef ESN_CONFIG_KEYS_H
 #define ESN_CONFIG_KEYS_H
 

@@ -1,6 +1,6 @@
-/* The lines of our configuration files: [section], key = value (or key : value), lists that go on in indented lines,
- * comments. A comment is a line that begins with "#" or ";", or what follows a blank and ";". Lines may be of any length
- * and end with LF or CRLF; a byte order mark before the first is skipped. */
+/* The lines of our configuration files: [section], key = value (or key : value), lists that go on in indented
+ * lines, comments. A comment is a line that begins with "#" or ";", or what follows a blank and ";". Lines may be
+ * of any length and end with LF or CRLF; a byte order mark before the first is skipped. */
 #ifndef ESN_INI_LINES_H
 #define ESN_INI_LINES_H
 

@@ -83,8 +83,7 @@ static void resize_topics(struct subscriber *subscriber, size_t count)
         subscriber->subscriptions = NULL;
         return;
     }
-    struct subscription *other;
-    other = realloc(subscriber->subscriptions, count * sizeof *other);
+    struct subscription *other = realloc(subscriber->subscriptions, count * sizeof *other);
     if (other != NULL)
         subscriber->subscriptions = other;
 }
@@ -126,8 +125,8 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
 
     if (count == 0)
         return NULL;
-    struct subscription *larger;
-    larger = realloc(subscriber->subscriptions, (before + count) * sizeof *larger);
+    struct subscription *larger =
+        realloc(subscriber->subscriptions, (before + count) * sizeof *larger);
     if (larger == NULL)
         return REQUESTED_TOPICS_NO_MEMORY;
     subscriber->subscriptions = larger;

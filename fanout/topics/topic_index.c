@@ -155,8 +155,7 @@ static bool make_room_for_receiver(struct topic_index *index, struct topic_node 
 
     if (node->receiver_count < node->receiver_capacity)
         return true;
-    struct topic_receiver *larger;
-    larger = realloc(node->receivers, capacity * sizeof *larger);
+    struct topic_receiver *larger = realloc(node->receivers, capacity * sizeof *larger);
     if (larger == NULL)
         return false;
     index->bytes += (capacity - node->receiver_capacity) * sizeof *larger;
@@ -202,8 +201,7 @@ static void shrink_receivers(struct topic_index *index, struct topic_node *node)
 
     if (node->receiver_count == 0 || node->receiver_count > node->receiver_capacity / 4)
         return;
-    struct topic_receiver *smaller;
-    smaller = realloc(node->receivers, capacity * sizeof *smaller);
+    struct topic_receiver *smaller = realloc(node->receivers, capacity * sizeof *smaller);
     if (smaller == NULL)
         return;
     index->bytes -= (node->receiver_capacity - capacity) * sizeof *smaller;

@@ -286,10 +286,9 @@ static bool file_load(uint64_t *events)
     for (unsigned number = segments.oldest; number <= segments.newest; number++) {
         struct record record;
         char path[256];
-        FILE *file;
 
         segment_path(path, number % MOST_SEGMENTS);
-        file = fopen(path, "r");
+        FILE *file = fopen(path, "r");
         if (file == NULL)
             return false;
         while (fread(&record, sizeof record, 1, file) == 1)
@@ -319,7 +318,6 @@ static bool measure(const struct store *store, uint64_t *sequence, unsigned batc
     static uint64_t times[1 << 20];
     size_t count = 0;
     uint64_t began = now_ns(), first = *sequence;
-    double seconds;
 
     while (now_ns() - began < (uint64_t)TURN_MS * 1000000 && count < sizeof times / sizeof *times) {
         uint64_t before = now_ns();
@@ -328,7 +326,7 @@ static bool measure(const struct store *store, uint64_t *sequence, unsigned batc
         *sequence += batch;
         times[count++] = now_ns() - before;
     }
-    seconds = (double)(now_ns() - began) / 1e9;
+    double seconds = (double)(now_ns() - began) / 1e9;
     qsort(times, count, sizeof *times, compare);
     printf("| %s | %s | %u | %.0f | %.2f | %.2f | %.2f |\n", store->name, how, batch,
            (double)(*sequence - first) / seconds, (double)times[count / 2] / 1e6,
@@ -360,10 +358,9 @@ static bool measure_store(const struct store *store, const char *folder, bool sy
     static const unsigned batches[] = {1, 16, 256};
     char own[200];
     uint64_t sequence = 0;
-    bool good;
 
     (void)snprintf(own, sizeof own, "%s/%s-%s", folder, store->name, sync ? "sync" : "loose");
-    good = mkdir(own, 0700) == 0 && store->open(own, sync) && fill(store, &sequence);
+    bool good = mkdir(own, 0700) == 0 && store->open(own, sync) && fill(store, &sequence);
     for (size_t i = 0; good && i < sizeof batches / sizeof *batches; i++)
         good = measure(store, &sequence, batches[i], sync ? "synced" : "not synced");
     if (good && sync)

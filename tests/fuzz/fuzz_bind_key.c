@@ -29,7 +29,6 @@ static void open_readers(void)
 {
     char folder[] = "/tmp/esn-fuzz-XXXXXX", private_file[64], public_file[64];
     char error[BIND_KEY_ERROR_SIZE];
-    FILE *file;
 
     must(mkdtemp(folder) != NULL);
     (void)snprintf(private_file, sizeof private_file, "%s/private", folder);
@@ -41,7 +40,7 @@ static void open_readers(void)
         readers[padding] = bind_key_reader_open(&options, error);
         must(readers[padding] != NULL);
     }
-    file = fopen(private_file, "r");
+    FILE *file = fopen(private_file, "r");
     must(file != NULL && (key = PEM_read_PrivateKey(file, NULL, NULL, NULL)) != NULL);
     must(fclose(file) == 0 && unlink(private_file) == 0 && unlink(public_file) == 0);
     must(rmdir(folder) == 0);

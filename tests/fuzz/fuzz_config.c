@@ -15,12 +15,11 @@ static bool load(struct config *config, const void *bytes, size_t size)
 {
     char path[64], error[CONFIG_ERROR_SIZE] = "";
     int file = memfd_create("conf", MFD_CLOEXEC);
-    bool good;
 
     if (file < 0 || write(file, bytes, size) != (ssize_t)size)
         abort();
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    good = config_load(config, path, error);
+    bool good = config_load(config, path, error);
     if (good == (error[0] != '\0') || strnlen(error, sizeof error) == sizeof error)
         abort();
     close(file);

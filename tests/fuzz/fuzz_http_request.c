@@ -80,11 +80,10 @@ static size_t read_one(const char *bytes, size_t length, size_t piece)
 {
     struct http_request *whole = http_request_new(&limits), *cut = http_request_new(&limits);
     size_t used, cut_used;
-    enum http_verdict verdict;
 
     if (whole == NULL || cut == NULL)
         abort();
-    verdict = feed(whole, bytes, length, length, &used);
+    enum http_verdict verdict = feed(whole, bytes, length, length, &used);
     if (feed(cut, bytes, length, piece, &cut_used) != verdict)
         abort();
     if (verdict == HTTP_COMPLETE) {

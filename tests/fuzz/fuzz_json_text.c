@@ -72,7 +72,6 @@ static void check_taken(const char *text, size_t length)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *fault = NULL;
-    json_t *tree;
 
     if (json_text_check(text, size, DEPTH, &fault)) {
         check_taken(text, size);
@@ -81,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fault == NULL)
         abort();
     /* It passes over a NUL behind a number. */
-    tree = memchr(text, '\0', size) != NULL ? NULL : load(text, size);
+    json_t *tree = memchr(text, '\0', size) != NULL ? NULL : load(text, size);
     if (tree != NULL && strcmp(fault, "the text is nested too deep") != 0)
         abort(); /* the other one takes it */
     json_decref(tree);

@@ -120,13 +120,12 @@ static const char *const statements[COLUMNS + 2] = {
 static void bind_value(sqlite3_stmt *statement, struct input *input)
 {
     size_t length;
-    const uint8_t *piece;
 
     if (take_byte(input) % 2 == 0) {
         (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)take_number(input, 8));
         return;
     }
-    piece = take_piece(input, &length);
+    const uint8_t *piece = take_piece(input, &length);
     (void)sqlite3_bind_blob(statement, 1, length > 0 ? (const void *)piece : "", (int)length,
                             SQLITE_STATIC);
 }

@@ -16,7 +16,6 @@ static bool try_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
     struct stat status;
-    uint8_t *data;
     bool whole = false;
 
     if (file == NULL || fstat(fileno(file), &status) != 0) {
@@ -26,7 +25,7 @@ static bool try_file(const char *path)
         return false;
     }
     /* Of the exact size, so that reading past the end is caught. */
-    data = malloc(status.st_size > 0 ? (size_t)status.st_size : 1);
+    uint8_t *data = malloc(status.st_size > 0 ? (size_t)status.st_size : 1);
     if (data != NULL)
         whole = fread(data, 1, (size_t)status.st_size, file) == (size_t)status.st_size;
     if (whole) {

@@ -243,7 +243,6 @@ static void tell(struct crowd *crowd)
 int main(int argc, char **argv)
 {
     static struct crowd crowd;
-    bool served;
 
     if (!parse_options(&crowd, argc, argv)) {
         fputs(usage, stderr);
@@ -257,7 +256,7 @@ int main(int argc, char **argv)
         perror("come_back");
         return EXIT_FAILURE;
     }
-    served = serve(&crowd);
+    bool served = serve(&crowd);
     if (served)
         tell(&crowd);
     for (size_t i = 0; i < crowd.opened; i++)

@@ -48,10 +48,9 @@ void crowd_open(struct crowd *crowd, struct daemon *daemon, uint64_t seed)
 static void check_frame(const char *frame, size_t length)
 {
     char *end;
-    size_t announced;
 
     assert_true(length >= 5 && memcmp(frame, "''", 2) == 0);
-    announced = strtoul(frame + 2, &end, 10);
+    size_t announced = strtoul(frame + 2, &end, 10);
     assert_memory_equal(end, "''", 2);
     end += 2;
     assert_int_equal(end + announced - frame, length);
@@ -65,11 +64,10 @@ static void check_frame(const char *frame, size_t length)
 static void check_stream(struct crowd *crowd, struct crowd_member *member)
 {
     const char *at = member->length ? strstr(member->text, "\r\n\r\n") : NULL;
-    const char *end;
 
     if (at == NULL || memcmp(member->text, "HTTP/1.1 200 OK\r\n", 17) != 0)
         return;
-    end = member->text + member->length;
+    const char *end = member->text + member->length;
     crowd->streams_checked++;
     for (at += 4; at < end;) {
         char *data;
@@ -141,11 +139,10 @@ static void write_self(struct crowd *crowd, struct bytes *json)
     const struct hash_table *streams = &crowd->daemon->server->streams.by_connid;
 
     for (size_t i = 0; i < streams->bucket_count; i++) {
-        const struct stream *stream;
         char secret[2 * STREAM_SECRET_SIZE + 1];
         if (streams->buckets[i] == NULL || below(crowd, 4) > 0)
             continue;
-        stream = stream_of_connid_node(streams->buckets[i]);
+        const struct stream *stream = stream_of_connid_node(streams->buckets[i]);
         hex_write(secret, stream->secret, sizeof stream->secret);
         bytes_append_format(json, "\"connid\":%llu,\"secret\":\"%s\"",
                             (unsigned long long)stream->connid, secret);

@@ -46,10 +46,9 @@ static void write_config(struct daemon *daemon, const char *path, const char *fa
 static void write_token(const char *folder)
 {
     char path[96];
-    FILE *file;
 
     (void)snprintf(path, sizeof path, "%s/token", folder);
-    file = fopen(path, "w");
+    FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fchmod(fileno(file), 0600), 0);
     assert_true(fputs("admin\n", file) >= 0);
@@ -233,14 +232,12 @@ bool client_send_text(struct client *client, const char *text)
 void client_receive(struct client *client)
 {
     for (;;) {
-        ssize_t got;
-
         if (client->room < client->length + RECEIVE_SIZE + 1) {
             client->room = 2 * (client->length + RECEIVE_SIZE + 1);
             client->text = realloc(client->text, client->room);
             assert_non_null(client->text);
         }
-        got = recv(client->descriptor, client->text + client->length, RECEIVE_SIZE, 0);
+        ssize_t got = recv(client->descriptor, client->text + client->length, RECEIVE_SIZE, 0);
         if (got > 0)
             client->length += (size_t)got;
         else if (got == 0 || errno != EAGAIN)
@@ -304,13 +301,12 @@ uint64_t client_subscribe(struct client *client, const char *json)
 {
     static const char before[] = "\"connid\":";
     char head[128];
-    const char *connid;
 
     (void)snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
                    strlen(json));
     assert_true(client_send_text(client, head) && client_send_text(client, json));
     client_expect(client, before);
-    connid = strstr(client->text, before);
+    const char *connid = strstr(client->text, before);
     assert_non_null(connid);
     return strtoull(connid + sizeof before - 1, NULL, 10);
 }

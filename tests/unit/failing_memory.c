@@ -25,11 +25,9 @@ char *__wrap_strdup(const char *text);
 
 static bool fails(void)
 {
-    bool now;
-
     if (failing.paused)
         return false;
-    now = failing.countdown > 0 && --failing.countdown == 0;
+    bool now = failing.countdown > 0 && --failing.countdown == 0;
     if (failing.one_in > 0)
         now = random_below(&failing.random, failing.one_in) == 0;
     failing.failed = failing.failed || now;

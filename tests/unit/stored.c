@@ -88,14 +88,13 @@ char *stored_files_read(const struct stored_files *files, const char *suffix, si
 {
     FILE *file = open_file(files, suffix, "r");
     struct stat status;
-    char *bytes;
 
     *length = 0;
     if (file == NULL)
         return NULL;
     assert_int_equal(fstat(fileno(file), &status), 0);
     *length = (size_t)status.st_size;
-    bytes = malloc(*length + 1);
+    char *bytes = malloc(*length + 1);
     assert_non_null(bytes);
     assert_int_equal(fread(bytes, 1, *length, file), *length);
     assert_int_equal(fclose(file), 0);
@@ -219,12 +218,11 @@ void stored_log_write(const struct stored_files *files, uint64_t count, bool kil
     char error[LOG_DATABASE_ERROR_SIZE];
     struct stored_files alive = *files;
     struct stored_list list = {0};
-    struct log_database *database;
     struct log_past past;
 
     if (killed)
         stored_files_make(&alive);
-    database = open_log(&alive);
+    struct log_database *database = open_log(&alive);
     if (!log_database_load(database, &past, stored_list_visit, &list, error))
         fail_msg("%s", error);
     assert_int_equal(past.state.epoch, 0);

@@ -18,11 +18,10 @@ static const char *read_text(struct client_message *message, const char *text, s
 {
     /* A copy without neighbours, so that reading past it is caught. */
     char *copy = malloc(length ? length : 1);
-    const char *fault;
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    fault = client_message_read(message, copy, length, &config);
+    const char *fault = client_message_read(message, copy, length, &config);
     free(copy);
     return fault;
 }

@@ -143,12 +143,11 @@ static void the_past_comes_with_the_first_topics(void **state)
     struct client client;
     char message[120];
     const char *subscribed, *first, *second;
-    uint64_t sequence;
 
     (void)state;
     daemon_start(&daemon, "");
     (void)daemon_publish(&daemon, "a", EVENT("had"));
-    sequence = daemon.server->log.sequence;
+    uint64_t sequence = daemon.server->log.sequence;
     (void)daemon_publish(&daemon, "a", EVENT("first"));
     (void)daemon_publish(&daemon, "elsewhere", EVENT("other"));
     (void)daemon_publish(&daemon, "b", EVENT("second"));

@@ -316,16 +316,14 @@ static void the_system_keeps_no_more_than_it_is_told(void **state)
 {
     struct daemon daemon;
     struct client client;
-    const struct stream *stream;
-    uint64_t connid;
     int size;
     socklen_t length = sizeof size;
 
     (void)state;
     daemon_start(&daemon, "send_buffer = 20000\n");
     client_open_tcp(&client, &daemon);
-    connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
-    stream = streams_find(&daemon.server->streams, connid);
+    uint64_t connid = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+    const struct stream *stream = streams_find(&daemon.server->streams, connid);
     assert_non_null(stream);
     assert_int_equal(
         getsockopt(stream->connection.descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);

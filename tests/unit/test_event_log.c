@@ -108,7 +108,6 @@ static void targeted_events_are_found_whatever_their_topic(void **state)
 {
     static const char *const topics[] = {"a", "@team/x", "#", "a"};
     struct event_log log;
-    const struct topic_matches *matches;
 
     (void)state;
     open_log(&log);
@@ -119,7 +118,7 @@ static void targeted_events_are_found_whatever_their_topic(void **state)
         event.sequence = event_log_take_sequence(&log);
         assert_true(event_log_append(&log, &event, 0));
     }
-    matches = event_log_match_targeted(&log, SIZE_MAX);
+    const struct topic_matches *matches = event_log_match_targeted(&log, SIZE_MAX);
     assert_non_null(matches);
     assert_int_equal(matches->count, 3);
     assert_int_equal(count_after(&log, "#", 0), 1);
@@ -129,11 +128,10 @@ static void targeted_events_are_found_whatever_their_topic(void **state)
 static void the_oldest_are_forgotten_by_age_and_by_bytes(void **state)
 {
     struct event_log log;
-    uint64_t empty;
 
     (void)state;
     open_log(&log);
-    empty = log.bytes;
+    uint64_t empty = log.bytes;
     for (uint64_t i = 0; i < 10; i++)
         (void)append(&log, "a", i * 100);
     event_log_expire(&log, 1450);
@@ -160,7 +158,6 @@ static void all_memory_is_within_the_limit(void **state)
 {
     struct event_log log;
     char topic[32];
-    uint64_t index;
 
     (void)state;
     open_log(&log);
@@ -169,7 +166,7 @@ static void all_memory_is_within_the_limit(void **state)
         (void)append(&log, topic, 0);
         assert_true(event_log_bytes(&log) <= log.max_bytes);
     }
-    index = log.topics.bytes + log_marks_bytes(&log.marks);
+    uint64_t index = log.topics.bytes + log_marks_bytes(&log.marks);
     assert_true(index > 0 && event_log_bytes(&log) == log.bytes + index);
     for (int i = 0; i < 5000; i++)
         (void)append(&log, "burst", 0);
@@ -247,13 +244,12 @@ static void a_log_that_goes_on_gives_no_id_twice_and_vouches_for_what_it_has(voi
 {
     enum { GAP = 1 << 20 };
     struct event_log log;
-    uint64_t resumed;
 
     (void)state;
     open_log(&log);
     (void)append(&log, "a", 0);
     event_log_resume(&log, 100, 0, true, EPOCH);
-    resumed = log.sequence;
+    uint64_t resumed = log.sequence;
     assert_int_equal(resumed, 100 + GAP);
     assert_int_equal(append(&log, "a", 0), resumed + 1);
     assert_true(event_log_has_all_after(&log, 0));
@@ -327,13 +323,12 @@ static void events_are_recognised_while_they_are_remembered(void **state)
 {
     struct seen_events seen = {.max_count = 3, .max_age_ms = 100};
     seen_events_open(&seen, 1);
-    const struct seen_event *event;
 
     (void)state;
     assert_null(seen_events_find(&seen, key_of(1), 0));
     for (unsigned char i = 1; i <= 3; i++)
         assert_true(seen_events_add(&seen, key_of(i), 0, i * 10u, i, i * 10u));
-    event = seen_events_find(&seen, key_of(2), 110);
+    const struct seen_event *event = seen_events_find(&seen, key_of(2), 110);
     assert_non_null(event);
     assert_int_equal(event->event_sequence, 20);
     assert_int_equal(event->receivers, 2);

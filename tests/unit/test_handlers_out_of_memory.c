@@ -21,10 +21,9 @@ static void try_each(bool (*attempt)(void), unsigned least)
     bool failed = true;
 
     while (failed) {
-        bool good;
         assert_true(++n < NO_END);
         failing_memory_at(n);
-        good = attempt();
+        bool good = attempt();
         failed = failing_memory_stop();
         assert_true(good || failed);
     }

@@ -270,11 +270,10 @@ static void check_complete(struct http_request *request, const struct expected *
 static void check_row(const struct expected *row, size_t first, size_t piece)
 {
     struct http_request *request = http_request_new(&limits);
-    enum http_verdict verdict;
     size_t used;
 
     assert_non_null(request);
-    verdict = feed(request, row->bytes, row->length, first, piece, &used);
+    enum http_verdict verdict = feed(request, row->bytes, row->length, first, piece, &used);
     if (verdict != row->verdict)
         fail_msg("verdict %d, not %d, in pieces of %zu, then %zu: %s", (int)verdict,
                  (int)row->verdict, first, piece, row->bytes);
@@ -483,12 +482,11 @@ static void check_query(const char *target, const char *name, const char *value,
 {
     struct http_request *request = http_request_new(&limits);
     struct bytes line = BYTES_EMPTY, found = BYTES_EMPTY;
-    bool has;
     size_t used;
 
     bytes_append_format(&line, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
     assert_int_equal(http_request_feed(request, line.data, line.length, &used), HTTP_COMPLETE);
-    has = http_request_query(request, name, &found);
+    bool has = http_request_query(request, name, &found);
     if (has != (value != NULL))
         fail_msg("%s in %s: %d", name, target, has);
     if (value != NULL) {
@@ -527,12 +525,11 @@ static void headers_are_kept_in_order_and_whole(void **state)
     static const char bytes[] = "GET / HTTP/1.1\r\nHost: h\r\nB: 1\r\na: 2\r\nb: 3\r\n\r\n";
     static const char kept[] = "Host\0h\0B\0001\0a\0002\0b\0003";
     struct http_request *request = http_request_new(&limits);
-    const char *headers;
     size_t used, length;
 
     (void)state;
     assert_int_equal(feed(request, bytes, sizeof bytes - 1, 1, 1, &used), HTTP_COMPLETE);
-    headers = http_request_headers(request, &length);
+    const char *headers = http_request_headers(request, &length);
     assert_int_equal(length, sizeof kept);
     assert_memory_equal(headers, kept, length);
     assert_string_equal(http_request_header(request, "b"), "1");

@@ -234,7 +234,6 @@ static void events_come_in_order_after_a_wait(void **state)
     struct stored_files files;
     struct client client;
     struct handler handler;
-    const char *at;
 
     (void)state;
     start(&daemon, &files, "sync = always\n");
@@ -247,7 +246,7 @@ static void events_come_in_order_after_a_wait(void **state)
     handler_finish(&handler);
     assert_true(handler.published);
     client_expect(&client, "\"n49\"");
-    at = client.text;
+    const char *at = client.text;
     for (size_t i = 0; i < EVENTS; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "\"n%zu\"", i);
@@ -305,14 +304,13 @@ static void what_comes_while_the_disk_hangs_too_long_is_refused_at_once(void **s
     struct daemon daemon;
     struct stored_files files;
     struct handler first, handler;
-    uint64_t since;
 
     (void)state;
     start(&daemon, &files, "sync = always\n[publish]\ntime_limit = 100ms\n");
     hang();
     handler_start(&first, &daemon, 1, 0, 0);
     daemon_turn_until(&daemon, disk_is_waited_for, NULL);
-    since = clock_monotonic_ms();
+    uint64_t since = clock_monotonic_ms();
     daemon_turn_until(&daemon, takes_too_long, &since);
     handler_start(&handler, &daemon, 3, 0, 0);
     handler_finish(&handler);
@@ -407,13 +405,12 @@ static void a_clock_that_jumps_loses_nothing(void **state)
     stored_files_make(&files);
     for (size_t i = 0; i < sizeof hours / sizeof *hours; i++) {
         struct client client;
-        uint64_t next;
 
         wall_clock_set(hours[i] * 3600);
         start_again(&daemon, &files, "sync = always\nmax_age = 720h\n");
         assert_int_equal(daemon.server->log.events, 4 * i);
         client_open(&client, &daemon);
-        next = client_subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"1-0\"}");
+        uint64_t next = client_subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"1-0\"}");
         assert_true(next > connid);
         connid = next;
         next = publish_some(&daemon, 2);

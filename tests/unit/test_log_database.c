@@ -96,12 +96,11 @@ static void what_is_forgotten_is_deleted(void **state)
     struct stored_list list;
     struct log_past past;
     struct log_state now = {.epoch = STORED_EPOCH, .lost_through = 3, .unsure = true};
-    struct log_database *database;
 
     (void)state;
     stored_files_make(&files);
     stored_log_write(&files, 20, false);
-    database = open_log(&files);
+    struct log_database *database = open_log(&files);
     load(database, &past, &list);
     write_events(database, &now, 31, 40, 25);
     assert_int_equal(now.head, 40);
@@ -127,11 +126,10 @@ static void what_is_undone_was_never_there(void **state)
     struct stored_list list;
     struct log_past past;
     struct log_state now = {.epoch = STORED_EPOCH};
-    struct log_database *database;
 
     (void)state;
     stored_files_make(&files);
-    database = open_log(&files);
+    struct log_database *database = open_log(&files);
     load(database, &past, &list);
     write_events(database, &now, 1, 3, 0);
     assert_true(log_database_begin(database));
@@ -214,13 +212,12 @@ static void it_goes_on_after_damage(void **state)
     struct stored_files files;
     struct stored_list list;
     struct log_past past;
-    struct log_database *database;
 
     (void)state;
     stored_files_make(&files);
     stored_log_write(&files, 20, false);
     change(&files, "UPDATE events SET json = 'a' WHERE sequence IN (3, 20)");
-    database = open_log(&files);
+    struct log_database *database = open_log(&files);
     load(database, &past, &list);
     write_events(database, &past.state, 31, 33, past.forgotten);
     log_database_close(&database);
@@ -323,11 +320,10 @@ static void assert_believable(const struct stored_files *files, uint64_t count, 
 static void damage_all_over(const struct stored_files *whole, const char *suffix, uint64_t count)
 {
     size_t length;
-    unsigned step;
     char *bytes = stored_files_read(whole, suffix, &length);
 
     assert_non_null(bytes);
-    step = (unsigned)(2 * length / DAMAGES + 1);
+    unsigned step = (unsigned)(2 * length / DAMAGES + 1);
     for (size_t at = 0; at < length; at += 1 + random_below(&random_state, step)) {
         struct stored_files files;
         char was = bytes[at];
@@ -412,14 +408,13 @@ static void a_full_disk_fails_transactions_and_nothing_else(void **state)
     struct stored_list list;
     struct log_past past;
     struct log_state now = {.epoch = STORED_EPOCH};
-    struct log_database *database;
     uint64_t sequence = 0, refused_from, stored;
     bool good = true;
 
     (void)state;
     assert_ptr_not_equal(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
     stored_files_make(&files);
-    database = open_log(&files);
+    struct log_database *database = open_log(&files);
     load(database, &past, &list);
     limit_file_size(200000);
     while (good) {

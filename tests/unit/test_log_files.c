@@ -45,12 +45,11 @@ static void a_key_that_was_changed_is_never_used(void **state)
     struct stored_files files;
     unsigned char first[LOG_KEY_SIZE], again[LOG_KEY_SIZE];
     size_t length;
-    char *bytes;
 
     (void)state;
     stored_files_make(&files);
     open_key(&files, first);
-    bytes = stored_files_read(&files, "-key", &length);
+    char *bytes = stored_files_read(&files, "-key", &length);
     assert_true(length > LOG_KEY_SIZE);
     for (size_t cut = 0; cut <= length; cut++) {
         char *changed = malloc(length);

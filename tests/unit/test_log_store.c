@@ -294,11 +294,9 @@ static void a_full_disk_loses_what_is_said_to_be_lost_and_no_more(void **state)
 
 static void append_until_killed(struct scene *scene, enum log_sync sync, int tell)
 {
-    uint64_t sequence;
-
     open_store(scene, sync, 1, 1 << 20);
     scene->tell = tell;
-    sequence = scene->past.state.head;
+    uint64_t sequence = scene->past.state.head;
     for (;;) {
         for (int i = 0; i < 3; i++)
             sequence += append(scene, sequence + 1, sequence > 600 ? sequence - 600 : 0);
@@ -313,10 +311,9 @@ static uint64_t run_and_kill(struct scene *scene, enum log_sync sync, uint64_t *
     const struct timespec while_ = {.tv_nsec = 1000000 + random_below(random, 30000000)};
     uint64_t sequence, last = 0;
     int ends[2], status;
-    pid_t child;
 
     assert_int_equal(pipe(ends), 0);
-    child = fork();
+    pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         append_until_killed(scene, sync, ends[1]);

@@ -145,14 +145,13 @@ static void read_body(uint64_t n)
                                "\"last_id\":\"1-2\"}";
     struct config config = {.max_topics = 10, .max_topic_length = 100, .max_topic_levels = 10};
     struct subscription_body body;
-    const char *fault;
     json_malloc_t library_malloc;
     json_free_t library_free;
 
     json_get_alloc_funcs(&library_malloc, &library_free);
     json_set_alloc_funcs(malloc, free); /* so that those of the library fail, too */
     failing_memory_at(n);
-    fault = subscription_body_read(&body, text, sizeof text - 1, 0, &config);
+    const char *fault = subscription_body_read(&body, text, sizeof text - 1, 0, &config);
     if (fault == NULL) {
         assert_int_equal(body.topics.count, 3);
         assert_string_equal(body.clid, "c");
@@ -178,18 +177,16 @@ static void hold_topics(uint64_t n)
         {"a", 1, false}, {"b/c", 3, false}, {"b/d", 3, true}};
     struct topic_index indexes[SUBSCRIPTION_KINDS];
     struct subscriber subscriber = {0};
-    const char *fault;
-    bool removed;
 
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         assert_true(topic_index_open(&indexes[kind], 1));
     assert_null(held_topics_add(indexes, &subscriber, NULL, first, 2, 10));
     failing_memory_at(n);
-    fault = held_topics_add(indexes, &subscriber, NULL, more, 3, 10);
+    const char *fault = held_topics_add(indexes, &subscriber, NULL, more, 3, 10);
     assert_true(fault == NULL || fault == REQUESTED_TOPICS_NO_MEMORY);
     assert_int_equal(subscriber.count, fault != NULL ? 2 : 4);
     assert_int_equal(indexes[SUBSCRIPTION_OPEN].subscriptions, fault != NULL ? 1 : 2);
-    removed = held_topics_remove(indexes, &subscriber, NULL, first, 2);
+    bool removed = held_topics_remove(indexes, &subscriber, NULL, first, 2);
     assert_int_equal(subscriber.count, (fault != NULL ? 2 : 4) - (removed ? 2 : 0));
     held_topics_clear(indexes, &subscriber);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
@@ -210,10 +207,9 @@ static void read_message(uint64_t n)
     static const struct config config = {
         .max_topics = 5, .max_topic_length = 20, .max_topic_levels = 4};
     struct client_message message;
-    const char *fault;
 
     failing_memory_at(n);
-    fault = client_message_read(&message, text, sizeof text - 1, &config);
+    const char *fault = client_message_read(&message, text, sizeof text - 1, &config);
     if (fault == NULL)
         assert_int_equal(message.topics.count, 2);
     client_message_free(&message);
@@ -229,7 +225,6 @@ static void read_websocket(uint64_t n)
 {
     struct input_budget budget = {.used = 0, .most = 1000};
     const struct websocket_limits limits = {100, &budget};
-    struct websocket_input *input;
     struct bytes out = BYTES_EMPTY;
     enum websocket_verdict verdict = WEBSOCKET_NEED_MORE;
     size_t consumed, length;
@@ -237,7 +232,7 @@ static void read_websocket(uint64_t n)
     masked_frame_add(&out, WEBSOCKET_TEXT, "abc", 3);
     masked_frame_add(&out, FIN | WEBSOCKET_CONTINUATION, "def", 3);
     failing_memory_at(n);
-    input = websocket_input_new(&limits);
+    struct websocket_input *input = websocket_input_new(&limits);
     for (size_t at = 0; input != NULL && verdict == WEBSOCKET_NEED_MORE && at < out.length;
          at += consumed)
         verdict = websocket_input_feed(input, out.data + at, 1, &consumed);
@@ -315,13 +310,12 @@ static void read_request(uint64_t n)
         "User-Agent: somebody with a long name, so that memory must grow\r\n"
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
     const struct http_limits limits = {1000, 1000, NULL};
-    struct http_request *request;
     enum http_verdict verdict = HTTP_NEED_MORE;
     struct bytes query = BYTES_EMPTY;
     size_t used, length;
 
     failing_memory_at(n);
-    request = http_request_new(&limits);
+    struct http_request *request = http_request_new(&limits);
     if (request == NULL)
         return;
     for (size_t at = 0; at + 1 < sizeof text && verdict == HTTP_NEED_MORE; at += used)
@@ -356,9 +350,8 @@ static void remember_events(uint64_t n)
     failing_memory_at(n);
     for (unsigned char i = 0; i < 100; i++) {
         size_t before = events.by_key.count;
-        bool added;
         key[0] = i;
-        added = seen_events_add(&events, key, 0, i, 0, 0);
+        bool added = seen_events_add(&events, key, 0, i, 0, 0);
         assert_int_equal(events.by_key.count, before + added);
         assert_int_equal(seen_events_find(&events, key, 0) != NULL, added);
     }
@@ -419,10 +412,9 @@ static bool publish(struct daemon *daemon)
     struct event event = {
         .topic = "a/b", .topic_length = 3, .json = "{\"type\":\"x\"}", .json_length = 12};
     uint32_t receivers;
-    bool published;
 
     fail_while_it_works(true);
-    published = delivery_publish(&daemon->server->delivery, &event, &receivers);
+    bool published = delivery_publish(&daemon->server->delivery, &event, &receivers);
     fail_while_it_works(false);
     return published && receivers == 1;
 }
@@ -525,12 +517,11 @@ static bool live_with_failure(uint64_t n)
 {
     static const char health[] = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
     struct client client;
-    bool failed;
 
     failing_memory_at(n);
     failing_memory_pause(true);
     live(&shared);
-    failed = failing_memory_stop();
+    bool failed = failing_memory_stop();
     /* Whatever happened, the next one is served. */
     client_open(&client, &shared);
     assert_true(client_send_text(&client, health));

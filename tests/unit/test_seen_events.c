@@ -34,12 +34,11 @@ static void the_first_time_is_found_again(void **state)
 {
     struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
     seen_events_open(&events, 1);
-    const struct seen_event *seen;
 
     (void)state;
     assert_null(find(&events, 5, 0));
     add(&events, 5, 0);
-    seen = find(&events, 5, 1000);
+    const struct seen_event *seen = find(&events, 5, 1000);
     assert_non_null(seen);
     assert_int_equal(seen->event_sequence, 1005);
     assert_int_equal(seen->receivers, 5);

@@ -20,11 +20,10 @@ static const char *read_text(struct subscription_body *body, const char *text, s
 {
     /* A copy without neighbours, so that reading past it is caught. */
     char *copy = malloc(length ? length : 1);
-    const char *fault;
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    fault = subscription_body_read(body, copy, length, 0, &config);
+    const char *fault = subscription_body_read(body, copy, length, 0, &config);
     free(copy);
     return fault;
 }
@@ -118,10 +117,9 @@ static void check_topics(const char *ep, const char *expected)
 {
     struct bytes text = BYTES_EMPTY, topics = BYTES_EMPTY;
     struct subscription_body body;
-    const char *reason;
 
     bytes_append_format(&text, "{\"ep\":%s}", ep);
-    reason = read_text(&body, text.data, text.length);
+    const char *reason = read_text(&body, text.data, text.length);
     if (reason != NULL)
         fail_msg("%s: %s", ep, reason);
     for (size_t i = 0; i < body.topics.count; i++) {

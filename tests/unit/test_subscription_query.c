@@ -14,10 +14,9 @@
 static void expect_body(const char *query, const char *wanted)
 {
     json_t *body = json_object();
-    char *text;
 
     assert_null(subscription_query_read(body, query));
-    text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(text, wanted);
     free(text);
     json_decref(body);

@@ -100,10 +100,9 @@ static void tear_down(struct model *model)
 static void check_node(const struct topic_node *node)
 {
     struct bytes name = BYTES_EMPTY;
-    const char *text;
 
     topic_node_write_name(node, &name);
-    text = bytes_terminate(&name);
+    const char *text = bytes_terminate(&name);
     assert_non_null(text);
     assert_true(node->receiver_count > 0);
     assert_true(node->receiver_count <= node->receiver_capacity);
@@ -233,14 +232,13 @@ static size_t count_matches(const char *subscribed, const char *published, bool 
     struct subscriber subscriber = {subscriptions, 0};
     struct topic_index index;
     struct topic_matches matches = {0};
-    size_t found;
 
     assert_true(topic_index_open(&index, 7));
     for (const char *at = subscribed; *at; at += strcspn(at, " "), at += strspn(at, " "))
         assert_true(topic_index_add(&index, &subscriber, subscriber.count++, at, strcspn(at, " ")));
     topic_index_match(&index, published, strlen(published), literal, &matches);
     check_no_node_twice(&matches);
-    found = matches.count;
+    size_t found = matches.count;
     topic_matches_free(&matches);
     for (uint32_t slot = 0; slot < subscriber.count; slot++)
         topic_index_remove(&index, &subscriber, slot);
@@ -349,12 +347,11 @@ static void memory_follows_the_number_of_receivers(void **state)
     struct subscription *subscriptions = calloc(MANY, sizeof *subscriptions);
     struct subscriber subscriber = {subscriptions, MANY};
     struct topic_index index;
-    uint64_t with_one;
 
     (void)state;
     assert_true(topic_index_open(&index, 5));
     assert_true(topic_index_add(&index, &subscriber, 0, "t", 1));
-    with_one = index.bytes;
+    uint64_t with_one = index.bytes;
     for (uint32_t slot = 1; slot < MANY; slot++)
         assert_true(topic_index_add(&index, &subscriber, slot, "t", 1));
     assert_true(index.bytes >= with_one + (MANY - 1) * sizeof(struct topic_receiver));

@@ -83,18 +83,16 @@ static void frames_have_heads_of_all_sizes(void **state)
     open_with(&client, &daemon, "?ep=a&clid=x");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char *event = malloc(sizes[i] + 32);
-        const unsigned char *head;
-        size_t length;
         assert_non_null(event);
         (void)sprintf(event, "{\"type\":\"%0*d\"}", (int)sizes[i], 0);
         client_forget(&client);
         assert_int_equal(daemon_publish(&daemon, "a", event), 1);
         client_expect(&client, "0\"}}");
-        head = (const unsigned char *)client.text;
+        const unsigned char *head = (const unsigned char *)client.text;
         assert_int_equal(head[0], FIN | WEBSOCKET_TEXT);
-        length = head[1] < 126    ? client.length - 2
-                 : head[1] == 126 ? client.length - 4
-                                  : client.length - 10;
+        size_t length = head[1] < 126    ? client.length - 2
+                        : head[1] == 126 ? client.length - 4
+                                         : client.length - 10;
         if (head[1] < 126)
             assert_int_equal(head[1], length);
         else if (head[1] == 126)
