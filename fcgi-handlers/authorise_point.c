@@ -5,9 +5,9 @@
 #include "messages.h"
 #include "password.h"
 #include "rights.h"
+#include "trouble.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct authority_common {
@@ -15,7 +15,7 @@ struct authority_common {
     struct password_checker *passwords;
     /* Of the checker. It also bounds what passwords cost at a time: one hash for each process. */
     pthread_mutex_t lock;
-    atomic_bool trouble; /* the log says that the database does not answer */
+    struct trouble trouble; /* the log says that the database does not answer */
 };
 
 struct authority {
@@ -112,13 +112,12 @@ static bool lack_memory(struct publish_fault *fault)
 /* One line when it goes away and one when it is back, not one for each post. */
 static void tell_change(struct authority *authority, enum acl_status status)
 {
-    bool trouble = status == ACL_UNAVAILABLE;
-    if (atomic_exchange(&authority->common->trouble, trouble) == trouble)
-        return;
-    if (trouble)
+    enum trouble_change change =
+        trouble_note(&authority->common->trouble, status == ACL_UNAVAILABLE);
+    if (change == TROUBLE_BEGINS)
         message_error("the database of registered topics does not answer",
                       message_text("reason", acl_error(authority->acl)));
-    else
+    else if (change == TROUBLE_ENDS)
         message_warning("the database of registered topics answers again");
 }
 

@@ -86,7 +86,7 @@ bool binding_common_open(struct binding_common *common, const struct config *con
     const struct backend_gate_options gate = {.threads = (unsigned)config->subscribe_threads,
                                               .time_limit_ms = config->binding_time,
                                               .down_ms = config->binding_down_time};
-    atomic_init(&common->trouble, false);
+    common->trouble = (struct trouble){0};
     common->gate = backend_gate_open(&gate);
     if (common->gate != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
         return true;
@@ -133,14 +133,13 @@ void binding_server_close(struct binding_server **server)
 static enum binding_answer tell(struct binding_server *server, enum binding_answer answer,
                                 const char *reason, long status)
 {
-    bool trouble = answer == BINDING_UNAVAILABLE;
-    if (atomic_exchange(&server->common->trouble, trouble) == trouble)
-        return answer;
-    if (trouble)
+    enum trouble_change change =
+        trouble_note(&server->common->trouble, answer == BINDING_UNAVAILABLE);
+    if (change == TROUBLE_BEGINS)
         message_error("the binding server does not answer as it should",
                       message_text("reason", reason), message_number("status", status),
                       message_text("url", server->config->binding_url));
-    else
+    else if (change == TROUBLE_ENDS)
         message_warning("the binding server answers again",
                         message_text("url", server->config->binding_url));
     return answer;

@@ -6,15 +6,15 @@
 #include "backend_gate.h"
 #include "config/config.h"
 #include "identity/access_token.h"
+#include "trouble.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 /* What the threads of a process share. */
 struct binding_common {
     struct backend_gate *gate;
-    atomic_bool trouble; /* the log says that the server does not answer */
+    struct trouble trouble; /* the log says that the server does not answer */
 };
 
 /* One thread's connection, kept between questions. */

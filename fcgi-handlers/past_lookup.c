@@ -4,14 +4,14 @@
 #include "hex.h"
 #include "messages.h"
 #include "rights.h"
+#include "trouble.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct past_lookup_common {
     struct backend_gate *gate; /* to the database */
-    atomic_bool trouble;       /* the log says that it does not answer */
+    struct trouble trouble;    /* the log says that it does not answer */
 };
 
 struct past_lookup {
@@ -163,14 +163,12 @@ static bool has_bound(const struct subscription_body *subscription)
 
 static void tell_change(struct past_lookup *lookup, enum acl_status status)
 {
-    bool trouble = status != ACL_OK;
-    if (atomic_exchange(&lookup->common->trouble, trouble) == trouble)
-        return;
-    if (trouble)
+    enum trouble_change change = trouble_note(&lookup->common->trouble, status != ACL_OK);
+    if (change == TROUBLE_BEGINS)
         message_warning("bound events that clients missed are held back: the database of "
                         "registered topics does not answer",
                         message_text("reason", acl_error(lookup->acl)));
-    else
+    else if (change == TROUBLE_ENDS)
         message_warning("the database of registered topics answers again");
 }
 

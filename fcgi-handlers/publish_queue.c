@@ -1,6 +1,7 @@
 #include "publish_queue.h"
 
 #include "messages.h"
+#include "trouble.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct publish_queue {
     struct bus_options options;
     const struct config *config;
     struct bus_publisher *bus; /* the leader's; NULL until opened */
-    bool trouble;              /* the leader's: the log says that events are not acknowledged */
+    struct trouble trouble;    /* the leader's: the log says that events are not acknowledged */
     pthread_mutex_t lock;      /* guards what follows */
     struct job *first, **last;
     bool led; /* some thread is publishing */
@@ -56,9 +57,8 @@ bool publish_queue_connect(struct publish_queue *queue)
         return true;
     char error[BUS_ERROR_SIZE];
     queue->bus = bus_publisher_open(&queue->options, error);
-    if (queue->bus == NULL && !queue->trouble)
+    if (queue->bus == NULL && trouble_note(&queue->trouble, true) == TROUBLE_BEGINS)
         message_error("cannot open the bus", message_text("reason", error));
-    queue->trouble = queue->trouble || queue->bus == NULL;
     return queue->bus != NULL;
 }
 
@@ -66,14 +66,14 @@ bool publish_queue_connect(struct publish_queue *queue)
 static void tell_change(struct publish_queue *queue, bool published)
 {
     const struct config *config = queue->config;
-    if (!published && !queue->trouble)
+    enum trouble_change change = trouble_note(&queue->trouble, !published);
+    if (change == TROUBLE_BEGINS)
         message_warning("the fan-out daemon does not take events",
                         message_text("endpoint", config->bus_events[0]),
                         message_number("time_limit_ms", (int64_t)config->publish_time));
-    if (published && queue->trouble)
+    if (change == TROUBLE_ENDS)
         message_warning("the fan-out daemon takes events again",
                         message_text("endpoint", config->bus_events[0]));
-    queue->trouble = !published;
 }
 
 static void publish(struct publish_queue *queue, struct bus_event *events, size_t count)

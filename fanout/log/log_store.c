@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "messages.h"
+#include "trouble.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,7 +27,7 @@ struct log_store {
     struct log_database *database; /* the thread's while it runs */
     struct log_state state;        /* likewise */
     struct log_store_options options;
-    bool failing; /* likewise */
+    struct trouble failing; /* likewise */
 
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -129,14 +130,14 @@ static bool write_batch(struct log_store *store, const struct queued *batch)
 {
     bool written = write_all(store, batch);
 
-    if (!written && !store->failing)
+    enum trouble_change change = trouble_note(&store->failing, !written);
+    if (change == TROUBLE_BEGINS)
         message_error("cannot write the event log",
                       message_text("error", log_database_error(store->database)));
-    if (written && store->failing)
+    if (change == TROUBLE_ENDS)
         message_warning("the event log can be written again");
     if (!written)
         log_database_undo(store->database);
-    store->failing = !written;
     return written;
 }
 

@@ -66,11 +66,10 @@ static void pause_for(struct acceptor *acceptor, uint64_t milliseconds)
 /* Said once, and once more when it is over: a flood of connects shall not be one of the log. */
 static void tell_full(struct acceptor *acceptor, int error)
 {
-    if (!acceptor->full)
+    if (trouble_note(&acceptor->full, true) == TROUBLE_BEGINS)
         message_warning("no descriptors left: new connections wait or are refused",
                         message_error_code(error),
                         message_number("connections", (int64_t)acceptor->net->connections));
-    acceptor->full = true;
 }
 
 /* Behind a proxy nobody else would say it: the proxy has a connection, and its clients a 503. */
@@ -78,11 +77,10 @@ static void tell_table_full(struct acceptor *acceptor)
 {
     const struct net *net = acceptor->net;
 
-    if (!acceptor->full)
+    if (trouble_note(&acceptor->full, true) == TROUBLE_BEGINS)
         message_warning("max_connections is reached: new connections are refused",
                         message_number("connections", (int64_t)net->connections),
                         message_number("max_connections", (int64_t)net->max_connections));
-    acceptor->full = true;
     acceptor->turned_away++;
     if (!acceptor->paused)
         (void)uv_timer_start(&acceptor->timer, on_acceptor_timer, FULL_PAUSE_MS, 0);
@@ -124,9 +122,8 @@ static enum address_verdict enter_address(struct net *net, int descriptor,
 
 static void wait_for_memory(struct acceptor *acceptor)
 {
-    if (!acceptor->starved)
+    if (trouble_note(&acceptor->starved, true) == TROUBLE_BEGINS)
         message_error("no memory to accept connections", message_error_code(ENOMEM));
-    acceptor->starved = true;
     pause_for(acceptor, MEMORY_PAUSE_MS);
 }
 
@@ -161,7 +158,7 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
         address_limits_leave(&net->addresses, &counted);
         hold_comer(acceptor, descriptor, arrival);
     } else {
-        acceptor->starved = false;
+        (void)trouble_note(&acceptor->starved, false);
     }
 }
 
@@ -199,7 +196,7 @@ static void resume_accepting(struct acceptor *acceptor)
     if (acceptor->paused)
         return;
     acceptor->sockets.resume(acceptor->sockets.context);
-    if (acceptor->full)
+    if (trouble_is_on(&acceptor->full))
         (void)uv_timer_start(&acceptor->timer, on_acceptor_timer, FULL_PAUSE_MS, 0);
 }
 
@@ -214,7 +211,7 @@ static void on_acceptor_timer(uv_timer_t *timer)
     /* Accepting has worked for as long as the pause was. */
     message_info("connections are accepted again",
                  message_number("refused", (int64_t)acceptor->turned_away));
-    acceptor->full = false;
+    (void)trouble_note(&acceptor->full, false);
     acceptor->turned_away = 0;
 }
 

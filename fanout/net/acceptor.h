@@ -5,6 +5,7 @@
 #define ESN_ACCEPTOR_H
 
 #include "net/net.h"
+#include "trouble.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,9 +26,9 @@ struct acceptor {
     int held;  /* accepted, but there was no memory for it; -1: none */
     struct arrival held_arrival;
     bool paused;
-    bool starved;         /* the log says that there is no memory */
-    bool full;            /* the log says that there is no room for more */
-    uint64_t turned_away; /* since then */
+    struct trouble starved; /* the log says that there is no memory */
+    struct trouble full;    /* the log says that there is no room for more */
+    uint64_t turned_away;   /* since then */
 };
 
 /* Joins the loop. */

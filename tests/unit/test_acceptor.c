@@ -248,7 +248,7 @@ static void without_descriptors_those_who_wait_are_told(void **state)
     take(&door, false);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(door.pauses, 1);
-    assert_true(door.acceptor.full);
+    assert_true(trouble_is_on(&door.acceptor.full));
     assert_true(door.acceptor.spare >= 0);
     assert_int_equal(door.acceptor.turned_away, 2);
     assert_int_equal(door.scene.net.connections, 0);
