@@ -3,6 +3,7 @@
 #include "bytes.h"
 #include "identity/jws.h"
 #include "identity/numeric_date.h"
+#include "point_members.h"
 #include "topic.h"
 
 #include <jansson.h>
@@ -170,8 +171,15 @@ enum access_token_result access_token_read(struct identity *identity,
 const char *identity_from_answer(struct identity *identity, struct json_t *answer, uint64_t now_ms)
 {
     *identity = (struct identity){.json = answer};
+    static const char *const known[] = {"uid", "until", "sid", "info", "sub", "pub", NULL};
+    char unknown[POINT_MEMBER_SIZE];
     const char *fault = NULL;
-    if (!numeric_date_read(&identity->until_ms, member(answer, "until"), UINT64_MAX))
+    /* A slip in a name must not make a session without user, or without end, of somebody's. */
+    if (!point_members_are_known(answer, known, unknown))
+        fault = "it has a member that is not known";
+    else if (json_object_get(answer, "uid") == NULL)
+        fault = "uid missing";
+    else if (!numeric_date_read(&identity->until_ms, member(answer, "until"), UINT64_MAX))
         fault = "until no date";
     else if (identity->until_ms <= now_ms)
         fault = IDENTITY_IS_OVER;

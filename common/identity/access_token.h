@@ -55,8 +55,9 @@ enum access_token_result access_token_read(struct identity *identity,
                                            size_t length, uint64_t now_ms, const char **why);
 
 /* The same from the object that a binding server answers: {"uid", "until", "sid", "info", "sub",
- * "pub"}. NULL: all is well, and the identity is to be freed; else why not, static, and it is
- * empty. Takes over the reference to `answer`. */
+ * "pub"}. "uid" has to be there, be it null; other members may not. NULL: all is well, and the
+ * identity is to be freed; else why not, static, and it is empty. Takes over the reference to
+ * `answer`. */
 const char *identity_from_answer(struct identity *identity, struct json_t *answer, uint64_t now_ms);
 
 /* The reason that is no fault of the answer: what it says has ended. Compare pointers. */

@@ -130,7 +130,10 @@ describe('the binding server', () => {
     'null': (socket) => reply(socket, 'null'),
     'true': (socket) => reply(socket, 'true'),
     'a fraction': (socket) => reply(socket, '1.5'),
-    'an object': (socket) => reply(socket, '{"uid":"luis"}'),
+    'an object without uid': (socket) => reply(socket, '{"user":"luis"}'),
+    'an object with a slip': (socket) => reply(socket, '{"uid":"luis","untill":1795381850}'),
+    'an object of a list': (socket) => reply(socket, '{"uid":["luis"]}'),
+    'an object without a date': (socket) => reply(socket, '{"uid":"luis","until":"soon"}'),
     'a list': (socket) => reply(socket, '["luis"]'),
     'no UTF-8': (socket) => reply(socket, Buffer.from([0x22, 0xff, 0x22])),
     'a little too much': (socket) => reply(socket, `"luis"${' '.repeat(4096)}`),
@@ -161,6 +164,18 @@ describe('the binding server', () => {
       ]),
     ),
   };
+  test('that answers an object says whose it is, and until when', async () => {
+    const until = Math.ceil(Date.now() / 1000) + 3600;
+    answering((socket) => reply(socket, JSON.stringify({ uid: 'luis', until, sid: '9f2c' })));
+    const stream = await bound.subscribe('luis', []);
+    assert.deepEqual(stream.connected.identity, { uid: 'luis', until: until * 1000 });
+    await stream.close();
+    answering((socket) => reply(socket, JSON.stringify({ uid: 'luis', until: until - 7200 })));
+    const over = await ask(bound, 'key');
+    assert.deepEqual([over.status, over.json.error], [400, 'Invalid Bind Key']);
+    restore();
+  });
+
   for (const [name, answer] of Object.entries(answers)) {
     test(`that answers ${name} is no answer: 503, and the handler is free again`, async () => {
       answering(answer);

@@ -470,13 +470,19 @@ static void test_answers_of_binding_servers(void **state)
     assert_string_equal(identity.info, "[1]");
     assert_true(identity_grants(identity.sub, "a/b/#", 5));
     identity_free(&identity);
-    assert_null(identity_from_answer(&identity, json_object(), NOW));
+    assert_null(identity_from_answer(&identity, json_loads("{\"uid\":null}", 0, NULL), NOW));
     assert_string_equal(identity.user, USER_ID_NO_USER);
     assert_true(identity.until_ms == UINT64_MAX);
     identity_free(&identity);
-    static const char *const bad[] = {"{\"uid\":\"\"}",         "{\"uid\":\"__DONT__\"}",
-                                      "{\"until\":1699999999}", "{\"until\":\"soon\"}",
-                                      "{\"sub\":\"a\"}",        "{\"sid\":7}"};
+    static const char *const bad[] = {"{\"uid\":\"\"}",
+                                      "{\"uid\":\"__DONT__\"}",
+                                      "{\"uid\":1,\"until\":1699999999}",
+                                      "{\"uid\":1,\"until\":\"soon\"}",
+                                      "{\"uid\":1,\"sub\":\"a\"}",
+                                      "{}",
+                                      "{\"user\":\"ana\"}",
+                                      "{\"uid\":\"ana\",\"untill\":1800000000}",
+                                      "{\"uid\":1,\"sid\":7}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (identity_from_answer(&identity, json_loads(bad[i], 0, NULL), NOW) == NULL)
             fail_msg("%s", bad[i]);
