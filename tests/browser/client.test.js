@@ -59,7 +59,7 @@ for (const transport of TRANSPORTS) {
 test('requests of another origin pass with the headers that tracers and frameworks add', async () => {
   const tab = await open({ topics: ['a'] });
   await tab.ready();
-  const statuses = await tab.page.evaluate(async ([daemon, event]) => {
+  const statuses = await tab.evaluate(async ([daemon, event]) => {
     const headers = {
       'Content-Type': 'application/json',
       'Cache-Control': 'no-cache',

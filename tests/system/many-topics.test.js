@@ -20,7 +20,7 @@ for (const name of Object.keys(servers)) {
   describe(`${MANY} topics behind ${name}`, () => {
     let bound;
     before(async () => {
-      bound = await Bound.start({ web: name, config: { fanout: { keep_alive: '1s', poll_gap: '2s' } } });
+      bound = await Bound.start({ web: name, config: { fanout: { keep_alive: '1s', poll_gap: '2s', max_body: '1M' } } });
       await bound.add(BOUND, { sub: ['luis'] });
     });
     after(() => bound?.stop());
