@@ -83,7 +83,7 @@ describe('what esnctl says', () => {
     assert.deepEqual(listener.lines().map((line) => JSON.parse(line).e.type), ['one', 'two', 'three']);
   });
 
-  test('the connection id it names can be whispered to; an id is one on both ways', async () => {
+  test('the connection id it names can be whispered to; an id is that of its publisher', async () => {
     const listener = await listen('--count', '2', 'a');
     await listen('a');
     assert.match(await works(['emit', '--whisper', listener.connid, 'a', 'psst']), /^sent to 1 stream,/);
@@ -92,8 +92,10 @@ describe('what esnctl says', () => {
     assert.equal(await listener.ended, 0);
     assert.deepEqual(JSON.parse(await works(['emit', '--json', '--id', 'x', 'a', 'once'])), { ...sent, double: true });
     assert.match(await works(['emit', '--id', 'x', 'a', 'once']), /^the daemon had it before; it was sent to 2 streams, id/);
-    const posted = await works(['emit', '--json', '--id', 'x', '--url', stack.eventUrl, 'a', 'once']);
-    assert.equal(JSON.parse(posted).id, sent.id);
+    const post = ['emit', '--json', '--id', 'x', '--url', stack.eventUrl, 'a', 'once'];
+    const posted = JSON.parse(await works(post));
+    assert.notEqual(posted.id, sent.id, 'who posts with a token is another publisher than the operator on the bus');
+    assert.equal(JSON.parse(await works(post)).id, posted.id);
   });
 
   test('listen shows the daemon’s own messages and the bytes of the stream when asked', async () => {
