@@ -377,7 +377,12 @@ test('a topic that only the daemon finds too long is said to be, and is not trie
     assert.equal(answer.json.error, "The topic is over the daemon's limits");
     assert.deepEqual(answer.json.ep.map(({ result }) => result), ['sent', "over the daemon's limits"]);
     await client.takeUntil('both');
-    assert.equal((stack.daemon.output().match(/over the daemon's limits/g) ?? []).length, 1, 'asked once');
+    const asked = () => (stack.daemon.output().match(/over the daemon's limits/g) ?? []).length;
+    const before = asked(); // more than once when the daemon was slow to say so
+    assert.ok(before > 0);
+    await stack.publish('short', 'later');
+    await client.takeUntil('later');
+    assert.equal(asked(), before, 'not asked again once it was said');
     await client.close();
   } finally {
     await stack.stop();
