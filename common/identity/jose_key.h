@@ -4,6 +4,12 @@
 
 #include <cjose/jwk.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whole bytes without padding (RFC 4648, section 5); the text ends with NUL. */
+bool jose_is_base64url(const char *text, size_t length);
+
 enum { JOSE_ALGORITHM_MAX = 6 };
 
 struct jose_key {

@@ -39,6 +39,13 @@ void jose_keys_free(struct jose_keys **keys)
     *keys = NULL;
 }
 
+bool jose_is_base64url(const char *text, size_t length)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return length % 4 != 1 && strspn(text, letters) == length;
+}
+
 size_t jose_keys_count(const struct jose_keys *keys)
 {
     return keys->count;
@@ -150,11 +157,24 @@ static bool verifies(const json_t *jwk)
     return false;
 }
 
+/* libcjose 0.6.2 ends the program by an assertion at numbers that are no base64url. */
+static bool has_sound_numbers(const json_t *jwk)
+{
+    static const char *const names[] = {"n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y", "k"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json_t *number = json_object_get(jwk, names[i]);
+        if (json_is_string(number) &&
+            !jose_is_base64url(json_string_value(number), json_string_length(number)))
+            return false;
+    }
+    return true;
+}
+
 /* One that cannot be used is passed over. */
 static void add_jwk(struct jose_keys *keys, const json_t *jwk)
 {
     cjose_err ignored;
-    if (!json_is_object(jwk) || !verifies(jwk))
+    if (!json_is_object(jwk) || !verifies(jwk) || !has_sound_numbers(jwk))
         return;
     char *text = json_dumps(jwk, JSON_COMPACT);
     if (text == NULL)

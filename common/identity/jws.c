@@ -29,7 +29,7 @@ static bool has_shape(const char *text, size_t length, size_t *header_length,
     size_t dots = 0, part = 0;
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '.') {
-            if (part == 0)
+            if (part == 0 || part % 4 == 1)
                 return false;
             if (dots++ == 0)
                 *header_length = part;
@@ -41,7 +41,7 @@ static bool has_shape(const char *text, size_t length, size_t *header_length,
         }
     }
     *signature_length = part;
-    return dots == 2 && part > 0;
+    return dots == 2 && part > 0 && part % 4 != 1;
 }
 
 static json_t *open_json(const char *text, size_t length)
