@@ -6,13 +6,16 @@ const { after, before, describe, it } = require('node:test');
 const story = require('./lib/story');
 const { section } = require('./lib/document');
 
-/** Puts the document's line where it says; PHP is there already. */
+/** Puts the document's lines where it says; PHP is there already. */
 function configureApache(machine) {
   const name = 'Behind an Apache that you have';
   const [prepare, start] = section(name).filter(({ language }) => language === 'sh');
   machine.run('a2enmod -q proxy_fcgi setenvif && a2enconf -q php*-fpm');
   machine.follow(prepare.text);
-  machine.edit('etc/apache2/sites-available/000-default.conf', '</VirtualHost>', `${story.block(name, 'apache')}</VirtualHost>`);
+  const [site, log] = section(name).filter(({ language }) => language === 'apache');
+  const file = 'etc/apache2/sites-available/000-default.conf';
+  machine.edit(file, '</VirtualHost>', `${site.text}</VirtualHost>`);
+  machine.edit(file, 'CustomLog ${APACHE_LOG_DIR}/access.log combined', log.text.trim());
   machine.follow(start.text);
 }
 

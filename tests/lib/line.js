@@ -57,6 +57,12 @@ class Direction {
   }
 }
 
+/** libuv resets no socket that was shut down already, and Node would then wait for its end for ever. */
+function reset(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 class Connection {
   #asked = ''; // what the client has said since the last answer
 
@@ -70,6 +76,8 @@ class Connection {
     client.on('data', (bytes) => this.#look(bytes));
     server.prependListener('data', () => this.#answered());
     for (const socket of [client, server]) {
+      line.sockets.add(socket);
+      socket.on('close', () => line.sockets.delete(socket));
       socket.setNoDelay(true);
       socket.on('error', () => {}); // "close" follows
       socket.on('close', () => this.#closed());
@@ -100,7 +108,7 @@ class Connection {
 
   cut() {
     for (const socket of [this.client, this.server]) {
-      if (!socket.destroyed) socket.resetAndDestroy();
+      if (!socket.destroyed) reset(socket);
     }
   }
 
@@ -118,7 +126,8 @@ class Connection {
   #part() {
     const [gone, left, back] = this.client.destroyed ? [this.client, this.server, this.down] : [this.server, this.client, this.up];
     back.lose();
-    if (gone.errored) left.resetAndDestroy();
+    if (gone.errored) reset(left);
+    else left.resume(); // what is not read keeps a socket from seeing its end
   }
 }
 
@@ -126,6 +135,7 @@ class Line {
   delay = 0; // ms, each way
   isStanding = false;
   connections = new Set();
+  sockets = new Set(); // of all of them, also one whose other side is gone
   toLose; // {pattern, isCut, resolve}
   #isDown = false;
 
@@ -185,6 +195,7 @@ class Line {
   async stop() {
     this.toLose = undefined;
     if (!this.#isDown) await this.down();
+    for (const socket of this.sockets) socket.destroy();
   }
 }
 
