@@ -80,8 +80,8 @@ describe('an installation behind nginx', () => {
         `chown es-web-notify:es-web-notify ${file} && chmod 660 ${file}`],
       ['chown root:root /var/lib/es-web-notify && chmod 755 /var/lib/es-web-notify', /cannot write to this folder/,
         'chown es-web-notify:es-web-notify /var/lib/es-web-notify && chmod 2770 /var/lib/es-web-notify'],
-      [`mkdir /root/away && mv ${file}* /root/away && install -m 660 -o es-web-notify -g es-web-notify /dev/null ${file}`,
-        /no such table.*make the tables with: esnctl topic create-tables/s, `rm -f ${file}* && mv /root/away/* ${path.dirname(file)}`],
+      [`mkdir /var/tmp/away && mv ${file}* /var/tmp/away && install -m 660 -o es-web-notify -g es-web-notify /dev/null ${file}`,
+        /no such table.*make the tables with: esnctl topic create-tables/s, `rm -f ${file}* && mv /var/tmp/away/* ${path.dirname(file)}`],
     ];
     for (const [spoil, reason, mend] of spoilt) {
       machine.run(spoil);
