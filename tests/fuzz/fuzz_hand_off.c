@@ -30,7 +30,7 @@ static void check_topics(const struct subscription_body *subscription)
             abort();
         bound = bound || topic->bound;
     }
-    if (bound && subscription->bind_key == NULL)
+    if (bound && subscription->bind_key == NULL && subscription->token == NULL)
         abort();
 }
 
