@@ -11,10 +11,10 @@ enum { RELEASE_SLACK_MS = 5000 }; /* by which a busy loop may end one later than
 
 static void stop_one(uv_handle_t *handle, void *context)
 {
-    struct connection *connection = handle->data;
+    struct connection *connection = connection_of_handle(handle);
 
     (void)context;
-    if (!connection_owns_handle(handle) || uv_is_closing(handle))
+    if (connection == NULL || uv_is_closing(handle))
         return;
     if (connection->state == CONNECTION_STREAMING || connection->state == CONNECTION_READING)
         connection->user->stop(connection);
@@ -22,10 +22,10 @@ static void stop_one(uv_handle_t *handle, void *context)
 
 static void release_one(uv_handle_t *handle, void *context)
 {
-    struct connection *connection = handle->data;
+    struct connection *connection = connection_of_handle(handle);
 
     (void)context;
-    if (connection_owns_handle(handle) && !uv_is_closing(handle) &&
+    if (connection != NULL && !uv_is_closing(handle) &&
         connection->state == CONNECTION_STREAMING)
         connection->user->stop(connection);
 }
@@ -54,9 +54,11 @@ uint64_t stopping_begin(struct service *service, struct listeners *listeners,
 
 static void close_one(uv_handle_t *handle, void *context)
 {
+    struct connection *connection = connection_of_handle(handle);
+
     (void)context;
-    if (connection_owns_handle(handle) && !uv_is_closing(handle))
-        connection_close(handle->data, CLOSE_STOPPING);
+    if (connection != NULL && !uv_is_closing(handle))
+        connection_close(connection, CLOSE_STOPPING);
 }
 
 bool stopping_is_over(struct service *service, uint64_t deadline)

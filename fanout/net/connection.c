@@ -13,20 +13,18 @@ static void *client_of(struct connection *connection)
     return (char *)connection - connection->net->client.offset;
 }
 
+struct connection *connection_of_handle(uv_handle_t *handle)
+{
+    /* Listeners and the bus are polled. */
+    return handle->type == UV_TCP ? connection_of_io(handle) : NULL;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-    struct connection *connection = handle->data;
+    struct connection *connection = connection_of_io(handle);
 
     connection->net->connections--;
     free(client_of(connection));
-}
-
-bool connection_owns_handle(const uv_handle_t *handle)
-{
-    const struct connection *connection = handle->data;
-
-    return (handle->type == UV_TCP || handle->type == UV_NAMED_PIPE) && connection != NULL &&
-           (const void *)&connection->io.handle == (const void *)handle;
 }
 
 void connection_close(struct connection *connection, enum close_reason reason)
@@ -39,26 +37,18 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection->state = CONNECTION_CLOSED;
     net->counters.closed[reason]++;
     loop_watch_did(&net->loop.watch, LOOP_CLOSED, 1);
-    address_limits_leave(&net->addresses, &connection->address);
+    struct counted_address *address = connection->io.handle.data;
+    connection->io.handle.data = NULL;
+    address_limits_leave(&net->addresses, &address);
     message_debug("connection closed", message_text("reason", close_reason_name(reason)));
     deadlines_remove(&connection->deadline);
     connection_drop_output(connection);
     uv_close(&connection->io.handle, on_closed);
 }
 
-static bool join_loop(struct connection *connection, bool is_tcp)
+static int start_io(struct connection *connection)
 {
-    uv_loop_t *loop = &connection->net->loop.uv;
-
-    connection->io.handle.data = connection;
-    return (is_tcp ? uv_tcp_init(loop, &connection->io.tcp)
-                   : uv_pipe_init(loop, &connection->io.pipe, 0)) == 0;
-}
-
-static int start_io(struct connection *connection, bool is_tcp)
-{
-    int error = is_tcp ? uv_tcp_open(&connection->io.tcp, connection->descriptor)
-                       : uv_pipe_open(&connection->io.pipe, connection->descriptor);
+    int error = uv_tcp_open(&connection->io.tcp, connection->descriptor);
 
     if (error)
         (void)close(connection->descriptor);
@@ -87,15 +77,15 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     if (connection == NULL)
         return false;
     if (!connection_reserve_marks(net, net->connections + 1) ||
-        !join_loop(connection, arrival.is_tcp)) {
+        uv_tcp_init(&net->loop.uv, &connection->io.tcp) != 0) {
         free(client_of(connection));
         return false;
     }
     net->connections++;
     connection->descriptor = descriptor;
-    connection->address = address;
+    connection->io.handle.data = address;
     connection->kept_place = arrival.is_kept_place;
-    int error = start_io(connection, arrival.is_tcp);
+    int error = start_io(connection);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));
         connection_close(connection, CLOSE_RESET);

@@ -59,13 +59,11 @@ struct connection {
     bool kept_place : 1;     /* of NET_KEPT_PLACES: for operators and health checks alone */
     bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
 
-    struct counted_address *address; /* NULL: not counted */
     struct deadline deadline;
     union {
-        uv_handle_t handle;
+        uv_handle_t handle; /* its data: the struct counted_address; NULL: not counted */
         uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
+        uv_tcp_t tcp; /* of a Unix socket too: libuv's own handle for those is larger */
     } io;
 };
 
@@ -127,7 +125,13 @@ void connection_end_writing(struct connection *connection, enum close_reason rea
  * goes when the loop has let go of the handle. Harmless on a closed one. */
 void connection_close(struct connection *connection, enum close_reason reason);
 
-/* True when a handle of the loop is a connection's. */
-bool connection_owns_handle(const uv_handle_t *handle);
+/* Whose `io` it is. */
+static inline struct connection *connection_of_io(void *io)
+{
+    return (struct connection *)(void *)((char *)io - offsetof(struct connection, io));
+}
+
+/* Whose handle of the loop it is; NULL: no connection's. */
+struct connection *connection_of_handle(uv_handle_t *handle);
 
 #endif

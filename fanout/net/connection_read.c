@@ -3,7 +3,7 @@
 
 void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-    struct connection *connection = handle->data;
+    struct connection *connection = connection_of_io(handle);
 
     (void)suggested;
     /* Without room libuv reads nothing, and the socket is reported again in the next turn. */
@@ -32,7 +32,7 @@ static void on_end(struct connection *connection, ssize_t error)
 
 void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
-    struct connection *connection = stream->data;
+    struct connection *connection = connection_of_io(stream);
 
     if (count == UV_ENOBUFS)
         return;

@@ -83,14 +83,6 @@ static uint64_t take_former_connid(struct service *service, const struct subscri
     return 0;
 }
 
-static bool enter_table(struct streams *streams, struct stream *stream, uint64_t connid)
-{
-    if (!hash_table_add(&streams->by_connid, &stream->by_connid, connid))
-        return false;
-    stream->connid = connid;
-    return true;
-}
-
 /* Takes over the presence that was kept while the client was between two polls, when it still has
  * that name; else it comes anew. */
 static bool enter_presence(struct service *service, struct stream *stream,
@@ -138,7 +130,8 @@ static bool enter(struct service *service, struct stream *stream,
 
     if (!enter_presence(service, stream, body, connid, &comes_anew))
         return false;
-    if (!enter_table(streams, stream, connid ? connid : streams->next_connid)) {
+    if (!hash_table_add(&streams->by_connid, &stream->by_connid,
+                        connid ? connid : streams->next_connid)) {
         if (comes_anew) /* nobody has heard of it yet */
             presence_leave(&streams->presence, stream->presence);
         else

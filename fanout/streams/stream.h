@@ -42,8 +42,13 @@ struct stream {
 
     struct connection connection;
 
-    struct hash_node by_connid;
-    uint64_t connid; /* 0 until a stream begins */
+    union {
+        struct hash_node by_connid;
+        struct {
+            struct hash_node *next_by_connid;
+            uint64_t connid; /* its own hash; 0 until a stream begins */
+        };
+    };
     struct presence_entry *presence;
     union {
         struct http_request *request; /* of connection->user, while it reads requests */
@@ -86,7 +91,7 @@ struct kept_headers {
 };
 
 /* Half a kilobyte with what the C library adds: the memory of an idle client. */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct stream) <= 504, "a stream has grown");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct stream) <= 472, "a stream has grown");
 /* True of a change of presence (see presence.h) that the stream was told of, or that was before it:
  * by the last 32 bits of its number, which tell apart two thousand million of them. */
 static inline bool stream_knows_change(const struct stream *stream, uint64_t change)

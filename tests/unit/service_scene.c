@@ -123,9 +123,11 @@ void service_scene_open(struct service_scene *scene)
 
 static void close_one(uv_handle_t *handle, void *context)
 {
+    struct connection *connection = connection_of_handle(handle);
+
     (void)context;
-    if (connection_owns_handle(handle) && !uv_is_closing(handle))
-        connection_close(handle->data, CLOSE_STOPPING);
+    if (connection != NULL && !uv_is_closing(handle))
+        connection_close(connection, CLOSE_STOPPING);
 }
 
 void service_scene_close(struct service_scene *scene)
@@ -168,10 +170,11 @@ struct search {
 static void look_at(uv_handle_t *handle, void *context)
 {
     struct search *search = context;
+    struct connection *connection = connection_of_handle(handle);
 
-    if (connection_owns_handle(handle) && !uv_is_closing(handle) &&
-        ((struct connection *)handle->data)->descriptor == search->descriptor)
-        search->found = handle->data;
+    if (connection != NULL && !uv_is_closing(handle) &&
+        connection->descriptor == search->descriptor)
+        search->found = connection;
 }
 
 struct connection *service_scene_connect(struct service_scene *scene, int *peer)

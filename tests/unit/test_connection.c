@@ -82,9 +82,11 @@ static bool has_answers(void *context)
 /* So long as is configured now. */
 static void wait_from_now(uv_handle_t *handle, void *context)
 {
+    struct connection *connection = connection_of_handle(handle);
+
     (void)context;
-    if (connection_owns_handle(handle))
-        connection_set_deadline(handle->data);
+    if (connection != NULL)
+        connection_set_deadline(connection);
 }
 
 static void who_does_not_take_its_answers_gets_no_more_of_them(void **state)
