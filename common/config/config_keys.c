@@ -58,6 +58,11 @@ const struct config_key config_keys[] = {
      "A stream on which nothing was written for so long gets the empty frame `''0''`. Keep it below every proxy's read "
      "time-out (nginx: 60s; HAProxy as Debian configures it: 50s; event-source-polyfill gives up after 45s). A WebSocket "
      "is asked so often whether it is there, and closed when it has not answered by the next time."},
+    {"fanout", "proxied_keep_alive", CONFIG_DURATION, AT(proxied_keep_alive), "3s", 1000, 3600000, NULL, true, EXPERT,
+     "10s",
+     "The same for streamed frames and Server-Sent Events that Apache passes on, which its header `X-Forwarded-Server` shows, when "
+     "it is less than `keep_alive`. Apache notices at the second write that a page has left, which counts as present for up to "
+     "twice this time."},
     {"fanout", "poll_time", CONFIG_DURATION, AT(poll_time), "25s", 100, 3600000, NULL, true, COMMON, "50s",
      "How long a long-poll (`/poll`) waits for an event before it is answered without one; a client may ask for less. "
      "Keep it below every proxy's read time-out."},

@@ -57,7 +57,7 @@ enum config_handoff {
 struct config {
     /* [fanout] */
     char **listen, **listen_lines;
-    uint64_t stream_time, keep_alive, poll_time, poll_gap, max_polls_between;
+    uint64_t stream_time, keep_alive, proxied_keep_alive, poll_time, poll_gap, max_polls_between;
     uint64_t max_alive;
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
     uint64_t max_topics_size, max_topics_total, max_presence_patterns;

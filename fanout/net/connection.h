@@ -58,6 +58,8 @@ struct connection {
     bool keep_alive : 1;     /* after the present answer or stream */
     bool kept_place : 1;     /* of NET_KEPT_PLACES: for operators and health checks alone */
     bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
+    bool leaves_unseen : 1;  /* what stands before the daemon sees only when it writes that a client
+                                has left */
 
     struct deadline deadline;
     union {

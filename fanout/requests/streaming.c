@@ -115,6 +115,15 @@ static uint64_t input_due(const struct stream *stream)
                                                 : UINT64_MAX;
 }
 
+/* Between two signs of life. A web server that writes finds out that its client has left. */
+static uint64_t keep_alive_time(const struct connection *connection)
+{
+    const struct config *config = connection->net->config;
+
+    return connection->leaves_unseen ? earlier(config->keep_alive, config->proxied_keep_alive)
+                                     : config->keep_alive;
+}
+
 /* When nothing was written for a while. A client that answers is asked whatever was written: how
  * else should be seen that it is gone, behind a proxy that takes everything? */
 static uint64_t keep_alive_due(const struct stream *stream)
@@ -125,7 +134,7 @@ static uint64_t keep_alive_due(const struct stream *stream)
                          ? now - (uint32_t)((uint32_t)now - stream->pinged_at)
                          : connection->written_at;
 
-    return since + connection->net->config->keep_alive;
+    return since + keep_alive_time(connection);
 }
 
 static uint64_t stream_deadline(const struct connection *connection)

@@ -213,6 +213,15 @@ bool subscribe_caught_up(struct stream *stream)
            presence_events_catch_up(service_of(&stream->connection), stream);
 }
 
+/* Apache's mod_proxy_http says by this header that it passes the request on, and waits for us alone
+ * then: that its client has closed it notices when it writes. Its WebSockets it watches on both
+ * sides. */
+static bool leaves_unseen(const struct http_request *request, const struct transport *transport)
+{
+    return request != NULL && !transport->answers_pings &&
+           http_request_header(request, "X-Forwarded-Server") != NULL;
+}
+
 /* How long the stream is held; whoever polls may say how long it wants to wait. */
 static uint64_t hold_time(const struct config *config, const struct transport *transport,
                           const struct subscription_body *body)
@@ -266,6 +275,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
         return false;
     uint64_t after = subscribe_find_start(connection, body->last_id,
                                           body->last_id != NULL ? strlen(body->last_id) : 0);
+    connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
     stream->recovered = stream->recovered && !holds_back(service, stream, after, body->past);
     if (!send_beginning(service, stream, request, after, body->past))
