@@ -7,13 +7,17 @@ namespace EsWebNotify;
 use EsWebNotify\BindKey\BindKeyMaker;
 use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Http\Address;
 use EsWebNotify\Http\AnswerReader;
 use EsWebNotify\Http\CurlTransport;
+use EsWebNotify\Http\HttpAnswer;
+use EsWebNotify\Http\Post;
 use EsWebNotify\Http\RetryingPost;
 use EsWebNotify\Http\Transport;
 use EsWebNotify\Quiet\DownMemory;
 use EsWebNotify\Quiet\FileDownMemory;
 use EsWebNotify\Quiet\QuietEmitter;
+use EsWebNotify\Signing\PostSigner;
 use EsWebNotify\Time\Backoff;
 use EsWebNotify\Time\Clock;
 use EsWebNotify\Time\SystemClock;
@@ -34,6 +38,7 @@ final class Emitter implements EventEmitter
      * @param string            $url      of the broker's /event, with or without "?token=..."
      * @param string|null       $token    the entry token, when it is not in the URL
      * @param BindKeyMaker|null $bindKeys with the broker's public key; needed for bound events alone
+     * @param PostSigner|null   $signer   signs each post as a publisher with a name, in place of the token
      */
     public function __construct(
         #[\SensitiveParameter] private readonly string $url,
@@ -43,6 +48,7 @@ final class Emitter implements EventEmitter
         ?Transport $transport = null,
         private readonly Clock $clock = new SystemClock(),
         Backoff $backoff = new Backoff(),
+        private readonly ?PostSigner $signer = null,
     ) {
         $this->post = new RetryingPost($transport ?? CurlTransport::shared(), $clock, $backoff);
     }
@@ -108,7 +114,39 @@ final class Emitter implements EventEmitter
             $key = $bound ? ['bind_key' => $this->bindKeys->forPublishing($this->publisher)] : [];
             return self::json(['id' => $id] + $key + ['ep' => array_values($points), 'e' => $event]);
         };
-        return (new AnswerReader())->read($this->post->send($this->url, $this->headers(), $body, $this->limits));
+        return (new AnswerReader())->read($this->send($this->url, $body));
+    }
+
+    public function drop(
+        string|int|null $user = null,
+        #[\SensitiveParameter] ?string $session = null,
+        ?int $connection = null,
+        ?string $client = null,
+        int $for = 0,
+    ): int {
+        $drop = self::json(new Drop($user, $session, $connection, $client, $for));
+        return (new AnswerReader())->readDropped($this->send(Address::beside($this->url, 'drop'), static fn (): string => $drop));
+    }
+
+    public function logout(#[\SensitiveParameter] string $session, int $for = self::LOGOUT_FOR): int
+    {
+        return $this->drop(session: $session, for: $for);
+    }
+
+    /** @param \Closure(): string $body */
+    private function send(#[\SensitiveParameter] string $url, \Closure $body): HttpAnswer
+    {
+        $post = function () use ($url, $body): Post {
+            $text = $body();
+            return new Post([...$this->headers(), ...$this->signature($url, $text)], $text);
+        };
+        return $this->post->send($url, $post, $this->limits);
+    }
+
+    /** @return list<string> */
+    private function signature(#[\SensitiveParameter] string $url, string $body): array
+    {
+        return $this->signer === null ? [] : $this->signer->headers($url, $body, (int) floor($this->clock->unixTime()));
     }
 
     /**
@@ -135,14 +173,14 @@ final class Emitter implements EventEmitter
     private function headers(): array
     {
         $headers = ['Content-Type: application/json', 'Accept: application/json'];
-        if ($this->token !== null) {
+        if ($this->token !== null && $this->signer === null) {
             $headers[] = 'Authorization: Bearer ' . $this->token;
         }
         return $headers;
     }
 
-    /** @param array<string, mixed> $body */
-    private static function json(array $body): string
+    /** @param array<string, mixed>|\JsonSerializable $body */
+    private static function json(array|\JsonSerializable $body): string
     {
         try {
             return json_encode($body, self::JSON);

@@ -30,4 +30,34 @@ interface EventEmitter
      * @throws NotifyException
      */
     public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt|false;
+
+    /**
+     * Ends the streams of one user, session, connection or client id: their pages hear no more, and do not come back by themselves.
+     *
+     * @param string|null $session session_id()
+     * @param int         $for     seconds in which the user or session cannot come back by what was signed for it before
+     *
+     * @return int|false how many streams; false: the broker was not reached, in quiet mode
+     *
+     * @throws NotifyException
+     */
+    public function drop(
+        string|int|null $user = null,
+        #[\SensitiveParameter] ?string $session = null,
+        ?int $connection = null,
+        ?string $client = null,
+        int $for = 0,
+    ): int|false;
+
+    /** Seconds for which a session that was logged out cannot come back: as long as TokenMaker's tokens live. */
+    public const LOGOUT_FOR = 300;
+
+    /**
+     * drop() of a session that is logged out. Call it before session_destroy() or session_regenerate_id(), which change the id.
+     *
+     * @param string $session session_id()
+     *
+     * @throws NotifyException
+     */
+    public function logout(#[\SensitiveParameter] string $session, int $for = self::LOGOUT_FOR): int|false;
 }

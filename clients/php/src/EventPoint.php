@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace EsWebNotify;
 
 use EsWebNotify\Exception\InvalidEvent;
+use EsWebNotify\Exception\InvalidUser;
 
 /** Where an event goes: a topic and who of its subscribers may hear it. */
 final class EventPoint implements \JsonSerializable
@@ -12,7 +13,7 @@ final class EventPoint implements \JsonSerializable
     /** Connection ids are integers that JavaScript can hold. */
     private const MAX_CONNECTION_ID = 2 ** 53 - 1;
 
-    /** @param array<string, bool|int|string> $options */
+    /** @param array<string, bool|int|string|list<string|int>> $options */
     private function __construct(public readonly string $topic, private readonly array $options = [])
     {
         if ($topic === '') {
@@ -52,6 +53,32 @@ final class EventPoint implements \JsonSerializable
         return new self($topic, $point->options + ['targeted' => true]);
     }
 
+    /**
+     * To the inboxes (@USER@) of these users, on whatever page they are. It takes no row in a table, and no follower.
+     *
+     * @param string|int|non-empty-list<string|int> $users
+     */
+    public static function user(string|int|array $users, string $topic): self
+    {
+        $list = array_map(static function (mixed $user): string|int {
+            if (!is_string($user) && !is_int($user)) {
+                throw new InvalidUser('A user id is a string or an integer, not ' . get_debug_type($user) . '.');
+            }
+            UserId::onTheWire($user);
+            return $user;
+        }, is_array($users) ? array_values($users) : [$users]);
+        if ($list === []) {
+            throw new InvalidUser('The event is for no user.');
+        }
+        return new self($topic, ['to' => $list]);
+    }
+
+    /** To those who have subscribed to the topic as a private one: whose access token grants it (TokenMaker's `hear`). */
+    public static function private(string $topic): self
+    {
+        return new self($topic, ['private' => true]);
+    }
+
     /** The same event point for one connection alone. */
     public function onlyTo(int $connectionId): self
     {
@@ -66,7 +93,7 @@ final class EventPoint implements \JsonSerializable
         return isset($this->options['binded']);
     }
 
-    /** @return string|array<string, bool|int|string> */
+    /** @return string|array<string, bool|int|string|list<string|int>> */
     public function jsonSerialize(): string|array
     {
         return $this->options === [] ? $this->topic : ['topic' => $this->topic] + $this->options;

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace EsWebNotify\BindKey;
 
 use EsWebNotify\Exception\KeyUnusable;
+use EsWebNotify\Keys\KeyFile;
 use EsWebNotify\Time\Clock;
 use EsWebNotify\Time\SystemClock;
 use EsWebNotify\UserId;
@@ -55,7 +56,7 @@ final class BindKeyMaker
             throw new KeyUnusable("$length bytes do not fit into a bind key of this key's size: at most $room do.");
         }
         if (!openssl_public_encrypt($text, $sealed, $this->key->key, $this->padding->opensslConstant())) {
-            RsaKey::forgetOpensslErrors();
+            KeyFile::forgetOpensslErrors();
             throw new KeyUnusable('Encrypting with this key failed.');
         }
         return base64_encode($sealed);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace EsWebNotify\BindKey;
 
 use EsWebNotify\Exception\KeyUnusable;
+use EsWebNotify\Keys\KeyFile;
 use EsWebNotify\Time\Clock;
 use EsWebNotify\Time\SystemClock;
 
@@ -71,7 +72,7 @@ final class BindKeyReader
         $sealed = base64_decode($bindKey, true);
         $isOpen = $sealed !== false
             && openssl_private_decrypt($sealed, $text, $this->key->key, $this->padding->opensslConstant());
-        RsaKey::forgetOpensslErrors();
+        KeyFile::forgetOpensslErrors();
         return match (true) {
             $isOpen => [$text, null],
             $bindKey === '' => [self::NOTHING, 'empty'],

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace EsWebNotify\BindKey;
 
 use EsWebNotify\Exception\KeyUnusable;
+use EsWebNotify\Keys\KeyFile;
 
 /** An RSA key from PEM text or from a file of it. */
 final class RsaKey
@@ -19,7 +20,7 @@ final class RsaKey
     /** @param string $pem text of a PEM, or the path of a file */
     public static function public(#[\SensitiveParameter] string $pem): self
     {
-        return self::of(openssl_pkey_get_public(self::text($pem)), false);
+        return self::of(openssl_pkey_get_public(KeyFile::pem($pem)), false);
     }
 
     /** @param string $pem text of a PEM, or the path of a file */
@@ -27,24 +28,12 @@ final class RsaKey
         #[\SensitiveParameter] string $pem,
         #[\SensitiveParameter] ?string $passphrase = null,
     ): self {
-        return self::of(openssl_pkey_get_private(self::text($pem), $passphrase), true);
-    }
-
-    private static function text(#[\SensitiveParameter] string $pem): string
-    {
-        if (str_contains($pem, '-----BEGIN ')) {
-            return $pem;
-        }
-        $text = @file_get_contents($pem);
-        if ($text === false) {
-            throw new KeyUnusable("The key file $pem cannot be read.");
-        }
-        return $text;
+        return self::of(openssl_pkey_get_private(KeyFile::pem($pem), $passphrase), true);
     }
 
     private static function of(\OpenSSLAsymmetricKey|false $key, bool $isPrivate): self
     {
-        self::forgetOpensslErrors();
+        KeyFile::forgetOpensslErrors();
         $kind = $isPrivate ? 'private' : 'public';
         if ($key === false) {
             throw new KeyUnusable("This is no $kind key in PEM, or its passphrase is another.");
@@ -54,13 +43,5 @@ final class RsaKey
             throw new KeyUnusable("The $kind key is not an RSA key.");
         }
         return new self($key, intdiv($details['bits'] + 7, 8), $isPrivate);
-    }
-
-    /** OpenSSL queues its errors for the whole process: others should not find ours there. */
-    public static function forgetOpensslErrors(): void
-    {
-        while (openssl_error_string() !== false) {
-            continue;
-        }
     }
 }

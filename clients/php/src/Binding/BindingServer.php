@@ -7,6 +7,7 @@ namespace EsWebNotify\Binding;
 use EsWebNotify\BindKey\BindKeyReader;
 use EsWebNotify\Exception\InvalidUser;
 use EsWebNotify\Exception\SessionUnavailable;
+use EsWebNotify\SessionName;
 use EsWebNotify\UserId;
 
 /** Answers the broker's question whose session a bind key names. A PHP page of its own calls respond(). */
@@ -22,7 +23,7 @@ final class BindingServer
     /**
      * @param \Closure|string $userOf the key of $_SESSION where the user's id is; or a function that gets the session
      *                                as an array and returns the id, null for a session without a user, false to
-     *                                refuse
+     *                                refuse, or an Identity
      * @param (\Closure(string): void)|null $report called with why a bind key was refused; default: PHP's error log
      */
     public function __construct(
@@ -35,7 +36,7 @@ final class BindingServer
             error_log("es-web-notify binding server: $why");
         };
         $this->userOf = is_string($userOf)
-            ? static fn (array $session): string|int|bool|null => $session[$userOf] ?? null
+            ? static fn (array $session): mixed => $session[$userOf] ?? null
             : $userOf;
     }
 
@@ -76,14 +77,15 @@ final class BindingServer
         $user = ($this->userOf)($session);
         return match (true) {
             $user === false => self::json(UserId::REFUSED),
-            $user === null, $user === '' => self::json(UserId::NOBODY),
-            is_string($user), is_int($user) => self::json(UserId::onTheWire($user)),
+            $user instanceof Identity => self::json($user->answer(SessionName::of($sessionId))),
+            $user === null, is_string($user), is_int($user) => self::json((new Identity($user))->answer(SessionName::of($sessionId))),
             default => throw new InvalidUser('A user id is a string or an integer, not ' . get_debug_type($user) . '.'),
         };
     }
 
-    private static function json(string $word): string
+    /** @param string|array<string, mixed> $answer */
+    private static function json(string|array $answer): string
     {
-        return json_encode($word, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES);
+        return json_encode($answer, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION);
     }
 }

@@ -22,8 +22,27 @@ final class AnswerReader
     /** @throws NotifyException for every answer but a whole 200 */
     public function read(HttpAnswer $answer): Receipt
     {
-        return match ($answer->status) {
-            200 => $this->receipt($answer),
+        return $answer->status === 200 ? $this->receipt($answer) : $this->fail($answer);
+    }
+
+    /**
+     * How many streams were ended.
+     *
+     * @throws NotifyException for every answer but a whole 200
+     */
+    public function readDropped(HttpAnswer $answer): int
+    {
+        if ($answer->status !== 200) {
+            $this->fail($answer);
+        }
+        $dropped = $answer->jsonObject()['dropped'] ?? null;
+        return is_int($dropped) ? $dropped : throw self::notTheBrokers();
+    }
+
+    /** @throws NotifyException */
+    private function fail(HttpAnswer $answer): never
+    {
+        match ($answer->status) {
             400, 413 => throw $this->invalid($answer),
             401, 404 => throw new Unauthorised(
                 "The broker answered {$answer->status}: the entry token or the address is wrong.",
@@ -43,10 +62,15 @@ final class AnswerReader
     {
         $fields = $answer->jsonObject();
         if ($fields === null || !is_int($fields['receivers'] ?? null) || !is_array($fields['ep'] ?? null)) {
-            throw new UnexpectedAnswer('The answer 200 is not the broker\'s: is the address right?', 200);
+            throw self::notTheBrokers();
         }
         $id = $fields['id'] ?? '';
         return new Receipt(is_string($id) ? $id : '', $fields['receivers'], $this->results($answer));
+    }
+
+    private static function notTheBrokers(): UnexpectedAnswer
+    {
+        return new UnexpectedAnswer('The answer 200 is not the broker\'s: is the address right?', 200);
     }
 
     private function invalid(HttpAnswer $answer): BindKeyRefused|InvalidEvent

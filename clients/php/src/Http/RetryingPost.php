@@ -24,18 +24,17 @@ final class RetryingPost
     }
 
     /**
-     * @param list<string>       $headers
-     * @param \Closure(): string $body    called before each attempt, since bind keys age
+     * @param \Closure(): Post $post called before each attempt, since bind keys and signatures age
      *
      * @return HttpAnswer with 429 when the broker goes on saying "too many"
      *
      * @throws BrokerUnreachable
      */
-    public function send(string $url, array $headers, \Closure $body, TimeLimits $limits): HttpAnswer
+    public function send(#[\SensitiveParameter] string $url, \Closure $post, TimeLimits $limits): HttpAnswer
     {
         $deadline = $this->clock->monotonic() + $limits->total;
         for ($attempt = 1;; $attempt++) {
-            $outcome = $this->attempt($url, $headers, $body(), $limits->connect, $deadline);
+            $outcome = $this->attempt($url, $post(), $limits->connect, $deadline);
             if ($outcome instanceof HttpAnswer && !in_array($outcome->status, self::NOT_NOW, true)) {
                 return $outcome;
             }
@@ -55,17 +54,11 @@ final class RetryingPost
         }
     }
 
-    /** @param list<string> $headers */
-    private function attempt(
-        string $url,
-        array $headers,
-        string $body,
-        float $connect,
-        float $deadline,
-    ): HttpAnswer|TransportFailure {
+    private function attempt(string $url, Post $post, float $connect, float $deadline): HttpAnswer|TransportFailure
+    {
         $left = max(0.001, $deadline - $this->clock->monotonic());
         try {
-            return $this->transport->post($url, $headers, $body, min($connect, $left), $left);
+            return $this->transport->post($url, $post->headers, $post->body, min($connect, $left), $left);
         } catch (TransportFailure $failure) {
             return $failure;
         }

@@ -40,6 +40,21 @@ final class QuietEmitter implements EventEmitter
         return $this->tryTo(static fn (Emitter $emitter): Receipt => $emitter->emitOnce($id, $event, ...$points));
     }
 
+    public function drop(
+        string|int|null $user = null,
+        #[\SensitiveParameter] ?string $session = null,
+        ?int $connection = null,
+        ?string $client = null,
+        int $for = 0,
+    ): int|false {
+        return $this->tryTo(static fn (Emitter $emitter): int => $emitter->drop($user, $session, $connection, $client, $for));
+    }
+
+    public function logout(#[\SensitiveParameter] string $session, int $for = self::LOGOUT_FOR): int|false
+    {
+        return $this->tryTo(static fn (Emitter $emitter): int => $emitter->logout($session, $for));
+    }
+
     /** A user id that cannot be one throws here too: it is known before the page is made. */
     public function onBehalfOf(string|int|null $user): self
     {
@@ -54,8 +69,8 @@ final class QuietEmitter implements EventEmitter
         return $this->failure;
     }
 
-    /** @param \Closure(Emitter): Receipt $send */
-    private function tryTo(\Closure $send): Receipt|false
+    /** @param \Closure(Emitter): (Receipt|int) $send */
+    private function tryTo(\Closure $send): Receipt|int|false
     {
         if (!$this->memory->mayTry()) {
             // Not reported: whoever found it down has done so.
@@ -63,10 +78,10 @@ final class QuietEmitter implements EventEmitter
             return false;
         }
         try {
-            $receipt = $send($this->emitter);
+            $outcome = $send($this->emitter);
             $this->memory->up();
             $this->failure = null;
-            return $receipt;
+            return $outcome;
         } catch (NotifyException $failure) {
             $this->remember($failure);
             ($this->report)($failure);

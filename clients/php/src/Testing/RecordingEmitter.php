@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace EsWebNotify\Testing;
 
+use EsWebNotify\Drop;
 use EsWebNotify\Event;
 use EsWebNotify\EventEmitter;
 use EsWebNotify\EventPoint;
@@ -21,6 +22,8 @@ final class RecordingEmitter implements EventEmitter
 {
     /** @var \ArrayObject<int, EmittedEvent> shared by all that onBehalfOf() makes */
     private readonly \ArrayObject $emitted;
+    /** @var \ArrayObject<int, Drop> likewise */
+    private readonly \ArrayObject $dropped;
     private bool $onBehalf = false;
     private string|int|null $publisher = null;
 
@@ -31,6 +34,7 @@ final class RecordingEmitter implements EventEmitter
     public function __construct(private Receipt|NotifyException|false|null $outcome = null)
     {
         $this->emitted = new \ArrayObject();
+        $this->dropped = new \ArrayObject();
     }
 
     public function onBehalfOf(string|int|null $user): self
@@ -53,6 +57,31 @@ final class RecordingEmitter implements EventEmitter
             throw new InvalidEvent('The id of an event has 1 to 200 bytes.');
         }
         return $this->record($id, $event, array_values($points));
+    }
+
+    public function drop(
+        string|int|null $user = null,
+        #[\SensitiveParameter] ?string $session = null,
+        ?int $connection = null,
+        ?string $client = null,
+        int $for = 0,
+    ): int|false {
+        $drop = new Drop($user, $session, $connection, $client, $for);
+        $drop->jsonSerialize(); // refuses what cannot be a user
+        $this->dropped[] = $drop;
+        $this->throwWhatWasGiven();
+        return $this->outcome === false ? false : 1;
+    }
+
+    public function logout(#[\SensitiveParameter] string $session, int $for = self::LOGOUT_FOR): int|false
+    {
+        return $this->drop(session: $session, for: $for);
+    }
+
+    /** @return list<Drop> what drop() and logout() were called with: `user`, `session`, `connection`, `client`, `for` */
+    public function dropped(): array
+    {
+        return array_values($this->dropped->getArrayCopy());
     }
 
     /** @return list<EmittedEvent> in the order in which they were emitted */
@@ -90,10 +119,15 @@ final class RecordingEmitter implements EventEmitter
             throw new InvalidEvent('A bound event needs a publisher: call onBehalfOf() first.');
         }
         $this->emitted[] = new EmittedEvent($event, $points, $id, $this->onBehalf, $this->publisher);
+        $this->throwWhatWasGiven();
+        return $this->outcome ?? self::sent(count($this->emitted), $points);
+    }
+
+    private function throwWhatWasGiven(): void
+    {
         if ($this->outcome instanceof NotifyException) {
             throw $this->outcome;
         }
-        return $this->outcome ?? self::sent(count($this->emitted), $points);
     }
 
     /** @param list<EventPoint> $points */

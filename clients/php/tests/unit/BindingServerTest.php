@@ -9,7 +9,9 @@ use EsWebNotify\BindKey\BindKeyReader;
 use EsWebNotify\BindKey\Padding;
 use EsWebNotify\BindKey\RsaKey;
 use EsWebNotify\Binding\BindingServer;
+use EsWebNotify\Binding\Identity;
 use EsWebNotify\Binding\SessionReader;
+use EsWebNotify\Exception\InvalidToken;
 use EsWebNotify\Exception\InvalidUser;
 use EsWebNotify\Tests\Support\FakeClock;
 use EsWebNotify\Tests\Support\Keys;
@@ -23,19 +25,37 @@ final class BindingServerTest extends TestCase
         self::assertSame($expected, $this->server('uid', $session)->answer($this->key()));
     }
 
+    public function testAnswersOfMoreThanAUser(): void
+    {
+        $identity = new Identity(7, ['orders/4711', 'shop/#'], ['chat/7'], ['name' => 'Ana'], 1_700_000_600.5);
+        $answer = json_decode($this->server(static fn (): Identity => $identity, [])->answer($this->key()), true);
+
+        self::assertSame([
+            'uid' => '7', 'until' => 1_700_000_600.5, 'sid' => hash('sha256', 'known'), 'info' => ['name' => 'Ana'],
+            'sub' => ['orders/4711', 'shop/#'], 'pub' => ['chat/7'],
+        ], $answer);
+        $this->expectException(InvalidToken::class);
+        $this->server(static fn (): Identity => new Identity('ana', ['a/#/b']), [])->answer($this->key());
+    }
+
     /** @return array<string, array{string, array<string, mixed>}> */
     public function users(): array
     {
         return [
-            'a user' => ['"ana"', ['uid' => 'ana', 'other' => 1]],
-            'a user as number' => ['"42"', ['uid' => 42]],
-            'characters' => ['"a \"\u00f1\" / \\\\"', ['uid' => 'a "ñ" / \\']],
-            'no user' => ['"[][][]"', ['other' => 1]],
-            'user null' => ['"[][][]"', ['uid' => null]],
-            'user empty' => ['"[][][]"', ['uid' => '']],
-            'empty session' => ['"[][][]"', []],
+            'a user' => [self::ofUser('"ana"'), ['uid' => 'ana', 'other' => 1]],
+            'a user as number' => [self::ofUser('"42"'), ['uid' => 42]],
+            'characters' => [self::ofUser('"a \"\u00f1\" / \\\\"'), ['uid' => 'a "ñ" / \\']],
+            'no user' => [self::ofUser('null'), ['other' => 1]],
+            'user null' => [self::ofUser('null'), ['uid' => null]],
+            'user empty' => [self::ofUser('null'), ['uid' => '']],
+            'empty session' => [self::ofUser('null'), []],
             'refused' => ['"__DONT__"', ['uid' => false]],
         ];
+    }
+
+    private static function ofUser(string $user): string
+    {
+        return '{"uid":' . $user . ',"sid":"' . hash('sha256', 'known') . '"}';
     }
 
     public function testTheApplicationsOwnFunction(): void
@@ -43,7 +63,7 @@ final class BindingServerTest extends TestCase
         $userOf = static fn (array $session): string|false => $session['banned'] ? false : $session['user']['name'];
 
         $good = $this->server($userOf, ['banned' => false, 'user' => ['name' => 'ana']]);
-        self::assertSame('"ana"', $good->answer($this->key()));
+        self::assertSame(self::ofUser('"ana"'), $good->answer($this->key()));
         $banned = $this->server($userOf, ['banned' => true, 'user' => ['name' => 'eva']]);
         self::assertSame('"__DONT__"', $banned->answer($this->key()));
     }

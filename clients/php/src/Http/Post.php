@@ -1,0 +1,14 @@
+<?php
+
+declare(strict_types=1);
+
+namespace EsWebNotify\Http;
+
+/** What is posted, once. */
+final class Post
+{
+    /** @param list<string> $headers lines "Name: value" */
+    public function __construct(public readonly array $headers, public readonly string $body)
+    {
+    }
+}
