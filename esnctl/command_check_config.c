@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "config/config_check.h"
 #include "config/config_value.h"
+#include "redis/redis_config.h"
 #include "service_user.h"
 #include "settings.h"
 
@@ -17,7 +18,7 @@ static const char help[] =
     "\n"
     "Reads the configuration as the programs do and says every fault with file, line and what\n"
     "would be right; also reads the files of tokens and keys that it names, and asks the database\n"
-    "of registered topics. Root does so as the user " SERVICE_USER
+    "of registered topics, and Redis. Root does so as the user " SERVICE_USER
     ", when there is one, since that\n"
     "root may read a file says nothing. For other users, files that they may not read are only\n"
     "mentioned.\n"
@@ -146,6 +147,37 @@ static bool check_database(const struct config *config, bool *partly)
            acl_examine(config, print_fault, NULL);
 }
 
+/* That it answers, to us. */
+static bool ask_redis(const struct redis_config *redis)
+{
+    static const struct redis_word ping[] = {{"PING", 4}};
+    char error[REDIS_CLIENT_ERROR_SIZE] = "no memory";
+    struct redis_client *client = redis_client_open(&redis->options);
+    struct redis_answer *answer = client != NULL ? redis_client_ask(client, ping, 1, error) : NULL;
+    bool good = answer != NULL;
+    if (!good)
+        (void)fprintf(stderr, "[redis] url: %s\n", error);
+    redis_answer_free(&answer);
+    redis_client_close(&client);
+    return good;
+}
+
+static bool check_redis(const struct config *config, bool *partly)
+{
+    const char *password = config->redis_password_file;
+    struct redis_config redis;
+    char error[SECRET_ERROR_SIZE];
+    if (config->redis_url == NULL || (password != NULL && is_out_of_reach(password, partly)))
+        return true;
+    if (!redis_config_load(&redis, config, error)) {
+        (void)fprintf(stderr, "%s\n", error);
+        return false;
+    }
+    bool good = ask_redis(&redis);
+    redis_config_free(&redis);
+    return good;
+}
+
 static bool check_log(const struct config *config)
 {
     char error[CONFIG_ERROR_SIZE];
@@ -166,6 +198,7 @@ static int check(const struct config *config)
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
     good = check_database(config, &partly) && good;
+    good = check_redis(config, &partly) && good;
     good = check_log(config) && good;
     if (!good)
         return command_fail("%s: not good for the user %s", config->path, service_user_current());

@@ -2,6 +2,7 @@
 
 #include "config/config_value.h"
 #include "net_address.h"
+#include "redis/redis_url.h"
 #include "service_user.h"
 
 #include <errno.h>
@@ -193,6 +194,18 @@ static void check_acl(struct config_checker *checker, const struct config *confi
                      "which has no port");
 }
 
+static void check_redis(struct config_checker *checker, const struct config *config)
+{
+    struct redis_url url;
+    const char *fault = config->redis_url != NULL ? redis_url_read(&url, config->redis_url) : NULL;
+    checker->key = config_key_find("redis", "url");
+    if (fault != NULL)
+        report_fault(checker, "%s", fault);
+    checker->key = config_key_find("redis", "user");
+    if (config->redis_user != NULL && config->redis_password_file == NULL)
+        report_fault(checker, "needs password_file");
+}
+
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
@@ -210,6 +223,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_handoff(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
+    check_redis(&checker, config);
 }
 
 bool config_check_log_folder(const struct config *config, char error[CONFIG_ERROR_SIZE])

@@ -30,6 +30,7 @@ const struct config_section config_sections[] = {
     {"subscribe",
      "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
     {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
+    {"redis", "The Redis that PHP keeps its sessions in (docs/protocol.md section 4)."},
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
     {"admin", "Who may look in."},
     {"log",
@@ -333,6 +334,23 @@ const struct config_key config_keys[] = {
      "certificate of an `https` address is always checked."},
     {"binding", "max_answer", CONFIG_SIZE, AT(binding_max_answer), "4k", 64, 1048576, NULL, true, EXPERT, "1k",
      "Largest answer of the binding server that is read."},
+
+    {"redis", "url", CONFIG_TEXT, AT(redis_url), "", 0, 0, NULL, false, COMMON, "redis://127.0.0.1:6379/0",
+     "Where Redis is: `redis://host:port/database`, or `unix:/path` (`unix:/path?db=1`). Without one nothing asks Redis. There is no "
+     "TLS: keep it on this machine or behind a tunnel."},
+    {"redis", "user", CONFIG_TEXT, AT(redis_user), "", 0, 0, NULL, false, COMMON, "notify",
+     "The user of its ACL. Nothing: the default user."},
+    {"redis", "password_file", CONFIG_PATH, AT(redis_password_file), "", 0, 0, NULL, false, COMMON,
+     "/etc/es-web-notify/redis.password",
+     "File with the password in its first line. Nobody but owner and group may be able to read it."},
+    {"redis", "connect_time", CONFIG_DURATION, AT(redis_connect_time), "1s", 10, 60000, NULL, true, COMMON, "300ms",
+     "How long looking its name up, connecting and logging in may take together."},
+    {"redis", "time_limit", CONFIG_DURATION, AT(redis_time), "500ms", 10, 60000, NULL, true, COMMON, "100ms",
+     "How long one command may take; then who needs it is answered `503` with `Retry-After`."},
+    {"redis", "down_time", CONFIG_DURATION, AT(redis_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
+     "How long a Redis that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
+    {"redis", "max_answer", CONFIG_SIZE, AT(redis_max_answer), "1M", 4096, 536870912, NULL, true, EXPERT, "64k",
+     "Largest answer that is read; a session that is larger is none."},
 
     {"handoff", "mode", CONFIG_CHOICE, AT(handoff_mode), "accel", 0, 0, handoffs, true, COMMON, "redirect",
      "`accel`: nginx passes the request on (`X-Accel-Redirect`). `local`: Apache with mod_fcgid, or any server with plain "

@@ -104,6 +104,9 @@ struct config {
     int binding_mode; /* enum config_binding */
     char *binding_url, *binding_method, *binding_ca_file;
     uint64_t binding_time, binding_down_time, binding_max_answer;
+    /* [redis] */
+    char *redis_url, *redis_user, *redis_password_file;
+    uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */
     char *handoff_prefix, *handoff_url;

@@ -1,0 +1,71 @@
+/* A connection to Redis on which nobody waits longer than he said, whatever the other side does.
+ * Used by one thread at a time; connects when it is needed, and again after whatever went wrong.
+ * The only part that knows hiredis. */
+#ifndef ESN_REDIS_CLIENT_H
+#define ESN_REDIS_CLIENT_H
+
+#include "redis/redis_url.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REDIS_CLIENT_ERROR_SIZE = 256 };
+
+/* Texts are kept, not copied. */
+struct redis_options {
+    struct redis_url url;
+    const char *user;     /* of its ACL; NULL: the default user */
+    const char *password; /* NULL: none is asked for */
+    uint64_t connect_ms;  /* for the name, the connection, the password and the database */
+    uint64_t limit_ms;    /* for a command and its answer */
+    size_t max_answer;    /* bytes; more is no answer */
+};
+
+struct redis_client;
+struct redis_answer;
+
+/* Connects to nothing yet. NULL without memory. */
+struct redis_client *redis_client_open(const struct redis_options *options);
+void redis_client_close(struct redis_client **client);
+
+struct redis_word {
+    const char *text;
+    size_t length;
+};
+
+/* A command, and its answer, to be freed. NULL, with a sentence in error: Redis is away or too
+ * slow, or answered an error, which is in the sentence. A connection that was lost since the last
+ * command is made anew before anything is sent; a command is never sent twice. */
+struct redis_answer *redis_client_ask(struct redis_client *client, const struct redis_word *words,
+                                      size_t count, char error[REDIS_CLIENT_ERROR_SIZE]);
+
+/* The next message of a connection that has subscribed (with redis_client_ask()); NULL with an
+ * empty error when `wait_ms` have passed, or `wake` can be read (-1: nothing); NULL with a sentence
+ * when the connection is lost. */
+struct redis_answer *redis_client_next(struct redis_client *client, int wake, uint64_t wait_ms,
+                                       char error[REDIS_CLIENT_ERROR_SIZE]);
+
+/* ---- answers ---- */
+
+enum redis_answer_kind {
+    REDIS_ANSWER_NONE,
+    REDIS_ANSWER_TEXT,
+    REDIS_ANSWER_NUMBER,
+    REDIS_ANSWER_LIST
+};
+
+/* NONE is Redis' nil; NULL counts as it. */
+enum redis_answer_kind redis_answer_kind(const struct redis_answer *answer);
+/* Of a TEXT, ended by NUL too; NULL of anything else. */
+const char *redis_answer_text(const struct redis_answer *answer, size_t *length);
+/* Of a NUMBER; 0 of anything else. */
+int64_t redis_answer_number(const struct redis_answer *answer);
+/* Of a LIST; 0 of anything else. Parts are borrowed; NULL beyond the last. */
+size_t redis_answer_count(const struct redis_answer *answer);
+const struct redis_answer *redis_answer_part(const struct redis_answer *answer, size_t index);
+/* True of the TEXT that is these characters. */
+bool redis_answer_is(const struct redis_answer *answer, const char *text);
+void redis_answer_free(struct redis_answer **answer);
+
+#endif
