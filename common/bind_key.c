@@ -3,6 +3,7 @@
 #include "big_endian.h"
 #include "blank.h"
 #include "secret.h"
+#include "sessions/session_id.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -219,12 +220,17 @@ static bool decrypt(struct bind_key_reader *reader, const unsigned char *cipher,
     return padded & made;
 }
 
+/* What a bind key names beside its time: a user, or a session of the application. */
+enum named { NAMED_USER, NAMED_SESSION };
+
 struct claims {
     bool is_json;
     bool read; /* it is JSON of the right shape */
     int64_t iat_s;
-    char user[USER_ID_SIZE];
+    char name[USER_ID_SIZE];
 };
+
+_Static_assert((int)SESSION_ID_SIZE == (int)USER_ID_SIZE, "both names have the same room");
 
 /* Whole seconds of a JSON number, as PHP's time() gives them. */
 static bool read_seconds(const json_t *value, int64_t *seconds)
@@ -236,12 +242,24 @@ static bool read_seconds(const json_t *value, int64_t *seconds)
     return true;
 }
 
-static struct claims read_claims(const char *text, size_t length)
+static bool read_session(char out[SESSION_ID_SIZE], const json_t *value)
+{
+    bool valid = json_is_string(value) &&
+                 session_id_is_valid(json_string_value(value), json_string_length(value));
+    if (valid)
+        memcpy(out, json_string_value(value), json_string_length(value) + 1);
+    return valid;
+}
+
+static struct claims read_claims(const char *text, size_t length, enum named kind)
 {
     struct claims claims = {0};
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     bool dated = read_seconds(json_object_get(root, "iat"), &claims.iat_s);
-    bool named = user_id_from_json(claims.user, json_object_get(root, "uid")) != USER_ID_INVALID;
+    bool named =
+        kind == NAMED_USER
+            ? user_id_from_json(claims.name, json_object_get(root, "uid")) != USER_ID_INVALID
+            : read_session(claims.name, json_object_get(root, "session_id"));
     claims.is_json = root != NULL;
     claims.read = dated & named;
     json_decref(root);
@@ -268,7 +286,8 @@ static void explain(char why[BIND_KEY_WHY_SIZE], const struct bind_key_reader *r
                        "made for another key, with another padding, or "
                        "damaged");
     else if (!claims->read)
-        (void)snprintf(why, BIND_KEY_WHY_SIZE, "it holds no iat and uid of a user");
+        (void)snprintf(why, BIND_KEY_WHY_SIZE,
+                       "it holds no iat and no uid of a user, or session_id");
     else if (late > 0)
         (void)snprintf(why, BIND_KEY_WHY_SIZE, "expired by %lld s", (long long)late);
     else
@@ -286,30 +305,45 @@ static void trim(const char **key, size_t *length)
         --*length;
 }
 
-bool bind_key_read(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
-                   char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
+static bool read_key(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
+                     enum named kind, char name[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
 {
-    static const char sample[] = "{\"iat\":1700000000,\"uid\":\"somebody\"}",
-                      garbage[] = "\x02\x80";
+    static const char *const samples[] = {
+        "{\"iat\":1700000000,\"uid\":\"somebody\"}",
+        "{\"iat\":1700000000,\"session_id\":\"kq2vgq1m8t4fjk0rn3h6p5s7ua\"}"};
+    static const char garbage[] = "\x02\x80";
     unsigned char cipher[SIZE_MAX_BYTES], text[SIZE_MAX_BYTES];
     size_t text_length;
     trim(&key, &length);
     bool whole = decode(reader, key, length, cipher);
     bool decrypted = decrypt(reader, cipher, text, &text_length);
-    struct claims claims = read_claims((const char *)text, text_length);
+    struct claims claims = read_claims((const char *)text, text_length, kind);
     /* Each key costs the reading of one good text and of one bad text. */
-    struct claims other = claims.is_json ? read_claims(garbage, sizeof garbage - 1)
-                                         : read_claims(sample, sizeof sample - 1);
+    struct claims other = claims.is_json ? read_claims(garbage, sizeof garbage - 1, kind)
+                                         : read_claims(samples[kind], strlen(samples[kind]), kind);
     int64_t late = lateness(&reader->options, claims.is_json ? claims.iat_s : other.iat_s, now_s);
     bool valid = whole & decrypted & claims.read & (late == 0);
-    memcpy(user, claims.user, USER_ID_SIZE);
+    memcpy(name, claims.name, USER_ID_SIZE);
     if (!valid)
-        user[0] = '\0';
+        name[0] = '\0';
     if (!valid && why != NULL)
         explain(why, reader, whole, decrypted & claims.is_json, &claims, late);
     OPENSSL_cleanse(text, sizeof text);
     OPENSSL_cleanse(&claims, sizeof claims);
     return valid;
+}
+
+bool bind_key_read(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
+                   char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE])
+{
+    return read_key(reader, key, length, now_s, NAMED_USER, user, why);
+}
+
+bool bind_key_read_session(struct bind_key_reader *reader, const char *key, size_t length,
+                           uint64_t now_s, char session[SESSION_ID_SIZE],
+                           char why[BIND_KEY_WHY_SIZE])
+{
+    return read_key(reader, key, length, now_s, NAMED_SESSION, session, why);
 }
 
 /* ---- making ---- */

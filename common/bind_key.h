@@ -10,6 +10,7 @@
 #define ESN_BIND_KEY_H
 
 #include "bytes.h"
+#include "sessions/session_id.h"
 #include "user_id.h"
 
 #include <stdbool.h>
@@ -48,6 +49,11 @@ enum { BIND_KEY_WHY_SIZE = 96 };
  * skew, in whole seconds. Blanks and ends of lines around the key are passed over. */
 bool bind_key_read(struct bind_key_reader *reader, const char *key, size_t length, uint64_t now_s,
                    char user[USER_ID_SIZE], char why[BIND_KEY_WHY_SIZE]);
+
+/* The same of base64(RSA({"iat": seconds, "session_id": id})): `session` is a valid id, or empty. */
+bool bind_key_read_session(struct bind_key_reader *reader, const char *key, size_t length,
+                           uint64_t now_s, char session[SESSION_ID_SIZE],
+                           char why[BIND_KEY_WHY_SIZE]);
 
 /* Appends a bind key made with the public key of a PEM file, or of the private key in it. False
  * with a sentence in error. */

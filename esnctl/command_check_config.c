@@ -119,18 +119,26 @@ static bool check_key(const char *path, bool is_public, bool *partly)
     return good;
 }
 
-static bool check_bind_key(const struct config *config, bool *partly)
+static bool check_bind_key(const struct bind_key_options *options, bool *partly)
 {
     char error[BIND_KEY_ERROR_SIZE];
-    const struct bind_key_options options = bind_key_config_options(config);
-    if (is_out_of_reach(options.private_key_file, partly))
+    if (is_out_of_reach(options->private_key_file, partly))
         return true;
-    struct bind_key_reader *reader = bind_key_reader_open(&options, error);
+    struct bind_key_reader *reader = bind_key_reader_open(options, error);
     if (reader == NULL)
         (void)fprintf(stderr, "%s\n", error);
     bool good = reader != NULL;
     bind_key_reader_close(&reader);
     return good;
+}
+
+static bool check_bind_keys(const struct config *config, bool *partly)
+{
+    const struct bind_key_options publishers = bind_key_config_options(config);
+    const struct bind_key_options subscribers = bind_key_config_options_of_subscribers(config);
+    bool good = check_bind_key(&publishers, partly);
+    return (config->binding_mode != CONFIG_BINDING_REDIS || check_bind_key(&subscribers, partly)) &&
+           good;
 }
 
 static void print_fault(const char *sentence, void *context)
@@ -194,7 +202,7 @@ static int check(const struct config *config)
     good = check_tokens(config->admin_token_file, &partly) && good;
     good = check_tokens(config->ticket_secret_file, &partly) && good;
     good = check_tokens(config->acl_password_file, &partly) && good;
-    good = check_bind_key(config, &partly) && good;
+    good = check_bind_keys(config, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
     good = check_database(config, &partly) && good;

@@ -4,6 +4,7 @@
 #define ESN_BINDING_SERVER_H
 
 #include "backend_gate.h"
+#include "binding_answer.h"
 #include "config/config.h"
 #include "identity/access_token.h"
 #include "trouble.h"
@@ -20,12 +21,6 @@ struct binding_common {
 /* One thread's connection, kept between questions. */
 struct binding_server;
 
-enum binding_answer {
-    BINDING_USER,       /* who it is: a user id, USER_ID_NO_USER, or an object that says more */
-    BINDING_REFUSED,    /* "", "__DONT__" or another word that is nobody's name */
-    BINDING_UNAVAILABLE /* no answer in time, or none that can be understood: nothing is known */
-};
-
 /* Before any thread opens a connection. False without memory. */
 bool binding_common_open(struct binding_common *common, const struct config *config);
 void binding_common_close(struct binding_common *common);
@@ -35,7 +30,8 @@ struct binding_server *binding_server_open(const struct config *config,
                                            struct binding_common *common);
 void binding_server_close(struct binding_server **server);
 
-/* BINDING_USER: *identity is filled, the caller frees it; else it is empty. Asks, and waits at most
+/* BINDING_USER: *identity is filled, the caller frees it; else it is empty. BINDING_REFUSED: the
+ * answer was "", "__DONT__" or another word that is nobody's name. Asks, and waits at most
  * [binding] time_limit, or not at all while the server is known not to answer. A server that fails
  * is logged once, until it answers again. */
 enum binding_answer binding_server_ask(struct binding_server *server, const char *key,

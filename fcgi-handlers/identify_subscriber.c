@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "credentials.h"
 #include "messages.h"
+#include "redis_binding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,14 @@ enum { BIND_KEY_MAX = 16384 };
 
 struct identify_common {
     struct binding_common binding;
+    struct redis_binding_common sessions;
 };
 
 struct identify {
     const struct subscribe_settings *settings;
     struct bind_key_reader *bind_keys; /* NULL: the binding server is asked */
     struct binding_server *binding;    /* NULL: nobody is asked */
+    struct redis_binding *sessions;    /* NULL: bind keys name users, not sessions in Redis */
 };
 
 /* ---- what is needed ---- */
@@ -28,17 +31,23 @@ struct identify {
 struct identify_common *identify_common_open(const struct subscribe_settings *settings)
 {
     struct identify_common *common = calloc(1, sizeof *common);
-    if (common != NULL && !binding_common_open(&common->binding, &settings->config)) {
-        free(common);
-        common = NULL;
+    if (common == NULL)
+        return NULL;
+    if (binding_common_open(&common->binding, &settings->config)) {
+        if (redis_binding_common_open(&common->sessions, &settings->config))
+            return common;
+        binding_common_close(&common->binding);
     }
-    return common;
+    free(common);
+    return NULL;
 }
 
 void identify_common_close(struct identify_common **common)
 {
-    if (*common != NULL)
+    if (*common != NULL) {
         binding_common_close(&(*common)->binding);
+        redis_binding_common_close(&(*common)->sessions);
+    }
     free(*common);
     *common = NULL;
 }
@@ -46,6 +55,11 @@ void identify_common_close(struct identify_common **common)
 static bool open_binding(struct identify *identify, struct identify_common *common)
 {
     const struct config *config = &identify->settings->config;
+    if (config->binding_mode == CONFIG_BINDING_REDIS) {
+        identify->sessions =
+            redis_binding_open(config, &identify->settings->redis, &common->sessions);
+        return identify->sessions != NULL;
+    }
     if (identify->bind_keys != NULL || config->binding_url == NULL)
         return true;
     identify->binding = binding_server_open(config, &common->binding);
@@ -74,10 +88,32 @@ void identify_close(struct identify **identify)
     *identify = NULL;
     bind_key_reader_close(&old->bind_keys);
     binding_server_close(&old->binding);
+    redis_binding_close(&old->sessions);
     free(old);
 }
 
 /* ---- bind keys ---- */
+
+static enum binding_answer ask_redis(struct identify *identify, const char *key, size_t length,
+                                     struct identity *identity, char why[BIND_KEY_WHY_SIZE])
+{
+    char session[SESSION_ID_SIZE];
+    if (!bind_key_read_session(identify->bind_keys, key, length, clock_wall_ms() / 1000, session,
+                               why))
+        return BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "Redis has no such session");
+    return redis_binding_ask(identify->sessions, session, identity);
+}
+
+static enum binding_answer ask_server(struct identify *identify, const char *key, size_t length,
+                                      struct identity *identity, char why[BIND_KEY_WHY_SIZE])
+{
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "it has %zu bytes", length);
+    if (length == 0 || length > BIND_KEY_MAX)
+        return BINDING_REFUSED;
+    (void)snprintf(why, BIND_KEY_WHY_SIZE, "the binding server knows no user for it");
+    return binding_server_ask(identify->binding, key, length, identity);
+}
 
 static enum binding_answer read_bind_key(struct identify *identify,
                                          const struct subscription_body *subscription,
@@ -86,16 +122,14 @@ static enum binding_answer read_bind_key(struct identify *identify,
     const char *key = subscription->bind_key;
     size_t length = subscription->bind_key_length;
     *identity = (struct identity){.until_ms = UINT64_MAX};
-    if (identify->bind_keys != NULL)
-        return bind_key_read(identify->bind_keys, key, length, clock_wall_ms() / 1000,
-                             identity->user, why)
-                   ? BINDING_USER
-                   : BINDING_REFUSED;
-    (void)snprintf(why, BIND_KEY_WHY_SIZE, "it has %zu bytes", length);
-    if (length == 0 || length > BIND_KEY_MAX)
-        return BINDING_REFUSED;
-    (void)snprintf(why, BIND_KEY_WHY_SIZE, "the binding server knows no user for it");
-    return binding_server_ask(identify->binding, key, length, identity);
+    if (identify->sessions != NULL)
+        return ask_redis(identify, key, length, identity, why);
+    if (identify->bind_keys == NULL)
+        return ask_server(identify, key, length, identity, why);
+    return bind_key_read(identify->bind_keys, key, length, clock_wall_ms() / 1000, identity->user,
+                         why)
+               ? BINDING_USER
+               : BINDING_REFUSED;
 }
 
 static enum identify_result by_bind_key(struct identify *identify,

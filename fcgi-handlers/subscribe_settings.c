@@ -38,9 +38,10 @@ bool subscribe_settings_open_bind_keys(const struct subscribe_settings *settings
                                        struct bind_key_reader **reader,
                                        char error[CONFIG_ERROR_SIZE])
 {
-    const struct bind_key_options options = bind_key_config_options(&settings->config);
+    const struct bind_key_options options =
+        bind_key_config_options_of_subscribers(&settings->config);
     *reader = NULL;
-    if (settings->config.binding_mode != CONFIG_BINDING_RSA)
+    if (settings->config.binding_mode == CONFIG_BINDING_SERVER)
         return true;
     *reader = bind_key_reader_open(&options, error);
     return *reader != NULL;
@@ -65,11 +66,18 @@ static bool load_token_keys(struct subscribe_settings *settings, char error[CONF
     return settings->token_keys != NULL;
 }
 
+static bool load_redis(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
+{
+    return settings->config.redis_url == NULL ||
+           redis_config_load(&settings->redis, &settings->config, error);
+}
+
 static void subscribe_settings_unload(void *context)
 {
     struct subscribe_settings *settings = context;
     secret_list_free(&settings->ticket_secrets);
     jose_keys_free(&settings->token_keys);
+    redis_config_free(&settings->redis);
     if (settings->knows_acl)
         acl_config_free(&settings->acl);
     config_free(&settings->config);
@@ -84,7 +92,8 @@ static void *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_S
         return NULL;
     }
     if (config_load(&settings->config, path, error) && load_ticket_secrets(settings, error) &&
-        check_bind_keys(settings, error) && load_token_keys(settings, error)) {
+        check_bind_keys(settings, error) && load_token_keys(settings, error) &&
+        load_redis(settings, error)) {
         settings->knows_acl =
             acl_config_load(&settings->acl, &settings->config, settings->acl_fault);
         return settings;

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "handler_main.h"
 #include "identity/jose_keys.h"
+#include "redis/redis_config.h"
 #include "secret.h"
 #include "ticket.h"
 
@@ -14,6 +15,7 @@ struct subscribe_settings {
     struct config config;
     struct secret_list ticket_secrets;
     struct jose_keys *token_keys; /* NULL: no access tokens are taken */
+    struct redis_config redis;    /* with [redis] url */
     struct acl_config acl; /* to see what clients that come back may hear of what they missed */
     bool knows_acl; /* else, as when its password cannot be read, nothing bound is replayed */
     char acl_fault[SECRET_ERROR_SIZE];
@@ -22,7 +24,7 @@ struct subscribe_settings {
 /* It is a fault when there is no secret to sign tickets with. */
 extern const struct handler_settings subscribe_settings_kind;
 
-/* Opens a reader of bind keys, for one thread; NULL in *reader unless [binding] mode is rsa. False
+/* Opens a reader of bind keys, for one thread; NULL in *reader when [binding] mode is server. False
  * with a sentence in error. */
 bool subscribe_settings_open_bind_keys(const struct subscribe_settings *settings,
                                        struct bind_key_reader **reader,

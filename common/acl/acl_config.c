@@ -58,3 +58,11 @@ struct bind_key_options bind_key_config_options(const struct config *config)
         .skew_s = (unsigned)(config->bind_key_skew / 1000),
     };
 }
+
+struct bind_key_options bind_key_config_options_of_subscribers(const struct config *config)
+{
+    struct bind_key_options options = bind_key_config_options(config);
+    if (config->binding_mode == CONFIG_BINDING_REDIS)
+        options.private_key_file = config->binding_key_file;
+    return options;
+}

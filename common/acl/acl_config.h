@@ -21,5 +21,7 @@ void acl_config_free(struct acl_config *acl);
 
 /* private_key_file is NULL when no bind keys are to be read. */
 struct bind_key_options bind_key_config_options(const struct config *config);
+/* The same for the keys that subscribers bring: [binding] mode redis has a key of its own. */
+struct bind_key_options bind_key_config_options_of_subscribers(const struct config *config);
 
 #endif

@@ -146,6 +146,9 @@ static void check_binding(struct config_checker *checker, const struct config *c
     checker->key = config_key_find("binding", "mode");
     if (config->binding_mode == CONFIG_BINDING_RSA && config->bind_key_file == NULL)
         report_fault(checker, "rsa needs [bind_key] private_key_file");
+    if (config->binding_mode == CONFIG_BINDING_REDIS &&
+        (config->binding_key_file == NULL || config->redis_url == NULL))
+        report_fault(checker, "redis needs private_key_file and [redis] url");
 }
 
 static void check_handoff(struct config_checker *checker, const struct config *config)
@@ -204,6 +207,9 @@ static void check_redis(struct config_checker *checker, const struct config *con
     checker->key = config_key_find("redis", "user");
     if (config->redis_user != NULL && config->redis_password_file == NULL)
         report_fault(checker, "needs password_file");
+    checker->key = config_key_find("redis", "session_user");
+    if (config->redis_session_user == NULL)
+        report_fault(checker, "is empty; write such as %s", checker->key->default_text);
 }
 
 void config_check(const struct config *config, config_check_report *report, void *context)

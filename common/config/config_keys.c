@@ -8,7 +8,8 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 /* enum log_sync */
 static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
-static const char *const bindings[] = {"server", "rsa", NULL};
+static const char *const bindings[] = {"server", "rsa", "redis", NULL};
+static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
 static const char *const handoffs[] = {"accel", "local", "redirect", "json", NULL};
 
 #define AT(member) offsetof(struct config, member)
@@ -317,7 +318,12 @@ const struct config_key config_keys[] = {
 
     {"binding", "mode", CONFIG_CHOICE, AT(binding_mode), "server", 0, 0, bindings, true, COMMON, "rsa",
      "`server`: the bind key is sent to the application's own binding server, which knows its sessions. `rsa`: the key is "
-     "of the kind that publishers make, and is read here with `[bind_key] private_key_file`."},
+     "of the kind that publishers make, and is read here with `[bind_key] private_key_file`. `redis`: the key names a PHP session, "
+     "which is looked up where PHP keeps it, in [redis]; no PHP is asked."},
+    {"binding", "private_key_file", CONFIG_PATH, AT(binding_key_file), "", 0, 0, NULL, true, COMMON,
+     "/etc/es-web-notify/subscribe.key",
+     "For `redis`: PEM file of the RSA key that decrypts the bind keys of subscribers, with `padding`, `tolerance` and `skew` of "
+     "[bind_key]. Nobody but owner and group may be able to read it."},
     {"binding", "url", CONFIG_TEXT, AT(binding_url), "", 0, 0, NULL, true, COMMON, "https://shop.example/binding.php",
      "Address of the binding server. The bind key is the body of the request; the answer is the user's id as JSON. Without "
      "an address whoever brings a bind key is answered `400`. Redirects are not followed and no proxy is used."},
@@ -347,6 +353,14 @@ const struct config_key config_keys[] = {
      "How long looking its name up, connecting and logging in may take together."},
     {"redis", "time_limit", CONFIG_DURATION, AT(redis_time), "500ms", 10, 60000, NULL, true, COMMON, "100ms",
      "How long one command may take; then who needs it is answered `503` with `Retry-After`."},
+    {"redis", "session_prefix", CONFIG_TEXT, AT(redis_session_prefix), "PHPREDIS_SESSION:", 0, 0, NULL, false, COMMON,
+     "shop_session:",
+     "What stands before a session's id in the name of its key: `prefix=` of PHP's `session.save_path`."},
+    {"redis", "session_serializer", CONFIG_CHOICE, AT(redis_session_serializer), "php", 0, 0, session_serializers, false,
+     COMMON, "php_serialize", "How sessions are written: PHP's `session.serialize_handler`, or `json`."},
+    {"redis", "session_user", CONFIG_TEXT, AT(redis_session_user), "uid", 0, 0, NULL, false, COMMON, "user.id",
+     "Where the user's id is in a session: `uid` for `$_SESSION['uid']`, `user.id` for `$_SESSION['user']['id']` or "
+     "`$_SESSION['user']->id`. A session that has nothing there is one without a user."},
     {"redis", "down_time", CONFIG_DURATION, AT(redis_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
      "How long a Redis that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
     {"redis", "max_answer", CONFIG_SIZE, AT(redis_max_answer), "1M", 4096, 536870912, NULL, true, EXPERT, "64k",

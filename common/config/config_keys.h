@@ -46,7 +46,8 @@ extern const struct config_section config_sections[];
 
 /* Choices, in the order of their words. */
 enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
-enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA };
+enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
+enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
 enum config_handoff {
     CONFIG_HANDOFF_ACCEL,
     CONFIG_HANDOFF_LOCAL,
@@ -102,10 +103,12 @@ struct config {
     uint64_t subscribe_threads;
     /* [binding] */
     int binding_mode; /* enum config_binding */
-    char *binding_url, *binding_method, *binding_ca_file;
+    char *binding_url, *binding_method, *binding_ca_file, *binding_key_file;
     uint64_t binding_time, binding_down_time, binding_max_answer;
     /* [redis] */
     char *redis_url, *redis_user, *redis_password_file;
+    char *redis_session_prefix, *redis_session_user;
+    int redis_session_serializer; /* enum config_session */
     uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */

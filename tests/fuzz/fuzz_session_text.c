@@ -1,5 +1,5 @@
 /* PHP sessions, in each of the three formats. */
-#include "session_text.h"
+#include "sessions/session_text.h"
 
 #include <stdint.h>
 #include <stdlib.h>

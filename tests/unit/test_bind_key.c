@@ -290,7 +290,7 @@ static void test_why(void **state)
     expect_why(key, NOW - 2, "from a clock that is 2 s ahead");
     expect_why("nonsense", NOW, "it is not the base64 of 256 bytes");
     make(key, BIND_KEY_PKCS1, "{\"iat\":1700000000,\"session_id\":\"x\"}");
-    expect_why(key, NOW, "it holds no iat and uid of a user");
+    expect_why(key, NOW, "it holds no iat and no uid of a user, or session_id");
     /* These two must not be told apart: that is what decrypts other people's keys. */
     make(key, BIND_KEY_OAEP, "{\"iat\":1700000000,\"uid\":\"ana\"}");
     expect_why(key, NOW, other);
@@ -440,9 +440,43 @@ static void test_key_files(void **state)
     expect_unusable(path, "PEM");
 }
 
+static void test_keys_of_sessions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *session; /* "": refused */
+    } keys[] = {
+        {"{\"iat\":1700000000,\"session_id\":\"kq2vgq1m8t4fjk0rn3h6p5s7ua\"}",
+         "kq2vgq1m8t4fjk0rn3h6p5s7ua"},
+        {"{\"iat\":1700000000,\"session_id\":\"a,-Z9\",\"uid\":\"ana\"}", "a,-Z9"},
+        {"{\"iat\":1700000000,\"uid\":\"ana\"}", ""},
+        {"{\"iat\":1600000000,\"session_id\":\"abc\"}", ""},
+        {"{\"session_id\":\"abc\"}", ""},
+        {"{\"iat\":1700000000,\"session_id\":\"\"}", ""},
+        {"{\"iat\":1700000000,\"session_id\":\"a:b\"}", ""},
+        {"{\"iat\":1700000000,\"session_id\":\"a*\"}", ""},
+        {"{\"iat\":1700000000,\"session_id\":\"a\\u0000b\"}", ""},
+        {"{\"iat\":1700000000,\"session_id\":7}", ""},
+        {"{\"iat\":1700000000,\"session_id\":null}", ""},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char key[512], session[SESSION_ID_SIZE];
+        make(key, BIND_KEY_PKCS1, keys[i].text);
+        bool taken = bind_key_read_session(fixture.readers[BIND_KEY_PKCS1], key, strlen(key), NOW,
+                                           session, NULL);
+        assert_int_equal(taken, *keys[i].session != '\0');
+        assert_string_equal(session, keys[i].session);
+    }
+    char long_id[SESSION_ID_SIZE];
+    memset(long_id, 'x', sizeof long_id);
+    assert_true(session_id_is_valid(long_id, SESSION_ID_MAX));
+    assert_false(session_id_is_valid(long_id, SESSION_ID_MAX + 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys_of_sessions),
         cmocka_unit_test(test_valid_keys),
         cmocka_unit_test(test_keys_of_our_own_making),
         cmocka_unit_test(test_time),

@@ -415,6 +415,7 @@ static void write_presupposed(char *text, size_t size, const struct config_key *
         {"handoff", "url", "http://h/"},
         {"acl", "database", "d"},
         {"acl", "host", "h"},
+        {"redis", "password_file", "p"},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof presupposed / sizeof *presupposed; i++) {
@@ -434,7 +435,7 @@ static void every_default_and_example_can_be_read(void **state)
     struct scene *scene = *state;
     for (const struct config_key *key = config_keys; key->section != NULL; key++) {
         const char *const values[] = {key->default_text, key->example};
-        char presupposed[300];
+        char presupposed[400];
         write_presupposed(presupposed, sizeof presupposed, key);
         assert_string_not_equal(key->default_text, key->example);
         for (size_t i = 0; i < 2; i++) {

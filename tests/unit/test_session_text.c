@@ -1,5 +1,5 @@
 /* Whose session it is: texts as PHP 8.2 writes them, and what is broken in them. */
-#include "session_text.h"
+#include "sessions/session_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "session_text.h"
+#include "sessions/session_text.h"
 
 #include <errno.h>
 #include <jansson.h>
