@@ -22,10 +22,7 @@ enum {
     AT_RECORD_SEQUENCE = 0,
     AT_RECORD_EVENT = 8,
     AT_RECORD_RECEIVERS = 16,
-    AT_RECORD_STATUS = 20,
-
-    KNOWN_FLAGS = ENVELOPE_PATTERN | ENVELOPE_WHISPER | ENVELOPE_BOUND | ENVELOPE_EVERYONE |
-                  ENVELOPE_ALL_USERS | ENVELOPE_TARGETED | ENVELOPE_HAS_POST_KEY
+    AT_RECORD_STATUS = 20
 };
 
 static const char envelope_magic[] = "ESE";
@@ -51,6 +48,17 @@ void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *env
     big_endian_write(out + AT_TOKEN, 8, envelope->token);
 }
 
+bool envelope_flags_are_sound(uint64_t flags)
+{
+    const uint64_t of_bound =
+        ENVELOPE_BOUND | ENVELOPE_EVERYONE | ENVELOPE_ALL_USERS | ENVELOPE_TARGETED;
+    if ((flags & ~(uint64_t)ENVELOPE_KNOWN_FLAGS) != 0)
+        return false;
+    if ((flags & ENVELOPE_PRIVATE) != 0 && (flags & of_bound) != 0)
+        return false;
+    return (flags & ENVELOPE_ADDRESSED) == 0 || (flags & ENVELOPE_TARGETED) != 0;
+}
+
 bool envelope_read(struct envelope *out, const void *bytes, size_t length)
 {
     const unsigned char *in = bytes;
@@ -59,7 +67,7 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
     /* A flag of a later version could narrow who may hear the event: what is not known is refused,
      * never skipped. */
     uint64_t flags = big_endian_read(in + AT_FLAGS, 2);
-    if ((flags & ~(uint64_t)KNOWN_FLAGS) != 0 || in[AT_ZERO] != 0)
+    if (!envelope_flags_are_sound(flags) || in[AT_ZERO] != 0)
         return false;
     if (in[AT_KIND] != ENVELOPE_HELLO && in[AT_KIND] != ENVELOPE_EVENT)
         return false;

@@ -18,7 +18,10 @@ enum envelope_flag {
     ENVELOPE_ALL_USERS = 16, /* bound, every bound user ("+" in sub) */
     ENVELOPE_TARGETED = 32,  /* to the inboxes (@USER@) of the allowed users */
     ENVELOPE_HAS_POST_KEY =
-        64 /* post_key holds a publisher's own id: doubles across handlers are dropped */
+        64, /* post_key holds a publisher's own id: doubles across handlers are dropped */
+    ENVELOPE_PRIVATE = 128,   /* only to private subscriptions */
+    ENVELOPE_ADDRESSED = 256, /* targeted at users whom the publisher named, and not the database */
+    ENVELOPE_KNOWN_FLAGS = 511
 };
 
 enum { ENVELOPE_POST_KEY_SIZE = 16 };
@@ -59,6 +62,9 @@ struct ack {
 
 /* Writes ENVELOPE_SIZE bytes. */
 void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *envelope);
+/* Whether all flags are known and go together; those that do not could narrow who may hear an
+ * event. */
+bool envelope_flags_are_sound(uint64_t flags);
 /* False when the bytes are no envelope of this version; nothing is asserted of them. */
 bool envelope_read(struct envelope *out, const void *bytes, size_t length);
 

@@ -14,14 +14,14 @@ static bool is_among(const char *name, const char *const *known)
     return *known != NULL;
 }
 
-static void write_name(char out[POINT_MEMBER_SIZE], const char *name)
+void point_members_write_name(char *out, size_t size, const char *name, size_t length)
 {
-    size_t length = 0;
-    for (; name[length] != '\0' && length < POINT_MEMBER_SIZE - 1; length++) {
-        char c = name[length];
-        out[length] = c > ' ' && c < 0x7f && c != '"' && c != '\\' ? c : '?';
+    size_t written = 0;
+    for (; written < length && written < size - 1; written++) {
+        char c = name[written];
+        out[written] = c > ' ' && c < 0x7f && c != '"' && c != '\\' ? c : '?';
     }
-    out[length] = '\0';
+    out[written] = '\0';
 }
 
 bool point_members_are_known(const json_t *point, const char *const *known,
@@ -34,7 +34,7 @@ bool point_members_are_known(const json_t *point, const char *const *known,
     json_object_foreach(object, name, value)
     {
         if (!is_among(name, known)) {
-            write_name(unknown, name);
+            point_members_write_name(unknown, POINT_MEMBER_SIZE, name, strlen(name));
             return false;
         }
     }
@@ -44,6 +44,12 @@ bool point_members_are_known(const json_t *point, const char *const *known,
 static bool is_flag(const json_t *value)
 {
     return value == NULL || json_is_null(value) || json_is_boolean(value);
+}
+
+bool point_members_read_flag(bool *flag, const json_t *value)
+{
+    *flag = json_is_true(value);
+    return is_flag(value);
 }
 
 bool point_members_read_bound(const json_t *point, bool *bound)

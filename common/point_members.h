@@ -5,6 +5,7 @@
 #define ESN_POINT_MEMBERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct json_t;
 
@@ -22,5 +23,12 @@ bool point_members_read_bound(const struct json_t *point, bool *bound);
 
 /* What is said then. */
 extern const char POINT_MEMBERS_BOUND_FAULT[];
+
+/* True, false, missing or null, which is false. False when the value is something else. */
+bool point_members_read_flag(bool *flag, const struct json_t *value);
+
+/* Writes a name so that it fits a reason phrase, a log line and a JSON string alike: cut off to the
+ * room, with '?' for what does not. */
+void point_members_write_name(char *out, size_t size, const char *name, size_t length);
 
 #endif

@@ -1,5 +1,6 @@
 #include "requested_topics.h"
 
+#include "open_topics.h"
 #include "topic.h"
 
 #include <jansson.h>
@@ -9,10 +10,34 @@
 
 const char REQUESTED_TOPICS_NO_MEMORY[] = "Out of memory";
 
+static const char inbox_topic[] = "@USER@";
+
+static bool is_inbox(const struct requested_topic *topic)
+{
+    return topic->length == sizeof inbox_topic - 1 &&
+           memcmp(topic->text, inbox_topic, topic->length) == 0;
+}
+
+/* An inbox is its user's, whichever of the two words asks for it. */
+static const char *read_kind(struct requested_topic *topic, const json_t *point)
+{
+    if (!point_members_read_bound(point, &topic->bound))
+        return POINT_MEMBERS_BOUND_FAULT;
+    if (!point_members_read_flag(&topic->granted, json_object_get(point, "private")))
+        return "private should be true or false";
+    if (topic->bound && topic->granted)
+        return "A topic is binded or private, not both";
+    if (topic->granted && is_inbox(topic)) {
+        topic->bound = true;
+        topic->granted = false;
+    }
+    return NULL;
+}
+
 const char *requested_topic_read(struct requested_topic *topic, const json_t *point,
                                  char fault[REQUESTED_TOPICS_FAULT_SIZE])
 {
-    static const char *const known[] = {"topic", "binded", "bound", NULL};
+    static const char *const known[] = {"topic", "binded", "bound", "private", NULL};
     char unknown[POINT_MEMBER_SIZE];
     const json_t *name = json_is_object(point) ? json_object_get(point, "topic") : point;
     if (!json_is_object(point) && !json_is_string(point))
@@ -30,13 +55,39 @@ const char *requested_topic_read(struct requested_topic *topic, const json_t *po
                        unknown);
         return fault;
     }
-    return point_members_read_bound(point, &topic->bound) ? NULL : POINT_MEMBERS_BOUND_FAULT;
+    return read_kind(topic, point);
 }
 
-static const char *topic_refusal(const struct requested_topic *topic, const struct config *config)
+const char *requested_topic_name_fault(char fault[REQUESTED_TOPICS_FAULT_SIZE], const char *what,
+                                       const struct requested_topic *topic)
 {
-    return topic_fault(topic->text, topic->length, (size_t)config->max_topic_length,
-                       (size_t)config->max_topic_levels);
+    char name[REQUESTED_TOPIC_NAME_SIZE];
+    point_members_write_name(name, sizeof name, topic->text, topic->length);
+    (void)snprintf(fault, REQUESTED_TOPICS_FAULT_SIZE, "%.37s: %s", what, name);
+    return fault;
+}
+
+/* Why a topic may not be asked for; NULL: it may. */
+static const char *topic_refusal(struct requested_topics *topics,
+                                 const struct requested_topic *topic, unsigned allow,
+                                 const struct config *config)
+{
+    bool may_be_bound = (allow & REQUESTED_TOPICS_BOUND) != 0;
+    const char *fault = topic_fault(topic->text, topic->length, (size_t)config->max_topic_length,
+                                    (size_t)config->max_topic_levels);
+    if (fault != NULL || (allow & REQUESTED_TOPICS_GIVEN_UP) != 0)
+        return fault;
+    if (topic->bound)
+        return may_be_bound ? NULL : "Bound topics need a bind key";
+    if (topic->granted && may_be_bound)
+        return NULL;
+    if (topic->granted)
+        return requested_topic_name_fault(topics->fault, "Private topics need a proof", topic);
+    if (is_inbox(topic))
+        return "Topic @USER@ should be binded or private";
+    fault = open_topics_fault(config, topic->text, topic->length,
+                              (allow & REQUESTED_TOPICS_PROVEN) != 0);
+    return fault != NULL ? requested_topic_name_fault(topics->fault, fault, topic) : NULL;
 }
 
 static int compare_topics(const void *a, const void *b)
@@ -50,12 +101,14 @@ static int compare_topics(const void *a, const void *b)
         order = (left->length > right->length) - (left->length < right->length);
     if (order == 0)
         order = (int)left->bound - (int)right->bound;
+    if (order == 0)
+        order = (int)left->granted - (int)right->granted;
     return order ? order : (left > right) - (left < right);
 }
 
 static bool same_topic(const struct requested_topic *a, const struct requested_topic *b)
 {
-    return a->bound == b->bound && a->length == b->length &&
+    return a->bound == b->bound && a->granted == b->granted && a->length == b->length &&
            memcmp(a->text, b->text, a->length) == 0;
 }
 
@@ -107,7 +160,7 @@ static const char *finish(struct requested_topics *topics, const char *fault)
 }
 
 const char *requested_topics_read(struct requested_topics *topics, const json_t *points,
-                                  bool may_be_bound, const struct config *config)
+                                  unsigned allow, const struct config *config)
 {
     size_t count = json_array_size(points);
     const char *fault = make_room(topics, count, config);
@@ -116,22 +169,20 @@ const char *requested_topics_read(struct requested_topics *topics, const json_t 
     for (size_t i = 0; fault == NULL && i < count; i++) {
         struct requested_topic *topic = &topics->list[topics->count++];
         fault = requested_topic_read(topic, json_array_get(points, i), topics->fault);
-        if (fault == NULL && topic->bound && !may_be_bound)
-            fault = "Bound topics need a bind key";
         if (fault == NULL)
-            fault = topic_refusal(topic, config);
+            fault = topic_refusal(topics, topic, allow, config);
     }
     return finish(topics, fault);
 }
 
 const char *requested_topics_check(struct requested_topics *topics,
-                                   const struct requested_topic *list, size_t count,
+                                   const struct requested_topic *list, size_t count, unsigned allow,
                                    const struct config *config)
 {
     const char *fault = make_room(topics, count, config);
     for (size_t i = 0; fault == NULL && i < count; i++) {
         topics->list[topics->count++] = list[i];
-        fault = topic_refusal(&list[i], config);
+        fault = topic_refusal(topics, &list[i], allow, config);
     }
     return finish(topics, fault);
 }

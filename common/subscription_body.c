@@ -15,6 +15,8 @@ const char SUBSCRIPTION_TOO_HEAVY[] = "Too many values in JSON";
 /* Values and names of JSON: of one topic as an object, and of all that stands beside the topics. */
 enum { TOPIC_WEIGHT = 8, OTHER_WEIGHT = 100 };
 
+enum { WITH_PROOF = REQUESTED_TOPICS_PROVEN | REQUESTED_TOPICS_BOUND };
+
 static bool is_given(const json_t *value)
 {
     return value != NULL && !json_is_null(value);
@@ -115,6 +117,11 @@ static const char *read_wait(struct subscription_body *body)
     return NULL;
 }
 
+static bool is_proven(const struct subscription_body *body, unsigned allow)
+{
+    return body->bind_key != NULL || body->token != NULL || (allow & SUBSCRIPTION_PROVEN) != 0;
+}
+
 /* ---- the whole ---- */
 
 const char *subscription_body_read_json(struct subscription_body *body, json_t *json,
@@ -137,9 +144,7 @@ const char *subscription_body_read_json(struct subscription_body *body, json_t *
         fault = read_wait(body);
     if (fault == NULL)
         fault = requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
-                                      body->bind_key != NULL || body->token != NULL ||
-                                          (allow & SUBSCRIPTION_PROVEN) != 0,
-                                      config);
+                                      is_proven(body, allow) ? WITH_PROOF : 0, config);
     return fault;
 }
 
@@ -171,27 +176,39 @@ const char *subscription_body_read_query(struct subscription_body *body, const c
     return enough ? NULL : "Topic missing";
 }
 
+static void name_marked(struct bytes *out, const struct bytes *names, const struct bytes *places,
+                        const struct requested_topics *topics)
+{
+    bytes_append(out, names->data, names->length);
+    for (size_t i = 0; i < topics->count && i / 4 < places->length; i++) {
+        if ((hex_value(places->data[i / 4]) >> i % 4 & 1) == 0)
+            continue;
+        bytes_append(out, topics->list[i].text, topics->list[i].length);
+        bytes_append(out, "", 1);
+    }
+}
+
 /* What a ticket says by place is said by name from here on. */
 static const char *name_places(struct subscription_body *body)
 {
     const struct past_rights *past = body->past;
-    if (past == NULL || past->places.length == 0)
+    struct past_rights *placed = &body->placed;
+    if (past == NULL || past->places.length + past->unregistered_places.length == 0)
         return NULL;
-    body->placed.topics_known = past->topics_known;
-    body->placed.inbox_known = past->inbox_known;
-    bytes_append(&body->placed.inbox, past->inbox.data, past->inbox.length);
-    for (size_t i = 0; i < body->topics.count; i++) {
-        const struct requested_topic *topic = &body->topics.list[i];
-        bool heard =
-            i / 4 >= past->places.length || (hex_value(past->places.data[i / 4]) >> i % 4 & 1) == 0;
-        if (heard)
-            continue;
-        bytes_append(&body->placed.deaf, topic->text, topic->length);
-        bytes_append(&body->placed.deaf, "", 1);
-    }
-    body->past = &body->placed;
-    bool failed = body->placed.deaf.failed || body->placed.inbox.failed;
+    placed->topics_known = past->topics_known;
+    placed->inbox_known = past->inbox_known;
+    bytes_append(&placed->inbox, past->inbox.data, past->inbox.length);
+    name_marked(&placed->deaf, &past->deaf, &past->places, &body->topics);
+    name_marked(&placed->unregistered, &past->unregistered, &past->unregistered_places,
+                &body->topics);
+    body->past = placed;
+    bool failed = placed->deaf.failed || placed->unregistered.failed || placed->inbox.failed;
     return failed ? REQUESTED_TOPICS_NO_MEMORY : NULL;
+}
+
+static unsigned proven_by(const struct ticket *ticket)
+{
+    return ticket->user != NULL ? WITH_PROOF : 0;
 }
 
 const char *subscription_body_from_ticket(struct subscription_body *body,
@@ -204,7 +221,8 @@ const char *subscription_body_from_ticket(struct subscription_body *body,
                                        .past = ticket->past};
     const char *fault = take_clid(body, ticket->clid, config);
     if (fault == NULL)
-        fault = requested_topics_check(&body->topics, ticket->topics, ticket->topic_count, config);
+        fault = requested_topics_check(&body->topics, ticket->topics, ticket->topic_count,
+                                       proven_by(ticket), config);
     return fault != NULL ? fault : name_places(body);
 }
 
@@ -227,7 +245,7 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
         fault = take_clid(body, ticket->clid, config);
     if (fault == NULL)
         fault = requested_topics_read(&body->topics, json_object_get(body->json, "ep"),
-                                      ticket->user != NULL, config);
+                                      proven_by(ticket), config);
     return fault != NULL ? fault : name_places(body);
 }
 

@@ -14,9 +14,9 @@
 
 /* What whoever reads it allows beyond topics for everybody. */
 enum subscription_allow {
-    SUBSCRIPTION_PROOF = 1,        /* a bind key or an access token, and with it bound topics */
+    SUBSCRIPTION_PROOF = 1,        /* a bind key or an access token, and what needs one */
     SUBSCRIPTION_TOPICS_LATER = 2, /* in a query: no topic, by who can speak later */
-    SUBSCRIPTION_PROVEN = 4        /* bound topics, since the proof stands elsewhere */
+    SUBSCRIPTION_PROVEN = 4        /* what needs a proof, since it stands elsewhere */
 };
 
 /* The reason when a proof was given and is not allowed, whatever else is wrong: compare pointers.

@@ -17,15 +17,17 @@ static json_t *text_of(const struct bytes *value)
     return json_stringn(value->data != NULL ? value->data : "", value->length);
 }
 
-static json_t *point_of(const struct bytes *topic, bool bound)
+/* kind: the member that makes the topic what it is, or NULL. */
+static json_t *point_of(const struct bytes *topic, const char *kind)
 {
     json_t *text = text_of(topic);
 
-    return bound && text != NULL ? json_pack("{s:o, s:b}", "topic", text, "binded", 1) : text;
+    return kind != NULL && text != NULL ? json_pack("{s:o, s:b}", "topic", text, kind, 1) : text;
 }
 
 /* Every parameter of this name is a topic. */
-static const char *read_topics(json_t *points, const char *query, const char *name, bool bound)
+static const char *read_topics(json_t *points, const char *query, const char *name,
+                               const char *kind)
 {
     struct bytes topic = BYTES_EMPTY;
     enum query_result result;
@@ -37,7 +39,7 @@ static const char *read_topics(json_t *points, const char *query, const char *na
             fault = REQUESTED_TOPICS_NO_MEMORY;
         else if (result == QUERY_BROKEN)
             fault = broken;
-        else if (json_array_append_new(points, point_of(&topic, bound)) != 0)
+        else if (json_array_append_new(points, point_of(&topic, kind)) != 0)
             fault = no_text;
         bytes_clear(&topic);
     }
@@ -126,11 +128,13 @@ const char *subscription_query_read(json_t *body, const char *query)
 
     if (points == NULL || json_object_set_new(body, "ep", points) != 0)
         return REQUESTED_TOPICS_NO_MEMORY;
-    const char *fault = read_topics(points, query, "ep", false);
+    const char *fault = read_topics(points, query, "ep", NULL);
     if (fault == NULL)
-        fault = read_topics(points, query, "binded", true);
+        fault = read_topics(points, query, "binded", "binded");
     if (fault == NULL)
-        fault = read_topics(points, query, "bound", true);
+        fault = read_topics(points, query, "bound", "binded");
+    if (fault == NULL)
+        fault = read_topics(points, query, "private", "private");
     for (size_t i = 0; fault == NULL && i < sizeof texts / sizeof *texts; i++)
         fault = read_text(body, query, texts[i].name, texts[i].plus);
     if (fault == NULL)

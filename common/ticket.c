@@ -52,8 +52,8 @@ static json_t *write_topics(const struct ticket *ticket)
     for (size_t i = 0; i < ticket->topic_count; i++) {
         const struct requested_topic *topic = &ticket->topics[i];
         json_t *entry = json_stringn(topic->text, topic->length);
-        if (topic->bound)
-            entry = json_pack("{so sb}", "topic", entry, "binded", 1);
+        if (topic->bound || topic->granted)
+            entry = json_pack("{so sb}", "topic", entry, topic->bound ? "binded" : "private", 1);
         if (json_array_append_new(list, entry) != 0) {
             json_decref(list);
             return NULL;
@@ -104,18 +104,21 @@ static bool add_names(json_t *claims, const char *name, bool known, const struct
 }
 
 /* By their names, or, where these are long, by their places. */
-static bool add_deaf(json_t *claims, const struct past_rights *past)
+static bool add_marked(json_t *claims, const char *name, bool known, const struct bytes *names,
+                       const struct bytes *places)
 {
-    if (!past->topics_known || past->deaf.length <= DEAF_NAMES_MAX)
-        return add_names(claims, "deaf", past->topics_known, &past->deaf);
-    return json_object_set_new(claims, "deaf",
-                               json_stringn(past->places.data, past->places.length)) == 0;
+    if (!known || names->length <= DEAF_NAMES_MAX)
+        return add_names(claims, name, known, names);
+    return json_object_set_new(claims, name, json_stringn(places->data, places->length)) == 0;
 }
 
 static bool add_past(json_t *claims, const struct past_rights *past)
 {
     return past == NULL ||
-           (add_deaf(claims, past) && add_names(claims, "inbox", past->inbox_known, &past->inbox));
+           (add_marked(claims, "deaf", past->topics_known, &past->deaf, &past->places) &&
+            add_marked(claims, "unregistered", past->unregistered.length > 0, &past->unregistered,
+                       &past->unregistered_places) &&
+            add_names(claims, "inbox", past->inbox_known, &past->inbox));
 }
 
 /* NULL without memory or random numbers. The caller frees. */
@@ -191,14 +194,24 @@ static bool take_names(struct bytes *names, bool *known, const json_t *list)
     return (!*known || json_is_array(list)) && !names->failed;
 }
 
-static bool take_deaf(struct past_rights *past, const json_t *deaf)
+static bool take_marked(struct bytes *names, struct bytes *places, bool *known, const json_t *list)
 {
-    const char *places = json_string_value(deaf);
-    if (places == NULL)
-        return take_names(&past->deaf, &past->topics_known, deaf);
-    past->topics_known = true;
-    bytes_append(&past->places, places, json_string_length(deaf));
-    return !past->places.failed && strspn(places, "0123456789abcdef") == json_string_length(deaf);
+    const char *text = json_string_value(list);
+    if (text == NULL)
+        return take_names(names, known, list);
+    *known = true;
+    bytes_append(places, text, json_string_length(list));
+    return !places->failed && strspn(text, "0123456789abcdef") == json_string_length(list);
+}
+
+static bool take_past(struct past_rights *past, const json_t *claims)
+{
+    bool says_unregistered;
+    return take_marked(&past->deaf, &past->places, &past->topics_known,
+                       json_object_get(claims, "deaf")) &&
+           take_marked(&past->unregistered, &past->unregistered_places, &says_unregistered,
+                       json_object_get(claims, "unregistered")) &&
+           take_names(&past->inbox, &past->inbox_known, json_object_get(claims, "inbox"));
 }
 
 static const char *check_times(const json_t *claims, const struct ticket_rules *rules,
@@ -250,8 +263,8 @@ static const char *take_topics(struct ticket *ticket, struct ticket_storage *sto
         char fault[REQUESTED_TOPICS_FAULT_SIZE];
         if (requested_topic_read(&storage->topics[i], json_array_get(list, i), fault) != NULL)
             return "an entry of ep is no topic, or has a member that is not known";
-        if (storage->topics[i].bound && ticket->user == NULL)
-            return "a bound topic without uid";
+        if ((storage->topics[i].bound || storage->topics[i].granted) && ticket->user == NULL)
+            return "a bound or private topic without uid";
     }
     ticket->topics = storage->topics;
     ticket->topic_count = json_array_size(list);
@@ -283,9 +296,8 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
         return "until no date";
     struct past_rights *past = &storage->past;
     ticket->past = past;
-    if (!take_deaf(past, json_object_get(claims, "deaf")) ||
-        !take_names(&past->inbox, &past->inbox_known, json_object_get(claims, "inbox")))
-        return "deaf or inbox no list of texts";
+    if (!take_past(past, claims))
+        return "deaf, unregistered or inbox no list of texts";
     if (!is_missing(user) && user_id_from_json(storage->user, user) == USER_ID_INVALID)
         return "uid is no user id";
     if (!is_missing(user))

@@ -3,18 +3,19 @@
  * for seconds and once.
  *
  *     {"aud": "esn-fanout", "exp": 1700000010, "iat": 1700000000, "jti": "random", "uid": "ana",
- *      "ep": ["a/b", {"topic": "@USER@", "binded": true}], "clid": "page", "last_id": "7-12",
- *      "until": 1700000600, "sid": "9f2c"}
+ *      "ep": ["a/b", {"topic": "@USER@", "binded": true}, {"topic": "orders/4711", "private": true}],
+ *      "clid": "page", "last_id": "7-12", "until": 1700000600, "sid": "9f2c"}
  *
  * `uid`, `clid`, `last_id`, `until` (when the user's proof ends) and `sid` (the application's
  * session) may be missing or null, and times may have fractions. `ep` is as in a subscription
- * request; a bound topic needs a `uid`. In place of `ep` a ticket may have `body`, the SHA-256 of
+ * request; a bound or private topic needs a `uid`, and a private one is granted by standing
+ * there. In place of `ep` a ticket may have `body`, the SHA-256 of
  * the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
  * and the topics are the body's `ep`. So a ticket has a bounded size however many they are.
  *
- * Of a client that wants what it missed, `deaf` has those bound topics that the user may not hear
- * now, and `inbox` those that it follows and may hear. What is missing was not looked at, and is
- * not replayed. */
+ * `deaf` has those bound topics that the user may not hear now, and `unregistered` those of them
+ * that nobody may; of a client that wants what it missed, `inbox` has those that it follows and may
+ * hear. What is missing was not looked at, and is not replayed. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 

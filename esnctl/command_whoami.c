@@ -90,8 +90,9 @@ static json_t *topics_of(const struct ticket *ticket)
     for (size_t i = 0; i < ticket->topic_count; i++) {
         const struct requested_topic *topic = &ticket->topics[i];
         json_t *name = json_stringn(topic->text, topic->length);
+        const char *kind = topic->bound ? "binded" : topic->granted ? "private" : NULL;
         (void)json_array_append_new(
-            topics, topic->bound ? json_pack("{so sb}", "topic", name, "binded", 1) : name);
+            topics, kind != NULL ? json_pack("{so sb}", "topic", name, kind, 1) : name);
     }
     return topics;
 }

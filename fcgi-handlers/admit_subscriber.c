@@ -164,7 +164,7 @@ static void admit_as(struct subscribe_service *service, struct handler_request *
     struct ticket ticket = subscription_body_ticket(subscription, identity);
     struct past_rights past = {0};
     struct bytes text = BYTES_EMPTY;
-    if (subscription->last_id != NULL && ticket.user != NULL)
+    if (ticket.user != NULL)
         past_lookup_find(service->past, subscription, ticket.user, &past);
     ticket.past = &past;
     switch (sign(service, &ticket, digest, &text)) {
@@ -182,6 +182,34 @@ static void admit_as(struct subscribe_service *service, struct handler_request *
     past_rights_free(&past);
 }
 
+/* The first private topic that no grant covers; NULL: there is none. */
+static const struct requested_topic *find_ungranted(const struct requested_topics *topics,
+                                                    const struct identity *identity)
+{
+    for (size_t i = 0; i < topics->count; i++) {
+        const struct requested_topic *topic = &topics->list[i];
+        if (topic->granted && !identity_grants(identity->sub, topic->text, topic->length))
+            return topic;
+    }
+    return NULL;
+}
+
+static void admit_known(struct subscribe_service *service, struct handler_request *request,
+                        const struct subscription_body *subscription,
+                        const struct identity *identity)
+{
+    const struct requested_topic *ungranted = find_ungranted(&subscription->topics, identity);
+    if (ungranted == NULL) {
+        admit_as(service, request, subscription, identity);
+        return;
+    }
+    char fault[REQUESTED_TOPICS_FAULT_SIZE];
+    message_info("topic not granted", message_text("topic", ungranted->text),
+                 message_text("user", identity->user),
+                 message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
+    refuse(request, 400, requested_topic_name_fault(fault, "Not granted", ungranted), NULL);
+}
+
 static void admit(struct subscribe_service *service, struct handler_request *request,
                   const struct subscription_body *subscription)
 {
@@ -192,7 +220,7 @@ static void admit(struct subscribe_service *service, struct handler_request *req
         admit_as(service, request, subscription, NULL);
         break;
     case IDENTIFY_KNOWN:
-        admit_as(service, request, subscription, &identity);
+        admit_known(service, request, subscription, &identity);
         identity_free(&identity);
         break;
     case IDENTIFY_REFUSED:

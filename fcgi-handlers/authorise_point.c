@@ -239,6 +239,11 @@ static enum rights_result find_hearers(struct authority *authority,
     return rights_find_receivers(&authority->row, &decision->flags, &decision->allowed);
 }
 
+static bool fits(const struct authority *authority, const struct bytes *allowed)
+{
+    return allowed->length <= authority->most_allowed;
+}
+
 static bool grant(struct authority *authority, const struct publish_point *point,
                   struct point_decision *decision, struct publish_fault *fault)
 {
@@ -248,7 +253,7 @@ static bool grant(struct authority *authority, const struct publish_point *point
     enum rights_result result = find_hearers(authority, point, decision);
     if (result == RIGHTS_NO_MEMORY)
         return lack_memory(fault);
-    if (decision->allowed.length > authority->most_allowed) {
+    if (!fits(authority, &decision->allowed)) {
         message_error("more users may hear a topic than fit into a message",
                       message_text("topic", authority->row.topic.text));
         return refuse(fault, 500, "Too many users may hear the topic",
@@ -276,12 +281,27 @@ static bool authorise_bound(struct authority *authority, const struct publish_po
     return grant(authority, point, decision, fault);
 }
 
+/* Whom the publisher names; that it may is all that is asked. */
+static bool address(const struct authority *authority, const struct publish_point *point,
+                    struct point_decision *decision, struct publish_fault *fault)
+{
+    decision->flags = ENVELOPE_BOUND | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED;
+    if (!fits(authority, &point->users))
+        return refuse(fault, 413, "Too many users", "they are larger than [publish] max_body");
+    bytes_append(&decision->allowed, point->users.data, point->users.length);
+    return decision->allowed.failed ? lack_memory(fault) : decide(decision, POINT_GRANTED);
+}
+
 /* What the publisher may do at all. */
 static bool is_within(const struct publisher *publisher, const struct publish_point *point)
 {
     if (point->bound && (publisher->may & PUBLISHER_MAY_BOUND) == 0)
         return false;
     if (point->whispered && (publisher->may & PUBLISHER_MAY_WHISPER) == 0)
+        return false;
+    if (point->granted && (publisher->may & PUBLISHER_MAY_PRIVATE) == 0)
+        return false;
+    if (point->addressed && (publisher->may & PUBLISHER_MAY_USERS) == 0)
         return false;
     return publisher_may_reach(publisher, point->topic, point->topic_length);
 }
@@ -292,6 +312,10 @@ bool authorise_point(struct authority *authority, const struct publish_point *po
 {
     if (!is_within(publisher, point))
         return decide(decision, POINT_NOT_YOURS);
+    if (point->granted)
+        decision->flags = ENVELOPE_PRIVATE;
+    if (point->addressed)
+        return address(authority, point, decision, fault);
     if (!point->bound)
         return decide(decision, POINT_GRANTED);
     if (user == NULL)

@@ -27,7 +27,7 @@ enum point_result {
 
 struct point_decision {
     enum point_result result;
-    uint16_t flags;       /* enum envelope_flag: those of a bound event; 0 when it is not bound */
+    uint16_t flags;       /* enum envelope_flag: who hears it; 0: everybody */
     struct bytes allowed; /* users, for the bus; to be freed */
 };
 

@@ -114,7 +114,7 @@ static enum acl_status ask_inbox(struct question *question)
     return status;
 }
 
-/* Says by its place that a topic is not heard. */
+/* Says by its place that something is true of a topic. */
 static void mark_place(struct bytes *places, size_t place)
 {
     static const char digits[] = "0123456789abcdef";
@@ -131,10 +131,14 @@ static enum acl_status ask_topic(struct question *question, const struct request
 {
     struct past_lookup *lookup = question->lookup;
     enum acl_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
-    bool heard = status == ACL_OK && may_hear(lookup, &lookup->row, question->user);
-    if (!heard) {
-        append_topic(&question->past->deaf, topic->text, topic->length);
-        mark_place(&question->past->places, place);
+    struct past_rights *past = question->past;
+    if (status == ACL_NOT_FOUND) {
+        append_topic(&past->unregistered, topic->text, topic->length);
+        mark_place(&past->unregistered_places, place);
+    }
+    if (status != ACL_OK || !may_hear(lookup, &lookup->row, question->user)) {
+        append_topic(&past->deaf, topic->text, topic->length);
+        mark_place(&past->places, place);
     }
     return status == ACL_NOT_FOUND ? ACL_OK : status;
 }
@@ -144,12 +148,17 @@ static enum acl_status ask(struct question *question, const struct subscription_
     const struct requested_topics *topics = &subscription->topics;
     enum acl_status status = ACL_OK;
     for (size_t i = 0; i < topics->count && status == ACL_OK; i++) {
-        if (topics->list[i].bound)
-            status = is_inbox(&topics->list[i]) ? ask_inbox(question)
-                                                : ask_topic(question, &topics->list[i], i);
+        const struct requested_topic *topic = &topics->list[i];
+        if (!topic->bound)
+            continue;
+        if (!is_inbox(topic))
+            status = ask_topic(question, topic, i);
+        else if (subscription->last_id != NULL)
+            status = ask_inbox(question);
     }
-    question->past->topics_known =
-        status == ACL_OK && !question->past->deaf.failed && !question->past->places.failed;
+    struct past_rights *past = question->past;
+    past->topics_known = status == ACL_OK && !past->deaf.failed && !past->places.failed &&
+                         !past->unregistered.failed && !past->unregistered_places.failed;
     return status;
 }
 
@@ -165,8 +174,8 @@ static void tell_change(struct past_lookup *lookup, enum acl_status status)
 {
     enum trouble_change change = trouble_note(&lookup->common->trouble, status != ACL_OK);
     if (change == TROUBLE_BEGINS)
-        message_warning("bound events that clients missed are held back: the database of "
-                        "registered topics does not answer",
+        message_warning("bound events that clients missed are held back, and they are not told "
+                        "what they cannot hear: the database of registered topics does not answer",
                         message_text("reason", acl_error(lookup->acl)));
     else if (change == TROUBLE_ENDS)
         message_warning("the database of registered topics answers again");

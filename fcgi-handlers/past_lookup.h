@@ -1,5 +1,5 @@
-/* Which of the bound topics of a subscription its user may hear now: asked when the client wants
- * what it missed. */
+/* Which of the bound topics of a subscription its user may hear now, and, when the client wants what
+ * it missed, what comes to its inbox. */
 #ifndef ESN_PAST_LOOKUP_H
 #define ESN_PAST_LOOKUP_H
 

@@ -3,6 +3,7 @@
 #include "json_text.h"
 #include "point_members.h"
 #include "topic.h"
+#include "user_id.h"
 #include "utf8.h"
 
 #include <jansson.h>
@@ -69,12 +70,6 @@ static bool read_connection(struct publish_point *point, const json_t *whisper)
     return true;
 }
 
-static bool read_flag(bool *flag, const json_t *value)
-{
-    *flag = json_is_true(value);
-    return value == NULL || json_is_boolean(value) || json_is_null(value);
-}
-
 static bool read_topic(struct publish_point *point, const json_t *topic,
                        const struct publish_limits *limits, struct publish_fault *fault)
 {
@@ -100,7 +95,7 @@ static bool read_bonds(struct publish_point *point, const json_t *value,
     const json_t *password = json_object_get(value, "password");
     if (!point_members_read_bound(value, &point->bound))
         return bad(fault, "Invalid Event Point", POINT_MEMBERS_BOUND_FAULT);
-    if (!read_flag(&point->targeted, json_object_get(value, "targeted")))
+    if (!point_members_read_flag(&point->targeted, json_object_get(value, "targeted")))
         return bad(fault, "Invalid Event Point", "targeted should be true or false");
     if (point->targeted && !point->bound)
         return bad(fault, "Invalid Event Point", "targeted needs binded");
@@ -113,10 +108,68 @@ static bool read_bonds(struct publish_point *point, const json_t *value,
     return true;
 }
 
+static bool read_private(struct publish_point *point, const json_t *value,
+                         struct publish_fault *fault)
+{
+    if (!point_members_read_flag(&point->granted, json_object_get(value, "private")))
+        return bad(fault, "Invalid Event Point", "private should be true or false");
+    if (point->granted && point->bound)
+        return bad(fault, "Invalid Event Point", "binded and private exclude each other");
+    return true;
+}
+
+/* ---- users ---- */
+
+static int compare_users(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In order, each once: nobody hears an event twice, and a post that is sent again says the same. */
+static bool sort_users(struct bytes *users, size_t count)
+{
+    struct bytes sorted = BYTES_EMPTY;
+    const char **list = malloc((count + 1) * sizeof *list), *at = users->data;
+    if (list == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        list[i] = at;
+    qsort(list, count, sizeof *list, compare_users);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(list[i - 1], list[i]) != 0)
+            bytes_append(&sorted, list[i], strlen(list[i]) + 1);
+    free(list);
+    bytes_free(users);
+    *users = sorted;
+    return !sorted.failed;
+}
+
+static bool read_users(struct publish_point *point, const json_t *list, struct publish_fault *fault)
+{
+    char user[USER_ID_SIZE];
+    if (list == NULL || json_is_null(list))
+        return true;
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return bad(fault, "Invalid Event Point", "to should be an array of users");
+    if (point->bound || point->granted || point->whispered)
+        return bad(fault, "Invalid Event Point",
+                   "to goes with neither binded, private nor whisper");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (user_id_from_json(user, json_array_get(list, i)) != USER_ID_USER)
+            return bad(fault, "Invalid Event Point", "to has an entry that is no user id");
+        bytes_append(&point->users, user, strlen(user) + 1);
+    }
+    point->addressed = true;
+    return (!point->users.failed && sort_users(&point->users, json_array_size(list))) ||
+           refuse(fault, 500, "Out of memory", NULL);
+}
+
+/* ---- one event point ---- */
+
 static bool check_members(const json_t *value, struct publish_fault *fault)
 {
-    static const char *const known[] = {"topic",    "whisper",  "binded", "bound",
-                                        "targeted", "password", NULL};
+    static const char *const known[] = {"topic",    "whisper", "binded", "bound", "targeted",
+                                        "password", "private", "to",     NULL};
     char unknown[POINT_MEMBER_SIZE];
     if (point_members_are_known(value, known, unknown))
         return true;
@@ -140,7 +193,8 @@ static bool read_point(struct publish_point *point, const json_t *value,
     const json_t *whisper = json_object_get(value, "whisper");
     if (whisper != NULL && !read_connection(point, whisper))
         return bad(fault, "Invalid connection id in whisper", NULL);
-    return read_bonds(point, value, fault);
+    return read_bonds(point, value, fault) && read_private(point, value, fault) &&
+           read_users(point, json_object_get(value, "to"), fault);
 }
 
 static bool read_points(struct publish_request *request, struct json_span list,
@@ -185,16 +239,27 @@ static bool append_id(struct bytes *text, const json_t *id)
     return true;
 }
 
-enum key_kind { KEY_BOUND = 1, KEY_TARGETED = 2, KEY_WHISPER = 4 };
+enum key_kind {
+    KEY_BOUND = 1,
+    KEY_TARGETED = 2,
+    KEY_WHISPER = 4,
+    KEY_PRIVATE = 8,
+    KEY_ADDRESSED = 16
+};
+
+static unsigned kind_of(const struct publish_point *point)
+{
+    return (point->bound ? KEY_BOUND : 0U) | (point->targeted ? KEY_TARGETED : 0U) |
+           (point->whispered ? KEY_WHISPER : 0U) | (point->granted ? KEY_PRIVATE : 0U) |
+           (point->addressed ? KEY_ADDRESSED : 0U);
+}
 
 static bool make_post_key(struct publish_point *point, struct bytes *text, size_t common,
                           size_t index)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    const unsigned kind = (point->bound ? KEY_BOUND : 0U) | (point->targeted ? KEY_TARGETED : 0U) |
-                          (point->whispered ? KEY_WHISPER : 0U);
     text->length = common;
-    bytes_append_number(text, kind);
+    bytes_append_number(text, kind_of(point));
     bytes_append(text, "", 1);
     bytes_append_number(text, index);
     bytes_append(text, "", 1);
@@ -299,6 +364,8 @@ void publish_request_free(struct publish_request *request)
 {
     json_decref(request->tree);
     json_decref(request->key_tree);
+    for (size_t i = 0; i < request->count; i++)
+        bytes_free(&request->points[i].users);
     free(request->points);
     bytes_free(&request->event);
     bytes_free(&request->id);

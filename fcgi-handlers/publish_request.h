@@ -24,7 +24,10 @@ struct publish_point {
     bool wildcard;
     bool bound;    /* "binded": true, or "bound" */
     bool targeted; /* "targeted": true; bound too */
+    bool granted;  /* "private": true: for private subscriptions alone */
     bool whispered;
+    bool addressed;       /* "to": for the inboxes of `users` */
+    struct bytes users;   /* canonical ids in order, each once, each followed by NUL */
     uint64_t whisper;     /* connid, when whispered */
     const char *password; /* NULL: none was given */
     size_t password_length;

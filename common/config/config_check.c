@@ -4,6 +4,7 @@
 #include "net_address.h"
 #include "redis/redis_url.h"
 #include "service_user.h"
+#include "topic.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -172,6 +173,24 @@ static void check_handoff(struct config_checker *checker, const struct config *c
                      checker->key->choices[config->handoff_mode]);
 }
 
+/* A wildcard that is part of a level, or has levels behind it, is none. */
+static void check_open(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("subscribe", "open");
+    for (char *const *word = config->open_topics; *word != NULL; word++) {
+        const char *rest = *word, *level;
+        size_t rest_length = strlen(rest), length;
+        while (topic_next_level(&rest, &rest_length, &level, &length)) {
+            bool alone = length == 1 && (*level == '+' || rest == NULL);
+            if (!alone &&
+                (memchr(level, '+', length) != NULL || memchr(level, '#', length) != NULL))
+                report_fault(checker,
+                             "\"%s\": + stands for a whole level, and # for the rest, at the end",
+                             *word);
+        }
+    }
+}
+
 static void check_bind_key(struct config_checker *checker, const struct config *config)
 {
     checker->key = config_key_find("bind_key", "tolerance");
@@ -227,6 +246,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_tickets(&checker, config);
     check_binding(&checker, config);
     check_handoff(&checker, config);
+    check_open(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
     check_redis(&checker, config);

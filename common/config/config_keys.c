@@ -12,6 +12,9 @@ static const char *const bindings[] = {"server", "rsa", "redis", NULL};
 static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
 static const char *const handoffs[] = {"accel", "local", "redirect", "json", NULL};
 
+/* enum config_presence */
+static const char *const presences[] = {"public", "proven", NULL};
+
 #define AT(member) offsetof(struct config, member)
 
 enum { COMMON = false, EXPERT = true };
@@ -29,7 +32,7 @@ const struct config_section config_sections[] = {
      "The access tokens by which pages may prove who their user is (docs/protocol.md section 4)."},
     {"ticket", "The tickets with which `esn-subscribe` hands subscribers to the daemon."},
     {"subscribe",
-     "Where subscribers with a bind key have to go, and how `esn-subscribe` serves them."},
+     "What anybody may subscribe to, where subscribers with a proof have to go, and how `esn-subscribe` serves them."},
     {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
     {"redis", "The Redis that PHP keeps its sessions in (docs/protocol.md section 4)."},
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
@@ -312,6 +315,13 @@ const struct config_key config_keys[] = {
      "https://shop.example/notify/",
      "Public address of `esn-subscribe`. A client that brings a bind key to the daemon itself is sent there (`307`); without "
      "it the answer is `400`."},
+    {"subscribe", "open", CONFIG_LIST, AT(open_topics), CONFIG_OPEN_EVERYTHING, 0, 0, NULL, true, COMMON, "news/# status",
+     "Topics that anybody may hear without being bound or granted, patterns separated by blanks, or `everything`; empty: "
+     "none. A subscription has to be covered whole: `#` is refused where `news/#` is open. `esn-subscribe` and the daemon "
+     "both look at it. Presence has a key of its own."},
+    {"subscribe", "presence", CONFIG_CHOICE, AT(presence), "public", 0, 0, presences, true, COMMON, "proven",
+     "Who may watch which clients are there (`@CONNECTION@/...`): `public`, anybody; `proven`, whoever has shown who it is, "
+     "by a bind key, an access token or a ticket with a user."},
     {"subscribe", "threads", CONFIG_NUMBER, AT(subscribe_threads), "8", 1, 256, NULL, true, COMMON, "32",
      "How many subscribers one worker process of `esn-subscribe --workers` serves at once. A thread waits while the binding "
      "server thinks."},

@@ -48,12 +48,16 @@ extern const struct config_section config_sections[];
 enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
 enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
+enum config_presence { CONFIG_PRESENCE_PUBLIC, CONFIG_PRESENCE_PROVEN };
 enum config_handoff {
     CONFIG_HANDOFF_ACCEL,
     CONFIG_HANDOFF_LOCAL,
     CONFIG_HANDOFF_REDIRECT,
     CONFIG_HANDOFF_JSON
 };
+
+/* The word of open_topics that stands for all. */
+#define CONFIG_OPEN_EVERYTHING "everything"
 
 struct config {
     /* [fanout] */
@@ -100,6 +104,8 @@ struct config {
     uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
     /* [subscribe] */
     char *subscribe_url;
+    char **open_topics;
+    int presence; /* enum config_presence */
     uint64_t subscribe_threads;
     /* [binding] */
     int binding_mode; /* enum config_binding */

@@ -139,7 +139,7 @@ static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
 
     for (uint32_t r = 0; r < node->receiver_count; r++) {
         struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
-        if (kind == SUBSCRIPTION_OPEN ||
+        if (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
             audience_has(&publication->audience, kind, stream_user(stream)))
             give(delivery, stream, &to, publication);
     }
@@ -210,9 +210,10 @@ static bool shout(struct delivery *delivery, struct publication *publication)
     const struct event *event = publication->event;
     bool hears[SUBSCRIPTION_KINDS] = {false};
 
+    hears[SUBSCRIPTION_PRIVATE] = (event->flags & ENVELOPE_PRIVATE) != 0;
     hears[SUBSCRIPTION_BOUND] = (event->flags & ENVELOPE_BOUND) != 0;
-    hears[SUBSCRIPTION_OPEN] =
-        !hears[SUBSCRIPTION_BOUND] || (event->flags & ENVELOPE_EVERYONE) != 0;
+    hears[SUBSCRIPTION_OPEN] = (!hears[SUBSCRIPTION_BOUND] && !hears[SUBSCRIPTION_PRIVATE]) ||
+                               (event->flags & ENVELOPE_EVERYONE) != 0;
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
         struct topic_matches *matches = &delivery->matches[kind];
         if (!hears[kind])

@@ -48,7 +48,7 @@ static uint32_t content_of(const struct seen_events *seen, const struct event *e
 {
     if (!(event->flags & ENVELOPE_HAS_POST_KEY))
         return 0;
-    return seen_events_content(seen, event->json, event->json_length, event->whisper);
+    return seen_events_content(seen, event);
 }
 
 /* ---- delivering and acknowledging ---- */

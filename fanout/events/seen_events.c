@@ -27,12 +27,14 @@ void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct env
     memcpy(key + 8, &envelope->sequence, 8);
 }
 
-uint32_t seen_events_content(const struct seen_events *events, const char *json, size_t length,
-                             uint64_t whisper)
+uint32_t seen_events_content(const struct seen_events *events, const struct event *event)
 {
-    uint64_t text = hash_bytes(events->seed, json, length);
+    uint64_t said = hash_bytes(events->seed, event->json, event->json_length);
 
-    return (uint32_t)(hash_bytes(text, &whisper, sizeof whisper) & CONTENT_MASK);
+    said = hash_bytes(said, &event->whisper, sizeof event->whisper);
+    if ((event->flags & ENVELOPE_ADDRESSED) != 0)
+        said = hash_bytes(said, event->allowed, event->allowed_length);
+    return (uint32_t)(said & CONTENT_MASK);
 }
 
 static void forget_event(struct seen_events *events, struct seen_event *event)

@@ -5,6 +5,7 @@
 #define ESN_SEEN_EVENTS_H
 
 #include "envelope.h"
+#include "event.h"
 #include "hash_table.h"
 
 #include <stdbool.h>
@@ -34,9 +35,8 @@ struct seen_events {
 void seen_events_open(struct seen_events *events, uint64_t seed);
 /* What an event is known by: the publisher's own id when it gave one, else handler and sequence. */
 void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope);
-/* Whether two events of one key say the same; `whisper` is as in struct event. */
-uint32_t seen_events_content(const struct seen_events *events, const char *json, size_t length,
-                             uint64_t whisper);
+/* Whether two events of one key say the same to the same, as far as their publishers say to whom. */
+uint32_t seen_events_content(const struct seen_events *events, const struct event *event);
 /* The earlier one (borrowed until the next call), or NULL. */
 const struct seen_event *seen_events_find(struct seen_events *events,
                                           const unsigned char key[ENVELOPE_POST_KEY_SIZE],

@@ -257,6 +257,16 @@ static struct logged_event *logged_event_new(const struct event *event, uint64_t
     return logged;
 }
 
+static void note_rights(struct event_log *log, const struct event *event)
+{
+    if ((event->flags & ENVELOPE_ADDRESSED) != 0)
+        return;
+    if ((event->flags & ENVELOPE_TARGETED) != 0)
+        log->newest_targeted = event->sequence;
+    else if ((event->flags & ENVELOPE_BOUND) != 0)
+        log->newest_bound = event->sequence;
+}
+
 bool event_log_append(struct event_log *log, const struct event *event, uint64_t now_ms)
 {
     bool targeted = (event->flags & ENVELOPE_TARGETED) != 0;
@@ -272,6 +282,7 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
         return false;
     }
     logged->topic = topic;
+    note_rights(log, event);
     log->sequence = event->sequence;
     link_event(log, logged);
     event_log_expire(log, now_ms);

@@ -46,7 +46,9 @@ struct event_log {
     uint64_t forgotten; /* every logged event up to this sequence is gone */
     /* When it went on from what was on disk: no event between these two was ever kept ... */
     uint64_t stored_head, resumed_at;
-    uint64_t lost_through; /* ... and up to this one some may be missing */
+    uint64_t lost_through;    /* ... and up to this one some may be missing */
+    uint64_t newest_bound;    /* of those whose users the database named, and ... */
+    uint64_t newest_targeted; /* ... of those for their inboxes: sequence; 0: none yet */
     uint64_t last_iat;
     struct topic_index topics;
     struct topic_index targeted;  /* of events for inboxes, which are looked for apart */

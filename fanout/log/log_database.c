@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHECKSUM_SIZE = 8 };
+enum { CHECKSUM_SIZE = 8, PRIVATE_FORMAT = 2 };
 
 struct log_database {
     sqlite3 *sqlite;
@@ -63,8 +63,13 @@ static bool event_checksum(struct log_database *database, const struct stored_ev
         stored->wall_ms,    event->flags,
         event->whisper,     event->topic_length,
         event->json_length, event->allowed_length,
+        PRIVATE_FORMAT,
     };
-    const struct checked_part parts[] = {{numbers, sizeof numbers},
+    /* A daemon that knows no private events must not take such a row for one that anybody may hear:
+     * to it the checksum is wrong. */
+    bool is_private = (event->flags & ENVELOPE_PRIVATE) != 0;
+    size_t numbers_size = is_private ? sizeof numbers : sizeof numbers - sizeof *numbers;
+    const struct checked_part parts[] = {{numbers, numbers_size},
                                          {stored->key, sizeof stored->key},
                                          {event->topic, event->topic_length},
                                          {event->json, event->json_length},
@@ -325,12 +330,14 @@ static bool read_row(struct log_database *database, sqlite3_stmt *row, struct st
     *stored = (struct stored_event){.event.sequence = column_number(row, 0),
                                     .wall_ms = column_number(row, 2)};
     *previous = column_number(row, 1);
-    event->flags = (uint16_t)column_number(row, 3);
+    uint64_t flags = column_number(row, 3);
+    event->flags = (uint16_t)flags;
     event->whisper = column_number(row, 4);
     event->topic = column_bytes(row, 6, &event->topic_length);
     event->json = column_bytes(row, 7, &event->json_length);
     event->allowed = column_bytes(row, 8, &event->allowed_length);
-    if (key_length != sizeof stored->key)
+    /* Flags of a later version could narrow who may hear the event. */
+    if (key_length != sizeof stored->key || !envelope_flags_are_sound(flags))
         return false;
     memcpy(stored->key, key, sizeof stored->key);
     unsigned char sum[CHECKSUM_SIZE];

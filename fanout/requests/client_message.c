@@ -5,10 +5,11 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static const char *read_subscribe(struct client_message *message, const json_t *points,
+static const char *read_subscribe(struct client_message *message, const json_t *points, bool proven,
                                   const struct config *config)
 {
     const json_t *last_id = json_object_get(message->json, "last_id");
+    const json_t *ticket = json_object_get(message->json, "ticket");
 
     if (last_id != NULL && !json_is_null(last_id)) {
         if (!json_is_string(last_id))
@@ -16,18 +17,27 @@ static const char *read_subscribe(struct client_message *message, const json_t *
         message->last_id = json_string_value(last_id);
         message->last_id_length = json_string_length(last_id);
     }
-    return requested_topics_read(&message->topics, points, false, config);
+    if (ticket != NULL && !json_is_null(ticket)) {
+        if (!json_is_string(ticket))
+            return "Ticket should be a string";
+        message->ticket = json_string_value(ticket);
+        message->ticket_length = json_string_length(ticket);
+    }
+    return requested_topics_read(&message->topics, points, proven ? REQUESTED_TOPICS_PROVEN : 0,
+                                 config);
 }
 
 static const char *read_unsubscribe(struct client_message *message, const json_t *points,
-                                    const struct config *config)
+                                    bool proven, const struct config *config)
 {
-    return requested_topics_read(&message->topics, points, true, config);
+    (void)proven;
+    return requested_topics_read(&message->topics, points, REQUESTED_TOPICS_GIVEN_UP, config);
 }
 
-static const char *read_alive(struct client_message *message, const json_t *secret,
+static const char *read_alive(struct client_message *message, const json_t *secret, bool proven,
                               const struct config *config)
 {
+    (void)proven;
     (void)config;
     if (!json_is_string(secret))
         return "Secret should be a string";
@@ -36,9 +46,10 @@ static const char *read_alive(struct client_message *message, const json_t *secr
     return NULL;
 }
 
-static const char *read_ping(struct client_message *message, const json_t *value,
+static const char *read_ping(struct client_message *message, const json_t *value, bool proven,
                              const struct config *config)
 {
+    (void)proven;
     (void)message;
     (void)value;
     (void)config;
@@ -48,7 +59,8 @@ static const char *read_ping(struct client_message *message, const json_t *value
 static const struct request {
     const char *key;
     enum client_message_kind kind;
-    const char *(*read)(struct client_message *, const json_t *, const struct config *);
+    const char *(*read)(struct client_message *, const json_t *, bool proven,
+                        const struct config *);
 } requests[] = {
     {"subscribe", CLIENT_SUBSCRIBE, read_subscribe},
     {"unsubscribe", CLIENT_UNSUBSCRIBE, read_unsubscribe},
@@ -57,7 +69,7 @@ static const struct request {
 };
 
 const char *client_message_read(struct client_message *message, const char *text, size_t length,
-                                const struct config *config)
+                                bool proven, const struct config *config)
 {
     const struct request *request = NULL;
 
@@ -80,7 +92,7 @@ const char *client_message_read(struct client_message *message, const char *text
     if (request == NULL)
         return "Message should be subscribe, unsubscribe, alive or ping";
     message->kind = request->kind;
-    return request->read(message, json_object_get(message->json, request->key), config);
+    return request->read(message, json_object_get(message->json, request->key), proven, config);
 }
 
 void client_message_free(struct client_message *message)

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "requested_topics.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum client_message_kind {
@@ -21,14 +22,17 @@ struct client_message {
     struct requested_topics topics;
     const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past */
     size_t last_id_length;
+    const char *ticket; /* likewise; NULL: none */
+    size_t ticket_length;
     const char *secret; /* with CLIENT_ALIVE; may have NUL characters inside */
     size_t secret_length;
 };
 
 /* NULL, or the reason why the message is refused, static or of *message
- * (REQUESTED_TOPICS_NO_MEMORY: no fault of the client). Free it either way. */
+ * (REQUESTED_TOPICS_NO_MEMORY: no fault of the client). Free it either way. proven: the stream is
+ * heard as a user. */
 const char *client_message_read(struct client_message *message, const char *text, size_t length,
-                                const struct config *config);
+                                bool proven, const struct config *config);
 void client_message_free(struct client_message *message);
 
 #endif

@@ -145,7 +145,9 @@ static bool answer_message(struct connection *connection, const struct client_me
 void client_requests_take(struct connection *connection, const char *text, size_t length)
 {
     struct client_message message;
-    const char *fault = client_message_read(&message, text, length, connection->net->config);
+    const char *fault =
+        client_message_read(&message, text, length, stream_user(stream_of(connection)) != NULL,
+                            connection->net->config);
     bool answered = fault != NULL ? client_requests_refuse(connection, fault)
                                   : answer_message(connection, &message);
 

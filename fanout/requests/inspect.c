@@ -117,7 +117,7 @@ static json_t *headers_of(const struct stream *stream)
     return headers;
 }
 
-/* As the client would have written it: a plain topic, or one that is bound. */
+/* As the client would have written it: a plain topic, or one that is bound or private. */
 static json_t *topic_of(const struct subscription *subscription, struct bytes *name)
 {
     bytes_clear(name);
@@ -127,7 +127,8 @@ static json_t *topic_of(const struct subscription *subscription, struct bytes *n
         topic_node_write_name(subscription->node, name);
     if (subscription->kind == SUBSCRIPTION_OPEN)
         return json_stringn(name->data != NULL ? name->data : "", name->length);
-    return json_pack("{s:s%, s:b}", "topic", name->data, name->length, "binded", 1);
+    return json_pack("{s:s%, s:b}", "topic", name->data, name->length,
+                     subscription->kind == SUBSCRIPTION_PRIVATE ? "private" : "binded", 1);
 }
 
 static json_t *body_of(const struct stream *stream)

@@ -10,6 +10,7 @@
 #include "log/event_log.h"
 #include "messages.h"
 #include "net/connection.h"
+#include "requests/deaf_topics.h"
 #include "requests/presence_events.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -172,7 +173,8 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 
 /* Its frame's id is where the stream begins, so that a client that is cut off right after it
  * resumes from there. */
-static bool send_connected(struct service *service, struct stream *stream, uint64_t after)
+static bool send_connected(struct service *service, struct stream *stream, uint64_t after,
+                           const struct past_rights *past)
 {
     struct bytes detail = BYTES_EMPTY;
     char secret[2 * STREAM_SECRET_SIZE + 1];
@@ -197,6 +199,7 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
                                 (unsigned long long)stream->identity->until_wall_ms);
         bytes_append_text(&detail, "}");
     }
+    deaf_topics_write(&detail, past);
     if (stream->asked_past)
         bytes_append_text(&detail,
                           stream->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
@@ -241,7 +244,7 @@ static bool send_beginning(struct service *service, struct stream *stream,
     const struct transport *transport = stream->transport;
     bool catches_up = event_log_has_any_after(service->log, after);
 
-    return transport->open(connection, request) && send_connected(service, stream, after) &&
+    return transport->open(connection, request) && send_connected(service, stream, after, past) &&
            ((catches_up && !transport->answers_once) ||
             presence_events_send_available(service, stream, 0)) &&
            (transport->begun == NULL || transport->begun(connection)) &&
@@ -253,12 +256,11 @@ static bool send_beginning(struct service *service, struct stream *stream,
 static bool holds_back(const struct service *service, const struct stream *stream, uint64_t after,
                        const struct past_rights *past)
 {
-    if (!event_log_has_any_after(service->log, after))
-        return false;
+    bool bound = service->log->newest_bound > after && (past == NULL || !past->topics_known);
+    bool inbox = service->log->newest_targeted > after && (past == NULL || !past->inbox_known);
     for (uint32_t i = 0; i < stream->subscriber.count; i++) {
         uint32_t kind = stream->subscriber.subscriptions[i].kind;
-        if ((kind == SUBSCRIPTION_BOUND && (past == NULL || !past->topics_known)) ||
-            (kind == SUBSCRIPTION_INBOX && (past == NULL || !past->inbox_known)))
+        if ((kind == SUBSCRIPTION_BOUND && bound) || (kind == SUBSCRIPTION_INBOX && inbox))
             return true;
     }
     return false;

@@ -21,7 +21,7 @@
 /* Says by itself what it wants, in a body or in the query. */
 static bool names_topics(const struct http_request *request)
 {
-    static const char *const names[] = {"ep", "binded", "bound", "clid"};
+    static const char *const names[] = {"ep", "binded", "bound", "private", "clid"};
     const char *query = http_request_query_text(request);
     size_t body_length;
     (void)http_request_body(request, &body_length);

@@ -8,6 +8,8 @@
 enum subscription_kind audience_kind_of(const struct requested_topic *topic)
 {
     const size_t length = sizeof AUDIENCE_INBOX_TOPIC - 1;
+    if (topic->granted)
+        return SUBSCRIPTION_PRIVATE;
     if (!topic->bound)
         return SUBSCRIPTION_OPEN;
     return topic->length == length && memcmp(topic->text, AUDIENCE_INBOX_TOPIC, length) == 0
@@ -24,6 +26,8 @@ static bool suits(uint16_t flags, enum subscription_kind kind)
         return targeted;
     if (targeted)
         return false;
+    if (kind == SUBSCRIPTION_PRIVATE || (flags & ENVELOPE_PRIVATE) != 0)
+        return kind == SUBSCRIPTION_PRIVATE && (flags & ENVELOPE_PRIVATE) != 0;
     if (kind == SUBSCRIPTION_BOUND)
         return (flags & ENVELOPE_BOUND) != 0;
     return (flags & ENVELOPE_BOUND) == 0 || (flags & ENVELOPE_EVERYONE) != 0;
@@ -33,7 +37,7 @@ static bool may_hear(const struct event *event, size_t allowed_length, enum subs
                      const char *user)
 {
     return suits(event->flags, kind) &&
-           (kind == SUBSCRIPTION_OPEN ||
+           (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
             rights_may_hear(event->flags, event->allowed, allowed_length, user));
 }
 

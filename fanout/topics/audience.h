@@ -10,9 +10,10 @@
 
 /* What a subscription is; each kind has a topic index of its own. */
 enum subscription_kind {
-    SUBSCRIPTION_OPEN,  /* hears what is not bound */
-    SUBSCRIPTION_BOUND, /* hears bound events that its user may hear */
-    SUBSCRIPTION_INBOX, /* @USER@: hears what is targeted at its user; indexed by user id */
+    SUBSCRIPTION_OPEN,    /* hears what is not bound */
+    SUBSCRIPTION_BOUND,   /* hears bound events that its user may hear */
+    SUBSCRIPTION_INBOX,   /* @USER@: hears what is targeted at its user; indexed by user id */
+    SUBSCRIPTION_PRIVATE, /* hears private events; it was granted before it began */
     SUBSCRIPTION_KINDS
 };
 

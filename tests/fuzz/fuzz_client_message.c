@@ -13,7 +13,7 @@ static const struct config config = {
 
 static bool is_same(const struct requested_topic *a, const struct requested_topic *b)
 {
-    return a->bound == b->bound && a->length == b->length &&
+    return a->bound == b->bound && a->granted == b->granted && a->length == b->length &&
            memcmp(a->text, b->text, a->length) == 0;
 }
 
@@ -25,7 +25,7 @@ static void check_topics(const struct client_message *message)
         const struct requested_topic *topic = &message->topics.list[i];
         if (topic_fault(topic->text, topic->length, config.max_topic_length,
                         config.max_topic_levels) != NULL ||
-            (message->kind == CLIENT_SUBSCRIBE && topic->bound))
+            (message->kind == CLIENT_SUBSCRIBE && (topic->bound || topic->granted)))
             abort();
         for (size_t other = 0; other < i; other++)
             if (is_same(topic, &message->topics.list[other]))
@@ -36,7 +36,8 @@ static void check_topics(const struct client_message *message)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct client_message message;
-    const char *fault = client_message_read(&message, (const char *)data, size, &config);
+    bool proven = size % 2 != 0;
+    const char *fault = client_message_read(&message, (const char *)data, size, proven, &config);
 
     if (fault != NULL && !*fault)
         abort();
@@ -45,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_topics(&message);
         if (has_topics != (message.topics.list != NULL) ||
             (message.kind == CLIENT_ALIVE) != (message.secret != NULL) ||
-            (message.last_id != NULL && message.kind != CLIENT_SUBSCRIBE))
+            ((message.last_id != NULL || message.ticket != NULL) &&
+             message.kind != CLIENT_SUBSCRIBE))
             abort();
     }
     client_message_free(&message);

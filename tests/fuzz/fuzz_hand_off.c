@@ -28,7 +28,7 @@ static void check_topics(const struct subscription_body *subscription)
         if (topic_fault(topic->text, topic->length, config.max_topic_length,
                         config.max_topic_levels) != NULL)
             abort();
-        bound = bound || topic->bound;
+        bound = bound || topic->bound || topic->granted;
     }
     if (bound && subscription->bind_key == NULL && subscription->token == NULL)
         abort();

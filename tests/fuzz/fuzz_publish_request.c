@@ -2,6 +2,7 @@
 #include "json_text.h"
 #include "publish_request.h"
 #include "topic.h"
+#include "user_id.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,6 +27,21 @@ static void check_event(const struct bytes *event)
         abort();
 }
 
+/* Each once, in order, and nobody where nobody is named. */
+static void check_users(const struct publish_point *point)
+{
+    const char *before = "", *end = point->users.data + point->users.length;
+
+    if (point->addressed != (point->users.length > 0) || point->users.failed)
+        abort();
+    for (const char *user = point->users.data; point->addressed && user < end;
+         user += strlen(user) + 1) {
+        if (strcmp(before, user) >= 0 || user_id_kind(user, strlen(user)) != USER_ID_USER)
+            abort();
+        before = user;
+    }
+}
+
 static void check_taken(const struct publish_request *request)
 {
     if (request->count == 0 || request->count > limits.max_event_points)
@@ -36,8 +52,10 @@ static void check_taken(const struct publish_request *request)
                         limits.max_topic_levels) != NULL ||
             topic_is_reserved(point->topic, point->topic_length) ||
             point->wildcard != topic_has_wildcard(point->topic, point->topic_length) ||
-            (!point->whispered && point->whisper != 0) || (point->targeted && !point->bound))
+            (!point->whispered && point->whisper != 0) || (point->targeted && !point->bound) ||
+            point->bound + point->granted + point->addressed > 1)
             abort();
+        check_users(point);
     }
     check_event(&request->event);
 }

@@ -13,7 +13,7 @@ static const struct config config = {
 
 static bool is_same(const struct requested_topic *a, const struct requested_topic *b)
 {
-    return a->bound == b->bound && a->length == b->length &&
+    return a->bound == b->bound && a->granted == b->granted && a->length == b->length &&
            memcmp(a->text, b->text, a->length) == 0;
 }
 
@@ -27,7 +27,8 @@ static void check_body(const struct subscription_body *body)
     for (size_t i = 0; i < body->topics.count; i++) {
         const struct requested_topic *topic = &body->topics.list[i];
         if (topic_fault(topic->text, topic->length, config.max_topic_length,
-                        config.max_topic_levels) != NULL)
+                        config.max_topic_levels) != NULL ||
+            topic->bound || topic->granted)
             abort();
         for (size_t other = 0; other < i; other++)
             if (is_same(topic, &body->topics.list[other]))

@@ -23,7 +23,9 @@ static enum ticket_result read_ticket(const char *text, size_t length)
                      user_id_kind(ticket.user, strlen(ticket.user)) != USER_ID_INVALID;
         for (size_t i = 0; i < ticket.topic_count; i++)
             named &=
-                ticket.topics[i].text != NULL && (ticket.user != NULL || !ticket.topics[i].bound);
+                ticket.topics[i].text != NULL &&
+                (ticket.user != NULL || !(ticket.topics[i].bound || ticket.topics[i].granted)) &&
+                !(ticket.topics[i].bound && ticket.topics[i].granted);
         if (!named || ticket.id[0] == '\0' || ticket.forget_after_s > 1700000060)
             abort();
     }

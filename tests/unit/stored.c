@@ -122,6 +122,17 @@ void stored_files_copy(const struct stored_files *from, const struct stored_file
     }
 }
 
+/* Each flag, and each by itself, but those that go together. */
+static uint16_t flags_of(uint64_t sequence)
+{
+    uint16_t flags = (uint16_t)(sequence % 64);
+
+    if (sequence % 4 == 3)
+        return (uint16_t)(ENVELOPE_PRIVATE | (flags & (ENVELOPE_PATTERN | ENVELOPE_WHISPER)));
+    return (flags & ENVELOPE_TARGETED) != 0 && sequence % 2 != 0 ? flags | ENVELOPE_ADDRESSED
+                                                                 : flags;
+}
+
 const struct stored_event *stored_event_make(uint64_t sequence)
 {
     static char topic[64], json[256], allowed[64];
@@ -141,7 +152,7 @@ const struct stored_event *stored_event_make(uint64_t sequence)
                                        : (size_t)snprintf(allowed, sizeof allowed, "user%llu",
                                                           (unsigned long long)sequence) +
                                              1,
-        .flags = (uint16_t)(sequence % 64),
+        .flags = flags_of(sequence),
         .whisper = sequence % 5 ? 0 : UINT64_MAX - sequence};
     memset(event.key, (int)(sequence % 251), sizeof event.key);
     memcpy(event.key, &sequence, sizeof sequence);

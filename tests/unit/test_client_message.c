@@ -21,7 +21,7 @@ static const char *read_text(struct client_message *message, const char *text, s
 
     assert_non_null(copy);
     memcpy(copy, text, length);
-    const char *fault = client_message_read(message, copy, length, &config);
+    const char *fault = client_message_read(message, copy, length, false, &config);
     free(copy);
     return fault;
 }

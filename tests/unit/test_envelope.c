@@ -73,9 +73,16 @@ static void refuses_other_envelopes(void **state)
     assert_true(reads_with(4, ENVELOPE_HELLO));
     assert_false(reads_with(4, 3));
     assert_false(reads_with(5, 1));
-    assert_false(reads_with(6, 1));
-    assert_false(reads_with(7, 0x80));
+    assert_false(reads_with(6, 2));
     assert_true(reads_with(7, 0x7f));
+    assert_true(reads_with(7, 0x80));
+    /* A private event is for no user of a database, and whom the publisher names has an inbox. */
+    assert_false(reads_with(7, ENVELOPE_PRIVATE | ENVELOPE_BOUND));
+    assert_false(reads_with(7, ENVELOPE_PRIVATE | ENVELOPE_TARGETED));
+    assert_false(reads_with(7, ENVELOPE_PRIVATE | ENVELOPE_EVERYONE));
+    assert_true(envelope_flags_are_sound(ENVELOPE_ADDRESSED | ENVELOPE_TARGETED | ENVELOPE_BOUND));
+    assert_false(envelope_flags_are_sound(ENVELOPE_ADDRESSED | ENVELOPE_BOUND));
+    assert_false(envelope_flags_are_sound(65536));
 }
 
 static const struct ack acks[] = {

@@ -16,10 +16,11 @@
 enum { STREAMS = 12, MOST = 9, ROUNDS = 20000 };
 
 static const struct requested_topic topics[] = {
-    {"a", 1, false},   {"a", 1, true},       {"a/b", 3, false},   {"a/+", 3, false},
-    {"#", 1, false},   {"#", 1, true},       {"b/c/d", 5, false}, {"b/c/d", 5, true},
-    {"b/c", 3, false}, {"@USER@", 6, false}, {"@USER@", 6, true}, {"@CONNECTION@/x", 14, false},
-    {"e/", 2, true},   {"e/f/g/h", 7, true},
+    {"a", 1, false, false},      {"a", 1, true, false},       {"a/b", 3, false, false},
+    {"a/+", 3, false, false},    {"#", 1, false, false},      {"#", 1, true, false},
+    {"b/c/d", 5, false, false},  {"b/c/d", 5, true, false},   {"b/c", 3, false, false},
+    {"@USER@", 6, false, false}, {"@USER@", 6, true, false},  {"@CONNECTION@/x", 14, false, false},
+    {"e/", 2, true, false},      {"e/f/g/h", 7, true, false},
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -196,8 +197,8 @@ static void streams_hold_what_they_should(void **state)
 /* A stream without a user has no inbox; to name one does no harm. */
 static void nobody_s_inbox_is_passed_over(void **state)
 {
-    static const struct requested_topic inbox = {"@USER@", 6, true};
-    static const struct requested_topic open = {"a", 1, false};
+    static const struct requested_topic inbox = {"@USER@", 6, true, false};
+    static const struct requested_topic open = {"a", 1, false, false};
     struct topic_index indexes[SUBSCRIPTION_KINDS];
     struct subscriber subscriber = {0};
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -172,7 +173,9 @@ static void a_changed_or_missing_row_hides_it_and_those_before(void **state)
         {"UPDATE events SET topic = 't/6' WHERE sequence = 1", 1},
         {"UPDATE events SET allowed = x'6100' WHERE sequence = 2", 2},
         {"UPDATE events SET whisper = 1 WHERE sequence = 3", 3},
-        {"UPDATE events SET flags = flags + 65536 WHERE sequence = 8", 0},
+        {"UPDATE events SET flags = flags + 65536 WHERE sequence = 8", 8},
+        {"UPDATE events SET flags = flags + 512 WHERE sequence = 8", 8},
+        {"UPDATE events SET flags = 0 WHERE sequence = 15", 15},
         {"UPDATE events SET flags = 5 WHERE sequence = 8", 8},
         {"UPDATE events SET key = zeroblob(16) WHERE sequence = 9", 9},
         {"UPDATE events SET key = x'00' WHERE sequence = 9", 9},
@@ -205,6 +208,60 @@ static void a_changed_or_missing_row_hides_it_and_those_before(void **state)
         assert_int_equal(past.state.head, 20);
         stored_files_remove(&files);
     }
+}
+
+static void append_column(EVP_MD_CTX *digest, sqlite3_stmt *row, int column)
+{
+    assert_int_equal(EVP_DigestUpdate(digest, sqlite3_column_blob(row, column),
+                                      (size_t)sqlite3_column_bytes(row, column)),
+                     1);
+}
+
+/* As daemons made it that knew no private events. */
+static bool has_checksum_of_before(sqlite3_stmt *row)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    const uint64_t numbers[] = {
+        (uint64_t)sqlite3_column_int64(row, 0), (uint64_t)sqlite3_column_int64(row, 1),
+        (uint64_t)sqlite3_column_int64(row, 2), (uint64_t)sqlite3_column_int64(row, 3),
+        (uint64_t)sqlite3_column_int64(row, 4), (uint64_t)sqlite3_column_bytes(row, 6),
+        (uint64_t)sqlite3_column_bytes(row, 7), (uint64_t)sqlite3_column_bytes(row, 8)};
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+
+    assert_non_null(digest);
+    assert_int_equal(EVP_DigestInit_ex2(digest, EVP_sha256(), NULL), 1);
+    assert_int_equal(EVP_DigestUpdate(digest, numbers, sizeof numbers), 1);
+    for (int column = 5; column <= 8; column++)
+        append_column(digest, row, column);
+    assert_int_equal(EVP_DigestFinal_ex(digest, sum, NULL), 1);
+    EVP_MD_CTX_free(digest);
+    assert_int_equal(sqlite3_column_bytes(row, 9), 8);
+    return memcmp(sqlite3_column_blob(row, 9), sum, 8) == 0;
+}
+
+/* A log of before is read as it is; one that goes back to such a daemon shows it no private event
+ * as one that is open. */
+static void a_log_goes_between_daemons_of_before_and_after_private_events(void **state)
+{
+    struct stored_files files;
+    sqlite3 *sqlite = NULL;
+    sqlite3_stmt *row = NULL;
+    int private_rows = 0;
+
+    (void)state;
+    stored_files_make(&files);
+    stored_log_write(&files, 20, false);
+    assert_int_equal(sqlite3_open(files.path, &sqlite), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(sqlite, "SELECT * FROM events", -1, &row, NULL), SQLITE_OK);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        bool is_private = (sqlite3_column_int64(row, 3) & ENVELOPE_PRIVATE) != 0;
+        assert_int_equal(has_checksum_of_before(row), !is_private);
+        private_rows += is_private;
+    }
+    assert_int_equal(private_rows, 5);
+    assert_int_equal(sqlite3_finalize(row), SQLITE_OK);
+    assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+    stored_files_remove(&files);
 }
 
 static void it_goes_on_after_damage(void **state)
@@ -450,6 +507,7 @@ int main(void)
         cmocka_unit_test(what_is_forgotten_is_deleted),
         cmocka_unit_test(what_is_undone_was_never_there),
         cmocka_unit_test(a_changed_or_missing_row_hides_it_and_those_before),
+        cmocka_unit_test(a_log_goes_between_daemons_of_before_and_after_private_events),
         cmocka_unit_test(it_goes_on_after_damage),
         cmocka_unit_test(a_file_that_is_no_log_is_set_aside_and_nothing_of_it_is_lost),
         cmocka_unit_test(somebody_elses_database_is_left_alone),

@@ -172,9 +172,9 @@ static void a_body_is_read_whole_or_refused(void **state)
 
 static void hold_topics(uint64_t n)
 {
-    static const struct requested_topic first[] = {{"a", 1, false}, {"a/b", 3, true}};
+    static const struct requested_topic first[] = {{"a", 1, false, false}, {"a/b", 3, true, false}};
     static const struct requested_topic more[] = {
-        {"a", 1, false}, {"b/c", 3, false}, {"b/d", 3, true}};
+        {"a", 1, false, false}, {"b/c", 3, false, false}, {"b/d", 3, true, false}};
     struct topic_index indexes[SUBSCRIPTION_KINDS];
     struct subscriber subscriber = {0};
 
@@ -209,7 +209,7 @@ static void read_message(uint64_t n)
     struct client_message message;
 
     failing_memory_at(n);
-    const char *fault = client_message_read(&message, text, sizeof text - 1, &config);
+    const char *fault = client_message_read(&message, text, sizeof text - 1, false, &config);
     if (fault == NULL)
         assert_int_equal(message.topics.count, 2);
     client_message_free(&message);

@@ -105,10 +105,10 @@ static void names_a_member_that_is_not_known(void **state)
 {
     static const char *const bodies[] = {
         "{\"ep\":[\"a\",{\"topic\":\"a\",\"whsiper\":7}]," EVENT "}",
-        "{\"ep\":[{\"topic\":\"a\",\"to\":[\"ana\"]}]," EVENT "}",
+        "{\"ep\":[{\"topic\":\"a\",\"too\":[\"ana\"]}]," EVENT "}",
         "{\"ep\":[{\"topic\":\"a\",\"<\\\"\\u0000>\":null}]," EVENT "}",
     };
-    static const char *const details[] = {"unknown member: whsiper", "unknown member: to", NULL};
+    static const char *const details[] = {"unknown member: whsiper", "unknown member: too", NULL};
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct publish_request request;

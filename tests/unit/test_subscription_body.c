@@ -73,7 +73,14 @@ static const struct refusal refusals[] = {
     {"{\"ep\":[],\"last_id\":\"7\\u0000\"}", "Last id must not contain NUL"},
     {"{\"ep\":[],\"wait\":-1}", "wait should be a number of milliseconds"},
     {"{\"ep\":[{\"topic\":\"a\",\"bound\":true}]}", "Bound topics need a bind key"},
-    {"{\"ep\":[{\"topic\":\"a\",\"private\":true}]}", "Unknown member of a topic: private"},
+    {"{\"ep\":[{\"topic\":\"a\",\"private\":true}]}", "Private topics need a proof: a"},
+    {"{\"ep\":[{\"topic\":\"a \\u00e9\\r\\n\",\"private\":true}]}",
+     "Private topics need a proof: a?????"},
+    {"{\"ep\":[{\"topic\":\"a\",\"private\":1}]}", "private should be true or false"},
+    {"{\"ep\":[{\"topic\":\"a\",\"private\":true,\"binded\":true}]}",
+     "A topic is binded or private, not both"},
+    {"{\"ep\":[\"@USER@\"]}", "Topic @USER@ should be binded or private"},
+    {"{\"ep\":[{\"topic\":\"@USER@\",\"private\":true}]}", "Bound topics need a bind key"},
     {"{\"ep\":[{\"topic\":\"a\",\"Bound\":true}]}", "Unknown member of a topic: Bound"},
     {"{\"ep\":[{\"topic\":\"a\",\"\\r\\n\\\"\\u00e9 x\":1}]}",
      "Unknown member of a topic: ??????x"},
@@ -268,7 +275,7 @@ static void topics_that_are_not_heard_pass_a_ticket(void **state)
         struct past_rights past = {.topics_known = true};
         for (size_t i = 0; i < TOPICS; i++) {
             int length = snprintf(names[i], sizeof names[i], "a/topic/of/some/length/%zu", i);
-            topics[i] = (struct requested_topic){names[i], (size_t)length, true};
+            topics[i] = (struct requested_topic){names[i], (size_t)length, true, false};
             if (i % step == 0)
                 bytes_append(&past.deaf, names[i], (size_t)length + 1);
             static const char digits[] = "0123456789abcdef";

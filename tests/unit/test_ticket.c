@@ -23,10 +23,12 @@ static const struct secret_list both_secrets = {both, 2}, swapped_secrets = {swa
                                 second_alone = {swapped, 1}, strange_secrets = {strange, 1};
 static const struct ticket_rules rules = {&both_secrets, 10, 60, 0};
 
-static const struct requested_topic topics[] = {
-    {"a/b", 3, false}, {"CASA/\xc3\xb1/#", 9, true}, {"@USER@", 6, true}};
+static const struct requested_topic topics[] = {{"a/b", 3, false, false},
+                                                {"CASA/\xc3\xb1/#", 9, true, false},
+                                                {"@USER@", 6, true, false},
+                                                {"orders/4711", 11, false, true}};
 static const struct ticket full = {
-    .user = "ana", .topics = topics, .topic_count = 3, .clid = "page", .last_id = "7-12"};
+    .user = "ana", .topics = topics, .topic_count = 4, .clid = "page", .last_id = "7-12"};
 
 static const char *sign(struct bytes *out, const struct ticket_rules *with,
                         const struct ticket *ticket)
@@ -70,11 +72,12 @@ static void test_comes_back_as_it_went(void **state)
     assert_string_equal(ticket.last_id, "7-12");
     assert_int_equal(strlen(ticket.id), 32);
     assert_int_equal(ticket.forget_after_s, NOW + 10);
-    assert_int_equal(ticket.topic_count, 3);
-    for (int i = 0; i < 3; i++) {
+    assert_int_equal(ticket.topic_count, 4);
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(ticket.topics[i].length, topics[i].length);
         assert_string_equal(ticket.topics[i].text, topics[i].text);
         assert_int_equal(ticket.topics[i].bound, topics[i].bound);
+        assert_int_equal(ticket.topics[i].granted, topics[i].granted);
     }
     ticket_free(&ticket);
     ticket_free(&ticket);
@@ -229,7 +232,7 @@ static void test_size_limit(void **state)
     struct bytes out = BYTES_EMPTY;
     struct requested_topic many[400];
     for (int i = 0; i < 400; i++)
-        many[i] = (struct requested_topic){"casa/planta baja/nivel de agua", 30, false};
+        many[i] = (struct requested_topic){"casa/planta baja/nivel de agua", 30, false, false};
     struct ticket ticket = {.topics = many, .topic_count = 1};
     bool fits = true;
     for (; ticket.topic_count <= 400 && fits; ticket.topic_count++) {
