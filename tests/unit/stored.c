@@ -127,7 +127,7 @@ static uint16_t flags_of(uint64_t sequence)
 {
     uint16_t flags = (uint16_t)(sequence % 64);
 
-    if (sequence % 4 == 3)
+    if (sequence % 4 == 0)
         return (uint16_t)(ENVELOPE_PRIVATE | (flags & (ENVELOPE_PATTERN | ENVELOPE_WHISPER)));
     return (flags & ENVELOPE_TARGETED) != 0 && sequence % 2 != 0 ? flags | ENVELOPE_ADDRESSED
                                                                  : flags;

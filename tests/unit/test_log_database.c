@@ -175,7 +175,7 @@ static void a_changed_or_missing_row_hides_it_and_those_before(void **state)
         {"UPDATE events SET whisper = 1 WHERE sequence = 3", 3},
         {"UPDATE events SET flags = flags + 65536 WHERE sequence = 8", 8},
         {"UPDATE events SET flags = flags + 512 WHERE sequence = 8", 8},
-        {"UPDATE events SET flags = 0 WHERE sequence = 15", 15},
+        {"UPDATE events SET flags = 0 WHERE sequence = 16", 16},
         {"UPDATE events SET flags = 5 WHERE sequence = 8", 8},
         {"UPDATE events SET key = zeroblob(16) WHERE sequence = 9", 9},
         {"UPDATE events SET key = x'00' WHERE sequence = 9", 9},
