@@ -345,6 +345,16 @@ void replay_topics_changed(struct stream *stream)
     stream->replay->walks = false;
 }
 
+bool replay_withhold(struct stream *stream, const struct bytes *topics)
+{
+    struct replay *replay = stream->replay;
+
+    if (replay == NULL || topics->length == 0)
+        return true;
+    user_set_free(&replay->deaf);
+    return copy_topics(&replay->past.deaf, &replay->deaf, topics);
+}
+
 /* One slice for the first in the queue. */
 static void run_first(struct replay_queue *queue)
 {

@@ -34,6 +34,9 @@ void replay_abandon(struct stream *stream);
 void replay_continue(struct stream *stream);
 /* Its topics are not what they were; harmless likewise. */
 void replay_topics_changed(struct stream *stream);
+/* Bound topics have come to it of which past events may not be replayed, each followed by NUL;
+ * harmless likewise. False without memory. */
+bool replay_withhold(struct stream *stream, const struct bytes *topics);
 
 /* All that catch up. */
 struct replay_queue {

@@ -6,6 +6,8 @@
 #include "log/event_log.h"
 #include "net/connection.h"
 #include "requests/client_message.h"
+#include "requests/deaf_topics.h"
+#include "requests/message_ticket.h"
 #include "requests/presence_events.h"
 #include "requests/renew.h"
 #include "requests/service.h"
@@ -16,6 +18,7 @@
 #include "streams/topic_limits.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A minute's messages may come at once, and then as many as leave in that time. */
 bool client_requests_count(struct connection *connection)
@@ -44,27 +47,43 @@ static bool tell_client(struct connection *connection, const char *type, const c
 
 bool client_requests_refuse(struct connection *connection, const char *reason)
 {
-    char detail[160];
+    char detail[REQUESTED_TOPICS_FAULT_SIZE + 32];
     int length = snprintf(detail, sizeof detail, "{\"error\":\"%s\"}", reason);
 
     return length < (int)sizeof detail && tell_client(connection, "error", detail);
 }
 
-/* The frame comes before the past. */
-static bool tell_past(struct connection *connection, uint64_t after)
+static bool tell_subscribed(struct connection *connection, uint64_t position,
+                            const struct past_rights *past, bool asked_past)
 {
     const struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
-    char detail[120];
+    struct bytes detail = BYTES_EMPTY;
 
-    (void)snprintf(detail, sizeof detail, "{\"topics\":%u,\"recovered\":%s,\"id\":\"%llu-%llu\"}",
-                   (unsigned)stream->subscriber.count, stream->recovered ? "true" : "false",
-                   (unsigned long long)service->log->epoch,
-                   (unsigned long long)service->log->sequence);
-    if (!delivery_tell(service->delivery, stream, "subscribed", detail, after))
+    bytes_append_format(&detail, "{\"topics\":%u", (unsigned)stream->subscriber.count);
+    if (asked_past)
+        bytes_append_format(
+            &detail, ",\"recovered\":%s,\"id\":\"%llu-%llu\"", stream->recovered ? "true" : "false",
+            (unsigned long long)service->log->epoch, (unsigned long long)service->log->sequence);
+    deaf_topics_write(&detail, past);
+    bytes_append_text(&detail, "}");
+    bool told = bytes_terminate(&detail) != NULL &&
+                delivery_tell(service->delivery, stream, "subscribed", detail.data, position);
+    bytes_free(&detail);
+    return told;
+}
+
+/* The frame comes before the past. */
+static bool tell_past(struct connection *connection, uint64_t after, const struct past_rights *past)
+{
+    const struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+
+    stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, past);
+    if (!tell_subscribed(connection, after, past, true))
         return false;
     if (event_log_has_any_after(service->log, after))
-        return replay_begin(service->replays, stream, after, !stream->recovered, NULL);
+        return replay_begin(service->replays, stream, after, !stream->recovered, past);
     return subscribe_caught_up(stream);
 }
 
@@ -77,30 +96,117 @@ static bool tell_count(struct connection *connection, const char *type)
     return tell_client(connection, type, detail);
 }
 
+/* ---- topics that come ---- */
+
+/* What one message subscribes to: its own topics, and those of its ticket. */
+struct addition {
+    struct message_ticket brought;
+    struct requested_topics topics;
+};
+
+static const char *find_addition(struct addition *addition, struct stream *stream,
+                                 const struct client_message *message)
+{
+    const struct config *config = service_of(&stream->connection)->config;
+    const struct requested_topics *own = &message->topics,
+                                  *granted = &addition->brought.body.topics;
+
+    *addition = (struct addition){0};
+    const char *fault = message->ticket != NULL
+                            ? message_ticket_read(&addition->brought, stream, message->ticket,
+                                                  message->ticket_length)
+                            : NULL;
+    if (fault != NULL)
+        return fault;
+    struct requested_topic *all = calloc(own->count + granted->count + 1, sizeof *all);
+    if (all == NULL)
+        return REQUESTED_TOPICS_NO_MEMORY;
+    for (size_t i = 0; i < own->count; i++)
+        all[i] = own->list[i];
+    for (size_t i = 0; i < granted->count; i++)
+        all[own->count + i] = granted->list[i];
+    /* Both were looked at: this is for those that stand in both. */
+    fault = requested_topics_check(&addition->topics, all, own->count + granted->count,
+                                   REQUESTED_TOPICS_GIVEN_UP, config);
+    free(all);
+    return fault;
+}
+
+static void free_addition(struct addition *addition)
+{
+    requested_topics_free(&addition->topics);
+    message_ticket_free(&addition->brought);
+}
+
+static const char *hold_addition(struct stream *stream, const struct addition *addition)
+{
+    struct service *service = service_of(&stream->connection);
+    const struct requested_topics *topics = &addition->topics;
+    const char *user =
+        addition->brought.body.user != NULL ? addition->brought.body.user : stream_user(stream);
+    const char *fault = topic_limits_fault(service->streams, service->config, &stream->subscriber,
+                                           topics->list, topics->count);
+    if (fault == NULL)
+        fault = held_topics_add(service->streams->topics, &stream->subscriber, user, topics->list,
+                                topics->count, service->config->max_topics);
+    replay_topics_changed(stream);
+    return fault;
+}
+
+/* Of bound topics that come while it catches up it hears no more of the past than it may now. */
+static bool withhold_past(struct stream *stream, const struct addition *addition)
+{
+    const struct past_rights *past = addition->brought.body.past;
+    const struct requested_topics *topics = &addition->topics;
+    struct bytes bound = BYTES_EMPTY;
+
+    if (past != NULL && past->topics_known)
+        return replay_withhold(stream, &past->deaf);
+    for (size_t i = 0; i < topics->count; i++) {
+        if (!topics->list[i].bound)
+            continue;
+        bytes_append(&bound, topics->list[i].text, topics->list[i].length);
+        bytes_append(&bound, "", 1);
+    }
+    bool done = !bound.failed && replay_withhold(stream, &bound);
+    bytes_free(&bound);
+    return done;
+}
+
+static bool tell_addition(struct connection *connection, const struct client_message *message,
+                          const struct addition *addition, uint32_t before)
+{
+    const struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+    const struct past_rights *past = addition->brought.body.past;
+
+    if (message->last_id != NULL)
+        return tell_past(
+            connection, subscribe_find_start(connection, message->last_id, message->last_id_length),
+            past);
+    /* One that catches up is told who is there when it has. */
+    return tell_subscribed(connection, replay_position(service->replays, stream), past, false) &&
+           (stream->replay != NULL ||
+            presence_events_send_available(service_of(connection), stream, before));
+}
+
 static bool add_topics(struct connection *connection, const struct client_message *message)
 {
-    struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
-    struct subscriber *subscriber = &stream->subscriber;
-    uint32_t before = subscriber->count;
+    uint32_t before = stream->subscriber.count;
+    struct addition addition;
 
     if (message->last_id != NULL && (before > 0 || stream->replay != NULL))
         return client_requests_refuse(connection, "Last id should come with the first topics");
-    const char *fault = topic_limits_fault(service->streams, service->config, subscriber,
-                                           message->topics.list, message->topics.count);
+    const char *fault = find_addition(&addition, stream, message);
     if (fault == NULL)
-        fault = held_topics_add(service->streams->topics, subscriber, stream_user(stream),
-                                message->topics.list, message->topics.count,
-                                service->config->max_topics);
-    replay_topics_changed(stream);
-    if (fault != NULL)
-        return client_requests_refuse(connection, fault);
-    if (message->last_id != NULL)
-        return tell_past(connection, subscribe_find_start(connection, message->last_id,
-                                                          message->last_id_length));
-    /* One that catches up is told who is there when it has. */
-    return tell_count(connection, "subscribed") &&
-           (stream->replay != NULL || presence_events_send_available(service, stream, before));
+        fault = hold_addition(stream, &addition);
+    bool done = fault != NULL ? client_requests_refuse(connection, fault)
+                              : message_ticket_take_identity(&addition.brought, stream) &&
+                                    withhold_past(stream, &addition) &&
+                                    tell_addition(connection, message, &addition, before);
+    free_addition(&addition);
+    return done;
 }
 
 static bool remove_topics(struct connection *connection, const struct client_message *message)

@@ -289,6 +289,14 @@ void streaming_renew(struct connection *connection)
     connection_set_deadline(connection);
 }
 
+void streaming_shorten(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
+    stream->ends_at = end_of(stream, stream->ends_at);
+    connection_set_deadline(connection);
+}
+
 /* ---- input and output ---- */
 
 static void ignore_input(struct connection *connection, size_t length)

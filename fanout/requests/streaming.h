@@ -20,6 +20,8 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms);
 void streaming_end(struct connection *connection, enum close_reason reason);
 /* stream_time starts anew; not for a poll, which has the time it asked for. */
 void streaming_renew(struct connection *connection);
+/* The proof of its user may end sooner than it did. */
+void streaming_shorten(struct connection *connection);
 /* How long a client is asked to wait before it comes back: another time for each stream. */
 uint64_t streaming_retry_ms(const struct connection *connection);
 /* Counts one stream of a client id less, and tells who watches it. */

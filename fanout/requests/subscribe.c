@@ -50,16 +50,19 @@ static uint64_t until_of(const struct service *service, const struct subscriptio
     return body->until_ms > wall ? now + (body->until_ms - wall) : now;
 }
 
-static bool keep_identity(const struct service *service, struct stream *stream,
-                          const struct subscription_body *body)
+bool subscribe_keep_identity(struct stream *stream, const struct subscription_body *body)
 {
     if (body->user == NULL)
         return true;
-    stream->identity = stream_identity_new(body->user, body->sid);
+    if (stream->identity == NULL)
+        stream->identity = stream_identity_new(body->user, body->sid);
     if (stream->identity == NULL)
         return false;
-    stream->identity->until = until_of(service, body);
-    stream->identity->until_wall_ms = body->until_ms;
+    uint64_t until = until_of(service_of(&stream->connection), body);
+    if (until < stream->identity->until) {
+        stream->identity->until = until;
+        stream->identity->until_wall_ms = body->until_ms;
+    }
     return true;
 }
 
@@ -147,7 +150,7 @@ static bool enter(struct service *service, struct stream *stream,
         presence_note_change(&streams->presence, stream->presence);
     stream->presence_since = (uint32_t)streams->presence.changes;
     loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
-    return take_secret(streams, stream, body) && keep_identity(service, stream, body) &&
+    return take_secret(streams, stream, body) && subscribe_keep_identity(stream, body) &&
            keep_headers(stream, request) &&
            held_topics_add(streams->topics, &stream->subscriber, stream_user(stream),
                            body->topics.list, body->topics.count, UINT64_MAX) == NULL;
@@ -251,13 +254,12 @@ static bool send_beginning(struct service *service, struct stream *stream,
            (!catches_up || replay_begin(service->replays, stream, after, !stream->recovered, past));
 }
 
-/* True when bound events that it missed may be among those that are not replayed, since nobody has
- * looked whether its user may still hear them. */
-static bool holds_back(const struct service *service, const struct stream *stream, uint64_t after,
-                       const struct past_rights *past)
+bool subscribe_holds_back(const struct stream *stream, uint64_t after,
+                          const struct past_rights *past)
 {
-    bool bound = service->log->newest_bound > after && (past == NULL || !past->topics_known);
-    bool inbox = service->log->newest_targeted > after && (past == NULL || !past->inbox_known);
+    const struct event_log *log = service_of(&stream->connection)->log;
+    bool bound = log->newest_bound > after && (past == NULL || !past->topics_known);
+    bool inbox = log->newest_targeted > after && (past == NULL || !past->inbox_known);
     for (uint32_t i = 0; i < stream->subscriber.count; i++) {
         uint32_t kind = stream->subscriber.subscriptions[i].kind;
         if ((kind == SUBSCRIPTION_BOUND && bound) || (kind == SUBSCRIPTION_INBOX && inbox))
@@ -279,7 +281,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
                                           body->last_id != NULL ? strlen(body->last_id) : 0);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
-    stream->recovered = stream->recovered && !holds_back(service, stream, after, body->past);
+    stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, body->past);
     if (!send_beginning(service, stream, request, after, body->past))
         return false;
     service->streams->begun++;

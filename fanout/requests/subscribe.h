@@ -9,6 +9,7 @@
 
 struct connection;
 struct http_request;
+struct past_rights;
 struct stream;
 struct subscription_body;
 struct transport;
@@ -29,5 +30,12 @@ bool subscribe_caught_up(struct stream *stream);
 /* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
  * the stream whether it asked (last_id is not NULL) and whether nothing is missing. */
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);
+/* True when bound events after this sequence may be among those that are not replayed, since nobody
+ * has looked whether the stream's user may still hear them. */
+bool subscribe_holds_back(const struct stream *stream, uint64_t after,
+                          const struct past_rights *past);
+/* The stream is heard as the user of a ticket, if that has one, and no longer than the proof lasts;
+ * of several proofs of one user, than the first to end. False without memory. */
+bool subscribe_keep_identity(struct stream *stream, const struct subscription_body *body);
 
 #endif

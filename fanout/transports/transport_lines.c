@@ -67,7 +67,7 @@ static void refuse_line(struct connection *connection, enum close_reason why, co
             connection_close(connection, CLOSE_MEMORY);
         return;
     }
-    char line[160];
+    char line[REQUESTED_TOPICS_FAULT_SIZE + 32];
     int length = snprintf(line, sizeof line, "{\"error\":\"%s\"}\n", reason);
     bool queued =
         length < (int)sizeof line && connection_queue_bytes(connection, line, (size_t)length);

@@ -100,6 +100,18 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
       assert.deepEqual(got, { types: ['bound', 'bound'], recovered: true });
     });
 
+    test('which of its topics it would not hear now is said at once', async () => {
+      const { topic, last_id } = await missed({ owner: 'eva' }, nothing);
+      for (const past of [{}, { last_id }]) {
+        const stream = await bound.subscribe('luis', [topic, 'past/unknown', INBOX], past);
+        assert.deepEqual(stream.connected.deaf, [
+          { topic, reason: 'forbidden' },
+          { topic: 'past/unknown', reason: 'unregistered' },
+        ]);
+        await stream.close();
+      }
+    });
+
     test('when nobody can say, nothing is replayed, and the client is told that something may be missing', async () => {
       const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'] }, nothing);
       if (database === 'sqlite') {

@@ -38,6 +38,9 @@ static const struct refusal {
     const char *text;
     const char *reason;
 } refusals[] = {
+    {"{\"subscribe\":[],\"ticket\":7}", "Ticket should be a string"},
+    {"{\"subscribe\":[{\"topic\":\"a\",\"private\":true}]}", "Private topics need a proof: a"},
+    {"{\"subscribe\":[\"@USER@\"]}", "Topic @USER@ should be binded or private"},
     {"", "Invalid JSON in message"},
     {"{", "Invalid JSON in message"},
     {"subscribe", "Invalid JSON in message"},
@@ -112,6 +115,21 @@ static void subscribing_may_name_the_past(void **state)
     client_message_free(&message);
 }
 
+static void subscribing_may_bring_a_ticket(void **state)
+{
+    struct client_message message;
+
+    (void)state;
+    must_read(&message, "{\"subscribe\":[\"a\"],\"ticket\":\"x.y.z\"}");
+    assert_int_equal(message.topics.count, 1);
+    assert_string_equal(message.ticket, "x.y.z");
+    assert_int_equal(message.ticket_length, 5);
+    client_message_free(&message);
+    must_read(&message, "{\"subscribe\":[],\"ticket\":null}");
+    assert_null(message.ticket);
+    client_message_free(&message);
+}
+
 static void unsubscribing_may_name_bound_topics(void **state)
 {
     struct client_message message;
@@ -119,9 +137,11 @@ static void unsubscribing_may_name_bound_topics(void **state)
     (void)state;
     must_read(&message,
               "{\"unsubscribe\":[{\"topic\":\"a\",\"binded\":true},\"a\","
-              "{\"topic\":\"@USER@\",\"binded\":true},{\"topic\":\"a\",\"binded\":true}]}");
+              "{\"topic\":\"@USER@\",\"binded\":true},{\"topic\":\"@USER@\",\"private\":true},"
+              "{\"topic\":\"a\",\"private\":true}]}");
     assert_int_equal(message.kind, CLIENT_UNSUBSCRIBE);
-    assert_int_equal(message.topics.count, 3);
+    assert_int_equal(message.topics.count, 4);
+    assert_int_equal(audience_kind_of(&message.topics.list[3]), SUBSCRIPTION_PRIVATE);
     assert_int_equal(message.topics.list[0].bound, true);
     assert_int_equal(message.topics.list[1].bound, false);
     assert_int_equal(audience_kind_of(&message.topics.list[2]), SUBSCRIPTION_INBOX);
@@ -150,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(subscribing_names_each_topic_once),
         cmocka_unit_test(subscribing_may_name_the_past),
+        cmocka_unit_test(subscribing_may_bring_a_ticket),
         cmocka_unit_test(unsubscribing_may_name_bound_topics),
         cmocka_unit_test(the_rest_is_read),
     };

@@ -252,6 +252,34 @@ static void a_bound_event_is_for_whom_it_names(void **state)
     }
 }
 
+/* Nor does an open or a bound one reach who was granted the topic. */
+static void a_private_event_reaches_private_subscriptions_alone(void **state)
+{
+    struct crowd *crowd = *state;
+
+    crowd->streams[1]->identity = stream_identity_new("ana", NULL);
+    hold(crowd, 0, SUBSCRIPTION_OPEN, "a");
+    hold(crowd, 1, SUBSCRIPTION_BOUND, "a");
+    hold(crowd, 1, SUBSCRIPTION_INBOX, "ana");
+    hold(crowd, 2, SUBSCRIPTION_PRIVATE, "a");
+    hold(crowd, 2, SUBSCRIPTION_PRIVATE, "+");
+    assert_int_equal(publish(crowd, "a", ENVELOPE_PRIVATE, "", 0), 1);
+    assert_string_equal(queued(crowd, 0), "");
+    assert_string_equal(queued(crowd, 1), "");
+    const char *both = queued(crowd, 2);
+    assert_non_null(strstr(both, "\"requested\":\"a\""));
+    assert_non_null(strstr(both, "\"requested\":\"+\""));
+    assert_int_equal(publish(crowd, "a", 0, "", 0), 1);
+    assert_int_equal(publish(crowd, "a", ENVELOPE_BOUND, "ana", sizeof "ana"), 1);
+    assert_int_equal(publish(crowd, "a", ENVELOPE_BOUND | ENVELOPE_EVERYONE, "", 0), 2);
+    assert_int_equal(publish(crowd, "a", ENVELOPE_BOUND | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED,
+                             "ana", sizeof "ana"),
+                     1);
+    assert_string_equal(queued(crowd, 2), "");
+    free(crowd->streams[1]->identity);
+    crowd->streams[1]->identity = NULL;
+}
+
 static void one_stream_can_be_told_something(void **state)
 {
     struct crowd *crowd = *state;
@@ -284,6 +312,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_whisper_reaches_its_stream_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bound_event_is_for_whom_it_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_private_event_reaches_private_subscriptions_alone, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(one_stream_can_be_told_something, set_up, tear_down),
     };
 

@@ -42,6 +42,10 @@ static void a_query_says_what_a_body_would(void **state)
                 "{\"connid\":77,\"ep\":[\"a\"],\"last_id\":\"12-3\",\"secret\":\"ab\"}");
     expect_body("binded=x&ep=y&bind_key=a%2Bb%3D",
                 "{\"bind_key\":\"a+b=\",\"ep\":[\"y\",{\"binded\":true,\"topic\":\"x\"}]}");
+    expect_body(
+        "private=x&bound=x&ep=x&private=a/%2B",
+        "{\"ep\":[\"x\",{\"binded\":true,\"topic\":\"x\"},{\"private\":true,\"topic\":\"x\"},"
+        "{\"private\":true,\"topic\":\"a/+\"}]}");
     expect_body("ep=a&wait=0&something=else", "{\"ep\":[\"a\"],\"wait\":0}");
     expect_body("ep", "{\"ep\":[\"\"]}"); /* refused later, as an empty topic */
 }

@@ -126,11 +126,13 @@ static void test_says_what_may_be_heard_of_the_past(void **state)
         ticket_free(&ticket);
     }
     bytes_append(&past.deaf, "a/b\0\xc3\xb1", 7);
+    bytes_append(&past.unregistered, "a/b", 4);
     bytes_append(&past.inbox, "c", 2);
     sign(&text, &rules, &with_past);
     assert_int_equal(ticket_read(&ticket, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
     assert_int_equal(ticket.past->deaf.length, past.deaf.length);
     assert_memory_equal(ticket.past->deaf.data, past.deaf.data, past.deaf.length);
+    assert_string_equal(ticket.past->unregistered.data, "a/b");
     assert_string_equal(ticket.past->inbox.data, "c");
     ticket_free(&ticket);
     past_rights_free(&past);
@@ -356,6 +358,17 @@ static void test_other_claims(void **state)
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":7,\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":7}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":[\"a\",7]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":7}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":"
+        "\"xyz\"}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\","
+        "\"private\":true}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
+        "\"topic\":"
+        "\"a\",\"private\":\"yes\"}]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
+        "\"topic\":"
+        "\"a\",\"private\":true,\"binded\":true}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":["
         "\"a\\u0000\"]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":\"a\"}",

@@ -1,0 +1,65 @@
+#include "requests/message_ticket.h"
+
+#include "clock.h"
+#include "config/config.h"
+#include "net/connection.h"
+#include "requests/service.h"
+#include "requests/streaming.h"
+#include "requests/subscribe.h"
+#include "streams/stream.h"
+
+#include <string.h>
+
+/* A session that ends takes with it what its proofs have opened, so they are of one. */
+static const char *find_stranger(const struct stream *stream, const struct ticket *ticket)
+{
+    if (stream->identity == NULL || ticket->user == NULL)
+        return NULL;
+    if (strcmp(stream_user(stream), ticket->user) != 0)
+        return "Ticket of another user";
+    const char *sid = ticket->sid != NULL ? ticket->sid : "";
+    return strcmp(stream_identity_sid(stream->identity), sid) != 0 ? "Ticket of another session"
+                                                                   : NULL;
+}
+
+const char *message_ticket_read(struct message_ticket *brought, struct stream *stream,
+                                const char *text, size_t length)
+{
+    struct service *service = service_of(&stream->connection);
+
+    *brought = (struct message_ticket){0};
+    switch (ticket_gate_admit(&service->tickets, service->config, text, length,
+                              clock_wall_ms() / 1000, &brought->ticket)) {
+    case TICKET_GATE_OPEN:
+        break;
+    case TICKET_GATE_REFUSED:
+        return "Invalid ticket";
+    case TICKET_GATE_TOO_OLD:
+        return "Ticket from before the start";
+    default:
+        return "Too many tickets at once";
+    }
+    /* One that stands for a body has no topics. */
+    if (brought->ticket.body != NULL)
+        return "Invalid ticket";
+    const char *fault = find_stranger(stream, &brought->ticket);
+    return fault != NULL
+               ? fault
+               : subscription_body_from_ticket(&brought->body, &brought->ticket, service->config);
+}
+
+void message_ticket_free(struct message_ticket *brought)
+{
+    subscription_body_free(&brought->body);
+    ticket_free(&brought->ticket);
+}
+
+bool message_ticket_take_identity(const struct message_ticket *brought, struct stream *stream)
+{
+    if (brought->body.user == NULL)
+        return true;
+    if (!subscribe_keep_identity(stream, &brought->body))
+        return false;
+    streaming_shorten(&stream->connection);
+    return true;
+}
