@@ -1,16 +1,12 @@
 /* esnctl keygen: the secrets that the programs need, each in a file of its own. */
 #include "bind_key.h"
-#include "bytes.h"
 #include "commands.h"
-#include "hex.h"
-#include "secret.h"
+#include "secret_output.h"
 #include "service_user.h"
 #include "settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +22,7 @@ static const char help[] =
     "  ticket   ticket.secret: esn-subscribe signs with it what esn-fanout takes\n"
     "  publish  publish.token: who has it may post events\n"
     "  admin    admin.token: who has it may look into the daemon\n"
+    "  token    token.keys: the application signs access tokens with it, esn-subscribe takes them\n"
     "Nothing is ever overwritten: when one of the files exists, none is made. Root gives them to "
     "the\n"
     "group of the folder, or where that is root's, to the group of the user " SERVICE_USER ".\n"
@@ -44,13 +41,7 @@ static const char help[] =
     "\n"
     "Exit status: 0 good, 1 failed, 2 usage.\n";
 
-enum {
-    OPTION_DIR = SETTINGS_OPTION_OWN,
-    OPTION_BITS,
-    DEFAULT_BITS = 2048,
-    SECRET_BYTES = 32,
-    SECRET_MODE = 0640
-};
+enum { OPTION_DIR = SETTINGS_OPTION_OWN, OPTION_BITS, DEFAULT_BITS = 2048 };
 
 static const struct product {
     const char *what, *file, *second; /* second: of a pair */
@@ -60,6 +51,7 @@ static const struct product {
     {"ticket", "ticket.secret", NULL, "ticket", "secret_file"},
     {"publish", "publish.token", NULL, "publish", "token_file"},
     {"admin", "admin.token", NULL, "admin", "token_file"},
+    {"token", "token.keys", NULL, "token", "keys_file"},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
@@ -102,30 +94,6 @@ static bool all_are_free(const struct generation *generation)
     return true;
 }
 
-static bool write_secret(const char *path)
-{
-    unsigned char random[SECRET_BYTES];
-    char text[2 * SECRET_BYTES + 2];
-    if (!secret_random(random, sizeof random)) {
-        (void)command_fail("there are no random numbers");
-        return false;
-    }
-    hex_write(text, random, sizeof random);
-    text[2 * SECRET_BYTES] = '\n';
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool written = file >= 0 && fchmod(file, SECRET_MODE) == 0 &&
-                   write(file, text, sizeof text - 1) == (ssize_t)sizeof text - 1;
-    if (!written)
-        (void)command_fail("%s: %s", path, strerror(errno));
-    if (file >= 0 && close(file) != 0 && written) {
-        (void)command_fail("%s: %s", path, strerror(errno));
-        written = false;
-    }
-    explicit_bzero(random, sizeof random);
-    explicit_bzero(text, sizeof text);
-    return written;
-}
-
 static bool make(const struct generation *generation, const struct product *product)
 {
     char error[BIND_KEY_ERROR_SIZE];
@@ -133,7 +101,7 @@ static bool make(const struct generation *generation, const struct product *prod
     char *second = product->second != NULL ? path_in(generation->folder, product->second) : NULL;
     bool made = false;
     if (path != NULL && product->second == NULL)
-        made = write_secret(path);
+        made = secret_output_write(path);
     else if (path != NULL && second != NULL) {
         made = bind_key_generate(path, second, generation->bits, error);
         if (!made)
@@ -146,30 +114,9 @@ static bool make(const struct generation *generation, const struct product *prod
     return made;
 }
 
-/* Made by root, the files would be for root's group, and the programs could not read them. The group is chosen before
- * they are made, so that none is ever another's to be swapped. */
-static bool take_group(const char *folder)
-{
-    struct stat of;
-    if (geteuid() != 0 || stat(folder, &of) != 0)
-        return true; /* without the folder, making the first file says so */
-    const struct passwd *service = of.st_gid == 0 ? getpwnam(SERVICE_USER) : NULL;
-    gid_t group = service != NULL ? service->pw_gid : of.st_gid;
-    if (group == 0)
-        (void)fprintf(
-            stderr,
-            "%s: its group is root's, and so is that of what is made there; give it to the group "
-            "that the programs run as (chgrp)\n",
-            folder);
-    if (setegid(group) == 0)
-        return true;
-    (void)command_fail("cannot take the group %u: %s", (unsigned)group, strerror(errno));
-    return false;
-}
-
 static int generate(const struct generation *generation)
 {
-    if (!all_are_free(generation) || !take_group(generation->folder))
+    if (!all_are_free(generation) || !secret_output_take_group(generation->folder))
         return COMMAND_FAILED;
     for (size_t i = 0; i < PRODUCTS; i++) {
         if (generation->wanted[i] && !make(generation, &products[i]))

@@ -60,14 +60,14 @@ describe('esnctl keygen', () => {
 
   test('makes all that the programs need, for owner and group alone', async () => {
     const said = await operator.good('keygen');
-    for (const name of ['bind.key', 'ticket.secret', 'publish.token', 'admin.token']) {
+    for (const name of ['bind.key', 'ticket.secret', 'publish.token', 'admin.token', 'token.keys']) {
       assert.equal((stat(name).mode & 0o777).toString(8), '640', name);
       assert.ok(said.includes(`= ${path.join(operator.folder, name)}\n`), said);
     }
     assert.equal((stat('bind.pub').mode & 0o777).toString(8), '644');
-    const secrets = ['ticket.secret', 'publish.token', 'admin.token'].map(read);
+    const secrets = ['ticket.secret', 'publish.token', 'admin.token', 'token.keys'].map(read);
     assert.ok(secrets.every((secret) => /^[0-9a-f]{64}\n$/.test(secret)));
-    assert.equal(new Set(secrets).size, 3);
+    assert.equal(new Set(secrets).size, 4);
     const sealed = crypto.publicEncrypt(read('bind.pub'), Buffer.from('x'));
     assert.equal(crypto.privateDecrypt(read('bind.key'), sealed).toString(), 'x');
     fs.writeFileSync(operator.file, `${said}\n[acl]\nfile = topics.db\n`);

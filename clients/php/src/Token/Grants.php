@@ -26,10 +26,6 @@ final class Grants
             if (!is_string($pattern) || $pattern === '' || str_contains($pattern, "\0") || preg_match('//u', $pattern) !== 1) {
                 throw new InvalidToken('What is granted is a topic: UTF-8 text without NUL.');
             }
-            $levels = explode('/', $pattern);
-            if (in_array('#', array_slice($levels, 0, -1), true)) {
-                throw new InvalidToken("\"$pattern\" is no topic: # stands for the rest, and so at the end alone.");
-            }
         }
         return array_values($patterns);
     }
@@ -38,7 +34,7 @@ final class Grants
     public static function info(mixed $info): mixed
     {
         try {
-            $length = strlen(json_encode($info, JSON_THROW_ON_ERROR));
+            $length = strlen(json_encode($info, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES));
         } catch (\JsonException $error) {
             throw new InvalidToken("info cannot be written as JSON: {$error->getMessage()}.", 0, $error);
         }

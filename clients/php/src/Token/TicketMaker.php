@@ -54,12 +54,12 @@ final class TicketMaker
         #[\SensitiveParameter] ?string $session = null,
         ?array $deaf = null,
     ): string {
-        $now = (int) floor($this->clock->unixTime());
+        $now = round($this->clock->unixTime(), 3);
         $uid = $user === false ? null : UserId::onTheWire($user);
         $claims = [
             'aud' => 'esn-fanout',
             'iat' => $now,
-            'exp' => $now + $this->lifetime,
+            'exp' => (int) ceil($now) + $this->lifetime,
             'jti' => bin2hex(random_bytes(16)),
             'ep' => array_map(static fn (mixed $topic): string|array => self::topic($topic, $uid), array_values($topics)),
             'uid' => $uid,

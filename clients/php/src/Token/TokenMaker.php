@@ -84,10 +84,11 @@ final class TokenMaker
         #[\SensitiveParameter] ?string $session = null,
         ?string $clientId = null,
     ): string {
-        $now = $this->clock->unixTime();
+        // With its fraction: a token of after a logout is told from one of before it in the same second.
+        $now = round($this->clock->unixTime(), 3);
         $claims = [
             'sub' => $user === null ? null : UserId::onTheWire($user),
-            'iat' => (int) floor($now),
+            'iat' => $now,
             'exp' => (int) ceil($now) + $this->lifetime,
             'iss' => $this->issuer,
             'aud' => $this->audience,

@@ -26,7 +26,7 @@ final class TokenTest extends TestCase
 
         self::assertSame(['alg' => 'HS256', 'typ' => 'JWT'], $header);
         self::assertSame([
-            'sub' => 'ana', 'iat' => 1_700_000_000, 'exp' => 1_700_000_121, 'iss' => 'shop', 'aud' => 'notify',
+            'sub' => 'ana', 'iat' => 1_700_000_000.25, 'exp' => 1_700_000_121, 'iss' => 'shop', 'aud' => 'notify',
             'sid' => hash('sha256', 'the-session'),
             'esn' => ['info' => ['name' => 'Ana ñ'], 'sub' => ['orders/4711', 'shop/#'], 'pub' => ['chat/7'], 'clid' => 'page'],
         ], $claims);
@@ -109,7 +109,7 @@ final class TokenTest extends TestCase
             'everybody' => [InvalidUser::class, static fn (TokenMaker $maker) => $maker->forUser('*')],
             'no topic' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', [''])],
             'a topic with NUL' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', ["a\0"])],
-            '# before the end' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', [], ['#/a'])],
+            'a topic that is a number' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', [], [7])],
             'too many' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', array_fill(0, 1001, 'a'))],
             'a long info' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', info: str_repeat('x', 1024))],
             'no session' => [InvalidToken::class, static fn (TokenMaker $maker) => $maker->forUser('ana', session: '')],
@@ -125,7 +125,7 @@ final class TokenTest extends TestCase
         self::assertMatchesRegularExpression('/^[0-9a-f]{32}$/', $claims['jti']);
         unset($claims['jti']);
         self::assertSame([
-            'aud' => 'esn-fanout', 'iat' => 1_700_000_000, 'exp' => 1_700_000_010, 'ep' => $topics, 'uid' => 'ana',
+            'aud' => 'esn-fanout', 'iat' => 1_700_000_000.5, 'exp' => 1_700_000_011, 'ep' => $topics, 'uid' => 'ana',
             'clid' => 'page', 'last_id' => '7-12', 'until' => 1_700_000_600, 'sid' => hash('sha256', 'the-session'), 'deaf' => [],
         ], $claims);
         self::assertSame('[][][]', self::read($maker->make([['topic' => 'a', 'binded' => true]], null))[1]['uid']);
