@@ -60,10 +60,10 @@ choose_user() {
 
 make_folders() {
     local folder
-    for folder in "$dir"/{source,build,install,conf,run,log,data,data/sessions,data/events}; do
+    for folder in "$dir"/{source,build,install,conf,run,log,data,data/sessions,data/events,data/redis}; do
         mkdir -p -- "$folder" && [[ -w $folder ]] || fail "no right to write in $folder (made by another user?)"
     done
-    chmod 750 -- "$dir"/{conf,run,log,data,data/sessions,data/events}
+    chmod 750 -- "$dir"/{conf,run,log,data,data/sessions,data/events,data/redis}
     if ((EUID == 0)); then
         chgrp -- "$run_group" "$dir/conf"
         chown -R -- "$run_user:$run_group" "$dir"/{run,log,data}

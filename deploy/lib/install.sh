@@ -12,6 +12,7 @@ packages_needed() {
         sqlite) printf '%s\n' sqlite3 php-sqlite3 ;;
         mariadb) printf '%s\n' mariadb-server php-mysql ;;
     esac
+    [[ ${redis:-no} == no ]] || printf '%s\n' redis-server php-redis
     "$clone/deploy/lib/build-packages"
 }
 
@@ -52,12 +53,14 @@ require_commands() {
     done
     require_php_extension curl curl
     require_php_extension "pdo_${acl/mariadb/mysql}" "$acl"
+    [[ $redis == no ]] || require_php_extension redis Redis
     [[ $web == nginx ]] || require_apache_modules
     ((${#missing[@]} == 0)) || fail "not on this machine: ${missing[*]}"
 }
 
 commands_of_choice() {
     printf '%s\n' "${web/apache/apache2}"
+    [[ $redis == no ]] || echo redis-server
     [[ $acl == sqlite ]] && echo sqlite3 || printf '%s\n' mariadb mariadbd mariadb-install-db
 }
 

@@ -20,7 +20,8 @@ raise_open_files() {
 
 choose_services() {
     services=(esn-fanout)
-    [[ $acl == mariadb ]] && services=(mariadb esn-fanout)
+    [[ $redis == yes ]] && services=(redis esn-fanout)
+    [[ $acl == mariadb ]] && services=(mariadb "${services[@]}")
     [[ $handoff == local ]] || services+=(esn-event esn-subscribe) # else mod_fcgid starts them
     services+=(php-fpm "$web")
 }
@@ -43,6 +44,11 @@ start_service() { # PROGRAM
         mariadb)
             launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --skip-networking \
                 --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" --innodb-buffer-pool-size=32M
+            ;;
+        # Told of what ends: keys deleted (g), expired (x) and emptied, by the name of the key (K).
+        redis)
+            launch "$1" redis-server --port 0 --unixsocket "$sockets/redis.sock" --unixsocketperm 700 --daemonize no \
+                --dir "$dir/data/redis" --save 60 1 --notify-keyspace-events 'Kg$x'
             ;;
         php-fpm)
             local as_root=()
@@ -195,10 +201,13 @@ ESN_CONF=$conf
 ESN_DEMO_URL=http://127.0.0.1:$port/
 ESN_PUBLISH_PUBLIC_KEY=$dir/conf/publish.public.pem
 ESN_SUBSCRIBE_PUBLIC_KEY=$dir/conf/subscribe.public.pem
+ESN_TOKEN_KEYS=$dir/conf/token.keys
+ESN_TICKET_SECRET=$dir/conf/ticket.token
 ESN_SESSION_PATH=$dir/data/sessions
 ESN_RIGHTS_DSN='$rights_dsn'
 END
     [[ -z $rights_user ]] || printf 'ESN_RIGHTS_USER=%s\nESN_RIGHTS_PASSWORD=%s\n' "$rights_user" "$rights_password"
+    [[ $redis == no ]] || echo "ESN_REDIS_SOCKET=$sockets/redis.sock"
 }
 
 show_addresses() {
@@ -233,7 +242,7 @@ clean_up() {
     [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
     stop_services esn-fanout
     stop_services esn-event esn-subscribe php-fpm "${web:-}"
-    stop_services mariadb
+    stop_services mariadb redis
     [[ -n $own_sockets ]] && rm -rf -- "$own_sockets"
     rm -f -- "$dir"/env "$dir"/.env.* "$dir"/.install.*
 }

@@ -8,7 +8,7 @@ write_settings() {
     conf=$dir/conf/es-web-notify.conf
     publish_token=$(keep_token publish) || exit 1
     admin_token=$(keep_token admin) || exit 1
-    keep_token ticket >/dev/null && keep_key_pair publish && keep_key_pair subscribe || exit 1
+    keep_token ticket >/dev/null && keep_secret token.keys >/dev/null && keep_key_pair publish && keep_key_pair subscribe || exit 1
     root_for_mariadb
     choose_rights
     choose_fanout_port
@@ -21,8 +21,12 @@ write_settings() {
 }
 
 keep_token() { # NAME
-    local file=$dir/conf/$1.token
-    [[ -s $file ]] || od -An -N24 -v -tx1 /dev/urandom | tr -d ' \n' >"$file" || return 1
+    keep_secret "$1.token"
+}
+
+keep_secret() { # FILE
+    local file=$dir/conf/$1
+    [[ -s $file ]] || od -An -N32 -v -tx1 /dev/urandom | tr -d ' \n' >"$file" || return 1
     cat -- "$file"
 }
 
@@ -72,6 +76,9 @@ private_key_file = publish.private.pem
 [ticket]
 secret_file = ticket.token
 
+[token]
+keys_file = token.keys
+
 [binding]
 $(print_binding_conf)
 
@@ -114,8 +121,9 @@ env[ESN_ADMIN_TOKEN] = "$admin_token"
 env[ESN_PUBLISH_PUBLIC_KEY] = "$dir/conf/publish.public.pem"
 env[ESN_SUBSCRIBE_PUBLIC_KEY] = "$dir/conf/subscribe.public.pem"
 env[ESN_SUBSCRIBE_PRIVATE_KEY] = "$dir/conf/subscribe.private.pem"
+env[ESN_TOKEN_KEYS] = "$dir/conf/token.keys"
 env[ESN_RIGHTS_DSN] = "$rights_dsn"
-php_admin_value[session.save_path] = $dir/data/sessions
+$(print_php_sessions)
 php_admin_flag[session.use_strict_mode] = on
 php_admin_flag[session.cookie_httponly] = on
 php_admin_value[session.cookie_samesite] = Lax
@@ -124,4 +132,13 @@ END
         printf 'env[%s] = "%s"\n' ESN_RIGHTS_USER "$rights_user" ESN_RIGHTS_PASSWORD "$rights_password"
     ((run_as_root)) && printf '%s = root\n' user group
     return 0
+}
+
+print_php_sessions() {
+    if [[ $redis == yes ]]; then
+        printf 'php_admin_value[session.save_handler] = redis\nphp_admin_value[session.save_path] = unix://%s\n' \
+            "$sockets/redis.sock"
+    else
+        echo "php_admin_value[session.save_path] = $dir/data/sessions"
+    fi
 }

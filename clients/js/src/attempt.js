@@ -33,7 +33,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   let pending; // topics that are asked for on the way
   let giveUp; // does not wait for the page any longer
   let speak; // says something, where the transport can
-  let timer, renewal, pings;
+  let ends; // when the user's proof does, if it does
+  let timer, renewal, proof, pings;
 
   const cut = (reason) => {
     why ||= reason;
@@ -103,7 +104,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   function know({ connid, secret, timeout }) {
     link.who = { connid, secret };
     clearTimeout(renewal);
-    if (settings.renew && name !== 'poll') {
+    // The proof ends sooner, perhaps: then there is another connection by then.
+    if (settings.renew && name !== 'poll' && !(ends <= Date.now() + timeout)) {
       renewal = setTimeout(renew, Math.min(timeout * (0.6 + Math.random() / 5), LONGEST_TIMER));
     }
   }
@@ -117,6 +119,19 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
     }
     alive();
+  }
+
+  /** Goes on with another proof, shortly before this one ends. Both times are the broker's. */
+  function exchange({ until } = {}, now) {
+    clearTimeout(proof);
+    const left = until - now;
+    ends = Date.now() + left - 1;
+    if (left && name !== 'poll') proof = setTimeout(proofOver, Math.min(left * (0.8 + Math.random() / 10), LONGEST_TIMER));
+  }
+
+  /** One that ends as soon as it has begun is not asked for again and again. */
+  function proofOver() {
+    cut(failure(Date.now() - connectedAt > settings.backoff ? AGAIN : DOWN, 'The proof of the user ends'));
   }
 
   /** Whose connection it is: the first one says, and all others have to be of the same user. */
@@ -134,7 +149,9 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (!isOfUser(detail.identity || {})) return;
     connectedAt ||= Date.now();
     isBeside = false;
+    exchange(detail.identity, frame.iat);
     know(detail);
+    tellDeaf(detail);
     alive();
     if (isFirst) {
       if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
@@ -156,6 +173,10 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     link._proved(topics);
   }
 
+  function tellDeaf({ deaf = [] }) {
+    for (const { topic, reason } of deaf) settings.log('hears nothing of', topic, `(${reason})`);
+  }
+
   const serverSays = {
     connected: begin,
     stopping(frame, text) {
@@ -164,7 +185,9 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
     dropped: () => cut(lastly(DROPPED, 'The application has ended it')),
-    subscribed({ id }) {
+    expired: proofOver,
+    subscribed({ id, e }) {
+      tellDeaf(e.detail);
       if (!isUpTo(id, link.at)) link.at = id;
       holds(new Map([...link.held, ...pending]));
       pending = undefined;
@@ -250,6 +273,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     }
     clearTimeout(timer);
     clearTimeout(renewal);
+    clearTimeout(proof);
     clearInterval(pings);
     const lasted = connectedAt && Date.now() - connectedAt;
     connectedAt = undefined;

@@ -8,7 +8,7 @@ use EsWebNotify\Exception\InvalidToken;
 
 /**
  * What a session is called outside of PHP ("sid" on the wire). Its id would open it to whoever reads it in a token or a log, so
- * the name is the SHA-256 of the id.
+ * the name is "session:" and the SHA-256 of the id.
  */
 final class SessionName
 {
@@ -18,7 +18,7 @@ final class SessionName
         if ($sessionId === '') {
             throw new InvalidToken('There is no session id: call session_start() first.');
         }
-        return hash('sha256', $sessionId);
+        return 'session:' . hash('sha256', $sessionId);
     }
 
     private function __construct()

@@ -226,7 +226,7 @@ final class BindingPageTest extends TestCase
 
     private static function says(string $user, string $sessionId): string
     {
-        return "200 {\"uid\":$user,\"sid\":\"" . hash('sha256', $sessionId) . '"}';
+        return "200 {\"uid\":$user,\"sid\":\"session:" . hash('sha256', $sessionId) . '"}';
     }
 
     private function key(string $sessionId): string

@@ -31,7 +31,7 @@ final class BindingServerTest extends TestCase
         $answer = json_decode($this->server(static fn (): Identity => $identity, [])->answer($this->key()), true);
 
         self::assertSame([
-            'uid' => '7', 'until' => 1_700_000_600.5, 'sid' => hash('sha256', 'known'), 'info' => ['name' => 'Ana'],
+            'uid' => '7', 'until' => 1_700_000_600.5, 'sid' => 'session:' . hash('sha256', 'known'), 'info' => ['name' => 'Ana'],
             'sub' => ['orders/4711', 'shop/#'], 'pub' => ['chat/7'],
         ], $answer);
         $this->expectException(InvalidToken::class);
@@ -55,7 +55,7 @@ final class BindingServerTest extends TestCase
 
     private static function ofUser(string $user): string
     {
-        return '{"uid":' . $user . ',"sid":"' . hash('sha256', 'known') . '"}';
+        return '{"uid":' . $user . ',"sid":"' . 'session:' . hash('sha256', 'known') . '"}';
     }
 
     public function testTheApplicationsOwnFunction(): void

@@ -36,7 +36,7 @@ final class DropTest extends TestCase
     /** @return array<string, array{string, \Closure}> */
     public function drops(): array
     {
-        $sid = hash('sha256', 'the-session');
+        $sid = 'session:' . hash('sha256', 'the-session');
         return [
             'a user' => ['{"uid":"ana"}', static fn (EventEmitter $broker) => $broker->drop('ana')],
             'a user for a while' => ['{"uid":"7","for":60}', static fn (EventEmitter $broker) => $broker->drop(user: 7, for: 60)],

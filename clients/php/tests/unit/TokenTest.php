@@ -27,7 +27,7 @@ final class TokenTest extends TestCase
         self::assertSame(['alg' => 'HS256', 'typ' => 'JWT'], $header);
         self::assertSame([
             'sub' => 'ana', 'iat' => 1_700_000_000.25, 'exp' => 1_700_000_121, 'iss' => 'shop', 'aud' => 'notify',
-            'sid' => hash('sha256', 'the-session'),
+            'sid' => 'session:' . hash('sha256', 'the-session'),
             'esn' => ['info' => ['name' => 'Ana ñ'], 'sub' => ['orders/4711', 'shop/#'], 'pub' => ['chat/7'], 'clid' => 'page'],
         ], $claims);
         [$head, $body, $signature] = explode('.', $token);
@@ -126,7 +126,7 @@ final class TokenTest extends TestCase
         unset($claims['jti']);
         self::assertSame([
             'aud' => 'esn-fanout', 'iat' => 1_700_000_000.5, 'exp' => 1_700_000_011, 'ep' => $topics, 'uid' => 'ana',
-            'clid' => 'page', 'last_id' => '7-12', 'until' => 1_700_000_600, 'sid' => hash('sha256', 'the-session'), 'deaf' => [],
+            'clid' => 'page', 'last_id' => '7-12', 'until' => 1_700_000_600, 'sid' => 'session:' . hash('sha256', 'the-session'), 'deaf' => [],
         ], $claims);
         self::assertSame('[][][]', self::read($maker->make([['topic' => 'a', 'binded' => true]], null))[1]['uid']);
         self::assertArrayNotHasKey('uid', self::read($maker->make(['a']))[1]);

@@ -1,0 +1,83 @@
+// Access tokens that end while the page hears: it hears on, each event once, with a fresh one. With the real daemon.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+import { ALL, listen } from '../lib/listener.js';
+import { until } from '../lib/wait.js';
+
+const require = createRequire(import.meta.url);
+const { Bound } = require('../../../../tests/system/lib/bound.js');
+const { SECRET, accessToken } = require('../../../../tests/system/lib/tokens.js');
+
+const MINE = { topic: 'mine', bound: true };
+
+describe('access tokens', () => {
+  let bound;
+  before(async () => {
+    bound = await Bound.start({
+      config: { token: { keys_file: 'token.keys' }, log: { path: 'recent.log' }, fanout: { poll_time: '500ms' } },
+      prepare: (stack) => stack.writeTokens('token.keys', [SECRET]),
+    });
+    await bound.add('mine', { sub: ['luis'] });
+  });
+  after(() => bound?.stop());
+
+  const begin = async (transport, token, more) => {
+    const listener = listen({ url: bound.url, transports: [transport], topics: [MINE], token, ...more });
+    await until('it is connected', () => listener.client.state === 'connected');
+    return listener;
+  };
+  const say = (type) => bound.publish('mine', { as: 'ana', type });
+  const end = async ({ client }) => {
+    await client.close();
+    await bound.stack.untilTotal(0);
+  };
+
+  for (const transport of ALL) {
+    test(`are exchanged before they end, by ${transport}: each event once, in order`, async () => {
+      let asked = 0;
+      const listener = await begin(transport, async () => accessToken('luis', { seconds: ++asked < 5 ? 2 : 600 }));
+      const said = [];
+      for (let i = 0; asked < 5; i++) {
+        await say(`n${i}`);
+        said.push(`n${i}`);
+        await listener.heard(`n${i}`);
+      }
+      await say('last');
+      await listener.heard('last');
+      assert.deepEqual(listener.types(), [...said, 'last']);
+      assert.deepEqual([listener.client.user, listener.errors], ['luis', []]);
+      assert.equal(listener.states.filter((state) => state === 'closed').length, 0);
+      await end(listener);
+    });
+  }
+
+  test('that end at once are not asked for in a loop', async () => {
+    let asked = 0;
+    const listener = await begin('frames', async () => accessToken('luis', { seconds: ++asked === 2 ? 0.2 : 0.5 }), { backoff: 3000, maxBackoff: 3000 });
+    await until('it waits', () => listener.states.includes('waiting'));
+    assert.ok(asked <= 2, `${asked}`);
+    await end(listener);
+  });
+
+  test('of nobody who is logged in end the client, also when they are exchanged', async () => {
+    let asked = 0;
+    const gone = Object.assign(Error('log in again'), { final: true });
+    const listener = await begin('ws', async () => {
+      if (++asked > 1) throw gone;
+      return accessToken('luis', { seconds: 2 });
+    });
+    await until('it has ended', () => listener.client.state === 'closed');
+    assert.deepEqual(listener.errors.map(({ kind, final }) => [kind, final]), [['login', true]]);
+    await end(listener);
+  });
+
+  test('of somebody else end the client, and nothing of his is heard', async () => {
+    let asked = 0;
+    const listener = await begin('sse', async () => accessToken(++asked > 1 ? 'eva' : 'luis', { seconds: 2 }));
+    await until('it has ended', () => listener.client.state === 'closed');
+    assert.deepEqual(listener.errors.map(({ kind }) => kind), ['identity']);
+    await end(listener);
+  });
+});
