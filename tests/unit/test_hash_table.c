@@ -69,7 +69,8 @@ static void it_holds_what_was_added_and_not_removed(void **state)
     }
     hash_table_each(&table, count_visit, &visits);
     assert_int_equal(visits, held);
-    assert_int_equal(hash_table_bytes(&table), table.bucket_count * sizeof(void *));
+    assert_int_equal(hash_table_bytes(&table),
+                     (table.bucket_count + table.former_count) * sizeof(void *));
     hash_table_free(&table);
     assert_int_equal(table.count, 0);
     free(records);
@@ -83,6 +84,7 @@ static void an_empty_table_has_nothing(void **state)
     (void)state;
     assert_null(hash_table_find(&table, 0));
     hash_table_each(&table, count_visit, &visits);
+    assert_int_equal(hash_table_walk(&table, 0, count_visit, &visits), 0);
     assert_int_equal(visits, 0);
     assert_int_equal(hash_table_bytes(&table), 0);
     hash_table_free(&table);
@@ -112,6 +114,81 @@ static void chains_stay_short(void **state)
     free(records);
 }
 
+static struct record *new_records(size_t count)
+{
+    struct record *records = calloc(count, sizeof *records);
+
+    assert_non_null(records);
+    for (size_t i = 0; i < count; i++) {
+        records[i].hash = hash_bytes(7, &i, sizeof i);
+        records[i].held = true;
+    }
+    return records;
+}
+
+static void no_addition_moves_more_than_a_few(void **state)
+{
+    enum { MANY = 70000 };
+    struct record *records = new_records(MANY);
+    struct hash_table table = {0};
+    size_t growing = 0, visits = 0;
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++) {
+        size_t moved = table.former != NULL ? table.moved : 0;
+        assert_true(hash_table_add(&table, &records[i].node, records[i].hash));
+        growing += table.former != NULL;
+        assert_true(table.former == NULL || table.moved <= moved + 4);
+        assert_true(table.count <= table.bucket_count + 1);
+        assert_true(has(&table, &records[i]) && has(&table, &records[i / 2]));
+    }
+    assert_true(growing > MANY / 16);
+    hash_table_each(&table, count_visit, &visits);
+    assert_int_equal(visits, MANY);
+    hash_table_free(&table);
+    free(records);
+}
+
+struct walked {
+    struct record *records;
+    unsigned char *visits;
+};
+
+static void count_each(struct hash_node *node, void *context)
+{
+    struct walked *walked = context;
+
+    walked->visits[record_of(node) - walked->records]++;
+}
+
+/* The first FIRST are there all the time; others come and go meanwhile, and the table grows. */
+static void a_walk_comes_to_each_once_while_the_table_grows(void **state)
+{
+    enum { FIRST = 100, MANY = 60000 };
+    struct record *records = new_records(MANY);
+
+    (void)state;
+    for (size_t each = 1; each < 700; each += 60) {
+        struct walked walked = {records, calloc(MANY, 1)};
+        struct hash_table table = {0};
+        size_t added = FIRST, cursor = 0, steps = 0;
+        for (size_t i = 0; i < FIRST; i++)
+            assert_true(hash_table_add(&table, &records[i].node, records[i].hash));
+        do {
+            cursor = hash_table_walk(&table, cursor, count_each, &walked);
+            for (size_t i = 0; i < each && added < MANY; i++, added++)
+                assert_true(hash_table_add(&table, &records[added].node, records[added].hash));
+            if (steps++ % 3 == 0 && added > FIRST)
+                hash_table_remove(&table, &records[--added].node);
+        } while (cursor != 0);
+        for (size_t i = 0; i < FIRST; i++)
+            assert_int_equal(walked.visits[i], 1);
+        hash_table_free(&table);
+        free(walked.visits);
+    }
+    free(records);
+}
+
 static void hashes_depend_on_seed_length_and_every_byte(void **state)
 {
     unsigned char text[40];
@@ -138,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_holds_what_was_added_and_not_removed),
         cmocka_unit_test(an_empty_table_has_nothing),
+        cmocka_unit_test(no_addition_moves_more_than_a_few),
+        cmocka_unit_test(a_walk_comes_to_each_once_while_the_table_grows),
         cmocka_unit_test(chains_stay_short),
         cmocka_unit_test(hashes_depend_on_seed_length_and_every_byte),
     };
