@@ -1,20 +1,6 @@
 #include "address_range.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-
-enum { TEXT_SIZE = INET6_ADDRSTRLEN + 4, IPV4_PREFIX = 96 };
-
-static const unsigned char ipv4_in_ipv6[12] = {[10] = 0xff, [11] = 0xff};
-
-static bool read_address(unsigned char out[16], const char *text, bool *is_ipv4)
-{
-    *is_ipv4 = inet_pton(AF_INET, text, out + 12) == 1;
-    if (!*is_ipv4)
-        return inet_pton(AF_INET6, text, out) == 1;
-    memcpy(out, ipv4_in_ipv6, sizeof ipv4_in_ipv6);
-    return true;
-}
 
 static bool read_bits(unsigned *out, const char *text, unsigned most)
 {
@@ -37,39 +23,44 @@ static bool equal_bits(const unsigned char *a, const unsigned char *b, unsigned 
 static bool ends_with_prefix(const struct address_range *range)
 {
     for (unsigned bit = range->bits; bit < 128; bit++)
-        if ((range->address[bit / 8] & (0x80 >> bit % 8)) != 0)
+        if ((range->address.bytes[bit / 8] & (0x80 >> bit % 8)) != 0)
             return false;
     return true;
 }
 
 bool address_range_read(struct address_range *range, const char *text)
 {
-    char address[TEXT_SIZE];
+    char address[IP_ADDRESS_TEXT_SIZE];
     const char *slash = strchr(text, '/');
     size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
-    bool is_ipv4;
     *range = (struct address_range){.bits = 128};
     if (length >= sizeof address)
         return false;
     memcpy(address, text, length);
     address[length] = '\0';
-    if (!read_address(range->address, address, &is_ipv4))
+    if (!ip_address_read(&range->address, address))
         return false;
+    /* A mapped one is written as IPv6, so its bits are those of IPv6. */
+    bool is_ipv4 = strchr(address, ':') == NULL;
     if (slash != NULL && !read_bits(&range->bits, slash + 1, is_ipv4 ? 32 : 128))
         return false;
     if (slash != NULL && is_ipv4)
-        range->bits += IPV4_PREFIX;
+        range->bits += IP_ADDRESS_IPV4_BITS;
     return ends_with_prefix(range);
+}
+
+bool address_range_has(const struct address_range *ranges, size_t count,
+                       const struct ip_address *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (equal_bits(ranges[i].address.bytes, address->bytes, ranges[i].bits))
+            return true;
+    return false;
 }
 
 bool address_range_contains(const struct address_range *ranges, size_t count, const char *address)
 {
-    unsigned char bytes[16];
-    bool ignored;
-    if (!read_address(bytes, address, &ignored))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (equal_bits(ranges[i].address, bytes, ranges[i].bits))
-            return true;
-    return false;
+    struct ip_address read;
+
+    return ip_address_read(&read, address) && address_range_has(ranges, count, &read);
 }

@@ -3,12 +3,14 @@
 #ifndef ESN_ADDRESS_RANGE_H
 #define ESN_ADDRESS_RANGE_H
 
+#include "ip_address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 struct address_range {
-    unsigned char address[16]; /* IPv4 as IPv6 has it: ::ffff:a.b.c.d */
-    unsigned bits;             /* of the 128 */
+    struct ip_address address;
+    unsigned bits; /* of the 128 */
 };
 
 /* False when the text is no range, or has bits set behind its prefix. */
@@ -16,5 +18,8 @@ bool address_range_read(struct address_range *range, const char *text);
 
 /* The address, as text without port, is in one of the ranges. What is no address is in none. */
 bool address_range_contains(const struct address_range *ranges, size_t count, const char *address);
+/* The same for one that was read. */
+bool address_range_has(const struct address_range *ranges, size_t count,
+                       const struct ip_address *address);
 
 #endif

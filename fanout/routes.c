@@ -5,6 +5,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
+#include "requests/client_address.h"
 #include "requests/inspect.h"
 #include "requests/renew.h"
 #include "requests/service.h"
@@ -109,6 +110,8 @@ void routes_answer(struct connection *connection, const struct http_request *req
     if (connection->kept_place &&
         (route == NULL || !(route->admin || route->answer == answer_health)))
         refuse_full(connection);
+    else if (!client_address_enter(connection, request))
+        return; /* it was answered */
     else if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
     else if (route == NULL)

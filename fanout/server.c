@@ -54,6 +54,9 @@ static void apply_config(struct server *server)
         message_warning("max_connections is more than the limit of open files allows",
                         message_number("wanted", (int64_t)server->config.max_connections),
                         message_number("allowed", (int64_t)allowed));
+    if (!net_trust_proxies(&server->net))
+        message_error("trusted_proxies not taken over, the old ones stay",
+                      message_error_code(ENOMEM));
     server->service.bodies.most = server->config.max_body_total;
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;

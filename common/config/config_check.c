@@ -1,5 +1,6 @@
 #include "config/config_check.h"
 
+#include "address_range.h"
 #include "config/config_value.h"
 #include "net_address.h"
 #include "redis/redis_url.h"
@@ -64,6 +65,18 @@ static void check_listening(struct config_checker *checker, const struct config 
         report_fault(checker,
                      "is empty; without an address nobody could subscribe, write such as %s",
                      checker->key->default_text);
+}
+
+static void check_proxies(struct config_checker *checker, char *const *words)
+{
+    struct address_range range;
+
+    checker->key = config_key_find("fanout", "trusted_proxies");
+    for (; *words != NULL; words++)
+        if (strcmp(*words, "unix") != 0 && !address_range_read(&range, *words))
+            report_fault(checker,
+                         "\"%s\" should be an address, a range of them such as 10.0.0.0/8, or unix",
+                         *words);
 }
 
 static void check_endpoints(struct config_checker *checker, const struct config *config,
@@ -235,6 +248,7 @@ void config_check(const struct config *config, config_check_report *report, void
 {
     struct config_checker checker = {.report = report, .context = context};
     check_listening(&checker, config);
+    check_proxies(&checker, config->trusted_proxies);
     check_endpoints(&checker, config, "events", config->bus_events);
     check_endpoints(&checker, config, "acks", config->bus_acks);
 

@@ -10,6 +10,8 @@ static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
 static const char *const bindings[] = {"server", "rsa", "redis", NULL};
 static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
+/* enum forwarded_form */
+static const char *const proxy_headers[] = {"x-forwarded-for", "forwarded", NULL};
 static const char *const handoffs[] = {"accel", "local", "redirect", "json", NULL};
 
 /* enum config_presence */
@@ -136,8 +138,19 @@ const struct config_key config_keys[] = {
      COMMON,
      "100",
      "Most connections held at once from one IP address (of IPv6: one network of 64 bits); more are answered `503` and closed. "
-     "`0`: no limit. For a daemon that clients reach directly: behind a web server all come from its address, and limiting "
-     "is its business. After a reload only new connections count."},
+     "`0`: no limit. Behind a web server it is the client's own address that counts (`trusted_proxies`). After a reload only new "
+     "connections count."},
+    {"fanout", "trusted_proxies", CONFIG_LIST, AT(trusted_proxies), "127.0.0.1 ::1 unix", 0, 0, NULL, true, COMMON,
+     "127.0.0.1 10.0.3.0/24",
+     "Web servers that are believed when they say for which client they ask (`proxy_header`): addresses and ranges of them, and "
+     "`unix`, whoever can open a unix socket of `listen`. Limits and shares for each address, `GET /connections?details=true` "
+     "and the log then have the client's own address. The configurations in `deploy/` send it; one of your own has to set the "
+     "header anew, since what comes from outside may be anything. Nothing: nobody is believed, and behind a web server all "
+     "clients are one. After a reload only new connections count."},
+    {"fanout", "proxy_header", CONFIG_CHOICE, AT(proxy_header), "x-forwarded-for", 0, 0, proxy_headers, true, EXPERT,
+     "forwarded",
+     "The header in which they say so: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one is not looked at. Of a list the "
+     "last address counts that is no trusted proxy's."},
     {"fanout", "max_pending", CONFIG_SIZE, AT(max_pending), "8M", 65536, 1073741824, NULL, true, EXPERT,
      "1M",
      "Hard limit of bytes that wait for one slow client beyond the kernel's own buffer; past it the connection is closed "

@@ -43,7 +43,11 @@ static void refuse_comer(struct net *net, int descriptor, struct arrival arrival
     (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(descriptor);
     net->counters.closed[why]++;
-    message_debug("connection refused", message_text("reason", close_reason_name(why)));
+    char address[IP_ADDRESS_TEXT_SIZE] = "";
+    if (arrival.has_address)
+        (void)ip_address_write(&arrival.address, address);
+    message_debug("connection refused", message_text("reason", close_reason_name(why)),
+                  message_text("address", address));
 }
 
 static void refuse_full(struct net *net, int descriptor, struct arrival arrival)
@@ -107,17 +111,26 @@ static void turn_away(struct acceptor *acceptor, int listening, struct arrival a
 
 /* ---- taking ---- */
 
-/* Asked only when there is a limit: it costs a system call. */
-static enum address_verdict enter_address(struct net *net, int descriptor,
+/* Whose a proxy's connection is, each of its requests says. */
+static enum address_verdict enter_address(struct net *net, const struct arrival *arrival,
                                           struct counted_address **counted)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
+    if (!arrival->has_address || arrival->is_proxy)
+        return ADDRESS_ADMITTED;
+    return address_limits_enter(&net->addresses, &arrival->address,
+                                net->config->max_connections_per_address, loop_now(&net->loop),
+                                counted);
+}
 
-    if (getpeername(descriptor, (struct sockaddr *)&address, &size) != 0)
-        return ADDRESS_ADMITTED; /* gone already, as reading will show */
-    return address_limits_enter(&net->addresses, (const struct sockaddr *)&address,
-                                net->config->max_connections_per_address, counted);
+static void note_address(struct arrival *arrival, const struct net *net,
+                         const struct sockaddr_storage *peer)
+{
+    const struct net_proxies *proxies = &net->proxies;
+
+    arrival->has_address = ip_address_of_socket(&arrival->address, (const struct sockaddr *)peer);
+    arrival->is_proxy = arrival->has_address
+                            ? address_range_has(proxies->ranges, proxies->count, &arrival->address)
+                            : proxies->is_local && !arrival->is_tcp;
 }
 
 static void wait_for_memory(struct acceptor *acceptor)
@@ -138,7 +151,6 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
 {
     struct net *net = acceptor->net;
     struct counted_address *counted = NULL;
-    enum address_verdict verdict = ADDRESS_ADMITTED;
 
     arrival.is_kept_place = net->connections >= net->max_connections;
     if (arrival.is_kept_place)
@@ -148,14 +160,13 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
         refuse_full(net, descriptor, arrival);
         return;
     }
-    if (arrival.is_tcp && net->config->max_connections_per_address > 0)
-        verdict = enter_address(net, descriptor, &counted);
+    enum address_verdict verdict = enter_address(net, &arrival, &counted);
     if (verdict == ADDRESS_HAS_MOST) {
         refuse_comer(net, descriptor, arrival, CLOSE_ADDRESS,
                      "Too many connections from this address");
     } else if (verdict == ADDRESS_NO_MEMORY ||
                !connection_open(net, descriptor, arrival, counted)) {
-        address_limits_leave(&net->addresses, &counted);
+        address_limits_leave(&net->addresses, loop_now(&net->loop), &counted);
         hold_comer(acceptor, descriptor, arrival);
     } else {
         (void)trouble_note(&acceptor->starved, false);
@@ -165,8 +176,12 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
 void acceptor_take(struct acceptor *acceptor, int listening, struct arrival arrival)
 {
     for (int i = 0; i < BATCH && !acceptor->paused; i++) {
-        int descriptor = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {0};
+        socklen_t size = sizeof peer;
+        int descriptor =
+            accept4(listening, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
+            note_address(&arrival, acceptor->net, &peer);
             acceptor->net->counters.accepted++;
             loop_count_client(&acceptor->net->loop);
             admit_comer(acceptor, descriptor, arrival);

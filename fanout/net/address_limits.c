@@ -1,17 +1,24 @@
 #include "net/address_limits.h"
 
-#include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SIZE = 16, NETWORK_SIZE = 8 };
-
-struct counted_address {
-    struct hash_node by_address;
-    unsigned char key[KEY_SIZE];
-    uint64_t connections;
+enum {
+    NETWORK_SIZE = 8,
+    REMEMBERED_MS = 2000,
+    FORGOTTEN_AT_ONCE = 4 /* more than come: so they never heap up */
 };
+
+static struct ip_address network_of(const struct ip_address *address)
+{
+    struct ip_address network = *address;
+
+    if (!ip_address_is_ipv4(address))
+        memset(network.bytes + NETWORK_SIZE, 0, IP_ADDRESS_SIZE - NETWORK_SIZE);
+    return network;
+}
 
 static struct counted_address *address_of(struct hash_node *node)
 {
@@ -19,90 +26,110 @@ static struct counted_address *address_of(struct hash_node *node)
                                               offsetof(struct counted_address, by_address));
 }
 
-static void map_ipv4(unsigned char key[KEY_SIZE], const void *four)
-{
-    key[10] = key[11] = 0xff;
-    memcpy(key + 12, four, 4);
-}
-
-/* The same client may come as IPv4 or, on a socket for both, as IPv4 mapped into IPv6. */
-static bool find_key(unsigned char key[KEY_SIZE], const struct sockaddr *address)
-{
-    memset(key, 0, KEY_SIZE);
-    struct sockaddr_in four;
-    if (address->sa_family == AF_INET) {
-        memcpy(&four, address, sizeof four);
-        map_ipv4(key, &four.sin_addr);
-        return true;
-    }
-    if (address->sa_family != AF_INET6)
-        return false;
-    struct sockaddr_in6 six;
-    memcpy(&six, address, sizeof six);
-    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
-        map_ipv4(key, six.sin6_addr.s6_addr + 12);
-    else
-        memcpy(key, &six.sin6_addr, NETWORK_SIZE);
-    return true;
-}
-
 static struct counted_address *find(const struct address_limits *limits,
-                                    const unsigned char key[KEY_SIZE], uint64_t hash)
+                                    const struct ip_address *network, uint64_t hash)
 {
     struct hash_node *node = hash_table_find(&limits->by_address, hash);
 
-    while (node != NULL && memcmp(address_of(node)->key, key, KEY_SIZE) != 0)
+    while (node != NULL && memcmp(&address_of(node)->network, network, sizeof *network) != 0)
         node = hash_table_find_next(node);
     return node != NULL ? address_of(node) : NULL;
 }
 
-static struct counted_address *add(struct address_limits *limits, const unsigned char key[KEY_SIZE],
+static struct counted_address *add(struct address_limits *limits, const struct ip_address *network,
                                    uint64_t hash)
 {
     struct counted_address *address = calloc(1, sizeof *address);
 
     if (address == NULL)
         return NULL;
-    memcpy(address->key, key, KEY_SIZE);
-    if (hash_table_add(&limits->by_address, &address->by_address, hash))
+    address->network = *network;
+    if (hash_table_add(&limits->by_address, &address->by_address, hash)) {
+        TAILQ_INSERT_TAIL(&limits->left, address, by_age);
         return address;
+    }
     free(address);
     return NULL;
 }
 
+static void forget(struct address_limits *limits, struct counted_address *address)
+{
+    TAILQ_REMOVE(&limits->left, address, by_age);
+    hash_table_remove(&limits->by_address, &address->by_address);
+    free(address);
+}
+
+static void forget_some(struct address_limits *limits, uint64_t now_ms)
+{
+    struct counted_address *oldest;
+
+    for (int i = 0; i < FORGOTTEN_AT_ONCE && (oldest = TAILQ_FIRST(&limits->left)) != NULL &&
+                    oldest->left_at_ms + REMEMBERED_MS < now_ms;
+         i++)
+        forget(limits, oldest);
+}
+
+void address_limits_open(struct address_limits *limits)
+{
+    TAILQ_INIT(&limits->left);
+}
+
 enum address_verdict address_limits_enter(struct address_limits *limits,
-                                          const struct sockaddr *address, uint64_t most,
-                                          struct counted_address **counted)
+                                          const struct ip_address *address, uint64_t most,
+                                          uint64_t now_ms, struct counted_address **counted)
 {
     *counted = NULL;
-    unsigned char key[KEY_SIZE];
-    if (!find_key(key, address))
-        return ADDRESS_ADMITTED;
-    uint64_t hash = hash_bytes(limits->seed, key, KEY_SIZE);
-    struct counted_address *found = find(limits, key, hash);
-    if (found != NULL && found->connections >= most)
+    forget_some(limits, now_ms);
+    const struct ip_address network = network_of(address);
+    uint64_t hash = hash_bytes(limits->seed, &network, sizeof network);
+    struct counted_address *found = find(limits, &network, hash);
+    if (found != NULL && most > 0 && found->connections >= most)
         return ADDRESS_HAS_MOST;
     if (found == NULL)
-        found = add(limits, key, hash);
+        found = add(limits, &network, hash);
     if (found == NULL)
         return ADDRESS_NO_MEMORY;
-    found->connections++;
+    if (found->connections++ == 0)
+        TAILQ_REMOVE(&limits->left, found, by_age);
     *counted = found;
     return ADDRESS_ADMITTED;
 }
 
-void address_limits_leave(struct address_limits *limits, struct counted_address **counted)
+void address_limits_leave(struct address_limits *limits, uint64_t now_ms,
+                          struct counted_address **counted)
 {
     struct counted_address *address = *counted;
 
     *counted = NULL;
     if (address == NULL || --address->connections > 0)
         return;
-    hash_table_remove(&limits->by_address, &address->by_address);
-    free(address);
+    address->left_at_ms = now_ms;
+    TAILQ_INSERT_TAIL(&limits->left, address, by_age);
+    forget_some(limits, now_ms);
+}
+
+const char *counted_address_write(const struct counted_address *counted,
+                                  char out[COUNTED_ADDRESS_TEXT_SIZE])
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    out[0] = '\0';
+    if (counted != NULL)
+        (void)snprintf(out, COUNTED_ADDRESS_TEXT_SIZE, "%s%s",
+                       ip_address_write(&counted->network, text),
+                       ip_address_is_ipv4(&counted->network) ? "" : "/64");
+    return out;
+}
+
+uint64_t address_limits_bytes(const struct address_limits *limits)
+{
+    return limits->by_address.count * sizeof(struct counted_address) +
+           hash_table_bytes(&limits->by_address);
 }
 
 void address_limits_free(struct address_limits *limits)
 {
+    while (!TAILQ_EMPTY(&limits->left))
+        forget(limits, TAILQ_FIRST(&limits->left));
     hash_table_free(&limits->by_address);
 }

@@ -37,10 +37,11 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection->state = CONNECTION_CLOSED;
     net->counters.closed[reason]++;
     loop_watch_did(&net->loop.watch, LOOP_CLOSED, 1);
-    struct counted_address *address = connection->io.handle.data;
-    connection->io.handle.data = NULL;
-    address_limits_leave(&net->addresses, &address);
-    message_debug("connection closed", message_text("reason", close_reason_name(reason)));
+    char address[COUNTED_ADDRESS_TEXT_SIZE];
+    message_debug(
+        "connection closed", message_text("reason", close_reason_name(reason)),
+        message_text("address", counted_address_write(connection_address(connection), address)));
+    connection_set_address(connection, NULL);
     deadlines_remove(&connection->deadline);
     connection_drop_output(connection);
     uv_close(&connection->io.handle, on_closed);
@@ -85,6 +86,7 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     connection->descriptor = descriptor;
     connection->io.handle.data = address;
     connection->kept_place = arrival.is_kept_place;
+    connection->from_proxy = arrival.is_proxy;
     int error = start_io(connection);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));
@@ -93,6 +95,28 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
         connection_set_deadline(connection);
     }
     return true;
+}
+
+const struct counted_address *connection_address(const struct connection *connection)
+{
+    return connection->io.handle.data;
+}
+
+struct turn_share *connection_share(const struct connection *connection)
+{
+    struct counted_address *address = connection->io.handle.data;
+
+    return address != NULL ? &address->share : NULL;
+}
+
+void connection_set_address(struct connection *connection, struct counted_address *address)
+{
+    struct net *net = connection->net;
+
+    loop_watch_charge(&net->loop.watch, connection_share(connection));
+    struct counted_address *former = connection->io.handle.data;
+    address_limits_leave(&net->addresses, loop_now(&net->loop), &former);
+    connection->io.handle.data = address;
 }
 
 void connection_set_deadline(struct connection *connection)
@@ -165,6 +189,8 @@ void connection_drained(struct connection *connection)
     if (connection->state != CONNECTION_ENDING)
         return;
     if (connection->keep_alive) {
+        if (connection->from_proxy)
+            connection_set_address(connection, NULL); /* the next request may be anybody's */
         connection->state = CONNECTION_READING;
         connection->close_reason = CLOSE_CLIENT;
         connection_set_deadline(connection);

@@ -60,6 +60,7 @@ struct connection {
     bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
     bool leaves_unseen : 1;  /* what stands before the daemon sees only when it writes that a client
                                 has left */
+    bool from_proxy : 1;     /* which is trusted to say whose each request is */
 
     struct deadline deadline;
     union {
@@ -73,6 +74,13 @@ struct connection {
  * False without memory: both are still the caller's. */
 bool connection_open(struct net *net, int descriptor, struct arrival arrival,
                      struct counted_address *address);
+/* Whose it is at present; NULL: nobody knows. */
+const struct counted_address *connection_address(const struct connection *connection);
+/* What has been done for it since its work began was for whom it was counted to: charges that, and
+ * counts it to another one, or to nobody (NULL). Takes over what counts it. */
+void connection_set_address(struct connection *connection, struct counted_address *address);
+/* NULL: nobody's. */
+struct turn_share *connection_share(const struct connection *connection);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */
 bool connection_queue(struct connection *connection, const struct frame *frame);

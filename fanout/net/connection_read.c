@@ -7,7 +7,7 @@ void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf
 
     (void)suggested;
     /* Without room libuv reads nothing, and the socket is reported again in the next turn. */
-    if (!loop_watch_has_time(&connection->net->loop.watch)) {
+    if (!loop_watch_admits(&connection->net->loop.watch, connection_share(connection))) {
         *buffer = uv_buf_init(NULL, 0);
         return;
     }
@@ -30,24 +30,12 @@ static void on_end(struct connection *connection, ssize_t error)
         connection_close(connection, error == UV_EOF ? CLOSE_CLIENT : CLOSE_RESET);
 }
 
-void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+static void take_bytes(struct connection *connection, const char *bytes, size_t length)
 {
-    struct connection *connection = connection_of_io(stream);
-
-    if (count == UV_ENOBUFS)
-        return;
-    loop_watch_did(&connection->net->loop.watch, LOOP_READ, 1);
-    loop_count_client(&connection->net->loop);
-    if (count < 0) {
-        on_end(connection, count);
-        return;
-    }
-    if (count == 0) /* nothing there after all */
-        return;
     switch (connection->state) {
     case CONNECTION_READING:
     case CONNECTION_STREAMING:
-        connection->user->input(connection, buffer->base, (size_t)count);
+        connection->user->input(connection, bytes, length);
         break;
     case CONNECTION_ENDING:
         /* What is thrown away may have been a request. */
@@ -57,4 +45,22 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
     default:
         break; /* lingering: thrown away */
     }
+}
+
+void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct connection *connection = connection_of_io(stream);
+    struct loop_watch *watch = &connection->net->loop.watch;
+
+    if (count == UV_ENOBUFS)
+        return;
+    loop_watch_did(watch, LOOP_READ, 1);
+    loop_count_client(&connection->net->loop);
+    loop_watch_begin_work(watch);
+    if (count < 0)
+        on_end(connection, count);
+    else if (count > 0)
+        take_bytes(connection, buffer->base, (size_t)count);
+    loop_watch_charge(watch, connection_share(connection));
+    loop_watch_end_work(watch);
 }

@@ -7,6 +7,7 @@
 int loop_open(struct loop *loop)
 {
     *loop = (struct loop){.between = NULL};
+    loop_watch_open(&loop->watch);
     return uv_loop_init(&loop->uv);
 }
 

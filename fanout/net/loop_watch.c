@@ -27,6 +27,38 @@ bool loop_watch_has_time(struct loop_watch *watch)
     return has_time;
 }
 
+bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share)
+{
+    bool has_time = loop_watch_has_time(watch);
+
+    return share != NULL ? turn_shares_admit(&watch->shares, share, has_time) : has_time;
+}
+
+void loop_watch_begin_work(struct loop_watch *watch)
+{
+    watch->work_since_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+void loop_watch_charge(struct loop_watch *watch, struct turn_share *share)
+{
+    if (watch->work_since_ns == 0)
+        return;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (share != NULL)
+        turn_shares_charge(&watch->shares, share, now - watch->work_since_ns);
+    watch->work_since_ns = now;
+}
+
+void loop_watch_end_work(struct loop_watch *watch)
+{
+    watch->work_since_ns = 0;
+}
+
+void loop_watch_open(struct loop_watch *watch)
+{
+    turn_shares_open(&watch->shares, READ_MOST_NS);
+}
+
 static void keep_longest(struct loop_watch *watch, const struct loop_turn *turn)
 {
     uint64_t second = turn->at_ms / 1000;
@@ -49,6 +81,7 @@ void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms)
     watch->cpu_before_ns = cpu;
     watch->read_since_ns = 0;
     watch->turns++;
+    turn_shares_end_turn(&watch->shares, READ_MOST_NS);
     watch->now = (struct loop_turn){0};
 }
 

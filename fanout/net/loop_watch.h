@@ -3,6 +3,8 @@
 #ifndef ESN_LOOP_WATCH_H
 #define ESN_LOOP_WATCH_H
 
+#include "net/turn_shares.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +35,9 @@ struct loop_watch {
     uint64_t cpu_before_ns; /* of the thread, when the present turn began; 0: not known */
     uint64_t read_since_ns; /* when the present turn began to read; 0: it has not */
     uint64_t turns;
-    uint64_t put_off; /* sockets that a turn had no time for */
+    uint64_t put_off;          /* sockets that a turn had no time for */
+    struct turn_shares shares; /* of who asks */
+    uint64_t work_since_ns;    /* when somebody's work began; 0: there is none */
 };
 
 /* The words of enum loop_work, as /state says them. */
@@ -47,6 +51,17 @@ static inline void loop_watch_did(struct loop_watch *watch, enum loop_work work,
 /* False when this turn has read for long enough: what else has come is read in the next one, after
  * events, writes and timers have had theirs. */
 bool loop_watch_has_time(struct loop_watch *watch);
+/* The same, where it is not this address that used more than its share while others want something
+ * too. NULL: nobody's work. */
+bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share);
+/* What is done from here on is work of one client, until it is charged; what is done between two
+ * charges counts for the later one. */
+void loop_watch_begin_work(struct loop_watch *watch);
+/* To an address, or to nobody (NULL). Harmless where none was begun. */
+void loop_watch_charge(struct loop_watch *watch, struct turn_share *share);
+void loop_watch_end_work(struct loop_watch *watch);
+/* Begin with a zeroed one. */
+void loop_watch_open(struct loop_watch *watch);
 /* The turn is over, as the loop goes to sleep. */
 void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms);
 /* The longest turn of the last so many seconds, LOOP_WATCH_SECONDS at most, the present one

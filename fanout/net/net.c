@@ -18,6 +18,7 @@ int net_open(struct net *net, const struct config *config)
     memset(net, 0, sizeof *net);
     net->config = config;
     TAILQ_INIT(&net->by_backlog);
+    address_limits_open(&net->addresses);
     int error = loop_open(&net->loop);
     if (error)
         return error;
@@ -27,6 +28,27 @@ int net_open(struct net *net, const struct config *config)
     return 0;
 }
 
+bool net_trust_proxies(struct net *net)
+{
+    char *const *words = net->config->trusted_proxies;
+    size_t count = 0;
+
+    while (words[count] != NULL)
+        count++;
+    struct net_proxies proxies = {.ranges = calloc(count + 1, sizeof *proxies.ranges)};
+    if (proxies.ranges == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], "unix") == 0)
+            proxies.is_local = true;
+        else
+            proxies.count += address_range_read(&proxies.ranges[proxies.count], words[i]);
+    }
+    free(net->proxies.ranges);
+    net->proxies = proxies;
+    return true;
+}
+
 void net_close(struct net *net)
 {
     send_batch_close(&net->writes.batch);
@@ -34,6 +56,8 @@ void net_close(struct net *net)
     net->writes = (struct write_queue){0};
     frame_pool_close(&net->frames);
     address_limits_free(&net->addresses);
+    free(net->proxies.ranges);
+    net->proxies = (struct net_proxies){0};
     if (uv_loop_close(&net->loop.uv) != 0)
         message_error("the event loop still holds handles");
 }

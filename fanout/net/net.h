@@ -2,6 +2,7 @@
 #ifndef ESN_NET_H
 #define ESN_NET_H
 
+#include "address_range.h"
 #include "config/config.h"
 #include "net/address_limits.h"
 #include "net/close_reason.h"
@@ -29,6 +30,16 @@ struct arrival {
     bool is_tcp;
     bool speaks_lines;  /* not HTTP */
     bool is_kept_place; /* of NET_KEPT_PLACES */
+    bool is_proxy;      /* of struct net_proxies */
+    bool has_address;
+    struct ip_address address;
+};
+
+/* Web servers that are trusted to say whom they ask for. */
+struct net_proxies {
+    struct address_range *ranges; /* owned */
+    size_t count;
+    bool is_local; /* whoever can open a unix socket of ours */
 };
 
 /* Whose connections these are. Each is a part of a larger struct, which is allocated with it,
@@ -61,6 +72,7 @@ struct net {
     struct frame_pool frames;
     struct write_queue writes;
     struct address_limits addresses;
+    struct net_proxies proxies;
     TAILQ_HEAD(, backlog) by_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
     uint64_t connections; /* open sockets */
@@ -74,6 +86,9 @@ struct net {
 /* Zeroes it and opens the loop; config is the owner's and outlives it. 0, or an error of libuv:
  * nothing is open then. */
 int net_open(struct net *net, const struct config *config);
+/* Takes [fanout] trusted_proxies over; false without memory: they stay as they were. For
+ * connections that are accepted from then on. */
+bool net_trust_proxies(struct net *net);
 /* Frees what is left when the loop has run to its end. */
 void net_close(struct net *net);
 

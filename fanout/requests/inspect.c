@@ -158,11 +158,13 @@ static void add_details(struct hash_node *node, void *context)
 
     if (search->wanted != NULL && stream->presence != search->wanted)
         return;
-    char connid[24];
+    char connid[24], address[COUNTED_ADDRESS_TEXT_SIZE];
     (void)snprintf(connid, sizeof connid, "%llu", (unsigned long long)stream->connid);
     (void)json_object_set_new(
         search->found, connid,
-        json_pack("{s:o, s:o}", "headers", headers_of(stream), "body", body_of(stream)));
+        json_pack("{s:s, s:o, s:o}", "address",
+                  counted_address_write(connection_address(&stream->connection), address),
+                  "headers", headers_of(stream), "body", body_of(stream)));
 }
 
 static void add_count(struct hash_node *node, void *context)
@@ -381,6 +383,7 @@ void inspect_memory(struct connection *connection, const struct http_request *re
     set_number(memory, "presence",
                service->streams->presence.bytes +
                    hash_table_bytes(&service->streams->presence.by_clid));
+    set_number(memory, "addresses", address_limits_bytes(&service->net->addresses));
     set_number(memory, "frames", service->net->frames.bytes_held);
     set_number(memory, "bodies", service->bodies.used);
     set_number(memory, "log", event_log_bytes(service->log));

@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
+#include "requests/client_address.h"
 #include "requests/service.h"
 #include "streams/stream.h"
 
@@ -45,6 +46,8 @@ static void answer_request(struct connection *connection)
     struct http_request *request = take_request(connection);
 
     service_of(connection)->answer(connection, request);
+    if (connection->state == CONNECTION_READING)
+        client_address_leave(connection);
     http_request_free(&request);
 }
 

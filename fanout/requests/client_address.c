@@ -1,0 +1,79 @@
+#include "requests/client_address.h"
+
+#include "bytes.h"
+#include "http/forwarded.h"
+#include "http/http_reply.h"
+#include "http/http_request.h"
+#include "net/connection.h"
+#include "retry_after.h"
+
+#include <sys/socket.h>
+
+/* Lines of the same name are one list (RFC 9110, section 5.3). */
+static bool join_lines(const struct http_request *request, const char *name, struct bytes *list)
+{
+    const char *value = http_request_header(request, name);
+
+    for (; value != NULL; value = http_request_next_header(request, name, value)) {
+        if (list->length > 0)
+            bytes_append_text(list, ",");
+        bytes_append_text(list, value);
+    }
+    return list->length > 0 && bytes_terminate(list) != NULL;
+}
+
+static bool find_forwarded(const struct connection *connection, const struct http_request *request,
+                           struct ip_address *client)
+{
+    const struct net *net = connection->net;
+    enum forwarded_form form = (enum forwarded_form)net->config->proxy_header;
+    struct bytes list = BYTES_EMPTY;
+    bool found =
+        join_lines(request, form == FORWARDED_RFC_7239 ? "Forwarded" : "X-Forwarded-For", &list) &&
+        forwarded_find_client(client, list.data, form, net->proxies.ranges, net->proxies.count);
+
+    bytes_free(&list);
+    return found;
+}
+
+/* It asks for itself. */
+static bool find_peer(const struct connection *connection, struct ip_address *client)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t size = sizeof peer;
+
+    return getpeername(connection->descriptor, (struct sockaddr *)&peer, &size) == 0 &&
+           ip_address_of_socket(client, (const struct sockaddr *)&peer);
+}
+
+static void refuse_address(struct connection *connection)
+{
+    connection->close_reason = CLOSE_ADDRESS;
+    http_reply_error_with(connection, NULL, 503, "Too many connections from this address",
+                          RETRY_AFTER "5");
+}
+
+bool client_address_enter(struct connection *connection, const struct http_request *request)
+{
+    struct net *net = connection->net;
+    struct ip_address client;
+    struct counted_address *counted;
+
+    if (!connection->from_proxy)
+        return true;
+    if (!find_forwarded(connection, request, &client) && !find_peer(connection, &client))
+        return true;
+    if (address_limits_enter(&net->addresses, &client, net->config->max_connections_per_address,
+                             loop_now(&net->loop), &counted) == ADDRESS_HAS_MOST) {
+        refuse_address(connection);
+        return false;
+    }
+    connection_set_address(connection, counted);
+    return true;
+}
+
+void client_address_leave(struct connection *connection)
+{
+    if (connection->from_proxy && connection_address(connection) != NULL)
+        connection_set_address(connection, NULL);
+}
