@@ -104,21 +104,29 @@ static bool add_names(json_t *claims, const char *name, bool known, const struct
 }
 
 /* By their names, or, where these are long, by their places. */
-static bool add_marked(json_t *claims, const char *name, bool known, const struct bytes *names,
-                       const struct bytes *places)
+static bool add_deaf(json_t *claims, const struct past_rights *past)
 {
-    if (!known || names->length <= DEAF_NAMES_MAX)
-        return add_names(claims, name, known, names);
-    return json_object_set_new(claims, name, json_stringn(places->data, places->length)) == 0;
+    if (!past->topics_known || past->deaf.length <= DEAF_NAMES_MAX)
+        return add_names(claims, "deaf", past->topics_known, &past->deaf);
+    return json_object_set_new(claims, "deaf",
+                               json_stringn(past->places.data, past->places.length)) == 0;
+}
+
+/* Places are the shorter ones, so that what is heard of the past still fits. */
+static bool add_unregistered(json_t *claims, const struct past_rights *past)
+{
+    const struct bytes *places = &past->unregistered_places;
+    if (places->length == 0)
+        return add_names(claims, "unregistered", past->unregistered.length > 0,
+                         &past->unregistered);
+    return json_object_set_new(claims, "unregistered",
+                               json_stringn(places->data, places->length)) == 0;
 }
 
 static bool add_past(json_t *claims, const struct past_rights *past)
 {
-    return past == NULL ||
-           (add_marked(claims, "deaf", past->topics_known, &past->deaf, &past->places) &&
-            add_marked(claims, "unregistered", past->unregistered.length > 0, &past->unregistered,
-                       &past->unregistered_places) &&
-            add_names(claims, "inbox", past->inbox_known, &past->inbox));
+    return past == NULL || (add_deaf(claims, past) && add_unregistered(claims, past) &&
+                            add_names(claims, "inbox", past->inbox_known, &past->inbox));
 }
 
 /* NULL without memory or random numbers. The caller frees. */

@@ -48,12 +48,22 @@ describe('private topics', () => {
         test(`${name}, ${who}: hears live, whispers and what was missed`, async () => {
           const client = await open(placeOf(bound), subscription());
           const { connid, secret } = client.connected;
+          if (name !== 'poll') {
+            const seen = (await bound.stack.look('/connections?details=true'))[connid];
+            assert.deepEqual(seen.body.ep.find(({ topic }) => topic), granted(asks));
+          }
           assert.equal((await publish(bound, ORDER, 'open')).receivers, 0);
           await publish(bound, granted(ORDER), 'private');
           await publish(bound, { ...granted(ORDER), whisper: connid }, 'whisper');
           await publish(bound, { topic: ORDER, whisper: connid }, 'open whisper');
           await publish(bound, granted('other/4711'), 'elsewhere');
-          assert.deepEqual(await heard(bound, client), [['private', 'whisper'].map((type) => [type, asks, ORDER])]);
+          await publish(bound, granted('+/4712/#'), 'elsewhere');
+          await publish(bound, '+/4711', 'open pattern');
+          await publish(bound, granted('+/4711'), 'pattern');
+          assert.deepEqual(
+            (await heard(bound, client))[0].filter(([, , emitted]) => emitted !== '+/4712/#'),
+            [['private', asks, ORDER], ['whisper', asks, ORDER], ['pattern', asks, '+/4711']],
+          );
           await client.close();
           const { last_id = await now(), ...past } = { connid, secret, ...client.past };
           await publish(bound, ORDER, 'missed open');

@@ -281,6 +281,22 @@ static void addresses_are_checked(void **state)
     load_well(scene, text);
 }
 
+static void open_topics_are_whole_levels(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(
+        scene, "[subscribe]\nopen = news/# a+ b/#/c shop/+/# x/y#\n",
+        "@:2: [subscribe] open: \"a+\": + stands for a whole level, and # for the rest, at "
+        "the end\n"
+        "@:2: [subscribe] open: \"b/#/c\": + stands for a whole level, and # for the rest, at "
+        "the end\n"
+        "@:2: [subscribe] open: \"x/y#\": + stands for a whole level, and # for the rest, "
+        "at the end");
+    load_well(scene, "[subscribe]\nopen = news/# shop/+/# +/state status everything\n");
+    load_well(scene, "[subscribe]\nopen =\n");
+    assert_null(scene->config.open_topics[0]);
+}
+
 static void a_port_is_needed_for_lines_too(void **state)
 {
     load_badly(*state, "[fanout]\nlisten_lines = nonsense 127.0.0.1\nlisten = 127.0.0.1\n",
@@ -577,6 +593,7 @@ int main(void)
         TEST(faults_that_do_not_fit_are_counted),
         TEST(files_that_cannot_be_read_are_named),
         TEST(addresses_are_checked),
+        TEST(open_topics_are_whole_levels),
         TEST(a_port_is_needed_for_lines_too),
         TEST(a_database_is_named_whole),
         TEST(an_open_bus_needs_keys),
