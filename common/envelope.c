@@ -69,10 +69,10 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
     uint64_t flags = big_endian_read(in + AT_FLAGS, 2);
     if (!envelope_flags_are_sound(flags) || in[AT_ZERO] != 0)
         return false;
-    if (in[AT_KIND] != ENVELOPE_HELLO && in[AT_KIND] != ENVELOPE_EVENT)
+    if (in[AT_KIND] < ENVELOPE_HELLO || in[AT_KIND] > ENVELOPE_DROP)
         return false;
     *out = (struct envelope){
-        .kind = in[AT_KIND] == ENVELOPE_HELLO ? ENVELOPE_HELLO : ENVELOPE_EVENT,
+        .kind = (enum envelope_kind)in[AT_KIND],
         .flags = (uint16_t)flags,
         .publisher = big_endian_read(in + AT_PUBLISHER, 8),
         .sequence = big_endian_read(in + AT_SEQUENCE, 8),
@@ -119,7 +119,7 @@ bool ack_read(struct ack *out, const void *bytes, int index)
     const unsigned char *in = bytes;
     in += ACK_HEADER_SIZE + (size_t)index * ACK_RECORD_SIZE;
     unsigned char status = in[AT_RECORD_STATUS];
-    if (status > ACK_UNSTORED)
+    if (status > ACK_FULL)
         return false;
     uint32_t number = (uint32_t)big_endian_read(in + AT_RECORD_RECEIVERS, 4);
     *out = (struct ack){

@@ -9,7 +9,7 @@
 
 enum { ENVELOPE_VERSION = 2, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
 
-enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2 };
+enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2, ENVELOPE_DROP = 3 };
 enum envelope_flag {
     ENVELOPE_PATTERN = 1,    /* the topic has wildcards */
     ENVELOPE_WHISPER = 2,    /* only to connection `whisper` */
@@ -43,7 +43,8 @@ enum ack_status {
     ACK_LIMITED = 3,  /* not taken, the token has published too much: say 429 */
     ACK_OTHER = 4,    /* not taken, its post key is another event's: say 409 */
     ACK_TOPIC = 5,    /* not taken, its topic is over the daemon's own limits: say 422 */
-    ACK_UNSTORED = 6  /* not taken, the log cannot be written to the disk: say 503 */
+    ACK_UNSTORED = 6, /* not taken, the log cannot be written to the disk: say 503 */
+    ACK_FULL = 7      /* a drop not taken, there is no room to remember it: say 503 */
 };
 
 /* Whether to say 503: the same event may be taken later. */

@@ -260,6 +260,7 @@ struct ticket subscription_body_ticket(const struct subscription_body *body,
         return ticket;
     ticket.user = identity->user;
     ticket.sid = identity->sid;
+    ticket.since_ms = identity->since_ms;
     ticket.until_ms = identity->until_ms == UINT64_MAX ? 0 : identity->until_ms;
     if (identity->clid != NULL)
         ticket.clid = identity->clid;

@@ -85,10 +85,15 @@ static bool add_topics(json_t *claims, const struct ticket *ticket)
                                 : json_object_set_new(claims, "ep", write_topics(ticket)) == 0;
 }
 
-static bool add_until(json_t *claims, uint64_t until_ms)
+static json_t *date_of(uint64_t time_ms)
 {
-    return until_ms == 0 ||
-           json_object_set_new(claims, "until", json_real((double)until_ms / 1000)) == 0;
+    return time_ms % 1000 == 0 ? json_integer((json_int_t)(time_ms / 1000))
+                               : json_real((double)time_ms / 1000);
+}
+
+static bool add_date(json_t *claims, const char *name, uint64_t time_ms)
+{
+    return time_ms == 0 || json_object_set_new(claims, name, date_of(time_ms)) == 0;
 }
 
 static bool add_names(json_t *claims, const char *name, bool known, const struct bytes *names)
@@ -138,13 +143,14 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     if (!secret_random(random, sizeof random))
         return NULL;
     hex_write(id, random, sizeof random);
-    json_t *claims = json_pack("{ss sI sI ss}", "aud", TICKET_AUDIENCE, "iat", (json_int_t)now_s,
+    uint64_t issued_ms = ticket->issued_ms != 0 ? ticket->issued_ms : now_s * 1000;
+    json_t *claims = json_pack("{ss so sI ss}", "aud", TICKET_AUDIENCE, "iat", date_of(issued_ms),
                                "exp", (json_int_t)(now_s + rules->life_s), "jti", id);
     char *text = NULL;
     if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
         add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id) &&
-        add_text(claims, "sid", ticket->sid) && add_until(claims, ticket->until_ms) &&
-        add_past(claims, ticket->past))
+        add_text(claims, "sid", ticket->sid) && add_date(claims, "until", ticket->until_ms) &&
+        add_date(claims, "since", ticket->since_ms) && add_past(claims, ticket->past))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);
     return text;
@@ -235,7 +241,7 @@ static const char *check_times(const json_t *claims, const struct ticket_rules *
         return "expired";
     if (*expires > now + skew + rules->life_max_s * 1000ULL)
         return "lives too long";
-    if (issued > now + skew || begins > now + skew)
+    if (issued / 1000 > (now + skew) / 1000 || begins > now + skew) /* `now` is in whole seconds */
         return "from the future";
     return NULL;
 }
@@ -282,7 +288,6 @@ static const char *take_topics(struct ticket *ticket, struct ticket_storage *sto
 /* Takes over the claims in any case. NULL when all is well, else why not. */
 static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_after_s)
 {
-    uint64_t issued_ms = 0;
     const json_t *list = json_object_get(claims, "ep"), *user = json_object_get(claims, "uid");
     struct ticket_storage *storage =
         calloc(1, sizeof *storage + json_array_size(list) * sizeof *storage->topics);
@@ -298,10 +303,10 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
                               .id = json_string_value(json_object_get(claims, "jti")),
                               .forget_after_s = forget_after_s,
                               .storage = storage};
-    if (numeric_date_read(&issued_ms, json_object_get(claims, "iat"), 0))
-        ticket->issued_s = issued_ms / 1000;
-    if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0))
-        return "until no date";
+    (void)numeric_date_read(&ticket->issued_ms, json_object_get(claims, "iat"), 0);
+    if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0) ||
+        !numeric_date_read(&ticket->since_ms, json_object_get(claims, "since"), 0))
+        return "until or since no date";
     struct past_rights *past = &storage->past;
     ticket->past = past;
     if (!take_past(past, claims))

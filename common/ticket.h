@@ -4,12 +4,12 @@
  *
  *     {"aud": "esn-fanout", "exp": 1700000010, "iat": 1700000000, "jti": "random", "uid": "ana",
  *      "ep": ["a/b", {"topic": "@USER@", "binded": true}, {"topic": "orders/4711", "private": true}],
- *      "clid": "page", "last_id": "7-12", "until": 1700000600, "sid": "9f2c"}
+ *      "clid": "page", "last_id": "7-12", "until": 1700000600, "since": 1699999900, "sid": "9f2c"}
  *
- * `uid`, `clid`, `last_id`, `until` (when the user's proof ends) and `sid` (the application's
- * session) may be missing or null, and times may have fractions. `ep` is as in a subscription
- * request; a bound or private topic needs a `uid`, and a private one is granted by standing
- * there. In place of `ep` a ticket may have `body`, the SHA-256 of
+ * `uid`, `clid`, `last_id`, `until` (when the user's proof ends), `since` (when it was made, if the
+ * ticket is newer) and `sid` (the application's session) may be missing or null, and times may have
+ * fractions. `ep` is as in a subscription request; a bound or private topic needs a `uid`, and a
+ * private one is granted by standing there. In place of `ep` a ticket may have `body`, the SHA-256 of
  * the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
  * and the topics are the body's `ep`. So a ticket has a bounded size however many they are.
  *
@@ -55,11 +55,12 @@ struct ticket {
     const char *last_id;
     const char *sid;                /* the application's session */
     uint64_t until_ms;              /* when the proof ends, wall clock; 0: nobody said */
+    uint64_t since_ms;              /* when it was made; 0: with the ticket, or nobody said */
     const struct past_rights *past; /* NULL: nothing was looked at */
-    const char *body; /* the digest of the body that has the topics; NULL: they are here */
+    const char *body;   /* the digest of the body that has the topics; NULL: they are here */
+    uint64_t issued_ms; /* iat; 0 of one that was read: it does not say, of one to sign: now */
     /* Of a ticket that was read; signing makes its own. */
     const char *id;          /* jti, for the memory of used tickets */
-    uint64_t issued_s;       /* iat; 0: it does not say */
     uint64_t forget_after_s; /* from then on the ticket is refused for its age */
     struct ticket_storage *storage;
 };

@@ -3,7 +3,8 @@
  *   2. what was queued is written (on_after_sleep), and what was closed is freed,
  *   3. every tick: deadlines, events and polls that are too old (on_tick),
  *   4. what was left over of a batch of the bus (bus_reader.c),
- *   5. a slice of the log for each that catches up, then all that is queued is written,
+ *   5. streams that are dropped end, a slice of the log for each that catches up, then all that is
+ *      queued is written,
  *   6. it sleeps, unless somebody can go on catching up (on_before_sleep). */
 #include "server.h"
 
@@ -66,6 +67,7 @@ static void apply_config(struct server *server)
     server->streams.departed.max_count = server->config.log_max_departed;
     server->streams.departed.max_age_ms = server->config.log_max_age;
     server->streams.secrets.max_age_ms = server->config.log_max_age;
+    server->streams.revocations.most = server->config.max_revocations;
     message_configure("esn-fanout", (enum message_level)server->config.message_level,
                       (enum message_destination)server->config.message_destination);
     message_limit(server->config.message_burst, server->config.message_rate);
@@ -82,6 +84,7 @@ static void on_tick(uv_timer_t *timer)
                          DEADLINES_TICK_MS);
     event_log_expire(&server->log, now);
     streaming_expire_polls(&server->service);
+    revocations_expire(&server->streams.revocations, clock_wall_ms());
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -93,10 +96,11 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
 
+    bool all_dropped = dropping_run(&server->dropping);
     bool all_told = presence_events_flush(&server->service, false);
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays) || !all_told)
+    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -307,7 +311,8 @@ static void open_service(struct server *server)
 /* Random, so that nobody can foresee what shares a bucket, or when a client is told to come back:
  * each is for one thing. */
 struct seeds {
-    uint64_t presence, topics, log, seen, addresses, rates, replays, retry, stop;
+    struct streams_seeds streams;
+    uint64_t log, seen, addresses, rates, replays, retry, stop;
 };
 
 static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
@@ -324,11 +329,37 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
     replay_open(&server->replays, &server->delivery, subscribe_caught_up, seeds.replays);
     server->service.retry_seed = seeds.retry;
     server->service.stop_seed = seeds.stop;
-    bool has_streams = streams_open(&server->streams, seeds.topics, seeds.presence);
+    bool has_streams = streams_open(&server->streams, &seeds.streams);
     bool has_log = event_log_open(&server->log, wall_ms, seeds.log);
     if (!has_streams || !has_log)
         snprintf(error, SERVER_ERROR_SIZE, "out of memory");
     return has_streams && has_log;
+}
+
+static bool begin_drop(void *context, const struct drop *drop, const struct drop_receipt *receipt)
+{
+    struct server *server = context;
+
+    return dropping_begin(&server->dropping, drop, receipt);
+}
+
+static void drop_is_done(void *context, const struct drop_receipt *receipt, uint32_t dropped)
+{
+    struct server *server = context;
+
+    drops_done(&server->drops, receipt, dropped);
+}
+
+static void open_drops(struct server *server)
+{
+    server->drops = (struct drops){.config = &server->config,
+                                   .loop = &server->net.loop,
+                                   .seen = &server->seen,
+                                   .revocations = &server->streams.revocations,
+                                   .begin = begin_drop,
+                                   .context = server};
+    server->dropping = (struct dropping){.done = drop_is_done, .context = server};
+    dropping_open(&server->dropping, &server->service);
 }
 
 static bool open_intake(struct server *server, char *error)
@@ -338,7 +369,8 @@ static bool open_intake(struct server *server, char *error)
                                        .delivery = &server->delivery,
                                        .log = &server->log,
                                        .seen = &server->seen,
-                                       .rates = &server->rates};
+                                       .rates = &server->rates,
+                                       .drops = &server->drops};
 
     server->service.intake = server->intake = intake_open(&parts, error);
     return server->intake != NULL;
@@ -361,8 +393,10 @@ static bool open_parts(struct server *server, char *error)
         !secret_list_load(&service->admin_tokens, server->config.admin_token_file, error) ||
         !ticket_gate_open(&service->tickets, &server->config, wall / 1000, error))
         return false;
+    service->tickets.revocations = &server->streams.revocations;
     apply_config(server);
     open_batch(server);
+    open_drops(server);
     return open_intake(server, error) && open_connids(server, wall, error) &&
            listeners_open(&server->listeners, &server->net, error) && open_bus(server, error);
 }
@@ -402,6 +436,7 @@ void server_close(struct server *server)
     delivery_close(&server->delivery);
     replay_close(&server->replays);
     streams_close(&server->streams);
+    dropping_close(&server->dropping);
     event_log_close(&server->log);
     seen_events_free(&server->seen);
     rate_limits_free(&server->rates);

@@ -6,12 +6,14 @@
 
 #include "config/config.h"
 #include "events/delivery.h"
+#include "events/drops.h"
 #include "events/rate_limits.h"
 #include "events/replay.h"
 #include "events/seen_events.h"
 #include "log/event_log.h"
 #include "net/listener.h"
 #include "net/net.h"
+#include "requests/dropping.h"
 #include "requests/service.h"
 #include "streams/streams.h"
 
@@ -34,6 +36,8 @@ struct server {
     struct replay_queue replays;
     struct seen_events seen;
     struct rate_limits rates;
+    struct drops drops;
+    struct dropping dropping;
     struct intake *intake;
     struct bus_reader *bus;
     struct service service;

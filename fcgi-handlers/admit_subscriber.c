@@ -135,7 +135,8 @@ static enum ticket_result sign_somehow(const struct subscribe_service *service,
 {
     const struct ticket_rules rules = subscribe_settings_rules(service->settings);
     const struct bytes *body = service->body;
-    uint64_t now_s = clock_wall_ms() / 1000;
+    ticket->issued_ms = clock_wall_ms();
+    uint64_t now_s = ticket->issued_ms / 1000;
     enum ticket_result result = ticket_sign(text, &rules, ticket, now_s);
     if (result != TICKET_TOO_LARGE || body == NULL)
         return result;

@@ -2,6 +2,7 @@
 
 #include "authorise_point.h"
 #include "clock.h"
+#include "drop_streams.h"
 #include "event_settings.h"
 #include "handler_reply.h"
 #include "messages.h"
@@ -28,8 +29,10 @@ struct post {
     const struct publisher *publisher;
     struct publish_request asked;
     struct point_decision *decisions; /* one for each event point */
-    bool refused;                     /* it has got its answer */
-    struct bus_event *events;         /* of what was granted, among those of the other posts */
+    bool is_drop;                     /* an order to end streams, and nothing of what follows */
+    struct drop_order order;
+    bool refused;             /* it has got its answer */
+    struct bus_event *events; /* of what was granted, among those of the other posts */
     size_t event_count;
 };
 
@@ -231,10 +234,20 @@ static void serve(const struct publish_service *service, struct post *posts, siz
     free(events);
 }
 
-/* To be decided by private key, database and password. */
+/* To be decided by private key, database and password, or by many streams. */
 static bool takes_time(const struct post *post)
 {
-    return post->asked.bind_key != NULL;
+    return post->is_drop || post->asked.bind_key != NULL;
+}
+
+static void serve_alone(struct publish_service *service, struct post *post)
+{
+    if (!post->is_drop) {
+        serve(service, post, 1);
+        return;
+    }
+    drop_streams_answer(&post->order, post->request, service->queue);
+    handler_request_finish(post->request);
 }
 
 static void publish_answer(void *context)
@@ -246,7 +259,7 @@ static void publish_answer(void *context)
     if (count > apart)
         serve(service, service->posts, count - apart);
     if (apart > 0)
-        serve(service, &service->posts[count - 1], 1);
+        serve_alone(service, &service->posts[count - 1]);
 }
 
 /* ---- the request ---- */
@@ -291,7 +304,10 @@ static bool read_post(const struct publish_service *service, struct post *post,
         publish_answer_stranger(post->request, "content-digest is not the body's");
         read = false;
     }
-    if (read)
+    if (read && post->is_drop)
+        read = drop_streams_read(&post->order, post->request, visit, &body,
+                                 &service->settings->config);
+    else if (read)
         read = parse_post(service, post, visit, &body);
     bytes_free(&body);
     return read;
@@ -308,6 +324,7 @@ static bool read_request(const struct publish_service *service, struct post *pos
         handler_reply_send_preflight(request);
         return false;
     }
+    post->is_drop = drop_streams_is_asked(request);
     publisher_gate_begin(&visit, service->settings->publishers, &service->settings->config, request,
                          clock_wall_ms());
     if (visit.publisher == NULL)

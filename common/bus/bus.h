@@ -4,6 +4,7 @@
 #ifndef ESN_BUS_H
 #define ESN_BUS_H
 
+#include "drop.h"
 #include "envelope.h"
 #include "event.h"
 
@@ -31,8 +32,9 @@ struct bus_inbox;
 
 struct bus_message {
     struct envelope envelope;
-    struct event
-        event; /* borrowed until the next call of bus_inbox_next(); it has no sequence yet */
+    /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(). */
+    struct event event; /* it has no sequence yet */
+    struct drop drop;
 };
 
 /* Binds. NULL on failure, with a sentence in error. The caller closes. */
@@ -42,8 +44,8 @@ void bus_inbox_close(struct bus_inbox **inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event; 0: none now; -1: the engine failed (errno). Hellos are answered
- * inside; messages that are not of this version are counted and skipped. */
+/* 1: *message is the next event or drop; 0: none now; -1: the engine failed (errno). Hellos are
+ * answered inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
 /* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
  * message. */
@@ -56,6 +58,7 @@ uint64_t bus_inbox_malformed(const struct bus_inbox *inbox);
 struct bus_publisher;
 
 struct bus_event {
+    bool is_drop; /* made by bus_event_of_drop(): an order, not an event */
     const char *topic;
     size_t topic_length;
     uint16_t flags;
@@ -72,6 +75,10 @@ struct bus_event {
     uint64_t epoch;
     struct ack ack;
 };
+
+/* A drop is sent as events are, and acknowledged with the number of streams that it ended. Borrows
+ * the drop's name and the record, which it fills. */
+struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE]);
 
 /* Connects in the background; never waits. NULL on failure, with a sentence in error. One thread at
  * a time; open it after fork(2). */

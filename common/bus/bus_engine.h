@@ -9,13 +9,14 @@
 
 enum bus_side { BUS_DAEMON, BUS_HANDLER };
 
-/* Parts of an event, of a hello (the first two) and of an acknowledgement message. */
+/* Parts of an event or a drop, of a hello (the first two) and of an acknowledgement message. */
 enum { BUS_TOPIC, BUS_ENVELOPE, BUS_ALLOWED, BUS_EVENT, BUS_EVENT_PARTS };
 enum { BUS_HELLO_PARTS = BUS_ENVELOPE + 1 };
 enum { BUS_ACK_PUBLISHER, BUS_ACK_RECORDS, BUS_ACK_PARTS };
 enum { BUS_PUBLISHER_ID_SIZE = 8 };
 
 #define BUS_HELLO_TOPIC "@hello@"
+#define BUS_DROP_TOPIC "@drop@"
 
 struct bus_engine {
     void *context;

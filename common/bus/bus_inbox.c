@@ -26,7 +26,8 @@ static bool subscribe_topics(void *socket, const char *const *prefixes)
 {
     if (prefixes == NULL || *prefixes == NULL)
         return bus_socket_subscribe(socket, "", 0);
-    bool all = bus_socket_subscribe(socket, BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC));
+    bool all = bus_socket_subscribe(socket, BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
+               bus_socket_subscribe(socket, BUS_DROP_TOPIC, strlen(BUS_DROP_TOPIC));
     for (; all && *prefixes != NULL; prefixes++)
         all = bus_socket_subscribe(socket, *prefixes, strlen(*prefixes));
     return all;
@@ -132,7 +133,16 @@ static void borrow_event(struct event *event, zmq_msg_t *parts, const struct env
         event->whisper = envelope->whisper ? envelope->whisper : UINT64_MAX;
 }
 
-/* False when there is no event in the parts; a hello is answered here. */
+static bool borrow_drop(struct drop *drop, zmq_msg_t *parts)
+{
+    const char *name, *record;
+    size_t name_length, record_length;
+    borrow(&parts[BUS_ALLOWED], &name, &name_length);
+    borrow(&parts[BUS_EVENT], &record, &record_length);
+    return drop_read(drop, record, record_length, name, name_length);
+}
+
+/* False when there is neither event nor drop in the parts; a hello is answered here. */
 static bool read_message(struct bus_inbox *inbox, int count, struct bus_message *message)
 {
     zmq_msg_t *parts = inbox->parts;
@@ -143,7 +153,10 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
         answer_hello(inbox, message->envelope.publisher);
         return false;
     }
-    if (known && count == BUS_EVENT_PARTS) {
+    if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_DROP &&
+        borrow_drop(&message->drop, parts))
+        return true;
+    if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_EVENT) {
         borrow_event(&message->event, parts, &message->envelope);
         if (is_event(message))
             return true;

@@ -193,7 +193,7 @@ static bool prepare_body(struct publication *now, const struct bus_event *event)
 static void send_event(struct publication *now, size_t index)
 {
     const struct bus_event *event = &now->events[index];
-    struct envelope envelope = {.kind = ENVELOPE_EVENT,
+    struct envelope envelope = {.kind = event->is_drop ? ENVELOPE_DROP : ENVELOPE_EVENT,
                                 .flags = event->flags,
                                 .publisher = now->publisher->id,
                                 .sequence = now->first_sequence + index,
@@ -212,6 +212,18 @@ static void send_event(struct publication *now, size_t index)
         bus_socket_send(now->publisher->engine.events, parts, BUS_EVENT_PARTS);
     else
         bus_parts_close(parts, BUS_EVENT_PARTS);
+}
+
+struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE])
+{
+    drop_write(record, drop);
+    return (struct bus_event){.is_drop = true,
+                              .topic = BUS_DROP_TOPIC,
+                              .topic_length = strlen(BUS_DROP_TOPIC),
+                              .allowed = drop->name != NULL ? drop->name : "",
+                              .allowed_length = drop->name_length,
+                              .event = (const char *)record,
+                              .event_length = DROP_RECORD_SIZE};
 }
 
 static bool is_full(const struct publication *now, size_t size)

@@ -177,6 +177,9 @@ const struct config_key config_keys[] = {
     {"fanout", "max_messages", CONFIG_NUMBER, AT(max_messages), "120", 1, 1000000, NULL, true, EXPERT, "30",
      "Most messages a minute from one client on a WebSocket (its pings and pongs count as well) or on raw TCP; so many may "
      "come at once. Whoever sends more is closed as `talkative`."},
+    {"fanout", "max_revocations", CONFIG_NUMBER, AT(max_revocations), "100000", 0, 100000000, NULL, true, EXPERT, "10000",
+     "How many users and sessions that were dropped (`POST /drop`) are remembered, each for as long as its `for` says, about "
+     "150 bytes each; beyond it a drop is answered `503`, and nothing is dropped."},
     {"fanout", "keep_headers", CONFIG_BOOL, AT(keep_headers), "yes", 0, 0, NULL, true, COMMON, "no",
      "Keep each stream's request headers for `GET /connections?clid=X&details=true`; they are most of the memory of an "
      "idle browser's stream."},

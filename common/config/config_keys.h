@@ -72,7 +72,7 @@ struct config {
     char **trusted_proxies;
     int proxy_header; /* enum forwarded_form */
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
-    uint64_t max_ignored_input, max_message, max_messages;
+    uint64_t max_ignored_input, max_message, max_messages, max_revocations;
     bool keep_headers;
     bool io_uring;
     /* [publish] */

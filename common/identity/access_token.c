@@ -111,16 +111,16 @@ static bool names(const json_t *value, const char *wanted)
 static const char *check_times(struct identity *identity, const json_t *claims, uint64_t skew_ms,
                                uint64_t now_ms)
 {
-    uint64_t begins = 0, issued = 0;
+    uint64_t begins = 0;
     if (!numeric_date_read(&identity->until_ms, member(claims, "exp"), 0) ||
         identity->until_ms == 0)
         return "exp missing or no date";
     if (!numeric_date_read(&begins, member(claims, "nbf"), 0) ||
-        !numeric_date_read(&issued, member(claims, "iat"), 0))
+        !numeric_date_read(&identity->since_ms, member(claims, "iat"), 0))
         return "nbf or iat no date";
     if (identity->until_ms + skew_ms <= now_ms)
         return "expired";
-    if (begins > now_ms + skew_ms || issued > now_ms + skew_ms)
+    if (begins > now_ms + skew_ms || identity->since_ms > now_ms + skew_ms)
         return "from the future";
     return NULL;
 }

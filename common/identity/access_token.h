@@ -31,6 +31,7 @@ struct access_token_rules {
 struct identity {
     char user[USER_ID_SIZE];  /* USER_ID_NO_USER: a session without user */
     uint64_t until_ms;        /* wall clock; UINT64_MAX: nobody said */
+    uint64_t since_ms;        /* when it was signed, wall clock; 0: nobody said */
     const char *sid;          /* NULL: none */
     const char *clid;         /* NULL: none */
     char *info;               /* compact ASCII JSON, owned; NULL: none */

@@ -15,6 +15,6 @@ bool numeric_date_read(uint64_t *out_ms, const struct json_t *value, uint64_t ot
     double seconds = json_number_value(value);
     if (!(seconds >= 0 && seconds <= LAST_SECOND))
         return false;
-    *out_ms = (uint64_t)(seconds * 1000);
+    *out_ms = (uint64_t)(seconds * 1000 + 0.5); /* the double of 0.409 s is a bit less than that */
     return true;
 }

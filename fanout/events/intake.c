@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "config/config.h"
 #include "events/delivery.h"
+#include "events/drops.h"
 #include "events/rate_limits.h"
 #include "events/seen_events.h"
 #include "log/event_log.h"
@@ -10,6 +11,7 @@
 #include "messages.h"
 #include "net/loop.h"
 #include "secret.h"
+#include "streams/revocations.h"
 #include "topic.h"
 
 #include <errno.h>
@@ -184,9 +186,12 @@ static bool settle_some(struct intake *intake, uint64_t count, size_t bytes)
         entry = log_store_next(intake->store, &stored);
         if (entry == NULL)
             return true;
-        if (!intake->waits)
+        if (entry->revocation.kind != 0)
+            drops_stored(intake->parts.drops, entry, stored);
+        else if (intake->waits)
+            settle_event(intake, entry, stored);
+        else
             continue;
-        settle_event(intake, entry, stored);
         size_t length = entry->stored.event.json_length;
         bytes = length < bytes ? bytes - length : 0;
         count--;
@@ -224,7 +229,7 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
         bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
-void intake_take(struct intake *intake, const struct bus_message *message)
+static void take_event(struct intake *intake, const struct bus_message *message)
 {
     struct log_entry entry = {.forgotten = intake->parts.log->forgotten,
                               .publisher = message->envelope.publisher,
@@ -254,12 +259,20 @@ void intake_take(struct intake *intake, const struct bus_message *message)
         deliver_now(intake, &entry);
 }
 
+void intake_take(struct intake *intake, const struct bus_message *message)
+{
+    if (message->envelope.kind == ENVELOPE_DROP)
+        drops_take(intake->parts.drops, message);
+    else
+        take_event(intake, message);
+}
+
 /* ---- what was on disk ---- */
 
 struct loading {
     const struct intake_parts *parts;
     uint64_t wall_ms, age_ms; /* age of the last event */
-    uint64_t doubles, failures;
+    uint64_t doubles, failures, not_revoked;
 };
 
 /* Ages only shrink, however the wall clock jumped while events were written. Times before the
@@ -290,6 +303,28 @@ static void load_event(const struct stored_event *stored, void *context)
         loading->failures++;
 }
 
+static void load_revocation(const struct log_revocation *kept, void *context)
+{
+    struct loading *loading = context;
+
+    if (kept->until_ms > loading->wall_ms &&
+        revocations_add(loading->parts->drops->revocations, kept->kind, kept->name,
+                        kept->name_length, kept->at_ms, kept->until_ms, loading->wall_ms) == NULL)
+        loading->not_revoked++;
+}
+
+/* With fewer of them allowed than before the others count no more. */
+static bool load_revocations(struct intake *intake, struct loading *loading,
+                             char error[LOG_DATABASE_ERROR_SIZE])
+{
+    if (!log_store_load_revocations(intake->store, load_revocation, loading, error))
+        return false;
+    if (loading->not_revoked > 0)
+        message_error("there is no room for drops of before: proofs of before count again",
+                      message_number("drops", (int64_t)loading->not_revoked));
+    return true;
+}
+
 static bool load_log(struct intake *intake, uint64_t *lost_through,
                      char error[LOG_DATABASE_ERROR_SIZE])
 {
@@ -306,6 +341,8 @@ static bool load_log(struct intake *intake, uint64_t *lost_through,
     }
     if (past.state.epoch == 0)
         return true;
+    if (!load_revocations(intake, &loading, error))
+        return false;
     log->epoch = past.state.epoch;
     event_log_forget(log, past.forgotten);
     event_log_resume(log, past.state.head, past.state.lost_through,
@@ -343,6 +380,7 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
     uint64_t lost_through = 0;
 
     intake->store = log_store_open(&options, error);
+    intake->parts.drops->store = intake->store;
     return intake->store != NULL && load_log(intake, &lost_through, error) &&
            open_key(intake, error) &&
            log_store_start(intake->store, intake->parts.log->epoch, lost_through,
@@ -368,6 +406,7 @@ struct intake *intake_open(const struct intake_parts *parts, char error[LOG_DATA
 void intake_set_inbox(struct intake *intake, struct bus_inbox *inbox)
 {
     intake->inbox = inbox;
+    intake->parts.drops->inbox = inbox;
 }
 
 void intake_stop(struct intake *intake)

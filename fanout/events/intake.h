@@ -12,6 +12,7 @@
 
 struct config;
 struct delivery;
+struct drops;
 struct event_log;
 struct intake;
 struct loop;
@@ -26,6 +27,7 @@ struct intake_parts {
     struct event_log *log;
     struct seen_events *seen;
     struct rate_limits *rates;
+    struct drops *drops; /* it is given store and inbox */
 };
 
 struct intake_counters {

@@ -15,7 +15,7 @@ enum { CHECKSUM_SIZE = 8, PRIVATE_FORMAT = 2 };
 
 struct log_database {
     sqlite3 *sqlite;
-    sqlite3_stmt *insert, *trim, *set_state;
+    sqlite3_stmt *insert, *trim, *set_state, *revoke, *expire;
     EVP_MD_CTX *digest;
     int mark;         /* descriptor of the file that says how far was written */
     uint64_t newest;  /* last row, also of the open transaction */
@@ -31,7 +31,11 @@ static const char schema[] =
     " topic BLOB NOT NULL, json BLOB NOT NULL, allowed BLOB NOT NULL, checksum BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
     " head INTEGER NOT NULL, lost_through INTEGER NOT NULL, unsure INTEGER NOT NULL,"
-    " checksum BLOB NOT NULL);";
+    " checksum BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS revocations (kind INTEGER NOT NULL, name BLOB NOT NULL,"
+    " at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, checksum BLOB NOT NULL,"
+    " PRIMARY KEY (kind, name));"
+    "CREATE INDEX IF NOT EXISTS revocations_until ON revocations (until_ms);";
 
 /* ---- checksums: SQLite's own checks look at structure only ---- */
 
@@ -87,6 +91,16 @@ static bool state_checksum(struct log_database *database, const struct log_state
     return checksum(database, &part, 1, out);
 }
 
+static bool revocation_checksum(struct log_database *database, const struct log_revocation *kept,
+                                unsigned char out[CHECKSUM_SIZE])
+{
+    const uint64_t numbers[] = {kept->kind, kept->at_ms, kept->until_ms, kept->name_length};
+    const struct checked_part parts[] = {{numbers, sizeof numbers},
+                                         {kept->name, kept->name_length}};
+
+    return checksum(database, parts, sizeof parts / sizeof *parts, out);
+}
+
 /* ---- opening ---- */
 
 static bool run(struct log_database *database, const char *sql)
@@ -128,7 +142,11 @@ static bool prepare(struct log_database *database)
            sqlite3_prepare_v2(sqlite, "DELETE FROM events WHERE sequence <= ?1", -1,
                               &database->trim, NULL) == SQLITE_OK &&
            sqlite3_prepare_v2(sqlite, "INSERT OR REPLACE INTO state VALUES (1,?1,?2,?3,?4,?5)", -1,
-                              &database->set_state, NULL) == SQLITE_OK;
+                              &database->set_state, NULL) == SQLITE_OK &&
+           sqlite3_prepare_v2(sqlite, "INSERT OR REPLACE INTO revocations VALUES (?1,?2,?3,?4,?5)",
+                              -1, &database->revoke, NULL) == SQLITE_OK &&
+           sqlite3_prepare_v2(sqlite, "DELETE FROM revocations WHERE until_ms <= ?1", -1,
+                              &database->expire, NULL) == SQLITE_OK;
 }
 
 /* A database without our tables, but with others, is somebody else's. */
@@ -179,7 +197,10 @@ static void close_sqlite(struct log_database *database)
     sqlite3_finalize(database->insert);
     sqlite3_finalize(database->trim);
     sqlite3_finalize(database->set_state);
+    sqlite3_finalize(database->revoke);
+    sqlite3_finalize(database->expire);
     database->insert = database->trim = database->set_state = NULL;
+    database->revoke = database->expire = NULL;
     if (sqlite3_close(database->sqlite) != SQLITE_OK)
         message_error("the event log was not closed", message_text("file", database->path));
     database->sqlite = NULL;
@@ -420,6 +441,51 @@ bool log_database_load(struct log_database *database, struct log_past *past,
     return true;
 }
 
+/* False: it is damaged. */
+static bool read_revocation(struct log_database *database, sqlite3_stmt *row,
+                            struct log_revocation *kept)
+{
+    unsigned char sum[CHECKSUM_SIZE];
+    int kind = sqlite3_column_int(row, 0);
+
+    *kept = (struct log_revocation){.kind = kind == DROP_USER ? DROP_USER : DROP_SESSION,
+                                    .name = sqlite3_column_blob(row, 1),
+                                    .name_length = (size_t)sqlite3_column_bytes(row, 1),
+                                    .at_ms = (uint64_t)sqlite3_column_int64(row, 2),
+                                    .until_ms = (uint64_t)sqlite3_column_int64(row, 3)};
+    return (kind == DROP_USER || kind == DROP_SESSION) && kept->name != NULL &&
+           sqlite3_column_bytes(row, 4) == CHECKSUM_SIZE &&
+           revocation_checksum(database, kept, sum) &&
+           memcmp(sqlite3_column_blob(row, 4), sum, sizeof sum) == 0;
+}
+
+bool log_database_load_revocations(struct log_database *database,
+                                   void (*visit)(const struct log_revocation *, void *context),
+                                   void *context, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    sqlite3_stmt *rows = NULL;
+    int64_t damaged = 0;
+    int result = sqlite3_prepare_v2(database->sqlite, "SELECT * FROM revocations", -1, &rows, NULL);
+
+    while (result == SQLITE_OK && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+        struct log_revocation kept;
+        if (read_revocation(database, rows, &kept))
+            visit(&kept, context);
+        else
+            damaged++;
+        result = SQLITE_OK;
+    }
+    sqlite3_finalize(rows);
+    if (damaged > 0)
+        message_error("drops on disk are damaged: proofs of before count again",
+                      message_text("file", database->path), message_number("drops", damaged));
+    if (result == SQLITE_DONE)
+        return true;
+    (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot read the event log %.200s: %.100s",
+                   database->path, sqlite3_errmsg(database->sqlite));
+    return false;
+}
+
 /* ---- writing ---- */
 
 static bool bind_bytes(sqlite3_stmt *row, int column, const void *bytes, size_t length)
@@ -464,6 +530,20 @@ bool log_database_add(struct log_database *database, const struct stored_event *
         return false;
     database->newest = event->sequence;
     return true;
+}
+
+bool log_database_revoke(struct log_database *database, const struct log_revocation *revocation)
+{
+    sqlite3_stmt *row = database->revoke;
+    unsigned char sum[CHECKSUM_SIZE];
+
+    return carry_out(database->expire, bind_number(database->expire, 1, revocation->at_ms)) &&
+           carry_out(row, revocation_checksum(database, revocation, sum) &&
+                              bind_number(row, 1, revocation->kind) &&
+                              bind_bytes(row, 2, revocation->name, revocation->name_length) &&
+                              bind_number(row, 3, revocation->at_ms) &&
+                              bind_number(row, 4, revocation->until_ms) &&
+                              bind_bytes(row, 5, sum, sizeof sum));
 }
 
 static bool delete_rows(struct log_database *database, uint64_t through)

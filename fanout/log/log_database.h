@@ -4,10 +4,12 @@
 #ifndef ESN_LOG_DATABASE_H
 #define ESN_LOG_DATABASE_H
 
+#include "drop.h"
 #include "envelope.h"
 #include "event.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { LOG_DATABASE_ERROR_SIZE = 384 };
@@ -16,6 +18,14 @@ struct stored_event {
     struct event event;
     uint64_t wall_ms; /* when it came */
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
+};
+
+/* Whose proofs of before at_ms are refused until until_ms, both of the wall clock. */
+struct log_revocation {
+    enum drop_kind kind; /* DROP_USER or DROP_SESSION; 0: it is none */
+    const char *name;
+    size_t name_length;
+    uint64_t at_ms, until_ms;
 };
 
 /* Written with every transaction. */
@@ -48,11 +58,20 @@ bool log_database_load(struct log_database *database, struct log_past *past,
                        void (*visit)(const struct stored_event *event, void *context),
                        void *context, char error[LOG_DATABASE_ERROR_SIZE]);
 
+/* Gives the revocations; their names are borrowed. Damaged ones are passed over and said in the
+ * log. False with a sentence in error. */
+bool log_database_load_revocations(struct log_database *database,
+                                   void (*visit)(const struct log_revocation *, void *context),
+                                   void *context, char error[LOG_DATABASE_ERROR_SIZE]);
+
 /* One transaction: begin, add (in order of sequence), commit. When one of them says false, nothing
  * of it is kept after log_database_undo(). commit sets state->head, and deletes rows up to
  * `forgotten`. */
 bool log_database_begin(struct log_database *database);
 bool log_database_add(struct log_database *database, const struct stored_event *event);
+/* In a transaction: keeps it in place of an earlier one of the same name, and deletes those that are
+ * over at its at_ms. */
+bool log_database_revoke(struct log_database *database, const struct log_revocation *revocation);
 bool log_database_commit(struct log_database *database, struct log_state *state,
                          uint64_t forgotten);
 void log_database_undo(struct log_database *database);

@@ -110,7 +110,20 @@ bool log_store_load(struct log_store *store, struct log_past *past,
     return loaded;
 }
 
+bool log_store_load_revocations(struct log_store *store,
+                                void (*visit)(const struct log_revocation *, void *context),
+                                void *context, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    return log_database_load_revocations(store->database, visit, context, error);
+}
+
 /* ---- the thread ---- */
+
+static bool write_entry(struct log_store *store, const struct log_entry *entry)
+{
+    return entry->revocation.kind != 0 ? log_database_revoke(store->database, &entry->revocation)
+                                       : log_database_add(store->database, &entry->stored);
+}
 
 static bool write_all(struct log_store *store, const struct queued *batch)
 {
@@ -119,9 +132,10 @@ static bool write_all(struct log_store *store, const struct queued *batch)
     if (!log_database_begin(store->database))
         return false;
     for (; batch != NULL; batch = batch->next) {
-        if (!log_database_add(store->database, &batch->entry.stored))
+        if (!write_entry(store, &batch->entry))
             return false;
-        forgotten = batch->entry.forgotten;
+        if (batch->entry.forgotten > forgotten)
+            forgotten = batch->entry.forgotten;
     }
     return log_database_commit(store->database, &store->state, forgotten);
 }
@@ -151,7 +165,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
     for (struct queued *item = batch; item != NULL; item = item->next) {
         item->stored = written;
         count++;
-        if (!written && store->options.sync != LOG_SYNC_ALWAYS)
+        if (!written && store->options.sync != LOG_SYNC_ALWAYS && item->entry.revocation.kind == 0)
             store->state.lost_through = item->entry.stored.event.sequence;
     }
     pthread_mutex_lock(&store->lock);
@@ -298,7 +312,8 @@ static char *copy_text(char *at, const char **text, size_t length)
 static struct queued *queued_new(const struct log_entry *entry)
 {
     const struct event *from = &entry->stored.event;
-    size_t texts = from->topic_length + from->json_length + from->allowed_length;
+    size_t texts = from->topic_length + from->json_length + from->allowed_length +
+                   entry->revocation.name_length;
     struct queued *item = malloc(sizeof *item + texts);
 
     if (item == NULL)
@@ -308,7 +323,8 @@ static struct queued *queued_new(const struct log_entry *entry)
     struct event *event = &item->entry.stored.event;
     char *at = copy_text(item->bytes, &event->topic, event->topic_length);
     at = copy_text(at, &event->json, event->json_length);
-    (void)copy_text(at, &event->allowed, event->allowed_length);
+    at = copy_text(at, &event->allowed, event->allowed_length);
+    (void)copy_text(at, &item->entry.revocation.name, item->entry.revocation.name_length);
     return item;
 }
 
@@ -333,7 +349,8 @@ bool log_store_append(struct log_store *store, const struct log_entry *entry)
     bool taken = has_room(store, item->size) && !hangs(store);
     if (taken) {
         store->unsynced_bytes += item->size;
-        store->hurry = store->unsynced_bytes > store->options.max_bytes / 2;
+        store->hurry = store->hurry || entry->revocation.kind != 0 ||
+                       store->unsynced_bytes > store->options.max_bytes / 2;
         /* The thread sleeps without an end only while nothing is queued. */
         if (store->waiting.first == NULL || store->hurry)
             (void)pthread_cond_signal(&store->wake);

@@ -27,11 +27,12 @@ struct log_store_options {
     uint64_t max_wait_ms; /* of a transaction, before nothing more is taken; 0: any */
 };
 
-/* An event on its way; the store keeps a copy until it has given it back. */
+/* An event on its way, or a revocation; the store keeps a copy until it has given it back. */
 struct log_entry {
     struct stored_event stored;
-    uint64_t forgotten;           /* rows up to this sequence may be deleted */
-    uint64_t publisher, asked_as; /* the caller's own */
+    struct log_revocation revocation; /* with a kind: there is no event in stored */
+    uint64_t forgotten;               /* rows up to this sequence may be deleted */
+    uint64_t publisher, asked_as;     /* the caller's own, as stored.key is of a revocation */
 };
 
 struct log_store;
@@ -43,6 +44,10 @@ struct log_store *log_store_open(const struct log_store_options *options,
 bool log_store_load(struct log_store *store, struct log_past *past,
                     void (*visit)(const struct stored_event *event, void *context), void *context,
                     char error[LOG_DATABASE_ERROR_SIZE]);
+/* See log_database_load_revocations(). */
+bool log_store_load_revocations(struct log_store *store,
+                                void (*visit)(const struct log_revocation *, void *context),
+                                void *context, char error[LOG_DATABASE_ERROR_SIZE]);
 /* Writes the state and starts the thread. done(context) is called in the loop when entries may have
  * come back. */
 bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_through,

@@ -3,7 +3,7 @@
 static const char *const reason_names[CLOSE_REASONS] = {
     "client",      "reset",    "done",      "idle",    "head_time", "body_time",
     "stream_time", "slow",     "talkative", "refused", "full",      "address",
-    "memory",      "stopping", "replaced",  "silent",  "expired"};
+    "memory",      "stopping", "replaced",  "silent",  "expired",   "dropped"};
 
 const char *close_reason_name(enum close_reason reason)
 {

@@ -20,6 +20,7 @@ enum close_reason {
     CLOSE_REPLACED, /* the same client came back on another connection */
     CLOSE_SILENT,   /* asked whether it is there, and did not answer */
     CLOSE_EXPIRED,  /* the proof of its user has ended */
+    CLOSE_DROPPED,  /* by order of a backend */
     CLOSE_REASONS
 };
 

@@ -142,7 +142,7 @@ static json_t *body_of(const struct stream *stream)
     body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
                      (size_t)stream->presence->length, "ep", topics);
     if (body != NULL && stream->identity != NULL)
-        (void)json_object_set_new(body, "user", json_string(stream->identity->user));
+        (void)json_object_set_new(body, "user", json_string(stream->identity->user->text));
     return body;
 }
 
@@ -352,6 +352,9 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "accepted", net->counters.accepted);
     set_number(state, "refused_full", net->counters.refused_full);
     set_number(state, "streams_begun", service->streams->begun);
+    set_number(state, "streams_dropped", service->streams->dropped);
+    set_number(state, "revocations", service->streams->revocations.by_name.count);
+    set_number(state, "revocations_most", service->streams->revocations.most);
     (void)json_object_set_new(state, "closed", closed_counts(service));
     (void)json_object_set_new(state, "turns", turns_of(&net->loop));
     reply_tree(connection, request, state);

@@ -12,6 +12,7 @@ struct bus_reader;
 struct config;
 struct connection;
 struct delivery;
+struct dropping;
 struct event_log;
 struct http_request;
 struct intake;
@@ -40,6 +41,7 @@ struct service {
     void (*answer)(struct connection *connection, const struct http_request *request);
     struct ticket_gate tickets;
     struct secret_list admin_tokens;
+    struct dropping *dropping;
     struct input_budget bodies; /* of all requests, lines and messages under way */
     uint64_t retry_seed;        /* random, like the next: spread clients over the time ... */
     uint64_t stop_seed;         /* ... after which they come back, and in which they end */

@@ -37,9 +37,26 @@ static void forget_transport_state(struct stream *stream)
         stream->transport->forget_state(&stream->connection);
 }
 
+/* What becomes of a client whose stream has ended. */
+enum leaving {
+    LEAVES,   /* it may come back as the same one */
+    ANSWERED, /* it polls, and may stay present for a while too */
+    DROPPED   /* it may not come back */
+};
+
+static void remember_client(struct streams *streams, struct stream *stream, enum leaving leaving,
+                            uint64_t now)
+{
+    if (leaving == DROPPED)
+        stream_identity_free(stream->identity);
+    else
+        departed_add(&streams->departed, stream->connid, stream->secret, stream->identity, now);
+    stream->identity = NULL;
+}
+
 /* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
- * its client id. answered: it was a poll that has its answer, and may stay present for a while. */
-static void leave_streams(struct stream *stream, bool answered)
+ * its client id. */
+static void leave_streams(struct stream *stream, enum leaving leaving)
 {
     struct service *service = service_of(&stream->connection);
     struct streams *streams = service->streams;
@@ -54,20 +71,18 @@ static void leave_streams(struct stream *stream, bool answered)
     replay_abandon(stream);
     streams->of_encoding[stream->encoding]--;
     hash_table_remove(&streams->by_connid, &stream->by_connid);
-    departed_add(&streams->departed, connid, stream->secret, loop_now(&service->net->loop));
+    remember_client(streams, stream, leaving, loop_now(&service->net->loop));
     stream->connid = 0;
     free(stream->headers);
     stream->headers = NULL;
-    free(stream->identity);
-    stream->identity = NULL;
     stream->presence = NULL;
-    if (!answered || !stays_present(stream, connid, presence))
+    if (leaving != ANSWERED || !stays_present(stream, connid, presence))
         streaming_leave_presence(service, presence);
 }
 
 static void stream_left(struct connection *connection)
 {
-    leave_streams(stream_of(connection), false);
+    leave_streams(stream_of(connection), LEAVES);
 }
 
 enum { EXPIRE_MOST = 256 }; /* clients in one tick: the others in the next */
@@ -94,10 +109,14 @@ void streaming_end(struct connection *connection, enum close_reason reason)
     connection->keep_alive = connection->keep_alive && transport->reusable &&
                              !connection->dirty_input && !connection->net->stopping;
     if (!transport->end(connection, reason)) {
+        if (reason == CLOSE_DROPPED)
+            leave_streams(stream, DROPPED);
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
-    leave_streams(stream, transport->answers_once);
+    leave_streams(stream, reason == CLOSE_DROPPED   ? DROPPED
+                          : transport->answers_once ? ANSWERED
+                                                    : LEAVES);
     connection->user = &request_reader_user;
     connection_end_writing(connection, reason);
 }
@@ -213,6 +232,20 @@ static void end_for_identity(struct connection *connection)
         streaming_end(connection, CLOSE_EXPIRED);
     else
         connection_close(connection, CLOSE_MEMORY);
+}
+
+void streaming_drop(struct connection *connection)
+{
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+
+    if (delivery_tell(service->delivery, stream, "dropped", "{}",
+                      replay_position(service->replays, stream))) {
+        streaming_end(connection, CLOSE_DROPPED);
+        return;
+    }
+    leave_streams(stream, DROPPED);
+    connection_close(connection, CLOSE_MEMORY);
 }
 
 static bool is_expired(const struct stream *stream, uint64_t now)

@@ -18,6 +18,8 @@ void streaming_take(struct connection *connection, const struct transport *trans
 void streaming_begin(struct connection *connection, uint64_t hold_ms);
 /* Ends it cleanly, as its transport does; the connection is reused when the client keeps it. */
 void streaming_end(struct connection *connection, enum close_reason reason);
+/* Tells its client that it was dropped and ends it cleanly; nobody comes back as this one. */
+void streaming_drop(struct connection *connection);
 /* stream_time starts anew; not for a poll, which has the time it asked for. */
 void streaming_renew(struct connection *connection);
 /* The proof of its user may end sooner than it did. */

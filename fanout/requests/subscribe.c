@@ -55,15 +55,23 @@ bool subscribe_keep_identity(struct stream *stream, const struct subscription_bo
     if (body->user == NULL)
         return true;
     if (stream->identity == NULL)
-        stream->identity = stream_identity_new(body->user, body->sid);
+        stream->identity = identities_new(&service_of(&stream->connection)->streams->identities,
+                                          body->user, body->sid);
     if (stream->identity == NULL)
         return false;
+    stream->identity->stream = stream;
     uint64_t until = until_of(service_of(&stream->connection), body);
     if (until < stream->identity->until) {
         stream->identity->until = until;
         stream->identity->until_wall_ms = body->until_ms;
     }
     return true;
+}
+
+/* Whose streams of an earlier daemon's are not known any more, nor so which of them were dropped. */
+static bool was_dropped(const struct streams *streams, const struct subscription_body *body)
+{
+    return revocations_refuse(&streams->revocations, body->user, body->sid, 0, clock_wall_ms());
 }
 
 /* The connection id that the client had and can prove to have had, with this daemon or the one
@@ -82,7 +90,8 @@ static uint64_t take_former_connid(struct service *service, const struct subscri
         connection_close(&former->connection, CLOSE_REPLACED);
     uint64_t now = loop_now(&service->net->loop);
     if (departed_take(&streams->departed, &streams->secrets, body->connid, secret, now) ||
-        stream_secrets_take_back(&streams->secrets, body->connid, secret, now))
+        (!was_dropped(streams, body) &&
+         stream_secrets_take_back(&streams->secrets, body->connid, secret, now)))
         return body->connid;
     return 0;
 }
@@ -196,7 +205,8 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
     bytes_append_text(&detail, "\"");
     if (stream->identity != NULL) {
         bytes_append_text(&detail, ",\"identity\":{\"uid\":");
-        bytes_append_json_string(&detail, stream->identity->user, stream->identity->user_length);
+        bytes_append_json_string(&detail, stream->identity->user->text,
+                                 stream->identity->user->length);
         if (stream->identity->until_wall_ms != 0)
             bytes_append_format(&detail, ",\"until\":%llu",
                                 (unsigned long long)stream->identity->until_wall_ms);

@@ -169,6 +169,9 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
     case TICKET_GATE_REFUSED:
         http_reply_error(connection, request, 400, "Invalid ticket");
         break;
+    case TICKET_GATE_DROPPED:
+        http_reply_error(connection, request, 403, TICKET_GATE_DROPPED_REASON);
+        break;
     case TICKET_GATE_TOO_OLD:
         http_reply_error_with(connection, request, 503, "Ticket from before the start",
                               RETRY_AFTER "1");

@@ -41,6 +41,36 @@ void ticket_gate_close(struct ticket_gate *gate)
     secret_list_free(&gate->secrets);
 }
 
+static enum ticket_gate_result refuse_ticket(struct ticket *ticket, enum ticket_gate_result result,
+                                             const char *why)
+{
+    message_info("ticket refused", message_text("why", why));
+    ticket_free(ticket);
+    return result;
+}
+
+/* One that an earlier daemon took ends before it could have begun now, when it does not say. */
+static bool is_of_before_start(const struct ticket_gate *gate, const struct ticket_rules *rules,
+                               const struct ticket *ticket)
+{
+    uint64_t latest_s = ticket->issued_ms != 0 || ticket->forget_after_s < rules->life_max_s
+                            ? ticket->issued_ms / 1000
+                            : ticket->forget_after_s - rules->life_max_s - rules->skew_s;
+
+    return latest_s < gate->opened_s;
+}
+
+/* One that does not say when it was signed may have been at any time. */
+static bool is_dropped(const struct ticket_gate *gate, const struct ticket *ticket, uint64_t wall_s)
+{
+    uint64_t signed_ms = ticket->since_ms != 0 && ticket->since_ms < ticket->issued_ms
+                             ? ticket->since_ms
+                             : ticket->issued_ms;
+
+    return gate->revocations != NULL && revocations_refuse(gate->revocations, ticket->user,
+                                                           ticket->sid, signed_ms, wall_s * 1000);
+}
+
 enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
                                           const char *text, size_t length, uint64_t wall_s,
                                           struct ticket *ticket)
@@ -52,26 +82,19 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
     *ticket = (struct ticket){0};
     if (gate->secrets.count > 0)
         result = ticket_read(ticket, &rules, text, length, wall_s, &why);
-    if (result != TICKET_OK) {
-        message_info("ticket refused", message_text("why", why));
-        return result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED;
-    }
-    /* One that an earlier daemon took ends before it could have begun now, when it does not say. */
-    uint64_t latest_s = ticket->issued_s != 0 || ticket->forget_after_s < rules.life_max_s
-                            ? ticket->issued_s
-                            : ticket->forget_after_s - rules.life_max_s - rules.skew_s;
-    if (latest_s < gate->opened_s) {
-        message_info("ticket refused", message_text("why", "from before the start"));
-        ticket_free(ticket);
-        return TICKET_GATE_TOO_OLD;
-    }
+    if (result != TICKET_OK)
+        return refuse_ticket(
+            ticket, result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED,
+            why);
+    if (is_of_before_start(gate, &rules, ticket))
+        return refuse_ticket(ticket, TICKET_GATE_TOO_OLD, "from before the start");
+    if (is_dropped(gate, ticket, wall_s))
+        return refuse_ticket(ticket, TICKET_GATE_DROPPED, "its user or session was dropped since");
     switch (used_tickets_take(gate->used, ticket->id, ticket->forget_after_s, wall_s)) {
     case USED_TICKETS_FIRST:
         return TICKET_GATE_OPEN;
     case USED_TICKETS_AGAIN:
-        message_info("ticket refused", message_text("why", "used before"));
-        ticket_free(ticket);
-        return TICKET_GATE_REFUSED;
+        return refuse_ticket(ticket, TICKET_GATE_REFUSED, "used before");
     default:
         message_warning("ticket refused: the memory of used ones is full",
                         message_number("max_used", (int64_t)config->ticket_max_used));

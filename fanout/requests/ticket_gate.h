@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "secret.h"
+#include "streams/revocations.h"
 #include "ticket.h"
 
 #include <stdbool.h>
@@ -13,12 +14,17 @@
 struct ticket_gate {
     struct secret_list secrets;
     struct used_tickets *used;
-    uint64_t opened_s; /* by the wall clock */
+    uint64_t opened_s;                     /* by the wall clock */
+    const struct revocations *revocations; /* set by the owner; NULL: none */
 };
+
+/* What a client is told of TICKET_GATE_DROPPED. */
+#define TICKET_GATE_DROPPED_REASON "Dropped since: a newer proof is needed"
 
 enum ticket_gate_result {
     TICKET_GATE_OPEN,
     TICKET_GATE_REFUSED,   /* one answer, whatever is wrong with it */
+    TICKET_GATE_DROPPED,   /* its user or session was dropped since it was signed */
     TICKET_GATE_TOO_OLD,   /* of before the start: nobody knows whether it was used then */
     TICKET_GATE_OVERLOADED /* cannot remember that it is used now */
 };

@@ -7,6 +7,7 @@
 struct departed_stream {
     struct hash_node by_connid;
     TAILQ_ENTRY(departed_stream) by_age;
+    struct stream_identity *identity; /* NULL: unbound */
     uint64_t left_at_ms;
     unsigned char secret[STREAM_SECRET_SIZE];
 };
@@ -21,6 +22,7 @@ static void forget_stream(struct departed *departed, struct departed_stream *str
 {
     TAILQ_REMOVE(&departed->by_age, stream, by_age);
     hash_table_remove(&departed->by_connid, &stream->by_connid);
+    stream_identity_free(stream->identity);
     free(stream);
 }
 
@@ -39,22 +41,43 @@ void departed_open(struct departed *departed)
     TAILQ_INIT(&departed->by_age);
 }
 
-void departed_add(struct departed *departed, uint64_t connid,
-                  const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
+static bool remember_stream(struct departed *departed, uint64_t connid,
+                            const unsigned char secret[STREAM_SECRET_SIZE],
+                            struct stream_identity *identity, uint64_t now_ms)
 {
-    forget_old(departed, now_ms);
-    if (departed->max_count == 0 || departed->max_age_ms == 0)
-        return;
     struct departed_stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL)
-        return;
-    if (!hash_table_add(&departed->by_connid, &stream->by_connid, connid)) {
+
+    if (stream == NULL || !hash_table_add(&departed->by_connid, &stream->by_connid, connid)) {
         free(stream);
-        return;
+        return false;
     }
     memcpy(stream->secret, secret, sizeof stream->secret);
+    stream->identity = identity;
     stream->left_at_ms = now_ms;
     TAILQ_INSERT_TAIL(&departed->by_age, stream, by_age);
+    return true;
+}
+
+void departed_add(struct departed *departed, uint64_t connid,
+                  const unsigned char secret[STREAM_SECRET_SIZE], struct stream_identity *identity,
+                  uint64_t now_ms)
+{
+    forget_old(departed, now_ms);
+    if (identity != NULL) {
+        identity->stream = NULL;
+        identity->connid = connid;
+    }
+    if (departed->max_count == 0 || departed->max_age_ms == 0 ||
+        !remember_stream(departed, connid, secret, identity, now_ms))
+        stream_identity_free(identity);
+}
+
+void departed_forget(struct departed *departed, uint64_t connid)
+{
+    struct hash_node *node = hash_table_find(&departed->by_connid, connid);
+
+    if (node != NULL)
+        forget_stream(departed, departed_stream_of(node));
 }
 
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,

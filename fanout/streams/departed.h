@@ -5,6 +5,7 @@
 #define ESN_DEPARTED_H
 
 #include "hash_table.h"
+#include "streams/identities.h"
 #include "streams/stream_secrets.h"
 
 #include <stdbool.h>
@@ -22,9 +23,13 @@ struct departed {
 
 /* Of a zeroed one. */
 void departed_open(struct departed *departed);
-/* Remembers one; without memory it is simply not remembered. */
+/* Remembers one; without memory it is simply not remembered. identity: whose it was, taken over;
+ * NULL: nobody's. */
 void departed_add(struct departed *departed, uint64_t connid,
-                  const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+                  const unsigned char secret[STREAM_SECRET_SIZE], struct stream_identity *identity,
+                  uint64_t now_ms);
+/* Nobody can come back as this one any more; harmless when it is not remembered. */
+void departed_forget(struct departed *departed, uint64_t connid);
 /* True when this stream ended lately and this secret counts for it (stream_secrets_count()); it is
  * forgotten then, so that only one can come back as it. */
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,

@@ -61,6 +61,11 @@ struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_m
     return oldest != NULL && oldest->since_ms <= through_ms ? take_poller(gap, oldest) : NULL;
 }
 
+const struct presence_entry *poll_gap_presence(struct hash_node *by_connid)
+{
+    return poller_of(by_connid)->presence;
+}
+
 void poll_gap_free(struct poll_gap *gap)
 {
     hash_table_free(&gap->by_connid);

@@ -29,6 +29,8 @@ struct presence_entry *poll_gap_take(struct poll_gap *gap, uint64_t connid);
 /* The presence of the one that is away for longest, when it was kept at or before the given time,
  * or NULL: it is not kept any more. */
 struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_ms);
+/* Of one in by_connid, where its hash is its connection id. */
+const struct presence_entry *poll_gap_presence(struct hash_node *by_connid);
 /* Frees the memory; every presence must have been taken out. */
 void poll_gap_free(struct poll_gap *gap);
 

@@ -5,6 +5,7 @@
 
 #include "hash_table.h"
 #include "net/connection.h"
+#include "streams/identities.h"
 #include "streams/stream_secrets.h"
 #include "topics/topic_index.h"
 
@@ -61,27 +62,10 @@ struct stream {
     unsigned char secret[STREAM_SECRET_SIZE];
 };
 
-/* Whose stream it is, as its ticket says. */
-struct stream_identity {
-    uint64_t until; /* when the proof ends, ms of the loop's clock; UINT64_MAX: it does not */
-    uint64_t until_wall_ms; /* the same as the client is told; 0: it does not */
-    size_t user_length;
-    char user[]; /* canonical user id, NUL, the application's session or nothing, NUL */
-};
-
-/* One that does not end, to be freed with free(). sid may be NULL. NULL without memory. */
-struct stream_identity *stream_identity_new(const char *user, const char *sid);
-
 /* The canonical user id; NULL: unbound. */
 static inline const char *stream_user(const struct stream *stream)
 {
-    return stream->identity != NULL ? stream->identity->user : NULL;
-}
-
-/* "" when nobody said which. */
-static inline const char *stream_identity_sid(const struct stream_identity *identity)
-{
-    return identity->user + identity->user_length + 1;
+    return stream->identity != NULL ? stream->identity->user->text : NULL;
 }
 
 /* "name\0value\0..." */

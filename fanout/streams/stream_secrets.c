@@ -126,3 +126,9 @@ bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
     return connid < secrets->first_connid && read_content(secrets, &content, connid, secret) &&
            hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
 }
+
+bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid)
+{
+    return connid >= secrets->first_connid ||
+           hash_table_find(&secrets->by_connid, connid) != NULL || remember(secrets, connid);
+}

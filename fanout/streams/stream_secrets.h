@@ -48,5 +48,8 @@ bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
  * first or one that POST /alive gave, cannot be told. */
 bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
                               const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+/* Nobody comes back as this one of an earlier daemon's. Harmless with one of this daemon's. False
+ * without memory. */
+bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid);
 
 #endif

@@ -1,17 +1,16 @@
 #include "streams/streams.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-bool streams_open(struct streams *streams, uint64_t topics_seed, uint64_t presence_seed)
+bool streams_open(struct streams *streams, const struct streams_seeds *seeds)
 {
     bool opened = true;
 
     departed_open(&streams->departed);
     poll_gap_open(&streams->polls);
-    streams->presence.seed = presence_seed;
+    streams->presence.seed = seeds->presence;
+    streams->identities.seed = seeds->identities;
+    revocations_open(&streams->revocations, seeds->revocations);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
-        opened = topic_index_open(&streams->topics[kind], topics_seed) && opened;
+        opened = topic_index_open(&streams->topics[kind], seeds->topics) && opened;
     return opened;
 }
 
@@ -23,6 +22,8 @@ void streams_close(struct streams *streams)
     poll_gap_free(&streams->polls);
     stream_secrets_close(&streams->secrets);
     presence_free(&streams->presence);
+    identities_close(&streams->identities);
+    revocations_free(&streams->revocations);
     hash_table_free(&streams->by_connid);
 }
 
@@ -31,20 +32,4 @@ struct stream *streams_find(const struct streams *streams, uint64_t connid)
     struct hash_node *node = hash_table_find(&streams->by_connid, connid);
 
     return node != NULL ? stream_of_connid_node(node) : NULL;
-}
-
-struct stream_identity *stream_identity_new(const char *user, const char *sid)
-{
-    if (sid == NULL)
-        sid = "";
-    size_t length = strlen(user);
-    struct stream_identity *identity = malloc(sizeof *identity + length + strlen(sid) + 2);
-    if (identity == NULL)
-        return NULL;
-    identity->until = UINT64_MAX;
-    identity->until_wall_ms = 0;
-    identity->user_length = length;
-    memcpy(identity->user, user, length + 1);
-    memcpy(identity->user + length + 1, sid, strlen(sid) + 1);
-    return identity;
 }

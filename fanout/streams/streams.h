@@ -6,8 +6,10 @@
 #include "hash_table.h"
 #include "net/frame.h"
 #include "streams/departed.h"
+#include "streams/identities.h"
 #include "streams/poll_gap.h"
 #include "streams/presence.h"
+#include "streams/revocations.h"
 #include "streams/stream.h"
 #include "streams/stream_secrets.h"
 #include "topics/audience.h"
@@ -22,14 +24,22 @@ struct streams {
     struct presence presence;
     struct poll_gap polls;
     struct departed departed;
+    struct identities identities;
+    struct revocations revocations;
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];
-    uint64_t begun; /* since the start */
+    uint64_t begun;   /* since the start, like the next */
+    uint64_t dropped; /* polls between two requests included */
+};
+
+/* Random, see hash_bytes(); each is for one table. */
+struct streams_seeds {
+    uint64_t topics, presence, identities, revocations;
 };
 
 /* Of a zeroed one. False without memory; to be closed either way. */
-bool streams_open(struct streams *streams, uint64_t topics_seed, uint64_t presence_seed);
+bool streams_open(struct streams *streams, const struct streams_seeds *seeds);
 /* Every stream has ended. */
 void streams_close(struct streams *streams);
 /* NULL: no stream has this connection id. */

@@ -110,6 +110,9 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
     case TICKET_GATE_REFUSED:
         refuse_line(connection, CLOSE_REFUSED, "Invalid ticket");
         break;
+    case TICKET_GATE_DROPPED:
+        refuse_line(connection, CLOSE_REFUSED, TICKET_GATE_DROPPED_REASON);
+        break;
     case TICKET_GATE_TOO_OLD:
         refuse_line(connection, CLOSE_REFUSED, "Ticket from before the start");
         break;

@@ -75,6 +75,8 @@ static bool end_websocket(struct connection *connection, enum close_reason reaso
         length = websocket_frame_close(frame, speech->code, speech->reason);
     else if (reason == CLOSE_STOPPING)
         length = websocket_frame_close(frame, WEBSOCKET_CODE_GOING_AWAY, "Stopping");
+    else if (reason == CLOSE_DROPPED)
+        length = websocket_frame_close(frame, WEBSOCKET_CODE_DROPPED, "Dropped");
     else
         length = websocket_frame_close(frame, WEBSOCKET_CODE_NORMAL, "The time is over");
     return connection_queue_bytes(connection, frame, length);

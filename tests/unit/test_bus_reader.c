@@ -18,6 +18,7 @@
 
 #include "bus/bus.h"
 #include "events/bus_reader.h"
+#include "events/drops.h"
 #include "events/intake.h"
 #include "events/rate_limits.h"
 #include "events/seen_events.h"
@@ -29,6 +30,7 @@ struct station {
     struct service_scene scene;
     struct seen_events seen;
     struct rate_limits rates;
+    struct drops drops;
     struct intake *intake;
     struct bus_reader *bus;
     char folder[32], events[64], acks[64];
@@ -77,7 +79,8 @@ static int set_up(void **state)
                                        .delivery = &station->scene.delivery,
                                        .log = &station->scene.log,
                                        .seen = &station->seen,
-                                       .rates = &station->rates};
+                                       .rates = &station->rates,
+                                       .drops = &station->drops};
     station->intake = intake_open(&parts, station->error);
     assert_non_null(station->intake);
     *state = station;

@@ -227,8 +227,8 @@ static void a_bound_event_is_for_whom_it_names(void **state)
     struct crowd *crowd = *state;
     static const char users[] = "ana\0eva";
 
-    crowd->streams[0]->identity = stream_identity_new("ana", NULL);
-    crowd->streams[1]->identity = stream_identity_new("bob", NULL);
+    crowd->streams[0]->identity = identities_new(&crowd->scene.streams.identities, "ana", NULL);
+    crowd->streams[1]->identity = identities_new(&crowd->scene.streams.identities, "bob", NULL);
     hold(crowd, 0, SUBSCRIPTION_BOUND, "a");
     hold(crowd, 1, SUBSCRIPTION_BOUND, "a");
     hold(crowd, 2, SUBSCRIPTION_OPEN, "a");
@@ -247,7 +247,7 @@ static void a_bound_event_is_for_whom_it_names(void **state)
     assert_string_equal(queued(crowd, 1), "");
     assert_string_equal(queued(crowd, 2), "");
     for (int i = 0; i < 2; i++) {
-        free(crowd->streams[i]->identity);
+        stream_identity_free(crowd->streams[i]->identity);
         crowd->streams[i]->identity = NULL;
     }
 }
@@ -257,7 +257,7 @@ static void a_private_event_reaches_private_subscriptions_alone(void **state)
 {
     struct crowd *crowd = *state;
 
-    crowd->streams[1]->identity = stream_identity_new("ana", NULL);
+    crowd->streams[1]->identity = identities_new(&crowd->scene.streams.identities, "ana", NULL);
     hold(crowd, 0, SUBSCRIPTION_OPEN, "a");
     hold(crowd, 1, SUBSCRIPTION_BOUND, "a");
     hold(crowd, 1, SUBSCRIPTION_INBOX, "ana");
@@ -276,7 +276,7 @@ static void a_private_event_reaches_private_subscriptions_alone(void **state)
                              "ana", sizeof "ana"),
                      1);
     assert_string_equal(queued(crowd, 2), "");
-    free(crowd->streams[1]->identity);
+    stream_identity_free(crowd->streams[1]->identity);
     crowd->streams[1]->identity = NULL;
 }
 

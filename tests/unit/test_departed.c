@@ -38,8 +38,8 @@ static void one_comes_back_once_with_its_secret(void **state)
     departed_open(&departed);
 
     (void)state;
-    departed_add(&departed, 7, secret_of(7), 0);
-    departed_add(&departed, 8, secret_of(8), 0);
+    departed_add(&departed, 7, secret_of(7), NULL, 0);
+    departed_add(&departed, 8, secret_of(8), NULL, 0);
     assert_false(departed_take(&departed, &secrets, 7, secret_of(8), 0));
     assert_false(departed_take(&departed, &secrets, 9, secret_of(9), 0));
     assert_true(departed_take(&departed, &secrets, 7, secret_of(7), 0));
@@ -56,7 +56,7 @@ static void the_oldest_are_forgotten_first(void **state)
 
     (void)state;
     for (uint64_t connid = 1; connid <= 6; connid++)
-        departed_add(&departed, connid, secret_of(connid), connid);
+        departed_add(&departed, connid, secret_of(connid), NULL, connid);
     assert_false(departed_take(&departed, &secrets, 2, secret_of(2), 6));
     assert_true(departed.by_connid.count <= 3);
     assert_true(departed_take(&departed, &secrets, 5, secret_of(5), 6)); /* out of the middle */
@@ -71,8 +71,8 @@ static void nothing_is_kept_when_nothing_may_be(void **state)
     struct departed none = {.max_count = 0, .max_age_ms = 1000}, never = {.max_count = 5};
 
     (void)state;
-    departed_add(&none, 1, secret_of(1), 0);
-    departed_add(&never, 1, secret_of(1), 0);
+    departed_add(&none, 1, secret_of(1), NULL, 0);
+    departed_add(&never, 1, secret_of(1), NULL, 0);
     assert_false(departed_take(&none, &secrets, 1, secret_of(1), 0));
     assert_false(departed_take(&never, &secrets, 1, secret_of(1), 0));
     departed_free(&none);
@@ -86,7 +86,7 @@ static void lowering_the_limit_forgets_at_once(void **state)
 
     (void)state;
     for (uint64_t connid = 1; connid <= 50; connid++)
-        departed_add(&departed, connid, secret_of(connid), 0);
+        departed_add(&departed, connid, secret_of(connid), NULL, 0);
     departed.max_count = 2;
     assert_false(departed_take(&departed, &secrets, 48, secret_of(48), 0));
     assert_int_equal(departed.by_connid.count, 2);

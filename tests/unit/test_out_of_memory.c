@@ -374,7 +374,7 @@ static void remember_streams(uint64_t n)
 
     failing_memory_at(n);
     for (uint64_t connid = 1; connid < 20; connid++)
-        departed_add(&departed, connid, secret, 0);
+        departed_add(&departed, connid, secret, NULL, 0);
     assert_false(departed_take(&departed, &secrets, 1, secret, 0)); /* only the last ten are */
     departed_free(&departed);
 }

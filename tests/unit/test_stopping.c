@@ -14,6 +14,7 @@
 
 #include "bus/bus.h"
 #include "events/bus_reader.h"
+#include "events/drops.h"
 #include "events/intake.h"
 #include "events/rate_limits.h"
 #include "events/seen_events.h"
@@ -29,6 +30,7 @@ struct house {
     struct listeners listeners;
     struct seen_events seen;
     struct rate_limits rates;
+    struct drops drops;
     struct intake *intake;
     struct bus_reader *bus;
     char folder[32], http[64], events[64], acks[64];
@@ -44,7 +46,8 @@ static void open_bus(struct house *house)
                                        .delivery = &scene->delivery,
                                        .log = &scene->log,
                                        .seen = &house->seen,
-                                       .rates = &house->rates};
+                                       .rates = &house->rates,
+                                       .drops = &house->drops};
     char error[512];
 
     seen_events_open(&house->seen, 1);

@@ -381,7 +381,7 @@ static void test_other_claims(void **state)
         "{\"aud\":\"esn-fanout\",\"exp\":1e300,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000060.5,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1699999999.9,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000000.5,\"jti\":\"x\",\"ep\":[]}",
+        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001.5,\"jti\":\"x\",\"ep\":[]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"to\":"
         "1}]}",
         "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"binded\":true}]}",

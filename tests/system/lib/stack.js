@@ -151,7 +151,7 @@ class Stack {
       http: `upstream esn_event { ${servers.join(' ')} }`,
       server: `
 location = / { return 204; }
-location = /notify/event { ${pass('esn_event')} }
+location ~ ^/notify/(event|drop)$ { ${pass('esn_event')} }
 ${single.join('\n')}
 location /notify/ {
   proxy_pass ${this.url}/;
