@@ -24,6 +24,7 @@ async function make(source, format, file) {
   const { outputFiles } = await build({
     entryPoints: [path.join(here, 'src', source)],
     bundle: true,
+    minifySyntax: true,
     write: false,
     format,
     target: 'es2022',
@@ -34,7 +35,7 @@ async function make(source, format, file) {
     ecma: 2020,
     module: format === 'esm',
     toplevel: true,
-    compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true, lhs_constants: false },
     mangle: { properties: { regex: INTERNAL } },
     format: { ascii_only: true },
   });

@@ -154,7 +154,7 @@ describe('a page of its time', () => {
     await tab.ready();
     const show = (state) =>
       tab.evaluate((value) => {
-        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        Object.defineProperty(document, 'hidden', { value: value === 'hidden', configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
       }, state);
     await show('hidden');
@@ -170,7 +170,7 @@ describe('a page of its time', () => {
     await tab.ready();
     const storm = tab.evaluate(async () => {
       const show = (value) => {
-        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+        Object.defineProperty(document, 'hidden', { value: value === 'hidden', configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
       };
       const acts = [

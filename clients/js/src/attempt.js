@@ -1,12 +1,11 @@
 // One connection, from its request to its end.
 
-import { AGAIN, DOWN, DROPPED, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf, lastly } from './failure.js';
+import { AGAIN, DOWN, DROPPED, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf } from './failure.js';
 import { isPresence, isUpTo } from './position.js';
 import { keyOf, missingIn, needProof } from './topics.js';
 import { transports } from './transports.js';
 import { urlOf } from './url.js';
 
-const SILENCE = 'Nothing was heard';
 const LONGEST_TIMER = 2 ** 31 - 1;
 const KEY_LIMIT = 30_000; // for the page's backend to come up with a proof
 const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has changed
@@ -14,13 +13,13 @@ const PROOF = /^[\w+/=.~-]+$/; // base64 or a JWT, and no page that says "log in
 const MOST = 30_000; // characters of topics that are asked for in one message
 
 /**
- * Opens a connection by the transport `name`. `link` holds what outlives it, and is told `_asked(attempt)` when the request
+ * Opens a connection by the transport `name`. `link` holds what outlives it, and is told `_asked()` when the request
  * goes out and `_won(attempt)` when it is connected (link.js). `isBeside`: another one may still be that client, so this
  * one is a new one. `limit`: ms to wait for the first sign of life.
  * `_over` is a promise of {_why, _lasted, _hint} (choice.js).
  */
 export function attempt(settings, feed, link, name, isBeside, limit) {
-  const { base, clid, silence } = settings;
+  const { base, clid, silence, beat } = settings;
   const { _position: position } = feed;
   const controller = new AbortController();
   const { signal } = controller;
@@ -34,7 +33,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   let giveUp; // does not wait for the page any longer
   let speak; // says something, where the transport can
   let ends; // when the user's proof does, if it does
-  let timer, renewal, proof, pings;
+  let timer, renewal, pings;
 
   const cut = (reason) => {
     why ||= reason;
@@ -42,14 +41,14 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     controller.abort();
   };
 
-  const watch = (time, kind, message) => {
+  const watch = (time, kind = DOWN, message = 'Nothing was heard') => {
     clearTimeout(timer);
     timer = setTimeout(() => cut(failure(kind, message)), time);
   };
 
   const alive = () => {
     heardAt = Date.now();
-    if (connectedAt) watch(silence, DOWN, SILENCE);
+    if (connectedAt) watch(silence);
   };
 
   const get = (url, init) => settings.fetch(url, { cache: 'no-store', signal, ...init });
@@ -70,11 +69,11 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (typeof source === 'function') return orCut(source());
     const url = urlOf(source).href;
     const answer = await get(url);
-    const text = answer.ok ? (await answer.text()).trim() : '';
+    const { ok, status } = answer;
+    const text = ok ? (await answer.text()).trim() : '';
     if (PROOF.test(text)) return text;
-    const { status } = answer;
-    const message = `No proof from ${url}: ${answer.ok ? 'not a bind key or token' : `HTTP ${status}`}`;
-    throw answer.ok || status === 401 || status === 403 ? lastly(LOGIN, message, { status }) : failure(DOWN, message, { status });
+    const final = ok || status === 401 || status === 403 || undefined;
+    throw failure(final ? LOGIN : DOWN, `No bind key or token from ${url}: HTTP ${status}`, { status, final });
   }
 
   async function getTicket(body) {
@@ -83,7 +82,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const proof = settings.token ? { token: await ask(settings.token) } : { bind_key: await ask(settings.bindKey) };
     const text = JSON.stringify({ ...proof, ...body });
     const { ticket, url, body: isOfBody } = await post('ticket', text);
-    return { ticket, url, text: isOfBody ? text : undefined }; // so many topics that the ticket only stands for them
+    return { ticket, url, text: isOfBody && text }; // so many topics that the ticket only stands for them
   }
 
   /** What to ask for: as a body, or as a query with a ticket. */
@@ -95,38 +94,35 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const who = { ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
       askedAt = Date.now();
-      watch(limit, MUTE, SILENCE);
-      link._asked(it);
+      watch(limit, MUTE);
+      link._asked();
     }
     return ticket ? { _query: new URLSearchParams({ ticket, ...who }), _text: text, _url: url } : { _body: { ...body, ...who } };
   }
 
+  /** Well before the stream's time is over it is renewed; before the user's proof ends, another connection has a new one. */
   function know({ connid, secret, timeout }) {
+    const left = ends - Date.now();
+    const isProof = left < timeout + 1000; // the two are rounded
+    const time = (isProof ? left : timeout) * (0.7 + Math.random() / 5);
     link.who = { connid, secret };
     clearTimeout(renewal);
-    // The proof ends sooner, perhaps: then there is another connection by then.
-    if (settings.renew && name !== 'poll' && !(ends <= Date.now() + timeout)) {
-      renewal = setTimeout(renew, Math.min(timeout * (0.6 + Math.random() / 5), LONGEST_TIMER));
-    }
+    if (name === 'poll') return;
+    if (!speak && beat < time) renewal = setTimeout(renew, beat);
+    else if (isProof || settings.renew) renewal = setTimeout(isProof ? proofOver : renew, Math.min(time, LONGEST_TIMER));
   }
 
   async function renew() {
     if (speak) return speak({ alive: link.who.secret });
     try {
-      know(await post('alive', JSON.stringify(link.who)));
+      // A page that is hidden may be held up for a minute.
+      const promise = beat && 2 * beat + (globalThis.document?.hidden ? 60_000 : 0);
+      know(await post('alive', JSON.stringify({ ...link.who, beat: promise })));
     } catch (error) {
       // Refused for another reason, it was renewed often enough, and ends when its time is over.
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
     }
     alive();
-  }
-
-  /** Goes on with another proof, shortly before this one ends. Both times are the broker's. */
-  function exchange({ until } = {}, now) {
-    clearTimeout(proof);
-    const left = until - now;
-    ends = Date.now() + left - 1;
-    if (left && name !== 'poll') proof = setTimeout(proofOver, Math.min(left * (0.8 + Math.random() / 10), LONGEST_TIMER));
   }
 
   /** One that ends as soon as it has begun is not asked for again and again. */
@@ -139,7 +135,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const { identity } = settings;
     identity.uid ??= uid;
     if (uid === undefined || `${uid}` === `${identity.uid}`) return true;
-    cut(lastly(IDENTITY, `The user is ${uid}, not ${identity.uid}`));
+    cut(failure(IDENTITY, `The user is ${uid}, not ${identity.uid}`, { final: true }));
     return false;
   }
 
@@ -149,9 +145,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (!isOfUser(detail.identity || {})) return;
     connectedAt ||= Date.now();
     isBeside = false;
-    exchange(detail.identity, frame.iat);
+    ends = Date.now() + detail.identity?.until - frame.iat; // both are times of the broker
     know(detail);
-    tellDeaf(detail);
     alive();
     if (isFirst) {
       if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
@@ -160,6 +155,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       holds(asked);
       link._won(it);
       feed._tell('frame', frame, text);
+      if (beat && !speak && name !== 'poll') renew(); // the daemon knows from the beginning when to expect the next
     } else if (missingIn(link.held, asked).length || link.held.size > asked.size) {
       link.head = detail.id; // another poll, with other topics
       holds(asked);
@@ -173,10 +169,6 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     link._proved(topics);
   }
 
-  function tellDeaf({ deaf = [] }) {
-    for (const { topic, reason } of deaf) settings.log('hears nothing of', topic, `(${reason})`);
-  }
-
   const serverSays = {
     connected: begin,
     stopping(frame, text) {
@@ -184,10 +176,9 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       feed._tell('frame', frame, text);
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
-    dropped: () => cut(lastly(DROPPED, 'The application has ended it')),
+    dropped: () => cut(failure(DROPPED, 'The application has ended it', { final: true })),
     expired: proofOver,
-    subscribed({ id, e }) {
-      tellDeaf(e.detail);
+    subscribed({ id }) {
       if (!isUpTo(id, link.at)) link.at = id;
       holds(new Map([...link.held, ...pending]));
       pending = undefined;
@@ -206,8 +197,10 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
 
   function hear(frame, text) {
     if (why) return;
+    const { type, detail } = frame.e;
     if (frame.ep.requested === '@SERVER@') {
-      serverSays[frame.e.type]?.(frame, text);
+      if (detail.deaf) settings.log('hears nothing of', detail.deaf);
+      serverSays[type]?.(frame, text);
     } else if (connectedAt) {
       if (!isPresence(frame)) link.at = frame.id;
       feed._tell('frame', frame, text);
@@ -249,7 +242,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       cut(failure(AGAIN));
       return;
     }
-    watch(PROBE_LIMIT, DOWN, SILENCE);
+    watch(PROBE_LIMIT);
     if (speak) speak({ ping: 1 });
     else renew();
   }
@@ -273,7 +266,6 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     }
     clearTimeout(timer);
     clearTimeout(renewal);
-    clearTimeout(proof);
     clearInterval(pings);
     const lasted = connectedAt && Date.now() - connectedAt;
     connectedAt = undefined;

@@ -1,11 +1,11 @@
 // What a page has in its hands: topics, handlers, and what it hears.
 
-import { createEmitter, report } from './emitter.js';
+import { createEmitter } from './emitter.js';
 import { failure } from './failure.js';
 import { watchPage } from './page.js';
 import { createPosition, isPresence } from './position.js';
 import { createSubscriptions } from './subscriptions.js';
-import { keyOf, missingIn, normalised } from './topics.js';
+import { keyOf, missingIn, nameOf, normalised } from './topics.js';
 import { urlOf } from './url.js';
 
 const DEFAULTS = {
@@ -21,12 +21,10 @@ const DEFAULTS = {
   fetch: (url, init) => fetch(url, init),
 };
 const SYNC_DELAY = 20; // topics that change together are asked for together
-const ANSWER_LIMIT = 10_000;
 
 /** Ends something when the signal aborts. */
 function endBy(signal, end) {
-  if (signal?.aborted) end();
-  else signal?.addEventListener('abort', end, { once: true });
+  signal?.aborted ? end() : signal?.addEventListener('abort', end, { once: true });
 }
 
 function completed(options) {
@@ -38,24 +36,25 @@ function completed(options) {
     remember: true,
     ...options,
     identity: { uid: options.user }, // whose page it is; else the first connection says
-    log: options.debug ? (...words) => console.debug('es-web-notify:', ...words) : () => {},
+    log: options.debug ? console.debug.bind(console, 'es-web-notify:') : () => {},
   };
   for (const key in DEFAULTS) settings[key] ??= DEFAULTS[key];
   return settings;
 }
 
 /**
- * connect(), with where a page hears from: createSource(settings, page) of own.js or sharing.js.
+ * connect(), with where a page hears from: createSource(settings, page) of own.js or sharing.js, and perhaps with more that
+ * it is told: createPresence(inner) of presence.js.
  * @param {Function} createSource
  * @param {import('../types/index.js').Options} options
+ * @param {Function} [createPresence]
  * @returns {import('../types/index.js').Client}
  */
-export function createClient(createSource, options) {
+export function createClient(createSource, options, createPresence) {
   const settings = completed(options);
   const { _on: on, _emit: emit } = createEmitter();
   const position = createPosition(settings.lastId);
-  const counts = new Map(); // presence topic: how many streams have the name
-  const told = new Set(); // presence topics of which the page knows the count
+  const told = new Map(); // wanted presence topic: how many streams have the name, as the page knows
   /** @type {import('../types/index.js').State} */
   let state = 'closed';
   let isOpen = true; // until close()
@@ -66,47 +65,42 @@ export function createClient(createSource, options) {
     _topics: subscriptions._wanted,
     _known: subscriptions._known,
     _position: position,
-    _take: take,
+    _tell: (kind, value, text) => hears[kind]?.(value, text),
     _change: look,
     _error(error) {
       settings.log(error.message);
       emit('@error', error);
-      if (error.final) close('reject', error);
+      if (error.final) close(error);
     },
-    _counts: () => counts,
+    _counts: () => presence._counts,
   });
   const { _link: link } = source;
+  const presence = createPresence?.({ _wanted: subscriptions._wanted, _told: told, _deliver: deliver });
 
   const hears = {
-    status({ state: now, held, at, head, counts: known }) {
+    status({ state: now, held, at, head, counts }) {
       if (now === 'connected') {
         position._begin(at);
         subscriptions._hold(held, createPosition(head)._reaches(at) ? head : at);
-        for (const topic of counts.keys()) if (!held.has(keyOf(topic))) counts.delete(topic);
-        for (const [topic, count] of known) if (!counts.has(topic)) counts.set(topic, count);
+        presence?._status(held, counts);
       }
       look();
-      tellCounts();
+      presence?._tell();
     },
     mark: position._mark,
-    frame(frame, text) {
+    frame(frame, text = JSON.stringify(frame)) {
       const { id, ep } = frame;
       const isPast = !isPresence(frame) && subscriptions._isPast(ep.requested, id);
       if (ep.requested === '@SERVER@') hearServer(frame, text);
       else if (position._take(frame) && !isPast) deliver(frame, text);
     },
-    refused([keys, { kind, message, status }]) {
-      const topics = keys.map((key) => key.slice(2));
-      const error = failure(kind, message, { status, topics });
+    refused([keys, why]) {
+      const error = failure(why.kind, why.message, { ...why, topics: keys.map((key) => key.slice(2)) });
       if (subscriptions._refuse(keys, error)) emit('@error', error);
     },
   };
 
-  function take(kind, value, text) {
-    hears[kind]?.(value, text);
-  }
-
-  function hearServer(frame, text = JSON.stringify(frame)) {
+  function hearServer(frame, text) {
     const { type, detail } = frame.e;
     emit('@frame', frame, text);
     if (type === 'connected' && detail.recovered === false) {
@@ -117,8 +111,8 @@ export function createClient(createSource, options) {
 
   function look() {
     const before = state;
-    state = source._state;
-    const { held } = source._status;
+    const { held, state: now } = source._status;
+    state = now;
     if (state === 'connected') {
       if (missingIn(held, subscriptions._wanted()).length) state = 'connecting';
       // Also what was in force before this page wanted it, by another tab.
@@ -130,17 +124,7 @@ export function createClient(createSource, options) {
     emit('@state', state);
   }
 
-  /** The broker says who is there when a topic is asked for. When another tab had asked for it before, we do. */
-  function tellCounts() {
-    for (const topic of subscriptions._wanted().values()) {
-      if (counts.has(topic) && !told.has(topic)) {
-        const detail = { clid_instances: `${counts.get(topic)}` };
-        deliver({ ep: { requested: topic, emitted: topic }, e: { type: 'available', detail } });
-      }
-    }
-  }
-
-  function deliver(frame, text = JSON.stringify(frame)) {
+  function deliver(frame, text) {
     const { id, iat, ep, e } = frame;
     const { requested, emitted: topic } = ep;
     const { type, detail } = e;
@@ -148,10 +132,9 @@ export function createClient(createSource, options) {
     let isNews = isWanted;
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
-      // Each connection says again who is there, and each poll.
-      if (told.has(topic) && counts.get(topic) === count) isNews = false;
-      counts.set(topic, count);
-      if (isWanted) told.add(topic);
+      presence?._counts.set(topic, count);
+      isNews = isWanted && told.get(topic) !== count; // each connection says again who is there, and each poll
+      if (isWanted) told.set(topic, count);
     }
     if (isWanted) emit('@frame', frame, text);
     if (!isNews) return;
@@ -163,8 +146,8 @@ export function createClient(createSource, options) {
 
   /** Other topics are wanted. */
   function change() {
-    for (const topic of told) if (!subscriptions._isWanted(topic)) told.delete(topic);
-    source._announce();
+    for (const topic of told.keys()) if (!subscriptions._isWanted(topic)) told.delete(topic);
+    source._announce?.();
     timer ||= setTimeout(() => {
       timer = 0;
       link._sync();
@@ -184,23 +167,21 @@ export function createClient(createSource, options) {
     });
 
   /** @param {any} more {signal, last} */
-  function add(topics, handler, more = {}) {
-    const { signal, last } = more;
+  function add(topics, handler, more) {
     const list = topics.flat().map((one) => normalised(one, settings));
-    const one = subscriptions._add(list, !handler, last);
-    const offs = handler ? [...new Set(list.map((topic) => topic.topic || topic))].map((name) => on(`@topic ${name}`, handler)) : [];
-    one._end = () => offs.forEach((off) => off());
-    endBy(signal, one._off);
-    tellCounts();
+    const offs = handler && [...new Set(list.map(nameOf))].map((name) => on(`@topic ${name}`, handler));
+    const one = subscriptions._add(list, offs, more?.last);
+    endBy(more?.signal, one._off);
+    presence?._tell();
     look();
     return one;
   }
 
-  function close(how = 'resolve', value = false) {
+  function close(error) {
     isOpen = false;
     unwatch();
     source._leave();
-    subscriptions._endAll(how, value);
+    subscriptions._endAll(error);
     look();
   }
 
@@ -246,46 +227,19 @@ export function createClient(createSource, options) {
 
     /** Topics, then perhaps a handler, and {signal}. */
     subscribe(...given) {
-      const at = given.findIndex((one) => typeof one === 'function');
-      const last = given.at(-1);
-      const hasMore = last && typeof last === 'object' && !Array.isArray(last) && !('topic' in last);
-      const topics = given.slice(0, at < 0 ? given.length - (hasMore ? 1 : 0) : at);
-      const { _ready, _off } = add(topics, given[at], hasMore ? last : {});
+      const topics = [];
+      let handler, more;
+      for (const one of given) {
+        if (typeof one === 'function') handler = one;
+        else if (!handler && (Object(one) !== one || one.topic || one.flat)) topics.push(one);
+        else more = one;
+      }
+      const { _ready, _off } = add(topics, handler, more);
       return { ready: _ready, off: _off, then: (...both) => _ready.then(...both) };
     },
 
     unsubscribe(...topics) {
       subscriptions._remove(topics.flat().map((one) => keyOf(normalised(one, settings))));
-    },
-
-    presence(name, handler, more) {
-      const topic = `@CONNECTION@/${name}`;
-      let isTold;
-      const tell = (event) => {
-        isTold = true;
-        handler(+event.detail.clid_instances, event);
-      };
-      const known = told.has(topic) ? counts.get(topic) : undefined;
-      const { _off } = add([topic], tell, more);
-      if (known !== undefined) {
-        const event = { type: 'available', detail: { clid_instances: `${known}` }, topic, requested: topic };
-        queueMicrotask(() => isTold || report(() => tell(event)));
-      }
-      return _off;
-    },
-
-    whisper(match, send, { timeout = ANSWER_LIMIT } = {}) {
-      let limit, off;
-      return new Promise((resolve, reject) => {
-        limit = setTimeout(() => reject(failure('timeout', 'No answer')), timeout);
-        off = on('*', (event) => (typeof match === 'function' ? match(event) : event.type === match) && resolve(event));
-        ready()
-          .then(() => send(client.connid))
-          .catch(reject);
-      }).finally(() => {
-        clearTimeout(limit);
-        off();
-      });
     },
 
     abort: link._abort,
@@ -303,6 +257,7 @@ export function createClient(createSource, options) {
     },
   };
 
+  presence?._extend(client);
   for (const topic of settings.topics || []) add([topic], undefined, { last: settings.lastId });
   const enter = () => isOpen && source._enter();
   const unwatch = watchPage({ _probe: source._probe, _enter: enter, _leave: source._leave }, settings.hiddenTime);

@@ -1,8 +1,10 @@
 import { createClient } from './client.js';
+import { createPresence } from './presence.js';
 import { createSource } from './sharing.js';
+import { addWhisper } from './whisper.js';
 
 /**
  * A client that shares its connection with the other tabs of the origin.
  * @type {any}
  */
-export const connect = (options) => createClient(createSource, options);
+export const connect = (options) => addWhisper(createClient(createSource, options, createPresence));

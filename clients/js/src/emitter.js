@@ -5,8 +5,7 @@ export function createEmitter() {
     /** Each call counts by itself, also with one function twice; what it gives ends this one. */
     _on(name, handler) {
       const entry = { _call: handler };
-      if (!all.has(name)) all.set(name, new Set());
-      all.get(name).add(entry);
+      all.set(name, (all.get(name) || new Set()).add(entry));
       return () => all.get(name).delete(entry);
     },
     _emit(name, ...values) {

@@ -10,13 +10,13 @@ export const DROPPED = 'dropped'; // the application has ended this user's or se
 export const AGAIN = 'again'; // the client itself wants to connect anew
 export const STOPPED = 'stopped'; // the client itself wants to end
 
-/** An Error with `kind`, and where known `status`, `topics`, and `wait`: milliseconds that the other side asks for. */
+/**
+ * An Error with `kind`, and where known `status`, `topics`, and `wait`: milliseconds that the other side asks for. After one
+ * that is `final` the client does not come back by itself.
+ */
 export function failure(kind, message = '', more = {}) {
   return Object.assign(Error(message), { kind, ...more });
 }
-
-/** One after which the client does not come back by itself. */
-export const lastly = (kind, message, more) => failure(kind, message, { ...more, final: true });
 
 /** Whether a topic that was asked for is the reason, and not who asked. */
 export const isAboutTopics = ({ kind, status, message }) =>

@@ -1,32 +1,24 @@
 // The broker's own encoding: ''LENGTH''JSON, where LENGTH is what String.length says of the JSON; ''0'' keeps alive.
 
-const HEAD = /\s*''(\d{1,10})''/y;
-const PART_OF_HEAD = /^\s*('('(\d{1,10}'?)?)?)?$/;
+const HEAD = /^\s*(''(\d{1,10})''|('('(\d{1,10}'?)?)?)?$)/; // or what may become one
 
 /** Gives a function that takes text in pieces of any size, and calls take(json text) for each whole frame. */
 export function frameReader(take) {
   let text = '';
   let needed = 0; // length of `text` below which there is no whole frame yet
   return (piece) => {
-    let at = 0;
     text += piece;
     while (text.length >= needed) {
-      HEAD.lastIndex = at;
       const head = HEAD.exec(text);
+      if (!head) throw Error('no frames');
+      const [{ length: start }, , size] = head;
       needed = 0;
-      if (!head) {
-        if (!PART_OF_HEAD.test(text.slice(at))) throw Error('no frames');
-        break;
+      if (!size) return;
+      if (text.length < start + +size) needed = start + +size;
+      else {
+        if (+size) take(text.slice(start, start + +size));
+        text = text.slice(start + +size);
       }
-      const start = HEAD.lastIndex;
-      const end = start + +head[1];
-      if (text.length < end) {
-        needed = end - at;
-        break;
-      }
-      at = end;
-      if (end > start) take(text.slice(start, end));
     }
-    text = text.slice(at);
   };
 }

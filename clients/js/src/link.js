@@ -16,9 +16,7 @@ function memory({ base, remember }, name) {
     const key = `esn ${base}`;
     if (name && remember) sessionStorage[key] = name;
     return sessionStorage[key];
-  } catch {
-    return undefined;
-  }
+  } catch {}
 }
 
 /**
@@ -107,8 +105,8 @@ export function createLink(settings, feed) {
     } else {
       const keys = (isTooMuch(why) ? [...feed._topics()] : doubtful).map(([key]) => key).filter((key) => !good.has(key));
       for (const key of keys) bad.set(key, why);
-      const { kind, message, status } = why;
-      feed._tell('refused', [keys, { kind, message, status }]);
+      const { message } = why; // an error's own words are left out by copies
+      feed._tell('refused', [keys, { ...why, message }]);
     }
     return failure(AGAIN);
   }

@@ -13,42 +13,37 @@ export function watchPage({ _probe, _enter, _leave }, hiddenTime) {
   const watching = new AbortController();
   const { signal } = watching;
   const page = globalThis.document;
-  const away = new Set(); // why it does not take part
   const listen = (target, type, handler) => target.addEventListener(type, handler, { signal });
-  const leave = (why) => {
-    away.add(why);
-    _leave();
-  };
-  const comeBack = (why) => {
-    away.delete(why);
-    if (!away.size) _enter();
-  };
-  const isHidden = () => page?.visibilityState === 'hidden';
+  const comeBack = () => isAway || _enter();
+  let isAway; // since it was hidden for long: browsers thaw hidden pages now and then
   let timer;
   let ticked = Date.now();
 
   const ticks = setInterval(() => {
     const late = Date.now() - ticked - TICK;
     ticked += late + TICK;
-    if (late > JUMP && !isHidden()) _probe(true);
+    if (late > JUMP && !page?.hidden) _probe(true);
   }, TICK);
 
   if (page) {
     listen(globalThis, 'online', () => _probe(true));
     listen(globalThis, 'offline', () => _probe(true));
     // A page that the browser keeps for "back" may have no connection, and one that it freezes hears nothing by it.
-    listen(globalThis, 'pagehide', () => leave('kept'));
-    listen(globalThis, 'pageshow', () => comeBack('kept'));
-    listen(page, 'freeze', () => leave('frozen'));
-    listen(page, 'resume', () => comeBack('frozen'));
+    listen(globalThis, 'pagehide', _leave);
+    listen(globalThis, 'pageshow', comeBack);
+    listen(page, 'freeze', _leave);
+    listen(page, 'resume', comeBack);
     listen(page, 'visibilitychange', () => {
       clearTimeout(timer);
-      if (!isHidden()) {
-        away.clear();
+      if (!page.hidden) {
+        isAway = false;
         _enter();
         _probe();
       } else if (hiddenTime < Infinity) {
-        timer = setTimeout(leave, hiddenTime, 'hidden');
+        timer = setTimeout(() => {
+          isAway = true;
+          _leave();
+        }, hiddenTime);
       }
     });
   }

@@ -11,7 +11,6 @@
 //   follow  hears the leader, or catches up to do so
 
 import { createLink } from './link.js';
-import { statusOf } from './own.js';
 import { canShare, joinTabs } from './tabs.js';
 import { missingIn, needProof } from './topics.js';
 
@@ -21,7 +20,7 @@ const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: ne
  * `page`:
  *   _topics(), _known()   maps of the wanted topics: all, and those that were heard before
  *   _position
- *   _take(kind, value, text)  hears what the connection says: status, frame, mark, refused
+ *   _tell(kind, value, text)  hears what the connection says: status, frame, mark, refused
  *   _change()             state may be another
  *   _error(failure)
  *   _counts()             presence that is known, for newcomers
@@ -56,7 +55,7 @@ export function createSource(settings, page) {
       _topics: page._known,
       _position: position,
       _tell(kind, value, text) {
-        page._take(kind, value, text);
+        page._tell(kind, value, text);
         if (kind === 'mark' && position._reaches(goal)) catchUpDone();
       },
       _change() {},
@@ -64,22 +63,26 @@ export function createSource(settings, page) {
     },
   );
 
-  const ownStatus = () => statusOf(link, page);
+  /** What the connection is like, also for other tabs: names that stay as they are. */
+  function ownStatus() {
+    const { state, transport, who, held, at, head } = link;
+    return { state, transport, who, held, at, head, counts: page._counts() };
+  }
 
   /** What the own connection says, to this page and, when it leads, to the others. */
   function tell(kind, value, text) {
     if (tabs) tabs._say(kind, value);
-    page._take(kind, value, text);
+    page._tell(kind, value, text);
   }
 
   /** What the leader says. */
   function told(kind, value, isNext) {
     if (kind === 'status') status = value;
     if (!isNext) lose();
-    if (isInSync) page._take(kind, value);
+    if (isInSync) page._tell(kind, value);
     else if (waiting) waiting.push([kind, value]);
     else if (kind === 'status') tryToFollow();
-    else if (kind === 'refused') page._take(kind, value);
+    else if (kind === 'refused') page._tell(kind, value);
   }
 
   function tryToFollow() {
@@ -101,7 +104,7 @@ export function createSource(settings, page) {
     catcher._stop();
     waiting = undefined;
     isInSync = true;
-    for (const one of said) page._take(...one);
+    for (const one of said) page._tell(...one);
   }
 
   function lose() {
@@ -161,22 +164,23 @@ export function createSource(settings, page) {
     page._change();
   }
 
+  /** @returns {import('../types/index.js').State} */
+  function stateNow() {
+    if (!mode) return 'closed';
+    if (mode === 'lead') return link.state;
+    const isFollower = mode === 'follow' || (mode === 'join' && link.state === 'closed');
+    const { state } = isFollower ? status : link;
+    const isSure = mode === 'follow' && isInSync;
+    return state === 'closed' || (state === 'connected' && !isSure) ? 'connecting' : state;
+  }
+
   return {
     _enter: enter,
     _leave: leave,
     _link: link,
-    /** @type {import('../types/index.js').State} */
-    get _state() {
-      if (!mode) return 'closed';
-      if (mode === 'lead') return link.state;
-      const isFollower = mode === 'follow' || (mode === 'join' && link.state === 'closed');
-      const { state } = isFollower ? status : link;
-      const isSure = mode === 'follow' && isInSync;
-      return state === 'closed' || (state === 'connected' && !isSure) ? 'connecting' : state;
-    },
-    /** Of the connection that is heard. */
+    /** Of the connection that is heard, with the state that the page has by it. */
     get _status() {
-      return mode === 'follow' ? status : ownStatus();
+      return { ...(mode === 'follow' ? status : ownStatus()), state: stateNow() };
     },
 
     /** The page wants other topics. */

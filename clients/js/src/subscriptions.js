@@ -5,7 +5,7 @@ import { keyOf, missingIn, nameOf } from './topics.js';
 
 /** `changed()` is called when other topics are wanted. */
 export function createSubscriptions(changed) {
-  const all = new Set(); // of {_topics, _isPlain, _settle, _end}
+  const all = new Set(); // of {_topics, _offs, _settle}
   const since = new Map(); // key of a topic that was in force: what came up to this id is not for the page
   let wanted = new Map();
   let names = new Set();
@@ -17,10 +17,10 @@ export function createSubscriptions(changed) {
     changed();
   }
 
-  function end(one, how, value) {
+  function end(one, error) {
     if (!all.delete(one)) return;
-    one._end?.();
-    one._settle(how, value);
+    one._offs?.forEach((off) => off());
+    one._settle(false, error);
     count();
   }
 
@@ -31,17 +31,16 @@ export function createSubscriptions(changed) {
     /** Topics that were in force before. */
     _known: () => new Map([...wanted].filter(([key]) => since.has(key))),
 
-    /** With `last`, what came after this id is for the page. */
-    _add(topics, isPlain, last) {
+    /** `offs` end its handlers; a plain one has none. With `last`, what came after this id is for the page. */
+    _add(topics, offs, last) {
       let settle;
       const one = {
         _topics: new Map(topics.map((topic) => [keyOf(topic), topic])),
-        _isPlain: isPlain,
-        _end: undefined,
+        _offs: offs,
         /** Resolves with true when all are in force, with false when it was ended before; rejects when one is refused. */
-        _ready: new Promise((resolve, reject) => (settle = { resolve, reject })),
-        _settle: (how, value) => settle[how](value),
-        _off: () => end(one, 'resolve', false),
+        _ready: new Promise((resolve, reject) => (settle = (value, error) => (error ? reject(error) : resolve(value)))),
+        _settle: settle,
+        _off: () => end(one),
       };
       one._ready.catch(() => {}); // it is told as "@error" too
       if (last) for (const key of one._topics.keys()) since.set(key, since.get(key) || last);
@@ -53,19 +52,19 @@ export function createSubscriptions(changed) {
     /** Takes back as many plain subscriptions as topics are given. */
     _remove(keys) {
       for (const key of keys) {
-        const one = [...all].find(({ _isPlain, _topics }) => _isPlain && _topics.has(key));
+        const one = [...all].find(({ _offs, _topics }) => !_offs && _topics.has(key));
         if (!one) continue;
         one._topics.delete(key);
-        if (!one._topics.size) end(one, 'resolve', false);
+        if (!one._topics.size) end(one);
       }
       count();
     },
 
-    /** These topics, and with each the subscription that wanted it, are refused. True when there was one. */
-    _refuse(keys, failure) {
+    /** These topics, and with each the subscription that wanted it, are refused. How many there were. */
+    _refuse(keys, error) {
       const refused = [...all].filter(({ _topics }) => keys.some((key) => _topics.has(key)));
-      for (const one of refused) end(one, 'reject', failure);
-      return refused.length > 0;
+      for (const one of refused) end(one, error);
+      return refused.length;
     },
 
     /** These topics are in force; those that were not before begin with this id. */
@@ -75,20 +74,17 @@ export function createSubscriptions(changed) {
 
     /** Tells those that wait, when the page is connected. */
     _settle(held) {
-      for (const one of all) if (!missingIn(held, one._topics).length) one._settle('resolve', true);
+      for (const one of all) if (!missingIn(held, one._topics).length) one._settle(true);
     },
 
-    /** Whether something came before the page has asked for it, under this name. */
+    /** Whether something came before the page has asked for it, under this name; also of what it does not want. */
     _isPast(name, id) {
-      const ids = [...wanted].filter(([, topic]) => nameOf(topic) === name).map(([key]) => since.get(key));
-      return ids.length > 0 && ids.every((from) => from && isUpTo(id, from));
+      const from = [...wanted].filter(([, topic]) => nameOf(topic) === name).map(([key]) => since.get(key));
+      return from.every((last) => last && isUpTo(id, last));
     },
 
-    _endAll(how, value) {
-      for (const one of all) {
-        one._end?.();
-        one._settle(how, value);
-      }
+    _endAll(error) {
+      for (const one of all) end(one, error);
     },
   };
 }

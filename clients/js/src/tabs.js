@@ -110,7 +110,7 @@ export function joinTabs(name, client) {
   }
   channel.onmessage = hear;
 
-  const beat = setInterval(() => document.visibilityState !== 'hidden' && !isLeader && announce(true), BEAT);
+  const beat = setInterval(() => !document.hidden && !isLeader && announce(true), BEAT);
 
   hold(name + id, { signal }, () => {
     announce(true);

@@ -18,16 +18,25 @@ import { sseReader } from './sse.js';
 
 const ASK_FOR_SSE = { headers: { Accept: 'text/event-stream' } };
 
-async function request(link, path, init, ticketPath = path, more) {
+/** What goes wrong here is of this way in. */
+function orUnfit(call) {
+  try {
+    return call();
+  } catch ({ message }) {
+    throw failure(UNFIT, message);
+  }
+}
+
+async function request(link, path, init, more) {
   const { _body, _query: query, _text: text = query ? '' : JSON.stringify(_body) } = await link._subscription(more);
   // Without a Content-Type of its own the browser says text/plain, and asks no preflight of another origin.
   const how = text ? { ...init, method: 'POST', body: text } : init;
-  return checkAnswer(await link._call((text ? path : ticketPath) + (query ? `?${query}` : ''), how));
+  return checkAnswer(await link._call(path + (query ? `?${query}` : ''), how));
 }
 
 /** Frames or Server-Sent Events, whichever comes. */
-async function stream(link, init, ticketPath = '') {
-  const answer = await request(link, '', init, ticketPath);
+async function stream(link, init) {
+  const answer = await request(link, '', init);
   const reader = answer.body.getReader();
   // Debian's Node 18 (undici 5.15) forgets the signal of a request.
   link._signal.onabort = () => reader.cancel().catch(() => {});
@@ -38,18 +47,14 @@ async function stream(link, init, ticketPath = '') {
     const { done, value } = await reader.read();
     if (done) return;
     link._alive();
-    try {
-      read(decoder.decode(value, { stream: true }));
-    } catch (error) {
-      throw failure(UNFIT, error.message);
-    }
+    orUnfit(() => read(decoder.decode(value, { stream: true })));
   }
 }
 
 /** The first poll asks to be answered at once, to see who is there. */
 async function poll(link) {
   for (let more = { wait: 0 }; ; more = undefined) {
-    const answer = await jsonOf(await request(link, 'poll', {}, 'poll', more));
+    const answer = await jsonOf(await request(link, 'poll', {}, more));
     link._alive();
     for (const frame of answer.events) link._hear(frame);
     link._mark(answer.id);
@@ -62,21 +67,14 @@ const TOO_BIG = 1009;
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 const MOST = 60_000; // characters of topics in a message; the broker's limit is 64 KiB ([fanout] max_message)
 
-function openSocket(link, query, base = link.base) {
-  try {
-    return new link.WebSocket(`${base.replace(/^http/, 'ws').split('?')[0]}ws?${query}`);
-  } catch (error) {
-    throw failure(UNFIT, error.message); // a policy of the page forbids it
-  }
-}
-
 async function ws(link) {
-  const { _body: body, _query: query, _text: text, _url: url } = await link._subscription();
+  const { _body: body, _query: query, _text: text, _url: url = link.base } = await link._subscription();
   const { ep = [], last_id, ...who } = body || {};
-  const asks = ep.length; // else the topics are in the ticket, or there are none
+  let asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (text || wish.length > MOST) throw failure(UNFIT, 'More topics than a WebSocket message takes');
-  const socket = openSocket(link, query || new URLSearchParams(who), url);
+  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics for a message');
+  const address = `${url.replace(/^http/, 'ws').split('?')[0]}ws?${query || new URLSearchParams(who)}`;
+  const socket = orUnfit(() => new link.WebSocket(address)); // a policy of the page may forbid it
   let connected; // the frame, until the topics are in force
   let over, limit, isOpen;
   const finish = () => {
@@ -88,16 +86,14 @@ async function ws(link) {
     const frame = JSON.parse(data);
     const { type, detail } = frame.e;
     link._alive();
-    if (frame.ep.requested !== '@SERVER@') {
-      link._hear(frame, data);
-    } else if (type === 'connected' && asks) {
+    if (asks && !connected) {
       connected = frame;
-    } else if (type === 'subscribed' && connected) {
+    } else if (asks && type === 'subscribed') {
+      asks = 0;
       Object.assign(connected.e.detail, detail);
       connected.id = frame.id; // where it begins
       link._hear(connected);
-      connected = undefined;
-    } else if (type === 'error' && connected) {
+    } else if (asks && type === 'error') {
       link._refuse(detail.error);
     } else {
       link._hear(frame, data);
@@ -129,6 +125,6 @@ async function ws(link) {
 export const transports = {
   ws,
   frames: (link) => stream(link),
-  sse: (link) => stream(link, ASK_FOR_SSE, 'sse'),
+  sse: (link) => stream(link, ASK_FOR_SSE),
   poll,
 };

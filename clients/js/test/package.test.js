@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 import { gzipSync } from 'node:zlib';
 
-const MOST = { 'core.mjs': 8050, 'es-web-notify.js': 9800 };
+const MOST = { 'core.mjs': 7350, 'es-web-notify.js': 9500 };
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const files = ['es-web-notify.js', 'es-web-notify.mjs', 'es-web-notify.cjs', 'core.mjs', 'core.cjs'];
@@ -50,9 +50,11 @@ const WORDS = [
   ...['alive', 'subscribe', 'unsubscribe', 'ping', 'ep', 'topic', 'binded', 'private', 'clid', 'last_id', 'connid', 'secret', 'wait'],
   ...['ticket', 'bind_key', 'token', 'events', 'id', 'iat', 'requested', 'emitted', 'e', 'type', 'detail', 'timeout', 'retry'],
   ...['connected', 'subscribed', 'stopping', 'dropped', 'error', 'recovered', 'identity', 'uid', 'clid_instances'],
-  ...['state', 'transport', 'who', 'held', 'at', 'head', 'counts', 'status', 'frame', 'mark', 'refused'],
-  ...['kind', 'message', 'final', 'topics', 'ready', 'off', 'then', 'on', 'once', 'presence', 'whisper', 'abort', 'close', 'user'],
+  ...['state', 'transport', 'who', 'held', 'at', 'head', 'status', 'frame', 'mark', 'refused'],
+  ...['kind', 'message', 'final', 'topics', 'ready', 'off', 'then', 'on', 'once', 'abort', 'close', 'user'],
 ];
+
+const WORDS_OF_THE_WHOLE = ['presence', 'whisper', 'counts', 'tab', 'gone'];
 
 const sources = fs.readdirSync(path.join(root, 'src')).map((file) => fs.readFileSync(path.join(root, 'src', file), 'utf8'));
 const ownNames = new Set(sources.flatMap((text) => text.match(/(?<![\w$])_[a-z]\w+/gi)).filter(Boolean));
@@ -60,7 +62,8 @@ const ownNames = new Set(sources.flatMap((text) => text.match(/(?<![\w$])_[a-z]\
 for (const file of files) {
   test(`dist/${file} has the words of the wire as they are, and no name that was to be made shorter`, () => {
     const text = fs.readFileSync(path.join(folder, file), 'utf8');
-    for (const word of WORDS) assert.match(text, new RegExp(`(?<![\\w$])${word}(?![\\w$])`), word);
+    const words = file.startsWith('core') ? WORDS : [...WORDS, ...WORDS_OF_THE_WHOLE];
+    for (const word of words) assert.match(text, new RegExp(`(?<![\\w$])${word}(?![\\w$])`), word);
     for (const name of ownNames) assert.equal(text.includes(`.${name}`) || text.includes(`${name}:`), false, name);
   });
 }

@@ -35,21 +35,21 @@ test('a machine that has slept is noticed when it wakes; a timer that is a littl
 });
 
 test('a page takes part again when nothing keeps it away any more', (t) => {
-  const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const page = Object.assign(new EventTarget(), { hidden: false });
   const window = new EventTarget();
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'] });
   Object.assign(globalThis, { document: page, addEventListener: window.addEventListener.bind(window) });
   const say = (target, type) => target.dispatchEvent(new Event(type));
   try {
     const { calls, end } = watch(1000);
-    page.visibilityState = 'hidden';
+    page.hidden = true;
     say(page, 'visibilitychange');
     t.mock.timers.tick(1000);
     say(page, 'freeze');
     assert.deepEqual(calls, ['leave', 'leave']);
     say(page, 'resume'); // browsers thaw hidden pages now and then
     assert.deepEqual(calls, ['leave', 'leave']);
-    page.visibilityState = 'visible';
+    page.hidden = false;
     say(page, 'visibilitychange');
     assert.deepEqual(calls, ['leave', 'leave', 'enter', 'probe']);
     say(window, 'pagehide');

@@ -10,18 +10,18 @@ import { pause, until } from './lib/wait.js';
 const ACTS = 1500;
 
 // What page.js listens to, so that a page's events can be made here.
-const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+const page = Object.assign(new EventTarget(), { hidden: false });
 const window = new EventTarget();
 
 const fire = {
   online: () => window.dispatchEvent(new Event('online')),
   offline: () => window.dispatchEvent(new Event('offline')),
   hide() {
-    page.visibilityState = 'hidden';
+    page.hidden = true;
     page.dispatchEvent(new Event('visibilitychange'));
   },
   show() {
-    page.visibilityState = 'visible';
+    page.hidden = false;
     page.dispatchEvent(new Event('visibilitychange'));
   },
   leave: () => window.dispatchEvent(new Event('pagehide')),

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Broker } from './lib/broker.js';
+import { isWhole } from './lib/client.js';
 import { listen } from './lib/listener.js';
 import { until } from './lib/wait.js';
 
@@ -94,7 +95,25 @@ test('one function for one name twice: each off() ends one; once() is heard once
   assert.equal(heard.length, 4);
 });
 
-test('presence: each handler gets the count at once, and ends by itself', async () => {
+test('presence is heard as any other topic, and told once', async () => {
+  const told = [];
+  const { off } = client.subscribe('@CONNECTION@/phone', ({ type, detail }) => told.push(`${type} ${detail.clid_instances}`));
+  await until('it is told', () => told.length === 1);
+  await client.subscribe('a', 'sentinel');
+  broker.breakAll();
+  await say('a', 'x');
+  await listener.heard('after x');
+  assert.deepEqual(told, ['available 0']);
+  broker.more = 3;
+  broker.breakAll();
+  await until('the count is another', () => told.length === 2);
+  assert.deepEqual(told, ['available 0', 'available 3']);
+  off();
+});
+
+const whole = isWhole ? test : () => {}; // what the core has not
+
+whole('presence: each handler gets the count at once, and ends by itself', async () => {
   const counts = { one: [], two: [], three: [] };
   const offs = ['one', 'two'].map((name) => client.presence('phone', (count) => counts[name].push(count)));
   await until('both have it', () => counts.one.length === 1 && counts.two.length === 1);

@@ -1,6 +1,12 @@
-// The client without sharing between tabs, and without NoPollSubscriber.
+// The client without sharing between tabs, and without presence(), whisper() and NoPollSubscriber.
 
-export { connect } from './index.js';
+import type { Client as WholeClient, Details, Options } from './index.js';
+
 export type {
-  AnyOf, Client, Details, Event, Failure, Frame, Handle, Limits, Off, Options, State, Subscription, Topic, Topics, TransportName,
+  AnyOf, Details, Event, Failure, Frame, Handle, Limits, Off, Options, State, Subscription, Topic, Topics, TransportName,
 } from './index.js';
+
+/** Who is there: `subscribe('@CONNECTION@/NAME', handler)`. */
+export type Client<Events extends object = Details> = Omit<WholeClient<Events>, 'presence' | 'whisper'>;
+
+export function connect<Events extends object = Details>(options: Options): Client<Events>;

@@ -21,4 +21,8 @@ const kinds = {
 };
 
 export const kind = process.env.ESN_CLIENT ?? 'src';
-export const { connect, NoPollSubscriber } = await kinds[kind]();
+/** What the core has not: sharing between tabs, presence(), whisper(). */
+export const isWhole = kind !== 'core';
+const whole = await kinds[kind]();
+export const { connect } = whole;
+export const NoPollSubscriber = whole.NoPollSubscriber; // the core has none
