@@ -21,7 +21,7 @@ static bool is_list_of_names(const char *text)
 
 void cors_append_preflight(struct bytes *out, const char *asked)
 {
-    bytes_append_text(out, "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
+    bytes_append_text(out, "Access-Control-Allow-Methods: GET, POST, DELETE, OPTIONS\r\n"
                            "Access-Control-Allow-Headers: ");
     bytes_append_text(out, known);
     if (asked != NULL && is_list_of_names(asked)) {

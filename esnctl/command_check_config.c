@@ -7,6 +7,7 @@
 #include "config/config_value.h"
 #include "redis/redis_config.h"
 #include "service_user.h"
+#include "sessions/session_events.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -163,7 +164,8 @@ static bool ask_redis(const struct redis_config *redis)
     struct redis_client *client = redis_client_open(&redis->options);
     struct redis_answer *answer = client != NULL ? redis_client_ask(client, ping, 1, error) : NULL;
     bool good = answer != NULL;
-    if (!good)
+    /* That logging out ends no streams is for the operator to know, and may be as he wants it. */
+    if (!good || session_events_ask(client, error) != SESSION_EVENTS_ON)
         (void)fprintf(stderr, "[redis] url: %s\n", error);
     redis_answer_free(&answer);
     redis_client_close(&client);

@@ -130,6 +130,7 @@ static void leave_loop(struct server *server)
         bus_reader_stop(server->bus);
     if (server->intake != NULL)
         intake_stop(server->intake);
+    session_ends_stop(&server->session_ends);
     close_handle((uv_handle_t *)&server->tick);
     close_handle((uv_handle_t *)&server->before_sleep);
     close_handle((uv_handle_t *)&server->after_sleep);
@@ -362,6 +363,14 @@ static void open_drops(struct server *server)
     dropping_open(&server->dropping, &server->service);
 }
 
+static bool open_session_ends(struct server *server, char *error)
+{
+    server->session_ends.config = &server->config;
+    server->session_ends.streams = &server->streams;
+    server->session_ends.drops = &server->drops;
+    return session_ends_open(&server->session_ends, &server->net.loop.uv, error);
+}
+
 static bool open_intake(struct server *server, char *error)
 {
     const struct intake_parts parts = {.config = &server->config,
@@ -398,7 +407,8 @@ static bool open_parts(struct server *server, char *error)
     open_batch(server);
     open_drops(server);
     return open_intake(server, error) && open_connids(server, wall, error) &&
-           listeners_open(&server->listeners, &server->net, error) && open_bus(server, error);
+           listeners_open(&server->listeners, &server->net, error) && open_bus(server, error) &&
+           open_session_ends(server, error);
 }
 
 bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE])
@@ -436,6 +446,7 @@ void server_close(struct server *server)
     delivery_close(&server->delivery);
     replay_close(&server->replays);
     streams_close(&server->streams);
+    session_ends_close(&server->session_ends);
     dropping_close(&server->dropping);
     event_log_close(&server->log);
     seen_events_free(&server->seen);

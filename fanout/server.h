@@ -15,6 +15,7 @@
 #include "net/net.h"
 #include "requests/dropping.h"
 #include "requests/service.h"
+#include "requests/session_ends.h"
 #include "streams/streams.h"
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct server {
     struct intake *intake;
     struct bus_reader *bus;
     struct service service;
+    struct session_ends session_ends;
     uv_timer_t tick;
     uv_prepare_t before_sleep;
     uv_check_t after_sleep;

@@ -12,6 +12,7 @@
 #include "subscribe_route.h"
 #include "subscribe_settings.h"
 #include "subscription_body.h"
+#include "token_desk.h"
 #include "utf8.h"
 
 #include <stdlib.h>
@@ -22,12 +23,14 @@ static const char retry_header[] = RETRY_AFTER "1\r\n";
 struct subscribe_shared {
     struct identify_common *identify;
     struct past_lookup_common *past;
+    struct family_drops *drops;
 };
 
 struct subscribe_service {
     const struct subscribe_settings *settings;
     struct identify *identify;
     struct past_lookup *past;
+    struct token_desk *tokens;
     const struct subscribe_route *route; /* of the request at hand */
     const struct bytes *body;            /* likewise; NULL: it has none */
 };
@@ -40,6 +43,7 @@ static void subscribe_close(void *context)
     if (shared->identify != NULL)
         identify_common_close(&shared->identify);
     past_lookup_common_close(&shared->past);
+    family_drops_close(&shared->drops);
     free(shared);
 }
 
@@ -52,7 +56,8 @@ static void *subscribe_open(const void *context, bool lasting)
         return NULL;
     shared->identify = identify_common_open(settings);
     shared->past = past_lookup_common_open(&settings->config);
-    if (shared->identify != NULL && shared->past != NULL)
+    shared->drops = family_drops_open(settings);
+    if (shared->identify != NULL && shared->past != NULL && shared->drops != NULL)
         return shared;
     subscribe_close(shared);
     return NULL;
@@ -61,6 +66,7 @@ static void *subscribe_open(const void *context, bool lasting)
 static void subscribe_end(void *context)
 {
     struct subscribe_service *service = context;
+    token_desk_close(&service->tokens);
     identify_close(&service->identify);
     past_lookup_close(&service->past);
     free(service);
@@ -75,7 +81,9 @@ static void *subscribe_begin(const void *settings, void *shared)
         service->settings = settings;
         service->identify = identify_open(settings, common->identify, error);
         service->past = past_lookup_open(settings, common->past);
-        if (service->identify != NULL && service->past != NULL)
+        if (service->identify != NULL)
+            service->tokens = token_desk_open(settings, service->identify, common->drops, error);
+        if (service->tokens != NULL && service->past != NULL)
             return service;
         subscribe_end(service);
     }
@@ -332,7 +340,9 @@ static void subscribe_handle(void *context, struct handler_request *request)
     service->route = subscribe_route_of(handler_request_variable(request, "REQUEST_URI"));
     if (pass_on_ticket(service, request))
         return;
-    if (service->route->purpose == SUBSCRIBE_ALIVE)
+    if (service->route->purpose == SUBSCRIBE_TOKEN)
+        token_desk_handle(service->tokens, request);
+    else if (service->route->purpose == SUBSCRIBE_ALIVE)
         pass_on_alive(service, request);
     else if (!service->route->redirects &&
              service->settings->config.handoff_mode == CONFIG_HANDOFF_REDIRECT)

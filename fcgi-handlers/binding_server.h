@@ -1,5 +1,5 @@
 /* The application's own server that knows whose a subscriber's bind key is (docs/protocol.md
- * section 4). The only handler code that knows libcurl. */
+ * section 4). */
 #ifndef ESN_BINDING_SERVER_H
 #define ESN_BINDING_SERVER_H
 

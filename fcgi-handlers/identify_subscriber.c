@@ -6,6 +6,7 @@
 #include "credentials.h"
 #include "messages.h"
 #include "redis_binding.h"
+#include "token_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ enum { BIND_KEY_MAX = 16384 };
 struct identify_common {
     struct binding_common binding;
     struct redis_binding_common sessions;
+    struct token_keys_common *tokens;
 };
 
 struct identify {
@@ -24,22 +26,33 @@ struct identify {
     struct bind_key_reader *bind_keys; /* NULL: the binding server is asked */
     struct binding_server *binding;    /* NULL: nobody is asked */
     struct redis_binding *sessions;    /* NULL: bind keys name users, not sessions in Redis */
+    struct token_keys *tokens;
 };
 
 /* ---- what is needed ---- */
 
+static bool open_common(struct identify_common *common, const struct config *config)
+{
+    common->tokens = token_keys_common_open(config);
+    if (common->tokens == NULL)
+        return false;
+    if (binding_common_open(&common->binding, config)) {
+        if (redis_binding_common_open(&common->sessions, config))
+            return true;
+        binding_common_close(&common->binding);
+    }
+    token_keys_common_close(&common->tokens);
+    return false;
+}
+
 struct identify_common *identify_common_open(const struct subscribe_settings *settings)
 {
     struct identify_common *common = calloc(1, sizeof *common);
-    if (common == NULL)
-        return NULL;
-    if (binding_common_open(&common->binding, &settings->config)) {
-        if (redis_binding_common_open(&common->sessions, &settings->config))
-            return common;
-        binding_common_close(&common->binding);
+    if (common != NULL && !open_common(common, &settings->config)) {
+        free(common);
+        common = NULL;
     }
-    free(common);
-    return NULL;
+    return common;
 }
 
 void identify_common_close(struct identify_common **common)
@@ -47,6 +60,7 @@ void identify_common_close(struct identify_common **common)
     if (*common != NULL) {
         binding_common_close(&(*common)->binding);
         redis_binding_common_close(&(*common)->sessions);
+        token_keys_common_close(&(*common)->tokens);
     }
     free(*common);
     *common = NULL;
@@ -66,6 +80,15 @@ static bool open_binding(struct identify *identify, struct identify_common *comm
     return identify->binding != NULL;
 }
 
+static bool open_tokens(struct identify *identify, struct identify_common *common)
+{
+    const struct jose_keys *const own[TOKEN_KEYS_OWN] = {
+        identify->settings->token_keys,
+        identify->settings->signer != NULL ? jws_signer_keys(identify->settings->signer) : NULL};
+    identify->tokens = token_keys_open(&identify->settings->config, common->tokens, own);
+    return identify->tokens != NULL;
+}
+
 struct identify *identify_open(const struct subscribe_settings *settings,
                                struct identify_common *common, char *error)
 {
@@ -75,7 +98,7 @@ struct identify *identify_open(const struct subscribe_settings *settings,
         return NULL;
     identify->settings = settings;
     if (!subscribe_settings_open_bind_keys(settings, &identify->bind_keys, error) ||
-        !open_binding(identify, common))
+        !open_binding(identify, common) || !open_tokens(identify, common))
         identify_close(&identify);
     return identify;
 }
@@ -89,6 +112,7 @@ void identify_close(struct identify **identify)
     bind_key_reader_close(&old->bind_keys);
     binding_server_close(&old->binding);
     redis_binding_close(&old->sessions);
+    token_keys_close(&old->tokens);
     free(old);
 }
 
@@ -115,12 +139,9 @@ static enum binding_answer ask_server(struct identify *identify, const char *key
     return binding_server_ask(identify->binding, key, length, identity);
 }
 
-static enum binding_answer read_bind_key(struct identify *identify,
-                                         const struct subscription_body *subscription,
+static enum binding_answer read_bind_key(struct identify *identify, const char *key, size_t length,
                                          struct identity *identity, char why[BIND_KEY_WHY_SIZE])
 {
-    const char *key = subscription->bind_key;
-    size_t length = subscription->bind_key_length;
     *identity = (struct identity){.until_ms = UINT64_MAX};
     if (identify->sessions != NULL)
         return ask_redis(identify, key, length, identity, why);
@@ -132,16 +153,16 @@ static enum binding_answer read_bind_key(struct identify *identify,
                : BINDING_REFUSED;
 }
 
-static enum identify_result by_bind_key(struct identify *identify,
-                                        const struct handler_request *request,
-                                        const struct subscription_body *subscription,
-                                        struct identity *identity, const char **reason)
+enum identify_result identify_bind_key(struct identify *identify,
+                                       const struct handler_request *request, const char *key,
+                                       size_t length, struct identity *identity,
+                                       const char **reason)
 {
     char why[BIND_KEY_WHY_SIZE];
     *reason = "Bind keys are not configured";
     if (identify->bind_keys == NULL && identify->binding == NULL)
         return IDENTIFY_REFUSED;
-    switch (read_bind_key(identify, subscription, identity, why)) {
+    switch (read_bind_key(identify, key, length, identity, why)) {
     case BINDING_USER:
         return IDENTIFY_KNOWN;
     case BINDING_REFUSED:
@@ -159,7 +180,7 @@ static enum identify_result by_bind_key(struct identify *identify,
 
 static const char *bearer_of(const struct identify *identify, const struct handler_request *request)
 {
-    return identify->settings->token_keys != NULL
+    return token_keys_are_there(identify->tokens)
                ? credentials_bearer(handler_request_variable(request, "HTTP_AUTHORIZATION"))
                : NULL;
 }
@@ -169,23 +190,22 @@ bool identify_has_bearer(const struct identify *identify, const struct handler_r
     return bearer_of(identify, request) != NULL;
 }
 
-static enum identify_result by_token(const struct identify *identify,
+static enum identify_result by_token(struct identify *identify,
                                      const struct handler_request *request, const char *token,
                                      size_t length, struct identity *identity, const char **reason)
 {
-    const struct config *config = &identify->settings->config;
-    const struct access_token_rules rules = {.issuer = config->token_issuer,
-                                             .audience = config->token_audience,
-                                             .skew_ms = config->token_skew};
     const char *why;
     *reason = "Access tokens are not configured";
-    if (identify->settings->token_keys == NULL)
+    if (!token_keys_are_there(identify->tokens))
         return IDENTIFY_REFUSED;
-    if (access_token_read(identity, &rules, identify->settings->token_keys, token, length,
-                          clock_wall_ms(), &why) == ACCESS_TOKEN_OK)
+    enum token_verdict verdict = token_keys_verify(identify->tokens, token, length, identity, &why);
+    if (verdict == TOKEN_GOOD)
         return IDENTIFY_KNOWN;
     message_info("access token refused", message_text("why", why),
                  message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
+    *reason = "Access tokens cannot be checked now";
+    if (verdict == TOKEN_UNAVAILABLE)
+        return IDENTIFY_UNAVAILABLE;
     *reason = "Invalid access token";
     return IDENTIFY_REFUSED;
 }
@@ -199,7 +219,8 @@ enum identify_result identify_subscriber(struct identify *identify,
     *identity = (struct identity){0};
     *reason = NULL;
     if (subscription->bind_key != NULL)
-        return by_bind_key(identify, request, subscription, identity, reason);
+        return identify_bind_key(identify, request, subscription->bind_key,
+                                 subscription->bind_key_length, identity, reason);
     if (subscription->token != NULL)
         return by_token(identify, request, subscription->token, subscription->token_length,
                         identity, reason);

@@ -33,6 +33,12 @@ enum identify_result {
     IDENTIFY_UNAVAILABLE /* nobody can say now */
 };
 
+/* Of a bind key by itself; likewise. Not NOBODY. */
+enum identify_result identify_bind_key(struct identify *identify,
+                                       const struct handler_request *request, const char *key,
+                                       size_t length, struct identity *identity,
+                                       const char **reason);
+
 /* REFUSED and UNAVAILABLE come with a reason for the client, static. A bind key counts before a
  * token, and a token in the subscription before one in the header. */
 enum identify_result identify_subscriber(struct identify *identify,

@@ -8,7 +8,7 @@ static const struct subscribe_route frames = {SUBSCRIBE_STREAM, "", true, false,
 static const struct subscribe_route routes[] = {
     {SUBSCRIBE_STREAM, "sse", false, true, true},  {SUBSCRIBE_STREAM, "poll", true, true, true},
     {SUBSCRIBE_STREAM, "ws", false, true, false},  {SUBSCRIBE_TICKET, "ticket", true, false, true},
-    {SUBSCRIBE_ALIVE, "alive", true, false, true},
+    {SUBSCRIBE_TOKEN, "token", true, false, true}, {SUBSCRIBE_ALIVE, "alive", true, false, true},
 };
 
 static bool ends_with(const char *path, size_t length, const char *name)

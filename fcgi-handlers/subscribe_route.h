@@ -8,6 +8,7 @@
 enum subscribe_purpose {
     SUBSCRIBE_STREAM, /* of a transport of the daemon's */
     SUBSCRIBE_TICKET, /* the ticket alone, for a transport that follows no redirection */
+    SUBSCRIBE_TOKEN,  /* access and refresh tokens */
     SUBSCRIBE_ALIVE   /* belongs to the daemon */
 };
 

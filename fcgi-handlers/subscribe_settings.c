@@ -66,6 +66,17 @@ static bool load_token_keys(struct subscribe_settings *settings, char error[CONF
     return settings->token_keys != NULL;
 }
 
+static bool load_signer(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
+{
+    const char *file = settings->config.token_sign_file;
+    if (file == NULL)
+        return true;
+    settings->signer = jws_signer_load(file, error);
+    return settings->signer != NULL &&
+           secret_bus_key_load(settings->bus_key, settings->config.bus_public_key_file, true,
+                               error);
+}
+
 static bool load_redis(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
 {
     return settings->config.redis_url == NULL ||
@@ -77,6 +88,7 @@ static void subscribe_settings_unload(void *context)
     struct subscribe_settings *settings = context;
     secret_list_free(&settings->ticket_secrets);
     jose_keys_free(&settings->token_keys);
+    jws_signer_free(&settings->signer);
     redis_config_free(&settings->redis);
     if (settings->knows_acl)
         acl_config_free(&settings->acl);
@@ -93,7 +105,7 @@ static void *subscribe_settings_load(const char *path, char error[CONFIG_ERROR_S
     }
     if (config_load(&settings->config, path, error) && load_ticket_secrets(settings, error) &&
         check_bind_keys(settings, error) && load_token_keys(settings, error) &&
-        load_redis(settings, error)) {
+        load_signer(settings, error) && load_redis(settings, error)) {
         settings->knows_acl =
             acl_config_load(&settings->acl, &settings->config, settings->acl_fault);
         return settings;

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "handler_main.h"
 #include "identity/jose_keys.h"
+#include "identity/jws_signer.h"
 #include "redis/redis_config.h"
 #include "secret.h"
 #include "ticket.h"
@@ -14,8 +15,10 @@
 struct subscribe_settings {
     struct config config;
     struct secret_list ticket_secrets;
-    struct jose_keys *token_keys; /* NULL: no access tokens are taken */
-    struct redis_config redis;    /* with [redis] url */
+    struct jose_keys *token_keys;      /* NULL: no access tokens are taken */
+    struct jws_signer *signer;         /* of access tokens of our own; NULL: there are none */
+    char bus_key[SECRET_BUS_KEY_SIZE]; /* with a signer; "": none */
+    struct redis_config redis;         /* with [redis] url */
     struct acl_config acl; /* to see what clients that come back may hear of what they missed */
     bool knows_acl; /* else, as when its password cannot be read, nothing bound is replayed */
     char acl_fault[SECRET_ERROR_SIZE];

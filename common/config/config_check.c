@@ -154,6 +154,10 @@ static void check_binding(struct config_checker *checker, const struct config *c
     checker->key = config_key_find("binding", "url");
     if (config->binding_url != NULL && !is_web_address(config->binding_url))
         report_fault(checker, "\"%s\" should begin with http:// or https://", config->binding_url);
+    checker->key = config_key_find("token", "jwks_url");
+    if (config->token_jwks_url != NULL && !is_web_address(config->token_jwks_url))
+        report_fault(checker, "\"%s\" should begin with http:// or https://",
+                     config->token_jwks_url);
     checker->key = config_key_find("binding", "method");
     if (method == NULL || method[strspn(method, token)] != '\0')
         report_fault(checker, "should be one word, such as %s", checker->key->default_text);
@@ -229,6 +233,15 @@ static void check_acl(struct config_checker *checker, const struct config *confi
                      "which has no port");
 }
 
+static void check_token_store(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("token", "store");
+    if (config->token_store == CONFIG_TOKEN_STORE_REDIS && config->redis_url == NULL)
+        report_fault(checker, "redis needs [redis] url");
+    if (config->token_store == CONFIG_TOKEN_STORE_SQLITE && config->token_store_file == NULL)
+        report_fault(checker, "sqlite needs store_file");
+}
+
 static void check_redis(struct config_checker *checker, const struct config *config)
 {
     struct redis_url url;
@@ -263,6 +276,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_open(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
+    check_token_store(&checker, config);
     check_redis(&checker, config);
 }
 

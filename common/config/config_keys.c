@@ -9,6 +9,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
 static const char *const bindings[] = {"server", "rsa", "redis", NULL};
+static const char *const token_stores[] = {"sqlite", "redis", NULL};
 static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
 /* enum forwarded_form */
 static const char *const proxy_headers[] = {"x-forwarded-for", "forwarded", NULL};
@@ -305,10 +306,40 @@ const struct config_key config_keys[] = {
      "/etc/es-web-notify/token.keys",
      "Keys that verify access tokens: secrets of 32 characters or more, one a line; public keys and certificates in PEM; or a JWK "
      "Set. A file with secrets may be open to owner and group alone. Without one no access tokens are taken."},
+    {"token", "jwks_url", CONFIG_TEXT, AT(token_jwks_url), "", 0, 0, NULL, true, COMMON,
+     "https://login.shop.example/jwks.json",
+     "Address of a JWK Set, whose public keys verify access tokens too. Redirects are not followed and no proxy is used. The last good "
+     "set is kept while the server is away, by each worker process."},
+    {"token", "jwks_time", CONFIG_DURATION, AT(token_jwks_time), "10m", 1000, 86400000, NULL, true, COMMON, "1h",
+     "How long that set is kept before it is asked for again. A token that names a key that is not in it has it asked for at once, but "
+     "not more often than every ten seconds."},
+    {"token", "time_limit", CONFIG_DURATION, AT(token_time), "2s", 10, 60000, NULL, true, COMMON, "500ms",
+     "How long that server may take for the whole answer."},
+    {"token", "down_time", CONFIG_DURATION, AT(token_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
+     "How long one that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
+    {"token", "ca_file", CONFIG_PATH, AT(token_ca_file), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/jwks-ca.pem",
+     "PEM file of the authorities that may have signed that server's certificate; empty: the system's."},
     {"token", "issuer", CONFIG_TEXT, AT(token_issuer), "", 0, 0, NULL, true, COMMON, "https://shop.example",
      "What `iss` of an access token has to be. Nothing: anything, or nothing."},
     {"token", "audience", CONFIG_TEXT, AT(token_audience), "", 0, 0, NULL, true, COMMON, "es-web-notify",
      "What `aud` of an access token has to be, or have among others. Nothing: anything, or nothing."},
+    {"token", "sign_file", CONFIG_PATH, AT(token_sign_file), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/token.secret",
+     "What signs the access tokens that `POST /token` gives out: a secret of 32 characters or more in the first line (HS256; those "
+     "of further lines verify too), or a private key in PEM (RSA: RS256; P-256: ES256). Nobody but owner and group may be able to read "
+     "it. Without one `POST /token` is answered `404`."},
+    {"token", "access_time", CONFIG_DURATION, AT(token_access_time), "5m", 10000, 86400000, NULL, true, COMMON, "10m",
+     "How long an access token of `POST /token` is good."},
+    {"token", "refresh_time", CONFIG_DURATION, AT(token_refresh_time), "30d", 60000, 31536000000ULL, NULL, true, COMMON, "12h",
+     "How long after the bind key its refresh tokens are good, all of one family."},
+    {"token", "store", CONFIG_CHOICE, AT(token_store), "sqlite", 0, 0, token_stores, true, COMMON, "redis",
+     "Where families of refresh tokens are kept: in `store_file`, or in [redis]. Of a token, only its hash."},
+    {"token", "store_file", CONFIG_PATH, AT(token_store_file), "/var/lib/es-web-notify/tokens.db", 0, 0, NULL, true, COMMON,
+     "/srv/notify/tokens.db",
+     "The SQLite file, which `esn-subscribe` makes; it and its folder must be writable for it. All hosts of `esn-subscribe` need one "
+     "store, so with several it is [redis]."},
+    {"token", "cookie", CONFIG_BOOL, AT(token_cookie), "no", 0, 0, NULL, true, COMMON, "yes",
+     "`yes`: the refresh token travels in a cookie that no script can read (`__Host-esn-refresh`), and `/token` answers pages of the "
+     "same site alone."},
     {"token", "skew", CONFIG_DURATION, AT(token_skew), "2s", 0, 3600000, NULL, true, EXPERT, "0ms",
      "How far the clocks of who signs access tokens and of `esn-subscribe` may be apart."},
     {"ticket", "secret_file", CONFIG_PATH, AT(ticket_secret_file), "", 0, 0, NULL, true, COMMON,
@@ -387,6 +418,10 @@ const struct config_key config_keys[] = {
     {"redis", "session_user", CONFIG_TEXT, AT(redis_session_user), "uid", 0, 0, NULL, false, COMMON, "user.id",
      "Where the user's id is in a session: `uid` for `$_SESSION['uid']`, `user.id` for `$_SESSION['user']['id']` or "
      "`$_SESSION['user']->id`. A session that has nothing there is one without a user."},
+    {"redis", "watch_sessions", CONFIG_BOOL, AT(redis_watch_sessions), "yes", 0, 0, NULL, false, COMMON, "no",
+     "`esn-fanout` listens for the ends of sessions, and ends the streams of those that were deleted, have expired, were emptied or are "
+     "another user's now. Redis needs `notify-keyspace-events K$gxe` for it (or `KA`); what it did meanwhile is looked up after "
+     "each break of the connection."},
     {"redis", "down_time", CONFIG_DURATION, AT(redis_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
      "How long a Redis that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
     {"redis", "max_answer", CONFIG_SIZE, AT(redis_max_answer), "1M", 4096, 536870912, NULL, true, EXPERT, "64k",

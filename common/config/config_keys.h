@@ -47,6 +47,7 @@ extern const struct config_section config_sections[];
 /* Choices, in the order of their words. */
 enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
+enum config_token_store { CONFIG_TOKEN_STORE_SQLITE, CONFIG_TOKEN_STORE_REDIS };
 enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
 enum config_presence { CONFIG_PRESENCE_PUBLIC, CONFIG_PRESENCE_PROVEN };
 enum config_handoff {
@@ -100,8 +101,12 @@ struct config {
     /* [password] */
     uint64_t password_remember, password_wrong_at_once, password_wrong_time;
     /* [ticket] */
-    char *token_keys_file, *token_issuer, *token_audience;
-    uint64_t token_skew;
+    char *token_keys_file, *token_jwks_url, *token_ca_file, *token_issuer, *token_audience;
+    char *token_sign_file, *token_store_file;
+    int token_store; /* enum config_token_store */
+    uint64_t token_access_time, token_refresh_time;
+    bool token_cookie;
+    uint64_t token_jwks_time, token_time, token_down_time, token_skew;
     char *ticket_secret_file;
     uint64_t ticket_life, ticket_life_max, ticket_skew, ticket_max_used;
     /* [subscribe] */
@@ -117,6 +122,7 @@ struct config {
     char *redis_url, *redis_user, *redis_password_file;
     char *redis_session_prefix, *redis_session_user;
     int redis_session_serializer; /* enum config_session */
+    bool redis_watch_sessions;
     uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */

@@ -146,17 +146,38 @@ static const char *check_claims(struct identity *identity, const struct access_t
     return fault != NULL ? fault : take_grants(identity, ours);
 }
 
+static enum jws_result verify_by_any(const struct jose_keys *const *sets, size_t count,
+                                     const char *text, size_t length, json_t **claims)
+{
+    enum jws_result result = JWS_REFUSED;
+    for (size_t i = 0; i < count; i++) {
+        result = jws_verify(sets[i], text, length, claims);
+        if (result != JWS_REFUSED && result != JWS_UNKNOWN_KEY)
+            break;
+    }
+    return result;
+}
+
 enum access_token_result access_token_read(struct identity *identity,
                                            const struct access_token_rules *rules,
                                            const struct jose_keys *keys, const char *text,
                                            size_t length, uint64_t now_ms, const char **why)
+{
+    return access_token_read_by_any(identity, rules, &keys, 1, text, length, now_ms, why);
+}
+
+enum access_token_result access_token_read_by_any(struct identity *identity,
+                                                  const struct access_token_rules *rules,
+                                                  const struct jose_keys *const *sets, size_t count,
+                                                  const char *text, size_t length, uint64_t now_ms,
+                                                  const char **why)
 {
     static const char *const faults[] = {[JWS_NO_JWS] = "no JWT of ours",
                                          [JWS_UNKNOWN_KEY] = "its kid is not known",
                                          [JWS_REFUSED] = "not signed by a key of ours",
                                          [JWS_NO_MEMORY] = "no memory"};
     *identity = (struct identity){0};
-    enum jws_result result = jws_verify(keys, text, length, &identity->json);
+    enum jws_result result = verify_by_any(sets, count, text, length, &identity->json);
     *why = result == JWS_OK ? check_claims(identity, rules, now_ms) : faults[result];
     if (*why == NULL)
         return ACCESS_TOKEN_OK;

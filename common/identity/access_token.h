@@ -55,6 +55,13 @@ enum access_token_result access_token_read(struct identity *identity,
                                            const struct jose_keys *keys, const char *text,
                                            size_t length, uint64_t now_ms, const char **why);
 
+/* The same with several sets of keys, in turn. UNKNOWN_KEY is about the last one. */
+enum access_token_result access_token_read_by_any(struct identity *identity,
+                                                  const struct access_token_rules *rules,
+                                                  const struct jose_keys *const *sets, size_t count,
+                                                  const char *text, size_t length, uint64_t now_ms,
+                                                  const char **why);
+
 /* The same from the object that a binding server answers: {"uid", "until", "sid", "info", "sub",
  * "pub"}. "uid" has to be there, be it null; other members may not. NULL: all is well, and the
  * identity is to be freed; else why not, static, and it is empty. Takes over the reference to

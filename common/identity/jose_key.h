@@ -24,4 +24,10 @@ struct jose_keys {
     struct jose_key keys[];
 };
 
+/* An empty set. NULL without memory. */
+struct jose_keys *jose_keys_new(void);
+/* Adds a key without a name, for all that its type can do, and takes it over, also when it cannot
+ * be added: then false. */
+bool jose_keys_add(struct jose_keys *keys, cjose_jwk_t *jwk);
+
 #endif

@@ -22,7 +22,7 @@ static const char *const rsa_algorithms[] = {"RS256", "RS384", "RS512", "PS256",
 
 /* ---- the set ---- */
 
-static struct jose_keys *jose_keys_new(void)
+struct jose_keys *jose_keys_new(void)
 {
     return calloc(1, sizeof(struct jose_keys) + JOSE_KEYS_MAX * sizeof(struct jose_key));
 }
@@ -137,6 +137,11 @@ static bool add(struct jose_keys *keys, cjose_jwk_t *jwk, const char *kid, const
     }
     keys->keys[keys->count++] = key;
     return true;
+}
+
+bool jose_keys_add(struct jose_keys *keys, cjose_jwk_t *jwk)
+{
+    return add(keys, jwk, NULL, NULL);
 }
 
 /* ---- JWK Sets ---- */
@@ -269,11 +274,56 @@ struct jose_keys *jose_keys_parse(const char *text, size_t length, char error[JO
     return keys;
 }
 
-static bool has_secret(const struct jose_keys *keys)
+/* ---- sets that anybody can read ---- */
+
+static bool is_secret(const struct jose_key *key)
 {
     cjose_err ignored;
+    return cjose_jwk_get_kty(key->jwk, &ignored) == CJOSE_JWK_KTY_OCT;
+}
+
+/* Whoever can read them could sign. */
+static void drop_secrets(struct jose_keys *keys)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (!is_secret(&keys->keys[i])) {
+            keys->keys[kept++] = keys->keys[i];
+            continue;
+        }
+        cjose_jwk_release(keys->keys[i].jwk);
+        free(keys->keys[i].kid);
+    }
+    keys->count = kept;
+}
+
+struct jose_keys *jose_keys_parse_public_set(const char *text, size_t length,
+                                             char error[JOSE_KEYS_ERROR_SIZE])
+{
+    struct jose_keys *keys = jose_keys_new();
+    const char *fault = keys == NULL ? "out of memory" : NULL;
+    if (fault == NULL && length > JOSE_KEYS_TEXT_MAX)
+        fault = "longer than 256 KiB";
+    if (fault == NULL)
+        fault = parse_json(keys, text, length);
+    if (fault == NULL) {
+        drop_secrets(keys);
+        if (keys->count == 0)
+            fault = "no public key that can verify a signature";
+    }
+    if (fault != NULL) {
+        (void)snprintf(error, JOSE_KEYS_ERROR_SIZE, "%s", fault);
+        jose_keys_free(&keys);
+    }
+    return keys;
+}
+
+/* ---- files ---- */
+
+static bool has_secret(const struct jose_keys *keys)
+{
     for (size_t i = 0; i < keys->count; i++)
-        if (cjose_jwk_get_kty(keys->keys[i].jwk, &ignored) == CJOSE_JWK_KTY_OCT)
+        if (is_secret(&keys->keys[i]))
             return true;
     return false;
 }

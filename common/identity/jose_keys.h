@@ -22,6 +22,10 @@ struct jose_keys;
  * error: nothing that can be read, no key left, a secret too short, or no memory. */
 struct jose_keys *jose_keys_parse(const char *text, size_t length,
                                   char error[JOSE_KEYS_ERROR_SIZE]);
+/* The same of a JWK Set that everybody may read, as a server gives it: nothing but JSON, and none of its
+ * secrets. */
+struct jose_keys *jose_keys_parse_public_set(const char *text, size_t length,
+                                             char error[JOSE_KEYS_ERROR_SIZE]);
 /* The same for a file, which others may read only when it holds no secret. */
 struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SIZE]);
 void jose_keys_free(struct jose_keys **keys);

@@ -36,7 +36,7 @@ struct redis_client *redis_client_open(const struct redis_options *options)
     return client;
 }
 
-static void disconnect(struct redis_client *client)
+void redis_client_disconnect(struct redis_client *client)
 {
     if (client->context != NULL)
         redisFree(client->context);
@@ -47,7 +47,7 @@ void redis_client_close(struct redis_client **client)
 {
     if (*client == NULL)
         return;
-    disconnect(*client);
+    redis_client_disconnect(*client);
     free(*client);
     *client = NULL;
 }
@@ -62,7 +62,7 @@ static bool fail(struct redis_client *client, const char *words, const char *mor
 static bool lose(struct redis_client *client, const char *words, const char *more)
 {
     (void)fail(client, words, more);
-    disconnect(client);
+    redis_client_disconnect(client);
     return false;
 }
 
@@ -217,7 +217,7 @@ static bool connect_to(struct redis_client *client)
     client->context->flags &= ~REDIS_BLOCK;
     if (greet(client, deadline_ms))
         return true;
-    disconnect(client);
+    redis_client_disconnect(client);
     return false;
 }
 
@@ -289,7 +289,7 @@ struct redis_answer *redis_client_ask(struct redis_client *client, const struct 
     client->error = error;
     error[0] = '\0';
     if (!is_connected(client)) {
-        disconnect(client);
+        redis_client_disconnect(client);
         if (!connect_to(client))
             return NULL;
     }

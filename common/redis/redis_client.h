@@ -28,6 +28,8 @@ struct redis_answer;
 /* Connects to nothing yet. NULL without memory. */
 struct redis_client *redis_client_open(const struct redis_options *options);
 void redis_client_close(struct redis_client **client);
+/* Ends the connection, if there is one; the next command makes another. */
+void redis_client_disconnect(struct redis_client *client);
 
 struct redis_word {
     const char *text;

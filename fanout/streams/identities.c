@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct identity_name *name_of(struct hash_node *node)
+struct identity_name *identity_name_of(struct hash_node *node)
 {
     return (struct identity_name *)(void *)((char *)node - offsetof(struct identity_name, by_text));
 }
@@ -21,7 +21,7 @@ struct identity_name *identities_find(const struct identities *identities, enum 
         hash_table_find(&identities->by_text, hash_of(identities, kind, text, length));
 
     for (; node != NULL; node = hash_table_find_next(node)) {
-        struct identity_name *name = name_of(node);
+        struct identity_name *name = identity_name_of(node);
         if (name->kind == kind && name->length == length && memcmp(name->text, text, length) == 0)
             return name;
     }

@@ -57,6 +57,8 @@ void stream_identity_free(struct stream_identity *identity);
 /* Those of a user or session; NULL: there are none. */
 struct identity_name *identities_find(const struct identities *identities, enum drop_kind kind,
                                       const char *text, size_t length);
+/* That of a node of by_text. */
+struct identity_name *identity_name_of(struct hash_node *node);
 /* Moves all of a user or session into an empty list of the caller's, which each of them leaves when
  * it is freed. Those that come from now on are not in it. */
 void identities_take(struct identity_name *name, struct identity_list *list);

@@ -360,6 +360,86 @@ static void test_size_and_depth(void **state)
     free(claims);
 }
 
+/* ---- everything at once ---- */
+
+enum forgery { SIGNED, OTHER_KEY, NOT_SIGNED, PUBLIC_KEY_AS_SECRET, UNKNOWN_KID };
+
+struct fault {
+    const char *what, *claims;
+    enum forgery forgery;
+    enum access_token_result expected;
+};
+
+#define GOOD "{\"sub\":\"ana\",\"exp\":1700000600,\"iss\":\"shop\",\"aud\":\"notify\""
+
+static const struct fault faults[] = {
+    {"right", GOOD "}", SIGNED, ACCESS_TOKEN_OK},
+    {"another key", GOOD "}", OTHER_KEY, ACCESS_TOKEN_REFUSED},
+    {"no signature", GOOD "}", NOT_SIGNED, ACCESS_TOKEN_REFUSED},
+    {"HS256 with a public key", GOOD "}", PUBLIC_KEY_AS_SECRET, ACCESS_TOKEN_REFUSED},
+    /* The keys of these sets have no names: each may be meant. */
+    {"an unknown kid", GOOD "}", UNKNOWN_KID, ACCESS_TOKEN_OK},
+    {"expired", "{\"sub\":\"ana\",\"exp\":1699999900,\"iss\":\"shop\",\"aud\":\"notify\"}", SIGNED,
+     ACCESS_TOKEN_REFUSED},
+    {"no exp", "{\"sub\":\"ana\",\"iss\":\"shop\",\"aud\":\"notify\"}", SIGNED,
+     ACCESS_TOKEN_REFUSED},
+    {"not yet", GOOD ",\"nbf\":1700000100}", SIGNED, ACCESS_TOKEN_REFUSED},
+    {"another issuer", "{\"sub\":\"ana\",\"exp\":1700000600,\"iss\":\"x\",\"aud\":\"notify\"}",
+     SIGNED, ACCESS_TOKEN_REFUSED},
+    {"another audience", "{\"sub\":\"ana\",\"exp\":1700000600,\"iss\":\"shop\",\"aud\":\"x\"}",
+     SIGNED, ACCESS_TOKEN_REFUSED},
+    {"a claim twice", GOOD ",\"sub\":\"eva\"}", SIGNED, ACCESS_TOKEN_REFUSED},
+    {"nested", GOOD ",\"x\":[[[[[[[[[[[[[[[[{}]]]]]]]]]]]]]]]]}", SIGNED, ACCESS_TOKEN_OK},
+    {"no object", "[" GOOD "}]", SIGNED, ACCESS_TOKEN_REFUSED},
+};
+
+static const char *curve_of(const char *algorithm)
+{
+    return algorithm[2] == '2' ? "P-256" : algorithm[2] == '3' ? "P-384" : "P-521";
+}
+
+static char *forge(const char *algorithm, const struct fault *fault)
+{
+    char header[128];
+    EVP_PKEY *key = key_for(algorithm);
+    const char *secret = SECRET;
+    char *pem = NULL;
+    (void)snprintf(header, sizeof header, "{\"alg\":\"%s\"%s}", algorithm,
+                   fault->forgery == UNKNOWN_KID ? ",\"kid\":\"who knows\"" : "");
+    if (fault->forgery == OTHER_KEY) {
+        secret = "another secret, as long as the one that is right, so that each of HS fits it";
+        key = *algorithm == 'E' ? EVP_EC_gen(curve_of(algorithm)) : key != NULL ? other_rsa : NULL;
+    } else if (fault->forgery == NOT_SIGNED) {
+        return forged_jwt("{\"alg\":\"none\"}", fault->claims, "none", NULL, NULL);
+    } else if (fault->forgery == PUBLIC_KEY_AS_SECRET) {
+        pem = pem_of(key != NULL ? key : rsa);
+        (void)snprintf(header, sizeof header, "{\"alg\":\"HS256\"}");
+        algorithm = "HS256";
+        secret = pem;
+    }
+    char *text = forged_jwt(header, fault->claims, algorithm, secret, key);
+    if (fault->forgery == OTHER_KEY && *algorithm == 'E')
+        EVP_PKEY_free(key);
+    free(pem);
+    return text;
+}
+
+static void test_each_algorithm_with_each_fault(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        struct jose_keys *keys = keys_for(algorithms[i]);
+        for (size_t j = 0; j < sizeof faults / sizeof *faults; j++) {
+            char *text = forge(algorithms[i], &faults[j]);
+            enum access_token_result result = read_text(keys, text);
+            if (result != faults[j].expected)
+                fail_msg("%s, %s: %d", algorithms[i], faults[j].what, (int)result);
+            free(text);
+        }
+        jose_keys_free(&keys);
+    }
+}
+
 /* ---- sets of keys ---- */
 
 #define OCT(kid, more)                                                                             \
@@ -505,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_keys_are_chosen_by_their_id),
         cmocka_unit_test(test_a_key_is_used_for_what_it_is_for),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_each_algorithm_with_each_fault),
         cmocka_unit_test(test_answers_of_binding_servers),
     };
     return cmocka_run_group_tests(tests, make_keys, drop_keys);

@@ -432,6 +432,7 @@ static void write_presupposed(char *text, size_t size, const struct config_key *
         {"acl", "database", "d"},
         {"acl", "host", "h"},
         {"redis", "password_file", "p"},
+        {"redis", "url", "redis://h"},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof presupposed / sizeof *presupposed; i++) {
@@ -451,11 +452,11 @@ static void every_default_and_example_can_be_read(void **state)
     struct scene *scene = *state;
     for (const struct config_key *key = config_keys; key->section != NULL; key++) {
         const char *const values[] = {key->default_text, key->example};
-        char presupposed[400];
+        char presupposed[500];
         write_presupposed(presupposed, sizeof presupposed, key);
         assert_string_not_equal(key->default_text, key->example);
         for (size_t i = 0; i < 2; i++) {
-            char text[800];
+            char text[900];
             (void)snprintf(text, sizeof text, "%s[%s]\n%s = %s\n", presupposed, key->section,
                            key->name, values[i]);
             load_well(scene, text);

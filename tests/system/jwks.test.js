@@ -1,0 +1,197 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const http = require('node:http');
+const { after, before, describe, test } = require('node:test');
+const { Bound } = require('./lib/bound');
+const { request } = require('./lib/http');
+const { Subscriber } = require('./lib/subscriber');
+const { SECRET, accessToken } = require('./lib/tokens');
+const { until } = require('./lib/wait');
+
+const TOPIC = { topic: 'house/lamp', bound: true };
+
+/** A pair, and its public half as a JWK of this name. */
+function newKey(kid, type = 'ec', options = { namedCurve: 'P-256' }, alg = 'ES256') {
+  const { publicKey, privateKey } = crypto.generateKeyPairSync(type, options);
+  return { kid, alg, key: privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' } };
+}
+
+/** The server of [token] jwks_url: answers as `answer(response)` does, else with `keys`. */
+class KeyServer {
+  keys = [];
+  asked = 0;
+
+  static async start() {
+    const server = new KeyServer();
+    server.http = http.createServer((incoming, response) => {
+      server.asked++;
+      if (server.answer) {
+        server.answer(response);
+      } else {
+        response.end(JSON.stringify({ keys: server.keys.map((key) => key.jwk) }));
+      }
+    });
+    await server.listen(0);
+    server.port = server.http.address().port;
+    return server;
+  }
+
+  listen(port = this.port) {
+    return new Promise((resolve) => this.http.listen(port, '127.0.0.1', resolve));
+  }
+
+  stop() {
+    return new Promise((resolve) => {
+      this.http.close(resolve);
+      this.http.closeAllConnections();
+    });
+  }
+}
+
+describe('keys that a server gives', () => {
+  let bound;
+  let server;
+  const [first, second, third] = ['first', 'second', 'third'].map((kid) => newKey(kid));
+  const rsa = newKey('rsa', 'rsa', { modulusLength: 2048 }, 'PS256');
+  const token = (key, more = {}) => accessToken('luis', { alg: key.alg, key: key.key, kid: key.kid, ...more });
+
+  before(async () => {
+    server = await KeyServer.start();
+    server.keys = [first, rsa];
+    bound = await Bound.start({
+      config: {
+        token: {
+          keys_file: 'token.keys',
+          jwks_url: `http://127.0.0.1:${server.port}/jwks.json`,
+          jwks_time: '1s',
+          time_limit: '300ms',
+          down_time: '100ms',
+        },
+      },
+      prepare: (stack) => stack.writeTokens('token.keys', [SECRET]),
+    });
+    await bound.add('house/lamp', { owner: 'ana', sub: ['luis'] });
+  });
+  after(async () => {
+    await bound?.stop();
+    await server?.stop();
+  });
+
+  const ask = (one) =>
+    request(bound.url, { method: 'POST', agent: false, body: JSON.stringify({ ep: [TOPIC], token: one }) });
+  const isTaken = async (one) => {
+    const stream = await Subscriber.open(bound.url, { ep: [TOPIC], token: one }).catch(() => undefined);
+    await stream?.close();
+    return stream !== undefined;
+  };
+  const untilTaken = (one) => until('the token is taken', () => isTaken(one));
+  /** Of each of the workers some. */
+  const statuses = async (one, count = 12) => {
+    const answers = await Promise.all(Array.from({ length: count }, () => ask(one)));
+    return [...new Set(answers.map((answer) => answer.status))];
+  };
+
+  test('verify tokens, beside those of the file', async () => {
+    await untilTaken(token(first));
+    await untilTaken(token(rsa));
+    await untilTaken(accessToken('luis'));
+    assert.deepEqual(await statuses(token({ ...first, key: second.key })), [400], 'the name of one, the signature of another');
+  });
+
+  test('are asked for again when a token names one that is not known, now and then', async () => {
+    const before = server.asked;
+    server.keys = [second];
+    await untilTaken(token(second));
+    assert.deepEqual(await statuses(token(third), 50), [400]);
+    assert.ok(server.asked - before < 40, `${server.asked - before} questions`);
+  });
+
+  test('that were taken away do not count when the set is old', async () => {
+    await until('the first key is refused', async () => (await statuses(token(first))).join() === '400');
+  });
+
+  const broken = {
+    'is down': async () => server.stop(),
+    'answers slowly': async () => {
+      server.answer = () => {};
+    },
+    'drips': async () => {
+      server.answer = (response) => {
+        response.writeHead(200);
+        const timer = setInterval(() => response.write(' '), 20);
+        response.on('close', () => clearInterval(timer));
+      };
+    },
+    'answers an error': async () => {
+      server.answer = (response) => {
+        response.statusCode = 500;
+        response.end(JSON.stringify({ keys: [third.jwk] }));
+      };
+    },
+    'redirects': async () => {
+      server.answer = (response) => {
+        response.writeHead(302, { Location: '/elsewhere' });
+        response.end(JSON.stringify({ keys: [third.jwk] }));
+      };
+    },
+    'answers a page': async () => {
+      server.answer = (response) => response.end(`<html>\n${'this line is long enough to be a secret of HS256'}\n</html>\n`);
+    },
+    'answers a secret': async () => {
+      const k = Buffer.from(`${SECRET} of strangers`).toString('base64url');
+      server.answer = (response) => response.end(JSON.stringify({ keys: [{ kty: 'oct', kid: 'oct', alg: 'HS256', k }] }));
+    },
+    'answers no keys': async () => {
+      server.answer = (response) => response.end('{"keys": []}');
+    },
+    'answers half a set': async () => {
+      server.answer = (response) => response.end(JSON.stringify({ keys: [third.jwk] }).slice(0, -9));
+    },
+    'answers 5 MB': async () => {
+      server.answer = (response) => {
+        const text = JSON.stringify({ keys: [third.jwk], padding: 'x'.repeat(5_000_000) });
+        response.end(text);
+      };
+    },
+  };
+  for (const [what, breaks] of Object.entries(broken)) {
+    test(`are the last good ones while the server ${what}`, async () => {
+      await untilTaken(token(second));
+      await breaks();
+      const asked = server.asked;
+      if (what !== 'is down') {
+        await until('it was asked', async () => (await isTaken(token(second))) && server.asked > asked);
+      }
+      assert.deepEqual(await statuses(token(third)), [400]);
+      assert.deepEqual(await statuses(accessToken('luis', { key: 'this line is long enough to be a secret of HS256' })), [400]);
+      assert.deepEqual(
+        await statuses(accessToken('luis', { key: `${SECRET} of strangers`, kid: 'oct' })),
+        [400],
+      );
+      assert.equal(await isTaken(token(second)), true);
+      assert.equal(await isTaken(accessToken('luis')), true);
+      delete server.answer;
+      if (what === 'is down') {
+        await server.listen();
+      }
+    });
+  }
+
+  test('that were never had are 503, and nobody else waits', async () => {
+    await server.stop();
+    bound.web.handler.signal('SIGHUP');
+    await until('the workers are new ones', async () => {
+      const seen = await statuses(token(second));
+      await new Promise((resolve) => setTimeout(resolve, 100)); // a worker ends when it has nothing to do
+      return seen.join() === '503';
+    });
+    const answer = await ask(token(second));
+    assert.deepEqual([answer.status, answer.json], [503, { error: 'Access tokens cannot be checked now' }]);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    assert.equal(await isTaken(accessToken('luis')), true, 'one of the file');
+    await server.listen();
+    await untilTaken(token(second));
+  });
+});

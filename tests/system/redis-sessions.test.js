@@ -1,0 +1,294 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { encrypt, keyPair } = require('./lib/bind-keys');
+const { Bound } = require('./lib/bound');
+const { request } = require('./lib/http');
+const { newFolder, programs } = require('./lib/paths');
+const { Program, run } = require('./lib/program');
+const { Redis } = require('./lib/redis');
+const { Subscriber } = require('./lib/subscriber');
+const { until } = require('./lib/wait');
+
+const TOPIC = { topic: 'orders', binded: true };
+
+let sessions = 0;
+/** An id as PHP makes them. */
+const newId = () => crypto.createHash('sha256').update(`session ${sessions++} ${process.pid}`).digest('hex').slice(0, 26);
+
+/** The bind key of a subscriber: which session it is. */
+const keyOf = (id) =>
+  encrypt(JSON.stringify({ iat: Math.floor(Date.now() / 1000), session_id: id }), { key: keyPair('subscribers').publicKey });
+
+/** A shop behind a web server whose sessions are in Redis. */
+class Shop {
+  static async start({ web = 'nginx', redis = {}, database = '', config = {} } = {}) {
+    const shop = new Shop();
+    shop.folder = newFolder('redis');
+    try {
+      shop.redis = await Redis.start(shop.folder, redis);
+      shop.bound = await Bound.start({
+        web,
+        config: {
+          fanout: { keep_alive: '1s' },
+          binding: { mode: 'redis', private_key_file: 'subscribe.key' },
+          redis: { url: `${shop.redis.url}${database}`, ...config },
+        },
+        prepare: (stack) => {
+          stack.writeTokens('subscribe.key', [keyPair('subscribers').privateKey]);
+          stack.writeTokens('redis.password', ['geheim']);
+        },
+      });
+      await shop.bound.add('orders', { owner: 'ana', sub: ['luis', '7'] });
+    } catch (error) {
+      await shop.stop().catch(() => {});
+      throw error;
+    }
+    return shop;
+  }
+
+  ask(id) {
+    const body = JSON.stringify({ bind_key: keyOf(id), ep: [TOPIC] });
+    return request(this.bound.url, { method: 'POST', agent: false, body });
+  }
+
+  subscribe(id) {
+    return Subscriber.open(this.bound.url, { bind_key: keyOf(id), ep: [TOPIC] });
+  }
+
+  async receivers() {
+    return (await this.bound.publish('orders', { as: 'ana' })).receivers;
+  }
+
+  async stop() {
+    await this.bound?.stop();
+    await this.redis?.stop();
+    if (!process.env.ESN_TEST_LOGS) {
+      fs.rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+}
+
+const WRITERS = [
+  ['nginx', { session_user: 'user.id' }, {}, "$_SESSION['user'] = ['name' => 'Luis', 'id' => 'luis'];"],
+  [
+    'Apache with mod_fcgid',
+    { session_user: 'user.id', session_serializer: 'php_serialize', session_prefix: 'shop[1]:' },
+    { 'session.serialize_handler': 'php_serialize' },
+    "class User { private $id = 7; public $friend; } $_SESSION['user'] = new User; $_SESSION['user']->friend = $_SESSION['user'];",
+  ],
+];
+
+for (const [web, config, settings, login] of WRITERS) {
+  describe(`sessions that PHP keeps in Redis, behind ${web}`, () => {
+    let shop;
+    const page = (id, code) => {
+      const save = config.session_prefix ? `?prefix=${encodeURIComponent(config.session_prefix)}` : '';
+      const all = { 'session.save_path': `unix://${shop.redis.socket}${save}`, ...settings };
+      return shop.redis.page(id, code, { settings: all });
+    };
+    before(async () => {
+      shop = await Shop.start({ web, config });
+    });
+    after(() => shop?.stop());
+
+    test('say who subscribes', async () => {
+      const id = newId();
+      await page(id, login);
+      const stream = await shop.subscribe(id);
+      assert.match(stream.connected.identity.uid, /^(luis|7)$/);
+      assert.equal(await shop.receivers(), 1);
+      await stream.close();
+      await shop.bound.stack.untilTotal(0);
+    });
+
+    test('that have no user are sessions without a user', async () => {
+      const id = newId();
+      await page(id, "$_SESSION['cart'] = [1, 2, 3];");
+      const stream = await shop.subscribe(id);
+      assert.equal(stream.connected.identity.uid, '[][][]');
+      assert.equal(await shop.receivers(), 0);
+      await stream.close();
+      await shop.bound.stack.untilTotal(0);
+    });
+
+    test('end their streams when PHP destroys them', async () => {
+      const id = newId();
+      await page(id, login);
+      const stream = await shop.subscribe(id);
+      await page(id, 'session_destroy();');
+      await stream.takeUntil('dropped');
+      await stream.over;
+      assert.ok(stream.endedCleanly);
+      assert.equal(await shop.receivers(), 0);
+    });
+  });
+}
+
+describe('sessions in Redis', () => {
+  let shop;
+  const login = (id, user = 'luis') => shop.redis.page(id, `$_SESSION['uid'] = '${user}';`);
+  before(async () => {
+    shop = await Shop.start();
+  });
+  after(() => shop?.stop());
+
+  test('that are not there are refused, and never made', async () => {
+    const before = await shop.redis.cli('DBSIZE');
+    for (const id of [newId(), 'x', 'y'.repeat(190)]) {
+      const answer = await shop.ask(id);
+      assert.deepEqual([answer.status, answer.json], [400, { error: 'Invalid Bind Key' }]);
+    }
+    for (const id of ['', 'a:b', '../x', 7, null]) {
+      const answer = await shop.ask(id);
+      assert.deepEqual([answer.status, answer.json], [400, { error: 'Invalid Bind Key' }], `${id}`);
+    }
+    assert.equal(await shop.redis.cli('DBSIZE'), before);
+  });
+
+  test('are read while PHP holds their lock', async () => {
+    const id = newId();
+    await login(id);
+    const file = path.join(shop.folder, 'locked');
+    const words = shop.redis.php(id, `touch('${file}'); fgets(STDIN);`, { settings: { 'redis.session.locking_enabled': '1' } });
+    const page = new Program('php', words, { log: path.join(shop.folder, 'php.log'), stdin: 'pipe' });
+    await until('the page has the session', () => fs.existsSync(file));
+    assert.notEqual(await shop.redis.cli('GET', `PHPREDIS_SESSION:${id}_LOCK`), '', 'it is locked');
+    const stream = await shop.subscribe(id);
+    assert.equal(await shop.receivers(), 1);
+    await stream.close();
+    await page.end('SIGKILL');
+    await shop.bound.stack.untilTotal(0);
+  });
+
+  test('are not told to anybody: lists, tickets and logs have a hash', async () => {
+    const id = newId();
+    await login(id);
+    const stream = await shop.subscribe(id);
+    const listed = JSON.stringify(await shop.bound.stack.look('/connections?details=true'));
+    assert.ok(!listed.includes(id));
+    const ticket = await request(`${shop.bound.url}ticket`, {
+      method: 'POST',
+      agent: false,
+      body: JSON.stringify({ bind_key: keyOf(id), ep: [TOPIC] }),
+    });
+    const claims = JSON.parse(Buffer.from(ticket.json.ticket.split('.')[1], 'base64url'));
+    assert.equal(claims.sid, `session:${crypto.createHash('sha256').update(id).digest('hex')}`);
+    await shop.redis.page(id, 'session_destroy();');
+    await stream.takeUntil('dropped');
+    await shop.ask(id);
+    for (const file of fs.readdirSync(shop.bound.stack.folder).filter((name) => name.endsWith('.log'))) {
+      const text = fs.readFileSync(path.join(shop.bound.stack.folder, file), 'utf8');
+      assert.ok(!text.includes(id), file);
+    }
+  });
+
+  const ends = {
+    'are emptied': (id) => shop.redis.page(id, '$_SESSION = [];'),
+    'lose their user': (id) => shop.redis.page(id, "unset($_SESSION['uid']); $_SESSION['cart'] = [];"),
+    'become another user\'s': (id) => login(id, 'eva'),
+    'get another id': (id) => shop.redis.page(id, 'session_regenerate_id(true);'),
+    'expire': (id) => shop.redis.cli('PEXPIRE', `PHPREDIS_SESSION:${id}`, '1'),
+    'are moved away': (id) => shop.redis.cli('RENAME', `PHPREDIS_SESSION:${id}`, `gone:${id}`),
+  };
+  for (const [what, end] of Object.entries(ends)) {
+    test(`end their streams when they ${what}, and nobody else's`, async () => {
+      const [id, other] = [newId(), newId()];
+      await login(id);
+      await login(other);
+      const [stream, same, stays] = [await shop.subscribe(id), await shop.subscribe(id), await shop.subscribe(other)];
+      await shop.redis.page(id, "$_SESSION['cart'] = [4711];");
+      await shop.redis.page(other, "$_SESSION['cart'] = [4711];");
+      assert.equal(await shop.receivers(), 3, 'a page more is no end');
+      await end(id);
+      for (const one of [stream, same]) {
+        await one.takeUntil('dropped');
+        await one.over;
+        assert.ok(one.endedCleanly);
+      }
+      assert.equal(await shop.receivers(), 1);
+      await stays.close();
+      await shop.bound.stack.untilTotal(0);
+    });
+  }
+
+  test('that end while the connection is broken end their streams when it is there again', async () => {
+    const [gone, empty, stays] = [newId(), newId(), newId()];
+    for (const id of [gone, empty, stays]) {
+      await login(id);
+    }
+    const streams = await Promise.all([gone, empty, stays].map((id) => shop.subscribe(id)));
+    await shop.redis.together(
+      'CLIENT KILL TYPE pubsub',
+      `DEL PHPREDIS_SESSION:${gone}`,
+      `SET PHPREDIS_SESSION:${empty} ""`,
+    );
+    await streams[0].takeUntil('dropped');
+    await streams[1].takeUntil('dropped');
+    assert.equal(await shop.receivers(), 1);
+    await streams[2].close();
+    await shop.bound.stack.untilTotal(0);
+  });
+
+  test('that cannot be asked for are 503, and nobody else waits', async () => {
+    const id = newId();
+    await login(id);
+    const held = await shop.subscribe(id);
+    await shop.redis.stop();
+    const answer = await shop.ask(id);
+    assert.deepEqual([answer.status, answer.json], [503, { error: 'Bind keys cannot be checked now' }]);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    const open = await Subscriber.open(shop.bound.url, { ep: ['news'] });
+    await open.close();
+    assert.equal(await shop.receivers(), 1, 'nothing is known of the session, so the stream stays');
+    await shop.redis.start();
+    await held.takeUntil('dropped');
+    await login(id);
+    const stream = await until('it is let in again', () => shop.subscribe(id).catch(() => undefined));
+    await stream.close();
+    await shop.bound.stack.untilTotal(0);
+  });
+
+  test('are checked by esnctl check-config, with whether their end is said', async () => {
+    const check = () => run([programs.esnctl, 'check-config', '--config', shop.bound.stack.file]);
+    assert.equal((await check()).code, 0);
+    await shop.redis.cli('CONFIG', 'SET', 'notify-keyspace-events', 'Ex');
+    const off = await check();
+    assert.equal(off.code, 0, off.stderr);
+    assert.match(off.stderr, /notify-keyspace-events is "xE": logging out ends no streams; it has to be "K\$gxe"/);
+    await shop.redis.cli('ACL', 'SETUSER', 'default', '-config');
+    const unknown = await check();
+    assert.match(unknown.stderr, /notify-keyspace-events cannot be asked for \(Redis says: NOPERM/);
+    await shop.redis.cli('ACL', 'SETUSER', 'default', '+config');
+    await shop.redis.stop();
+    const away = await check();
+    assert.equal(away.code, 1);
+    assert.match(away.stderr, /^\[redis\] url: .*redis\.sock: /m);
+    await shop.redis.start();
+  });
+});
+
+describe('sessions in a Redis that asks who it is', () => {
+  let shop;
+  after(() => shop?.stop());
+
+  test('are looked up as its user, in their database', async () => {
+    const rights = ['~PHPREDIS_SESSION:*', '&__keyspace@1__:PHPREDIS_SESSION:*', '+get', '+scan', '+ping', '+select', '+psubscribe'];
+    shop = await Shop.start({
+      redis: { words: ['--notify-keyspace-events', 'KA', '--user', 'notify', 'on', '>geheim', ...rights] },
+      database: '?db=1',
+      config: { user: 'notify', password_file: 'redis.password' },
+    });
+    const id = newId();
+    const settings = { 'session.save_path': `unix://${shop.redis.socket}?database=1` };
+    await shop.redis.page(id, "$_SESSION['uid'] = 'luis';", { settings });
+    const stream = await shop.subscribe(id);
+    assert.equal(await shop.receivers(), 1);
+    await shop.redis.page(id, 'session_destroy();', { settings });
+    await stream.takeUntil('dropped');
+  });
+});
