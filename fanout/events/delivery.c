@@ -278,6 +278,7 @@ static bool send_to(struct delivery *delivery, struct stream *stream, const char
 {
     struct frame frame;
 
+    delivery->told_in_replay += stream->replay != NULL;
     return encode_json(delivery, FRAME_PRIVATE, stream->transport, server_type, &frame) &&
            connection_queue(&stream->connection, &frame);
 }
@@ -323,6 +324,17 @@ bool delivery_replay(struct delivery *delivery, struct stream *stream,
 {
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
            send_to(delivery, stream, NULL);
+}
+
+bool delivery_format(struct delivery *delivery, const struct transport *transport,
+                     const struct subscription *requested, const struct event *event,
+                     struct output *out)
+{
+    struct frame frame;
+
+    return write_json_for_node(delivery, requested->kind, requested->node, event) &&
+           encode_json(delivery, FRAME_PRIVATE, transport, NULL, &frame) &&
+           output_append(out, &frame);
 }
 
 void delivery_open(struct delivery *delivery, struct net *net, struct streams *streams,

@@ -14,8 +14,10 @@
 
 struct event_log;
 struct net;
+struct output;
 struct stream;
 struct streams;
+struct transport;
 
 struct delivery {
     struct net *net;
@@ -26,6 +28,7 @@ struct delivery {
     struct bytes told;           /* `e` of one of the broker's own frames */
     size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
+    uint64_t told_in_replay; /* frames for one stream alone, while that caught up */
 };
 
 /* The parts that it works with are the caller's. */
@@ -49,8 +52,12 @@ bool delivery_send_to(struct delivery *delivery, struct stream *stream, const ch
  */
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
                    const char *detail, uint64_t sequence);
-/* Queues an event of the log for one stream that catches up. */
+/* Queues an event for one stream and one of its topics. */
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
                      const struct subscription *requested, const struct event *event);
+/* The same into an output that is to be queued for streams of this transport. */
+bool delivery_format(struct delivery *delivery, const struct transport *transport,
+                     const struct subscription *requested, const struct event *event,
+                     struct output *out);
 
 #endif

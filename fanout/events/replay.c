@@ -20,6 +20,10 @@ enum {
     REPLAY_SLICE_WORK = 4096,
     REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
     REPLAY_FRAME_WORK = 4,
+    /* A slice that others have as well has to be written all the same. */
+    REPLAY_TAKING_WORK = 16,
+    REPLAY_TAKING_BYTES = 512,            /* of it for a unit of work */
+    REPLAY_SHARED_MOST = 16 * 1024 * 1024, /* bytes of slices kept for others */
     /* Looking for topics that match is not sliced: past this, the log is walked. */
     REPLAY_GATHER_MOST = 2 * REPLAY_SLICE_WORK,
     /* Of all connections. Past it they walk, and compare with each topic of theirs. */
@@ -36,8 +40,9 @@ struct replay {
     bool waits;                  /* for the socket: counted in the queue */
     bool walks;                  /* through the log, not topic by topic */
     struct replay_sources kept;  /* topic by topic, for the next slice */
-    struct replay_filter *filter;
-    uint64_t kept_bytes; /* of those two, counted in the queue */
+    uint64_t kept_bytes;         /* of those, counted in the queue */
+    struct replay_member member; /* of those that want the same */
+    uint64_t iat;                /* of its newest frame */
     struct replay *next,
         **link; /* in the queue while it has room; link NULL while it waits for the socket */
 };
@@ -47,9 +52,14 @@ static struct event_log *log_of(const struct replay_queue *queue)
     return queue->delivery->log;
 }
 
+uint64_t replay_bytes(const struct replay_queue *queue)
+{
+    return queue->kept_bytes + queue->cohorts.filter_bytes;
+}
+
 static bool may_keep(const struct replay *replay, uint64_t bytes)
 {
-    return replay->queue->kept_bytes + bytes <= REPLAY_KEEP_MOST;
+    return replay_bytes(replay->queue) + bytes <= REPLAY_KEEP_MOST;
 }
 
 static void count_kept(struct replay *replay, uint64_t bytes)
@@ -63,7 +73,6 @@ static void drop_kept(struct replay *replay)
     replay->queue->kept_bytes -= replay->kept_bytes;
     replay->kept_bytes = 0;
     replay_sources_free(&replay->kept);
-    replay_filter_free(&replay->filter);
 }
 
 /* A right that was taken away does not count for what was said before; nor does what nobody has
@@ -89,22 +98,37 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
                                  const struct subscription *requested)
 {
     const struct stream *stream = replay->stream;
+    struct replay_queue *queue = replay->queue;
+    struct replay_slice *slice = &queue->slice;
     const struct event event = logged_event_get(logged);
 
-    if ((event.whisper && event.whisper != stream->connid) ||
-        !audience_may_hear(&event, requested->kind, stream_user(stream)) ||
+    if (slice->first == UINT64_MAX)
+        slice->first = event.sequence;
+    if (event.whisper && event.whisper != stream->connid) {
+        replay_slice_note_whisper(slice, event.whisper);
+        return true;
+    }
+    slice->is_private = slice->is_private || event.whisper || requested->kind != SUBSCRIPTION_OPEN;
+    if (!audience_may_hear(&event, requested->kind, stream_user(stream)) ||
         !may_hear_past(replay, logged, requested->kind))
         return true;
-    replay->queue->events++;
-    replay->queue->work += REPLAY_FRAME_WORK;
-    return delivery_replay(replay->queue->delivery, replay->stream, requested, &event);
+    queue->events++;
+    queue->work += REPLAY_FRAME_WORK;
+    if (!delivery_format(queue->delivery, stream->transport, requested, &event, &slice->frames))
+        return false;
+    slice->last_iat = log_of(queue)->last_iat;
+    if (slice->events++ == 0)
+        slice->first_iat = slice->last_iat;
+    return true;
 }
 
 /* Never stops within one event: an answer to a poll has all of it. */
 static bool slice_is_over(const struct replay *replay, uint64_t work_before)
 {
-    return replay->stream->connection.output.length >= replay->queue->window ||
-           replay->queue->work - work_before >= REPLAY_SLICE_WORK;
+    const struct replay_queue *queue = replay->queue;
+
+    return queue->slice.frames.length >= queue->window ||
+           queue->work - work_before >= REPLAY_SLICE_WORK;
 }
 
 /* ---- topic by topic ---- */
@@ -141,14 +165,25 @@ static void keep_sources(struct replay *replay, struct replay_sources *sources)
     *sources = (struct replay_sources){0};
 }
 
-static bool send_from_sources(struct replay *replay, struct replay_sources *sources)
+/* The next slice is there already, from here on. */
+static bool meets_another(struct replay *replay, uint64_t sequence, uint64_t stop_at)
+{
+    if (sequence <= stop_at)
+        return false;
+    replay->after = stop_at;
+    return true;
+}
+
+static bool send_from_sources(struct replay *replay, struct replay_sources *sources,
+                              uint64_t stop_at)
 {
     uint64_t work = replay->queue->work;
 
     while (sources->count > 0) {
         const struct replay_source *first = &sources->sources[0];
         uint64_t sequence = first->next;
-        if (sequence != replay->after && slice_is_over(replay, work)) {
+        if (sequence != replay->after &&
+            (slice_is_over(replay, work) || meets_another(replay, sequence, stop_at))) {
             keep_sources(replay, sources);
             return true;
         }
@@ -168,9 +203,9 @@ static bool send_from_sources(struct replay *replay, struct replay_sources *sour
 static bool find_hits(struct replay *replay, const struct logged_event *logged)
 {
     struct replay_hits *hits = &replay->queue->hits;
-    bool found = replay->filter != NULL
-                     ? replay_filter_match(replay->filter, logged, hits)
-                     : replay_filter_compare(&replay->stream->subscriber, logged, hits);
+    const struct replay_filter *filter = replay->member.cohort->filter;
+    bool found = filter != NULL ? replay_filter_match(filter, logged, hits)
+                                : replay_filter_compare(&replay->stream->subscriber, logged, hits);
 
     replay->queue->work += hits->work;
     return found;
@@ -182,16 +217,12 @@ static void make_filter(struct replay *replay)
 {
     struct replay_queue *queue = replay->queue;
 
-    if (replay->filter != NULL || !may_keep(replay, 0))
-        return;
-    replay->filter = replay_filter_new(&replay->stream->subscriber, queue->seed, &queue->hits);
-    if (replay->filter == NULL)
-        return;
-    count_kept(replay, replay_filter_bytes(replay->filter));
-    queue->work += replay->kept_bytes / 64;
+    if (replay->member.cohort->filter == NULL && may_keep(replay, 0) &&
+        replay_cohorts_make_filter(&queue->cohorts, &replay->member, &queue->hits))
+        queue->work += replay_filter_bytes(replay->member.cohort->filter) / 64;
 }
 
-static bool send_walking(struct replay *replay)
+static bool send_walking(struct replay *replay, uint64_t stop_at)
 {
     const struct stream *stream = replay->stream;
     struct replay_queue *queue = replay->queue;
@@ -201,7 +232,7 @@ static bool send_walking(struct replay *replay)
     for (const struct logged_event *logged =
              event_log_first_after(log_of(replay->queue), replay->after);
          logged != NULL; logged = logged->newer) {
-        if (slice_is_over(replay, work))
+        if (slice_is_over(replay, work) || meets_another(replay, logged->sequence, stop_at))
             return true;
         if (!find_hits(replay, logged))
             return false;
@@ -216,23 +247,78 @@ static bool send_walking(struct replay *replay)
     return true;
 }
 
-/* Queues events in order until the window is full. False without memory. */
-static bool send_slice(struct replay *replay)
+/* ---- slices ---- */
+
+/* Events in order until the window is full. False without memory. */
+static bool find_events(struct replay *replay, uint64_t stop_at)
 {
     if (replay->walks)
-        return send_walking(replay);
+        return send_walking(replay, stop_at);
     if (replay->kept.count > 0 && replay->after >= log_of(replay->queue)->forgotten)
-        return send_from_sources(replay, &replay->kept);
+        return send_from_sources(replay, &replay->kept, stop_at);
     drop_kept(replay);
     switch (gather(replay)) {
     case REPLAY_GATHERED:
-        return send_from_sources(replay, &replay->queue->scratch);
+        return send_from_sources(replay, &replay->queue->scratch, stop_at);
     case REPLAY_TOO_MUCH:
         replay->walks = true;
-        return send_walking(replay);
+        return send_walking(replay, stop_at);
     default:
         return false;
     }
+}
+
+/* As far as the next slice that was made for another one, at most. */
+static bool make_slice(struct replay *replay, uint64_t stop_at)
+{
+    struct replay_queue *queue = replay->queue;
+    struct replay_slice *slice = &queue->slice;
+
+    *slice = (struct replay_slice){.from = replay->after,
+                                   .first = UINT64_MAX,
+                                   .window = queue->window,
+                                   .made_at = loop_now(&queue->delivery->net->loop)};
+    bool made = find_events(replay, stop_at) &&
+                connection_queue_all(&replay->stream->connection, &slice->frames);
+    if (!made) {
+        output_clear(&slice->frames);
+        return false;
+    }
+    slice->to = replay->after;
+    if (slice->first > slice->to)
+        slice->first = slice->to;
+    if (slice->events > 0)
+        replay->iat = slice->last_iat;
+    replay_cohorts_keep(&queue->cohorts, &replay->member, slice);
+    return true;
+}
+
+static bool take_slice(struct replay *replay, const struct replay_slice *slice)
+{
+    struct replay_queue *queue = replay->queue;
+
+    drop_kept(replay);
+    queue->work += REPLAY_TAKING_WORK + slice->frames.length / REPLAY_TAKING_BYTES;
+    queue->events += slice->events;
+    queue->shared += slice->events;
+    replay->after = slice->to;
+    if (slice->events > 0)
+        replay->iat = slice->last_iat;
+    return connection_queue_all(&replay->stream->connection, &slice->frames);
+}
+
+/* False without memory. */
+static bool send_slice(struct replay *replay)
+{
+    struct replay_queue *queue = replay->queue;
+    uint64_t stop_at;
+
+    if (replay->member.cohort == NULL &&
+        !replay_cohorts_join(&queue->cohorts, &replay->member, replay->stream))
+        return false;
+    const struct replay_slice *slice =
+        replay_cohort_find(&replay->member, replay->after, replay->iat, queue->window, &stop_at);
+    return slice != NULL ? take_slice(replay, slice) : make_slice(replay, stop_at);
 }
 
 static void unlink_replay(struct replay *replay)
@@ -297,6 +383,11 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
     replay->stream = stream;
     replay->after = after;
     replay->may_have_gap = may_have_gap;
+    replay->iat = log_of(queue)->last_iat;
+    if (!replay_cohorts_join(&queue->cohorts, &replay->member, stream)) {
+        free_replay(replay);
+        return false;
+    }
     stream->replay = replay;
     queue->catching_up++;
     link_last(replay);
@@ -324,6 +415,7 @@ void replay_abandon(struct stream *stream)
     unlink_replay(replay);
     set_waiting(replay, false);
     drop_kept(replay);
+    replay_cohorts_leave(&replay->queue->cohorts, &replay->member);
     replay->queue->catching_up--;
     free_replay(replay);
     stream->replay = NULL;
@@ -342,6 +434,7 @@ void replay_topics_changed(struct stream *stream)
     if (stream->replay == NULL)
         return;
     drop_kept(stream->replay);
+    replay_cohorts_leave(&stream->replay->queue->cohorts, &stream->replay->member);
     stream->replay->walks = false;
 }
 
@@ -411,12 +504,28 @@ static void set_window(struct replay_queue *queue)
     queue->window = window;
 }
 
+/* What was told to one that catches up is newer than what is kept. */
+static void trim_shared(struct replay_queue *queue)
+{
+    struct net *net = queue->delivery->net;
+    uint64_t most = net->config->max_pending_total / 16;
+
+    if (most > REPLAY_SHARED_MOST)
+        most = REPLAY_SHARED_MOST;
+    if (queue->told != queue->delivery->told_in_replay ||
+        net->frames.bytes_held > net->config->max_pending_total / 2)
+        most = 0;
+    queue->told = queue->delivery->told_in_replay;
+    replay_cohorts_trim(&queue->cohorts, most, loop_now(&net->loop));
+}
+
 void replay_run(struct replay_queue *queue)
 {
     const struct delivery *delivery = queue->delivery;
     uint64_t begun = delivery->bytes_formatted, work = queue->work;
 
     set_window(queue);
+    trim_shared(queue);
     if (queue->first != NULL)
         connection_relieve_for_others(delivery->net, most_held(delivery->net));
     while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
@@ -428,13 +537,15 @@ void replay_run(struct replay_queue *queue)
 void replay_open(struct replay_queue *queue, struct delivery *delivery,
                  bool (*caught_up)(struct stream *stream), uint64_t seed)
 {
-    *queue = (struct replay_queue){
-        .delivery = delivery, .caught_up = caught_up, .last = &queue->first, .seed = seed};
+    *queue =
+        (struct replay_queue){.delivery = delivery, .caught_up = caught_up, .last = &queue->first};
+    replay_cohorts_open(&queue->cohorts, seed);
 }
 
 void replay_close(struct replay_queue *queue)
 {
     replay_sources_free(&queue->scratch);
     replay_hits_free(&queue->hits);
+    replay_cohorts_close(&queue->cohorts);
     *queue = (struct replay_queue){0};
 }

@@ -4,12 +4,16 @@
  * head of the log: no gap, no double. Slices are small and taken in turn, so that thousands who
  * come back at once do not hold up live events.
  *
+ * What one client is given, those get too that want the same and have come to the same place
+ * (replay_cohort.h).
+ *
  * Its events are found topic by topic where few topics match what it asked for. Where that would
  * cost more, it walks through the log in order and looks at each event: so no choice of patterns
  * costs more than the log is long, and what a connection keeps does not grow with the topics. */
 #ifndef ESN_REPLAY_H
 #define ESN_REPLAY_H
 
+#include "events/replay_cohort.h"
 #include "events/replay_filter.h"
 #include "log/replay_sources.h"
 
@@ -47,12 +51,15 @@ struct replay_queue {
     struct replay *first, **last;  /* those that have room */
     struct replay_sources scratch; /* of one slice */
     struct replay_hits hits;       /* of one event */
-    uint64_t seed;                 /* random, see hash_bytes() */
+    struct replay_slice slice;     /* that is being made */
+    struct replay_cohorts cohorts; /* those that want the same */
+    uint64_t told;                 /* delivery's count of what those who catch up were told */
     uint64_t kept_bytes;           /* what connections keep from one slice to the next */
     uint64_t catching_up;          /* connections, with room or without */
     uint64_t waiting;              /* those without */
     uint64_t window;               /* bytes queued for one before it waits, in the present turn */
     uint64_t events;               /* replayed since the start */
+    uint64_t shared;               /* of those, what was found and formatted for another one */
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 
@@ -63,6 +70,8 @@ void replay_run(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the
  * slices queued was written, since that makes room. */
 bool replay_can_go_on(const struct replay_queue *queue);
+/* Memory that they keep, without frames. */
+uint64_t replay_bytes(const struct replay_queue *queue);
 void replay_close(struct replay_queue *queue);
 
 #endif

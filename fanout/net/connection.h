@@ -84,6 +84,8 @@ struct turn_share *connection_share(const struct connection *connection);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the
  * connection is to be closed). */
 bool connection_queue(struct connection *connection, const struct frame *frame);
+/* The same for all of an output, which stays as it is. */
+bool connection_queue_all(struct connection *connection, const struct output *output);
 /* Queues bytes of this connection alone (copied). */
 bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length);
 /* It has something to write, or is doomed; harmless when it is marked already. */

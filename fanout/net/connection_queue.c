@@ -99,6 +99,17 @@ bool connection_queue(struct connection *connection, const struct frame *frame)
     return true;
 }
 
+bool connection_queue_all(struct connection *connection, const struct output *output)
+{
+    if (!output_append_all(&connection->output, output))
+        return false;
+    if (output->length > 0) {
+        connection->written_at = loop_now(&connection->net->loop);
+        connection_mark(connection);
+    }
+    return true;
+}
+
 bool connection_queue_bytes(struct connection *connection, const char *bytes, size_t length)
 {
     struct frame frame;

@@ -104,13 +104,20 @@ void output_consume(struct output *output, size_t count)
     output->first.length -= (uint32_t)count;
 }
 
+bool output_append_all(struct output *output, const struct output *other)
+{
+    const struct output_rest *rest = other->rest;
+    bool appended = other->first.segment == NULL || output_append(output, &other->first);
+
+    for (uint32_t i = 0; appended && rest != NULL && i < rest->count; i++)
+        appended = output_append(output, &rest->frames[rest->start + i]);
+    return appended;
+}
+
 bool output_join(struct output *output, struct output *behind)
 {
-    const struct output_rest *rest = behind->rest;
-    bool joined = behind->first.segment == NULL || output_append(output, &behind->first);
+    bool joined = output_append_all(output, behind);
 
-    for (uint32_t i = 0; joined && rest != NULL && i < rest->count; i++)
-        joined = output_append(output, &rest->frames[rest->start + i]);
     if (joined)
         output_clear(behind);
     return joined;

@@ -29,7 +29,9 @@ bool output_append(struct output *output, const struct frame *frame);
 int output_gather(const struct output *output, struct iovec *vectors, int max);
 /* The oldest count bytes are written. */
 void output_consume(struct output *output, size_t count);
-/* Queues everything of another behind this and leaves that empty; false without memory, when both
+/* Queues everything of another behind this; false without memory: then some of it is queued. */
+bool output_append_all(struct output *output, const struct output *other);
+/* The same, and leaves that empty; false without memory, when both
  * are to be cleared. */
 bool output_join(struct output *output, struct output *behind);
 /* Forgets everything. */

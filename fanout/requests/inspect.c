@@ -302,7 +302,7 @@ static json_t *strangers_of(const struct service *service)
     set_number(strangers, "bodies_bytes", service->bodies.used);
     set_number(strangers, "bodies_most", service->bodies.most);
     set_number(strangers, "bodies_given_up", service->bodies.given_up);
-    set_number(strangers, "replay_bytes", service->replays->kept_bytes);
+    set_number(strangers, "replay_bytes", replay_bytes(service->replays));
     set_number(strangers, "replay_work", service->replays->work);
     set_number(strangers, "pending_bytes", service->net->frames.bytes_held);
     set_number(strangers, "pending_most", config->max_pending_total);
@@ -331,6 +331,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "clids", service->streams->presence.by_clid.count);
     set_number(state, "catching_up", service->replays->catching_up);
     set_number(state, "replayed", service->replays->events);
+    set_number(state, "replayed_shared", service->replays->shared);
     set_number(state, "log_events", log->events);
     set_number(state, "log_from", log->forgotten + 1);
     add_disk(state, service);

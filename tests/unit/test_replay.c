@@ -14,20 +14,8 @@
 #include <sys/socket.h>
 
 #include "random.h"
+#include "replay_scene.h"
 #include "topic.h"
-
-static uint32_t whisper_to(struct daemon *daemon, uint64_t connid, const char *topic)
-{
-    struct event event = {.topic = topic,
-                          .topic_length = strlen(topic),
-                          .json = "{\"type\":\"whisper\"}",
-                          .json_length = 18,
-                          .whisper = connid};
-    uint32_t receivers;
-
-    assert_true(delivery_publish(&daemon->server->delivery, &event, &receivers));
-    return receivers;
-}
 
 static bool nobody_catches_up(void *context)
 {
@@ -48,7 +36,7 @@ static void those_who_catch_up_leave_turns_to_the_others(void **state)
     (void)state;
     daemon_start(&daemon, "");
     for (int i = 0; i < OTHERS; i++)
-        assert_int_equal(whisper_to(&daemon, 1, "a"), 0);
+        assert_int_equal(replay_whisper(&daemon, 1, "a"), 0);
     (void)daemon_publish(&daemon, "a", "{\"type\":\"last\"}");
     client_open(&live, &daemon);
     (void)client_subscribe(&live, "{\"ep\":[\"a\"]}");
@@ -101,35 +89,6 @@ static void without_a_log_nothing_gets_lost_on_coming_back(void **state)
     daemon_stop(&daemon);
 }
 
-/* An event on a topic of its own kind, numbered and of so many bytes. */
-static void publish_number(struct daemon *daemon, const char *topic, unsigned number, unsigned size)
-{
-    char json[4200];
-
-    assert_true(size < sizeof json - 100);
-    (void)snprintf(json, sizeof json, "{\"type\":\"n\",\"detail\":[%u,\"%0*u\"]}", number,
-                   (int)size, 0U);
-    (void)daemon_publish(daemon, topic, json);
-}
-
-/* Numbers go up by one, from whichever; gives the last one. */
-static unsigned check_numbers(const struct client *client, unsigned first, size_t at_least)
-{
-    static const char name[] = "\"type\":\"n\",\"detail\":[";
-    const char *at = client->text, *end = at + client->length;
-    size_t found = 0;
-
-    /* Nothing that sanitizers let look at all that follows, as strstr(3) and strtoul(3). */
-    for (; (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL; found++) {
-        unsigned number = 0;
-        for (at += sizeof name - 1; *at >= '0' && *at <= '9'; at++)
-            number = number * 10 + (unsigned)(*at - '0');
-        assert_int_equal(number, first + found);
-    }
-    assert_true(found >= at_least);
-    return first + (unsigned)found - 1;
-}
-
 /* However long it takes to send all of it. */
 static void the_log_is_searched_once_for_one_that_comes_back(void **state)
 {
@@ -143,20 +102,20 @@ static void the_log_is_searched_once_for_one_that_comes_back(void **state)
     daemon_start(&daemon, "");
     for (; number < TOPICS; number++) {
         (void)snprintf(topic, sizeof topic, "t/%u", number);
-        publish_number(&daemon, topic, number, SIZE);
+        replay_publish(&daemon, topic, number, SIZE);
     }
     client_open(&client, &daemon);
     (void)client_subscribe(&client, "{\"ep\":[\"#\"],\"last_id\":\"1-0\"}");
     for (; number < TOPICS + MEANWHILE; number++) {
         assert_true(daemon.server->replays.catching_up > 0);
         (void)snprintf(topic, sizeof topic, "t/%u", number * 7 % (2 * TOPICS));
-        publish_number(&daemon, topic, number, SIZE);
+        replay_publish(&daemon, topic, number, SIZE);
         if (number % 10 == 0)
             daemon_turn(&daemon);
     }
     (void)snprintf(last, sizeof last, ":[%u,", number - 1);
     client_expect(&client, last);
-    (void)check_numbers(&client, 0, number);
+    (void)replay_check(&client, 0, number);
     assert_true(nobody_catches_up(&daemon));
     assert_true(daemon.server->replays.work < 8 * (TOPICS + MEANWHILE));
     assert_int_equal(daemon.server->replays.kept_bytes, 0);
@@ -175,7 +134,7 @@ static void the_loop_does_not_sleep_while_one_that_has_room_catches_up(void **st
     (void)state;
     daemon_start(&daemon, "");
     for (unsigned number = 0; number < EVENTS; number++)
-        publish_number(&daemon, "t", number, SIZE);
+        replay_publish(&daemon, "t", number, SIZE);
     client_open(&client, &daemon);
     (void)client_subscribe(&client, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
     daemon_turn(&daemon);
@@ -187,7 +146,7 @@ static void the_loop_does_not_sleep_while_one_that_has_room_catches_up(void **st
     }
     assert_true(turns > 20);
     client_expect(&client, ":[2999,");
-    (void)check_numbers(&client, 0, EVENTS);
+    (void)replay_check(&client, 0, EVENTS);
     client_close(&client);
     daemon_stop(&daemon);
 }
@@ -204,7 +163,7 @@ static void topics_may_change_meanwhile(void **state)
     daemon_start(&daemon, "");
     for (unsigned number = 0; number < TOPICS; number++) {
         (void)snprintf(text, sizeof text, "t/%u", number);
-        publish_number(&daemon, text, number, SIZE);
+        replay_publish(&daemon, text, number, SIZE);
     }
     client_open_lines(&client, &daemon);
     assert_true(client_send_text(&client, "{\"ep\":[\"t/+\"],\"last_id\":\"1-0\"}\n"));
@@ -217,7 +176,7 @@ static void topics_may_change_meanwhile(void **state)
         daemon_turn(&daemon);
     }
     client_expect(&client, ":[2999,");
-    (void)check_numbers(&client, 0, TOPICS);
+    (void)replay_check(&client, 0, TOPICS);
     assert_int_equal(client_count(&client, "\"subscribed\""), CHANGES - CHANGES / 3);
     client_close(&client);
     daemon_stop(&daemon);
@@ -265,12 +224,12 @@ static void what_is_forgotten_meanwhile_makes_no_gap(void **state)
         for (unsigned step = 0; step < STEPS && !client.ended; step++) {
             for (unsigned i = random_below(&random, 4); i > 0; i--) {
                 (void)snprintf(topic, sizeof topic, "t/%u", random_below(&random, TOPICS));
-                publish_number(&daemon, topic, number++, random_below(&random, 4000));
+                replay_publish(&daemon, topic, number++, random_below(&random, 4000));
             }
             daemon_turn(&daemon);
             receive_some(&client, random_below(&random, 1000 * haste));
         }
-        (void)check_numbers(&client, first, 0);
+        (void)replay_check(&client, first, 0);
         *(client.ended ? &behind : &whole) += 1;
         client_close(&client);
         while (daemon.server->net.connections > 0)
@@ -279,16 +238,6 @@ static void what_is_forgotten_meanwhile_makes_no_gap(void **state)
     assert_true(whole > 5 && behind > 5);
     assert_int_equal(daemon.server->replays.kept_bytes, 0);
     daemon_stop(&daemon);
-}
-
-/* A topic of so many levels, of which each but the last is one of a few. */
-static void deep_topic(char *topic, unsigned number, unsigned levels)
-{
-    int length = 0;
-
-    for (unsigned level = 0; level < levels; level++)
-        length += snprintf(topic + length, 16, "%u/", (number >> level) % 4);
-    (void)snprintf(topic + length, 16, "%u", number);
 }
 
 /* `#`, `+/#`, `+/+/#` and so on: each matches all topics that are deep enough. */
@@ -316,8 +265,8 @@ static void overlapping_patterns_cost_a_turn_no_more_than_others(void **state)
     (void)state;
     daemon_start(&daemon, "max_pending = 100M\n");
     for (unsigned number = 0; number < TOPICS; number++) {
-        deep_topic(text, number, LEVELS);
-        publish_number(&daemon, text, number, 1);
+        replay_deep_topic(text, number, LEVELS);
+        replay_publish(&daemon, text, number, 1);
     }
     client_open(&client, &daemon);
     overlapping_patterns(text, sizeof text, PATTERNS);
@@ -348,8 +297,8 @@ static void each_that_wants_everything_costs_the_same(void **state)
     (void)state;
     daemon_start(&daemon, "soft_time = 1h\n");
     for (unsigned number = 0; number < TOPICS; number++) {
-        deep_topic(text, number, 4);
-        publish_number(&daemon, text, number, 1);
+        replay_deep_topic(text, number, 4);
+        replay_publish(&daemon, text, number, 1);
     }
     for (int count = 1; count <= CLIENTS; count = count == 1 ? CLIENTS : CLIENTS + 1) {
         uint64_t work = daemon.server->replays.work;
@@ -359,7 +308,7 @@ static void each_that_wants_everything_costs_the_same(void **state)
         }
         for (int i = 0; i < count; i++) {
             client_expect(&clients[i], ":[19999,");
-            (void)check_numbers(&clients[i], 0, TOPICS);
+            (void)replay_check(&clients[i], 0, TOPICS);
             client_close(&clients[i]);
         }
         work = daemon.server->replays.work - work;
@@ -439,7 +388,7 @@ static void both_ways_find_what_the_topics_say(void **state)
     daemon_start(&daemon, "");
     for (unsigned number = 0; number < MATCHED_EVENTS; number++) {
         random_topic(&random, topics[number], number % 8 == 0 ? 2 : 0);
-        publish_number(&daemon, topics[number], number, 1);
+        replay_publish(&daemon, topics[number], number, 1);
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
         unsigned count = random_subscription(&random, wanted, json);
@@ -477,7 +426,7 @@ static void those_who_do_not_read_stop_nobody(void **state)
     assert_non_null(idle);
     daemon_start(&daemon, "max_pending_total = 8M\nsoft_time = 1s\n");
     for (unsigned number = 0; number < EVENTS; number++)
-        publish_number(&daemon, "t", number, SIZE);
+        replay_publish(&daemon, "t", number, SIZE);
     for (int i = 0; i < IDLE; i++) {
         client_open(&idle[i], &daemon);
         (void)client_subscribe(&idle[i], "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
@@ -486,7 +435,7 @@ static void those_who_do_not_read_stop_nobody(void **state)
     client_open(&reader, &daemon);
     (void)client_subscribe(&reader, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
     client_expect(&reader, ":[2999,");
-    (void)check_numbers(&reader, 0, EVENTS);
+    (void)replay_check(&reader, 0, EVENTS);
     daemon_turn_until(&daemon, nobody_catches_up, &daemon);
     assert_int_equal(daemon.server->net.counters.closed[CLOSE_SLOW], IDLE);
     assert_int_equal(daemon.server->replays.waiting, 0);
