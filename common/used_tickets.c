@@ -106,3 +106,8 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
     used->count++;
     return USED_TICKETS_FIRST;
 }
+
+size_t used_tickets_bytes(const struct used_tickets *used)
+{
+    return sizeof *used + used->slot_count * sizeof *used->slots;
+}

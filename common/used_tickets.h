@@ -26,5 +26,7 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
                                            uint64_t forget_after_s, uint64_t now_s);
 /* Tickets held, those of the past that were not swept yet included. */
 size_t used_tickets_count(const struct used_tickets *used);
+/* Memory that it takes. */
+size_t used_tickets_bytes(const struct used_tickets *used);
 
 #endif

@@ -1,5 +1,7 @@
 #include "hash_table.h"
 
+#include "heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,4 +194,9 @@ void hash_table_free(struct hash_table *table)
 size_t hash_table_bytes(const struct hash_table *table)
 {
     return (table->bucket_count + table->former_count) * sizeof *table->buckets;
+}
+
+size_t hash_table_bytes_with(const struct hash_table *table, size_t record)
+{
+    return hash_table_bytes(table) + table->count * heap_taken(record);
 }

@@ -44,5 +44,7 @@ size_t hash_table_walk(const struct hash_table *table, size_t cursor,
 void hash_table_free(struct hash_table *table);
 /* Bytes held by the buckets. */
 size_t hash_table_bytes(const struct hash_table *table);
+/* What buckets and records take from the heap, when each record is an allocation of so many bytes. */
+size_t hash_table_bytes_with(const struct hash_table *table, size_t record);
 
 #endif

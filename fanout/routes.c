@@ -7,6 +7,7 @@
 #include "net/connection.h"
 #include "requests/client_address.h"
 #include "requests/inspect.h"
+#include "requests/memory_report.h"
 #include "requests/renew.h"
 #include "requests/service.h"
 #include "retry_after.h"
@@ -47,7 +48,7 @@ static const struct route routes[] = {
     {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
     {"/connections", HTTP_METHOD_GET, true, false, inspect_connections},
     {"/state", HTTP_METHOD_GET, true, false, inspect_state},
-    {"/memory", HTTP_METHOD_GET, true, false, inspect_memory},
+    {"/memory", HTTP_METHOD_GET, true, false, memory_report_answer},
     {"/healthz", HTTP_METHOD_GET, false, false, answer_health},
 };
 

@@ -14,6 +14,7 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
+#include "requests/memory_report.h"
 #include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/streaming.h"
@@ -425,8 +426,10 @@ bool server_open(struct server *server, struct config *config, char error[SERVER
     failure = start_handles(server);
     if (failure)
         snprintf(error, SERVER_ERROR_SIZE, "cannot join the event loop: %s", uv_strerror(failure));
-    if (!failure && open_parts(server, error))
+    if (!failure && open_parts(server, error)) {
+        server->service.heap_at_start = memory_report_unexplained(&server->service);
         return true;
+    }
     leave_loop(server);
     server_run(server);
     server_close(server);

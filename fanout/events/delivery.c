@@ -351,3 +351,12 @@ void delivery_close(struct delivery *delivery)
     bytes_free(&delivery->name);
     bytes_free(&delivery->told);
 }
+
+uint64_t delivery_bytes(const struct delivery *delivery)
+{
+    uint64_t bytes = delivery->json.capacity + delivery->name.capacity + delivery->told.capacity;
+
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        bytes += topic_matches_bytes(&delivery->matches[kind]);
+    return bytes;
+}

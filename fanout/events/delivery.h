@@ -59,5 +59,7 @@ bool delivery_replay(struct delivery *delivery, struct stream *stream,
 bool delivery_format(struct delivery *delivery, const struct transport *transport,
                      const struct subscription *requested, const struct event *event,
                      struct output *out);
+/* Memory of what it writes with. */
+uint64_t delivery_bytes(const struct delivery *delivery);
 
 #endif

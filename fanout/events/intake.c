@@ -446,3 +446,9 @@ const struct intake_counters *intake_counters(const struct intake *intake)
 {
     return &intake->counters;
 }
+
+uint64_t intake_bytes(const struct intake *intake)
+{
+    return rate_limits_bytes(intake->parts.rates) +
+           (intake_has_store(intake) ? intake_figures(intake).unsynced_bytes : 0);
+}

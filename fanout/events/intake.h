@@ -58,5 +58,7 @@ const char *intake_trouble(const struct intake *intake);
 bool intake_has_store(const struct intake *intake);
 struct log_store_figures intake_figures(const struct intake *intake);
 const struct intake_counters *intake_counters(const struct intake *intake);
+/* Memory of what is on its way to the disk, and of what is known about publishers. */
+uint64_t intake_bytes(const struct intake *intake);
 
 #endif

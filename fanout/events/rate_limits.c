@@ -102,3 +102,8 @@ void rate_limits_free(struct rate_limits *limits)
         forget_bucket(limits, TAILQ_FIRST(&limits->by_use));
     hash_table_free(&limits->by_token);
 }
+
+uint64_t rate_limits_bytes(const struct rate_limits *limits)
+{
+    return hash_table_bytes_with(&limits->by_token, sizeof(struct rate_bucket));
+}

@@ -28,5 +28,7 @@ void rate_limits_open(struct rate_limits *limits, uint64_t seed);
 uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t rate, uint64_t burst,
                           uint64_t now_ms);
 void rate_limits_free(struct rate_limits *limits);
+/* Memory that it takes. */
+uint64_t rate_limits_bytes(const struct rate_limits *limits);
 
 #endif

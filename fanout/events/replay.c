@@ -2,6 +2,7 @@
 
 #include "envelope.h"
 #include "events/delivery.h"
+#include "heap.h"
 #include "net/connection.h"
 #include "past_rights.h"
 #include "streams/stream.h"
@@ -22,7 +23,7 @@ enum {
     REPLAY_FRAME_WORK = 4,
     /* A slice that others have as well has to be written all the same. */
     REPLAY_TAKING_WORK = 16,
-    REPLAY_TAKING_BYTES = 512,            /* of it for a unit of work */
+    REPLAY_TAKING_BYTES = 512,             /* of it for a unit of work */
     REPLAY_SHARED_MOST = 16 * 1024 * 1024, /* bytes of slices kept for others */
     /* Looking for topics that match is not sliced: past this, the log is walked. */
     REPLAY_GATHER_MOST = 2 * REPLAY_SLICE_WORK,
@@ -52,14 +53,23 @@ static struct event_log *log_of(const struct replay_queue *queue)
     return queue->delivery->log;
 }
 
-uint64_t replay_bytes(const struct replay_queue *queue)
+uint64_t replay_kept_bytes(const struct replay_queue *queue)
 {
     return queue->kept_bytes + queue->cohorts.filter_bytes;
 }
 
+uint64_t replay_bytes(const struct replay_queue *queue)
+{
+    return replay_kept_bytes(queue) + queue->catching_up * heap_taken(sizeof(struct replay)) +
+           replay_cohorts_bytes(&queue->cohorts) +
+           queue->scratch.capacity * sizeof *queue->scratch.sources +
+           queue->hits.capacity * sizeof *queue->hits.slots +
+           topic_matches_bytes(&queue->hits.matches) + queue->hits.name.capacity;
+}
+
 static bool may_keep(const struct replay *replay, uint64_t bytes)
 {
-    return replay_bytes(replay->queue) + bytes <= REPLAY_KEEP_MOST;
+    return replay_kept_bytes(replay->queue) + bytes <= REPLAY_KEEP_MOST;
 }
 
 static void count_kept(struct replay *replay, uint64_t bytes)

@@ -70,7 +70,9 @@ void replay_run(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the
  * slices queued was written, since that makes room. */
 bool replay_can_go_on(const struct replay_queue *queue);
-/* Memory that they keep, without frames. */
+/* Memory of what they keep of their topics: that is bounded. */
+uint64_t replay_kept_bytes(const struct replay_queue *queue);
+/* Memory of all, without frames. */
 uint64_t replay_bytes(const struct replay_queue *queue);
 void replay_close(struct replay_queue *queue);
 

@@ -1,5 +1,6 @@
 #include "events/replay_cohort.h"
 
+#include "heap.h"
 #include "streams/stream.h"
 
 #include <stdlib.h>
@@ -222,4 +223,10 @@ void replay_cohorts_open(struct replay_cohorts *cohorts, uint64_t seed)
 void replay_cohorts_close(struct replay_cohorts *cohorts)
 {
     hash_table_free(&cohorts->by_topics);
+}
+
+uint64_t replay_cohorts_bytes(const struct replay_cohorts *cohorts)
+{
+    return hash_table_bytes_with(&cohorts->by_topics, sizeof(struct replay_cohort)) +
+           cohorts->slice_count * heap_taken(sizeof(struct replay_slice));
 }

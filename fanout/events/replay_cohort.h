@@ -82,5 +82,7 @@ void replay_cohorts_keep(struct replay_cohorts *cohorts, const struct replay_mem
                          struct replay_slice *slice);
 /* Forgets the oldest slices: beyond so many bytes, and what is old. */
 void replay_cohorts_trim(struct replay_cohorts *cohorts, uint64_t most_bytes, uint64_t now_ms);
+/* Memory of them, without frames and filters. */
+uint64_t replay_cohorts_bytes(const struct replay_cohorts *cohorts);
 
 #endif

@@ -140,3 +140,8 @@ void seen_events_free(struct seen_events *events)
         forget_event(events, TAILQ_FIRST(&events->by_age));
     hash_table_free(&events->by_key);
 }
+
+uint64_t seen_events_bytes(const struct seen_events *events)
+{
+    return hash_table_bytes_with(&events->by_key, sizeof(struct seen_event));
+}

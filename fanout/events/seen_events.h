@@ -56,5 +56,7 @@ void seen_events_settle(struct seen_events *events, const unsigned char key[ENVE
 void seen_events_forget(struct seen_events *events,
                         const unsigned char key[ENVELOPE_POST_KEY_SIZE]);
 void seen_events_free(struct seen_events *events);
+/* Memory that it takes. */
+uint64_t seen_events_bytes(const struct seen_events *events);
 
 #endif

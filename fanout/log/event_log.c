@@ -1,6 +1,7 @@
 #include "log/event_log.h"
 
 #include "envelope.h"
+#include "heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -345,4 +346,13 @@ void event_log_close(struct event_log *log)
     log_marks_free(&log->marks);
     topic_index_close(&log->topics);
     topic_index_close(&log->targeted);
+}
+
+uint64_t event_log_heap_bytes(const struct event_log *log)
+{
+    uint64_t topics = log->topics.topics + log->targeted.topics;
+
+    return heap_taken_by_many(log->events + 2 * topics, log->bytes) +
+           topic_index_bytes(&log->topics) + topic_index_bytes(&log->targeted) +
+           log_marks_bytes(&log->marks) + topic_matches_bytes(&log->matches);
 }

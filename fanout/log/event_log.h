@@ -109,5 +109,7 @@ struct logged_topic *event_log_topic_of(const struct topic_node *node);
 uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);
 /* position must be below count. */
 const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position);
+/* The same, with what the C library takes beside it. */
+uint64_t event_log_heap_bytes(const struct event_log *log);
 
 #endif

@@ -121,15 +121,14 @@ const char *counted_address_write(const struct counted_address *counted,
     return out;
 }
 
-uint64_t address_limits_bytes(const struct address_limits *limits)
-{
-    return limits->by_address.count * sizeof(struct counted_address) +
-           hash_table_bytes(&limits->by_address);
-}
-
 void address_limits_free(struct address_limits *limits)
 {
     while (!TAILQ_EMPTY(&limits->left))
         forget(limits, TAILQ_FIRST(&limits->left));
     hash_table_free(&limits->by_address);
+}
+
+uint64_t address_limits_bytes(const struct address_limits *limits)
+{
+    return hash_table_bytes_with(&limits->by_address, sizeof(struct counted_address));
 }

@@ -137,6 +137,10 @@ void connection_end_writing(struct connection *connection, enum close_reason rea
  * goes when the loop has let go of the handle. Harmless on a closed one. */
 void connection_close(struct connection *connection, enum close_reason reason);
 
+/* Memory that slow connections and the queue of what is to be written take beside connections. */
+uint64_t connection_backlog_bytes(const struct net *net);
+uint64_t connection_marks_bytes(const struct net *net);
+
 /* Whose `io` it is. */
 static inline struct connection *connection_of_io(void *io)
 {

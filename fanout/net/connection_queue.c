@@ -118,3 +118,8 @@ bool connection_queue_bytes(struct connection *connection, const char *bytes, si
                        &frame) &&
            connection_queue(connection, &frame);
 }
+
+uint64_t connection_marks_bytes(const struct net *net)
+{
+    return net->writes.capacity * sizeof(struct connection *);
+}

@@ -2,6 +2,7 @@
  * a slow client's rest waits in a backlog, which only slow clients have. */
 #include "net/connection.h"
 
+#include "heap.h"
 #include "messages.h"
 #include "net/send_batch.h"
 
@@ -339,4 +340,9 @@ void connection_relieve_for_others(struct net *net, uint64_t most)
     while (net->frames.bytes_held > most && (oldest = TAILQ_FIRST(&net->by_backlog)) != NULL &&
            now - oldest->since >= net->config->soft_time)
         connection_close(oldest->connection, CLOSE_SLOW);
+}
+
+uint64_t connection_backlog_bytes(const struct net *net)
+{
+    return net->backlogs * heap_taken(sizeof(struct backlog));
 }

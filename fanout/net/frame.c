@@ -1,5 +1,7 @@
 #include "net/frame.h"
 
+#include "heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,4 +96,9 @@ void frame_pool_close(struct frame_pool *pool)
             segment_drop(pool->open[kind]);
         pool->open[kind] = NULL;
     }
+}
+
+uint64_t frame_pool_bytes(const struct frame_pool *pool)
+{
+    return heap_taken_by_many(pool->segments_held, pool->bytes_held);
 }

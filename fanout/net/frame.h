@@ -55,5 +55,7 @@ void frame_release(struct frame *frame);
 const char *frame_bytes(const struct frame *frame);
 /* Gives back the pool's own segments; those still referred to go with their last reference. */
 void frame_pool_close(struct frame_pool *pool);
+/* Memory of all segments. */
+uint64_t frame_pool_bytes(const struct frame_pool *pool);
 
 #endif

@@ -5,7 +5,6 @@
 #include "events/delivery.h"
 #include "events/intake.h"
 #include "events/replay.h"
-#include "events/seen_events.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "log/event_log.h"
@@ -17,7 +16,6 @@
 #include "streams/transport.h"
 
 #include <jansson.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,7 +300,7 @@ static json_t *strangers_of(const struct service *service)
     set_number(strangers, "bodies_bytes", service->bodies.used);
     set_number(strangers, "bodies_most", service->bodies.most);
     set_number(strangers, "bodies_given_up", service->bodies.given_up);
-    set_number(strangers, "replay_bytes", replay_bytes(service->replays));
+    set_number(strangers, "replay_bytes", replay_kept_bytes(service->replays));
     set_number(strangers, "replay_work", service->replays->work);
     set_number(strangers, "pending_bytes", service->net->frames.bytes_held);
     set_number(strangers, "pending_most", config->max_pending_total);
@@ -359,40 +357,4 @@ void inspect_state(struct connection *connection, const struct http_request *req
     (void)json_object_set_new(state, "closed", closed_counts(service));
     (void)json_object_set_new(state, "turns", turns_of(&net->loop));
     reply_tree(connection, request, state);
-}
-
-static uint64_t resident_bytes(void)
-{
-    size_t bytes = 0;
-
-    return uv_resident_set_memory(&bytes) == 0 ? bytes : 0;
-}
-
-void inspect_memory(struct connection *connection, const struct http_request *request)
-{
-    const struct service *service = service_of(connection);
-    struct mallinfo2 heap = mallinfo2();
-    json_t *memory = json_object();
-    uint64_t topics = 0;
-
-    set_number(memory, "resident", resident_bytes());
-    set_number(memory, "heap_used", heap.uordblks + heap.hblkhd);
-    set_number(memory, "heap_free", heap.fordblks);
-    set_number(memory, "connection", sizeof(struct stream));
-    set_number(memory, "connections", service->net->connections * sizeof(struct stream));
-    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
-        topics += service->streams->topics[kind].bytes +
-                  hash_table_bytes(&service->streams->topics[kind].levels);
-    set_number(memory, "topics", topics);
-    set_number(memory, "presence",
-               service->streams->presence.bytes +
-                   hash_table_bytes(&service->streams->presence.by_clid));
-    set_number(memory, "addresses", address_limits_bytes(&service->net->addresses));
-    set_number(memory, "frames", service->net->frames.bytes_held);
-    set_number(memory, "bodies", service->bodies.used);
-    set_number(memory, "log", event_log_bytes(service->log));
-    set_number(memory, "seen_events",
-               service->seen->by_key.count * sizeof(struct seen_event) +
-                   hash_table_bytes(&service->seen->by_key));
-    reply_tree(connection, request, memory);
 }

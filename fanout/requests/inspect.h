@@ -8,6 +8,5 @@ struct http_request;
 
 void inspect_connections(struct connection *connection, const struct http_request *request);
 void inspect_state(struct connection *connection, const struct http_request *request);
-void inspect_memory(struct connection *connection, const struct http_request *request);
 
 #endif

@@ -36,6 +36,7 @@ struct service {
     const struct intake *intake;
     const struct bus_reader *bus;
     uint64_t started_at_ms; /* of the loop's clock */
+    uint64_t heap_at_start; /* bytes, see memory_report.h */
 
     /* Answers a whole request, or makes a stream of it. */
     void (*answer)(struct connection *connection, const struct http_request *request);

@@ -73,8 +73,7 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     hash_table_remove(&streams->by_connid, &stream->by_connid);
     remember_client(streams, stream, leaving, loop_now(&service->net->loop));
     stream->connid = 0;
-    free(stream->headers);
-    stream->headers = NULL;
+    streams_forget_headers(streams, stream);
     stream->presence = NULL;
     if (leaving != ANSWERED || !stays_present(stream, connid, presence))
         streaming_leave_presence(service, presence);

@@ -28,15 +28,16 @@
 static bool keep_headers(struct stream *stream, const struct http_request *request)
 {
     size_t length = 0;
-    const char *headers = request != NULL ? http_request_headers(request, &length) : NULL;
+    const char *bytes = request != NULL ? http_request_headers(request, &length) : NULL;
 
     if (!stream->connection.net->config->keep_headers || length == 0)
         return true;
-    stream->headers = malloc(sizeof *stream->headers + length);
-    if (stream->headers == NULL)
+    struct kept_headers *headers = malloc(sizeof *headers + length);
+    if (headers == NULL)
         return false;
-    stream->headers->length = length;
-    memcpy(stream->headers->bytes, headers, length);
+    headers->length = length;
+    memcpy(headers->bytes, bytes, length);
+    streams_keep_headers(service_of(&stream->connection)->streams, stream, headers);
     return true;
 }
 

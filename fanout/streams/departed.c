@@ -98,3 +98,8 @@ void departed_free(struct departed *departed)
         forget_stream(departed, TAILQ_FIRST(&departed->by_age));
     hash_table_free(&departed->by_connid);
 }
+
+uint64_t departed_bytes(const struct departed *departed)
+{
+    return hash_table_bytes_with(&departed->by_connid, sizeof(struct departed_stream));
+}

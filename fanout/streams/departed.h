@@ -35,5 +35,7 @@ void departed_forget(struct departed *departed, uint64_t connid);
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
                    const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
 void departed_free(struct departed *departed);
+/* Memory that it takes. */
+uint64_t departed_bytes(const struct departed *departed);
 
 #endif

@@ -1,5 +1,7 @@
 #include "streams/identities.h"
 
+#include "heap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,4 +131,10 @@ void identities_take(struct identity_name *name, struct identity_list *list)
 void identities_close(struct identities *identities)
 {
     hash_table_free(&identities->by_text);
+}
+
+uint64_t identities_bytes(const struct identities *identities)
+{
+    return hash_table_bytes(&identities->by_text) +
+           heap_taken_by_many(identities->by_text.count, identities->bytes);
 }

@@ -64,5 +64,7 @@ struct identity_name *identity_name_of(struct hash_node *node);
 void identities_take(struct identity_name *name, struct identity_list *list);
 /* Every identity is freed. */
 void identities_close(struct identities *identities);
+/* Memory of all. */
+uint64_t identities_bytes(const struct identities *identities);
 
 #endif

@@ -70,3 +70,8 @@ void poll_gap_free(struct poll_gap *gap)
 {
     hash_table_free(&gap->by_connid);
 }
+
+uint64_t poll_gap_bytes(const struct poll_gap *gap)
+{
+    return hash_table_bytes_with(&gap->by_connid, sizeof(struct absent_poller));
+}

@@ -33,5 +33,7 @@ struct presence_entry *poll_gap_expired(struct poll_gap *gap, uint64_t through_m
 const struct presence_entry *poll_gap_presence(struct hash_node *by_connid);
 /* Frees the memory; every presence must have been taken out. */
 void poll_gap_free(struct poll_gap *gap);
+/* Memory that it takes. */
+uint64_t poll_gap_bytes(const struct poll_gap *gap);
 
 #endif

@@ -1,5 +1,7 @@
 #include "streams/presence.h"
 
+#include "heap.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,4 +121,10 @@ uint32_t presence_count(const struct presence *presence, const char *clid, size_
 void presence_free(struct presence *presence)
 {
     hash_table_free(&presence->by_clid);
+}
+
+uint64_t presence_bytes(const struct presence *presence)
+{
+    return hash_table_bytes(&presence->by_clid) +
+           heap_taken_by_many(presence->by_clid.count, presence->bytes);
 }

@@ -49,5 +49,7 @@ uint32_t presence_count(const struct presence *presence, const char *clid, size_
 /* Frees the table; all must have left and been told of. */
 void presence_free(struct presence *presence);
 struct presence_entry *presence_entry_of(struct hash_node *by_clid);
+/* Memory that it takes. */
+uint64_t presence_bytes(const struct presence *presence);
 
 #endif

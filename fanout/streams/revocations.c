@@ -121,3 +121,10 @@ void revocations_free(struct revocations *revocations)
         forget_revocation(revocations, TAILQ_FIRST(&revocations->by_look));
     hash_table_free(&revocations->by_name);
 }
+
+uint64_t revocations_bytes(const struct revocations *revocations)
+{
+    enum { NAME = 32 /* bytes, as most have */ };
+
+    return hash_table_bytes_with(&revocations->by_name, sizeof(struct revocation) + NAME);
+}

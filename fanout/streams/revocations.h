@@ -42,5 +42,7 @@ bool revocations_refuse(const struct revocations *revocations, const char *user,
 /* Forgets some of those that are over; to be called often. */
 void revocations_expire(struct revocations *revocations, uint64_t now_ms);
 void revocations_free(struct revocations *revocations);
+/* Memory of all. */
+uint64_t revocations_bytes(const struct revocations *revocations);
 
 #endif

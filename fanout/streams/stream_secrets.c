@@ -132,3 +132,8 @@ bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid)
     return connid >= secrets->first_connid ||
            hash_table_find(&secrets->by_connid, connid) != NULL || remember(secrets, connid);
 }
+
+uint64_t stream_secrets_bytes(const struct stream_secrets *secrets)
+{
+    return hash_table_bytes_with(&secrets->by_connid, sizeof(struct returned_stream));
+}

@@ -51,5 +51,7 @@ bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
 /* Nobody comes back as this one of an earlier daemon's. Harmless with one of this daemon's. False
  * without memory. */
 bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid);
+/* Memory of those that came back. */
+uint64_t stream_secrets_bytes(const struct stream_secrets *secrets);
 
 #endif

@@ -1,5 +1,9 @@
 #include "streams/streams.h"
 
+#include "heap.h"
+
+#include <stdlib.h>
+
 bool streams_open(struct streams *streams, const struct streams_seeds *seeds)
 {
     bool opened = true;
@@ -32,4 +36,35 @@ struct stream *streams_find(const struct streams *streams, uint64_t connid)
     struct hash_node *node = hash_table_find(&streams->by_connid, connid);
 
     return node != NULL ? stream_of_connid_node(node) : NULL;
+}
+
+static uint64_t headers_bytes(const struct kept_headers *headers)
+{
+    return headers != NULL ? heap_taken(sizeof *headers + headers->length) : 0;
+}
+
+void streams_keep_headers(struct streams *streams, struct stream *stream,
+                          struct kept_headers *headers)
+{
+    stream->headers = headers;
+    streams->headers_bytes += headers_bytes(headers);
+}
+
+void streams_forget_headers(struct streams *streams, struct stream *stream)
+{
+    streams->headers_bytes -= headers_bytes(stream->headers);
+    free(stream->headers);
+    stream->headers = NULL;
+}
+
+uint64_t streams_bytes(const struct streams *streams)
+{
+    uint64_t subscriptions = 0;
+
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        subscriptions += streams->topics[kind].subscriptions;
+    return hash_table_bytes(&streams->by_connid) + streams->headers_bytes +
+           identities_bytes(&streams->identities) +
+           heap_taken_by_many(streams->by_connid.count,
+                              subscriptions * sizeof(struct subscription));
 }

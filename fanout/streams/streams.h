@@ -29,8 +29,9 @@ struct streams {
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];
-    uint64_t begun;   /* since the start, like the next */
-    uint64_t dropped; /* polls between two requests included */
+    uint64_t begun;         /* since the start, like the next */
+    uint64_t dropped;       /* polls between two requests included */
+    uint64_t headers_bytes; /* memory of all that are kept */
 };
 
 /* Random, see hash_bytes(); each is for one table. */
@@ -42,6 +43,13 @@ struct streams_seeds {
 bool streams_open(struct streams *streams, const struct streams_seeds *seeds);
 /* Every stream has ended. */
 void streams_close(struct streams *streams);
+/* Takes over the headers of a stream that has none yet. */
+void streams_keep_headers(struct streams *streams, struct stream *stream,
+                          struct kept_headers *headers);
+/* Harmless when it has none. */
+void streams_forget_headers(struct streams *streams, struct stream *stream);
+/* Memory that streams take beside their connections. */
+uint64_t streams_bytes(const struct streams *streams);
 /* NULL: no stream has this connection id. */
 struct stream *streams_find(const struct streams *streams, uint64_t connid);
 

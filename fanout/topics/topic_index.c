@@ -1,5 +1,6 @@
 #include "topics/topic_index.h"
 
+#include "heap.h"
 #include "topic.h"
 
 #include <stdlib.h>
@@ -417,4 +418,16 @@ void topic_node_write_name(const struct topic_node *node, struct bytes *out)
             *--end = '/';
     }
     out->length += length;
+}
+
+uint64_t topic_index_bytes(const struct topic_index *index)
+{
+    return hash_table_bytes(&index->levels) +
+           heap_taken_by_many(index->levels.count + index->topics, index->bytes);
+}
+
+uint64_t topic_matches_bytes(const struct topic_matches *matches)
+{
+    return matches->capacity * sizeof *matches->nodes +
+           matches->step_capacity * sizeof *matches->steps;
 }

@@ -97,5 +97,9 @@ void topic_matches_free(struct topic_matches *matches);
 
 /* Appends the topic that a node stands for. */
 void topic_node_write_name(const struct topic_node *node, struct bytes *out);
+/* Memory of nodes, receivers and what finds them. */
+uint64_t topic_index_bytes(const struct topic_index *index);
+/* Memory of the list. */
+uint64_t topic_matches_bytes(const struct topic_matches *matches);
 
 #endif

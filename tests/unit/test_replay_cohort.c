@@ -92,7 +92,7 @@ static void those_who_want_the_same_share_the_work(void **state)
     assert_true(work[1] < 5 * work[0]);
     assert_int_equal(daemon.server->replays.cohorts.slice_count, 0);
     assert_int_equal(daemon.server->replays.cohorts.by_topics.count, 0);
-    assert_int_equal(replay_bytes(&daemon.server->replays), 0);
+    assert_int_equal(replay_kept_bytes(&daemon.server->replays), 0);
     daemon_stop(&daemon);
 }
 
