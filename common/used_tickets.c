@@ -4,7 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_SIZE = 16, SLOTS_MIN = 64, HASH_SIZE = 32 };
+enum {
+    TAG_SIZE = 16,
+    SLOTS_MIN = 64,
+    HASH_SIZE = 32,
+    SPANS_MOST = 8,
+    SPAN_GAP_S = 60 /* what is no further apart is one span */
+};
+
+/* The ends of tickets that were forgotten: without jumps of the clock all of it is past. */
+struct span {
+    uint64_t first_s, last_s;
+};
 
 struct slot {
     unsigned char tag[TAG_SIZE];
@@ -16,7 +27,8 @@ struct used_tickets {
     size_t slot_count; /* a power of two, at least twice `count` */
     size_t count;
     size_t max;
-    uint64_t forgotten_through_s; /* the latest `forget_after_s` of those that were forgotten */
+    struct span forgotten[SPANS_MOST]; /* by time, none near another */
+    size_t span_count;
     uint64_t full_s; /* the second in which a sweep found nothing to forget: no use in another */
 };
 
@@ -59,6 +71,64 @@ static struct slot *find(struct slot *slots, size_t slot_count, const unsigned c
     }
 }
 
+static bool is_in_span(const struct used_tickets *used, uint64_t end_s)
+{
+    for (size_t i = 0; i < used->span_count; i++)
+        if (used->forgotten[i].first_s <= end_s && end_s <= used->forgotten[i].last_s)
+            return true;
+    return false;
+}
+
+static void join_with_next(struct used_tickets *used, size_t at)
+{
+    used->forgotten[at].last_s = used->forgotten[at + 1].last_s;
+    used->span_count--;
+    memmove(&used->forgotten[at + 1], &used->forgotten[at + 2],
+            (used->span_count - at - 1) * sizeof used->forgotten[0]);
+}
+
+/* Where there are too many spans the two that are nearest to each other become one. */
+static void join_nearest(struct used_tickets *used)
+{
+    size_t nearest = 0;
+    uint64_t least = UINT64_MAX;
+
+    for (size_t i = 0; i + 1 < used->span_count; i++) {
+        uint64_t gap = used->forgotten[i + 1].first_s - used->forgotten[i].last_s;
+        if (gap < least) {
+            least = gap;
+            nearest = i;
+        }
+    }
+    join_with_next(used, nearest);
+}
+
+static void note_forgotten(struct used_tickets *used, uint64_t end_s)
+{
+    size_t at = 0;
+
+    while (at < used->span_count && used->forgotten[at].last_s + SPAN_GAP_S < end_s)
+        at++;
+    struct span *span = &used->forgotten[at];
+    if (at < used->span_count && end_s + SPAN_GAP_S >= span->first_s) {
+        if (end_s < span->first_s)
+            span->first_s = end_s;
+        if (end_s > span->last_s)
+            span->last_s = end_s;
+        if (at + 1 < used->span_count && span[1].first_s <= span->last_s + SPAN_GAP_S)
+            join_with_next(used, at);
+        return;
+    }
+    if (used->span_count == SPANS_MOST) {
+        join_nearest(used);
+        note_forgotten(used, end_s);
+        return;
+    }
+    memmove(span + 1, span, (used->span_count - at) * sizeof *span);
+    *span = (struct span){end_s, end_s};
+    used->span_count++;
+}
+
 /* Forgets what is over; the rest moves into a table with room for as many again. */
 static bool sweep(struct used_tickets *used, uint64_t now_s)
 {
@@ -74,8 +144,8 @@ static bool sweep(struct used_tickets *used, uint64_t now_s)
         uint64_t forget_after_s = used->slots[i].forget_after_s;
         if (forget_after_s > now_s)
             *find(slots, slot_count, used->slots[i].tag) = used->slots[i];
-        else if (forget_after_s > used->forgotten_through_s)
-            used->forgotten_through_s = forget_after_s;
+        else if (forget_after_s != 0)
+            note_forgotten(used, forget_after_s);
     }
     free(used->slots);
     used->slots = slots;
@@ -91,9 +161,11 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
     if (EVP_Digest(id, strlen(id), hash, NULL, EVP_sha256(), NULL) != 1)
         return USED_TICKETS_FULL;
     struct slot *slot = find(used->slots, used->slot_count, hash);
-    /* Forgotten, but alive again since the clock went back: nobody knows whether it was used. */
-    if (slot->forget_after_s != 0 || forget_after_s <= used->forgotten_through_s)
+    if (slot->forget_after_s != 0)
         return USED_TICKETS_AGAIN;
+    /* Forgotten, but alive again since the clock went back: nobody knows whether it was used. */
+    if (is_in_span(used, forget_after_s))
+        return USED_TICKETS_UNKNOWN;
     if (used->count + 1 > used->slot_count / 2 || used->count >= used->max) {
         if (used->full_s == now_s || !sweep(used, now_s)) {
             used->full_s = now_s;

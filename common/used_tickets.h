@@ -10,9 +10,10 @@
 struct used_tickets;
 
 enum used_tickets_result {
-    USED_TICKETS_FIRST, /* never seen: remembered now */
-    USED_TICKETS_AGAIN, /* refuse */
-    USED_TICKETS_FULL   /* no room or no memory: nothing is known, so nothing may be granted: 503 */
+    USED_TICKETS_FIRST,   /* never seen: remembered now */
+    USED_TICKETS_AGAIN,   /* refuse */
+    USED_TICKETS_UNKNOWN, /* may have been taken before the clock was set back */
+    USED_TICKETS_FULL /* no room or no memory: nothing is known, so nothing may be granted: 503 */
 };
 
 /* Remembers at most `max` live tickets (24 bytes each, twice that at most). NULL without memory. */
@@ -20,8 +21,8 @@ struct used_tickets *used_tickets_open(size_t max);
 void used_tickets_close(struct used_tickets **used);
 
 /* `id` is the ticket's jti, `forget_after_s` as ticket_read() gives it; `now_s` is
- * the time ticket_read() was given. Should its clock have jumped ahead and come back, those that were forgotten
- * meanwhile count as used, and so do all that end as early. */
+ * the time ticket_read() was given. Should its clock have jumped ahead and come back, those that were
+ * forgotten meanwhile are not known any more, nor are others that end at about the same time. */
 enum used_tickets_result used_tickets_take(struct used_tickets *used, const char *id,
                                            uint64_t forget_after_s, uint64_t now_s);
 /* Tickets held, those of the past that were not swept yet included. */

@@ -401,7 +401,7 @@ static bool open_parts(struct server *server, char *error)
     open_service(server);
     if (!open_tables(server, wall, error) ||
         !secret_list_load(&service->admin_tokens, server->config.admin_token_file, error) ||
-        !ticket_gate_open(&service->tickets, &server->config, wall / 1000, error))
+        !ticket_gate_open(&service->tickets, &server->config, wall, error))
         return false;
     service->tickets.revocations = &server->streams.revocations;
     apply_config(server);

@@ -1,6 +1,5 @@
 #include "requests/message_ticket.h"
 
-#include "clock.h"
 #include "config/config.h"
 #include "net/connection.h"
 #include "requests/service.h"
@@ -29,7 +28,7 @@ const char *message_ticket_read(struct message_ticket *brought, struct stream *s
 
     *brought = (struct message_ticket){0};
     switch (ticket_gate_admit(&service->tickets, service->config, text, length,
-                              clock_wall_ms() / 1000, &brought->ticket)) {
+                              service_ticket_time(service), &brought->ticket)) {
     case TICKET_GATE_OPEN:
         break;
     case TICKET_GATE_REFUSED:

@@ -132,7 +132,10 @@ static void request_due(struct connection *connection)
     struct stream *stream = stream_of(connection);
 
     if (connection->backlog != NULL) { /* nothing more was read of it */
-        connection_close(connection, CLOSE_SLOW);
+        if (connection_has_moved(connection))
+            connection_set_deadline(connection); /* but it takes its answer, steadily */
+        else
+            connection_close(connection, CLOSE_SLOW);
         return;
     }
     if (stream->request == NULL) {

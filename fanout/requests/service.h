@@ -50,5 +50,7 @@ struct service {
 };
 
 struct service *service_of(const struct connection *connection);
+/* For ticket_gate_admit(). */
+struct ticket_gate_time service_ticket_time(const struct service *service);
 
 #endif

@@ -22,6 +22,7 @@
 #include "streams/transport.h"
 #include "subscription_body.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,6 +311,20 @@ const char *subscribe_fault(struct connection *connection, const struct subscrip
                               body->topics.count);
 }
 
+void subscribe_refuse_for_now(struct connection *connection, const struct http_request *request,
+                              const struct transport *transport, const char *reason,
+                              unsigned seconds)
+{
+    uint64_t retry_ms = streaming_retry_ms(connection);
+    char header[96];
+
+    (void)snprintf(header, sizeof header, RETRY_AFTER "%u", seconds);
+    if (transport->hint_retry != NULL)
+        http_reply_event_stream_over(connection, request, retry_ms);
+    else
+        http_reply_error_with(connection, request, 503, reason, header);
+}
+
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault)
@@ -317,14 +332,12 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
     if (fault == TOPIC_LIMITS_FULL)
-        http_reply_error_with(connection, request, 503, fault, RETRY_AFTER "5");
+        subscribe_refuse_for_now(connection, request, transport, fault, 5);
     else if (fault != NULL)
         http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,
                          fault);
-    else if (connection->net->stopping && transport->hint_retry != NULL)
-        http_reply_event_stream_over(connection, request, streaming_retry_ms(connection));
     else if (connection->net->stopping)
-        http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
+        subscribe_refuse_for_now(connection, request, transport, "Stopping", 1);
     else if (!subscribe_begin(connection, request, body, transport))
         connection_close(connection, CLOSE_MEMORY);
 }

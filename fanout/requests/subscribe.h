@@ -37,5 +37,10 @@ bool subscribe_holds_back(const struct stream *stream, uint64_t after,
 /* The stream is heard as the user of a ticket, if that has one, and no longer than the proof lasts;
  * of several proofs of one user, than the first to end. False without memory. */
 bool subscribe_keep_identity(struct stream *stream, const struct subscription_body *body);
+/* 503, since it may be taken a little later. An EventSource, which would not ask again, is told to
+ * come back instead. */
+void subscribe_refuse_for_now(struct connection *connection, const struct http_request *request,
+                              const struct transport *transport, const char *reason,
+                              unsigned seconds);
 
 #endif

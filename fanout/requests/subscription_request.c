@@ -1,6 +1,5 @@
 #include "requests/subscription_request.h"
 
-#include "clock.h"
 #include "config/config.h"
 #include "credentials.h"
 #include "http/http_reply.h"
@@ -10,7 +9,6 @@
 #include "query.h"
 #include "requests/service.h"
 #include "requests/subscribe.h"
-#include "retry_after.h"
 #include "streams/transport.h"
 #include "subscription_body.h"
 #include "subscription_query.h"
@@ -154,7 +152,7 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
 
     switch (ticket_gate_admit(&service->tickets, service->config,
                               text->data != NULL ? text->data : "", text->length,
-                              clock_wall_ms() / 1000, &ticket)) {
+                              service_ticket_time(service), &ticket)) {
     case TICKET_GATE_OPEN:
         fault = read_ticket(request, &body, &ticket, service->config);
         read_former_self(request, &body, &secret);
@@ -173,12 +171,10 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
         http_reply_error(connection, request, 403, TICKET_GATE_DROPPED_REASON);
         break;
     case TICKET_GATE_TOO_OLD:
-        http_reply_error_with(connection, request, 503, "Ticket from before the start",
-                              RETRY_AFTER "1");
+        subscribe_refuse_for_now(connection, request, transport, "Ticket from before the start", 1);
         break;
     default:
-        http_reply_error_with(connection, request, 503, "Too many tickets at once",
-                              RETRY_AFTER "1");
+        subscribe_refuse_for_now(connection, request, transport, "Too many tickets at once", 1);
     }
 }
 

@@ -23,11 +23,11 @@ bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, c
     return true;
 }
 
-bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_s,
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_ms,
                       char *error)
 {
     *gate = (struct ticket_gate){.used = used_tickets_open((size_t)config->ticket_max_used),
-                                 .opened_s = wall_s};
+                                 .opened_ms = wall_ms};
     if (gate->used == NULL) {
         snprintf(error, SECRET_ERROR_SIZE, "out of memory");
         return false;
@@ -49,17 +49,6 @@ static enum ticket_gate_result refuse_ticket(struct ticket *ticket, enum ticket_
     return result;
 }
 
-/* One that an earlier daemon took ends before it could have begun now, when it does not say. */
-static bool is_of_before_start(const struct ticket_gate *gate, const struct ticket_rules *rules,
-                               const struct ticket *ticket)
-{
-    uint64_t latest_s = ticket->issued_ms != 0 || ticket->forget_after_s < rules->life_max_s
-                            ? ticket->issued_ms / 1000
-                            : ticket->forget_after_s - rules->life_max_s - rules->skew_s;
-
-    return latest_s < gate->opened_s;
-}
-
 /* One that does not say when it was signed may have been at any time. */
 static bool is_dropped(const struct ticket_gate *gate, const struct ticket *ticket, uint64_t wall_s)
 {
@@ -71,10 +60,27 @@ static bool is_dropped(const struct ticket_gate *gate, const struct ticket *tick
                                                            ticket->sid, signed_ms, wall_s * 1000);
 }
 
-enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
-                                          const char *text, size_t length, uint64_t wall_s,
-                                          struct ticket *ticket)
+/* An earlier daemon may have taken it: by the clock of now, or, where that was set back since the
+ * start, by the clock of then. One that does not say when it was signed ends before it could have
+ * been signed since. */
+static bool is_from_before(const struct ticket_gate *gate, const struct ticket_rules *rules,
+                           const struct ticket *ticket, struct ticket_gate_time now)
 {
+    uint64_t life_ms = (rules->life_max_s + rules->skew_s) * UINT64_C(1000);
+    uint64_t ends_ms = ticket->forget_after_s * 1000;
+    uint64_t started_ms = now.wall_ms > now.open_ms ? now.wall_ms - now.open_ms : 0;
+    uint64_t signed_ms =
+        ticket->issued_ms != 0 || ends_ms < life_ms ? ticket->issued_ms : ends_ms - life_ms;
+
+    return signed_ms < started_ms ||
+           (signed_ms < gate->opened_ms && signed_ms + life_ms >= gate->opened_ms);
+}
+
+enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
+                                          const char *text, size_t length,
+                                          struct ticket_gate_time now, struct ticket *ticket)
+{
+    uint64_t wall_s = now.wall_ms / 1000;
     struct ticket_rules rules = ticket_rules_of(config, &gate->secrets);
     const char *why = "no ticket secret is configured";
     enum ticket_result result = TICKET_REFUSED;
@@ -86,7 +92,7 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
         return refuse_ticket(
             ticket, result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED,
             why);
-    if (is_of_before_start(gate, &rules, ticket))
+    if (is_from_before(gate, &rules, ticket, now))
         return refuse_ticket(ticket, TICKET_GATE_TOO_OLD, "from before the start");
     if (is_dropped(gate, ticket, wall_s))
         return refuse_ticket(ticket, TICKET_GATE_DROPPED, "its user or session was dropped since");
@@ -95,6 +101,8 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
         return TICKET_GATE_OPEN;
     case USED_TICKETS_AGAIN:
         return refuse_ticket(ticket, TICKET_GATE_REFUSED, "used before");
+    case USED_TICKETS_UNKNOWN:
+        return refuse_ticket(ticket, TICKET_GATE_TOO_OLD, "from before the clock was set back");
     default:
         message_warning("ticket refused: the memory of used ones is full",
                         message_number("max_used", (int64_t)config->ticket_max_used));

@@ -14,7 +14,7 @@
 struct ticket_gate {
     struct secret_list secrets;
     struct used_tickets *used;
-    uint64_t opened_s;                     /* by the wall clock */
+    uint64_t opened_ms;                    /* by the wall clock of then */
     const struct revocations *revocations; /* set by the owner; NULL: none */
 };
 
@@ -25,20 +25,27 @@ enum ticket_gate_result {
     TICKET_GATE_OPEN,
     TICKET_GATE_REFUSED,   /* one answer, whatever is wrong with it */
     TICKET_GATE_DROPPED,   /* its user or session was dropped since it was signed */
-    TICKET_GATE_TOO_OLD,   /* of before the start: nobody knows whether it was used then */
+    TICKET_GATE_TOO_OLD,   /* of before the start, or of before the clock was set back: nobody knows
+                              whether it was used then; a new one will do */
     TICKET_GATE_OVERLOADED /* cannot remember that it is used now */
 };
 
-/* Without a secret file every ticket is refused; so are those that were signed before wall_s, when
+/* Without a secret file every ticket is refused; so are those that were signed before wall_ms, when
  * an earlier daemon may have taken them. False with a sentence in error (SECRET_ERROR_SIZE). */
-bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_s,
+bool ticket_gate_open(struct ticket_gate *gate, const struct config *config, uint64_t wall_ms,
                       char *error);
 /* Reads the secrets again; the old ones stay when that fails. */
 bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error);
 void ticket_gate_close(struct ticket_gate *gate);
-/* TICKET_GATE_OPEN: *ticket is filled, free it with ticket_free(). wall_s must not go back. */
+/* What time it is. */
+struct ticket_gate_time {
+    uint64_t wall_ms; /* by the wall clock, which may have been set since the gate was opened */
+    uint64_t open_ms; /* since it was opened, by a clock that nobody sets */
+};
+
+/* TICKET_GATE_OPEN: *ticket is filled, free it with ticket_free(). */
 enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
-                                          const char *text, size_t length, uint64_t wall_s,
-                                          struct ticket *ticket);
+                                          const char *text, size_t length,
+                                          struct ticket_gate_time now, struct ticket *ticket);
 
 #endif

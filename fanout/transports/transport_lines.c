@@ -1,6 +1,5 @@
 /* Raw TCP for small devices: one JSON a line, both ways ([fanout] listen_lines). The first line is
  * the subscription, those that follow are messages (client_requests.h). */
-#include "clock.h"
 #include "config/config.h"
 #include "requests/client_requests.h"
 #include "requests/service.h"
@@ -99,7 +98,7 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
     const char *fault;
 
     switch (ticket_gate_admit(&service->tickets, service->config, json_string_value(text),
-                              json_string_length(text), clock_wall_ms() / 1000, &ticket)) {
+                              json_string_length(text), service_ticket_time(service), &ticket)) {
     case TICKET_GATE_OPEN:
         fault = subscription_body_from_ticket(&body, &ticket, service->config);
         subscription_body_read_former_self(&body, json);

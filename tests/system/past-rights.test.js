@@ -1,11 +1,16 @@
 'use strict';
 
-// What a client missed of bound topics, when its user's rights have changed meanwhile.
+// What a client missed of bound topics, when its user's rights have changed meanwhile: on each transport.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Bound } = require('./lib/bound');
+const { comeBack } = require('./lib/coming-back');
+const { tool } = require('./lib/paths');
+const { freePort } = require('./lib/ports');
+const { run } = require('./lib/program');
 const { until } = require('./lib/wait');
 
 const INBOX = '@USER@';
@@ -15,8 +20,13 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
     let bound;
     let topics = 0;
     before(async () => {
-      const config = log === 'disk' ? { log: { path: 'log.db', sync: 'always' } } : {};
-      bound = await Bound.start({ database, config: { ...config, acl: { time_limit: '5s', down_time: '0s' } } });
+      const linesPort = await freePort();
+      const config = { fanout: { listen_lines: `127.0.0.1:${linesPort}` }, acl: { time_limit: '5s', down_time: '0s' } };
+      if (log === 'disk') {
+        config.log = { path: 'log.db', sync: 'always' };
+      }
+      bound = await Bound.start({ database, config });
+      bound.linesPort = linesPort;
     });
     after(() => bound?.stop());
 
@@ -27,24 +37,18 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
       return stream.connected.id;
     };
 
-    /** What `user` is given of these topics on coming back, and whether it is told that this is all. */
-    const fetch = async (user, last_id, ...names) => {
-      const stream = await bound.subscribe(user, names, { last_id });
-      const [types] = await bound.heard(stream);
-      await stream.close();
-      return { types, recovered: stream.connected.recovered };
-    };
+    const fetch = (user, last_id, ...names) => comeBack(bound, user, last_id, ...names);
 
     /** Events of before, then a change, then a restart where that keeps the events. */
-    const missed = async ({ owner = 'ana', sub = [], follow = [] }, change) => {
+    const missed = async ({ owner = 'ana', sub = [], follow = [], password }, change) => {
       const topic = `past/${topics++}`;
-      await bound.add(topic, { owner, pub: ['+'], sub });
+      await bound.add(topic, { owner, pub: ['+'], sub, password });
       for (const user of follow) {
         await bound.esnctl('follow', topic, user);
       }
       const last_id = await now();
-      assert.equal((await bound.publish(topic, { as: 'ana', type: 'bound' })).result, 'sent');
-      assert.equal((await bound.publish(topic, { as: 'ana', type: 'targeted', targeted: true })).result, 'sent');
+      assert.equal((await bound.publish(topic, { as: 'ana', password, type: 'bound' })).result, 'sent');
+      assert.equal((await bound.publish(topic, { as: 'ana', password, type: 'targeted', targeted: true })).result, 'sent');
       await change(topic);
       if (log === 'disk') {
         await bound.stack.daemon.end();
@@ -52,6 +56,20 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
         await until('events are taken again', async () => (await bound.post('again')).status === 200);
       }
       return { topic, last_id };
+    };
+    const execute = async (sql) => {
+      if (bound.mariadb) {
+        await bound.mariadb.sql(sql);
+        return;
+      }
+      const ended = await run([tool('sqlite3', 'sqlite3'), '-bail', '-cmd', '.timeout 10000', bound.sqlite, sql]);
+      assert.equal(ended.code, 0, ended.stderr);
+    };
+    const setOwner = (topic, owner) => execute(`UPDATE registered_topics SET owner = '${owner}' WHERE topic = '${topic}'`);
+    const setPassword = async (topic, password) => {
+      const file = path.join(bound.stack.folder, 'password');
+      fs.writeFileSync(file, `${password}\n`);
+      await bound.esnctl('password', '--cost', '4', '--file', file, '--', topic);
     };
     const nothing = async () => {};
     const all = { types: ['bound', 'targeted'], recovered: true };
@@ -90,6 +108,35 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
         await bound.esnctl('topic', 'grant', 'sub', name, 'luis');
       });
       assert.deepEqual(await fetch('luis', last_id, topic, INBOX), all);
+    });
+
+    test('who is the owner no more, and has no other right, does not get it; nor does who became it since', async () => {
+      const { topic, last_id } = await missed({ owner: 'luis', follow: ['luis', 'eva'] }, (name) => setOwner(name, 'eva'));
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), none);
+      assert.deepEqual(await fetch('eva', last_id, topic, INBOX), none);
+    });
+
+    test('a topic that was removed and registered anew, with the same right, is heard again', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'] }, async (name) => {
+        await bound.esnctl('topic', 'remove', name);
+        await bound.add(name, { owner: 'ana', sub: ['luis'] });
+      });
+      assert.deepEqual((await fetch('luis', last_id, topic)).types, ['bound']);
+    });
+
+    test('who follows no more is not given what was targeted, and who follows since only what it might hear', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'] }, (name) => bound.esnctl('unfollow', name, 'luis'));
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), { types: ['bound'], recovered: true });
+    });
+
+    test('a password is for who publishes: another one, or none, changes nothing for who hears', async () => {
+      const { topic, last_id } = await missed({ sub: ['luis'], follow: ['luis'], password: 'first' }, (name) =>
+        setPassword(name, 'second'),
+      );
+      assert.deepEqual(await fetch('luis', last_id, topic, INBOX), all);
+      assert.deepEqual(await fetch('eva', last_id, topic, INBOX), none);
+      const refused = await bound.publish(topic, { as: 'ana', password: 'wrong', type: 'bound' });
+      assert.equal(refused.result, 'wrong password');
     });
 
     test('one topic of several is held back, the others are not', async () => {

@@ -451,23 +451,62 @@ static void test_too_long_to_look_at(void **state)
 
 /* ---- used tickets ---- */
 
-/* Forgotten while the clock was ahead, and alive again when it is back. */
-static void test_clock_jumps_ahead_and_back(void **state)
+/* Takes as many as make it forget what is over. */
+static void take_many(struct used_tickets *used, const char *name, uint64_t end_s, uint64_t now_s)
 {
     enum { MANY = 200 };
-    char id[16];
+    char id[32];
 
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(id, sizeof id, "%s %d", name, i);
+        assert_int_equal(used_tickets_take(used, id, end_s, now_s), USED_TICKETS_FIRST);
+    }
+}
+
+/* Forgotten while the clock was ahead, and alive again when it is back: not known any more. Others
+ * are taken as ever. */
+static void test_clock_jumps_ahead_and_back(void **state)
+{
+    enum { HOUR = 3600 };
     (void)state;
     struct used_tickets *used = used_tickets_open(1000);
     assert_non_null(used);
     assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_FIRST);
-    for (int i = 0; i < MANY; i++) {
-        (void)snprintf(id, sizeof id, "%d", i);
-        assert_int_equal(used_tickets_take(used, id, NOW + 3610, NOW + 3600), USED_TICKETS_FIRST);
-    }
-    assert_int_equal(used_tickets_count(used), MANY);
-    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_AGAIN);
+    take_many(used, "ahead", NOW + HOUR + 10, NOW + HOUR);
+    assert_int_equal(used_tickets_count(used), 200);
+    take_many(used, "still ahead", NOW + HOUR + 30, NOW + HOUR + 20);
+    assert_int_equal(used_tickets_take(used, "a", NOW + 10, NOW), USED_TICKETS_UNKNOWN);
     assert_int_equal(used_tickets_take(used, "b", NOW + 11, NOW + 1), USED_TICKETS_FIRST);
+    take_many(used, "back", NOW + 610, NOW + 600);
+    assert_int_equal(used_tickets_take(used, "ahead 0", NOW + HOUR + 10, NOW + HOUR),
+                     USED_TICKETS_UNKNOWN);
+    assert_int_equal(used_tickets_take(used, "still ahead 0", NOW + HOUR + 30, NOW + HOUR),
+                     USED_TICKETS_AGAIN);
+    used_tickets_close(&used);
+}
+
+/* However often: what was forgotten is never taken again. */
+static void test_clock_jumps_about(void **state)
+{
+    enum { JUMPS = 60, HOUR = 3600 };
+    char name[16], id[32];
+
+    (void)state;
+    struct used_tickets *used = used_tickets_open(100000);
+    assert_non_null(used);
+    for (unsigned i = 0; i < JUMPS; i++) {
+        uint64_t now = NOW + i * 29 % JUMPS * HOUR;
+        (void)snprintf(name, sizeof name, "%u", i);
+        for (int taken = 0; taken < 200; taken++) {
+            (void)snprintf(id, sizeof id, "%s %d", name, taken);
+            assert_int_not_equal(used_tickets_take(used, id, now + 10, now), USED_TICKETS_AGAIN);
+        }
+    }
+    for (unsigned i = 0; i < JUMPS; i++) {
+        uint64_t now = NOW + i * 29 % JUMPS * HOUR;
+        (void)snprintf(id, sizeof id, "%u 0", i);
+        assert_int_not_equal(used_tickets_take(used, id, now + 10, now), USED_TICKETS_FIRST);
+    }
     used_tickets_close(&used);
 }
 
@@ -550,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_broken_texts),
         cmocka_unit_test(test_too_long_to_look_at),
         cmocka_unit_test(test_clock_jumps_ahead_and_back),
+        cmocka_unit_test(test_clock_jumps_about),
         cmocka_unit_test(test_each_once),
         cmocka_unit_test(test_forgets_the_past_alone),
         cmocka_unit_test(test_when_it_is_full),

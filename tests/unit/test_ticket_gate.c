@@ -17,6 +17,8 @@
 
 enum { NOW = 1700000000 };
 
+static const uint64_t MS = 1000;
+
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210"
 
@@ -70,33 +72,92 @@ static int tear_down(void **state)
 
 static void open_gate(struct entrance *entrance)
 {
-    if (!ticket_gate_open(&entrance->gate, &entrance->config, NOW, entrance->error))
+    if (!ticket_gate_open(&entrance->gate, &entrance->config, NOW * MS, entrance->error))
         fail_msg("%s", entrance->error);
 }
 
 /* Signed with this secret; text is to be freed. */
-static struct bytes make_ticket(char *secret)
+static struct bytes make_ticket_at(char *secret, uint64_t wall_ms)
 {
     const struct secret_list secrets = {.values = &secret, .count = 1};
     const struct ticket_rules rules = {.secrets = &secrets, .life_s = 10, .life_max_s = 60};
-    const struct ticket ticket = {.user = "ana", .clid = "page"};
+    const struct ticket ticket = {.user = "ana", .clid = "page", .issued_ms = wall_ms};
     struct bytes text = BYTES_EMPTY;
 
-    assert_int_equal(ticket_sign(&text, &rules, &ticket, NOW), TICKET_OK);
+    assert_int_equal(ticket_sign(&text, &rules, &ticket, wall_ms / MS), TICKET_OK);
     return text;
 }
 
-static enum ticket_gate_result admit_at(struct entrance *entrance, const struct bytes *text,
-                                        uint64_t wall_s)
+static struct bytes make_ticket(char *secret)
+{
+    return make_ticket_at(secret, NOW * MS);
+}
+
+static enum ticket_gate_result admit(struct entrance *entrance, const struct bytes *text,
+                                     struct ticket_gate_time now)
 {
     struct ticket ticket;
     enum ticket_gate_result result = ticket_gate_admit(&entrance->gate, &entrance->config,
-                                                       text->data, text->length, wall_s, &ticket);
+                                                       text->data, text->length, now, &ticket);
 
     if (result == TICKET_GATE_OPEN)
         assert_string_equal(ticket.user, "ana");
     ticket_free(&ticket);
     return result;
+}
+
+/* By a clock that nobody sets. */
+static enum ticket_gate_result admit_at(struct entrance *entrance, const struct bytes *text,
+                                        uint64_t wall_s)
+{
+    uint64_t wall_ms = wall_s * MS, opened_ms = entrance->gate.opened_ms;
+
+    return admit(entrance, text,
+                 (struct ticket_gate_time){wall_ms, wall_ms > opened_ms ? wall_ms - opened_ms : 0});
+}
+
+/* Also in the second in which the one ends and the other begins. */
+static void a_restart_within_a_second_is_one(void **state)
+{
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes before = make_ticket_at(secret, NOW * MS + 409);
+    struct bytes after = make_ticket_at(secret, NOW * MS + 411);
+
+    assert_true(
+        ticket_gate_open(&entrance->gate, &entrance->config, NOW * MS + 410, entrance->error));
+    const struct ticket_gate_time now = {NOW * MS + 500, 90};
+    assert_int_equal(admit(entrance, &before, now), TICKET_GATE_TOO_OLD);
+    assert_int_equal(admit(entrance, &after, now), TICKET_GATE_OPEN);
+    bytes_free(&before);
+    bytes_free(&after);
+}
+
+/* As at the start of a machine whose clock was an hour ahead: nobody waits for that hour. What was
+ * signed before is taken neither now nor when its time has come again. */
+static void a_clock_that_is_set_back_keeps_nobody_out(void **state)
+{
+    enum { HOUR = 3600 };
+    struct entrance *entrance = *state;
+    char secret[] = SECRET;
+    struct bytes ahead = make_ticket_at(secret, (NOW + HOUR) * MS - 1);
+    struct bytes since = make_ticket_at(secret, (NOW + 5) * MS);
+    struct bytes before = make_ticket_at(secret, (NOW - 2) * MS);
+    struct bytes later = make_ticket_at(secret, (NOW + 2 * HOUR) * MS);
+
+    assert_true(
+        ticket_gate_open(&entrance->gate, &entrance->config, (NOW + HOUR) * MS, entrance->error));
+    const struct ticket_gate_time back = {(NOW + 6) * MS, 6 * MS};
+    assert_int_equal(admit(entrance, &since, back), TICKET_GATE_OPEN);
+    assert_int_equal(admit(entrance, &before, back), TICKET_GATE_TOO_OLD);
+    const struct ticket_gate_time again = {(NOW + HOUR + 5) * MS, (HOUR + 5) * MS};
+    assert_int_equal(admit(entrance, &ahead, again), TICKET_GATE_TOO_OLD);
+    const struct ticket_gate_time then = {(NOW + 2 * HOUR) * MS, 2 * HOUR * MS};
+    assert_int_equal(admit(entrance, &later, then), TICKET_GATE_OPEN);
+    bytes_free(&ahead);
+    bytes_free(&since);
+    bytes_free(&before);
+    bytes_free(&later);
 }
 
 /* What an earlier daemon took it does not take again. */
@@ -109,7 +170,8 @@ static void a_ticket_of_before_the_start_is_for_nobody(void **state)
     open_gate(entrance);
     assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_OPEN);
     ticket_gate_close(&entrance->gate);
-    assert_true(ticket_gate_open(&entrance->gate, &entrance->config, NOW + 1, entrance->error));
+    assert_true(
+        ticket_gate_open(&entrance->gate, &entrance->config, (NOW + 1) * MS, entrance->error));
     assert_int_equal(admit_at(entrance, &text, NOW + 1), TICKET_GATE_TOO_OLD);
     assert_int_equal(admit_at(entrance, &text, NOW + 9), TICKET_GATE_TOO_OLD);
     bytes_free(&text);
@@ -219,7 +281,7 @@ static void with_a_bad_secret_it_does_not_open(void **state)
     struct entrance *entrance = *state;
 
     write_secrets(entrance, "short\n");
-    assert_false(ticket_gate_open(&entrance->gate, &entrance->config, NOW, entrance->error));
+    assert_false(ticket_gate_open(&entrance->gate, &entrance->config, NOW * MS, entrance->error));
     assert_non_null(strstr(entrance->error, entrance->file));
 }
 
@@ -227,6 +289,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ticket_of_before_the_start_is_for_nobody, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_restart_within_a_second_is_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_keeps_nobody_out, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_opens_it_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_wrong_makes_no_difference, set_up, tear_down),
