@@ -108,7 +108,7 @@ void connection_relieve_memory(struct net *net);
 /* The same for `most` bytes, in favour of others who have room: only those that have waited for
  * soft_time. */
 void connection_relieve_for_others(struct net *net, uint64_t most);
-/* The socket took something of what waits for it since the last call, or since it had to wait. */
+/* The other end took something of what waits for it since the last call, or since it had to wait. */
 bool connection_has_moved(struct connection *connection);
 /* When that is to be asked for one that may not stand still; UINT64_MAX: nothing waits. */
 uint64_t connection_stall_deadline(const struct connection *connection);

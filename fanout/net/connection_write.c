@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum {
@@ -23,7 +24,7 @@ struct backlog {
     size_t in_flight; /* bytes handed to the loop */
     uint64_t since;   /* when it began */
     uint64_t written; /* bytes since then, without those in flight */
-    uint64_t seen;    /* of those and of what is in flight, when last looked at */
+    int64_t seen;     /* what the other end had, when last looked at; from some number on */
     uint64_t seen_at;
     uint64_t over_soft_since; /* 0: below max_pending_soft */
 };
@@ -91,16 +92,28 @@ uint64_t connection_stall_deadline(const struct connection *connection)
                : UINT64_MAX;
 }
 
+/* Without what the system keeps for the socket: that says that there is room again only when a good
+ * part of it is gone, which takes minutes on a slow line. */
+static int64_t taken_by_peer(const struct connection *connection)
+{
+    const struct backlog *backlog = connection->backlog;
+    size_t left = uv_stream_get_write_queue_size(&connection->io.stream);
+    int kept = 0;
+
+    if (ioctl(connection->descriptor, TIOCOUTQ, &kept) != 0)
+        kept = 0;
+    return (int64_t)(backlog->written + backlog->in_flight - left) - kept;
+}
+
 bool connection_has_moved(struct connection *connection)
 {
     struct backlog *backlog = connection->backlog;
 
     if (backlog == NULL)
         return false;
-    size_t left = uv_stream_get_write_queue_size(&connection->io.stream);
-    uint64_t written = backlog->written + backlog->in_flight - left;
-    bool moved = written > backlog->seen;
-    backlog->seen = written;
+    int64_t taken = taken_by_peer(connection);
+    bool moved = taken > backlog->seen;
+    backlog->seen = taken;
     if (moved)
         backlog->seen_at = loop_now(&connection->net->loop);
     return moved;
@@ -182,8 +195,10 @@ static void begin_backlog(struct connection *connection)
     if (connection->state == CONNECTION_READING)
         (void)uv_read_stop(&connection->io.stream);
     continue_backlog(connection);
-    if (connection->state != CONNECTION_CLOSED)
-        connection_set_deadline(connection);
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    backlog->seen = taken_by_peer(connection);
+    connection_set_deadline(connection);
 }
 
 /* Straight to the socket: without a backlog the loop has nothing of this connection to write.

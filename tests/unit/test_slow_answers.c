@@ -15,7 +15,7 @@
 
 #include "net/connection.h"
 
-enum { ANSWER_SIZE = 900000, DEADLINES = 12, PIECE = 32768 };
+enum { ANSWER_SIZE = 900000, DEADLINES = 8, PIECE = 65536 };
 
 static void find_slow(uv_handle_t *handle, void *context)
 {
