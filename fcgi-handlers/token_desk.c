@@ -367,9 +367,14 @@ static void handle_body(struct token_desk *desk, struct handler_request *request
 /* A cookie comes along with what any page asks for: only pages of the site itself may. */
 static bool is_from_elsewhere(const struct token_desk *desk, const struct handler_request *request)
 {
-    return desk->settings->config.token_cookie &&
-           !token_request_is_of_site(handler_request_variable(request, "HTTP_ORIGIN"),
-                                     handler_request_variable(request, "HTTP_HOST"));
+    const char *origin = handler_request_variable(request, "HTTP_ORIGIN");
+    const char *host = handler_request_variable(request, "HTTP_HOST");
+    if (!desk->settings->config.token_cookie ||
+        token_request_is_of_site(origin, host, handler_request_variable(request, "SERVER_PORT")))
+        return false;
+    message_info("a page of another site asked for tokens", message_text("origin", origin),
+                 message_text("host", host));
+    return true;
 }
 
 void token_desk_handle(struct token_desk *desk, struct handler_request *request)

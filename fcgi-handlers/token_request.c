@@ -89,11 +89,24 @@ void token_request_free(struct token_request *request)
     request->json = NULL;
 }
 
-bool token_request_is_of_site(const char *origin, const char *host)
+static bool has_port(const char *host)
 {
-    if (origin == NULL || host == NULL || *host == '\0')
+    const char *colon = strrchr(host, ':');
+    return colon != NULL && strchr(colon, ']') == NULL;
+}
+
+bool token_request_is_of_site(const char *origin, const char *host, const char *port)
+{
+    size_t scheme = origin == NULL                        ? 0
+                    : strncmp(origin, "https://", 8) == 0 ? 8
+                    : strncmp(origin, "http://", 7) == 0  ? 7
+                                                          : 0;
+    if (scheme == 0 || host == NULL || *host == '\0')
         return false;
-    if (strncmp(origin, "https://", 8) == 0)
-        return strcasecmp(origin + 8, host) == 0;
-    return strncmp(origin, "http://", 7) == 0 && strcasecmp(origin + 7, host) == 0;
+    const char *name = origin + scheme;
+    size_t length = strlen(host);
+    if (strcasecmp(name, host) == 0)
+        return true;
+    return port != NULL && !has_port(host) && strncasecmp(name, host, length) == 0 &&
+           name[length] == ':' && strcmp(name + length + 1, port) == 0;
 }

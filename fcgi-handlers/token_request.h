@@ -29,8 +29,9 @@ const char *token_request_read(struct token_request *request, const char *body, 
                                const char *cookies);
 void token_request_free(struct token_request *request);
 
-/* A page of this origin (the Origin header, or NULL) is one of the site whose name the client asked
- * for. */
-bool token_request_is_of_site(const char *origin, const char *host);
+/* A page of this origin (the Origin header) is one of the site that the client asked: its name
+ * (HTTP_HOST), which some web servers give without the port, and the port (SERVER_PORT). Any may be
+ * NULL. */
+bool token_request_is_of_site(const char *origin, const char *host, const char *port);
 
 #endif

@@ -104,6 +104,7 @@ for (const [web, store] of [
       const stream = await desk.subscribe(answer.json);
       assert.equal(stream.connected.identity.uid, 'luis');
       await stream.close();
+      await desk.bound.stack.untilTotal(0);
     });
 
     test('are refused for what is no proof', async () => {
@@ -160,6 +161,7 @@ for (const [web, store] of [
       }
       assert.equal((await desk.bound.publish('house/lamp', { as: 'ana' })).receivers, 1);
       await stays.close();
+      await desk.bound.stack.untilTotal(0);
       await desk.refresh(other.refresh_token);
     });
 

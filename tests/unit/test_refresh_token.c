@@ -96,14 +96,18 @@ static void test_requests(void **state)
 static void test_sites(void **state)
 {
     (void)state;
-    assert_true(token_request_is_of_site("https://shop.example", "Shop.example"));
-    assert_true(token_request_is_of_site("http://127.0.0.1:8080", "127.0.0.1:8080"));
-    assert_false(token_request_is_of_site("https://shop.example", "shop.example:8443"));
-    assert_false(token_request_is_of_site("https://shop.example.evil", "shop.example"));
-    assert_false(token_request_is_of_site("null", "null"));
-    assert_false(token_request_is_of_site(NULL, "shop.example"));
-    assert_false(token_request_is_of_site("https://", ""));
-    assert_false(token_request_is_of_site("https://shop.example", NULL));
+    assert_true(token_request_is_of_site("https://shop.example", "Shop.example", "8080"));
+    assert_true(token_request_is_of_site("http://127.0.0.1:8080", "127.0.0.1:8080", "8080"));
+    assert_false(token_request_is_of_site("https://shop.example", "shop.example:8443", "8080"));
+    assert_true(token_request_is_of_site("https://shop.example:8080", "shop.example", "8080"));
+    assert_true(token_request_is_of_site("https://[::1]:8080", "[::1]", "8080"));
+    assert_false(token_request_is_of_site("https://shop.example:8081", "shop.example", "8080"));
+    assert_false(token_request_is_of_site("https://shop.example:8080", "shop.example", NULL));
+    assert_false(token_request_is_of_site("https://shop.example.evil", "shop.example", "8080"));
+    assert_false(token_request_is_of_site("null", "null", "8080"));
+    assert_false(token_request_is_of_site(NULL, "shop.example", "8080"));
+    assert_false(token_request_is_of_site("https://", "", "8080"));
+    assert_false(token_request_is_of_site("https://shop.example", NULL, "8080"));
 }
 
 /* ---- families ---- */
