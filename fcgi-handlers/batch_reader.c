@@ -7,7 +7,7 @@ enum place { PLACE_HEAD, PLACE_FIRST, PLACE_POST, PLACE_BEHIND, PLACE_TAIL, PLAC
 
 static const char *const head[] = {"{", "\"events\"", ":", "["};
 static const char no_batch[] = "it should be {\"events\": [...]}";
-static const char too_long[] = "a post of it is over [publish] max_event_body";
+static const char too_long[] = "a post of it is over [publish] max_body";
 static const char broken_off[] = "it ends in the middle";
 
 static bool is_blank(char byte)

@@ -267,7 +267,7 @@ static size_t read_some(struct handler_request *request, void *out, size_t size)
     return (size_t)got;
 }
 
-/* HANDLER_BODY_WHOLE, or what is wrong with the announcement. */
+/* HANDLER_BODY_WHOLE, or what is wrong with the announcement of what is left. */
 static enum handler_body check_length(const struct handler_request *request, size_t limit)
 {
     const char *text = handler_request_variable(request, "CONTENT_LENGTH");
@@ -280,24 +280,40 @@ static enum handler_body check_length(const struct handler_request *request, siz
     return request->listener == HANDLER_CGI ? HANDLER_BODY_NO_LENGTH : HANDLER_BODY_WHOLE;
 }
 
+bool handler_request_read_more(struct handler_request *request, struct bytes *body)
+{
+    size_t step =
+        request->announced && request->remaining < READ_SIZE ? request->remaining : READ_SIZE;
+    if ((request->announced && step == 0) || !bytes_reserve(body, step))
+        return false;
+    size_t got = read_some(request, body->data + body->length, step);
+    body->length += got;
+    return got > 0;
+}
+
+enum handler_body handler_request_read_start(struct handler_request *request, size_t limit,
+                                             struct bytes *body)
+{
+    enum handler_body verdict = check_length(request, limit);
+    if (verdict == HANDLER_BODY_WHOLE && !handler_request_read_more(request, body) && body->failed)
+        verdict = HANDLER_BODY_NO_MEMORY;
+    return verdict;
+}
+
 enum handler_body handler_request_read_body(struct handler_request *request, size_t limit,
                                             struct bytes *body)
 {
-    enum handler_body verdict = check_length(request, limit);
+    if (body->length > limit)
+        return HANDLER_BODY_TOO_LARGE;
+    enum handler_body verdict = check_length(request, limit - body->length);
     if (verdict != HANDLER_BODY_WHOLE)
         return verdict;
-    bool ended = request->announced && request->remaining == 0;
-    while (!ended) {
-        size_t step =
-            request->announced && request->remaining < READ_SIZE ? request->remaining : READ_SIZE;
-        if (!bytes_reserve(body, step))
-            return HANDLER_BODY_NO_MEMORY;
-        size_t got = read_some(request, body->data + body->length, step);
-        body->length += got;
+    while (handler_request_read_more(request, body)) {
         if (body->length > limit)
             return HANDLER_BODY_TOO_LARGE;
-        ended = got == 0 || (request->announced && request->remaining == 0);
     }
+    if (body->failed)
+        return HANDLER_BODY_NO_MEMORY;
     return request->announced && request->remaining > 0 ? HANDLER_BODY_SHORT : HANDLER_BODY_WHOLE;
 }
 

@@ -58,7 +58,13 @@ const char *handler_request_variable(const struct handler_request *request, cons
 /* The query, undecoded (query.h); "" when there is none. Borrowed likewise. */
 const char *handler_request_query(const struct handler_request *request);
 
-/* Reads the whole body, at most `limit` bytes. */
+/* Reads the first bytes of a body that is not announced as more than `limit`. */
+enum handler_body handler_request_read_start(struct handler_request *request, size_t limit,
+                                             struct bytes *body);
+/* Appends what comes next, some ten thousand bytes at most. False: there is no more, or no memory
+ * (body->failed). */
+bool handler_request_read_more(struct handler_request *request, struct bytes *body);
+/* Appends all that is left of the body, at most `limit` bytes with what `body` has already. */
 enum handler_body handler_request_read_body(struct handler_request *request, size_t limit,
                                             struct bytes *body);
 /* Writes a part of the answer; false when the web server is gone. */

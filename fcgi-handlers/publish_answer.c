@@ -90,79 +90,62 @@ static void append_points(struct bytes *out, const struct publish_outcome *outco
     bytes_append_text(out, "]}\n");
 }
 
-static void send_body(struct handler_request *request, struct handler_reply reply,
-                      struct bytes *body)
-{
-    reply.body = body;
-    if (body->failed)
-        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
-    else
-        (void)handler_reply_send(request, &reply);
-    bytes_free(body);
-}
+/* How a post is answered, before it is sent. */
+struct answer {
+    struct handler_reply reply;
+    char headers[96];
+    struct bytes body; /* a JSON object and the end of its line */
+};
 
-static void answer_taken(struct handler_request *request, const struct publish_outcome *outcome)
+static void word_taken(struct answer *answer, const struct publish_outcome *outcome)
 {
     uint64_t receivers = 0;
     for (size_t i = 0; i < outcome->event_count; i++)
         receivers += outcome->events[i].ack.receivers;
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_text(&body, "{\"id\":");
-    append_event_id(&body, &outcome->events[0]);
-    bytes_append_text(&body, ",\"receivers\":");
-    bytes_append_number(&body, receivers);
-    append_points(&body, outcome);
-    send_body(request, (struct handler_reply){.status = 200, .reason = "OK"}, &body);
+    struct bytes *body = &answer->body;
+    bytes_append_text(body, "{\"id\":");
+    append_event_id(body, &outcome->events[0]);
+    bytes_append_text(body, ",\"receivers\":");
+    bytes_append_number(body, receivers);
+    answer->reply = (struct handler_reply){.status = 200, .reason = "OK"};
 }
 
-static void answer_forbidden(struct handler_request *request, const struct publish_outcome *outcome)
+static void word_forbidden(struct answer *answer, const struct publish_outcome *outcome,
+                           const struct handler_request *request)
 {
-    struct bytes body = BYTES_EMPTY;
     log_refusal(request, "No event point was allowed", point_word(outcome->decisions[0].result),
                 outcome->post->points[0].topic);
-    bytes_append_text(&body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
-    append_points(&body, outcome);
-    send_body(request, (struct handler_reply){.status = 403, .reason = "Forbidden"}, &body);
+    bytes_append_text(&answer->body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
+    answer->reply = (struct handler_reply){.status = 403, .reason = "Forbidden"};
 }
 
-static void answer_limited(struct handler_request *request, const struct publish_outcome *outcome)
+static void word_limited(struct answer *answer, const struct publish_outcome *outcome)
 {
     uint32_t wait = 0;
     for (size_t i = 0; i < outcome->event_count; i++)
         if (outcome->events[i].ack.wait_ms > wait)
             wait = outcome->events[i].ack.wait_ms;
-    char retry[96];
-    (void)snprintf(retry, sizeof retry, RETRY_AFTER "%u\r\n", wait / 1000 + 1);
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_text(&body, "{\"error\":\"Too many events\"");
-    append_points(&body, outcome);
-    const struct handler_reply reply = {
-        .status = 429, .reason = "Too Many Requests", .headers = retry};
-    send_body(request, reply, &body);
+    (void)snprintf(answer->headers, sizeof answer->headers, RETRY_AFTER "%u\r\n", wait / 1000 + 1);
+    bytes_append_text(&answer->body, "{\"error\":\"Too many events\"");
+    answer->reply = (struct handler_reply){.status = 429, .reason = "Too Many Requests"};
 }
 
-static void answer_other(struct handler_request *request, const struct publish_outcome *outcome)
+static void word_other(struct answer *answer)
 {
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_text(&body, "{\"error\":\"The id is that of another event\"");
-    append_points(&body, outcome);
-    send_body(request, (struct handler_reply){.status = 409, .reason = "Conflict"}, &body);
+    bytes_append_text(&answer->body, "{\"error\":\"The id is that of another event\"");
+    answer->reply = (struct handler_reply){.status = 409, .reason = "Conflict"};
 }
 
-static void answer_over_limits(struct handler_request *request,
-                               const struct publish_outcome *outcome)
+static void word_over_limits(struct answer *answer)
 {
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_text(&body, "{\"error\":\"The topic is over the daemon's limits\","
-                             "\"detail\":\"[fanout] max_topic_length or max_topic_levels are lower "
-                             "there than here\"");
-    append_points(&body, outcome);
-    send_body(request, (struct handler_reply){.status = 422, .reason = "Unprocessable Content"},
-              &body);
+    bytes_append_text(&answer->body,
+                      "{\"error\":\"The topic is over the daemon's limits\","
+                      "\"detail\":\"[fanout] max_topic_length or max_topic_levels are lower "
+                      "there than here\"");
+    answer->reply = (struct handler_reply){.status = 422, .reason = "Unprocessable Content"};
 }
 
-static void answer_unavailable(struct handler_request *request,
-                               const struct publish_outcome *outcome)
+static void word_unavailable(struct answer *answer, const struct publish_outcome *outcome)
 {
     const char *error = "The fan-out daemon is overloaded";
     for (size_t i = 0; i < outcome->event_count; i++) {
@@ -173,12 +156,9 @@ static void answer_unavailable(struct handler_request *request,
         if (!outcome->events[i].acknowledged)
             error = "The fan-out daemon did not acknowledge the event in time";
     }
-    struct bytes body = BYTES_EMPTY;
-    bytes_append_format(&body, "{\"error\":\"%s\"", error);
-    append_points(&body, outcome);
-    const struct handler_reply reply = {
-        .status = 503, .reason = "Service Unavailable", .headers = retry_header};
-    send_body(request, reply, &body);
+    bytes_append_format(&answer->body, "{\"error\":\"%s\"", error);
+    (void)snprintf(answer->headers, sizeof answer->headers, "%s", retry_header);
+    answer->reply = (struct handler_reply){.status = 503, .reason = "Service Unavailable"};
 }
 
 static bool was_taken(const struct publish_outcome *outcome)
@@ -199,20 +179,63 @@ static bool has_any(const struct publish_outcome *outcome, enum ack_status statu
     return false;
 }
 
+/* To be freed by the caller: its body. */
+static void word_outcome(struct answer *answer, const struct publish_outcome *outcome,
+                         const struct handler_request *request)
+{
+    *answer = (struct answer){0};
+    if (outcome->event_count == 0)
+        word_forbidden(answer, outcome, request);
+    else if (!was_taken(outcome))
+        word_unavailable(answer, outcome);
+    else if (has_any(outcome, ACK_LIMITED))
+        word_limited(answer, outcome);
+    else if (has_any(outcome, ACK_TOPIC))
+        word_over_limits(answer);
+    else if (has_any(outcome, ACK_OTHER))
+        word_other(answer);
+    else
+        word_taken(answer, outcome);
+    append_points(&answer->body, outcome);
+}
+
 void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome)
 {
-    if (outcome->event_count == 0)
-        answer_forbidden(request, outcome);
-    else if (!was_taken(outcome))
-        answer_unavailable(request, outcome);
-    else if (has_any(outcome, ACK_LIMITED))
-        answer_limited(request, outcome);
-    else if (has_any(outcome, ACK_TOPIC))
-        answer_over_limits(request, outcome);
-    else if (has_any(outcome, ACK_OTHER))
-        answer_other(request, outcome);
+    struct answer answer;
+    word_outcome(&answer, outcome, request);
+    answer.reply.body = &answer.body;
+    answer.reply.headers = answer.headers[0] != '\0' ? answer.headers : NULL;
+    if (answer.body.failed)
+        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
     else
-        answer_taken(request, outcome);
+        (void)handler_reply_send(request, &answer.reply);
+    bytes_free(&answer.body);
+}
+
+void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
+                                const struct publish_outcome *outcome)
+{
+    struct answer answer;
+    word_outcome(&answer, outcome, request);
+    bytes_append_format(out, "{\"status\":%d,", answer.reply.status);
+    if (answer.body.failed)
+        out->failed = true;
+    else /* without its first bracket and the end of its line */
+        bytes_append(out, answer.body.data + 1, answer.body.length - 2);
+    bytes_free(&answer.body);
+}
+
+void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
+                              const struct publish_fault *fault)
+{
+    log_refusal(request, fault->reason, fault->log[0] != '\0' ? fault->log : fault->detail, NULL);
+    bytes_append_format(out, "{\"status\":%d,\"error\":", fault->status);
+    bytes_append_json_string(out, fault->reason, strlen(fault->reason));
+    if (fault->detail != NULL) {
+        bytes_append_text(out, ",\"detail\":");
+        bytes_append_json_string(out, fault->detail, strlen(fault->detail));
+    }
+    bytes_append_text(out, "}");
 }
 
 void publish_answer_stranger(struct handler_request *request, const char *why)

@@ -18,6 +18,11 @@ struct publish_outcome {
  * all of it in time; 429: it refused some because the token has published too much, and what is
  * "sent" is delivered. */
 void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome);
+/* The same for one post of a batch: appends an object that begins with the status. */
+void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
+                                const struct publish_outcome *outcome);
+void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
+                              const struct publish_fault *fault);
 /* Strangers, and whose signature is not of this body, are all told 404, as for a path that is not
  * there; `why` is for the log. */
 void publish_answer_stranger(struct handler_request *request, const char *why);

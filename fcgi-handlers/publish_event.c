@@ -7,14 +7,14 @@
 #include "handler_reply.h"
 #include "messages.h"
 #include "publish_answer.h"
+#include "publish_batch.h"
+#include "publish_post.h"
 #include "publish_queue.h"
 #include "publish_request.h"
 #include "publisher_gate.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-_Static_assert((int)FAULT_LOG_SIZE >= (int)BIND_KEY_WHY_SIZE, "it has to fit");
 
 static const char allow_header[] = "Allow: POST, OPTIONS\r\n";
 
@@ -23,17 +23,15 @@ struct publish_shared {
     struct authority_common *common;
 };
 
+enum post_kind { POST_EVENT, POST_BATCH, POST_DROP };
+
 /* A request that was taken and not yet answered. */
 struct post {
     struct handler_request *request;
-    const struct publisher *publisher;
-    struct publish_request asked;
-    struct point_decision *decisions; /* one for each event point */
-    bool is_drop;                     /* an order to end streams, and nothing of what follows */
+    enum post_kind kind; /* which of these it is */
+    struct publish_post post;
+    struct publish_batch batch;
     struct drop_order order;
-    bool refused;             /* it has got its answer */
-    struct bus_event *events; /* of what was granted, among those of the other posts */
-    size_t event_count;
 };
 
 enum { PUBLISH_TOGETHER = 16 };
@@ -105,148 +103,59 @@ static void *publish_begin(const void *settings, void *shared)
     return NULL;
 }
 
-/* ---- who may ---- */
+/* ---- answering ---- */
 
-/* Once for each post. A key that nobody asked for has to be right all the same. */
-static bool find_user(const struct publish_service *service, const struct publish_request *post,
-                      char user[USER_ID_SIZE], struct publish_fault *fault)
+static struct publish_judge judge_of(const struct publish_service *service)
 {
-    user[0] = '\0';
-    if (post->bind_key == NULL)
-        return true;
-    *fault = (struct publish_fault){.status = 400, .reason = "Bind keys are not configured"};
-    if (service->bind_keys == NULL)
-        return false;
-    fault->reason = "Invalid Bind Key";
-    return bind_key_read(service->bind_keys, post->bind_key, post->bind_key_length,
-                         clock_wall_ms() / 1000, user, fault->log);
+    return (struct publish_judge){.config = &service->settings->config,
+                                  .authority = service->authority,
+                                  .bind_keys = service->bind_keys,
+                                  .queue = service->queue};
 }
 
-static bool authorise_points(const struct publish_service *service, struct post *post,
-                             struct publish_fault *fault)
+static void answer(struct post *post)
 {
-    struct publish_request *asked = &post->asked;
-    char user[USER_ID_SIZE];
-    *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
-    post->decisions = calloc(asked->count, sizeof *post->decisions);
-    if (post->decisions == NULL || !find_user(service, asked, user, fault))
-        return false;
-    const char *known = user[0] != '\0' ? user : NULL;
-    for (size_t i = 0; i < asked->count; i++) {
-        if (!authorise_point(service->authority, &asked->points[i], post->publisher, known,
-                             &post->decisions[i], fault))
-            return false;
-    }
-    *fault = (struct publish_fault){.status = 500, .reason = "Out of memory"};
-    return !asked->has_id || publish_request_make_keys(asked, known);
-}
-
-/* Refuses the post, or counts the events that it may publish. */
-static void authorise(const struct publish_service *service, struct post *post)
-{
-    struct publish_fault fault;
-    post->event_count = 0;
-    post->refused = !authorise_points(service, post, &fault);
-    if (post->refused)
-        publish_answer_fault(post->request, &fault);
-    for (size_t i = 0; !post->refused && i < post->asked.count; i++)
-        post->event_count += post->decisions[i].result == POINT_GRANTED;
-}
-
-/* ---- publishing ---- */
-
-static void fill_event(struct bus_event *event, const struct publish_request *post,
-                       const struct publish_point *point, const struct point_decision *decision)
-{
-    *event = (struct bus_event){.topic = point->topic,
-                                .topic_length = point->topic_length,
-                                .whisper = point->whisper,
-                                .token = post->token,
-                                .allowed = decision->allowed.data,
-                                .allowed_length = decision->allowed.length,
-                                .event = post->event.data,
-                                .event_length = post->event.length};
-    event->flags = (uint16_t)(decision->flags | (point->wildcard ? ENVELOPE_PATTERN : 0) |
-                              (point->whispered ? ENVELOPE_WHISPER : 0) |
-                              (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
-    memcpy(event->post_key, point->post_key, sizeof event->post_key);
-}
-
-static void fill_events(struct post *post, struct bus_event *events)
-{
-    post->events = events;
-    for (size_t i = 0; i < post->asked.count && post->event_count > 0; i++) {
-        if (post->decisions[i].result == POINT_GRANTED)
-            fill_event(events++, &post->asked, &post->asked.points[i], &post->decisions[i]);
-    }
-}
-
-static void publish(const struct publish_service *service, struct post *posts, size_t count,
-                    struct bus_event *events, size_t event_count)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        fill_events(&posts[i], events + at);
-        at += posts[i].event_count;
-    }
-    if (event_count > 0)
-        publish_queue_send(service->queue, events, event_count);
-}
-
-static void end_post(struct post *post)
-{
-    handler_request_finish(post->request);
-    for (size_t i = 0; post->decisions != NULL && i < post->asked.count; i++)
-        bytes_free(&post->decisions[i].allowed);
-    free(post->decisions);
-    publish_request_free(&post->asked);
-}
-
-static void answer(const struct post *post, bool memory)
-{
-    const struct publish_outcome outcome = {.post = &post->asked,
-                                            .decisions = post->decisions,
-                                            .events = post->events,
-                                            .event_count = post->event_count};
-    if (post->refused)
-        return;
-    if (memory)
-        publish_answer_outcome(post->request, &outcome);
+    const struct publish_outcome outcome = publish_post_outcome(&post->post);
+    if (post->post.refused)
+        publish_answer_fault(post->request, &post->post.fault);
     else
-        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
+        publish_answer_outcome(post->request, &outcome);
+    handler_request_finish(post->request);
+    publish_post_free(&post->post);
 }
 
-/* All is decided before anything is published. */
 static void serve(const struct publish_service *service, struct post *posts, size_t count)
 {
-    size_t event_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        authorise(service, &posts[i]);
-        event_count += posts[i].event_count;
-    }
-    struct bus_event *events = calloc(event_count + 1, sizeof *events);
-    if (events != NULL)
-        publish(service, posts, count, events, event_count);
-    for (size_t i = 0; i < count; i++) {
-        answer(&posts[i], events != NULL);
-        end_post(&posts[i]);
-    }
+    const struct publish_judge judge = judge_of(service);
+    struct publish_post *together[PUBLISH_TOGETHER];
+    struct bus_event *events = NULL;
+    for (size_t i = 0; i < count; i++)
+        together[i] = &posts[i].post;
+    publish_posts_serve(together, count, &judge, &events);
+    for (size_t i = 0; i < count; i++)
+        answer(&posts[i]);
     free(events);
 }
 
-/* To be decided by private key, database and password, or by many streams. */
+/* To be decided by private key, database and password, or by many streams; or not all here yet. */
 static bool takes_time(const struct post *post)
 {
-    return post->is_drop || post->asked.bind_key != NULL;
+    return post->kind != POST_EVENT || post->post.asked.bind_key != NULL;
 }
 
 static void serve_alone(struct publish_service *service, struct post *post)
 {
-    if (!post->is_drop) {
+    const struct publish_judge judge = judge_of(service);
+    if (post->kind == POST_EVENT) {
         serve(service, post, 1);
         return;
     }
-    drop_streams_answer(&post->order, post->request, service->queue);
+    if (post->kind == POST_DROP) {
+        drop_streams_answer(&post->order, post->request, service->queue);
+    } else {
+        publish_batch_serve(&post->batch, post->request, &judge);
+        publish_batch_free(&post->batch);
+    }
     handler_request_finish(post->request);
 }
 
@@ -264,51 +173,83 @@ static void publish_answer(void *context)
 
 /* ---- the request ---- */
 
+/* By which a signed post without an id of its own is known. */
+static bool write_id(struct bytes *id, const struct publisher_visit *visit)
+{
+    if (visit->is_signed)
+        publisher_gate_write_id(id, visit);
+    return !id->failed;
+}
+
 static bool parse_post(const struct publish_service *service, struct post *post,
                        const struct publisher_visit *visit, const struct bytes *body)
 {
-    const struct config *config = &service->settings->config;
-    const struct publish_limits limits = {
-        .max_depth = (unsigned)config->max_depth,
-        .max_event_points = (size_t)config->max_event_points,
-        .max_topic_length = (size_t)config->max_topic_length,
-        .max_topic_levels = (size_t)config->max_topic_levels,
-    };
-    struct publish_fault fault;
-    if (!publish_request_parse(&post->asked, body->data, body->length, &limits, &fault)) {
-        publish_answer_fault(post->request, &fault);
+    const struct publish_judge judge = judge_of(service);
+    struct bytes id = BYTES_EMPTY;
+    bool named = write_id(&id, visit);
+    bool read = named && publish_post_read(&post->post, &judge, visit->publisher, body->data,
+                                           body->length, &id);
+    bytes_free(&id);
+    if (!named)
+        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
+    else if (!read)
+        publish_answer_fault(post->request, &post->post.fault);
+    if (named && !read)
+        publish_post_free(&post->post);
+    return read;
+}
+
+/* The body goes over to the batch, which reads the rest of it, unless it had to be whole for its
+ * signature. */
+static bool begin_batch(struct post *post, const struct publisher_visit *visit, struct bytes *body)
+{
+    post->kind = POST_BATCH;
+    post->batch.publisher = visit->publisher;
+    if (!write_id(&post->batch.id, visit)) {
+        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
         return false;
     }
-    struct bytes id = BYTES_EMPTY;
-    if (visit->is_signed && !post->asked.has_id)
-        publisher_gate_write_id(&id, visit);
-    bool named = id.length == 0 || publish_request_give_id(&post->asked, id.data, id.length);
-    bytes_free(&id);
-    if (!named) {
-        (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
-        publish_request_free(&post->asked);
-    }
-    post->publisher = visit->publisher;
-    post->asked.token = visit->publisher->id;
-    return named;
+    post->batch.body = *body;
+    *body = BYTES_EMPTY;
+    return true;
+}
+
+static bool read_whole(const struct publish_service *service, const struct post *post,
+                       const struct publisher_visit *visit, bool is_batch, struct bytes *body)
+{
+    const struct config *config = &service->settings->config;
+    uint64_t limit = is_batch ? config->max_batch_body : config->max_event_body;
+    enum handler_body verdict = handler_request_read_body(post->request, (size_t)limit, body);
+    if (handler_reply_refuse_body(post->request, verdict))
+        return false;
+    if (publisher_gate_takes_body(visit, post->request, body))
+        return true;
+    publish_answer_stranger(post->request, "content-digest is not the body's");
+    return false;
+}
+
+static bool read_body(const struct publish_service *service, struct post *post,
+                      const struct publisher_visit *visit, struct bytes *body)
+{
+    const struct config *config = &service->settings->config;
+    enum handler_body verdict =
+        handler_request_read_start(post->request, (size_t)config->max_batch_body, body);
+    if (handler_reply_refuse_body(post->request, verdict))
+        return false;
+    bool is_batch =
+        post->kind != POST_DROP && publish_batch_is(post->request, body, &post->batch.form);
+    if ((!is_batch || visit->is_signed) && !read_whole(service, post, visit, is_batch, body))
+        return false;
+    if (post->kind == POST_DROP)
+        return drop_streams_read(&post->order, post->request, visit, body, config);
+    return is_batch ? begin_batch(post, visit, body) : parse_post(service, post, visit, body);
 }
 
 static bool read_post(const struct publish_service *service, struct post *post,
                       const struct publisher_visit *visit)
 {
     struct bytes body = BYTES_EMPTY;
-    enum handler_body verdict = handler_request_read_body(
-        post->request, (size_t)service->settings->config.max_event_body, &body);
-    bool read = !handler_reply_refuse_body(post->request, verdict);
-    if (read && !publisher_gate_takes_body(visit, post->request, &body)) {
-        publish_answer_stranger(post->request, "content-digest is not the body's");
-        read = false;
-    }
-    if (read && post->is_drop)
-        read = drop_streams_read(&post->order, post->request, visit, &body,
-                                 &service->settings->config);
-    else if (read)
-        read = parse_post(service, post, visit, &body);
+    bool read = read_body(service, post, visit, &body);
     bytes_free(&body);
     return read;
 }
@@ -324,7 +265,7 @@ static bool read_request(const struct publish_service *service, struct post *pos
         handler_reply_send_preflight(request);
         return false;
     }
-    post->is_drop = drop_streams_is_asked(request);
+    post->kind = drop_streams_is_asked(request) ? POST_DROP : POST_EVENT;
     publisher_gate_begin(&visit, service->settings->publishers, &service->settings->config, request,
                          clock_wall_ms());
     if (visit.publisher == NULL)

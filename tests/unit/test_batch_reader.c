@@ -35,7 +35,8 @@ static void read_in_pieces(struct bytes *seen, enum batch_form form, const char 
     enum batch_step step = BATCH_MORE;
     batch_reader_begin(&reader, form, LONGEST);
     for (size_t at = 0; at < length && step == BATCH_MORE; at += piece) {
-        assert_true(batch_reader_add(&reader, text + at, length - at < piece ? length - at : piece));
+        assert_true(
+            batch_reader_add(&reader, text + at, length - at < piece ? length - at : piece));
         read_some(&reader, seen, &step);
     }
     if (step == BATCH_MORE) {
@@ -102,7 +103,7 @@ static void no_post_is_longer_than_it_may(void **state)
     memset(more, '2', LONGEST + 1);
     more[LONGEST + 1] = '\0';
     bytes_append_format(&text, "%s\n%s\n", most, more);
-    bytes_append_format(&expected, "[%s]!a post of it is over [publish] max_event_body", most);
+    bytes_append_format(&expected, "[%s]!a post of it is over [publish] max_body", most);
     gives(BATCH_LINES, bytes_terminate(&text), bytes_terminate(&expected));
     bytes_clear(&text);
     bytes_append_format(&text, "{\"events\":[%s,%s]}", most, more);
