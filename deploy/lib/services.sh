@@ -203,6 +203,7 @@ ESN_PUBLISH_PUBLIC_KEY=$dir/conf/publish.public.pem
 ESN_SUBSCRIBE_PUBLIC_KEY=$dir/conf/subscribe.public.pem
 ESN_TOKEN_KEYS=$dir/conf/token.keys
 ESN_TICKET_SECRET=$dir/conf/ticket.token
+ESN_SHOP_KEY=$dir/conf/shop.key
 ESN_SESSION_PATH=$dir/data/sessions
 ESN_RIGHTS_DSN='$rights_dsn'
 END

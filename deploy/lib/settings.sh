@@ -8,13 +8,15 @@ write_settings() {
     conf=$dir/conf/es-web-notify.conf
     publish_token=$(keep_token publish) || exit 1
     admin_token=$(keep_token admin) || exit 1
-    keep_token ticket >/dev/null && keep_secret token.keys >/dev/null && keep_key_pair publish && keep_key_pair subscribe || exit 1
+    keep_token ticket >/dev/null && keep_secret token.keys >/dev/null && keep_secret shop.key >/dev/null &&
+        keep_key_pair publish && keep_key_pair subscribe || exit 1
     root_for_mariadb
     choose_rights
     choose_fanout_port
     base_url=http://127.0.0.1:$port/notify/
     event_url=${base_url}event
     fanout_url=http://127.0.0.1:$fanout_port/
+    print_publishers >"$dir/conf/publishers.conf" || exit 1
     print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
     ((EUID)) || chgrp -- "$run_group" "$dir"/conf/*
     umask "$before"
@@ -56,6 +58,7 @@ listen = 127.0.0.1:$fanout_port
 
 [publish]
 token_file = publish.token
+publishers_file = publishers.conf
 
 [bus]
 events = ipc://$sockets/events
@@ -91,9 +94,23 @@ url = $fanout_url
 END
 }
 
+# Beside the token: a publisher with a name, which signs its posts.
+print_publishers() {
+    cat <<END
+[shop]
+secret_file = shop.key
+topics = #
+may = bound whisper private users drop
+signed = yes
+END
+}
+
 print_binding_conf() {
     if [[ -n $binding ]]; then
         printf 'url = %s\nmethod = POST\n' "$binding"
+    elif [[ $redis == yes ]]; then
+        printf '%s\n' 'mode = redis' 'private_key_file = subscribe.private.pem' '' '[redis]' "url = unix:$sockets/redis.sock" \
+            'session_user = uid'
     else
         echo "url = http://127.0.0.1:$port/binding.php"
     fi

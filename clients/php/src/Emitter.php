@@ -122,7 +122,7 @@ final class Emitter implements EventEmitter
         #[\SensitiveParameter] ?string $session = null,
         ?int $connection = null,
         ?string $client = null,
-        int $for = 0,
+        ?int $for = null,
     ): int {
         $drop = self::json(new Drop($user, $session, $connection, $client, $for));
         return (new AnswerReader())->readDropped($this->send(Address::beside($this->url, 'drop'), static fn (): string => $drop));

@@ -35,7 +35,8 @@ interface EventEmitter
      * Ends the streams of one user, session, connection or client id: their pages hear no more, and do not come back by themselves.
      *
      * @param string|null $session session_id()
-     * @param int         $for     seconds in which the user or session cannot come back by what was signed for it before
+     * @param int|null    $for     seconds in which what was signed for the user or session before is refused; null: as long as a
+     *                             ticket can be used
      *
      * @return int|false how many streams; false: the broker was not reached, in quiet mode
      *
@@ -46,7 +47,7 @@ interface EventEmitter
         #[\SensitiveParameter] ?string $session = null,
         ?int $connection = null,
         ?string $client = null,
-        int $for = 0,
+        ?int $for = null,
     ): int|false;
 
     /** Seconds for which a session that was logged out cannot come back: as long as TokenMaker's tokens live. */

@@ -45,7 +45,7 @@ final class QuietEmitter implements EventEmitter
         #[\SensitiveParameter] ?string $session = null,
         ?int $connection = null,
         ?string $client = null,
-        int $for = 0,
+        ?int $for = null,
     ): int|false {
         return $this->tryTo(static fn (Emitter $emitter): int => $emitter->drop($user, $session, $connection, $client, $for));
     }

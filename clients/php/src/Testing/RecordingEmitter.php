@@ -64,7 +64,7 @@ final class RecordingEmitter implements EventEmitter
         #[\SensitiveParameter] ?string $session = null,
         ?int $connection = null,
         ?string $client = null,
-        int $for = 0,
+        ?int $for = null,
     ): int|false {
         $drop = new Drop($user, $session, $connection, $client, $for);
         $drop->jsonSerialize(); // refuses what cannot be a user

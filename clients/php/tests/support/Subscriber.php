@@ -16,15 +16,17 @@ final class Subscriber
     private readonly \CurlHandle $request;
     private readonly int $connectionId;
 
-    /** @param list<string|array<string, mixed>> $topics */
-    public function __construct(string $url, array $topics, ?string $bindKey = null)
+    /**
+     * @param list<string|array<string, mixed>> $topics empty: what a ticket in the URL says
+     * @param string|null                       $token  an access token
+     */
+    public function __construct(string $url, array $topics, ?string $bindKey = null, ?string $token = null)
     {
+        $body = array_filter(['ep' => $topics, 'bind_key' => $bindKey, 'token' => $token]);
         $reader = new FrameReader();
         $this->multi = curl_multi_init();
         $this->request = curl_init($url);
         curl_setopt_array($this->request, [
-            CURLOPT_POST => true,
-            CURLOPT_POSTFIELDS => json_encode(['ep' => $topics] + ($bindKey === null ? [] : ['bind_key' => $bindKey])),
             CURLOPT_HTTPHEADER => ['Content-Type: text/plain', 'Expect:'],
             CURLOPT_FOLLOWLOCATION => true,
             CURLOPT_MAXREDIRS => self::REDIRECTS,
@@ -34,6 +36,9 @@ final class Subscriber
                 return strlen($piece);
             },
         ]);
+        if ($body !== []) {
+            curl_setopt_array($this->request, [CURLOPT_POST => true, CURLOPT_POSTFIELDS => json_encode($body)]);
+        }
         curl_multi_add_handle($this->multi, $this->request);
         $connected = $this->next();
         if ($connected['ep']['emitted'] !== '@SERVER@') {

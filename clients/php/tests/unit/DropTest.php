@@ -41,7 +41,8 @@ final class DropTest extends TestCase
             'a user' => ['{"uid":"ana"}', static fn (EventEmitter $broker) => $broker->drop('ana')],
             'a user for a while' => ['{"uid":"7","for":60}', static fn (EventEmitter $broker) => $broker->drop(user: 7, for: 60)],
             'a session' => ["{\"sid\":\"$sid\"}", static fn (EventEmitter $broker) => $broker->drop(session: 'the-session')],
-            'a connection' => ['{"connid":0}', static fn (EventEmitter $broker) => $broker->drop(connection: 0)],
+            'a connection' => ['{"connid":7}', static fn (EventEmitter $broker) => $broker->drop(connection: 7)],
+            'a user who may come back' => ['{"uid":"ana","for":0}', static fn (EventEmitter $broker) => $broker->drop('ana', for: 0)],
             'a name' => ['{"clid":"ñ/\""}', static fn (EventEmitter $broker) => $broker->drop(client: 'ñ/"')],
             'a logout' => ["{\"sid\":\"$sid\",\"for\":300}", static fn (EventEmitter $broker) => $broker->logout('the-session')],
         ];
@@ -68,9 +69,10 @@ final class DropTest extends TestCase
             'nobody' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop()],
             'two' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop('ana', client: 'page')],
             'everybody' => [InvalidUser::class, static fn (EventEmitter $broker) => $broker->drop('*')],
+            'for ever' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop('ana', for: 2_592_001)],
             'a past' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop('ana', for: -1)],
             'a connection for a while' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop(connection: 1, for: 1)],
-            'no connection' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop(connection: -1)],
+            'no connection' => [InvalidEvent::class, static fn (EventEmitter $broker) => $broker->drop(connection: 0)],
             'no session' => [InvalidToken::class, static fn (EventEmitter $broker) => $broker->logout('')],
         ];
     }

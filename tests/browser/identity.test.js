@@ -1,0 +1,225 @@
+'use strict';
+
+// A shop's users in one browser, with real PHP sessions: they log in, hear what is for them alone, and log out in another tab.
+// The quick start of the PHP package and docs/identity.md, word for word.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
+const { request } = require('../system/lib/http');
+const { newFolder, source } = require('../system/lib/paths');
+const { run } = require('../system/lib/program');
+const { Subscriber } = require('../system/lib/subscriber');
+const { until } = require('../system/lib/wait');
+const { launch } = require('./lib/browsers');
+const { Document, replaced } = require('./lib/document');
+const { startQuickstart } = require('./lib/quickstart');
+const { browserName } = require('./lib/scene');
+const { Shop } = require('./lib/shop');
+
+const USER = (user) => `EventPoint::user('${user}', 'orders/4711')`;
+const PRIVATE = "EventPoint::private('orders/4711')";
+
+const identity = new Document('docs/identity.md');
+
+/** The blocks of a shell under these headings, with what the first one prepares; gives what they print. */
+async function inShell({ state, env }, ...headings) {
+  const [prepare] = identity.blocks('Each in ten lines', 'sh');
+  const folder = newFolder('shell');
+  const script = [
+    'set -u; rm -f heard jar',
+    replaced(prepare, { '~/.local/state/es-web-notify/env': `${state}/env` }),
+    ...headings.map((heading) => identity.blocks(heading, 'sh')[0]),
+  ].join('\n');
+  const linked = script.replaceAll('"clients/php/autoload.php"', `"${source}/clients/php/autoload.php"`);
+  const ended = await run(['bash', '-c', linked], { cwd: folder, env: { ...process.env, ...env } });
+  fs.rmSync(folder, { recursive: true, force: true });
+  assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+  return ended.stdout;
+}
+
+const ways = {
+  nginx: ['--web', 'nginx', '--redis'],
+  Apache: ['--web', 'apache', '--redis'],
+};
+
+let folder;
+let browser;
+before(async () => {
+  folder = newFolder('identity');
+  fs.chmodSync(folder, 0o755); // quickstart's programs are not root's
+  browser = await launch(browserName);
+});
+after(async () => {
+  await browser?.close();
+  if (!process.env.ESN_TEST_LOGS) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+for (const [web, options] of Object.entries(ways)) {
+  describe(`users of a shop behind ${web}, in ${browserName}`, () => {
+    let started;
+    let shop;
+    let profile;
+    let desk; // another tab of the same browser
+    before(async () => {
+      started = await startQuickstart(folder, options);
+      shop = new Shop(started);
+    });
+    after(async () => assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart'));
+    beforeEach(async () => {
+      profile = await browser.newProfile();
+      desk = await profile.openTab();
+    });
+    afterEach(() => profile?.close());
+
+    const go = (page) => desk.goto(`${shop.url}${page}`);
+    const login = (user) => go(`login.php?user=${user}`);
+    const open = async (page, user) => {
+      const tab = await profile.openTab();
+      await tab.goto(`${shop.url}${page}?user=${user}`);
+      await tab.until(() => window.notify?.state === 'connected');
+      return tab;
+    };
+    const heardBy = (tab) => tab.evaluate(() => heard.map((words) => words.slice(0, 2).join(' ')));
+    const untilHeard = (tab, text) => tab.until((wanted) => heard.some((words) => words.slice(0, 2).join(' ') === wanted), text);
+    const endOf = async (tab) => {
+      await tab.until(() => notify.state === 'closed');
+      return tab.evaluate(() => errors.map(([kind]) => kind));
+    };
+    const watch = (user) => Subscriber.open(shop.env.ESN_BASE_URL, [`@CONNECTION@/page-of-${user}`]);
+    const untilAbsent = (watcher) =>
+      until('it is known to be absent', () => watcher.frames.at(-1).json.e.detail.clid_instances === 0);
+
+    test('the quick start: two files and one secret; who logs out is silent at once', async () => {
+      await login('ana');
+      const page = await open('page.html', 'ana');
+      await shop.php(shop.emitting);
+      await untilHeard(page, 'news/today headline');
+      assert.deepEqual(await heardBy(page), ['orders/4711 shipped', 'orders/4711 packed', 'news/today headline']);
+      await go('logout.php');
+      assert.deepEqual(await endOf(page), ['dropped']);
+      assert.equal(await shop.emit('late', USER('ana'), PRIVATE, "EventPoint::shout('news/today')"), 0);
+      assert.equal((await heardBy(page)).length, 3);
+    });
+
+    test('a token that PHP does not give any more: silence when the last one ends, and the page says that nobody is logged in', async () => {
+      await login('ana');
+      const page = await open('short.html', 'ana');
+      const watcher = await watch('ana');
+      assert.equal(await shop.emit('early', PRIVATE), 1);
+      await untilHeard(page, 'orders/4711 early');
+      await go('leave.php');
+      assert.deepEqual(await endOf(page), ['login']);
+      await untilAbsent(watcher);
+      assert.equal(await shop.emit('late', USER('ana'), PRIVATE), 0);
+      assert.deepEqual(await heardBy(page), ['orders/4711 early']);
+      await watcher.close();
+    });
+
+    test('a page with tokens of seconds hears on through many of them: each event once, in order', async () => {
+      await login('ana');
+      const page = await open('short.html', 'ana');
+      const began = Date.now();
+      const said = [];
+      while (Date.now() - began < 8000) {
+        const type = `n${said.length}`;
+        said.push(`orders/4711 ${type}`);
+        assert.ok(await shop.emit(type, PRIVATE) <= 1);
+        await untilHeard(page, said.at(-1));
+      }
+      assert.deepEqual(await heardBy(page), said);
+      assert.deepEqual(await page.evaluate(() => errors), []);
+    });
+
+    test('a session that ends in Redis takes its streams with it, without a word of PHP', async (t) => {
+      await login('ana');
+      const page = await open('session.html', 'ana');
+      const watcher = await watch('ana');
+      assert.equal(await shop.emit('early', USER('ana')), 1);
+      await untilHeard(page, 'orders/4711 early');
+      await go('leave.php');
+      const left = Date.now();
+      assert.deepEqual(await endOf(page), ['dropped']);
+      t.diagnostic(`${Date.now() - left} ms after the logout`);
+      await untilAbsent(watcher);
+      assert.equal(await shop.emit('late', USER('ana')), 0);
+      assert.deepEqual(await heardBy(page), ['orders/4711 early']);
+      await watcher.close();
+    });
+
+    test('luis logs in where ana was: her pages hear nothing of his, his nothing of hers', async () => {
+      await login('ana');
+      const hers = [await open('page.html', 'ana'), await open('session.html', 'ana')];
+      await login('luis');
+      const his = [await open('page.html', 'luis'), await open('session.html', 'luis')];
+      await shop.emit('hers', USER('ana'));
+      await shop.emit('his', USER('luis'));
+      for (const page of his) {
+        await untilHeard(page, 'orders/4711 his');
+        assert.deepEqual(await heardBy(page), ['orders/4711 his']);
+      }
+      for (const page of hers) assert.equal((await heardBy(page)).includes('orders/4711 his'), false);
+      const left = await request(`${shop.env.ESN_FANOUT_URL}connections`, { agent: false, headers: { Authorization: `Bearer ${shop.env.ESN_ADMIN_TOKEN}` } });
+      assert.equal(left.status, 200);
+    });
+
+    test('docs/identity.md: a bind key of a session in Redis, in a shell', async () => {
+      assert.match(await inShell(started, 'A bind key'), /"requested":"@USER@","emitted":"orders\/4711"},"e":{"type":"shipped"}/);
+    });
+  });
+}
+
+describe('docs/identity.md, with a plain quickstart', () => {
+  let started;
+  before(async () => {
+    started = await startQuickstart(folder, ['--web', 'nginx']);
+  });
+  after(async () => assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart'));
+
+  for (const [heading, wanted] of Object.entries({
+    'An access token': /"type":"packed"[^]*"requested":"@USER@","emitted":"orders\/4711"},"e":{"type":"shipped"}/,
+    'A bind key': /"type":"shipped"/,
+    'A ticket': /"requested":"orders\/4711"[^]*"type":"packed"/,
+    'Logging in and out': /"type":"dropped"/,
+  })) {
+    test(`${heading}: the lines do in a shell what they say`, async () => {
+      const said = await inShell(started, heading);
+      assert.match(said, wanted);
+      assert.doesNotMatch(said, /"error"/);
+    });
+  }
+
+  test('the whole configuration is good, with what esnctl makes for it', async () => {
+    const own = newFolder('whole');
+    fs.mkdirSync(`${own}/lib`);
+    const addresses = { '/etc/es-web-notify/': `${own}/`, '/var/lib/es-web-notify/': `${own}/lib/` };
+    const [configuration] = identity.blocks('One whole configuration', 'ini');
+    const [publishers] = identity.blocks('One whole configuration', 'sh');
+    fs.writeFileSync(`${own}/es-web-notify.conf`, replaced(configuration, addresses));
+    const esnctl = `${started.state}/install/bin/esnctl`;
+    const script = `set -e; ${esnctl} keygen >/dev/null; ${esnctl} topic create-tables; ${publishers.replaceAll('esnctl', esnctl)} ${esnctl} check-config`;
+    const ended = await run(['bash', '-c', script], { cwd: own, env: { ...process.env, ESN_CONF: `${own}/es-web-notify.conf` } });
+    assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+    assert.match(ended.stdout, /good/);
+    fs.rmSync(own, { recursive: true, force: true });
+  });
+
+  for (const transport of ['ws', 'frames']) {
+    test(`a page under the Content-Security-Policy connects by ${transport}, and nothing is forbidden`, async () => {
+      const profile = await browser.newProfile();
+      const tab = await profile.openTab();
+      const shop = new Shop(started);
+      const [, policy] = /Content-Security-Policy: (.*)/.exec(fs.readFileSync(`${source}/docs/identity.md`, 'utf8'));
+      const { host } = new URL(shop.url);
+      shop.write('policy.html', `<!doctype html><meta http-equiv="Content-Security-Policy" content="${replaced(policy, { 'wss://shop.example': `ws://${host}` })}">
+        <script src="/js/es-web-notify.js"></script><script src="/policy.js"></script>`);
+      shop.write('policy.js', `window.forbidden = [];
+        document.addEventListener('securitypolicyviolation', ({ blockedURI }) => forbidden.push(blockedURI));
+        window.notify = EsWebNotify.connect({ url: '/notify/', topics: ['news'], transports: ['${transport}'] });`);
+      await tab.goto(`${shop.url}policy.html`);
+      await tab.until(() => notify.state === 'connected');
+      assert.deepEqual(await tab.evaluate(() => forbidden), []);
+      await profile.close();
+    });
+  }
+});
