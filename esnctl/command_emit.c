@@ -1,6 +1,6 @@
 /* esnctl emit: one event, on the bus as the handlers do it, or by HTTP as a backend does it. */
 #include "../fcgi-handlers/publish_request.h"
-#include "bus/bus.h"
+#include "bus_call.h"
 #include "bytes.h"
 #include "commands.h"
 #include "json_text.h"
@@ -11,7 +11,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "Usage: esnctl emit [OPTION...] TOPIC TYPE [DETAIL]\n"
@@ -128,34 +127,15 @@ static void print_result(const struct emission *emission, const char *id, uint64
 
 /* ---- on the bus ---- */
 
-/* Says what is wrong with the sockets of this machine, when that is why nobody answered. */
-static void explain_sockets(char *const *endpoints)
+static int tell_acknowledged(const struct emission *emission, const struct bus_event *event)
 {
-    for (; *endpoints != NULL; endpoints++) {
-        if (strncmp(*endpoints, "ipc://", 6) == 0 && access(*endpoints + 6, R_OK | W_OK) != 0)
-            (void)fprintf(stderr, "esnctl: %s: %m\n", *endpoints + 6);
-    }
-}
-
-static int publish(struct emission *emission, struct bus_publisher *publisher,
-                   struct bus_event *event)
-{
-    const struct config *config = &emission->settings.config;
-    unsigned limit = (unsigned)config->publish_time;
-    if (!bus_publish(publisher, event, 1, limit, limit)) {
-        if (event->acknowledged)
-            return command_fail("the daemon refused the event: it is overloaded");
-        explain_sockets(config->bus_events);
-        explain_sockets(config->bus_acks);
-        return command_fail("no daemon took the event within %u ms; does esn-fanout run, on the "
-                            "endpoints of [bus]?",
-                            limit);
-    }
+    char id[48];
     if (event->ack.status == ACK_OTHER)
         return command_fail("the id is that of another event, which the daemon had a moment ago");
     if (event->ack.status == ACK_TOPIC)
         return command_fail("the topic is over the limits that the daemon was started with");
-    char id[48];
+    if (event->ack.status != ACK_DELIVERED && event->ack.status != ACK_DOUBLE)
+        return command_fail("the daemon refused the event: it is overloaded");
     (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, event->epoch, event->ack.event_sequence);
     print_result(emission, id, event->ack.receivers, event->ack.status == ACK_DOUBLE);
     return COMMAND_GOOD;
@@ -177,18 +157,8 @@ static int emit_on_open_bus(struct emission *emission, struct publish_request *r
                              (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event.post_key, point->post_key, sizeof event.post_key);
 
-    char key[SECRET_BUS_KEY_SIZE], error[BUS_ERROR_SIZE];
-    struct bus_options options = {.event_endpoints = (const char *const *)config->bus_events,
-                                  .ack_endpoints = (const char *const *)config->bus_acks};
-    if (!secret_bus_key_load(key, config->bus_public_key_file, true, error))
-        return command_fail("%s", error);
-    options.server_public_key = key[0] != '\0' ? key : NULL;
-    struct bus_publisher *publisher = bus_publisher_open(&options, error);
-    if (publisher == NULL)
-        return command_fail("%s", error);
-    int status = publish(emission, publisher, &event);
-    bus_publisher_close(&publisher);
-    return status;
+    int status = bus_call(config, &event);
+    return status == COMMAND_GOOD ? tell_acknowledged(emission, &event) : status;
 }
 
 static int emit_on_bus(struct emission *emission)

@@ -118,6 +118,60 @@ describe('esnctl token and ticket, with what takes them', () => {
   });
 });
 
+describe('esnctl drop', () => {
+  let bound;
+  let operator;
+  before(async () => {
+    bound = await Bound.start({
+      config: { token: { keys_file: 'token.keys' } },
+      prepare: (stack) => stack.writeTokens('token.keys', [SECRET]),
+    });
+    operator = new Operator(bound.stack.file);
+  });
+  after(() => bound?.stop());
+  const INBOX = [{ topic: '@USER@', bound: true }];
+  const open = (user, claims = {}) => Subscriber.open(bound.url, { ep: INBOX, clid: `of ${user}`, token: accessToken(user, { claims }) });
+  const drop = async (...words) => JSON.parse(await operator.good('drop', '--json', ...words)).dropped;
+
+  test('ends the streams of a user, a session, a connection and a client id, on the bus and by HTTP', async () => {
+    for (const by of [[], ['--url', `${bound.url}drop`], ['--url', bound.url]]) {
+      const [ana, luis, eva, ivo, other] = await Promise.all([
+        open('ana'), open('luis', { sid: 'session:1' }), open('eva'), open('ivo'), open('other'),
+      ]);
+      assert.equal(await drop(...by, '--for', '0', 'uid', 'ana'), 1);
+      assert.equal(await drop(...by, '--for', '0', 'sid', 'session:1'), 1);
+      assert.equal(await drop(...by, 'connid', String(eva.connected.connid)), 1);
+      assert.equal(await drop(...by, 'clid', 'of ivo'), 1);
+      assert.equal(await drop(...by, '--for', '0', 'uid', 'nobody'), 0);
+      for (const one of [ana, luis, eva, ivo]) {
+        await one.takeUntil('dropped');
+        await one.over;
+      }
+      await bound.stack.untilTotal(1);
+      await other.close();
+      await bound.stack.untilTotal(0);
+    }
+  });
+
+  test('refuses for a while what was signed before', async () => {
+    const token = accessToken('zoe', { claims: { iat: Date.now() / 1000 - 1 } });
+    const body = JSON.stringify({ ep: INBOX, token });
+    assert.match(await operator.good('drop', '--for', '600', 'uid', 'zoe'), /^0 streams were ended$/);
+    const answer = await request(bound.url, { method: 'POST', agent: false, body });
+    assert.equal(answer.status, 403, answer.text);
+  });
+
+  test('says what is wrong', async () => {
+    await operator.bad(2, /uid, sid, connid or clid/, 'drop', 'user', 'ana');
+    await operator.bad(2, /needs uid/, 'drop', 'uid');
+    await operator.bad(2, /has a number/, 'drop', 'connid', 'ana');
+    await operator.bad(2, /--for/, 'drop', '--for', '-1', 'uid', 'ana');
+    await operator.bad(1, /uid should be a user id/, 'drop', 'uid', '*');
+    await operator.bad(1, /for goes with uid and sid alone/, 'drop', '--for', '1', 'clid', 'page');
+    await operator.bad(2, /the bus has none/, 'drop', '--token-file', 'x', 'uid', 'ana');
+  });
+});
+
 describe('esnctl publisher', () => {
   let operator;
   let folder;

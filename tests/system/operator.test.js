@@ -198,7 +198,7 @@ describe('what esnctl says', () => {
   test('without a daemon emit names the socket that is not there', async () => {
     const file = path.join(stack.folder, 'nobody.conf');
     fs.writeFileSync(file, '[publish]\ntime_limit = 50ms\n[bus]\nevents = ipc:///nowhere/e\nacks = ipc:///nowhere/a\n');
-    const why = /\/nowhere\/e: No such file[^]*no daemon took the event within 50 ms/;
+    const why = /\/nowhere\/e: No such file[^]*no daemon took it within 50 ms/;
     await fails(1, why, 'emit', '--config', file, 'a', 'b');
   });
 

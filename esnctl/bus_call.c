@@ -1,0 +1,48 @@
+#include "bus_call.h"
+
+#include "commands.h"
+#include "secret.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Says what is wrong with the sockets of this machine, when that is why nobody answered. */
+static void explain_sockets(char *const *endpoints)
+{
+    for (; *endpoints != NULL; endpoints++) {
+        if (strncmp(*endpoints, "ipc://", 6) == 0 && access(*endpoints + 6, R_OK | W_OK) != 0)
+            (void)fprintf(stderr, "esnctl: %s: %m\n", *endpoints + 6);
+    }
+}
+
+static int send_one(const struct config *config, struct bus_publisher *publisher,
+                    struct bus_event *event)
+{
+    unsigned limit = (unsigned)config->publish_time;
+    if (bus_publish(publisher, event, 1, limit, limit))
+        return COMMAND_GOOD;
+    if (event->acknowledged)
+        return COMMAND_GOOD;
+    explain_sockets(config->bus_events);
+    explain_sockets(config->bus_acks);
+    return command_fail("no daemon took it within %u ms; does esn-fanout run, on the endpoints of "
+                        "[bus]?",
+                        limit);
+}
+
+int bus_call(const struct config *config, struct bus_event *event)
+{
+    char key[SECRET_BUS_KEY_SIZE], error[BUS_ERROR_SIZE];
+    struct bus_options options = {.event_endpoints = (const char *const *)config->bus_events,
+                                  .ack_endpoints = (const char *const *)config->bus_acks};
+    if (!secret_bus_key_load(key, config->bus_public_key_file, true, error))
+        return command_fail("%s", error);
+    options.server_public_key = key[0] != '\0' ? key : NULL;
+    struct bus_publisher *publisher = bus_publisher_open(&options, error);
+    if (publisher == NULL)
+        return command_fail("%s", error);
+    int status = send_one(config, publisher, event);
+    bus_publisher_close(&publisher);
+    return status;
+}
