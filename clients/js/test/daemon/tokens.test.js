@@ -80,4 +80,42 @@ describe('access tokens', () => {
     assert.deepEqual(listener.errors.map(({ kind }) => kind), ['identity']);
     await end(listener);
   });
+
+  for (const transport of ALL) {
+    test(`grant private topics, by ${transport}, also later ones; what is not granted ends its own subscription`, async () => {
+      const token = async () => accessToken('luis', { claims: { esn: { sub: ['orders/#'] } } });
+      const listener = await begin(transport, token, { topics: [{ topic: 'orders/1', private: true }, 'open'] });
+      const { client } = listener;
+      const tell = (topic, type) => bound.post({ topic, private: true }, { type });
+      await tell('orders/1', 'one');
+      await listener.heard('one');
+      await client.subscribe({ topic: 'orders/2', private: true }).ready;
+      await assert.rejects(client.subscribe({ topic: 'bills/1', private: true }).ready, { kind: 'refused', message: 'Not granted: bills/1' });
+      await tell('bills/1', 'not for luis');
+      await tell('orders/2', 'two');
+      await listener.heard('two');
+      await bound.stack.publish('orders/1', 'an open one of the same name');
+      await bound.stack.publish('open', 'three');
+      await listener.heard('three');
+      assert.deepEqual(listener.types(), ['one', 'two', 'three']);
+      await end(listener);
+    });
+  }
+
+  test('of whom hears nothing of a bound topic: the console says so', async () => {
+    const { debug } = console;
+    const said = [];
+    console.debug = (...words) => said.push(words.slice(1).join(' '));
+    try {
+      const topics = [MINE, { topic: 'nobody’s', bound: true }];
+      const listener = await begin('ws', async () => accessToken('eva'), { topics, debug: true });
+      assert.deepEqual(said.filter((text) => text.startsWith('hears')).sort(), [
+        'hears nothing of mine (forbidden)',
+        'hears nothing of nobody’s (unregistered)',
+      ]);
+      await end(listener);
+    } finally {
+      console.debug = debug;
+    }
+  });
 });
