@@ -41,7 +41,7 @@ if ($user === null) {
     exit;
 }
 echo EsWebNotify\\Token\\TokenMaker::fromSecretFile('TOKEN_KEYS', lifetime: 3)->forUser($user, hear: ['orders/4711']);`,
-  'bind-key.php': `AUTOLOAD
+  'session-key.php': `AUTOLOAD
 session_start(['read_and_close' => true]);
 echo EsWebNotify\\BindKey\\BindKeyMaker::fromPublicKey(getenv('ESN_SUBSCRIBE_PUBLIC_KEY'))->forSubscribing(session_id());`,
 };
@@ -75,7 +75,7 @@ class Shop {
       'page.html': `${HARNESS}${page}${WATCH}`,
       'logout.php': `<?php\n${this.#autoload()}\n${this.emitting.split('\n$broker->emit')[0]}\n${logout}`,
       'short.html': pageOf("token: '/short-token.php', topics: [{ topic: '@USER@', bound: true }, { topic: 'orders/4711', private: true }]"),
-      'session.html': pageOf("bindKey: '/bind-key.php', topics: [{ topic: '@USER@', bound: true }]"),
+      'session.html': pageOf("bindKey: '/session-key.php', topics: [{ topic: '@USER@', bound: true }]"),
       ...Object.fromEntries(Object.entries(PAGES).map(([name, code]) => [name, `<?php\n${this.#filled(code)}\n`])),
     };
     for (const [name, text] of Object.entries(files)) this.write(name, text);
