@@ -110,7 +110,7 @@ describe('esnctl token and ticket, with what takes them', () => {
   });
 
   test('a ticket that the daemon would refuse is not made', async () => {
-    await operator.bad(1, /would refuse it: a bound topic without uid/, 'ticket', '--bound', 'house/lamp', 'make');
+    await operator.bad(1, /would refuse it: a bound or private topic without uid/, 'ticket', '--bound', 'house/lamp', 'make');
     await operator.bad(1, /would refuse it: uid/, 'ticket', '--uid', '*', 'make', 'news');
     await operator.bad(2, /needs a topic/, 'ticket', 'make');
     await operator.bad(2, /--until/, 'ticket', '--until', 'x', 'make', 'news');

@@ -105,17 +105,31 @@ describe('access tokens', () => {
   test('of whom hears nothing of a bound topic: the console says so', async () => {
     const { debug } = console;
     const said = [];
-    console.debug = (...words) => said.push(words.slice(1).join(' '));
+    console.debug = (...words) => said.push(words.slice(1));
     try {
       const topics = [MINE, { topic: 'nobody’s', bound: true }];
       const listener = await begin('ws', async () => accessToken('eva'), { topics, debug: true });
-      assert.deepEqual(said.filter((text) => text.startsWith('hears')).sort(), [
-        'hears nothing of mine (forbidden)',
-        'hears nothing of nobody’s (unregistered)',
-      ]);
+      const [, deaf] = said.find(([what]) => what.startsWith('hears'));
+      assert.deepEqual(deaf, [{ topic: 'mine', reason: 'forbidden' }, { topic: 'nobody’s', reason: 'unregistered' }]);
       await end(listener);
     } finally {
       console.debug = debug;
     }
   });
+
+  for (const transport of ALL) {
+    test(`of a user whose streams the application ends, by ${transport}: the client has ended, and does not come back`, async () => {
+      let asked = 0;
+      const listener = await begin(transport, async () => accessToken('luis', { seconds: 600 + asked++ }));
+      await say('one');
+      await listener.heard('one');
+      const before = asked;
+      await bound.esnctl('drop', '--for', '0', 'uid', 'luis');
+      await until('it has ended', () => listener.client.state === 'closed');
+      assert.deepEqual(listener.errors.map(({ kind, final }) => [kind, final]), [['dropped', true]]);
+      await bound.stack.untilTotal(0);
+      assert.ok(transport === 'poll' || asked === before, 'it has asked for no token since');
+      await end(listener);
+    });
+  }
 });
