@@ -1,6 +1,7 @@
 #include "subscribe_settings.h"
 
 #include "acl/acl_config.h"
+#include "acl/acl_examine.h"
 #include "messages.h"
 
 #include <stdio.h>
@@ -118,7 +119,7 @@ static void subscribe_settings_warn(const void *context)
 {
     const struct subscribe_settings *settings = context;
     const struct config *config = &settings->config;
-    if (!settings->knows_acl)
+    if (!settings->knows_acl && acl_examine_is_wanted(config))
         message_warning("bound events that clients missed are held back",
                         message_text("reason", settings->acl_fault));
     if (config->binding_mode == CONFIG_BINDING_SERVER && config->binding_url == NULL)

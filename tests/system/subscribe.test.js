@@ -145,7 +145,7 @@ describe('what a subscription is refused for', () => {
     'Event Points should be an array': ['{}', '{"ep":"a"}', '{"ep":{"topic":"a"}}', '{"ep":null}', '{"ep":7}'],
     'Invalid Event Point': ['{"ep":[7]}', '{"ep":[true]}', '{"ep":["a",1.5]}'],
     'Topic missing': ['{"ep":[{}]}', '{"ep":[{"binded":false}]}'],
-    'Unknown member of a topic: private': ['{"ep":[{"topic":"a","private":true}]}', '{"ep":["b",{"private":false,"topic":"a"}]}'],
+    'Private topics need a proof: a': ['{"ep":[{"topic":"a","private":true}]}', '{"ep":["b",{"private":false,"topic":"a"}]}'],
     'binded should be true or false': ['{"ep":[{"topic":"a","bound":1}]}', '{"ep":[{"topic":"a","binded":"true"}]}'],
     'Bound topics need a bind key': ['{"ep":[{"topic":"a","bound":true}]}', '{"ep":[{"topic":"a","binded":true}]}'],
     'Topic should be a string': ['{"ep":[{"topic":7}]}', '{"ep":["a",{"topic":["a"]}]}'],
