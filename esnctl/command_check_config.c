@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "config/config_check.h"
 #include "config/config_value.h"
+#include "identity/jws_signer.h"
 #include "redis/redis_config.h"
 #include "service_user.h"
 #include "sessions/session_events.h"
@@ -142,6 +143,32 @@ static bool check_bind_keys(const struct config *config, bool *partly)
            good;
 }
 
+static bool check_token_keys(const char *path, bool *partly)
+{
+    char error[JOSE_KEYS_ERROR_SIZE];
+    if (is_out_of_reach(path, partly))
+        return true;
+    struct jose_keys *keys = jose_keys_load(path, error);
+    if (keys == NULL)
+        (void)fprintf(stderr, "%s\n", error);
+    bool good = keys != NULL;
+    jose_keys_free(&keys);
+    return good;
+}
+
+static bool check_token_signer(const char *path, bool *partly)
+{
+    char error[JOSE_KEYS_ERROR_SIZE];
+    if (is_out_of_reach(path, partly))
+        return true;
+    struct jws_signer *signer = jws_signer_load(path, error);
+    if (signer == NULL)
+        (void)fprintf(stderr, "%s\n", error);
+    bool good = signer != NULL;
+    jws_signer_free(&signer);
+    return good;
+}
+
 static void print_fault(const char *sentence, void *context)
 {
     (void)context;
@@ -205,6 +232,8 @@ static int check(const struct config *config)
     good = check_tokens(config->ticket_secret_file, &partly) && good;
     good = check_tokens(config->acl_password_file, &partly) && good;
     good = check_bind_keys(config, &partly) && good;
+    good = check_token_keys(config->token_keys_file, &partly) && good;
+    good = check_token_signer(config->token_sign_file, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;
     good = check_database(config, &partly) && good;

@@ -23,7 +23,7 @@ static const char retry_header[] = RETRY_AFTER "1\r\n";
 struct subscribe_shared {
     struct identify_common *identify;
     struct past_lookup_common *past;
-    struct family_drops *drops;
+    struct token_desk_common *tokens;
 };
 
 struct subscribe_service {
@@ -43,7 +43,7 @@ static void subscribe_close(void *context)
     if (shared->identify != NULL)
         identify_common_close(&shared->identify);
     past_lookup_common_close(&shared->past);
-    family_drops_close(&shared->drops);
+    token_desk_common_close(&shared->tokens);
     free(shared);
 }
 
@@ -56,8 +56,8 @@ static void *subscribe_open(const void *context, bool lasting)
         return NULL;
     shared->identify = identify_common_open(settings);
     shared->past = past_lookup_common_open(&settings->config);
-    shared->drops = family_drops_open(settings);
-    if (shared->identify != NULL && shared->past != NULL && shared->drops != NULL)
+    shared->tokens = token_desk_common_open(settings);
+    if (shared->identify != NULL && shared->past != NULL && shared->tokens != NULL)
         return shared;
     subscribe_close(shared);
     return NULL;
@@ -82,7 +82,7 @@ static void *subscribe_begin(const void *settings, void *shared)
         service->identify = identify_open(settings, common->identify, error);
         service->past = past_lookup_open(settings, common->past);
         if (service->identify != NULL)
-            service->tokens = token_desk_open(settings, service->identify, common->drops, error);
+            service->tokens = token_desk_open(settings, service->identify, common->tokens, error);
         if (service->tokens != NULL && service->past != NULL)
             return service;
         subscribe_end(service);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXPIRE_AT_ONCE = 20, BUSY_MS = 2000 };
+enum { EXPIRE_AT_ONCE = 20 };
 
 struct refresh_store {
     sqlite3 *database;
@@ -60,7 +60,7 @@ static struct refresh_store *refresh_sqlite_open(const struct config *config,
     make_file(store->path);
     if (sqlite3_open_v2(store->path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) == SQLITE_OK &&
-        sqlite3_busy_timeout(store->database, BUSY_MS) == SQLITE_OK &&
+        sqlite3_busy_timeout(store->database, REFRESH_SQLITE_BUSY_MS) == SQLITE_OK &&
         sqlite3_exec(store->database, schema, NULL, NULL, NULL) == SQLITE_OK)
         return store;
     (void)fail(store, error);

@@ -13,9 +13,10 @@
 #include <stdint.h>
 
 enum {
-    REFRESH_FAMILY_SIZE = 33,  /* 16 bytes in hexadecimal, and NUL */
-    REFRESH_HASH_SIZE = 65,    /* 32 bytes likewise */
-    REFRESH_REPEAT_MS = 10000, /* in which a lost answer is repeated */
+    REFRESH_FAMILY_SIZE = 33,      /* 16 bytes in hexadecimal, and NUL */
+    REFRESH_HASH_SIZE = 65,        /* 32 bytes likewise */
+    REFRESH_REPEAT_MS = 10000,     /* in which a lost answer is repeated */
+    REFRESH_SQLITE_BUSY_MS = 2000, /* that one waits for another's transaction */
     REFRESH_STORE_ERROR_SIZE = 256
 };
 

@@ -1,6 +1,7 @@
 #include "token_desk.h"
 
 #include "clock.h"
+#include "family_drops.h"
 #include "handler_reply.h"
 #include "hex.h"
 #include "messages.h"
@@ -8,6 +9,7 @@
 #include "retry_after.h"
 #include "secret.h"
 #include "ticket.h"
+#include "token_families.h"
 #include "token_request.h"
 
 #include <inttypes.h>
@@ -20,19 +22,45 @@ static const char retry_header[] = RETRY_AFTER "1\r\n";
 
 enum { FAMILY_BYTES = 16, COOKIE_SIZE = 256, DIGEST_SIZE = TICKET_DIGEST_SIZE };
 
+struct token_desk_common {
+    struct family_drops *drops;
+    struct token_families_common *families;
+};
+
 struct token_desk {
     const struct subscribe_settings *settings;
     struct identify *identify;
-    struct family_drops *drops;
-    const struct refresh_store_kind *kind;
-    struct refresh_store *store;            /* NULL until it can be opened */
+    struct token_desk_common *common;
+    struct token_families *families;
     unsigned char key[JWS_SIGNER_KEY_SIZE]; /* of refresh tokens */
 };
 
 /* ---- opening ---- */
 
+struct token_desk_common *token_desk_common_open(const struct subscribe_settings *settings)
+{
+    struct token_desk_common *common = calloc(1, sizeof *common);
+    if (common == NULL)
+        return NULL;
+    common->drops = family_drops_open(settings);
+    common->families = token_families_common_open(&settings->config);
+    if (common->drops == NULL || common->families == NULL)
+        token_desk_common_close(&common);
+    return common;
+}
+
+void token_desk_common_close(struct token_desk_common **common)
+{
+    if (*common == NULL)
+        return;
+    family_drops_close(&(*common)->drops);
+    token_families_common_close(&(*common)->families);
+    free(*common);
+    *common = NULL;
+}
+
 struct token_desk *token_desk_open(const struct subscribe_settings *settings,
-                                   struct identify *identify, struct family_drops *drops,
+                                   struct identify *identify, struct token_desk_common *common,
                                    char *error)
 {
     struct token_desk *desk = calloc(1, sizeof *desk);
@@ -41,11 +69,11 @@ struct token_desk *token_desk_open(const struct subscribe_settings *settings,
         return NULL;
     desk->settings = settings;
     desk->identify = identify;
-    desk->drops = drops;
-    desk->kind =
-        settings->config.token_store == CONFIG_TOKEN_STORE_REDIS ? &refresh_redis : &refresh_sqlite;
-    if (settings->signer != NULL &&
-        !jws_signer_derive(settings->signer, "es-web-notify refresh tokens", desk->key))
+    desk->common = common;
+    desk->families = token_families_open(&settings->config, &settings->redis, common->families);
+    if (desk->families == NULL ||
+        (settings->signer != NULL &&
+         !jws_signer_derive(settings->signer, "es-web-notify refresh tokens", desk->key)))
         token_desk_close(&desk);
     return desk;
 }
@@ -54,8 +82,7 @@ void token_desk_close(struct token_desk **desk)
 {
     if (*desk == NULL)
         return;
-    if ((*desk)->store != NULL)
-        (*desk)->kind->close((*desk)->store);
+    token_families_close(&(*desk)->families);
     explicit_bzero(*desk, sizeof **desk);
     free(*desk);
     *desk = NULL;
@@ -70,9 +97,8 @@ static void refuse(struct handler_request *request, int status, const char *reas
                                    status == 503 ? retry_header : headers);
 }
 
-static void refuse_for_store(struct handler_request *request, const char *error)
+static void refuse_for_store(struct handler_request *request)
 {
-    message_error("refresh tokens cannot be looked up", message_text("reason", error));
     refuse(request, 503, "Refresh tokens cannot be checked now", NULL, NULL);
 }
 
@@ -204,14 +230,14 @@ static void begin_family(struct token_desk *desk, struct handler_request *reques
 {
     struct refresh_family family;
     struct refresh_token token = {.number = 1};
-    char text[REFRESH_TOKEN_SIZE], hash[DIGEST_SIZE], error[REFRESH_STORE_ERROR_SIZE];
+    char text[REFRESH_TOKEN_SIZE], hash[DIGEST_SIZE];
     bool made = make_family(desk, &family, identity);
     memcpy(token.family, family.id, sizeof token.family);
     if (!made || !refresh_token_write(text, &token, desk->key) ||
         !ticket_digest(hash, text, strlen(text)))
         refuse(request, 500, "Out of memory", NULL, NULL);
-    else if (!desk->kind->begin(desk->store, &family, hash, error))
-        refuse_for_store(request, error);
+    else if (!token_families_begin(desk->families, &family, hash))
+        refuse_for_store(request);
     else
         send_pair(desk, request, &family, text);
     refresh_family_free(&family);
@@ -278,12 +304,11 @@ static void take_refresh_token(struct token_desk *desk, struct handler_request *
 {
     struct brought brought;
     struct refresh_family family = {0};
-    char error[REFRESH_STORE_ERROR_SIZE] = "";
     if (!read_brought(desk, asked, &brought)) {
         refuse_token(desk, request, NULL);
         return;
     }
-    switch (desk->kind->use(desk->store, &brought.use, &family, error)) {
+    switch (token_families_use(desk->families, &brought.use, &family)) {
     case REFRESH_DONE:
     case REFRESH_REPEATED:
         send_pair(desk, request, &family, brought.next);
@@ -292,14 +317,14 @@ static void take_refresh_token(struct token_desk *desk, struct handler_request *
         message_warning("a refresh token was used twice: its family ends",
                         message_text("sid", brought.token.family),
                         message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
-        family_drops_send(desk->drops, brought.token.family);
+        family_drops_send(desk->common->drops, brought.token.family);
         refuse_token(desk, request, NULL);
         break;
     case REFRESH_UNKNOWN:
         refuse_token(desk, request, NULL);
         break;
     default:
-        refuse_for_store(request, error);
+        refuse_for_store(request);
     }
     refresh_family_free(&family);
 }
@@ -309,19 +334,19 @@ static void answer_revocation(struct token_desk *desk, struct handler_request *r
                               const struct token_request *asked)
 {
     struct brought brought;
-    char error[REFRESH_STORE_ERROR_SIZE] = "", cookie[COOKIE_SIZE];
+    char cookie[COOKIE_SIZE];
     if (asked->refresh_token == NULL) {
         refuse(request, 400, "invalid_request", "refresh_token missing", NULL);
         return;
     }
     if (read_brought(desk, asked, &brought)) {
-        enum refresh_result result = desk->kind->revoke(desk->store, &brought.use, error);
+        enum refresh_result result = token_families_revoke(desk->families, &brought.use);
         if (result == REFRESH_UNAVAILABLE) {
-            refuse_for_store(request, error);
+            refuse_for_store(request);
             return;
         }
         if (result == REFRESH_DONE)
-            family_drops_send(desk->drops, brought.token.family);
+            family_drops_send(desk->common->drops, brought.token.family);
     }
     const struct handler_reply reply = {
         .status = 204, .reason = "No Content", .headers = forget_cookie(desk, cookie)};
@@ -329,16 +354,6 @@ static void answer_revocation(struct token_desk *desk, struct handler_request *r
 }
 
 /* ---- requests ---- */
-
-static bool open_store(struct token_desk *desk, struct handler_request *request)
-{
-    char error[REFRESH_STORE_ERROR_SIZE];
-    if (desk->store == NULL)
-        desk->store = desk->kind->open(&desk->settings->config, &desk->settings->redis, error);
-    if (desk->store == NULL)
-        refuse_for_store(request, error);
-    return desk->store != NULL;
-}
 
 static void handle_body(struct token_desk *desk, struct handler_request *request, bool revokes,
                         const struct bytes *body)
@@ -353,8 +368,6 @@ static void handle_body(struct token_desk *desk, struct handler_request *request
         token_request_read(&asked, body->data != NULL ? body->data : "", body->length, cookies);
     if (fault != NULL)
         refuse(request, 400, "invalid_request", fault, NULL);
-    else if (!open_store(desk, request))
-        ;
     else if (revokes)
         answer_revocation(desk, request, &asked);
     else if (asked.bind_key != NULL)

@@ -14,5 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                      : jose_keys_count(keys) == 0 || jose_keys_count(keys) > JOSE_KEYS_MAX)
         abort();
     jose_keys_free(&keys);
+    error[0] = '\0';
+    keys = jose_keys_parse_public_set((const char *)data, size, error);
+    if (keys == NULL ? error[0] == '\0' : jose_keys_count(keys) == 0)
+        abort();
+    jose_keys_free(&keys);
     return 0;
 }

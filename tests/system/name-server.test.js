@@ -36,9 +36,12 @@ describe('behind a silent name server', () => {
         acl: { kind: 'mariadb', host: 'database.example.org', database: 'notify' },
         bind_key: { private_key_file: 'bind.key', tolerance: '600s' },
         binding: { url: 'http://binding.example.org/' },
+        redis: { url: 'redis://redis.example.org', watch_sessions: 'no' },
+        token: { sign_file: 'sign.secret', store: 'redis' },
       },
       prepare: (stack) => {
         fs.writeFileSync(path.join(stack.folder, 'bind.key'), keyPair().privateKey, { mode: 0o600 });
+        stack.writeTokens('sign.secret', ['the secret that signs the tokens of these tests']);
       },
     });
   });
@@ -72,6 +75,13 @@ describe('behind a silent name server', () => {
   test('a subscriber with a bind key is answered 503', async () => {
     const answer = await soon(subscribeBound());
     assert.deepEqual([answer.status, JSON.parse(answer.text).error], [503, 'Bind keys cannot be checked now']);
+  });
+
+  test('who brings a refresh token that is in Redis is answered 503, however many there are', async () => {
+    const body = JSON.stringify({ refresh_token: `${'0'.repeat(32)}.1.${'0'.repeat(64)}` });
+    const ask = () => request(`${web.url}token`, { method: 'POST', agent: false, body });
+    const answers = await soon(Promise.all(Array.from({ length: 40 }, ask)));
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [503]);
   });
 
   test('subscribers without one pass by any number of those', async () => {

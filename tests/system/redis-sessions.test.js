@@ -253,6 +253,23 @@ describe('sessions in Redis', () => {
     await shop.bound.stack.untilTotal(0);
   });
 
+  test('in a Redis that hangs hold up nobody else', async () => {
+    const id = newId();
+    await login(id);
+    shop.redis.program.signal('SIGSTOP');
+    const asked = Array.from({ length: 40 }, () => shop.ask(id));
+    for (let i = 0; i < 20; i++) {
+      const open = await Subscriber.open(shop.bound.url, { ep: ['news'] });
+      await open.close();
+    }
+    const answers = await Promise.all(asked);
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [503]);
+    shop.redis.program.signal('SIGCONT');
+    const stream = await until('it is let in again', () => shop.subscribe(id).catch(() => undefined));
+    await stream.close();
+    await shop.bound.stack.untilTotal(0);
+  });
+
   test('are checked by esnctl check-config, with whether their end is said', async () => {
     const check = () => run([programs.esnctl, 'check-config', '--config', shop.bound.stack.file]);
     assert.equal((await check()).code, 0);
