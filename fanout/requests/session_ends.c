@@ -29,10 +29,10 @@ static void add_to_list(struct hash_node *node, void *context)
         bytes_append(context, name->text, name->length + 1);
 }
 
-static void list_held(void *context, struct bytes *sids)
+static size_t list_held(void *context, size_t cursor, struct bytes *sids)
 {
     const struct session_ends *ends = context;
-    hash_table_each(&ends->streams->identities.by_text, add_to_list, sids);
+    return hash_table_walk(&ends->streams->identities.by_text, cursor, add_to_list, sids);
 }
 
 /* Also of one that nobody holds: a ticket of it may be on its way. It is not kept on disk, since it

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 enum {
-    ALIVE_MS = 5000, /* after so long without a message Redis is asked whether it is there */
+    TURN_MAX = 200,   /* notices in one turn of the loop */
+    LIST_STEPS = 100, /* of a list, likewise */
+    ALIVE_MS = 5000,  /* after so long without a message Redis is asked whether it is there */
     PAUSE_MIN_MS = 100,
     PAUSE_MAX_MS = 5000
 };
@@ -57,7 +59,24 @@ static void tell_thread(struct session_watch *watch, const struct notice *notice
 
 /* ---- in the loop ---- */
 
-static void act_on(struct session_watch *watch, const struct notice *notice)
+/* A part of the list, and then comes the notice back for the next one. */
+static void list_further(struct session_watch *watch, struct notice *notice)
+{
+    const struct session_watch_user *user = &watch->user;
+    struct notice more = *notice;
+    notice->list = BYTES_EMPTY;
+    for (unsigned steps = 0; steps < LIST_STEPS; steps++) {
+        more.cursor = user->list(user->context, more.cursor, &more.list);
+        if (more.cursor == 0) {
+            more.kind = NOTICE_LIST;
+            tell_thread(watch, &more);
+            return;
+        }
+    }
+    tell_loop(watch, &more);
+}
+
+static void act_on(struct session_watch *watch, struct notice *notice)
 {
     const struct session_watch_user *user = &watch->user;
     struct notice more = {0};
@@ -75,20 +94,23 @@ static void act_on(struct session_watch *watch, const struct notice *notice)
             tell_thread(watch, &more);
         break;
     default:
-        more.kind = NOTICE_LIST;
-        user->list(user->context, &more.list);
-        tell_thread(watch, &more);
+        list_further(watch, notice);
     }
 }
 
+/* The rest is for the next turn. */
 static void on_woken(uv_async_t *woken)
 {
     struct session_watch *watch = woken->data;
     struct notice *notice;
-    while ((notice = watch_notices_take(&watch->notices, &watch->notices.for_loop)) != NULL) {
+    for (unsigned done = 0; done < TURN_MAX; done++) {
+        notice = watch_notices_take(&watch->notices, &watch->notices.for_loop);
+        if (notice == NULL)
+            return;
         act_on(watch, notice);
         watch_notices_free(&notice);
     }
+    (void)uv_async_send(&watch->woken);
 }
 
 /* ---- in the thread ---- */

@@ -19,8 +19,9 @@ struct session_watch;
 /* Whoever has the streams. A sid is as session_id.h makes it. */
 struct session_watch_user {
     bool (*holds)(void *context, const char *sid);
-    /* Appends the sids of all sessions that are held, each with its NUL. */
-    void (*list)(void *context, struct bytes *sids);
+    /* Appends the sids of some of the sessions that are held, each with its NUL: begin with 0 and
+     * go on with what is returned, until that is 0. */
+    size_t (*list)(void *context, size_t cursor, struct bytes *sids);
     void (*ended)(void *context, const char *sid);
     /* It was looked at, and is this user's. */
     void (*is_of)(void *context, const char *sid, const char *user);

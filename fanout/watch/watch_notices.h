@@ -31,6 +31,7 @@ struct notice {
     char sid[SESSION_SID_SIZE];
     char text[USER_ID_SIZE];
     struct bytes list; /* owned */
+    size_t cursor;     /* how far it has come, while it is put together */
 };
 
 STAILQ_HEAD(notices, notice);
