@@ -1,0 +1,121 @@
+// The tests that could notice: what they are, how one is run, and what each comes by.
+import fs from 'node:fs';
+import path from 'node:path';
+import { run } from './process.mjs';
+import { slipsOfJavascript } from './javascript.mjs';
+import { slipsOfText } from './slips.mjs';
+import { lineOf } from './text.mjs';
+
+const MOST = 65536; // as in switch.h
+
+function filesIn(folder, ending) {
+  return fs.readdirSync(folder).filter((name) => name.endsWith(ending)).map((name) => path.join(folder, name));
+}
+
+function nodeTest(kind, file, env) {
+  return { kind, name: path.basename(file).replace('.test.js', ''), command: process.execPath, args: [file], env };
+}
+
+/** Of C: the unit test programs, then the files of system tests. */
+export function testsOfC(source, build) {
+  const unit = fs.readFileSync(path.join(build, 'Makefile'), 'utf8').match(/tests\/unit\/test_\w+/g) ?? [];
+  return [
+    ...[...new Set(unit)].filter((name) => fs.existsSync(path.join(build, name)))
+      .map((name) => ({ kind: 'unit', name: name.slice('tests/unit/test_'.length), command: path.join(build, name), args: [], cwd: build, env: { srcdir: source } })),
+    ...filesIn(path.join(source, 'tests/system'), '.test.js').map((file) => nodeTest('system', file, { ESN_BUILD: build })),
+  ];
+}
+
+export function testsOfJavascript(source, build) {
+  const folder = path.join(source, 'clients/js/test');
+  return [...filesIn(folder, '.test.js').map((file) => nodeTest('js', file, { ESN_BUILD: build })),
+    ...filesIn(path.join(folder, 'daemon'), '.test.js').map((file) => nodeTest('js-daemon', file, { ESN_BUILD: build }))];
+}
+
+export function testsOfPhp(source, quickstart) {
+  const suite = (name, env) => ({ kind: 'php', name, command: 'phpunit', env,
+    args: ['--configuration', path.join(source, 'clients/php/phpunit.xml'), '--stop-on-failure', '--testsuite', name] });
+  return quickstart ? [suite('unit'), suite('integration', quickstart), suite('integration-bound', quickstart)] : [suite('unit')];
+}
+
+export function findPhp(source, files) {
+  return files.filter((file) => file.startsWith('clients/php/src/') && file.endsWith('.php'))
+    .flatMap((file) => withPlaces(source, file, 'php', (text) => slipsOfText(text, 'php')));
+}
+
+export function findJavascript(source, files) {
+  return files.filter((file) => file.startsWith('clients/js/src/') && file.endsWith('.js'))
+    .flatMap((file) => withPlaces(source, file, 'js', (text) => slipsOfJavascript(text, path.join(source, 'clients/js'))));
+}
+
+function withPlaces(source, file, language, find) {
+  const text = fs.readFileSync(path.join(source, file), 'utf8');
+  return find(text).map((slip) => ({ ...slip, file, language, line: lineOf(text, slip.start) }));
+}
+
+/** Runs each test once without a slip: how long it takes, what it comes by. Those that fail are of no use. */
+export async function tryTests(tests, language, { dir, switches, say }) {
+  const useful = [];
+  for (const test of tests) {
+    const trace = prepareTrace(language, dir, switches);
+    const log = path.join(dir, 'logs', `${test.kind}-${test.name}.log`);
+    const result = await run(test.command, test.args, { cwd: test.cwd ?? dir, env: { ...test.env, ...trace.env }, log });
+    if (!result.ok) {
+      say(`  ${test.kind} ${test.name} fails without a slip: not used (${log})`);
+      continue;
+    }
+    useful.push({ ...test, milliseconds: result.milliseconds, reaches: trace.read() });
+  }
+  return useful;
+}
+
+function prepareTrace(language, dir, switches) {
+  if (language === 'c') {
+    const file = path.join(switches, 'reached');
+    fs.writeFileSync(file, Buffer.alloc(MOST));
+    return {
+      env: {},
+      read() {
+        const reached = fs.readFileSync(file);
+        fs.rmSync(file);
+        return (slip) => reached[slip.number] === 1;
+      },
+    };
+  }
+  if (language === 'php') return { env: {}, read: () => () => true };
+  const folder = path.join(dir, 'coverage');
+  fs.rmSync(folder, { recursive: true, force: true });
+  return { env: { NODE_V8_COVERAGE: folder }, read: () => readCoverage(folder) };
+}
+
+/** The coverage of V8: nested ranges with counts; the innermost one counts. */
+function readCoverage(folder) {
+  const scripts = new Map();
+  for (const file of fs.existsSync(folder) ? filesIn(folder, '.json') : []) {
+    for (const { url, functions } of JSON.parse(fs.readFileSync(file, 'utf8')).result) {
+      const at = url.indexOf('/clients/js/src/');
+      if (at < 0) continue;
+      const name = url.slice(at + 1);
+      scripts.set(name, [...(scripts.get(name) ?? []), functions.flatMap((one) => one.ranges)]);
+    }
+  }
+  return (slip) => (scripts.get(slip.file) ?? []).some((ranges) => countAt(ranges, slip.start) > 0);
+}
+
+function countAt(ranges, offset) {
+  let best;
+  for (const range of ranges) {
+    const inside = range.startOffset <= offset && offset < range.endOffset;
+    if (inside && (!best || range.endOffset - range.startOffset <= best.endOffset - best.startOffset)) best = range;
+  }
+  return best?.count ?? 0;
+}
+
+/** From nearest to farthest: those whose name is the module's, then by kind and by how long they take. */
+export function nearestFirst(tests, slip) {
+  const words = path.basename(slip.file).replace(/\.\w+$/, '').split(/[_-]/);
+  const distance = (test) => test.name.split(/[_-]/).filter((word) => words.includes(word)).length;
+  const kinds = ['unit', 'js', 'php', 'js-daemon', 'system'];
+  return tests.filter((test) => test.reaches(slip))
+    .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || distance(b) - distance(a) || a.milliseconds - b.milliseconds);
+}
