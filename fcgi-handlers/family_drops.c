@@ -36,23 +36,23 @@ void family_drops_close(struct family_drops **drops)
     *drops = NULL;
 }
 
-void family_drops_send(struct family_drops *drops, const char *family)
+void family_drops_send(struct family_drops *drops, const char *sid)
 {
     const struct config *config = drops->config;
     unsigned char record[DROP_RECORD_SIZE];
     const struct drop drop = {.kind = DROP_SESSION,
-                              .name = family,
-                              .name_length = strlen(family),
+                              .name = sid,
+                              .name_length = strlen(sid),
                               .for_ms = config->token_access_time + config->token_skew};
     struct bus_event event = bus_event_of_drop(&drop, record);
     publish_queue_send(drops->queue, &event, 1);
     bool taken =
         event.acknowledged && (event.ack.status == ACK_DELIVERED || event.ack.status == ACK_DOUBLE);
     if (taken)
-        message_info("a family of tokens has ended", message_text("sid", family),
+        message_info("a family of tokens has ended", message_text("sid", sid),
                      message_number("streams", event.ack.receivers));
     else
         message_warning(
-            "a family of tokens has ended, and its streams may go on", message_text("sid", family),
+            "a family of tokens has ended, and its streams may go on", message_text("sid", sid),
             message_number("status", event.acknowledged ? (int64_t)event.ack.status : -1));
 }

@@ -12,6 +12,6 @@ struct family_drops *family_drops_open(const struct subscribe_settings *settings
 void family_drops_close(struct family_drops **drops);
 /* Waits for the daemon as long as [publish] time_limit; one that does not take it is said in the
  * log. */
-void family_drops_send(struct family_drops *drops, const char *family);
+void family_drops_send(struct family_drops *drops, const char *sid);
 
 #endif

@@ -176,6 +176,27 @@ enum identify_result identify_bind_key(struct identify *identify,
     }
 }
 
+const char *identify_session_of(const struct identify *identify, const struct identity *identity)
+{
+    return identify->sessions != NULL ? redis_binding_session(identity) : NULL;
+}
+
+enum identify_result identify_session(struct identify *identify, const char *session,
+                                      struct identity *identity)
+{
+    *identity = (struct identity){0};
+    if (identify->sessions == NULL)
+        return IDENTIFY_REFUSED;
+    switch (redis_binding_ask(identify->sessions, session, identity)) {
+    case BINDING_USER:
+        return IDENTIFY_KNOWN;
+    case BINDING_REFUSED:
+        return IDENTIFY_REFUSED;
+    default:
+        return IDENTIFY_UNAVAILABLE;
+    }
+}
+
 /* ---- access tokens ---- */
 
 static const char *bearer_of(const struct identify *identify, const struct handler_request *request)

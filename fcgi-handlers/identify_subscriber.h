@@ -39,6 +39,12 @@ enum identify_result identify_bind_key(struct identify *identify,
                                        size_t length, struct identity *identity,
                                        const char **reason);
 
+/* The session in Redis that a bind key has named; NULL: it named none. Borrowed from the identity. */
+const char *identify_session_of(const struct identify *identify, const struct identity *identity);
+/* Whose such a session is now. Not NOBODY. */
+enum identify_result identify_session(struct identify *identify, const char *session,
+                                      struct identity *identity);
+
 /* REFUSED and UNAVAILABLE come with a reason for the client, static. A bind key counts before a
  * token, and a token in the subscription before one in the header. */
 enum identify_result identify_subscriber(struct identify *identify,

@@ -94,7 +94,7 @@ static bool take_session(struct identity *identity, const char *session)
     char sid[SESSION_SID_SIZE];
     if (!session_id_hash(sid, session, strlen(session)))
         return false;
-    identity->json = json_pack("{ss}", "sid", sid);
+    identity->json = json_pack("{ss ss}", "sid", sid, "session", session);
     identity->sid = json_string_value(json_object_get(identity->json, "sid"));
     return identity->sid != NULL;
 }
@@ -108,4 +108,9 @@ enum binding_answer redis_binding_ask(struct redis_binding *binding, const char 
         return BINDING_USER;
     identity_free(identity);
     return result == REDIS_SESSION_NONE ? BINDING_REFUSED : BINDING_UNAVAILABLE;
+}
+
+const char *redis_binding_session(const struct identity *identity)
+{
+    return json_string_value(json_object_get(identity->json, "session"));
 }

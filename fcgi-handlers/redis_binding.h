@@ -39,4 +39,7 @@ void redis_binding_close(struct redis_binding **binding);
 enum binding_answer redis_binding_ask(struct redis_binding *binding, const char *session,
                                       struct identity *identity);
 
+/* The id of the session whose identity it is; only of one that was found here. Borrowed. */
+const char *redis_binding_session(const struct identity *identity);
+
 #endif

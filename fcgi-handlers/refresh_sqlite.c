@@ -19,7 +19,8 @@ static const char schema[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;"
     "CREATE TABLE IF NOT EXISTS refresh_families ("
-    " id TEXT PRIMARY KEY, user TEXT NOT NULL, claims TEXT, expires_ms INTEGER NOT NULL,"
+    " id TEXT PRIMARY KEY, user TEXT NOT NULL, claims TEXT, session TEXT, expires_ms INTEGER NOT "
+    "NULL,"
     " hash TEXT NOT NULL, used_hash TEXT, used_ms INTEGER NOT NULL DEFAULT 0,"
     " proof TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS refresh_families_by_end ON refresh_families (expires_ms);";
@@ -111,14 +112,16 @@ static bool refresh_sqlite_begin(struct refresh_store *store, const struct refre
                                  const char *hash, char error[REFRESH_STORE_ERROR_SIZE])
 {
     sqlite3_stmt *statement =
-        prepare(store, "INSERT INTO refresh_families (id, user, claims, expires_ms, hash, used_ms)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+        prepare(store, "INSERT INTO refresh_families (id, user, claims, expires_ms, hash, used_ms,"
+                       " session)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     bind_text(statement, 1, family->id);
     bind_text(statement, 2, family->user);
     bind_text(statement, 3, family->claims);
     (void)sqlite3_bind_int64(statement, 4, (sqlite3_int64)family->expires_ms);
     bind_text(statement, 5, hash);
     (void)sqlite3_bind_int64(statement, 6, (sqlite3_int64)family->used_ms);
+    bind_text(statement, 7, family->session);
     bool good = run(statement) && forget_old(store, family->used_ms);
     return good || fail(store, error);
 }
@@ -149,9 +152,15 @@ static bool column_is(sqlite3_stmt *row, int column, const char *text)
     return value != NULL && strcmp((const char *)value, text) == 0;
 }
 
-/* What the row says of the token; *family is filled when it is to be used. */
-static enum refresh_result judge(sqlite3_stmt *row, const struct refresh_use *use,
-                                 struct refresh_family *family)
+static bool take_text(char **out, sqlite3_stmt *row, int column)
+{
+    const unsigned char *value = sqlite3_column_text(row, column);
+    *out = value != NULL ? strdup((const char *)value) : NULL;
+    return value == NULL || *out != NULL;
+}
+
+/* What the row says of the token. */
+static enum refresh_result judge(sqlite3_stmt *row, const struct refresh_use *use)
 {
     uint64_t used_ms = (uint64_t)sqlite3_column_int64(row, 5);
     bool is_next = column_is(row, 3, use->hash), is_used = column_is(row, 4, use->hash);
@@ -159,19 +168,24 @@ static enum refresh_result judge(sqlite3_stmt *row, const struct refresh_use *us
         return REFRESH_UNKNOWN;
     if (!is_next && !is_used)
         return use->was_ours ? REFRESH_REUSED : REFRESH_UNKNOWN;
-    if (!is_next &&
-        (*use->proof == '\0' || !column_is(row, 6, use->proof) ||
-         !column_is(row, 3, use->next_hash) || use->now_ms - used_ms > REFRESH_REPEAT_MS))
-        return REFRESH_REUSED;
-    const unsigned char *claims = sqlite3_column_text(row, 1);
+    if (is_next)
+        return REFRESH_DONE;
+    bool is_repeated = *use->proof != '\0' && column_is(row, 6, use->proof) &&
+                       column_is(row, 3, use->next_hash) &&
+                       use->now_ms - used_ms <= REFRESH_REPEAT_MS;
+    return is_repeated ? REFRESH_REPEATED : REFRESH_REUSED;
+}
+
+static enum refresh_result take_row(sqlite3_stmt *row, const struct refresh_use *use,
+                                    struct refresh_family *family)
+{
+    enum refresh_result result = judge(row, use);
     (void)snprintf(family->id, sizeof family->id, "%s", use->family);
     (void)snprintf(family->user, sizeof family->user, "%s", sqlite3_column_text(row, 0));
-    family->claims = claims != NULL ? strdup((const char *)claims) : NULL;
     family->expires_ms = (uint64_t)sqlite3_column_int64(row, 2);
-    family->used_ms = is_next ? use->now_ms : used_ms;
-    if (claims != NULL && family->claims == NULL)
-        return REFRESH_UNAVAILABLE;
-    return is_next ? REFRESH_DONE : REFRESH_REPEATED;
+    family->used_ms = result == REFRESH_DONE ? use->now_ms : (uint64_t)sqlite3_column_int64(row, 5);
+    bool good = take_text(&family->claims, row, 1);
+    return take_text(&family->session, row, 7) && good ? result : REFRESH_UNAVAILABLE;
 }
 
 /* In a transaction. */
@@ -179,10 +193,10 @@ static enum refresh_result look(struct refresh_store *store, const struct refres
                                 struct refresh_family *family)
 {
     sqlite3_stmt *row = prepare(store, "SELECT user, claims, expires_ms, hash, used_hash, used_ms,"
-                                       " proof FROM refresh_families WHERE id = ?1");
+                                       " proof, session FROM refresh_families WHERE id = ?1");
     bind_text(row, 1, use->family);
     int step = row != NULL ? sqlite3_step(row) : SQLITE_ERROR;
-    enum refresh_result result = step == SQLITE_ROW    ? judge(row, use, family)
+    enum refresh_result result = step == SQLITE_ROW    ? take_row(row, use, family)
                                  : step == SQLITE_DONE ? REFRESH_UNKNOWN
                                                        : REFRESH_UNAVAILABLE;
     (void)sqlite3_finalize(row);
@@ -211,18 +225,25 @@ static enum refresh_result refresh_sqlite_use(struct refresh_store *store,
 
 static enum refresh_result refresh_sqlite_revoke(struct refresh_store *store,
                                                  const struct refresh_use *use,
+                                                 struct refresh_family *family,
                                                  char error[REFRESH_STORE_ERROR_SIZE])
 {
-    sqlite3_stmt *statement = prepare(store, "DELETE FROM refresh_families WHERE id = ?1"
-                                             " AND (?3 OR hash = ?2 OR used_hash = ?2)");
+    sqlite3_stmt *statement =
+        prepare(store, "DELETE FROM refresh_families WHERE id = ?1"
+                       " AND (?3 OR hash = ?2 OR used_hash = ?2) RETURNING session");
+    *family = (struct refresh_family){0};
     bind_text(statement, 1, use->family);
     bind_text(statement, 2, use->hash);
     (void)sqlite3_bind_int(statement, 3, use->was_ours);
-    if (!run(statement)) {
-        (void)fail(store, error);
-        return REFRESH_UNAVAILABLE;
-    }
-    return sqlite3_changes(store->database) > 0 ? REFRESH_DONE : REFRESH_UNKNOWN;
+    int step = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
+    bool found = step == SQLITE_ROW;
+    (void)snprintf(family->id, sizeof family->id, "%s", use->family);
+    if (found && take_text(&family->session, statement, 0))
+        step = sqlite3_step(statement);
+    if (sqlite3_finalize(statement) == SQLITE_OK && step == SQLITE_DONE)
+        return found ? REFRESH_DONE : REFRESH_UNKNOWN;
+    (void)fail(store, error);
+    return REFRESH_UNAVAILABLE;
 }
 
 const struct refresh_store_kind refresh_sqlite = {.open = refresh_sqlite_open,
@@ -234,5 +255,6 @@ const struct refresh_store_kind refresh_sqlite = {.open = refresh_sqlite_open,
 void refresh_family_free(struct refresh_family *family)
 {
     free(family->claims);
+    free(family->session);
     *family = (struct refresh_family){0};
 }

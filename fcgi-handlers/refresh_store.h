@@ -24,6 +24,7 @@ struct refresh_family {
     char id[REFRESH_FAMILY_SIZE];
     char user[USER_ID_SIZE];
     char *claims;        /* what "esn" of its access tokens is, JSON; owned; NULL: nothing */
+    char *session;       /* of which it came, sealed; owned; NULL: of none in Redis */
     uint64_t expires_ms; /* wall clock */
     uint64_t used_ms; /* when the token was used that led to the one that is good; of one that was
                          read */
@@ -41,7 +42,7 @@ struct refresh_use {
 enum refresh_result {
     REFRESH_DONE,     /* *family is filled: the next token is good, this one no more */
     REFRESH_REPEATED, /* the same: the answer was lost */
-    REFRESH_REUSED,   /* somebody has used it before: the family is gone */
+    REFRESH_REUSED, /* somebody has used it before: the family is gone; *family says which it was */
     REFRESH_UNKNOWN,
     REFRESH_UNAVAILABLE /* with a sentence in error */
 };
@@ -61,6 +62,7 @@ struct refresh_store_kind {
     /* Ends the family of a token: DONE when there was one that this token is or was of, else
      * UNKNOWN, or UNAVAILABLE. */
     enum refresh_result (*revoke)(struct refresh_store *store, const struct refresh_use *use,
+                                  struct refresh_family *family,
                                   char error[REFRESH_STORE_ERROR_SIZE]);
 };
 

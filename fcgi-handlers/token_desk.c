@@ -7,7 +7,9 @@
 #include "messages.h"
 #include "refresh_token.h"
 #include "retry_after.h"
+#include "sealed_text.h"
 #include "secret.h"
+#include "sessions/session_id.h"
 #include "ticket.h"
 #include "token_families.h"
 #include "token_request.h"
@@ -32,7 +34,8 @@ struct token_desk {
     struct identify *identify;
     struct token_desk_common *common;
     struct token_families *families;
-    unsigned char key[JWS_SIGNER_KEY_SIZE]; /* of refresh tokens */
+    unsigned char key[JWS_SIGNER_KEY_SIZE];         /* of refresh tokens */
+    unsigned char session_key[JWS_SIGNER_KEY_SIZE]; /* of the names of sessions that are kept */
 };
 
 /* ---- opening ---- */
@@ -73,7 +76,8 @@ struct token_desk *token_desk_open(const struct subscribe_settings *settings,
     desk->families = token_families_open(&settings->config, &settings->redis, common->families);
     if (desk->families == NULL ||
         (settings->signer != NULL &&
-         !jws_signer_derive(settings->signer, "es-web-notify refresh tokens", desk->key)))
+         (!jws_signer_derive(settings->signer, "es-web-notify refresh tokens", desk->key) ||
+          !jws_signer_derive(settings->signer, "es-web-notify sessions", desk->session_key))))
         token_desk_close(&desk);
     return desk;
 }
@@ -120,6 +124,37 @@ static const char *forget_cookie(const struct token_desk *desk, char out[COOKIE_
     return out;
 }
 
+/* ---- whose session it is ---- */
+
+/* What the `sid` of a family's access tokens is: the session in Redis of which it came, so that its
+ * end is theirs, else the family itself. */
+static void write_sid(const struct token_desk *desk, const struct refresh_family *family,
+                      char sid[SESSION_SID_SIZE])
+{
+    char session[SEALED_TEXT_MAX + 1];
+    if (family->session == NULL || !sealed_text_open(session, family->session, desk->session_key) ||
+        !session_id_hash(sid, session, strlen(session)))
+        (void)snprintf(sid, SESSION_SID_SIZE, "%s", family->id);
+}
+
+/* KNOWN: the session of which the family came, if it came of one, is there and still of the same
+ * user. */
+static enum identify_result look_at_session(struct token_desk *desk,
+                                            const struct refresh_family *family)
+{
+    char session[SEALED_TEXT_MAX + 1];
+    struct identity identity;
+    if (family->session == NULL)
+        return IDENTIFY_KNOWN;
+    if (!sealed_text_open(session, family->session, desk->session_key))
+        return IDENTIFY_REFUSED;
+    enum identify_result result = identify_session(desk->identify, session, &identity);
+    if (result == IDENTIFY_KNOWN && strcmp(identity.user, family->user) != 0)
+        result = IDENTIFY_REFUSED;
+    identity_free(&identity);
+    return result;
+}
+
 /* ---- access tokens ---- */
 
 static void set_text(json_t *object, const char *name, const char *text)
@@ -134,9 +169,11 @@ static char *make_access_token(const struct token_desk *desk, const struct refre
 {
     const struct config *config = &desk->settings->config;
     uint64_t until_ms = family->used_ms + config->token_access_time;
+    char sid[SESSION_SID_SIZE];
+    write_sid(desk, family, sid);
     *expires_s = (until_ms < family->expires_ms ? until_ms : family->expires_ms) / 1000;
     json_t *claims = json_pack("{sI sI ss}", "iat", (json_int_t)(family->used_ms / 1000), "exp",
-                               (json_int_t)*expires_s, "sid", family->id);
+                               (json_int_t)*expires_s, "sid", sid);
     if (claims == NULL)
         return NULL;
     set_text(claims, "sub", strcmp(family->user, USER_ID_NO_USER) == 0 ? NULL : family->user);
@@ -209,6 +246,17 @@ static bool keep_claims(struct refresh_family *family, const struct identity *id
     return empty || family->claims != NULL;
 }
 
+/* False without memory. */
+static bool keep_session(const struct token_desk *desk, struct refresh_family *family,
+                         const struct identity *identity)
+{
+    const char *session = identify_session_of(desk->identify, identity);
+    if (session == NULL)
+        return true;
+    family->session = sealed_text_make(session, desk->session_key);
+    return family->session != NULL;
+}
+
 static bool make_family(const struct token_desk *desk, struct refresh_family *family,
                         const struct identity *identity)
 {
@@ -222,7 +270,7 @@ static bool make_family(const struct token_desk *desk, struct refresh_family *fa
     if (!secret_random(bytes, sizeof bytes))
         return false;
     hex_write(family->id, bytes, sizeof bytes);
-    return keep_claims(family, identity);
+    return keep_claims(family, identity) && keep_session(desk, family, identity);
 }
 
 static void begin_family(struct token_desk *desk, struct handler_request *request,
@@ -299,6 +347,31 @@ static void refuse_token(struct token_desk *desk, struct handler_request *reques
     refuse(request, 400, "invalid_grant", detail, forget_cookie(desk, cookie));
 }
 
+static void drop_streams(struct token_desk *desk, const struct refresh_family *family)
+{
+    char sid[SESSION_SID_SIZE];
+    write_sid(desk, family, sid);
+    family_drops_send(desk->common->drops, sid);
+}
+
+static void exchange(struct token_desk *desk, struct handler_request *request,
+                     const struct refresh_family *family, const struct brought *brought)
+{
+    struct refresh_family ended;
+    switch (look_at_session(desk, family)) {
+    case IDENTIFY_KNOWN:
+        send_pair(desk, request, family, brought->next);
+        return;
+    case IDENTIFY_UNAVAILABLE:
+        refuse_for_store(request);
+        return;
+    default: /* the session has ended: so has the family */
+        (void)token_families_revoke(desk->families, &brought->use, &ended);
+        refresh_family_free(&ended);
+        refuse_token(desk, request, NULL);
+    }
+}
+
 static void take_refresh_token(struct token_desk *desk, struct handler_request *request,
                                const struct token_request *asked)
 {
@@ -311,13 +384,13 @@ static void take_refresh_token(struct token_desk *desk, struct handler_request *
     switch (token_families_use(desk->families, &brought.use, &family)) {
     case REFRESH_DONE:
     case REFRESH_REPEATED:
-        send_pair(desk, request, &family, brought.next);
+        exchange(desk, request, &family, &brought);
         break;
     case REFRESH_REUSED:
         message_warning("a refresh token was used twice: its family ends",
-                        message_text("sid", brought.token.family),
+                        message_text("family", brought.token.family),
                         message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
-        family_drops_send(desk->common->drops, brought.token.family);
+        drop_streams(desk, &family);
         refuse_token(desk, request, NULL);
         break;
     case REFRESH_UNKNOWN:
@@ -340,13 +413,15 @@ static void answer_revocation(struct token_desk *desk, struct handler_request *r
         return;
     }
     if (read_brought(desk, asked, &brought)) {
-        enum refresh_result result = token_families_revoke(desk->families, &brought.use);
+        struct refresh_family family;
+        enum refresh_result result = token_families_revoke(desk->families, &brought.use, &family);
+        if (result == REFRESH_DONE)
+            drop_streams(desk, &family);
+        refresh_family_free(&family);
         if (result == REFRESH_UNAVAILABLE) {
             refuse_for_store(request);
             return;
         }
-        if (result == REFRESH_DONE)
-            family_drops_send(desk->common->drops, brought.token.family);
     }
     const struct handler_reply reply = {
         .status = 204, .reason = "No Content", .headers = forget_cookie(desk, cookie)};

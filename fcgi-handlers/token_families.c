@@ -118,6 +118,7 @@ enum refresh_result token_families_use(struct token_families *families,
 {
     char error[REFRESH_STORE_ERROR_SIZE] = "";
     uint64_t entered = enter(families);
+    *family = (struct refresh_family){0};
     if (entered == 0)
         return REFRESH_UNAVAILABLE;
     enum refresh_result result = families->kind->use(families->store, use, family, error);
@@ -126,13 +127,15 @@ enum refresh_result token_families_use(struct token_families *families,
 }
 
 enum refresh_result token_families_revoke(struct token_families *families,
-                                          const struct refresh_use *use)
+                                          const struct refresh_use *use,
+                                          struct refresh_family *family)
 {
     char error[REFRESH_STORE_ERROR_SIZE] = "";
     uint64_t entered = enter(families);
+    *family = (struct refresh_family){0};
     if (entered == 0)
         return REFRESH_UNAVAILABLE;
-    enum refresh_result result = families->kind->revoke(families->store, use, error);
+    enum refresh_result result = families->kind->revoke(families->store, use, family, error);
     leave(families, entered, result != REFRESH_UNAVAILABLE, error);
     return result;
 }

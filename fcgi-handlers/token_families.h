@@ -21,13 +21,14 @@ struct token_families *token_families_open(const struct config *config,
                                            struct token_families_common *common);
 void token_families_close(struct token_families **families);
 
-/* As those of a store (refresh_store.h). */
+/* As those of a store (refresh_store.h); *family is to be freed in any case. */
 bool token_families_begin(struct token_families *families, const struct refresh_family *family,
                           const char *hash);
 enum refresh_result token_families_use(struct token_families *families,
                                        const struct refresh_use *use,
                                        struct refresh_family *family);
 enum refresh_result token_families_revoke(struct token_families *families,
-                                          const struct refresh_use *use);
+                                          const struct refresh_use *use,
+                                          struct refresh_family *family);
 
 #endif

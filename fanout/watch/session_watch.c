@@ -107,6 +107,8 @@ static void on_woken(uv_async_t *woken)
         notice = watch_notices_take(&watch->notices, &watch->notices.for_loop);
         if (notice == NULL)
             return;
+        if (notice->kind == NOTICE_WANTS_LIST)
+            done = TURN_MAX; /* a part of it is enough for a turn */
         act_on(watch, notice);
         watch_notices_free(&notice);
     }

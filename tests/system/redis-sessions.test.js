@@ -26,7 +26,7 @@ const keyOf = (id) =>
 
 /** A shop behind a web server whose sessions are in Redis. */
 class Shop {
-  static async start({ web = 'nginx', redis = {}, database = '', config = {} } = {}) {
+  static async start({ web = 'nginx', redis = {}, database = '', config = {}, more = {} } = {}) {
     const shop = new Shop();
     shop.folder = newFolder('redis');
     try {
@@ -37,10 +37,12 @@ class Shop {
           fanout: { keep_alive: '1s' },
           binding: { mode: 'redis', private_key_file: 'subscribe.key' },
           redis: { url: `${shop.redis.url}${database}`, ...config },
+          ...more,
         },
         prepare: (stack) => {
           stack.writeTokens('subscribe.key', [keyPair('subscribers').privateKey]);
           stack.writeTokens('redis.password', ['geheim']);
+          stack.writeTokens('sign.secret', ['the secret that signs the tokens of these tests']);
         },
       });
       await shop.bound.add('orders', { owner: 'ana', sub: ['luis', '7'] });
@@ -286,6 +288,54 @@ describe('sessions in Redis', () => {
     assert.equal(away.code, 1);
     assert.match(away.stderr, /^\[redis\] url: .*redis\.sock: /m);
     await shop.redis.start();
+  });
+});
+
+describe('tokens for a session in Redis', () => {
+  let shop;
+  before(async () => {
+    shop = await Shop.start({ more: { token: { sign_file: 'sign.secret', store_file: 'tokens.db' } } });
+  });
+  after(() => shop?.stop());
+  const desk = (body) =>
+    request(`${shop.bound.url}token`, { method: 'POST', agent: false, body: JSON.stringify(body) });
+  const subscribe = (pair) => Subscriber.open(shop.bound.url, { ep: [TOPIC], token: pair.access_token });
+  const refresh = async (pair) => (await desk({ refresh_token: pair.refresh_token })).json;
+
+  const ends = {
+    'is destroyed': (id) => shop.redis.page(id, 'session_destroy();'),
+    'becomes another user\'s': (id) => shop.redis.page(id, "$_SESSION['uid'] = 'eva';"),
+  };
+  for (const [what, end] of Object.entries(ends)) {
+    test(`end with it when it ${what}`, async () => {
+      const id = newId();
+      await shop.redis.page(id, "$_SESSION['uid'] = 'luis';");
+      const pair = (await desk({ bind_key: keyOf(id) })).json;
+      const next = await refresh(pair);
+      const stream = await subscribe(next);
+      assert.equal(stream.connected.identity.uid, 'luis');
+      await end(id);
+      await stream.takeUntil('dropped');
+      const answer = await desk({ refresh_token: next.refresh_token });
+      assert.deepEqual([answer.status, answer.json], [400, { error: 'invalid_grant' }]);
+      const late = await request(shop.bound.url, {
+        method: 'POST',
+        agent: false,
+        body: JSON.stringify({ ep: [TOPIC], token: next.access_token }),
+      });
+      assert.equal(late.status, 403, `an access token of before: ${late.text}`);
+      const kept = ['', '-wal'].map((end_) => fs.readFileSync(path.join(shop.bound.stack.folder, `tokens.db${end_}`), 'latin1'));
+      assert.ok(!kept.join('').includes(id), 'nobody reads the session in the store');
+    });
+  }
+
+  test('that are used twice end its streams', async () => {
+    const id = newId();
+    await shop.redis.page(id, "$_SESSION['uid'] = 'luis';");
+    const pair = (await desk({ bind_key: keyOf(id) })).json;
+    const stream = await subscribe(await refresh(pair));
+    assert.deepEqual(await refresh(pair), { error: 'invalid_grant' });
+    await stream.takeUntil('dropped');
   });
 });
 

@@ -1,6 +1,7 @@
 /* Refresh tokens: their texts, what is asked with them, and what becomes of a family in a store. */
 #include "refresh_store.h"
 #include "refresh_token.h"
+#include "sealed_text.h"
 #include "ticket.h"
 #include "token_request.h"
 
@@ -110,6 +111,37 @@ static void test_sites(void **state)
     assert_false(token_request_is_of_site("https://shop.example", NULL, "8080"));
 }
 
+static void test_sealed_texts(void **state)
+{
+    (void)state;
+    char text[SEALED_TEXT_MAX + 1], large[SEALED_TEXT_MAX + 2] = "";
+    char *sealed = sealed_text_make("kq2vgq1m8t4fjk0rn3h6p5s7ua", key);
+    char *again = sealed_text_make("kq2vgq1m8t4fjk0rn3h6p5s7ua", key);
+    assert_string_not_equal(sealed, again);
+    assert_true(sealed_text_open(text, sealed, key));
+    assert_string_equal(text, "kq2vgq1m8t4fjk0rn3h6p5s7ua");
+    assert_false(sealed_text_open(text, sealed, other_key));
+    for (size_t i = 0; sealed[i] != '\0'; i++) {
+        char was = sealed[i];
+        sealed[i] = was == '0' ? '1' : '0';
+        assert_false(sealed_text_open(text, sealed, key));
+        assert_string_equal(text, "");
+        sealed[i] = was;
+    }
+    sealed[56] = '\0';
+    assert_false(sealed_text_open(text, sealed, key));
+    assert_false(sealed_text_open(text, "", key));
+    free(sealed);
+    free(again);
+    memset(large, 'x', sizeof large - 1);
+    assert_null(sealed_text_make(large, key));
+    large[SEALED_TEXT_MAX] = '\0';
+    sealed = sealed_text_make(large, key);
+    assert_true(sealed_text_open(text, sealed, key));
+    assert_string_equal(text, large);
+    free(sealed);
+}
+
 /* ---- families ---- */
 
 struct scene {
@@ -131,7 +163,9 @@ static int open_scene(void **state)
     struct refresh_family family = {.user = "ana", .expires_ms = NOW + 100000, .used_ms = NOW};
     memcpy(family.id, family_id, sizeof family.id);
     char claims[] = "{\"sub\":[\"a/b\"]}";
+    char session[] = "sealed";
     family.claims = claims;
+    family.session = session;
     assert_true(refresh_sqlite.begin(scene->store, &family, "hash 1", error));
     *state = scene;
     return 0;
@@ -226,10 +260,14 @@ static void test_revoking(void **state)
     const struct scene *scene = *state;
     char error[REFRESH_STORE_ERROR_SIZE];
     struct refresh_use asked = {.family = family_id, .hash = "forged"};
-    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, error), REFRESH_UNKNOWN);
+    struct refresh_family family;
+    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, &family, error), REFRESH_UNKNOWN);
     asked.hash = "hash 1";
-    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, error), REFRESH_DONE);
-    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, error), REFRESH_UNKNOWN);
+    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, &family, error), REFRESH_DONE);
+    assert_string_equal(family.id, family_id);
+    assert_string_equal(family.session, "sealed");
+    refresh_family_free(&family);
+    assert_int_equal(refresh_sqlite.revoke(scene->store, &asked, &family, error), REFRESH_UNKNOWN);
     assert_int_equal(use(scene, "hash 1", "hash 2", "", true, NOW + 1), REFRESH_UNKNOWN);
 }
 
@@ -253,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_sealed_texts),
         SCENE(test_one_after_the_other),
         SCENE(test_a_second_use_ends_all),
         SCENE(test_an_old_one_ends_all),
