@@ -1,5 +1,6 @@
 /* esnctl check-config: reads the configuration and what it names, and prints what is made from the
  * table of keys. */
+#include "../fcgi-handlers/web_request.h"
 #include "acl/acl_config.h"
 #include "acl/acl_examine.h"
 #include "commands.h"
@@ -20,7 +21,7 @@ static const char help[] =
     "\n"
     "Reads the configuration as the programs do and says every fault with file, line and what\n"
     "would be right; also reads the files of tokens and keys that it names, and asks the database\n"
-    "of registered topics, and Redis. Root does so as the user " SERVICE_USER
+    "of registered topics, Redis and the server of jwks_url. Root does so as the user " SERVICE_USER
     ", when there is one, since that\n"
     "root may read a file says nothing. For other users, files that they may not read are only\n"
     "mentioned.\n"
@@ -156,6 +157,36 @@ static bool check_token_keys(const char *path, bool *partly)
     return good;
 }
 
+/* That the server gives keys, to us. */
+static bool check_jwks(const struct config *config)
+{
+    const struct web_request_options options = {
+        .url = config->token_jwks_url,
+        .ca_file = config->token_ca_file,
+        .limit_ms = config->token_time,
+        .max_answer = JOSE_KEYS_TEXT_MAX,
+        .too_large = "the answer is larger than 256 KiB, or its headers are too large"};
+    char error[JOSE_KEYS_ERROR_SIZE];
+    const struct bytes *answer;
+    const char *reason = "no memory";
+    struct jose_keys *keys = NULL;
+    long status;
+    if (config->token_jwks_url == NULL)
+        return true;
+    struct web_request *request = web_request_open(&options);
+    if (request != NULL && web_request_send(request, NULL, 0, &answer, &reason, &status)) {
+        keys = jose_keys_parse_public_set(answer->data != NULL ? answer->data : "", answer->length,
+                                          error);
+        reason = error;
+    }
+    bool good = keys != NULL;
+    if (!good)
+        (void)fprintf(stderr, "[token] jwks_url: %s\n", reason);
+    jose_keys_free(&keys);
+    web_request_close(&request);
+    return good;
+}
+
 static bool check_token_signer(const char *path, bool *partly)
 {
     char error[JOSE_KEYS_ERROR_SIZE];
@@ -233,6 +264,7 @@ static int check(const struct config *config)
     good = check_tokens(config->acl_password_file, &partly) && good;
     good = check_bind_keys(config, &partly) && good;
     good = check_token_keys(config->token_keys_file, &partly) && good;
+    good = check_jwks(config) && good;
     good = check_token_signer(config->token_sign_file, &partly) && good;
     good = check_key(config->bus_public_key_file, true, &partly) && good;
     good = check_key(config->bus_secret_key_file, false, &partly) && good;

@@ -6,6 +6,8 @@ const http = require('node:http');
 const { after, before, describe, test } = require('node:test');
 const { Bound } = require('./lib/bound');
 const { request } = require('./lib/http');
+const { programs } = require('./lib/paths');
+const { run } = require('./lib/program');
 const { Subscriber } = require('./lib/subscriber');
 const { SECRET, accessToken } = require('./lib/tokens');
 const { until } = require('./lib/wait');
@@ -187,6 +189,16 @@ describe('keys that a server gives', () => {
       }
     });
   }
+
+  test('are asked for by esnctl check-config', async () => {
+    const check = () => run([programs.esnctl, 'check-config', '--config', bound.stack.file]);
+    const good = await check();
+    assert.equal(good.code, 0, good.stderr);
+    server.answer = (response) => response.end('<html>');
+    const bad = await check();
+    assert.deepEqual([bad.code, /^\[token\] jwks_url: no JSON$/m.test(bad.stderr)], [1, true], bad.stderr);
+    delete server.answer;
+  });
 
   test('that were never had are 503, and nobody else waits', async () => {
     await server.stop();
