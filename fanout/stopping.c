@@ -25,8 +25,7 @@ static void release_one(uv_handle_t *handle, void *context)
     struct connection *connection = connection_of_handle(handle);
 
     (void)context;
-    if (connection != NULL && !uv_is_closing(handle) &&
-        connection->state == CONNECTION_STREAMING)
+    if (connection != NULL && !uv_is_closing(handle) && connection->state == CONNECTION_STREAMING)
         connection->user->stop(connection);
 }
 

@@ -45,10 +45,10 @@ start_service() { # PROGRAM
             launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --skip-networking \
                 --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" --innodb-buffer-pool-size=32M
             ;;
-        # Told of what ends: keys deleted (g), expired (x) and emptied, by the name of the key (K).
+        # It tells the daemon of sessions that end: docs/protocol.md, "Sessions in Redis".
         redis)
             launch "$1" redis-server --port 0 --unixsocket "$sockets/redis.sock" --unixsocketperm 700 --daemonize no \
-                --dir "$dir/data/redis" --save 60 1 --notify-keyspace-events 'Kg$x'
+                --dir "$dir/data/redis" --save 60 1 --notify-keyspace-events 'K$gxe'
             ;;
         php-fpm)
             local as_root=()

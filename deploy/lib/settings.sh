@@ -81,6 +81,8 @@ secret_file = ticket.token
 
 [token]
 keys_file = token.keys
+sign_file = token.keys
+store_file = $dir/data/tokens.db
 
 [binding]
 $(print_binding_conf)

@@ -131,21 +131,23 @@ for (const [web, options] of Object.entries(ways)) {
       assert.deepEqual(await page.evaluate(() => errors), []);
     });
 
-    test('a session that ends in Redis takes its streams with it, without a word of PHP', async (t) => {
-      await login('ana');
-      const page = await open('session.html', 'ana');
-      const watcher = await watch('ana');
-      assert.equal(await shop.emit('early', USER('ana')), 1);
-      await untilHeard(page, 'orders/4711 early');
-      await go('leave.php');
-      const left = Date.now();
-      assert.deepEqual(await endOf(page), ['dropped']);
-      t.diagnostic(`${Date.now() - left} ms after the logout`);
-      await untilAbsent(watcher);
-      assert.equal(await shop.emit('late', USER('ana')), 0);
-      assert.deepEqual(await heardBy(page), ['orders/4711 early']);
-      await watcher.close();
-    });
+    for (const [proof, name] of Object.entries({ 'a bind key': 'session.html', 'an access token': 'token.html' })) {
+      test(`a session that ends in Redis takes its streams with it, without a word of PHP, by ${proof}`, async (t) => {
+        await login('ana');
+        const page = await open(name, 'ana');
+        const watcher = await watch('ana');
+        assert.equal(await shop.emit('early', USER('ana')), 1);
+        await untilHeard(page, 'orders/4711 early');
+        await go('leave.php');
+        const left = Date.now();
+        assert.deepEqual(await endOf(page), ['dropped']);
+        t.diagnostic(`${Date.now() - left} ms after the logout`);
+        await untilAbsent(watcher);
+        assert.equal(await shop.emit('late', USER('ana')), 0);
+        assert.deepEqual(await heardBy(page), ['orders/4711 early']);
+        await watcher.close();
+      });
+    }
 
     test('luis logs in where ana was: her pages hear nothing of his, his nothing of hers', async () => {
       await login('ana');
@@ -179,6 +181,7 @@ describe('docs/identity.md, with a plain quickstart', () => {
   for (const [heading, wanted] of Object.entries({
     'An access token': /"type":"packed"[^]*"requested":"@USER@","emitted":"orders\/4711"},"e":{"type":"shipped"}/,
     'A bind key': /"type":"shipped"/,
+    'Access and refresh': /"type":"shipped"/,
     'A ticket': /"requested":"orders\/4711"[^]*"type":"packed"/,
     'Logging in and out': /"type":"dropped"/,
   })) {

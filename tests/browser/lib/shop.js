@@ -75,6 +75,7 @@ class Shop {
       'page.html': `${HARNESS}${page}${WATCH}`,
       'logout.php': `<?php\n${this.#autoload()}\n${this.emitting.split('\n$broker->emit')[0]}\n${logout}`,
       'short.html': pageOf("token: '/short-token.php', topics: [{ topic: '@USER@', bound: true }, { topic: 'orders/4711', private: true }]"),
+      'token.html': pageOf("token: '/token.php', topics: [{ topic: '@USER@', bound: true }, { topic: 'orders/4711', private: true }]"),
       'session.html': pageOf("bindKey: '/session-key.php', topics: [{ topic: '@USER@', bound: true }]"),
       ...Object.fromEntries(Object.entries(PAGES).map(([name, code]) => [name, `<?php\n${this.#filled(code)}\n`])),
     };
