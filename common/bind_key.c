@@ -401,7 +401,7 @@ bool bind_key_generate(const char *private_file, const char *public_file, unsign
     if (key == NULL)
         return fail(error, private_file, "a key has between 2048 and 8192 bits");
     BIO *private_stream = create_file(private_file, 0640, error);
-    BIO *public_stream = private_stream != NULL ? create_file(public_file, 0644, error) : NULL;
+    BIO *public_stream = private_stream != NULL ? create_file(public_file, 0640, error) : NULL;
     bool done = public_stream != NULL;
     if (done && (PEM_write_bio_PrivateKey(private_stream, key, NULL, NULL, 0, NULL, NULL) <= 0 ||
                  PEM_write_bio_PUBKEY(public_stream, key) <= 0))

@@ -60,8 +60,8 @@ bool bind_key_read_session(struct bind_key_reader *reader, const char *key, size
 bool bind_key_make(struct bytes *out, const char *key_file, enum bind_key_padding padding,
                    uint64_t iat_s, const char *user, char error[BIND_KEY_ERROR_SIZE]);
 
-/* Makes a pair of keys: two new PEM files, the private one with mode 0640, the public one with
- * 0644. Existing files are not touched. False with a sentence in error. */
+/* Makes a pair of keys: two new PEM files with mode 0640, since who has the public one can make bind
+ * keys for any user. Existing files are not touched. False with a sentence in error. */
 bool bind_key_generate(const char *private_file, const char *public_file, unsigned bits,
                        char error[BIND_KEY_ERROR_SIZE]);
 

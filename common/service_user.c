@@ -13,28 +13,26 @@ static bool fail(char error[SERVICE_USER_ERROR_SIZE], const char *name, const ch
     return false;
 }
 
-bool service_user_become(const char *name, char error[SERVICE_USER_ERROR_SIZE])
+bool service_user_become_named(const char *name, char error[SERVICE_USER_ERROR_SIZE])
 {
-    if (name == NULL && geteuid() != 0)
-        return true;
-    const struct passwd *user = getpwnam(name != NULL ? name : SERVICE_USER);
+    const struct passwd *user = getpwnam(name);
     if (user == NULL)
-        return name == NULL || fail(error, name, "there is no such user");
+        return fail(error, name, "there is no such user");
     if (geteuid() == user->pw_uid)
         return true;
     if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
         setuid(user->pw_uid) != 0)
-        return fail(error, user->pw_name, strerror(errno));
+        return fail(error, name, strerror(errno));
     return true;
+}
+
+bool service_user_become(const char *program, char error[SERVICE_USER_ERROR_SIZE])
+{
+    return geteuid() != 0 || getpwnam(program) == NULL || service_user_become_named(program, error);
 }
 
 const char *service_user_current(void)
 {
     const struct passwd *user = getpwuid(geteuid());
     return user != NULL ? user->pw_name : "of this process";
-}
-
-bool service_user_is_current(void)
-{
-    return strcmp(service_user_current(), SERVICE_USER) == 0;
 }

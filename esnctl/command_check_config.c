@@ -1,19 +1,15 @@
 /* esnctl check-config: reads the configuration and what it names, and prints what is made from the
  * table of keys. */
-#include "../fcgi-handlers/web_request.h"
-#include "acl/acl_config.h"
-#include "acl/acl_examine.h"
 #include "commands.h"
-#include "config/config_check.h"
 #include "config/config_value.h"
-#include "identity/jws_signer.h"
-#include "redis/redis_config.h"
+#include "config_checks.h"
 #include "service_user.h"
-#include "sessions/session_events.h"
 #include "settings.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -21,10 +17,10 @@ static const char help[] =
     "\n"
     "Reads the configuration as the programs do and says every fault with file, line and what\n"
     "would be right; also reads the files of tokens and keys that it names, and asks the database\n"
-    "of registered topics, Redis and the server of jwks_url. Root does so as the user " SERVICE_USER
-    ", when there is one, since that\n"
-    "root may read a file says nothing. For other users, files that they may not read are only\n"
-    "mentioned.\n"
+    "of registered topics, Redis and the server of jwks_url. Root does so as the users esn-fanout,\n"
+    "esn-event and esn-subscribe, when they are there, for each of them what its program needs,\n"
+    "since that root may read a file says nothing. For other users, files that they may not read\n"
+    "are only mentioned.\n"
     "\n"
     "Options:\n"
     "  --user NAME       what this user may read and write, such as www-data, as whom Apache's\n"
@@ -80,220 +76,102 @@ static void print_values(const struct config *config)
     }
 }
 
-/* True when there is nothing to read here: no file is named, or it is not for the eyes of this
- * user, who does not run the programs. */
-static bool is_out_of_reach(const char *path, bool *partly)
-{
-    if (path == NULL)
-        return true;
-    if (service_user_is_current() || access(path, R_OK) == 0 || errno != EACCES)
-        return false;
-    (void)fprintf(stderr, "%s: not checked: you may not read it\n", path);
-    *partly = true;
-    return true;
-}
-
-static bool check_tokens(const char *path, bool *partly)
-{
-    struct secret_list list;
-    char error[SECRET_ERROR_SIZE];
-    if (is_out_of_reach(path, partly))
-        return true;
-    if (!secret_list_load(&list, path, error)) {
-        (void)fprintf(stderr, "%s\n", error);
-        return false;
-    }
-    bool good = list.count > 0;
-    if (!good)
-        (void)fprintf(stderr, "%s: holds no token; write one a line\n", path);
-    secret_list_free(&list);
-    return good;
-}
-
-static bool check_key(const char *path, bool is_public, bool *partly)
-{
-    char key[SECRET_BUS_KEY_SIZE], error[SECRET_ERROR_SIZE];
-    if (is_out_of_reach(path, partly))
-        return true;
-    bool good = secret_bus_key_load(key, path, is_public, error);
-    if (!good)
-        (void)fprintf(stderr, "%s\n", error);
-    explicit_bzero(key, sizeof key);
-    return good;
-}
-
-static bool check_bind_key(const struct bind_key_options *options, bool *partly)
-{
-    char error[BIND_KEY_ERROR_SIZE];
-    if (is_out_of_reach(options->private_key_file, partly))
-        return true;
-    struct bind_key_reader *reader = bind_key_reader_open(options, error);
-    if (reader == NULL)
-        (void)fprintf(stderr, "%s\n", error);
-    bool good = reader != NULL;
-    bind_key_reader_close(&reader);
-    return good;
-}
-
-static bool check_bind_keys(const struct config *config, bool *partly)
-{
-    const struct bind_key_options publishers = bind_key_config_options(config);
-    const struct bind_key_options subscribers = bind_key_config_options_of_subscribers(config);
-    bool good = check_bind_key(&publishers, partly);
-    return (config->binding_mode != CONFIG_BINDING_REDIS || check_bind_key(&subscribers, partly)) &&
-           good;
-}
-
-static bool check_token_keys(const char *path, bool *partly)
-{
-    char error[JOSE_KEYS_ERROR_SIZE];
-    if (is_out_of_reach(path, partly))
-        return true;
-    struct jose_keys *keys = jose_keys_load(path, error);
-    if (keys == NULL)
-        (void)fprintf(stderr, "%s\n", error);
-    bool good = keys != NULL;
-    jose_keys_free(&keys);
-    return good;
-}
-
-/* That the server gives keys, to us. */
-static bool check_jwks(const struct config *config)
-{
-    const struct web_request_options options = {
-        .url = config->token_jwks_url,
-        .ca_file = config->token_ca_file,
-        .limit_ms = config->token_time,
-        .max_answer = JOSE_KEYS_TEXT_MAX,
-        .too_large = "the answer is larger than 256 KiB, or its headers are too large"};
-    char error[JOSE_KEYS_ERROR_SIZE];
-    const struct bytes *answer;
-    const char *reason = "no memory";
-    struct jose_keys *keys = NULL;
-    long status;
-    if (config->token_jwks_url == NULL)
-        return true;
-    struct web_request *request = web_request_open(&options);
-    if (request != NULL && web_request_send(request, NULL, 0, &answer, &reason, &status)) {
-        keys = jose_keys_parse_public_set(answer->data != NULL ? answer->data : "", answer->length,
-                                          error);
-        reason = error;
-    }
-    bool good = keys != NULL;
-    if (!good)
-        (void)fprintf(stderr, "[token] jwks_url: %s\n", reason);
-    jose_keys_free(&keys);
-    web_request_close(&request);
-    return good;
-}
-
-static bool check_token_signer(const char *path, bool *partly)
-{
-    char error[JOSE_KEYS_ERROR_SIZE];
-    if (is_out_of_reach(path, partly))
-        return true;
-    struct jws_signer *signer = jws_signer_load(path, error);
-    if (signer == NULL)
-        (void)fprintf(stderr, "%s\n", error);
-    bool good = signer != NULL;
-    jws_signer_free(&signer);
-    return good;
-}
-
-static void print_fault(const char *sentence, void *context)
-{
-    (void)context;
-    (void)fprintf(stderr, "%s\n", sentence);
-}
-
-static bool check_database(const struct config *config, bool *partly)
-{
-    const char *password = config->acl_password_file;
-    return !acl_examine_is_wanted(config) ||
-           (password != NULL && is_out_of_reach(password, partly)) ||
-           acl_examine(config, print_fault, NULL);
-}
-
-/* That it answers, to us. */
-static bool ask_redis(const struct redis_config *redis)
-{
-    static const struct redis_word ping[] = {{"PING", 4}};
-    char error[REDIS_CLIENT_ERROR_SIZE] = "no memory";
-    struct redis_client *client = redis_client_open(&redis->options);
-    struct redis_answer *answer = client != NULL ? redis_client_ask(client, ping, 1, error) : NULL;
-    bool good = answer != NULL;
-    /* That logging out ends no streams is for the operator to know, and may be as he wants it. */
-    if (!good || session_events_ask(client, error) != SESSION_EVENTS_ON)
-        (void)fprintf(stderr, "[redis] url: %s\n", error);
-    redis_answer_free(&answer);
-    redis_client_close(&client);
-    return good;
-}
-
-static bool check_redis(const struct config *config, bool *partly)
-{
-    const char *password = config->redis_password_file;
-    struct redis_config redis;
-    char error[SECRET_ERROR_SIZE];
-    if (config->redis_url == NULL || (password != NULL && is_out_of_reach(password, partly)))
-        return true;
-    if (!redis_config_load(&redis, config, error)) {
-        (void)fprintf(stderr, "%s\n", error);
-        return false;
-    }
-    bool good = ask_redis(&redis);
-    redis_config_free(&redis);
-    return good;
-}
-
-static bool check_log(const struct config *config)
-{
-    char error[CONFIG_ERROR_SIZE];
-    bool good = config_check_log_folder(config, error);
-    if (!good)
-        (void)fprintf(stderr, "%s\n", error);
-    return good;
-}
-
-static int check(const struct config *config)
+static int check(const struct config *config, unsigned readers)
 {
     bool partly = false;
-    bool good = check_tokens(config->publish_token_file, &partly);
-    good = check_tokens(config->admin_token_file, &partly) && good;
-    good = check_tokens(config->ticket_secret_file, &partly) && good;
-    good = check_tokens(config->acl_password_file, &partly) && good;
-    good = check_bind_keys(config, &partly) && good;
-    good = check_token_keys(config->token_keys_file, &partly) && good;
-    good = check_jwks(config) && good;
-    good = check_token_signer(config->token_sign_file, &partly) && good;
-    good = check_key(config->bus_public_key_file, true, &partly) && good;
-    good = check_key(config->bus_secret_key_file, false, &partly) && good;
-    good = check_database(config, &partly) && good;
-    good = check_redis(config, &partly) && good;
-    good = check_log(config) && good;
-    if (!good)
+    if (!config_checks_pass(config, readers, &partly))
         return command_fail("%s: not good for the user %s", config->path, service_user_current());
     (void)printf("%s: good for the user %s%s\n", config->path, service_user_current(),
                  partly ? ", as far as it may read" : "");
     return COMMAND_GOOD;
 }
 
-static int check_file(const char *option, const char *user, bool prints_values)
+static int check_file(const char *option, unsigned readers, bool prints_values)
 {
     struct config config;
     char error[CONFIG_ERROR_SIZE];
-    _Static_assert((int)SERVICE_USER_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
-    if (!service_user_become(user, error) || !config_load(&config, config_path(option), error)) {
-        (void)fprintf(stderr, "%s\n", error);
+    if (!config_load(&config, config_path(option), error)) {
+        (void)fprintf(stderr, "%s\n", error); /* it names the file in each line */
         return COMMAND_FAILED;
     }
     int status = COMMAND_GOOD;
     if (prints_values)
         print_values(&config);
     else
-        status = check(&config);
+        status = check(&config, readers);
     config_free(&config);
     return status;
+}
+
+static const struct service {
+    const char *user;
+    unsigned reader;
+} services[] = {{"esn-fanout", CONFIG_READER_FANOUT},
+                {"esn-event", CONFIG_READER_EVENT},
+                {"esn-subscribe", CONFIG_READER_SUBSCRIBE}};
+enum { SERVICES = sizeof services / sizeof *services };
+
+/* Becoming a user is for good, so that a process of its own does it. */
+static int check_as_service(const struct service *service, const char *option)
+{
+    char error[SERVICE_USER_ERROR_SIZE];
+    int status;
+    pid_t child = fork();
+    if (child < 0)
+        return command_fail("cannot start a process: %s", strerror(errno));
+    if (child == 0) {
+        status = service_user_become_named(service->user, error)
+                     ? check_file(option, service->reader, false)
+                     : command_fail("%s", error);
+        (void)fflush(stdout);
+        _exit(status);
+    }
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR)
+            return command_fail("cannot wait for a process: %s", strerror(errno));
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : COMMAND_FAILED;
+}
+
+/* For root each service's part as its user, since what root may read says nothing. */
+static int check_as_services(const char *option)
+{
+    int status = COMMAND_GOOD;
+    for (size_t i = 0; i < SERVICES; i++) {
+        int one = check_as_service(&services[i], option);
+        if (one != COMMAND_GOOD)
+            status = one;
+    }
+    return status;
+}
+
+static bool has_service_users(void)
+{
+    for (size_t i = 0; i < SERVICES; i++) {
+        if (getpwnam(services[i].user) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Who runs a service has to read its part; who runs none may be kept from a file. */
+static unsigned current_reader(void)
+{
+    for (size_t i = 0; i < SERVICES; i++) {
+        if (strcmp(service_user_current(), services[i].user) == 0)
+            return services[i].reader;
+    }
+    return CONFIG_READER_STRANGER;
+}
+
+static int check_as(const char *user, const char *option, bool prints_values)
+{
+    char error[SERVICE_USER_ERROR_SIZE];
+    if (user == NULL && !prints_values && geteuid() == 0 && has_service_users())
+        return check_as_services(option);
+    if (user != NULL && !service_user_become_named(user, error))
+        return command_fail("%s", error);
+    return check_file(option, current_reader(), prints_values);
 }
 
 static int run(int argc, char **argv)
@@ -323,7 +201,7 @@ static int run(int argc, char **argv)
     if (optind < argc)
         return command_usage(&command_check_config, "takes no argument: %s", argv[optind]);
     if (printer == NULL || printer->print == NULL)
-        return check_file(path, user, printer != NULL);
+        return check_as(user, path, printer != NULL);
     printer->print(stdout);
     return COMMAND_GOOD;
 }

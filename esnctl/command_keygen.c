@@ -2,7 +2,6 @@
 #include "bind_key.h"
 #include "commands.h"
 #include "secret_output.h"
-#include "service_user.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -23,9 +22,11 @@ static const char help[] =
     "  publish  publish.token: who has it may post events\n"
     "  admin    admin.token: who has it may look into the daemon\n"
     "  token    token.keys: the application signs access tokens with it, esn-subscribe takes them\n"
-    "Nothing is ever overwritten: when one of the files exists, none is made. Root gives them to "
-    "the\n"
-    "group of the folder, or where that is root's, to the group of the user " SERVICE_USER ".\n"
+    "Nothing is ever overwritten: when one of the files exists, none is made. Root gives each to\n"
+    "the group that is to read it: bind.key to esn-event, admin.token to esn-fanout, "
+    "ticket.secret\n"
+    "to esn-ticket, bind.pub and publish.token to esn-publish, token.keys to esn-token;\n"
+    "in a folder whose group is not root's, or without such a group, to the group of the folder.\n"
     "\n"
     "Options:\n"
     "  --dir DIR      where to put them (default: the folder of the configuration)\n"
@@ -46,12 +47,13 @@ enum { OPTION_DIR = SETTINGS_OPTION_OWN, OPTION_BITS, DEFAULT_BITS = 2048 };
 static const struct product {
     const char *what, *file, *second; /* second: of a pair */
     const char *section, *key;
+    const char *group, *second_group; /* whose members read it (deploy/sysusers) */
 } products[] = {
-    {"bind", "bind.key", "bind.pub", "bind_key", "private_key_file"},
-    {"ticket", "ticket.secret", NULL, "ticket", "secret_file"},
-    {"publish", "publish.token", NULL, "publish", "token_file"},
-    {"admin", "admin.token", NULL, "admin", "token_file"},
-    {"token", "token.keys", NULL, "token", "keys_file"},
+    {"bind", "bind.key", "bind.pub", "bind_key", "private_key_file", "esn-event", "esn-publish"},
+    {"ticket", "ticket.secret", NULL, "ticket", "secret_file", "esn-ticket", NULL},
+    {"publish", "publish.token", NULL, "publish", "token_file", "esn-publish", NULL},
+    {"admin", "admin.token", NULL, "admin", "token_file", "esn-fanout", NULL},
+    {"token", "token.keys", NULL, "token", "keys_file", "esn-token", NULL},
 };
 enum { PRODUCTS = sizeof products / sizeof *products };
 
@@ -106,6 +108,7 @@ static bool make(const struct generation *generation, const struct product *prod
         made = bind_key_generate(path, second, generation->bits, error);
         if (!made)
             (void)command_fail("%s", error);
+        made = made && secret_output_give(second, generation->folder, product->second_group);
     }
     if (made)
         (void)printf("[%s]\n%s = %s\n", product->section, product->key, path);
@@ -116,10 +119,12 @@ static bool make(const struct generation *generation, const struct product *prod
 
 static int generate(const struct generation *generation)
 {
-    if (!all_are_free(generation) || !secret_output_take_group(generation->folder))
+    if (!all_are_free(generation))
         return COMMAND_FAILED;
     for (size_t i = 0; i < PRODUCTS; i++) {
-        if (generation->wanted[i] && !make(generation, &products[i]))
+        if (generation->wanted[i] &&
+            (!secret_output_take_group(generation->folder, products[i].group) ||
+             !make(generation, &products[i])))
             return COMMAND_FAILED;
     }
     return COMMAND_GOOD;

@@ -173,7 +173,8 @@ static int add_with_secret(const struct publisher_call *call, struct bytes *text
     if (call->key == NULL && asprintf(&made, "%s/%s.key", folder, name) < 0)
         return command_fail("out of memory");
     int status = COMMAND_FAILED;
-    if (secret_output_take_group(folder) && (made == NULL || secret_output_write(made))) {
+    if (secret_output_take_group(folder, "esn-event") &&
+        (made == NULL || secret_output_write(made))) {
         write_section(call, text, name, made != NULL ? made : call->key);
         status = text->failed ? command_fail("out of memory") : replace(call->file, text);
         if (status != COMMAND_GOOD && made != NULL)

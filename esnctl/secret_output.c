@@ -3,11 +3,10 @@
 #include "commands.h"
 #include "hex.h"
 #include "secret.h"
-#include "service_user.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,22 +14,36 @@
 
 enum { SECRET_BYTES = 32, SECRET_MODE = 0640 };
 
-bool secret_output_take_group(const char *folder)
+static gid_t group_of_readers(const char *folder, const char *name)
 {
     struct stat of;
-    if (geteuid() != 0 || stat(folder, &of) != 0)
-        return true; /* without the folder, making the first file says so */
-    const struct passwd *service = of.st_gid == 0 ? getpwnam(SERVICE_USER) : NULL;
-    gid_t group = service != NULL ? service->pw_gid : of.st_gid;
+    if (stat(folder, &of) != 0)
+        return getegid(); /* without the folder, making the first file says so */
+    const struct group *readers = of.st_gid == 0 ? getgrnam(name) : NULL;
+    gid_t group = readers != NULL ? readers->gr_gid : of.st_gid;
     if (group == 0)
-        (void)fprintf(
-            stderr,
-            "%s: its group is root's, and so is that of what is made there; give it to the group "
-            "that the programs run as (chgrp)\n",
-            folder);
+        (void)fprintf(stderr,
+                      "%s: its group is root's, and there is no group %s: give what is made there "
+                      "to the group "
+                      "that is to read it (chgrp)\n",
+                      folder, name);
+    return group;
+}
+
+bool secret_output_take_group(const char *folder, const char *readers)
+{
+    gid_t group = geteuid() == 0 ? group_of_readers(folder, readers) : getegid();
     if (setegid(group) == 0)
         return true;
     (void)command_fail("cannot take the group %u: %s", (unsigned)group, strerror(errno));
+    return false;
+}
+
+bool secret_output_give(const char *path, const char *folder, const char *readers)
+{
+    if (geteuid() != 0 || lchown(path, (uid_t)-1, group_of_readers(folder, readers)) == 0)
+        return true;
+    (void)command_fail("%s: %s", path, strerror(errno));
     return false;
 }
 

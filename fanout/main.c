@@ -26,7 +26,7 @@ static void print_help(FILE *out)
         "/es-web-notify.conf)\n"
         "      --check-config  say whether the configuration is good, and end; root looks as the "
         "user\n"
-        "                      " SERVICE_USER ", when there is one\n"
+        "                      esn-fanout, when there is one\n"
         "  -h, --help          this text\n"
         "  -V, --version       version\n"
         "\n"
@@ -80,7 +80,7 @@ static int check(const char *path)
     struct config config;
     char error[CONFIG_ERROR_SIZE];
     _Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
-    if (!service_user_become(NULL, error) || !config_load(&config, path, error)) {
+    if (!service_user_become("esn-fanout", error) || !config_load(&config, path, error)) {
         fprintf(stderr, "%s\n", error);
         return EXIT_USAGE;
     }

@@ -132,7 +132,7 @@ static int start_configured(struct handler *handler, const struct options *optio
     char error[CONFIG_ERROR_SIZE];
     int status = EXIT_SUCCESS;
     _Static_assert((int)SERVICE_USER_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
-    if (!options->check_only || service_user_become(NULL, error))
+    if (!options->check_only || service_user_become(handler->program->name, error))
         handler->settings = handler->program->settings->load(handler->config_path, error);
     if (handler->settings == NULL)
         return fail_configuration(error, cgi);

@@ -19,7 +19,7 @@ static const char help[] =
     "                        --listen; on descriptor 0, one process without a supervisor)\n"
     "      --check-config    say whether the configuration is good, and end; root looks as the "
     "user\n"
-    "                        es-web-notify, when there is one\n"
+    "                        esn-subscribe, when there is one\n"
     "  -h, --help            this text\n"
     "  -V, --version         version\n"
     "\n"

@@ -37,7 +37,12 @@ describe('an installation behind Apache', () => {
   });
 
   it('takes bound posts once there are keys and tables', () => {
-    story.assertBoundTopics(machine, 'sudo systemctl restart apache2');
+    story.assertBoundTopics(machine, 'sudo systemctl restart esn-event');
+  });
+
+  it('is restarted and reloaded without waiting for streams', async () => {
+    const [, lines] = section('When the web server is restarted');
+    await story.assertRestartsLetGo(machine, 'apache2', lines.text, '/run/apache2/apache2.pid');
   });
 
   it('comes back from a reboot by itself, with the log of before', async () => {

@@ -60,15 +60,22 @@ describe('an installation behind nginx', () => {
     story.assertBoundTopics(machine, 'sudo systemctl reload esn-event && sleep 1');
   });
 
-  it('says in check-config what the services\' user cannot read, though root can', () => {
-    for (const [token, program] of [['publish', 'esnctl check-config'], ['admin', 'esn-fanout --check-config'],
-      ['publish', '/usr/local/libexec/esn-event --check-config']]) {
-      machine.run(`chmod 600 /etc/es-web-notify/${token}.token`);
+  it('lets each user do what docs/operate.md says, and nothing else', () => {
+    story.assertRightsOfUsers(machine);
+  });
+
+  it('says in check-config what a service\'s user cannot read, though root can', () => {
+    const handlers = '/usr/local/libexec';
+    for (const [secret, user, program] of [['publish.token', 'esn-event', 'esnctl check-config'],
+      ['ticket.secret', 'esn-subscribe', 'esnctl check-config'], ['admin.token', 'esn-fanout', 'esn-fanout --check-config'],
+      ['publish.token', 'esn-event', `${handlers}/esn-event --check-config`],
+      ['ticket.secret', 'esn-subscribe', `${handlers}/esn-subscribe --check-config`]]) {
+      machine.run(`chmod 600 /etc/es-web-notify/${secret}`);
       const { status, output } = machine.try(program);
       assert.notEqual(status, 0, program);
-      assert.match(output, new RegExp(`${token}.token: Permission denied`));
-      machine.run(`chmod 640 /etc/es-web-notify/${token}.token`);
-      assert.match(machine.run(program), /good for the user es-web-notify/);
+      assert.match(output, new RegExp(`${secret}: Permission denied`));
+      machine.run(`chmod 640 /etc/es-web-notify/${secret}`);
+      assert.match(machine.run(program), new RegExp(`good for the user ${user}`));
     }
   });
 
@@ -76,11 +83,11 @@ describe('an installation behind nginx', () => {
     const file = '/var/lib/es-web-notify/topics.db';
     const spoilt = [
       [`mv ${file} ${file}.away`, /topics.db: is not there; make it with: esnctl topic create-tables/, `mv ${file}.away ${file}`],
-      [`chown root:root ${file} && chmod 600 ${file}`, /user es-web-notify cannot read and write it/,
-        `chown es-web-notify:es-web-notify ${file} && chmod 660 ${file}`],
+      [`chown root:root ${file} && chmod 600 ${file}`, /user esn-event cannot read and write it/,
+        `chown esn-event:esn-topics ${file} && chmod 660 ${file}`],
       ['chown root:root /var/lib/es-web-notify && chmod 755 /var/lib/es-web-notify', /cannot write to this folder/,
-        'chown es-web-notify:es-web-notify /var/lib/es-web-notify && chmod 2770 /var/lib/es-web-notify'],
-      [`mkdir /var/tmp/away && mv ${file}* /var/tmp/away && install -m 660 -o es-web-notify -g es-web-notify /dev/null ${file}`,
+        'systemd-tmpfiles --create es-web-notify.conf'],
+      [`mkdir /var/tmp/away && mv ${file}* /var/tmp/away && install -m 660 -o esn-event -g esn-topics /dev/null ${file}`,
         /no such table.*make the tables with: esnctl topic create-tables/s, `rm -f ${file}* && mv /var/tmp/away/* ${path.dirname(file)}`],
     ];
     for (const [spoil, reason, mend] of spoilt) {
@@ -92,7 +99,12 @@ describe('an installation behind nginx', () => {
       }
       machine.run(mend);
     }
-    assert.match(machine.run('esnctl check-config'), /good for the user es-web-notify/);
+    assert.match(machine.run('esnctl check-config'), /good for the user esn-fanout\n.*good for the user esn-event\n.*good for the user esn-subscribe$/);
+  });
+
+  it('is restarted and reloaded without waiting for streams', async () => {
+    const [lines] = section('When the web server is restarted');
+    await story.assertRestartsLetGo(machine, 'nginx', lines.text, '/run/nginx.pid');
   });
 
   it('comes back from a reboot by itself, with the log of before', async () => {
@@ -124,6 +136,9 @@ describe('an installation behind nginx', () => {
     for (const service of SERVICES) {
       const [, exposure] = /Overall exposure level .*: ([\d.]+)/.exec(machine.run(`systemd-analyze security --no-pager ${service}`));
       assert.ok(Number(exposure) < 1.6, `${service}: ${exposure}`);
+      const [core, memory] = machine.run(`systemctl show -P LimitCORE ${service}; systemctl show -P MemoryMax ${service}`).split('\n');
+      assert.equal(core, '0');
+      assert.ok(Number(memory) > 0, memory);
     }
   });
 

@@ -416,7 +416,7 @@ static void test_key_files(void **state)
     assert_int_equal(stat(fixture.private_file, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
     assert_int_equal(stat(fixture.public_file, &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0644);
+    assert_int_equal(status.st_mode & 07777, 0640);
     (void)snprintf(path, sizeof path, "%s/key", fixture.folder);
     assert_false(bind_key_generate(fixture.private_file, path, 2048, error)); /* never overwrites */
     assert_false(bind_key_generate(path, path, 1024, error));

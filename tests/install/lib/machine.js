@@ -66,8 +66,9 @@ class Machine {
   command(command, user = 'root') {
     const home = user === 'root' ? '/root' : `/home/${user}`;
     const sbin = user === 'root' ? '/usr/local/sbin:/usr/sbin:/sbin:' : '';
+    const group = user === 'nobody' ? 'nogroup' : user;
     return ['nsenter', '-t', this.init(), '-m', '-u', '-i', '-n', '-p', '--', 'setpriv', `--reuid=${user}`,
-      `--regid=${user}`, '--init-groups', 'env', '-i', `PATH=${sbin}/usr/local/bin:/usr/bin:/bin`, `HOME=${home}`,
+      `--regid=${group}`, '--init-groups', 'env', '-i', `PATH=${sbin}/usr/local/bin:/usr/bin:/bin`, `HOME=${home}`,
       `USER=${user}`, 'LANG=C.UTF-8', 'bash', '-c', command];
   }
 

@@ -3,10 +3,13 @@
 // The installation of docs/install.md, section by section, and what it promises.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { section } = require('./document');
 const { Machine } = require('./machine');
-const { until } = require('../../system/lib/wait');
+const { until, within } = require('../../system/lib/wait');
 
+const DOCUMENTS = path.join(__dirname, '..', '..', '..', 'docs');
 const SERVICES = ['esn-fanout', 'esn-event', 'esn-subscribe'];
 
 /** The text of a section's one block in this language. */
@@ -24,9 +27,14 @@ function follow(machine, name) {
 /** A machine with the programs, settings and units of the document. */
 async function installed(disabled) {
   const machine = await Machine.boot(disabled);
-  machine.bringSources();
-  for (const name of ['Programs', 'User, tokens, settings', 'Services']) {
-    follow(machine, name);
+  try {
+    machine.bringSources();
+    for (const name of ['Programs', 'Users, tokens, settings', 'Services']) {
+      follow(machine, name);
+    }
+  } catch (error) {
+    await machine.stop(); // one that is left running would keep the test from ending
+    throw error;
   }
   return machine;
 }
@@ -47,9 +55,15 @@ function assertNothingDenied(machine) {
   assert.deepEqual(denied, []);
 }
 
+/** Commands of the section about the first event: {health, listening, post}; README.Debian asks for no health. */
+function firstEvent(file) {
+  const [post, listening, health] = section('The first event', file).filter(({ language }) => language === 'sh').reverse();
+  return { health, listening, post };
+}
+
 /** Listens as the document says, until `what()` has made the text come. */
-async function hears(machine, text, what) {
-  const [, listening] = section('The first event').filter(({ language }) => language === 'sh');
+async function hears(machine, text, what, file) {
+  const { listening } = firstEvent(file);
   const stream = machine.beside(listening.text, 'keeper');
   await until('the stream is connected', () => stream.output().includes('"connected"'));
   const said = await what();
@@ -57,10 +71,12 @@ async function hears(machine, text, what) {
 }
 
 /** Health, and a first event from curl to curl. */
-async function assertFirstEvent(machine) {
-  const [health, , post] = section('The first event').filter(({ language }) => language === 'sh');
-  assert.match(machine.follow(`${health.text.trim()} --fail`), /"status"/);
-  await hears(machine, 'It works', () => machine.follow(post.text));
+async function assertFirstEvent(machine, file) {
+  const { health, post } = firstEvent(file);
+  if (health) {
+    assert.match(machine.follow(`${health.text.trim()} --fail`), /"status"/);
+  }
+  await hears(machine, 'It works', () => machine.follow(post.text, '/'), file);
 }
 
 /** The page's file, and an event of PHP's. */
@@ -97,7 +113,87 @@ async function assertGoesOn(machine, id, text) {
   await until(`"${text}" comes again`, () => stream.output().includes(text));
 }
 
+/** docs/operate.md: {header: users, rows: [[path, what each may do]]} of the table of who may do what. */
+function rightsTable() {
+  const lines = fs.readFileSync(path.join(DOCUMENTS, 'operate.md'), 'utf8').split('\n');
+  const cells = (line) => line.split('|').slice(1, -1).map((cell) => cell.trim());
+  const head = lines.findIndex((line) => line.startsWith('| | `esn-fanout`'));
+  const rows = lines.slice(head + 2, lines.indexOf('', head)).map(cells);
+  assert.ok(head >= 0 && rows.length > 5, 'docs/operate.md has its table');
+  const users = cells(lines[head]).slice(1).map((user) => user.replaceAll('`', ''));
+  return rows.flatMap(([what, ...may]) => may.map((words, i) => [/`([^`]*)`/.exec(what)[1], users[i], words]));
+}
+
+/** What a user may do with a file or socket, as the kernel says; a socket is opened. */
+const TRY = `
+  if [ -S "$1" ]; then
+      perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0); exit(connect($s, sockaddr_un($ARGV[0])) ? 0 : 1)' "$1" && echo opens
+      exit
+  fi
+  may=; [ ! -r "$1" ] || may=reads; [ ! -w "$1" ] || may="\${may:+$may, }writes"; echo "$may"`;
+
+/** Everybody may do what the table of docs/operate.md says, and nothing else. */
+function assertRightsOfUsers(machine) {
+  machine.run('esnctl keygen --dir /etc/es-web-notify token');
+  const wrong = rightsTable().filter(([file, user, words]) => {
+    machine.run(`test -e ${file}`);
+    return machine.try(`set -- ${file}${TRY}`, user).output !== words;
+  });
+  assert.deepEqual(wrong, []);
+}
+
+/** Asks for the site's own page again and again while `command` runs; the longest time without one, ms. */
+function longestAway(machine, command) {
+  return Number(machine.run(`
+    ask() {
+        local last most=0 now times=0
+        last=$(date +%s%3N)
+        while [ -e /tmp/go ]; do
+            if curl -so /dev/null --max-time 2 http://localhost/; then
+                now=$(date +%s%3N) times=$((times + 1))
+                ((now - last <= most)) || most=$((now - last))
+                last=$now
+                echo "$times $most" >/tmp/away.new && mv /tmp/away.new /tmp/away
+            fi
+        done
+    }
+    answered() { local seen; seen=$(cut -d ' ' -f 1 /tmp/away); until (($(cut -d ' ' -f 1 /tmp/away) > seen + 3)); do sleep 0.05; done; }
+    echo '0 0' >/tmp/away; touch /tmp/go; ask & answered
+    ${command}
+    answered; rm /tmp/go; wait; cut -d ' ' -f 2 /tmp/away`).split('\n').at(-1));
+}
+
+/** What becomes of five held streams when `command` restarts the web server: {told: how many were told to come back, away}. */
+async function restartWithStreams(machine, command) {
+  const listening = 'curl -sN http://localhost/notify/ -d \'{"ep": ["kept/#"]}\'';
+  const streams = Array.from({ length: 5 }, () => machine.beside(listening, 'keeper'));
+  await until('five streams are held', () => streams.every((stream) => stream.output().includes('"connected"')));
+  const away = longestAway(machine, command);
+  await within('the end of the streams', Promise.all(streams.map((stream) => stream.ended)));
+  return { told: streams.filter((stream) => stream.output().includes('"stopping"')).length, away };
+}
+
+/**
+ * The web server's unit waits for held streams, and does not with the drop-in that `lines` of the document install: then
+ * they are told to come back.
+ */
+async function assertRestartsLetGo(machine, unit, lines, pidFile) {
+  const restart = `systemctl restart ${unit}`;
+  const processes = `pgrep -P "$(cat ${pidFile})"`;
+  const before = await restartWithStreams(machine, restart);
+  machine.follow(lines);
+  const after = await restartWithStreams(machine, restart);
+  console.log(`${unit} is away for ${before.away} ms without the drop-in, for ${after.away} ms with it`);
+  assert.equal(before.told, 0);
+  assert.equal(after.told, 5);
+  assert.ok(after.away < before.away, `away for ${after.away} ms, without the drop-in for ${before.away} ms`);
+  const reloaded = await restartWithStreams(machine, `${processes} >/tmp/before; systemctl reload ${unit}`);
+  assert.equal(reloaded.told, 5);
+  await until('the processes of before the reload are gone', () =>
+    machine.run(`${processes} | grep -Fxf /tmp/before | wc -l`) === '0');
+}
+
 module.exports = {
-  SERVICES, assertActive, assertBoundTopics, assertFirstEvent, assertGoesOn, assertNothingDenied, assertPagesAndPhp, block,
-  follow, installed, lastId,
+  SERVICES, assertActive, assertBoundTopics, assertFirstEvent, assertGoesOn, assertNothingDenied, assertPagesAndPhp,
+  assertRestartsLetGo, assertRightsOfUsers, block, follow, installed, lastId,
 };

@@ -45,7 +45,7 @@ const servers = {
     start: (web, folder, port) =>
       startNginx(folder, port, { server: adapted('nginx/es-web-notify.conf', [daemon(web), ...sockets(web)]) }),
   },
-  'Apache with mod_fcgid': apache('local', 'apache/es-web-notify.conf', (web) => [daemon(web), ...installed(web)]),
+  'Apache with mod_fcgid': apache('local', 'apache/es-web-notify.conf', (web) => [daemon(web), sockets(web)[0], ...installed(web).slice(1)]),
   'Apache with mod_proxy_fcgi': apache('redirect', 'apache/es-web-notify-redirect.conf', (web) => [
     daemon(web),
     ...sockets(web),
