@@ -1,7 +1,8 @@
 'use strict';
 
 // A web server that is asked to end while it passes streams on waits for them. The daemon lets them go (SIGUSR1), as
-// deploy/nginx/nginx.service.conf and its like ask it to: then the web server ends, and every client comes back with all that it missed.
+// deploy/nginx/nginx.service.conf and its like ask it to (tests/install has them under systemd): then the web server ends,
+// and every client comes back with all that it missed.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -51,7 +52,8 @@ for (const [name, signal] of Object.entries(graceful)) {
     test('the unit asks for it', () => {
       const file = name === 'nginx' ? 'nginx/nginx.service.conf' : 'apache/apache2.service.conf';
       const text = fs.readFileSync(path.join(sources, 'deploy', file), 'utf8');
-      assert.match(text, /^ExecStop=\nExecStop=-\S*systemctl kill --signal=SIGUSR1 esn-fanout.service\nExecStop=\S/m);
+      const release = 'ExecStop=-\\S*systemctl kill --signal=SIGUSR1 esn-fanout.service\n';
+      assert.match(text, new RegExp(`^ExecStop=\n${release}ExecStop=-\\S*sleep .*\nExecStop=\\S.*\n${release}`, 'm'));
     });
   });
 }
