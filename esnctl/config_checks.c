@@ -1,5 +1,6 @@
 #include "config_checks.h"
 
+#include "../fcgi-handlers/web_request.h"
 #include "acl/acl_config.h"
 #include "acl/acl_examine.h"
 #include "bind_key.h"
@@ -103,7 +104,7 @@ static bool check_token_keys(const char *path, struct look *look)
 }
 
 /* That the server gives keys, to us. */
-static bool check_jwks(const struct config *config)
+static bool check_jwks(const struct config *config, const struct look *look)
 {
     const struct web_request_options options = {
         .url = config->token_jwks_url,
@@ -116,7 +117,8 @@ static bool check_jwks(const struct config *config)
     const char *reason = "no memory";
     struct jose_keys *keys = NULL;
     long status;
-    if (config->token_jwks_url == NULL)
+    if (config->token_jwks_url == NULL ||
+        (look->readers & (CONFIG_READER_SUBSCRIBE | CONFIG_READER_STRANGER)) == 0)
         return true;
     struct web_request *request = web_request_open(&options);
     if (request != NULL && web_request_send(request, NULL, 0, &answer, &reason, &status)) {
@@ -216,6 +218,7 @@ bool config_checks_pass(const struct config *config, unsigned readers, bool *par
     good = check_tokens(config->acl_password_file, HANDLERS, &look) && good;
     good = check_bind_keys(config, &look) && good;
     good = check_token_keys(config->token_keys_file, &look) && good;
+    good = check_jwks(config, &look) && good;
     good = check_token_signer(config->token_sign_file, &look) && good;
     good = check_key(config->bus_public_key_file, true, CONFIG_READER_FANOUT | CONFIG_READER_EVENT,
                      &look) &&
