@@ -5,7 +5,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
-#include "requests/client_address.h"
+#include "requests/connections_report.h"
 #include "requests/inspect.h"
 #include "requests/memory_report.h"
 #include "requests/renew.h"
@@ -46,7 +46,7 @@ static const struct route routes[] = {
     {"/poll", HTTP_METHOD_GET, false, true, transport_poll_answer},
     {"/ws", HTTP_METHOD_GET, false, true, transport_websocket_answer},
     {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
-    {"/connections", HTTP_METHOD_GET, true, false, inspect_connections},
+    {"/connections", HTTP_METHOD_GET, true, false, connections_report_answer},
     {"/state", HTTP_METHOD_GET, true, false, inspect_state},
     {"/memory", HTTP_METHOD_GET, true, false, memory_report_answer},
     {"/healthz", HTTP_METHOD_GET, false, false, answer_health},
@@ -111,8 +111,6 @@ void routes_answer(struct connection *connection, const struct http_request *req
     if (connection->kept_place &&
         (route == NULL || !(route->admin || route->answer == answer_health)))
         refuse_full(connection);
-    else if (!client_address_enter(connection, request))
-        return; /* it was answered */
     else if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
     else if (route == NULL)

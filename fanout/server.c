@@ -3,8 +3,8 @@
  *   2. what was queued is written (on_after_sleep), and what was closed is freed,
  *   3. every tick: deadlines, events and polls that are too old (on_tick),
  *   4. what was left over of a batch of the bus (bus_reader.c),
- *   5. streams that are dropped end, a slice of the log for each that catches up, then all that is
- *      queued is written,
+ *   5. requests that wait for their client's share are answered, streams that are dropped end, a slice
+ *      of the log for each that catches up, then all that is queued is written,
  *   6. it sleeps, unless somebody can go on catching up (on_before_sleep). */
 #include "server.h"
 
@@ -99,9 +99,11 @@ static void on_before_sleep(uv_prepare_t *prepare)
 
     bool all_dropped = dropping_run(&server->dropping);
     bool all_told = presence_events_flush(&server->service, false);
+    bool all_answered = !waiting_requests_run(&server->service);
+    all_answered = !connections_report_run(&server->service) && all_answered;
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped)
+    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -307,6 +309,8 @@ static void open_service(struct server *server)
                                        .seen = &server->seen,
                                        .started_at_ms = loop_now(&server->net.loop),
                                        .answer = routes_answer};
+    waiting_requests_open(&server->service.waiting);
+    connections_reports_open(&server->service.reports);
     delivery_open(&server->delivery, &server->net, &server->streams, &server->log);
 }
 

@@ -141,6 +141,10 @@ const struct config_key config_keys[] = {
      "Most connections held at once from one IP address (of IPv6: one network of 64 bits); more are answered `503` and closed. "
      "`0`: no limit. Behind a web server it is the client's own address that counts (`trusted_proxies`). After a reload only new "
      "connections count."},
+    {"fanout", "max_waiting_per_address", CONFIG_NUMBER, AT(max_waiting_per_address), "1000", 1, 10000000, NULL, true, EXPERT,
+     "50",
+     "Behind a web server: most requests of one address that wait, when it asked for more than its share of the daemon's time while "
+     "others ask for something too; one more is answered `429`, and one that has waited for `header_time` `503`."},
     {"fanout", "trusted_proxies", CONFIG_LIST, AT(trusted_proxies), "127.0.0.1 ::1 unix", 0, 0, NULL, true, COMMON,
      "127.0.0.1 10.0.3.0/24",
      "Web servers that are believed when they say for which client they ask (`proxy_header`): addresses and ranges of them, and "

@@ -70,6 +70,7 @@ struct config {
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread,
         retry_time;
     uint64_t max_connections, max_connections_per_address;
+    uint64_t max_waiting_per_address;
     char **trusted_proxies;
     int proxy_header; /* enum forwarded_form */
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;

@@ -19,6 +19,7 @@ struct counted_address {
     TAILQ_ENTRY(counted_address) by_age; /* while it has no connection */
     struct turn_share share;
     uint64_t connections;
+    uint64_t waiting;       /* requests that wait for its share, see requests/waiting_requests.h */
     uint64_t topics_weight; /* of the topics of its streams, see streams/topic_limits.h */
     uint64_t left_at_ms;
     struct ip_address network;

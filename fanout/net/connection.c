@@ -97,7 +97,7 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     return true;
 }
 
-const struct counted_address *connection_address(const struct connection *connection)
+struct counted_address *connection_address(const struct connection *connection)
 {
     return connection->io.handle.data;
 }

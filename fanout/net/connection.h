@@ -75,7 +75,7 @@ struct connection {
 bool connection_open(struct net *net, int descriptor, struct arrival arrival,
                      struct counted_address *address);
 /* Whose it is at present; NULL: nobody knows. */
-const struct counted_address *connection_address(const struct connection *connection);
+struct counted_address *connection_address(const struct connection *connection);
 /* What has been done for it since its work began was for whom it was counted to: charges that, and
  * counts it to another one, or to nobody (NULL). Takes over what counts it. */
 void connection_set_address(struct connection *connection, struct counted_address *address);

@@ -27,11 +27,21 @@ bool loop_watch_has_time(struct loop_watch *watch)
     return has_time;
 }
 
+void loop_watch_begin_slice(struct loop_watch *watch)
+{
+    watch->read_since_ns = 0;
+}
+
 bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share)
 {
     bool has_time = loop_watch_has_time(watch);
 
     return share != NULL ? turn_shares_admit(&watch->shares, share, has_time) : has_time;
+}
+
+bool loop_watch_may_go_on(struct loop_watch *watch, struct turn_share *share)
+{
+    return share == NULL || turn_shares_admit(&watch->shares, share, true);
 }
 
 void loop_watch_begin_work(struct loop_watch *watch)

@@ -51,9 +51,13 @@ static inline void loop_watch_did(struct loop_watch *watch, enum loop_work work,
 /* False when this turn has read for long enough: what else has come is read in the next one, after
  * events, writes and timers have had theirs. */
 bool loop_watch_has_time(struct loop_watch *watch);
+/* What follows has time of its own: whoever comes before it cannot use it up. */
+void loop_watch_begin_slice(struct loop_watch *watch);
 /* The same, where it is not this address that used more than its share while others want something
  * too. NULL: nobody's work. */
 bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share);
+/* The same for what was begun, whatever time is left. */
+bool loop_watch_may_go_on(struct loop_watch *watch, struct turn_share *share);
 /* What is done from here on is work of one client, until it is charged; what is done between two
  * charges counts for the later one. */
 void loop_watch_begin_work(struct loop_watch *watch);

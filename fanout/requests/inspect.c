@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static void reply_tree(struct connection *connection, const struct http_request *request,
                        json_t *tree)
@@ -37,198 +36,6 @@ static void reply_tree(struct connection *connection, const struct http_request 
 static void set_number(json_t *object, const char *name, uint64_t value)
 {
     (void)json_object_set_new(object, name, json_integer((json_int_t)value));
-}
-
-/* Headers that prove who somebody is are not shown: whatever an application calls them, one of
- * these words is mostly in it. */
-static bool is_masked(const char *name)
-{
-    static const char *const words[] = {"auth", "cookie", "credential", "csrf",   "xsrf",
-                                        "jwt",  "key",    "passw",      "secret", "sess",
-                                        "sid",  "sign",   "ticket",     "token"};
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(name, words[i]) != NULL)
-            return true;
-    return false;
-}
-
-/* Header values are bytes; those that are no UTF-8 are shown as Latin-1, which HTTP once said they
- * were. */
-static json_t *header_value(const char *value)
-{
-    json_t *text = json_string(value);
-    char *utf8, *at;
-
-    if (text != NULL)
-        return text;
-    utf8 = at = malloc(2 * strlen(value) + 1);
-    for (; utf8 != NULL && *value; value++) {
-        unsigned char byte = (unsigned char)*value;
-        if (byte < 0x80) {
-            *at++ = (char)byte;
-        } else {
-            *at++ = (char)(0xc0 | byte >> 6);
-            *at++ = (char)(0x80 | (byte & 0x3f));
-        }
-    }
-    if (utf8 != NULL)
-        text = json_stringn(utf8, (size_t)(at - utf8));
-    free(utf8);
-    return text;
-}
-
-static void add_header(json_t *headers, const char *name, const char *value)
-{
-    size_t length = strlen(name);
-    json_t *text = is_masked(name) ? json_string("***") : header_value(value);
-
-    char lower[256];
-    if (length >= sizeof lower)
-        length = sizeof lower - 1;
-    for (size_t i = 0; i < length; i++)
-        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
-    lower[length] = '\0';
-    const json_t *earlier = json_object_get(headers, lower);
-    if (earlier != NULL &&
-        text != NULL) { /* lines of the same name make one list (RFC 9110, section 5.3) */
-        json_t *joined =
-            json_sprintf("%s, %s", json_string_value(earlier), json_string_value(text));
-        json_decref(text);
-        text = joined;
-    }
-    (void)json_object_set_new(headers, lower, text);
-}
-
-static json_t *headers_of(const struct stream *stream)
-{
-    json_t *headers = json_object();
-    const struct kept_headers *kept = stream->headers;
-    const char *at = kept != NULL ? kept->bytes : NULL,
-               *end = kept != NULL ? at + kept->length : at;
-
-    while (at != end) {
-        const char *value = at + strlen(at) + 1;
-        add_header(headers, at, value);
-        at = value + strlen(value) + 1;
-    }
-    return headers;
-}
-
-/* As the client would have written it: a plain topic, or one that is bound or private. */
-static json_t *topic_of(const struct subscription *subscription, struct bytes *name)
-{
-    bytes_clear(name);
-    if (subscription->kind == SUBSCRIPTION_INBOX)
-        bytes_append_text(name, AUDIENCE_INBOX_TOPIC);
-    else
-        topic_node_write_name(subscription->node, name);
-    if (subscription->kind == SUBSCRIPTION_OPEN)
-        return json_stringn(name->data != NULL ? name->data : "", name->length);
-    return json_pack("{s:s%, s:b}", "topic", name->data, name->length,
-                     subscription->kind == SUBSCRIPTION_PRIVATE ? "private" : "binded", 1);
-}
-
-static json_t *body_of(const struct stream *stream)
-{
-    json_t *topics = json_array(), *body;
-    struct bytes name = BYTES_EMPTY;
-
-    for (uint32_t i = 0; i < stream->subscriber.count; i++)
-        (void)json_array_append_new(topics, topic_of(&stream->subscriber.subscriptions[i], &name));
-    bytes_free(&name);
-    body = json_pack("{s:s%, s:o}", "clid", stream->presence->clid,
-                     (size_t)stream->presence->length, "ep", topics);
-    if (body != NULL && stream->identity != NULL)
-        (void)json_object_set_new(body, "user", json_string(stream->identity->user->text));
-    return body;
-}
-
-struct detail_search {
-    const struct presence_entry *wanted; /* NULL: all */
-    json_t *found;
-};
-
-static void add_details(struct hash_node *node, void *context)
-{
-    struct detail_search *search = context;
-    const struct stream *stream = stream_of_connid_node(node);
-
-    if (search->wanted != NULL && stream->presence != search->wanted)
-        return;
-    char connid[24], address[COUNTED_ADDRESS_TEXT_SIZE];
-    (void)snprintf(connid, sizeof connid, "%llu", (unsigned long long)stream->connid);
-    (void)json_object_set_new(
-        search->found, connid,
-        json_pack("{s:s, s:o, s:o}", "address",
-                  counted_address_write(connection_address(&stream->connection), address),
-                  "headers", headers_of(stream), "body", body_of(stream)));
-}
-
-static void add_count(struct hash_node *node, void *context)
-{
-    const struct presence_entry *entry = presence_entry_of(node);
-    struct bytes *json = context;
-
-    if (entry->instances == 0) /* its end is about to be told */
-        return;
-    bytes_append_json_string(json, entry->clid, entry->length);
-    bytes_append_format(json, ":%u,", entry->instances);
-}
-
-static void reply_counts(struct connection *connection, const struct http_request *request)
-{
-    const struct service *service = service_of(connection);
-    struct bytes json = BYTES_EMPTY;
-
-    bytes_append_text(&json, "{");
-    hash_table_each(&service->streams->presence.by_clid, add_count, &json);
-    bytes_append_format(&json, "\"@TOTAL@\":%zu}",
-                        service->streams->by_connid.count +
-                            service->streams->polls.by_connid.count);
-    if (json.failed)
-        http_reply_error(connection, request, 503, "Out of memory");
-    else
-        http_reply_json(connection, request, 200, "OK", json.data, json.length);
-    bytes_free(&json);
-}
-
-static void reply_details(struct connection *connection, const struct http_request *request,
-                          const struct bytes *clid, bool has_clid)
-{
-    const struct service *service = service_of(connection);
-    struct detail_search search = {0};
-
-    if (has_clid)
-        search.wanted = presence_find(&service->streams->presence,
-                                      clid->data != NULL ? clid->data : "", clid->length);
-    search.found = json_object();
-    if (!has_clid || search.wanted != NULL)
-        hash_table_each(&service->streams->by_connid, add_details, &search);
-    reply_tree(connection, request, search.found);
-}
-
-void inspect_connections(struct connection *connection, const struct http_request *request)
-{
-    struct bytes clid = BYTES_EMPTY, details = BYTES_EMPTY;
-    bool has_clid = http_request_query(request, "clid", &clid);
-    bool has_details = http_request_query(request, "details", &details) && details.length == 4 &&
-                       memcmp(details.data, "true", 4) == 0;
-    char count[16];
-    int length;
-
-    if (has_details) {
-        reply_details(connection, request, &clid, has_clid);
-    } else if (has_clid) {
-        length = snprintf(count, sizeof count, "%u",
-                          presence_count(&service_of(connection)->streams->presence,
-                                         clid.data != NULL ? clid.data : "", clid.length));
-        http_reply_json(connection, request, 200, "OK", count, (size_t)length);
-    } else {
-        reply_counts(connection, request);
-    }
-    bytes_free(&clid);
-    bytes_free(&details);
 }
 
 static void add_disk(json_t *state, const struct service *service)
@@ -304,6 +111,10 @@ static json_t *strangers_of(const struct service *service)
     set_number(strangers, "replay_work", service->replays->work);
     set_number(strangers, "pending_bytes", service->net->frames.bytes_held);
     set_number(strangers, "pending_most", config->max_pending_total);
+    set_number(strangers, "addresses", service->net->addresses.by_address.count);
+    set_number(strangers, "put_off", service->net->loop.watch.shares.put_off);
+    set_number(strangers, "requests_waiting", service->waiting.count);
+    set_number(strangers, "requests_refused", service->waiting.refused);
     set_number(strangers, "presence_changes", service->streams->presence.changes);
     return strangers;
 }

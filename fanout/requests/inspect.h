@@ -1,4 +1,4 @@
-/* GET /connections, /state, /memory: looking in, for holders of the admin token (docs/protocol.md
+/* GET /state, /memory: looking in, for holders of the admin token (docs/protocol.md
  * section 6). */
 #ifndef ESN_INSPECT_H
 #define ESN_INSPECT_H
@@ -6,7 +6,6 @@
 struct connection;
 struct http_request;
 
-void inspect_connections(struct connection *connection, const struct http_request *request);
 void inspect_state(struct connection *connection, const struct http_request *request);
 
 #endif

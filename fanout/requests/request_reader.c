@@ -5,6 +5,7 @@
 #include "http/http_request.h"
 #include "requests/client_address.h"
 #include "requests/service.h"
+#include "requests/waiting_requests.h"
 #include "streams/stream.h"
 
 /* A kept place is not for who takes his time. */
@@ -41,14 +42,24 @@ static void refuse_request(struct connection *connection)
     http_request_free(&request);
 }
 
-static void answer_request(struct connection *connection)
+void request_reader_answer(struct connection *connection, struct http_request *request)
 {
-    struct http_request *request = take_request(connection);
-
     service_of(connection)->answer(connection, request);
     if (connection->state == CONNECTION_READING)
         client_address_leave(connection);
     http_request_free(&request);
+}
+
+/* A proxy's connection says only now whose it is. What follows in the same bytes could not be kept
+ * meanwhile; no proxy sends it. */
+static void answer_or_hold(struct connection *connection, bool is_last)
+{
+    struct http_request *request = take_request(connection);
+
+    if (!client_address_enter(connection, request))
+        http_request_free(&request);
+    else if (!connection->from_proxy || !is_last || !waiting_requests_hold(connection, request))
+        request_reader_answer(connection, request);
 }
 
 static void wait_for_more(struct connection *connection, bool had_begun, bool had_head)
@@ -102,7 +113,7 @@ static void take_requests(struct connection *connection, const char *bytes, size
         }
         bytes += consumed;
         length -= consumed;
-        answer_request(connection);
+        answer_or_hold(connection, length == 0);
         if (length > 0)
             write_answer(connection);
     }

@@ -4,6 +4,11 @@
 
 #include "net/connection.h"
 
+struct http_request;
+
 extern const struct connection_user request_reader_user;
+
+/* Has a whole request answered, and frees it. */
+void request_reader_answer(struct connection *connection, struct http_request *request);
 
 #endif

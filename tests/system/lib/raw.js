@@ -142,6 +142,10 @@ class RawConnection {
     this.#socket.pause();
   }
 
+  resume() {
+    this.#socket.resume();
+  }
+
   /** Everything that arrived and was not taken yet, as text. */
   get pending() {
     return this.#bytes.toString('latin1');
