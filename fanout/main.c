@@ -8,6 +8,7 @@
 #include "service_user.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,17 @@ static int read_options(int argc, char **argv, struct options *options)
     return EXIT_USAGE;
 }
 
+/* What is as large has pages of its own, which go back to the system when it is freed. Else the
+ * bodies of a crowd of strangers would go back together when the last of them is freed, some
+ * hundred megabytes in one turn of the loop; and what a table grows into would have to be cleared. */
+static void give_back_in_pieces(void)
+{
+    enum { OWN_PAGES = 64 * 1024 };
+
+    if (mallopt(M_MMAP_THRESHOLD, OWN_PAGES) != 1)
+        message_warning("memory goes back to the system in large pieces");
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -159,6 +171,7 @@ int main(int argc, char **argv)
         message_warning("cannot ignore SIGPIPE and SIGXFSZ");
     if (!message_write_in_background(config.message_buffer))
         message_warning("no thread for messages: whoever reads them can hold the daemon up");
+    give_back_in_pieces();
     status = serve(&config);
     message_end_background();
     return status;

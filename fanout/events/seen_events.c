@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTENT_MASK = 0x7fffffff };
+enum {
+    CONTENT_MASK = 0x7fffffff,
+    FORGOTTEN_AT_ONCE = 64 /* more than come: so they never heap up */
+};
 
 static struct seen_event *event_of(struct hash_node *node)
 {
@@ -44,13 +47,21 @@ static void forget_event(struct seen_events *events, struct seen_event *event)
     free(event);
 }
 
-static void forget_old(struct seen_events *events, uint64_t now_ms)
+static bool is_over(const struct seen_events *events, const struct seen_event *event,
+                    uint64_t now_ms)
+{
+    return !event->pending && now_ms - event->seen_at_ms > events->max_age_ms;
+}
+
+/* After a flood and a silence many are over at once: a few with each event. */
+static void forget_some(struct seen_events *events, uint64_t now_ms)
 {
     struct seen_event *oldest;
 
-    while ((oldest = TAILQ_FIRST(&events->by_age)) != NULL && !oldest->pending &&
-           (events->by_key.count > events->max_count ||
-            now_ms - oldest->seen_at_ms > events->max_age_ms))
+    for (int i = 0; i < FORGOTTEN_AT_ONCE && (oldest = TAILQ_FIRST(&events->by_age)) != NULL &&
+                    !oldest->pending &&
+                    (events->by_key.count > events->max_count || is_over(events, oldest, now_ms));
+         i++)
         forget_event(events, oldest);
 }
 
@@ -69,8 +80,12 @@ const struct seen_event *seen_events_find(struct seen_events *events,
                                           const unsigned char key[ENVELOPE_POST_KEY_SIZE],
                                           uint64_t now_ms)
 {
-    forget_old(events, now_ms);
-    return find_event(events, key);
+    forget_some(events, now_ms);
+    struct seen_event *event = find_event(events, key);
+    if (event == NULL || !is_over(events, event, now_ms))
+        return event;
+    forget_event(events, event);
+    return NULL;
 }
 
 static struct seen_event *add_event(struct seen_events *events,

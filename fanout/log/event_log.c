@@ -9,6 +9,7 @@
 enum {
     FIRST_RING = 4,
     RESUME_GAP = 1 << 20,
+    EXPIRED_AT_ONCE = 4096,    /* events whose time is over: the others in the next tick */
     SEQUENCES_PER_MS_BITS = 10 /* more events than a daemon can take in a millisecond */
 };
 
@@ -179,8 +180,11 @@ uint64_t event_log_bytes(const struct event_log *log)
 
 void event_log_expire(struct event_log *log, uint64_t now_ms)
 {
-    while (log->oldest != NULL && (event_log_bytes(log) > log->max_bytes ||
-                                   now_ms - log->oldest->logged_at_ms > log->max_age_ms))
+    while (log->oldest != NULL && event_log_bytes(log) > log->max_bytes)
+        forget_oldest(log);
+    for (int i = 0; i < EXPIRED_AT_ONCE && log->oldest != NULL &&
+                    now_ms - log->oldest->logged_at_ms > log->max_age_ms;
+         i++)
         forget_oldest(log);
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_LEAST = 16, LOOKS = 64 }; /* streams, and buckets that are looked through */
+enum { RUN_LEAST = 16, LOOKS = 64 }; /* streams, and steps of a walk */
 
 enum drop_phase { PHASE_STREAMS, PHASE_POLLS, PHASE_DONE };
 
@@ -19,7 +19,7 @@ struct drop_job {
     struct drop_receipt receipt;
     struct identity_list identities; /* of a user or session, still to be ended */
     enum drop_phase phase;           /* of a client id, like the next: which table is at hand ... */
-    size_t bucket;                   /* ... and how far it was looked through */
+    size_t cursor;                   /* ... and how far it was walked */
     uint32_t dropped;
     char text[];
 };
@@ -80,49 +80,61 @@ static bool is_of_client(const struct presence_entry *presence, const struct dro
            memcmp(presence->clid, drop->name, drop->name_length) == 0;
 }
 
-static bool drop_one_of_bucket(struct drop_job *job, struct hash_node *node)
+/* A table is not changed while it is walked: what is found is dropped after that. */
+struct client_look {
+    const struct drop *drop;
+    bool found;
+    uint64_t connid;
+};
+
+static void look_at_stream(struct hash_node *by_connid, void *context)
 {
-    for (; node != NULL; node = node->next) {
-        struct stream *stream = stream_of_connid_node(node);
-        if (is_of_client(stream->presence, &job->drop))
-            return drop_stream(job, stream);
-    }
-    return false;
+    struct client_look *look = context;
+    const struct stream *stream = stream_of_connid_node(by_connid);
+
+    if (look->found || !is_of_client(stream->presence, look->drop))
+        return;
+    look->found = true;
+    look->connid = stream->connid;
 }
 
-static bool drop_poll_of_bucket(struct service *service, struct drop_job *job,
-                                struct hash_node *node)
+static void look_at_poll(struct hash_node *by_connid, void *context)
 {
-    for (; node != NULL; node = node->next) {
-        if (!is_of_client(poll_gap_presence(node), &job->drop))
-            continue;
-        uint64_t connid = node->hash;
-        drop_poll(service, job, connid);
-        departed_forget(&service->streams->departed, connid);
-        return true;
-    }
-    return false;
+    struct client_look *look = context;
+
+    if (look->found || !is_of_client(poll_gap_presence(by_connid), look->drop))
+        return;
+    look->found = true;
+    look->connid = by_connid->hash;
 }
 
-/* A table may double between two calls: what stands in a bucket that was looked through stays in
- * those that were, or comes into one that is looked through later. False when all is done. */
-static bool look_through_bucket(struct service *service, struct drop_job *job)
+static void drop_found(struct service *service, struct drop_job *job, uint64_t connid)
+{
+    if (job->phase == PHASE_STREAMS) {
+        (void)drop_stream(job, streams_find(service->streams, connid));
+        return;
+    }
+    drop_poll(service, job, connid);
+    departed_forget(&service->streams->departed, connid);
+}
+
+/* Looks at the same place again until nothing is found there. False when all is done. */
+static bool look_further(struct service *service, struct drop_job *job)
 {
     const struct streams *streams = service->streams;
-    const struct hash_table *table =
-        job->phase == PHASE_STREAMS ? &streams->by_connid : &streams->polls.by_connid;
+    bool streams_first = job->phase == PHASE_STREAMS;
+    struct client_look look = {.drop = &job->drop};
+    size_t next =
+        hash_table_walk(streams_first ? &streams->by_connid : &streams->polls.by_connid,
+                        job->cursor, streams_first ? look_at_stream : look_at_poll, &look);
 
-    if (job->bucket >= table->bucket_count) {
-        job->bucket = 0;
-        job->phase++;
-        return job->phase != PHASE_DONE;
+    if (look.found) {
+        drop_found(service, job, look.connid);
+        return true;
     }
-    struct hash_node *first = table->buckets[job->bucket];
-    bool found = job->phase == PHASE_STREAMS ? drop_one_of_bucket(job, first)
-                                             : drop_poll_of_bucket(service, job, first);
-    if (!found)
-        job->bucket++;
-    return true;
+    job->cursor = next;
+    job->phase += next == 0;
+    return job->phase != PHASE_DONE;
 }
 
 static bool drop_next_of_client(struct service *service, struct drop_job *job)
@@ -130,7 +142,7 @@ static bool drop_next_of_client(struct service *service, struct drop_job *job)
     uint32_t before = job->dropped;
 
     for (int i = 0; i < LOOKS && job->dropped == before; i++)
-        if (!look_through_bucket(service, job))
+        if (!look_further(service, job))
             return false;
     return true;
 }

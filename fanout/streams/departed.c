@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORGOTTEN_AT_ONCE = 64 /* more than come: so they never heap up */ };
+
 struct departed_stream {
     struct hash_node by_connid;
     TAILQ_ENTRY(departed_stream) by_age;
@@ -26,13 +28,21 @@ static void forget_stream(struct departed *departed, struct departed_stream *str
     free(stream);
 }
 
-static void forget_old(struct departed *departed, uint64_t now_ms)
+static bool is_over(const struct departed *departed, const struct departed_stream *stream,
+                    uint64_t now_ms)
+{
+    return now_ms - stream->left_at_ms > departed->max_age_ms;
+}
+
+/* After a crowd and a silence many are over at once: a few with each one that comes or goes. */
+static void forget_some(struct departed *departed, uint64_t now_ms)
 {
     struct departed_stream *oldest;
 
-    while ((oldest = TAILQ_FIRST(&departed->by_age)) != NULL &&
-           (departed->by_connid.count > departed->max_count ||
-            now_ms - oldest->left_at_ms > departed->max_age_ms))
+    for (int i = 0;
+         i < FORGOTTEN_AT_ONCE && (oldest = TAILQ_FIRST(&departed->by_age)) != NULL &&
+         (departed->by_connid.count > departed->max_count || is_over(departed, oldest, now_ms));
+         i++)
         forget_stream(departed, oldest);
 }
 
@@ -62,7 +72,7 @@ void departed_add(struct departed *departed, uint64_t connid,
                   const unsigned char secret[STREAM_SECRET_SIZE], struct stream_identity *identity,
                   uint64_t now_ms)
 {
-    forget_old(departed, now_ms);
+    forget_some(departed, now_ms);
     if (identity != NULL) {
         identity->stream = NULL;
         identity->connid = connid;
@@ -83,9 +93,9 @@ void departed_forget(struct departed *departed, uint64_t connid)
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
                    const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
 {
-    forget_old(departed, now_ms);
+    forget_some(departed, now_ms);
     struct hash_node *node = hash_table_find(&departed->by_connid, connid);
-    bool same = node != NULL &&
+    bool same = node != NULL && !is_over(departed, departed_stream_of(node), now_ms) &&
                 stream_secrets_count(secrets, connid, departed_stream_of(node)->secret, secret);
     if (same)
         forget_stream(departed, departed_stream_of(node));

@@ -93,6 +93,29 @@ static void lowering_the_limit_forgets_at_once(void **state)
     departed_free(&departed);
 }
 
+/* After a crowd and a silence: none of them counts, and no one that comes pays for all of them. */
+static void many_that_are_over_go_a_few_at_a_time(void **state)
+{
+    enum { CROWD = 5000 };
+    struct departed departed = {.max_count = 2 * CROWD, .max_age_ms = 1000};
+    uint64_t connid = 1;
+
+    (void)state;
+    departed_open(&departed);
+    for (; connid <= CROWD; connid++)
+        departed_add(&departed, connid, secret_of(connid), NULL, 0);
+    assert_false(departed_take(&departed, &secrets, CROWD, secret_of(CROWD), 1001));
+    size_t before;
+    do {
+        before = departed.by_connid.count;
+        departed_add(&departed, connid, secret_of(connid), NULL, 1002);
+        connid++;
+        assert_true(departed.by_connid.count + 100 >= before);
+    } while (departed.by_connid.count < before);
+    assert_true(departed.by_connid.count <= 100);
+    departed_free(&departed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +123,7 @@ int main(void)
         cmocka_unit_test(the_oldest_are_forgotten_first),
         cmocka_unit_test(nothing_is_kept_when_nothing_may_be),
         cmocka_unit_test(lowering_the_limit_forgets_at_once),
+        cmocka_unit_test(many_that_are_over_go_a_few_at_a_time),
     };
     return cmocka_run_group_tests(tests, open_secrets, close_secrets);
 }

@@ -172,7 +172,11 @@ static void all_memory_is_within_the_limit(void **state)
         (void)append(&log, "burst", 0);
     for (int i = 0; i < 100; i++)
         (void)append(&log, "burst", 900);
-    event_log_expire(&log, 1800);
+    for (uint64_t before = 0; before != log.events;) { /* some in each tick */
+        before = log.events;
+        event_log_expire(&log, 1800);
+        assert_true(before - log.events <= 5000);
+    }
     assert_int_equal(log.events, 100);
     assert_true(event_log_bytes(&log) < 100 * 200);
     event_log_expire(&log, 2000);

@@ -13,7 +13,8 @@ class Stranger {
   isClosed = false;
 
   constructor(target, { reads = true, keeps = 0 } = {}) {
-    this.socket = net.connect(target.port, '127.0.0.1');
+    // From an address that is nobody else's, and no trusted proxy's.
+    this.socket = net.connect({ port: target.port, host: '127.0.0.1', localAddress: target.from ?? '127.0.0.66' });
     this.socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       this.socket.on('close', () => {
