@@ -297,6 +297,7 @@ static bool end_report(struct connections_report *report)
         return false;
     free_report(connection);
     connection->user = &request_reader_user;
+    (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     connection_end_writing(connection, CLOSE_DONE);
     return true;
 }
@@ -326,11 +327,12 @@ bool connections_report_run(struct service *service)
 
 /* ---- its connection ---- */
 
+/* Behind the request in the same bytes: what is thrown away may have been another one. */
 static void report_input(struct connection *connection, const char *bytes, size_t length)
 {
     (void)bytes;
     (void)length;
-    connection->dirty_input = true; /* what is thrown away may have been a request */
+    connection->dirty_input = true;
     connection->keep_alive = false;
 }
 
@@ -375,6 +377,8 @@ static bool begin_report(struct connection *connection, const struct http_reques
     bytes_append_text(&report->piece, "{");
     connection->user = &report_user;
     connection->state = CONNECTION_STREAMING;
+    /* What follows is the next request; and who has said all it wants to say is answered. */
+    (void)uv_read_stop(&connection->io.stream);
     connection_set_deadline(connection);
     return true;
 }
