@@ -151,7 +151,8 @@ static void an_answer_reaches_a_client_that_has_said_all_it_wants(void **state)
     client_expect_end(&asking);
     assert_true(asking.length > 3000000);
     assert_true(client_has(&asking, "\"last\""));
-    assert_string_equal(asking.text + asking.length - 1, "}");
+    static const char end[] = "}\r\n0\r\n\r\n";
+    assert_string_equal(asking.text + asking.length - (sizeof end - 1), end);
     client_close(&asking);
     client_close(&much);
     daemon_turn_until(&daemon, nobody_is_left, &daemon);
