@@ -99,11 +99,12 @@ static void on_before_sleep(uv_prepare_t *prepare)
 
     bool all_dropped = dropping_run(&server->dropping);
     bool all_told = presence_events_flush(&server->service, false);
+    bool all_left = !leaving_run(&server->service);
     bool all_answered = !waiting_requests_run(&server->service);
     all_answered = !connections_report_run(&server->service) && all_answered;
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered)
+    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered || !all_left)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -310,6 +311,7 @@ static void open_service(struct server *server)
                                        .started_at_ms = loop_now(&server->net.loop),
                                        .answer = routes_answer};
     waiting_requests_open(&server->service.waiting);
+    leaving_open(&server->service.leaving);
     connections_reports_open(&server->service.reports);
     delivery_open(&server->delivery, &server->net, &server->streams, &server->log);
 }
@@ -452,6 +454,7 @@ void server_close(struct server *server)
     listeners_free(&server->listeners);
     delivery_close(&server->delivery);
     replay_close(&server->replays);
+    leaving_finish_all(&server->service);
     streams_close(&server->streams);
     session_ends_close(&server->session_ends);
     dropping_close(&server->dropping);

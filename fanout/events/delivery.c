@@ -139,6 +139,8 @@ static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
 
     for (uint32_t r = 0; r < node->receiver_count; r++) {
         struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
+        if (stream_has_ended(stream))
+            continue;
         if (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
             audience_has(&publication->audience, kind, stream_user(stream)))
             give(delivery, stream, &to, publication);

@@ -24,7 +24,23 @@ static void on_closed(uv_handle_t *handle)
     struct connection *connection = connection_of_io(handle);
 
     connection->net->connections--;
-    free(client_of(connection));
+    if (connection->outlived)
+        connection->outlived = false; /* connection_release() frees it */
+    else
+        free(client_of(connection));
+}
+
+void connection_outlive(struct connection *connection)
+{
+    connection->outlived = true;
+}
+
+void connection_release(struct connection *connection)
+{
+    if (connection->outlived)
+        connection->outlived = false; /* on_closed() frees it */
+    else
+        free(client_of(connection));
 }
 
 void connection_close(struct connection *connection, enum close_reason reason)

@@ -61,6 +61,7 @@ struct connection {
     bool leaves_unseen : 1;  /* what stands before the daemon sees only when it writes that a client
                                 has left */
     bool from_proxy : 1;     /* which is trusted to say whose each request is */
+    bool outlived : 1;       /* see connection_outlive() */
 
     struct deadline deadline;
     union {
@@ -136,6 +137,10 @@ void connection_end_writing(struct connection *connection, enum close_reason rea
 /* The one way out: gives back everything, counts and logs the reason, tells the user. The memory
  * goes when the loop has let go of the handle. Harmless on a closed one. */
 void connection_close(struct connection *connection, enum close_reason reason);
+/* Its memory is needed even when it is closed, until connection_release(), which frees it where the
+ * loop has let go of it. */
+void connection_outlive(struct connection *connection);
+void connection_release(struct connection *connection);
 
 /* Memory that slow connections and the queue of what is to be written take beside connections. */
 uint64_t connection_backlog_bytes(const struct net *net);

@@ -4,6 +4,7 @@
 
 #include "http/input_budget.h"
 #include "requests/connections_report.h"
+#include "requests/leaving.h"
 #include "requests/ticket_gate.h"
 #include "requests/waiting_requests.h"
 #include "secret.h"
@@ -47,6 +48,7 @@ struct service {
     struct dropping *dropping;
     struct input_budget bodies; /* of all requests, lines and messages under way */
     struct waiting_requests waiting;
+    struct leaving_streams leaving;
     struct connections_reports reports;
     uint64_t retry_seed;     /* random, like the next: spread clients over the time ... */
     uint64_t stop_seed;      /* ... after which they come back, and in which they end */

@@ -4,9 +4,9 @@
 #include "events/delivery.h"
 #include "events/replay.h"
 #include "net/connection.h"
+#include "requests/leaving.h"
 #include "requests/request_reader.h"
 #include "requests/service.h"
-#include "streams/held_topics.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
 #include "streams/transport.h"
@@ -66,8 +66,7 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     forget_transport_state(stream);
     if (!connid)
         return;
-    loop_watch_did(&service->net->loop.watch, LOOP_LEFT, stream->subscriber.count);
-    held_topics_clear(streams->topics, &stream->subscriber);
+    leaving_begin(stream);
     replay_abandon(stream);
     streams->of_encoding[stream->encoding]--;
     hash_table_remove(&streams->by_connid, &stream->by_connid);

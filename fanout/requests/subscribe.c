@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "requests/deaf_topics.h"
+#include "requests/leaving.h"
 #include "requests/presence_events.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -286,6 +287,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
 
+    leaving_finish(stream);
     streaming_take(connection, transport);
     if (!enter(service, stream, request, body))
         return false;
@@ -306,6 +308,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
 
 const char *subscribe_fault(struct connection *connection, const struct subscription_body *body)
 {
+    leaving_finish(stream_of(connection));
     return topic_limits_fault(service_of(connection)->streams, connection->net->config,
                               &stream_of(connection)->subscriber, body->topics.list,
                               body->topics.count);

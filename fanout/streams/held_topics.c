@@ -162,6 +162,16 @@ bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscrib
     return true;
 }
 
+bool held_topics_clear_some(struct topic_index *indexes, struct subscriber *subscriber,
+                            uint32_t most)
+{
+    cut_topics(indexes, subscriber, subscriber->count > most ? subscriber->count - most : 0);
+    if (subscriber->count > 0)
+        return false;
+    resize_topics(subscriber, 0);
+    return true;
+}
+
 void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber)
 {
     cut_topics(indexes, subscriber, 0);

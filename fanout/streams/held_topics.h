@@ -17,6 +17,9 @@ const char *held_topics_add(struct topic_index *indexes, struct subscriber *subs
  * was changed. */
 bool held_topics_remove(struct topic_index *indexes, struct subscriber *subscriber,
                         const char *user, const struct requested_topic *topics, size_t count);
+/* Takes out some; true when there are none left, and the list is freed. */
+bool held_topics_clear_some(struct topic_index *indexes, struct subscriber *subscriber,
+                            uint32_t most);
 /* Takes out all and frees the list. */
 void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber);
 

@@ -15,6 +15,7 @@
 
 struct http_request;
 struct kept_headers;
+struct leaving_stream;
 struct presence_entry;
 struct replay;
 struct transport;
@@ -55,7 +56,10 @@ struct stream {
         struct http_request *request; /* of connection->user, while it reads requests */
         void *transport_state;        /* of the transport, while the stream lasts */
     };
-    uint64_t ends_at;             /* the stream, ms of the loop's clock */
+    union {
+        uint64_t ends_at;               /* the stream, ms of the loop's clock */
+        struct leaving_stream *leaving; /* when it has ended, while connection.outlived */
+    };
     struct kept_headers *headers; /* of the subscription; NULL when they are not kept */
     uint64_t
         messages_due; /* when what the client has said would have come at the pace it may, us */
@@ -81,6 +85,12 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct stream) <= 472, "a stream ha
 static inline bool stream_knows_change(const struct stream *stream, uint64_t change)
 {
     return (int32_t)(stream->presence_since - (uint32_t)change) >= 0;
+}
+
+/* True of one that has ended, and of which topics are still in the index: no events are for it. */
+static inline bool stream_has_ended(const struct stream *stream)
+{
+    return stream->connection.outlived || stream->connection.state == CONNECTION_CLOSED;
 }
 
 /* The stream that a connection is a part of. */

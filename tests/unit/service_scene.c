@@ -117,6 +117,7 @@ void service_scene_open(struct service_scene *scene)
                                       .replays = &scene->replays,
                                       .retry_seed = 5,
                                       .stop_seed = 6};
+    leaving_open(&scene->service.leaving);
     assert_int_equal(uv_check_init(&scene->net.loop.uv, &scene->after_sleep), 0);
     scene->after_sleep.data = scene;
     assert_int_equal(uv_check_start(&scene->after_sleep, flush), 0);
@@ -140,6 +141,7 @@ void service_scene_close(struct service_scene *scene)
     connection_flush(&scene->net);
     assert_int_equal(uv_run(&scene->net.loop.uv, UV_RUN_DEFAULT), 0);
     assert_true(presence_events_flush(&scene->service, true));
+    leaving_finish_all(&scene->service);
     assert_int_equal(scene->net.connections, 0);
     assert_int_equal(scene->streams.by_connid.count, 0);
     assert_int_equal(scene->streams.presence.by_clid.count, 0);

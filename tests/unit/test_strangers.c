@@ -178,6 +178,105 @@ static void few_patterns_may_watch_client_ids(void **state)
     daemon_stop(&daemon);
 }
 
+static bool nothing_is_held(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->streams.topics[SUBSCRIPTION_OPEN].subscriptions == 0 &&
+           daemon->server->service.leaving.count == 0;
+}
+
+static bool one_is_left(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->streams.by_connid.count == 1 &&
+           daemon->server->service.leaving.count == 0;
+}
+
+static const char *many_topics(const char *more)
+{
+    static struct bytes json;
+
+    bytes_clear(&json);
+    bytes_append_text(&json, "{\"ep\":[\"a\"");
+    for (int i = 0; i < 900; i++)
+        bytes_append_format(&json, ",\"b/%d/c\"", i);
+    bytes_append_format(&json, "]%s}", more);
+    return bytes_terminate(&json);
+}
+
+/* A stream that ends with many topics is no receiver any more, though they leave the index in
+ * slices; and what its connection asks next does not meet them. */
+static void who_leaves_with_many_topics_is_gone_at_once(void **state)
+{
+    enum { CROWD = 40 };
+    struct daemon daemon;
+    struct client crowd[CROWD], other;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&other, &daemon);
+    (void)client_subscribe(&other, "{\"ep\":[\"a\"]}");
+    for (int i = 0; i < CROWD; i++) {
+        client_open(&crowd[i], &daemon);
+        (void)client_subscribe(&crowd[i], many_topics(""));
+    }
+    for (int i = 0; i < CROWD; i++)
+        client_close(&crowd[i]);
+    bool met_some = false;
+    do {
+        daemon_turn(&daemon);
+        uint64_t there = daemon.server->streams.by_connid.count;
+        met_some = met_some || daemon.server->service.leaving.count > 0;
+        assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"x\"}"), there);
+    } while (daemon.server->streams.by_connid.count > 1);
+    assert_true(met_some);
+    client_expect(&other, "\"x\"");
+    daemon_turn_until(&daemon, one_is_left, &daemon);
+    (void)daemon_publish(&daemon, "b/7/c", "{\"type\":\"y\"}");
+    client_close(&other);
+    daemon_turn_until(&daemon, nothing_is_held, &daemon);
+    daemon_stop(&daemon);
+}
+
+struct answers {
+    struct client *client;
+    size_t count;
+};
+
+static bool has_answers(void *context)
+{
+    struct answers *answers = context;
+
+    client_receive(answers->client);
+    return client_count(answers->client, "HTTP/1.1 200") == answers->count;
+}
+
+static void a_poll_of_many_topics_is_followed_by_another_one(void **state)
+{
+    enum { POLLS = 12 };
+    struct daemon daemon;
+    struct client client;
+    char head[128];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    for (int i = 0; i < POLLS; i++) {
+        const char *json = many_topics(",\"wait\":0");
+        (void)snprintf(head, sizeof head,
+                       "POST /poll HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
+                       strlen(json));
+        assert_true(client_send_text(&client, head) && client_send_text(&client, json));
+    }
+    struct answers answers = {&client, POLLS};
+    daemon_turn_until(&daemon, has_answers, &answers);
+    client_close(&client);
+    daemon_turn_until(&daemon, nothing_is_held, &daemon);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +285,8 @@ int main(void)
         cmocka_unit_test(one_that_catches_up_and_watches_by_pattern_is_told_who_came),
         cmocka_unit_test(topics_that_take_too_much_are_refused_in_words),
         cmocka_unit_test(few_patterns_may_watch_client_ids),
+        cmocka_unit_test(who_leaves_with_many_topics_is_gone_at_once),
+        cmocka_unit_test(a_poll_of_many_topics_is_followed_by_another_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

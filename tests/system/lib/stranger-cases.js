@@ -137,6 +137,13 @@ const cases = {
       new Stranger(target).say(post('/poll', '{"ep":["#"],"wait":0,"last_id":"0-0"}').repeat(10)),
     ),
 
+  'polls of a thousand topics that one event ends': (target, size) =>
+    keepComing(target, Math.ceil(200 * size), 500, (i) =>
+      new Stranger(target).say(
+        post('/poll', JSON.stringify({ ep: ['healthy', ...range(999, (topic) => `poll/${i}/${topic}`)] })).repeat(3),
+      ),
+    ),
+
   'silence that ends for all in one moment': (target, size) =>
     keepComing(target, Math.ceil(3000 * size), 4000, () => new Stranger(target).say('GET / HTT')),
 };
