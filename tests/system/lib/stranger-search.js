@@ -42,6 +42,9 @@ const GENES = {
   clid: ['none', 'same', 'own', 'long'],
   reads: [true, true, false],
   livesMs: [20, 100, 400, 1500],
+  addresses: [1, 1, 10, 100],
+  events: [0, 0, 1, 5],
+  healthy: [false, true],
 };
 
 function drawGenome(random) {
@@ -72,6 +75,9 @@ function requestOf(genome, random, state) {
   const clids = { none: undefined, same: 'x', own: `x/${random.below(1e9)}`, long: 'x/'.repeat(2000) };
   const more = { last_id: ids[genome.past], clid: clids[genome.clid] };
   const ep = range(genome.topics, () => topicOf(genome, random));
+  if (genome.healthy) {
+    ep[0] = 'healthy'; // what is published meanwhile
+  }
   switch (genome.way) {
     case 'sse': {
       const query = ep.slice(0, 30).map((topic) => `ep=${encodeURIComponent(topic)}`).join('&');
@@ -96,8 +102,14 @@ async function tryGenome(stack, genome, random) {
   const end = Date.now() + 1000;
   let longest = { cpu_us: 0 };
   while (Date.now() < end) {
-    const crowd = requests.map((text) => new Stranger(stack, { reads: genome.reads }).say(text));
+    const crowd = requests.map((text, i) => {
+      const target = { port: stack.port, from: `127.0.1.${1 + (i % genome.addresses)}` };
+      return new Stranger(target, { reads: genome.reads }).say(text);
+    });
     await pause(genome.livesMs);
+    for (let i = 0; i < genome.events; i++) {
+      await stack.publish('healthy', 'n', i);
+    }
     const { turns } = await stack.look('/state');
     if (turns.longest_of_second.cpu_us > longest.cpu_us) {
       longest = turns.longest_of_second;
