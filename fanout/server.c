@@ -104,7 +104,8 @@ static void on_before_sleep(uv_prepare_t *prepare)
     all_answered = !connections_report_run(&server->service) && all_answered;
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered || !all_left)
+    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered ||
+        !all_left)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -306,13 +307,16 @@ static void open_service(struct server *server)
                                        .log = &server->log,
                                        .delivery = &server->delivery,
                                        .replays = &server->replays,
+                                       .waiting = &server->waiting,
+                                       .reports = &server->reports,
+                                       .leaving = &server->leaving,
                                        .transports = transports,
                                        .seen = &server->seen,
                                        .started_at_ms = loop_now(&server->net.loop),
                                        .answer = routes_answer};
-    waiting_requests_open(&server->service.waiting);
-    leaving_open(&server->service.leaving);
-    connections_reports_open(&server->service.reports);
+    waiting_requests_open(&server->waiting, &request_reader_user, request_reader_answer);
+    leaving_open(&server->leaving);
+    connections_reports_open(&server->reports);
     delivery_open(&server->delivery, &server->net, &server->streams, &server->log);
 }
 

@@ -13,9 +13,12 @@
 #include "log/event_log.h"
 #include "net/listener.h"
 #include "net/net.h"
+#include "requests/connections_report.h"
 #include "requests/dropping.h"
+#include "requests/leaving.h"
 #include "requests/service.h"
 #include "requests/session_ends.h"
+#include "requests/waiting_requests.h"
 #include "streams/streams.h"
 
 #include <stdbool.h>
@@ -41,6 +44,9 @@ struct server {
     struct dropping dropping;
     struct intake *intake;
     struct bus_reader *bus;
+    struct waiting_requests waiting;
+    struct connections_reports reports;
+    struct leaving_streams leaving;
     struct service service;
     struct session_ends session_ends;
     uv_timer_t tick;

@@ -218,7 +218,7 @@ static struct connections_report *report_of(const struct connection *connection)
 
 static void set_ready(struct connections_report *report, bool is_ready)
 {
-    struct connections_reports *reports = &service_of(report->connection)->reports;
+    struct connections_reports *reports = service_of(report->connection)->reports;
 
     if (report->is_ready == is_ready)
         return;
@@ -312,7 +312,7 @@ static bool write_piece(struct connections_report *report)
 
 bool connections_report_run(struct service *service)
 {
-    struct connections_report *first = TAILQ_FIRST(&service->reports.ready);
+    struct connections_report *first = TAILQ_FIRST(&service->reports->ready);
 
     if (first == NULL)
         return false;
@@ -322,7 +322,7 @@ bool connections_report_run(struct service *service)
         connection_close(connection, CLOSE_MEMORY);
     else if (connection->user != &request_reader_user && connection->output.length == 0)
         set_ready(first, true); /* nothing in it was wanted */
-    return !TAILQ_EMPTY(&service->reports.ready);
+    return !TAILQ_EMPTY(&service->reports->ready);
 }
 
 /* ---- its connection ---- */

@@ -10,6 +10,7 @@
 #include "log/event_log.h"
 #include "net/connection.h"
 #include "requests/service.h"
+#include "requests/waiting_requests.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
 #include "streams/topic_limits.h"
@@ -113,8 +114,8 @@ static json_t *strangers_of(const struct service *service)
     set_number(strangers, "pending_most", config->max_pending_total);
     set_number(strangers, "addresses", service->net->addresses.by_address.count);
     set_number(strangers, "put_off", service->net->loop.watch.shares.put_off);
-    set_number(strangers, "requests_waiting", service->waiting.count);
-    set_number(strangers, "requests_refused", service->waiting.refused);
+    set_number(strangers, "requests_waiting", service->waiting->count);
+    set_number(strangers, "requests_refused", service->waiting->refused);
     set_number(strangers, "presence_changes", service->streams->presence.changes);
     return strangers;
 }

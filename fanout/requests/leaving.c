@@ -40,8 +40,8 @@ void leaving_begin(struct stream *stream)
     }
     entry->stream = stream;
     stream->leaving = entry;
-    TAILQ_INSERT_TAIL(&service->leaving.queue, entry, by_age);
-    service->leaving.count++;
+    TAILQ_INSERT_TAIL(&service->leaving->queue, entry, by_age);
+    service->leaving->count++;
     connection_outlive(&stream->connection);
 }
 
@@ -49,8 +49,8 @@ static void forget_entry(struct service *service, struct leaving_stream *entry)
 {
     struct stream *stream = entry->stream;
 
-    TAILQ_REMOVE(&service->leaving.queue, entry, by_age);
-    service->leaving.count--;
+    TAILQ_REMOVE(&service->leaving->queue, entry, by_age);
+    service->leaving->count--;
     free(entry);
     stream->leaving = NULL;
     connection_release(&stream->connection);
@@ -71,18 +71,18 @@ bool leaving_run(struct service *service)
     struct loop_watch *watch = &service->net->loop.watch;
 
     loop_watch_begin_slice(watch);
-    while (!TAILQ_EMPTY(&service->leaving.queue) && loop_watch_has_time(watch)) {
-        struct leaving_stream *oldest = TAILQ_FIRST(&service->leaving.queue);
+    while (!TAILQ_EMPTY(&service->leaving->queue) && loop_watch_has_time(watch)) {
+        struct leaving_stream *oldest = TAILQ_FIRST(&service->leaving->queue);
         if (clear_some(service, oldest->stream, AT_ONCE))
             forget_entry(service, oldest);
     }
-    return !TAILQ_EMPTY(&service->leaving.queue);
+    return !TAILQ_EMPTY(&service->leaving->queue);
 }
 
 void leaving_finish_all(struct service *service)
 {
-    while (!TAILQ_EMPTY(&service->leaving.queue)) {
-        struct leaving_stream *oldest = TAILQ_FIRST(&service->leaving.queue);
+    while (!TAILQ_EMPTY(&service->leaving->queue)) {
+        struct leaving_stream *oldest = TAILQ_FIRST(&service->leaving->queue);
         (void)clear_some(service, oldest->stream, UINT32_MAX);
         forget_entry(service, oldest);
     }

@@ -3,10 +3,7 @@
 #define ESN_SERVICE_H
 
 #include "http/input_budget.h"
-#include "requests/connections_report.h"
-#include "requests/leaving.h"
 #include "requests/ticket_gate.h"
-#include "requests/waiting_requests.h"
 #include "secret.h"
 
 #include <stdint.h>
@@ -14,16 +11,19 @@
 struct bus_reader;
 struct config;
 struct connection;
+struct connections_reports;
 struct delivery;
 struct dropping;
 struct event_log;
 struct http_request;
 struct intake;
+struct leaving_streams;
 struct net;
 struct replay_queue;
 struct seen_events;
 struct streams;
 struct transport;
+struct waiting_requests;
 
 struct service {
     /* Parts of the owner, which outlive it. */
@@ -33,6 +33,9 @@ struct service {
     struct event_log *log;
     struct delivery *delivery;
     struct replay_queue *replays;
+    struct waiting_requests *waiting;
+    struct connections_reports *reports;
+    struct leaving_streams *leaving;
     const struct transport *const *transports; /* by enum frame_encoding */
     /* To be looked into alone. */
     const struct seen_events *seen;
@@ -47,9 +50,6 @@ struct service {
     struct secret_list admin_tokens;
     struct dropping *dropping;
     struct input_budget bodies; /* of all requests, lines and messages under way */
-    struct waiting_requests waiting;
-    struct leaving_streams leaving;
-    struct connections_reports reports;
     uint64_t retry_seed;     /* random, like the next: spread clients over the time ... */
     uint64_t stop_seed;      /* ... after which they come back, and in which they end */
     uint64_t released_until; /* streams that end before are told to come back; loop's clock */

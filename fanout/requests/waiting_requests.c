@@ -4,7 +4,6 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
-#include "requests/request_reader.h"
 #include "requests/service.h"
 #include "retry_after.h"
 #include "streams/stream.h"
@@ -19,9 +18,13 @@ struct waiting_request {
     struct http_request *request; /* owned */
 };
 
-void waiting_requests_open(struct waiting_requests *waiting)
+void waiting_requests_open(struct waiting_requests *waiting, const struct connection_user *reader,
+                           void (*answer)(struct connection *connection,
+                                          struct http_request *request))
 {
     TAILQ_INIT(&waiting->queue);
+    waiting->reader = reader;
+    waiting->answer = answer;
 }
 
 static struct waiting_request *waiting_of(const struct connection *connection)
@@ -32,7 +35,7 @@ static struct waiting_request *waiting_of(const struct connection *connection)
 /* Gives the request back; the connection reads requests again. */
 static struct http_request *release(struct connection *connection)
 {
-    struct waiting_requests *waiting = &service_of(connection)->waiting;
+    struct waiting_requests *waiting = service_of(connection)->waiting;
     struct waiting_request *held = waiting_of(connection);
     struct http_request *request = held->request;
 
@@ -41,7 +44,7 @@ static struct http_request *release(struct connection *connection)
     connection_address(connection)->waiting--;
     free(held);
     stream_of(connection)->transport_state = NULL;
-    connection->user = &request_reader_user;
+    connection->user = waiting->reader;
     return request;
 }
 
@@ -49,7 +52,7 @@ static void refuse_held(struct connection *connection, int status, const char *r
 {
     struct http_request *request = release(connection);
 
-    service_of(connection)->waiting.refused++;
+    service_of(connection)->waiting->refused++;
     connection->close_reason = CLOSE_REFUSED;
     http_reply_error_with(connection, NULL, status, reason, RETRY_AFTER "1");
     http_request_free(&request);
@@ -93,7 +96,7 @@ static const struct connection_user waiting_user = {.input = waiting_input,
 
 static bool hold(struct connection *connection, struct http_request *request)
 {
-    struct waiting_requests *waiting = &service_of(connection)->waiting;
+    struct waiting_requests *waiting = service_of(connection)->waiting;
     struct waiting_request *held = calloc(1, sizeof *held);
 
     if (held == NULL)
@@ -113,7 +116,7 @@ static bool hold(struct connection *connection, struct http_request *request)
 bool waiting_requests_hold(struct connection *connection, struct http_request *request)
 {
     const struct net *net = connection->net;
-    struct waiting_requests *waiting = &service_of(connection)->waiting;
+    struct waiting_requests *waiting = service_of(connection)->waiting;
 
     if (loop_watch_may_go_on(&connection->net->loop.watch, connection_share(connection)))
         return false;
@@ -134,14 +137,14 @@ static void answer_held(struct connection *connection)
 
     loop_watch_begin_work(watch);
     (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
-    request_reader_answer(connection, request);
+    service_of(connection)->waiting->answer(connection, request);
     loop_watch_charge(watch, connection_share(connection));
     loop_watch_end_work(watch);
 }
 
 bool waiting_requests_run(struct service *service)
 {
-    struct waiting_requests *waiting = &service->waiting;
+    struct waiting_requests *waiting = service->waiting;
     struct loop_watch *watch = &service->net->loop.watch;
     uint64_t most = waiting->count < LOOKED_AT_MOST ? waiting->count : LOOKED_AT_MOST;
 

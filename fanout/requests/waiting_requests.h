@@ -10,18 +10,24 @@
 #include <sys/queue.h>
 
 struct connection;
+struct connection_user;
 struct http_request;
 struct service;
 struct waiting_request;
 
 struct waiting_requests {
     TAILQ_HEAD(, waiting_request) queue;
+    /* Who reads requests, and has one answered and frees it. */
+    const struct connection_user *reader;
+    void (*answer)(struct connection *connection, struct http_request *request);
     uint64_t count;
     uint64_t refused; /* since the start */
 };
 
 /* Of a zeroed one. */
-void waiting_requests_open(struct waiting_requests *waiting);
+void waiting_requests_open(struct waiting_requests *waiting, const struct connection_user *reader,
+                           void (*answer)(struct connection *connection,
+                                          struct http_request *request));
 /* True when the request was taken over, to be answered later, or was refused (429). False: it is to
  * be answered now. */
 bool waiting_requests_hold(struct connection *connection, struct http_request *request);

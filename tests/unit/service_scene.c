@@ -115,9 +115,10 @@ void service_scene_open(struct service_scene *scene)
                                       .log = &scene->log,
                                       .delivery = &scene->delivery,
                                       .replays = &scene->replays,
+                                      .leaving = &scene->leaving,
                                       .retry_seed = 5,
                                       .stop_seed = 6};
-    leaving_open(&scene->service.leaving);
+    leaving_open(&scene->leaving);
     assert_int_equal(uv_check_init(&scene->net.loop.uv, &scene->after_sleep), 0);
     scene->after_sleep.data = scene;
     assert_int_equal(uv_check_start(&scene->after_sleep, flush), 0);

@@ -8,6 +8,7 @@
 #include "events/replay.h"
 #include "log/event_log.h"
 #include "net/net.h"
+#include "requests/leaving.h"
 #include "requests/service.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
@@ -23,6 +24,7 @@ struct service_scene {
     struct event_log log;
     struct delivery delivery;
     struct replay_queue replays;
+    struct leaving_streams leaving;
     struct service service;
     uv_check_t after_sleep;
 };

@@ -183,7 +183,7 @@ static bool nothing_is_held(void *context)
     const struct daemon *daemon = context;
 
     return daemon->server->streams.topics[SUBSCRIPTION_OPEN].subscriptions == 0 &&
-           daemon->server->service.leaving.count == 0;
+           daemon->server->leaving.count == 0;
 }
 
 static bool one_is_left(void *context)
@@ -191,7 +191,7 @@ static bool one_is_left(void *context)
     const struct daemon *daemon = context;
 
     return daemon->server->streams.by_connid.count == 1 &&
-           daemon->server->service.leaving.count == 0;
+           daemon->server->leaving.count == 0;
 }
 
 static const char *many_topics(const char *more)
@@ -228,7 +228,7 @@ static void who_leaves_with_many_topics_is_gone_at_once(void **state)
     do {
         daemon_turn(&daemon);
         uint64_t there = daemon.server->streams.by_connid.count;
-        met_some = met_some || daemon.server->service.leaving.count > 0;
+        met_some = met_some || daemon.server->leaving.count > 0;
         assert_int_equal(daemon_publish(&daemon, "a", "{\"type\":\"x\"}"), there);
     } while (daemon.server->streams.by_connid.count > 1);
     assert_true(met_some);
