@@ -6,6 +6,7 @@
 #include "sessions/session_id.h"
 #include "streams/revocations.h"
 #include "streams/streams.h"
+#include "user_id.h"
 #include "watch/session_watch.h"
 
 #include <stdio.h>
@@ -50,7 +51,8 @@ static void end_session(void *context, const char *sid)
                       message_text("reason", "out of memory"));
 }
 
-/* Streams of one session are all of one user, unless it changed hands. */
+/* Streams of one session are all of one user, unless it changed hands. One of before the login is
+ * heard as nobody and stays so: whoever logs in in one tab does not end the others. */
 static void look_whose(void *context, const char *sid, const char *user)
 {
     const struct session_ends *ends = context;
@@ -60,7 +62,8 @@ static void look_whose(void *context, const char *sid, const char *user)
         return;
     LIST_FOREACH(identity, &name->members, by_session)
     {
-        if (strcmp(identity->user->text, user) != 0) {
+        if (strcmp(identity->user->text, USER_ID_NO_USER) != 0 &&
+            strcmp(identity->user->text, user) != 0) {
             end_session(context, sid);
             return;
         }

@@ -218,6 +218,21 @@ describe('sessions in Redis', () => {
     });
   }
 
+  test('that get a user leave the streams of before as they are', async () => {
+    const id = newId();
+    await shop.redis.page(id, "$_SESSION['cart'] = [];");
+    const before = await shop.subscribe(id);
+    await login(id);
+    const after_ = await shop.subscribe(id);
+    assert.deepEqual([before.connected.identity.uid, after_.connected.identity.uid], ['[][][]', 'luis']);
+    assert.equal(await shop.receivers(), 1);
+    await shop.redis.page(id, "$_SESSION['cart'] = [4711];");
+    await shop.bound.stack.untilTotal(2);
+    await shop.redis.page(id, 'session_destroy();');
+    await Promise.all([before, after_].map((stream) => stream.takeUntil('dropped')));
+    await shop.bound.stack.untilTotal(0);
+  });
+
   test('that end while the connection is broken end their streams when it is there again', async () => {
     const [gone, empty, stays] = [newId(), newId(), newId()];
     for (const id of [gone, empty, stays]) {
