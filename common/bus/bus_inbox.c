@@ -133,13 +133,14 @@ static void borrow_event(struct event *event, zmq_msg_t *parts, const struct env
         event->whisper = envelope->whisper ? envelope->whisper : UINT64_MAX;
 }
 
-static bool borrow_drop(struct drop *drop, zmq_msg_t *parts)
+static bool borrow_drop(struct bus_message *message, zmq_msg_t *parts)
 {
     const char *name, *record;
     size_t name_length, record_length;
+    message->event = (struct event){0};
     borrow(&parts[BUS_ALLOWED], &name, &name_length);
     borrow(&parts[BUS_EVENT], &record, &record_length);
-    return drop_read(drop, record, record_length, name, name_length);
+    return drop_read(&message->drop, record, record_length, name, name_length);
 }
 
 /* False when there is neither event nor drop in the parts; a hello is answered here. */
@@ -154,7 +155,7 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
         return false;
     }
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_DROP &&
-        borrow_drop(&message->drop, parts))
+        borrow_drop(message, parts))
         return true;
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_EVENT) {
         borrow_event(&message->event, parts, &message->envelope);
