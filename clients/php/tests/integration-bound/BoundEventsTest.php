@@ -63,6 +63,15 @@ final class BoundEventsTest extends TestCase
         self::assertSame('second', $visitor->next()['e']['type']);
     }
 
+    public function testALogoutFindsTheSessionThatTheBindingServerHasNamed(): void
+    {
+        $session = $this->sessions->open('ana');
+        $page = $this->subscribe($session, $this->topic);
+
+        self::assertSame(1, $this->emitter->logout($session));
+        self::assertSame('dropped', $page->next()['e']['type']);
+    }
+
     public function testAShoutDoesNotReachBoundSubscriptionsNorABoundEventPlainOnes(): void
     {
         $this->rights->register($this->topic, 'ana', sub: ['+']);

@@ -77,6 +77,30 @@ final class IdentityTest extends TestCase
         self::assertSame('heard', $subscriber->next()['e']['type']);
     }
 
+    public function testALogoutEndsTheStreamsOfASessionAndWhatWasSignedForItBefore(): void
+    {
+        [$user, $session] = ['ana ' . bin2hex(random_bytes(4)), bin2hex(random_bytes(16))];
+        $before = $this->tokens->forUser($user, session: $session);
+        $streams = [$this->subscribe($user, [self::INBOX], session: $session), $this->subscribe($user, [self::INBOX], session: $session)];
+        $elsewhere = $this->subscribe($user, [self::INBOX], session: "another $session");
+
+        self::assertSame(2, $this->emitter->logout($session));
+        foreach ($streams as $stream) {
+            self::assertSame('dropped', $stream->next()['e']['type']);
+        }
+        self::assertSame(1, $this->emitter->emit(new Event('t'), EventPoint::user($user, 'a'))->receivers);
+        self::assertSame('t', $elsewhere->next()['e']['type']);
+        try {
+            new Subscriber(Stack::baseUrl(), [self::INBOX], token: $before);
+            self::fail('The token of before was taken');
+        } catch (\RuntimeException $refusal) {
+            self::assertStringContainsString('403', $refusal->getMessage());
+        }
+        $again = $this->subscribe($user, [self::INBOX], session: $session);
+        self::assertSame(2, $this->emitter->drop($user, for: 0));
+        self::assertSame('dropped', $again->next()['e']['type']);
+    }
+
     public function testASignedPost(): void
     {
         $key = Stack::variable('ESN_SHOP_KEY', 'the secret of the publisher "shop"');
