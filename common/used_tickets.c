@@ -8,6 +8,8 @@ enum {
     TAG_SIZE = 16,
     SLOTS_MIN = 64,
     HASH_SIZE = 32,
+    SLOTS_AT_ONCE = 256,
+    FULL_STEPS = 16, /* of so many, where there is no room */
     SPANS_MOST = 8,
     SPAN_GAP_S = 60 /* what is no further apart is one span */
 };
@@ -22,11 +24,24 @@ struct slot {
     uint64_t forget_after_s; /* 0: free */
 };
 
+/* What is over is forgotten a few slots with each ticket, so that none takes long. */
+enum sweep {
+    SWEEP_NONE,
+    SWEEP_COUNTS, /* those that live: for so many, and as many again, there is to be room */
+    SWEEP_MOVES   /* them into other slots */
+};
+
 struct used_tickets {
     struct slot *slots;
-    size_t slot_count; /* a power of two, at least twice `count` */
-    size_t count;
+    size_t slot_count; /* a power of two */
+    size_t placed;     /* in those slots: three quarters of them at most */
+    size_t count;      /* all that are held */
     size_t max;
+    enum sweep sweep;
+    size_t at;           /* slots that were looked at */
+    size_t alive;        /* of those that were counted */
+    struct slot *former; /* while they are moved: where they all are */
+    size_t former_count;
     struct span forgotten[SPANS_MOST]; /* by time, none near another */
     size_t span_count;
     uint64_t full_s; /* the second in which a sweep found nothing to forget: no use in another */
@@ -48,8 +63,10 @@ struct used_tickets *used_tickets_open(size_t max)
 
 void used_tickets_close(struct used_tickets **used)
 {
-    if (*used != NULL)
+    if (*used != NULL) {
         free((*used)->slots);
+        free((*used)->former);
+    }
     free(*used);
     *used = NULL;
 }
@@ -129,29 +146,100 @@ static void note_forgotten(struct used_tickets *used, uint64_t end_s)
     used->span_count++;
 }
 
-/* Forgets what is over; the rest moves into a table with room for as many again. */
-static bool sweep(struct used_tickets *used, uint64_t now_s)
+static void end_counting(struct used_tickets *used, uint64_t now_s)
 {
-    size_t alive = 0, slot_count = SLOTS_MIN;
-    for (size_t i = 0; i < used->slot_count; i++)
-        alive += used->slots[i].forget_after_s > now_s;
-    while (slot_count < 4 * (alive + 1))
+    /* Some come while the others are moved. */
+    size_t most = used->alive + used->slot_count / SLOTS_AT_ONCE + 1, slot_count = SLOTS_MIN;
+
+    while (slot_count < 4 * most)
         slot_count *= 2;
-    struct slot *slots = alive < used->max ? calloc(slot_count, sizeof *slots) : NULL;
-    if (slots == NULL)
-        return false;
-    for (size_t i = 0; i < used->slot_count; i++) {
-        uint64_t forget_after_s = used->slots[i].forget_after_s;
-        if (forget_after_s > now_s)
-            *find(slots, slot_count, used->slots[i].tag) = used->slots[i];
-        else if (forget_after_s != 0)
-            note_forgotten(used, forget_after_s);
+    struct slot *slots = used->alive < used->max ? calloc(slot_count, sizeof *slots) : NULL;
+    used->at = 0;
+    used->sweep = slots != NULL ? SWEEP_MOVES : SWEEP_NONE;
+    if (slots == NULL) {
+        used->full_s = now_s;
+        return;
     }
-    free(used->slots);
+    used->former = used->slots;
+    used->former_count = used->slot_count;
     used->slots = slots;
     used->slot_count = slot_count;
-    used->count = alive;
-    return true;
+    used->placed = 0;
+}
+
+static void count_some(struct used_tickets *used, uint64_t now_s)
+{
+    for (int i = 0; i < SLOTS_AT_ONCE && used->at < used->slot_count; i++, used->at++)
+        used->alive += used->slots[used->at].forget_after_s > now_s;
+    if (used->at == used->slot_count)
+        end_counting(used, now_s);
+}
+
+static void move_slot(struct used_tickets *used, const struct slot *slot, uint64_t now_s)
+{
+    if (slot->forget_after_s == 0)
+        return;
+    if (slot->forget_after_s > now_s) {
+        *find(used->slots, used->slot_count, slot->tag) = *slot;
+        used->placed++;
+    } else {
+        note_forgotten(used, slot->forget_after_s);
+        used->count--;
+    }
+}
+
+static void move_some(struct used_tickets *used, uint64_t now_s)
+{
+    for (int i = 0; i < SLOTS_AT_ONCE && used->at < used->former_count; i++, used->at++)
+        move_slot(used, &used->former[used->at], now_s);
+    if (used->at < used->former_count)
+        return;
+    free(used->former);
+    used->former = NULL;
+    used->former_count = 0;
+    used->sweep = SWEEP_NONE;
+}
+
+static bool is_full(const struct used_tickets *used)
+{
+    return used->count >= used->max || used->placed + 1 > used->slot_count / 4 * 3;
+}
+
+/* Goes on with a sweep, or begins one where it is time for it; longer where nothing else helps. */
+static void sweep_some(struct used_tickets *used, uint64_t now_s)
+{
+    bool is_time = used->placed + 1 > used->slot_count / 2 || used->count >= used->max;
+
+    if (used->sweep == SWEEP_NONE && is_time && used->full_s != now_s) {
+        used->sweep = SWEEP_COUNTS;
+        used->at = used->alive = 0;
+    }
+    for (int i = 0; used->sweep != SWEEP_NONE && (i == 0 || (i < FULL_STEPS && is_full(used)));
+         i++) {
+        if (used->sweep == SWEEP_COUNTS)
+            count_some(used, now_s);
+        else
+            move_some(used, now_s);
+    }
+}
+
+static bool is_held(const struct used_tickets *used, const unsigned char *hash)
+{
+    return find(used->slots, used->slot_count, hash)->forget_after_s != 0 ||
+           (used->former != NULL &&
+            find(used->former, used->former_count, hash)->forget_after_s != 0);
+}
+
+static void place(struct used_tickets *used, const unsigned char *hash, uint64_t forget_after_s)
+{
+    struct slot *slot = find(used->slots, used->slot_count, hash);
+
+    memcpy(slot->tag, hash, TAG_SIZE);
+    slot->forget_after_s = forget_after_s != 0 ? forget_after_s : 1;
+    used->placed++;
+    used->count++;
+    if (used->sweep == SWEEP_COUNTS && (size_t)(slot - used->slots) < used->at)
+        used->alive++;
 }
 
 enum used_tickets_result used_tickets_take(struct used_tickets *used, const char *id,
@@ -160,26 +248,19 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
     unsigned char hash[HASH_SIZE];
     if (EVP_Digest(id, strlen(id), hash, NULL, EVP_sha256(), NULL) != 1)
         return USED_TICKETS_FULL;
-    struct slot *slot = find(used->slots, used->slot_count, hash);
-    if (slot->forget_after_s != 0)
+    if (is_held(used, hash))
         return USED_TICKETS_AGAIN;
     /* Forgotten, but alive again since the clock went back: nobody knows whether it was used. */
     if (is_in_span(used, forget_after_s))
         return USED_TICKETS_UNKNOWN;
-    if (used->count + 1 > used->slot_count / 2 || used->count >= used->max) {
-        if (used->full_s == now_s || !sweep(used, now_s)) {
-            used->full_s = now_s;
-            return USED_TICKETS_FULL;
-        }
-        slot = find(used->slots, used->slot_count, hash);
-    }
-    memcpy(slot->tag, hash, TAG_SIZE);
-    slot->forget_after_s = forget_after_s != 0 ? forget_after_s : 1;
-    used->count++;
+    sweep_some(used, now_s);
+    if (is_full(used))
+        return USED_TICKETS_FULL;
+    place(used, hash, forget_after_s);
     return USED_TICKETS_FIRST;
 }
 
 size_t used_tickets_bytes(const struct used_tickets *used)
 {
-    return sizeof *used + used->slot_count * sizeof *used->slots;
+    return sizeof *used + (used->slot_count + used->former_count) * sizeof *used->slots;
 }

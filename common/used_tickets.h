@@ -16,7 +16,8 @@ enum used_tickets_result {
     USED_TICKETS_FULL /* no room or no memory: nothing is known, so nothing may be granted: 503 */
 };
 
-/* Remembers at most `max` live tickets (24 bytes each, twice that at most). NULL without memory. */
+/* Remembers at most `max` live tickets, in slots of 24 bytes, two to eight for each. NULL without
+ * memory. */
 struct used_tickets *used_tickets_open(size_t max);
 void used_tickets_close(struct used_tickets **used);
 

@@ -108,6 +108,14 @@ const struct config_key config_keys[] = {
      EXPERT, "1",
      "Most patterns of one stream that watch client ids (`@CONNECTION@/+` and the like): each client that comes or goes costs a "
      "frame for each of them."},
+    {"fanout", "max_presence_missed", CONFIG_NUMBER, AT(max_presence_missed), "1000", 0, 10000000, NULL, true, EXPERT, "100",
+     "A client that watches client ids by patterns and catches up is told which of the so many newest ones have come meanwhile: "
+     "each is compared with each of its patterns."},
+    {"fanout", "max_replay_kept", CONFIG_SIZE, AT(max_replay_kept), "16M", 65536, 1099511627776, NULL, true, EXPERT, "64M",
+     "Most memory that all clients that catch up may take to remember where in the log their topics are. Past it they walk through "
+     "the log and compare each event with each of their topics, which takes longer."},
+    {"fanout", "max_replay_shared", CONFIG_SIZE, AT(max_replay_shared), "16M", 0, 1099511627776, NULL, true, EXPERT, "64M",
+     "Most memory for what one of them was given, kept for others who ask for the same; a sixteenth of `max_pending_total` at most."},
     {"fanout", "header_time", CONFIG_DURATION, AT(header_time), "10s", 100, 3600000, NULL, true, EXPERT,
      "5s",
      "A client that opened a connection or began a request has so long to send its whole head; then the connection is "

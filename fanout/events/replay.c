@@ -1,5 +1,6 @@
 #include "events/replay.h"
 
+#include "config/config.h"
 #include "envelope.h"
 #include "events/delivery.h"
 #include "heap.h"
@@ -23,12 +24,9 @@ enum {
     REPLAY_FRAME_WORK = 4,
     /* A slice that others have as well has to be written all the same. */
     REPLAY_TAKING_WORK = 16,
-    REPLAY_TAKING_BYTES = 512,             /* of it for a unit of work */
-    REPLAY_SHARED_MOST = 16 * 1024 * 1024, /* bytes of slices kept for others */
+    REPLAY_TAKING_BYTES = 512, /* of it for a unit of work */
     /* Looking for topics that match is not sliced: past this, the log is walked. */
-    REPLAY_GATHER_MOST = 2 * REPLAY_SLICE_WORK,
-    /* Of all connections. Past it they walk, and compare with each topic of theirs. */
-    REPLAY_KEEP_MOST = 16 * 1024 * 1024
+    REPLAY_GATHER_MOST = 2 * REPLAY_SLICE_WORK
 };
 
 struct replay {
@@ -67,9 +65,12 @@ uint64_t replay_bytes(const struct replay_queue *queue)
            topic_matches_bytes(&queue->hits.matches) + queue->hits.name.capacity;
 }
 
+/* Past it they walk, and compare with each topic of theirs. */
 static bool may_keep(const struct replay *replay, uint64_t bytes)
 {
-    return replay_kept_bytes(replay->queue) + bytes <= REPLAY_KEEP_MOST;
+    const struct config *config = replay->queue->delivery->net->config;
+
+    return replay_kept_bytes(replay->queue) + bytes <= config->max_replay_kept;
 }
 
 static void count_kept(struct replay *replay, uint64_t bytes)
@@ -520,8 +521,8 @@ static void trim_shared(struct replay_queue *queue)
     struct net *net = queue->delivery->net;
     uint64_t most = net->config->max_pending_total / 16;
 
-    if (most > REPLAY_SHARED_MOST)
-        most = REPLAY_SHARED_MOST;
+    if (most > net->config->max_replay_shared)
+        most = net->config->max_replay_shared;
     if (queue->told != queue->delivery->told_in_replay ||
         net->frames.bytes_held > net->config->max_pending_total / 2)
         most = 0;

@@ -109,6 +109,7 @@ static json_t *strangers_of(const struct service *service)
     set_number(strangers, "bodies_most", service->bodies.most);
     set_number(strangers, "bodies_given_up", service->bodies.given_up);
     set_number(strangers, "replay_bytes", replay_kept_bytes(service->replays));
+    set_number(strangers, "replay_most", config->max_replay_kept);
     set_number(strangers, "replay_work", service->replays->work);
     set_number(strangers, "pending_bytes", service->net->frames.bytes_held);
     set_number(strangers, "pending_most", config->max_pending_total);

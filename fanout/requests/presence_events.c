@@ -1,6 +1,7 @@
 #include "requests/presence_events.h"
 
 #include "bytes.h"
+#include "config/config.h"
 #include "events/delivery.h"
 #include "log/event_log.h"
 #include "messages.h"
@@ -15,8 +16,7 @@
 static const char topic_prefix[] = "@CONNECTION@/";
 
 enum {
-    FLUSH_LEAST = 16,  /* client ids, whatever time they take */
-    MISSED_MOST = 1000 /* changes that are looked through for one client */
+    FLUSH_LEAST = 16 /* client ids, whatever time they take */
 };
 
 static bool write_topic(struct bytes *topic, const struct presence_entry *entry)
@@ -122,7 +122,8 @@ static bool send_missed(struct service *service, struct stream *stream,
     struct bytes topic = BYTES_EMPTY;
     bool sent = true;
 
-    for (int i = 0; i < MISSED_MOST && sent && entry != NULL; i++, entry = entry->older) {
+    uint64_t most = service->config->max_presence_missed;
+    for (uint64_t i = 0; i < most && sent && entry != NULL; i++, entry = entry->older) {
         if (stream_knows_change(stream, entry->changed))
             break;
         sent = write_topic(&topic, entry);

@@ -50,9 +50,9 @@ struct service {
     struct secret_list admin_tokens;
     struct dropping *dropping;
     struct input_budget bodies; /* of all requests, lines and messages under way */
-    uint64_t retry_seed;     /* random, like the next: spread clients over the time ... */
-    uint64_t stop_seed;      /* ... after which they come back, and in which they end */
-    uint64_t released_until; /* streams that end before are told to come back; loop's clock */
+    uint64_t retry_seed;        /* random, like the next: spread clients over the time ... */
+    uint64_t stop_seed;         /* ... after which they come back, and in which they end */
+    uint64_t released_until;    /* streams that end before are told to come back; loop's clock */
 };
 
 struct service *service_of(const struct connection *connection);

@@ -190,8 +190,7 @@ static bool one_is_left(void *context)
 {
     const struct daemon *daemon = context;
 
-    return daemon->server->streams.by_connid.count == 1 &&
-           daemon->server->leaving.count == 0;
+    return daemon->server->streams.by_connid.count == 1 && daemon->server->leaving.count == 0;
 }
 
 static const char *many_topics(const char *more)
