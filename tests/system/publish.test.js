@@ -231,7 +231,7 @@ describe('what is refused delivers nothing', () => {
     await refused(`{"ep":["t",{"topic":"t","binded":true}],${e}}`, 400);
     await refused(`{"ep":["t",{"topic":"t","bound":true}],${e}}`, 400);
     await refused(`{"ep":["t",{"topic":"t","whsiper":7}],${e}}`, 400);
-    await refused(`{"ep":["t",{"topic":"t","to":["ana"]}],${e}}`, 400);
+    await refused(`{"ep":["t",{"topic":"t","too":["ana"]}],${e}}`, 400);
     await refused(`{"bind_key":"x","ep":[{"topic":"t","binded":true}],${e}}`, 400);
   });
 
