@@ -32,7 +32,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   let pending; // topics that are asked for on the way
   let giveUp; // does not wait for the page any longer
   let speak; // says something, where the transport can
-  let ends; // when the user's proof does, if it does
+  let ends; // when the user's proof does, if it does, by our clock
+  let ahead; // ms by which the broker's clock is
   let timer, renewal, pings;
 
   const cut = (reason) => {
@@ -100,8 +101,9 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     return ticket ? { _query: new URLSearchParams({ ticket, ...who }), _text: text, _url: url } : { _body: { ...body, ...who } };
   }
 
-  /** Well before the stream's time is over it is renewed; before the user's proof ends, another connection has a new one. */
-  function know({ connid, secret, timeout }) {
+  /** Well before the stream's time is over it is renewed, and before the user's proof ends, by another one. */
+  function know({ connid, secret, timeout, until }) {
+    if (until) ends = until - ahead;
     const left = ends - Date.now();
     const isProof = left < timeout + 1000; // the two are rounded
     const time = (isProof ? left : timeout) * (0.7 + Math.random() / 5);
@@ -109,7 +111,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     clearTimeout(renewal);
     if (name === 'poll') return;
     if (!speak && beat < time) renewal = setTimeout(renew, beat);
-    else if (isProof || settings.renew) renewal = setTimeout(isProof ? proofOver : renew, Math.min(time, LONGEST_TIMER));
+    else if (isProof || settings.renew) renewal = setTimeout(isProof ? exchange : renew, Math.min(time, LONGEST_TIMER));
   }
 
   async function renew() {
@@ -123,6 +125,18 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
     }
     alive();
+  }
+
+  /** Another proof keeps this connection; where it cannot, the next connection comes with one. */
+  async function exchange() {
+    try {
+      const { ticket } = await getTicket({ ep: [...link.held.values()].filter((one) => one.private) });
+      if (speak) speak({ alive: link.who.secret, ticket });
+      else know(await post('alive', JSON.stringify({ ...link.who, ticket })));
+    } catch (error) {
+      if (error.final) cut(error);
+      else if (error.kind === REFUSED) proofOver();
+    }
   }
 
   /** One that ends as soon as it has begun is not asked for again and again. */
@@ -145,8 +159,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (!isOfUser(detail.identity || {})) return;
     connectedAt ||= Date.now();
     isBeside = false;
-    ends = Date.now() + detail.identity?.until - frame.iat; // both are times of the broker
-    know(detail);
+    ahead = frame.iat - Date.now();
+    know({ ...detail, until: detail.identity?.until });
     alive();
     if (isFirst) {
       if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
@@ -188,7 +202,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     alive: (frame) => know(frame.e.detail),
     error({ e }) {
       // A renewal may be refused meanwhile: then the connection ends when its time is over.
-      if (!pending || /alive|data/.test(e.detail.error)) return;
+      if (!pending || /alive|data|ticket|nobody/i.test(e.detail.error)) return;
       link._refused(pending, failure(REFUSED, e.detail.error));
       pending = undefined;
       sync();

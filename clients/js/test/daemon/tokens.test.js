@@ -49,9 +49,29 @@ describe('access tokens', () => {
       assert.deepEqual(listener.types(), [...said, 'last']);
       assert.deepEqual([listener.client.user, listener.errors], ['luis', []]);
       assert.equal(listener.states.filter((state) => state === 'closed').length, 0);
+      if (transport !== 'poll') assert.equal(listener.meter.total, 1, 'it was the same connection all along');
       await end(listener);
     });
   }
+
+  test('that cannot be exchanged on the connection are brought by the next one', async () => {
+    let asked = 0;
+    const listener = listen({
+      url: bound.url,
+      transports: ['frames'],
+      topics: [MINE],
+      token: async () => accessToken('luis', { seconds: ++asked > 2 ? 600 : 2 }),
+      fetch: (url, init) => (/alive/.test(url) ? Promise.resolve(Response.json({ error: 'Ticket of another user' }, { status: 400 })) : fetch(url, init)),
+    });
+    await until('it is connected', () => listener.client.state === 'connected');
+    await say('one');
+    await listener.heard('one');
+    await until('it has another connection', () => asked > 2 && listener.client.state === 'connected');
+    await say('two');
+    await listener.heard('two');
+    assert.deepEqual(listener.types(), ['one', 'two']);
+    await end(listener);
+  });
 
   test('that end at once are not asked for in a loop', async () => {
     let asked = 0;
