@@ -149,6 +149,16 @@ for (const [web, options] of Object.entries(ways)) {
       });
     }
 
+    test('a user who is locked out while logged in: all tabs, which share a connection, end, and none comes back for another', async () => {
+      await login('ana');
+      const pages = [await open('token.html', 'ana'), await open('token.html', 'ana'), await open('token.html', 'ana')];
+      assert.equal(await shop.emit('early', USER('ana')), 1);
+      for (const page of pages) await untilHeard(page, 'orders/4711 early');
+      assert.equal(Number(await shop.php("echo (new EsWebNotify\\Emitter(getenv('ESN_EVENT_URL'), getenv('ESN_PUBLISH_TOKEN')))->drop('ana');")), 1);
+      for (const page of pages) assert.deepEqual(await endOf(page), ['dropped']);
+      assert.equal(await shop.emit('late', USER('ana'), PRIVATE), 0);
+    });
+
     test('luis logs in where ana was: her pages hear nothing of his, his nothing of hers', async () => {
       await login('ana');
       const hers = [await open('page.html', 'ana'), await open('session.html', 'ana')];

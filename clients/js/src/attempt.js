@@ -1,6 +1,6 @@
 // One connection, from its request to its end.
 
-import { AGAIN, DOWN, DROPPED, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf } from './failure.js';
+import { AGAIN, DOWN, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf } from './failure.js';
 import { isPresence, isUpTo } from './position.js';
 import { keyOf, missingIn, needProof } from './topics.js';
 import { transports } from './transports.js';
@@ -190,7 +190,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       feed._tell('frame', frame, text);
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
-    dropped: () => cut(failure(DROPPED, 'The application has ended it', { final: true })),
+    dropped: () => feed._tell('dropped'),
     expired: proofOver,
     subscribed({ id }) {
       if (!isUpTo(id, link.at)) link.at = id;

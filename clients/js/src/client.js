@@ -1,7 +1,7 @@
 // What a page has in its hands: topics, handlers, and what it hears.
 
 import { createEmitter } from './emitter.js';
-import { failure } from './failure.js';
+import { DROPPED, failure } from './failure.js';
 import { watchPage } from './page.js';
 import { createPosition, isPresence } from './position.js';
 import { createSubscriptions } from './subscriptions.js';
@@ -67,11 +67,7 @@ export function createClient(createSource, options, createPresence) {
     _position: position,
     _tell: (kind, value, text) => hears[kind]?.(value, text),
     _change: look,
-    _error(error) {
-      settings.log(error.message);
-      emit('@error', error);
-      if (error.final) close(error);
-    },
+    _error: fail,
     _counts: () => presence._counts,
   });
   const { _link: link } = source;
@@ -88,6 +84,8 @@ export function createClient(createSource, options, createPresence) {
       presence?._tell();
     },
     mark: position._mark,
+    /** All tabs are told, so that none of them comes back in the place of another. */
+    dropped: () => fail(failure(DROPPED, 'The application has ended it', { final: true })),
     frame(frame, text = JSON.stringify(frame)) {
       const { id, ep } = frame;
       const isPast = !isPresence(frame) && subscriptions._isPast(ep.requested, id);
@@ -99,6 +97,12 @@ export function createClient(createSource, options, createPresence) {
       if (subscriptions._refuse(keys, error)) emit('@error', error);
     },
   };
+
+  function fail(error) {
+    settings.log(error.message);
+    emit('@error', error);
+    if (error.final) close(error);
+  }
 
   function hearServer(frame, text) {
     const { type, detail } = frame.e;

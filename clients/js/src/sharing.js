@@ -20,7 +20,7 @@ const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: ne
  * `page`:
  *   _topics(), _known()   maps of the wanted topics: all, and those that were heard before
  *   _position
- *   _tell(kind, value, text)  hears what the connection says: status, frame, mark, refused
+ *   _tell(kind, value, text)  hears what the connection says: status, frame, mark, refused, dropped
  *   _change()             state may be another
  *   _error(failure)
  *   _counts()             presence that is known, for newcomers
@@ -82,7 +82,7 @@ export function createSource(settings, page) {
     if (isInSync) page._tell(kind, value);
     else if (waiting) waiting.push([kind, value]);
     else if (kind === 'status') tryToFollow();
-    else if (kind === 'refused') page._tell(kind, value);
+    else if (kind === 'refused' || kind === 'dropped') page._tell(kind, value);
   }
 
   function tryToFollow() {
