@@ -12,6 +12,9 @@ const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has
 const PROOF = /^[\w+/=.~-]+$/; // base64 or a JWT, and no page that says "log in"
 const MOST = 30_000; // characters of topics that are asked for in one message
 
+/** What the page itself throws is of no kind yet. */
+const named = (error) => (error.kind ? error : failure(error.final ? LOGIN : DOWN, error.message, { final: error.final }));
+
 /**
  * Opens a connection by the transport `name`. `link` holds what outlives it, and is told `_asked()` when the request
  * goes out and `_won(attempt)` when it is connected (link.js). `isBeside`: another one may still be that client, so this
@@ -134,7 +137,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       if (speak) speak({ alive: link.who.secret, ticket });
       else know(await post('alive', JSON.stringify({ ...link.who, ticket })));
     } catch (error) {
-      if (error.final) cut(error);
+      if (error.final) cut(named(error));
       else if (error.kind === REFUSED) proofOver();
     }
   }
@@ -276,7 +279,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       });
       if (!connectedAt) throw failure(UNFIT, 'It ended before it began');
     } catch (error) {
-      why ||= error.kind ? error : failure(error.final ? LOGIN : DOWN, error.message, { final: error.final });
+      why ||= named(error);
     }
     clearTimeout(timer);
     clearTimeout(renewal);
