@@ -36,7 +36,7 @@ class Shop {
         config: {
           fanout: { keep_alive: '1s' },
           binding: { mode: 'redis', private_key_file: 'subscribe.key' },
-          redis: { url: `${shop.redis.url}${database}`, ...config },
+          redis: { url: `${shop.redis.url}${database}`, connect_time: '2s', time_limit: '2s', ...config },
           ...more,
         },
         prepare: (stack) => {

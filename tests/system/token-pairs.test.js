@@ -34,7 +34,7 @@ class Desk {
         config: {
           fanout: { keep_alive: '1s' },
           token: { sign_file: 'sign.key', store, store_file: 'tokens.db', issuer: 'shop', audience: 'notify', ...token },
-          ...(desk.redis ? { redis: { url: desk.redis.url } } : {}),
+          ...(desk.redis ? { redis: { url: desk.redis.url, connect_time: '2s', time_limit: '2s' } } : {}),
         },
         prepare: (stack) => stack.writeTokens('sign.key', [key]),
       });
