@@ -22,6 +22,7 @@ enum {
     REPLAY_SLICE_WORK = 4096,
     REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
     REPLAY_FRAME_WORK = 4,
+    REPLAY_TURN_SLICES = 64, /* what is shared costs no work, but is written to each */
     /* A slice that others have as well has to be written all the same. */
     REPLAY_TAKING_WORK = 16,
     REPLAY_TAKING_BYTES = 512, /* of it for a unit of work */
@@ -533,14 +534,14 @@ static void trim_shared(struct replay_queue *queue)
 void replay_run(struct replay_queue *queue)
 {
     const struct delivery *delivery = queue->delivery;
-    uint64_t begun = delivery->bytes_formatted, work = queue->work;
+    uint64_t begun = delivery->bytes_formatted, work = queue->work, slices = 0;
 
     set_window(queue);
     trim_shared(queue);
     if (queue->first != NULL)
         connection_relieve_for_others(delivery->net, most_held(delivery->net));
     while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
-           queue->work - work < REPLAY_TURN_WORK)
+           queue->work - work < REPLAY_TURN_WORK && slices++ < REPLAY_TURN_SLICES)
         run_first(queue);
     loop_watch_did(&delivery->net->loop.watch, LOOP_REPLAY, queue->work - work);
 }

@@ -122,7 +122,7 @@ static void write_headers(struct bytes *json, const struct stream *stream)
     json_decref(headers);
 }
 
-/* As the client would have written it: a plain topic, or one that is bound. */
+/* As the client would have written it: a plain topic, or one that is bound or private. */
 static void write_topic(struct bytes *json, const struct subscription *subscription,
                         struct bytes *name)
 {
@@ -136,7 +136,9 @@ static void write_topic(struct bytes *json, const struct subscription *subscript
     json->failed = json->failed || name->failed;
     bytes_append_text(json, is_open ? "" : "{\"topic\":");
     bytes_append_json_string(json, name->data != NULL ? name->data : "", name->length);
-    bytes_append_text(json, is_open ? "" : ",\"binded\":true}");
+    if (!is_open)
+        bytes_append_format(json, ",\"%s\":true}",
+                            subscription->kind == SUBSCRIPTION_PRIVATE ? "private" : "binded");
 }
 
 static void write_body(struct bytes *json, const struct stream *stream)
