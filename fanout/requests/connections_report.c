@@ -24,7 +24,8 @@ enum {
 struct connections_report {
     TAILQ_ENTRY(connections_report) by_turn;
     struct connection *connection;
-    bool is_ready; /* in the queue: what was written has been taken */
+    bool is_ready;  /* in the queue: what was written has been taken */
+    bool has_moved; /* likewise, since that was looked at */
     bool details, chunked, has_clid, has_some;
     size_t cursor;
     struct bytes clid;  /* of whom alone, has_clid */
@@ -345,7 +346,11 @@ static uint64_t report_deadline(const struct connection *connection)
 
 static void report_due(struct connection *connection)
 {
-    if (connection->backlog != NULL && !connection_has_moved(connection))
+    struct connections_report *report = report_of(connection);
+    bool moved = connection_has_moved(connection) || report->has_moved;
+
+    report->has_moved = false;
+    if (connection->backlog != NULL && !moved)
         connection_close(connection, CLOSE_SLOW);
     else
         connection_set_deadline(connection);
@@ -353,6 +358,7 @@ static void report_due(struct connection *connection)
 
 static void report_drained(struct connection *connection)
 {
+    report_of(connection)->has_moved = true;
     set_ready(report_of(connection), true);
 }
 

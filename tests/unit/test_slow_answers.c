@@ -59,6 +59,7 @@ static void check_answer(struct daemon *daemon, const struct client *client)
     for (int i = 0; i < DEADLINES; i++) {
         read_piece(client);
         daemon_turn(daemon);
+        daemon_turn_until(daemon, somebody_is_slow, daemon); /* with the next piece, perhaps */
         struct connection *connection = slow_one(daemon);
         assert_non_null(connection);
         connection_on_deadline(&connection->deadline, NULL);
