@@ -5,11 +5,21 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+static const char *read_ticket(struct client_message *message)
+{
+    const json_t *ticket = json_object_get(message->json, "ticket");
+
+    if (ticket == NULL || json_is_null(ticket))
+        return NULL;
+    message->ticket = json_string_value(ticket);
+    message->ticket_length = json_string_length(ticket);
+    return message->ticket != NULL ? NULL : "Ticket should be a string";
+}
+
 static const char *read_subscribe(struct client_message *message, const json_t *points, bool proven,
                                   const struct config *config)
 {
     const json_t *last_id = json_object_get(message->json, "last_id");
-    const json_t *ticket = json_object_get(message->json, "ticket");
 
     if (last_id != NULL && !json_is_null(last_id)) {
         if (!json_is_string(last_id))
@@ -17,12 +27,9 @@ static const char *read_subscribe(struct client_message *message, const json_t *
         message->last_id = json_string_value(last_id);
         message->last_id_length = json_string_length(last_id);
     }
-    if (ticket != NULL && !json_is_null(ticket)) {
-        if (!json_is_string(ticket))
-            return "Ticket should be a string";
-        message->ticket = json_string_value(ticket);
-        message->ticket_length = json_string_length(ticket);
-    }
+    const char *fault = read_ticket(message);
+    if (fault != NULL)
+        return fault;
     return requested_topics_read(&message->topics, points, proven ? REQUESTED_TOPICS_PROVEN : 0,
                                  config);
 }
@@ -43,7 +50,7 @@ static const char *read_alive(struct client_message *message, const json_t *secr
         return "Secret should be a string";
     message->secret = json_string_value(secret);
     message->secret_length = json_string_length(secret);
-    return NULL;
+    return read_ticket(message);
 }
 
 static const char *read_ping(struct client_message *message, const json_t *value, bool proven,

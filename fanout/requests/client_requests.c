@@ -224,11 +224,14 @@ static bool remove_topics(struct connection *connection, const struct client_mes
 
 static bool renew_by_message(struct connection *connection, const struct client_message *message)
 {
-    char answer[RENEW_ANSWER_SIZE];
-    const char *fault =
-        connection->net->stopping
-            ? "Stopping"
-            : renew_stream(stream_of(connection), message->secret, message->secret_length, answer);
+    char answer[RENEW_ANSWER_SIZE], text[REQUESTED_TOPICS_FAULT_SIZE];
+    const struct renewal renewal = {.secret = message->secret,
+                                    .secret_length = message->secret_length,
+                                    .ticket = message->ticket,
+                                    .ticket_length = message->ticket_length};
+    const char *fault = connection->net->stopping
+                            ? "Stopping"
+                            : renew_stream(stream_of(connection), &renewal, answer, text);
 
     return fault != NULL ? client_requests_refuse(connection, fault)
                          : tell_client(connection, "alive", answer);

@@ -6,6 +6,8 @@
 #include "requests/streaming.h"
 #include "requests/subscribe.h"
 #include "streams/stream.h"
+#include "topic.h"
+#include "topics/audience.h"
 
 #include <string.h>
 
@@ -63,4 +65,44 @@ bool message_ticket_take_identity(const struct message_ticket *brought, struct s
         return false;
     streaming_shorten(&stream->connection);
     return true;
+}
+
+static bool grants(const struct message_ticket *brought, const struct bytes *held)
+{
+    const struct requested_topics *topics = &brought->body.topics;
+
+    for (size_t i = 0; i < topics->count; i++)
+        if (topics->list[i].granted &&
+            topic_covers(topics->list[i].text, topics->list[i].length, held->data, held->length))
+            return true;
+    return false;
+}
+
+static bool grants_all(const struct message_ticket *brought, const struct stream *stream)
+{
+    struct bytes held = BYTES_EMPTY;
+    bool all = true;
+
+    for (uint32_t i = 0; all && i < stream->subscriber.count; i++) {
+        const struct subscription *subscription = &stream->subscriber.subscriptions[i];
+        if (subscription->kind != SUBSCRIPTION_PRIVATE)
+            continue;
+        bytes_clear(&held);
+        topic_node_write_name(subscription->node, &held);
+        all = bytes_terminate(&held) != NULL && grants(brought, &held);
+    }
+    bytes_free(&held);
+    return all;
+}
+
+const char *message_ticket_renew(const struct message_ticket *brought, struct stream *stream)
+{
+    if (stream->identity == NULL)
+        return "The stream is heard as nobody";
+    if (brought->body.user == NULL)
+        return "Ticket of another user";
+    if (!grants_all(brought, stream))
+        return "Ticket without a private topic that the stream has";
+    subscribe_prolong_identity(stream, &brought->body);
+    return NULL;
 }

@@ -27,4 +27,8 @@ void message_ticket_free(struct message_ticket *brought);
  * False without memory. */
 bool message_ticket_take_identity(const struct message_ticket *brought, struct stream *stream);
 
+/* NULL: the ticket stands for all that the stream's own proofs did, and the stream lives as long as
+ * the new one does, if that is longer. Else the static reason why not, and nothing is changed. */
+const char *message_ticket_renew(const struct message_ticket *brought, struct stream *stream);
+
 #endif

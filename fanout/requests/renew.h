@@ -3,21 +3,31 @@
 #ifndef ESN_RENEW_H
 #define ESN_RENEW_H
 
+#include "requested_topics.h"
+
 #include <stddef.h>
 
 struct connection;
 struct http_request;
 struct stream;
 
-enum { RENEW_ANSWER_SIZE = 160 };
+enum { RENEW_ANSWER_SIZE = 200 };
+
+/* What a client shows for a renewal. */
+struct renewal {
+    const char *secret; /* may have NUL inside, as the next */
+    size_t secret_length;
+    const char *ticket; /* of a newer proof of the same user; NULL: none */
+    size_t ticket_length;
+};
 
 /* The reason that is no fault of the client: compare pointers. */
 extern const char RENEW_NO_RANDOM[];
 
-/* NULL, and {"connid", "secret": the new one, "timeout"}; or the static reason why nothing was
- * changed. */
-const char *renew_stream(struct stream *stream, const char *secret, size_t length,
-                         char answer[RENEW_ANSWER_SIZE]);
+/* NULL, and {"connid", "secret": the new one, "timeout", "until"?}; or the reason why nothing was
+ * changed but that the ticket is used, static or in `fault`. */
+const char *renew_stream(struct stream *stream, const struct renewal *renewal,
+                         char answer[RENEW_ANSWER_SIZE], char fault[REQUESTED_TOPICS_FAULT_SIZE]);
 
 void renew_answer(struct connection *connection, const struct http_request *request);
 

@@ -71,6 +71,16 @@ bool subscribe_keep_identity(struct stream *stream, const struct subscription_bo
     return true;
 }
 
+void subscribe_prolong_identity(struct stream *stream, const struct subscription_body *body)
+{
+    uint64_t until = until_of(service_of(&stream->connection), body);
+
+    if (until <= stream->identity->until)
+        return;
+    stream->identity->until = until;
+    stream->identity->until_wall_ms = body->until_ms;
+}
+
 /* Whose streams of an earlier daemon's are not known any more, nor so which of them were dropped. */
 static bool was_dropped(const struct streams *streams, const struct subscription_body *body)
 {

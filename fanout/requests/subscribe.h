@@ -42,5 +42,7 @@ bool subscribe_keep_identity(struct stream *stream, const struct subscription_bo
 void subscribe_refuse_for_now(struct connection *connection, const struct http_request *request,
                               const struct transport *transport, const char *reason,
                               unsigned seconds);
+/* The same user has a proof that may last longer. */
+void subscribe_prolong_identity(struct stream *stream, const struct subscription_body *body);
 
 #endif
