@@ -119,6 +119,7 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                                       .ticket_length = text->length,
                                       .connid = subscription->connid,
                                       .secret = subscription->secret,
+                                      .origin = handler_request_variable(request, "HTTP_ORIGIN"),
                                       .path = route->purpose == SUBSCRIBE_TICKET ? "" : route->path,
                                       .wait_ms = subscription->wait_ms,
                                       .has_wait = subscription->has_wait,
@@ -296,7 +297,7 @@ static void pass_on_alive(struct subscribe_service *service, struct handler_requ
         refuse(request, 404, "Not found", "let the web server pass this path to esn-fanout");
         return;
     }
-    hand_off_write_alive(&answer, config);
+    hand_off_write_alive(&answer, handler_request_variable(request, "HTTP_ORIGIN"), config);
     send_answer(request, &answer);
     bytes_free(&answer);
 }
@@ -321,7 +322,8 @@ static bool pass_on_ticket(const struct subscribe_service *service, struct handl
         service->route->purpose != SUBSCRIBE_STREAM || !query_has(query, "ticket"))
         return false;
     struct bytes answer = BYTES_EMPTY;
-    hand_off_write_query(&answer, service->route->path, query, config);
+    hand_off_write_query(&answer, service->route->path, query,
+                         handler_request_variable(request, "HTTP_ORIGIN"), config);
     send_answer(request, &answer);
     bytes_free(&answer);
     return true;

@@ -7,6 +7,11 @@
 /* A secret is 32 characters; what cannot be one is not handed on. */
 enum { LONGEST_SECRET = 64 };
 
+static struct handler_reach reach_of(const char *origin, const struct config *config)
+{
+    return (struct handler_reach){.origins = config->web_origins, .origin = origin};
+}
+
 static void append_escaped(struct bytes *out, const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -45,9 +50,10 @@ static void write_accel(struct bytes *out, const struct hand_off *hand_off,
 }
 
 /* The client is asked to send the same again, with a ticket (RFC 9110 section 15.4.8). */
-static void write_again(struct bytes *out, const char *base, const struct hand_off *hand_off)
+static void write_again(struct bytes *out, const char *base, const struct hand_off *hand_off,
+                        const struct config *config)
 {
-    handler_reply_write_head(out, 307, "Temporary Redirect");
+    handler_reply_write_head(out, 307, "Temporary Redirect", reach_of(hand_off->origin, config));
     bytes_append_text(out, "Location: ");
     append_target(out, base, hand_off);
     bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
@@ -55,11 +61,12 @@ static void write_again(struct bytes *out, const char *base, const struct hand_o
 
 /* To the same path (RFC 3986 section 5.2.2), where the web server passes on who has a ticket. A
  * local redirect has no body any more. */
-static void write_again_here(struct bytes *out, const struct hand_off *hand_off)
+static void write_again_here(struct bytes *out, const struct hand_off *hand_off,
+                             const struct config *config)
 {
     struct hand_off here = *hand_off;
     here.path = "";
-    write_again(out, "", &here);
+    write_again(out, "", &here, config);
 }
 
 /* RFC 3875 section 6.2.2: no other field and no body. */
@@ -67,7 +74,7 @@ static void write_local(struct bytes *out, const struct hand_off *hand_off,
                         const struct config *config)
 {
     if (hand_off->needs_body) {
-        write_again_here(out, hand_off);
+        write_again_here(out, hand_off, config);
         return;
     }
     bytes_append_text(out, "Location: ");
@@ -79,10 +86,10 @@ static void write_redirect(struct bytes *out, const struct hand_off *hand_off,
                            const struct config *config)
 {
     if (hand_off->needs_body) {
-        write_again(out, config->handoff_url, hand_off);
+        write_again(out, config->handoff_url, hand_off, config);
         return;
     }
-    handler_reply_write_head(out, 303, "See Other");
+    handler_reply_write_head(out, 303, "See Other", reach_of(hand_off->origin, config));
     bytes_append_text(out, "Location: ");
     append_target(out, config->handoff_url, hand_off);
     bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
@@ -100,7 +107,7 @@ void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
         bytes_append_json_string(&body, url.data, url.length);
     }
     bytes_append_text(&body, hand_off->needs_body ? ",\"body\":true}\n" : "}\n");
-    handler_reply_write_head(out, 200, "OK");
+    handler_reply_write_head(out, 200, "OK", reach_of(hand_off->origin, config));
     bytes_append_format(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                         body.length);
     bytes_append(out, body.data, body.length);
@@ -137,15 +144,15 @@ static size_t header_length(const char *text)
 }
 
 void hand_off_write_query(struct bytes *out, const char *path, const char *query,
-                          const struct config *config)
+                          const char *origin, const struct config *config)
 {
-    handler_reply_write_head(out, 307, "Temporary Redirect");
+    handler_reply_write_head(out, 307, "Temporary Redirect", reach_of(origin, config));
     bytes_append_format(out, "Location: %s%s?%.*s\r\nContent-Length: 0\r\n\r\n",
                         config->handoff_url, path, (int)header_length(query), query);
 }
 
-void hand_off_write_alive(struct bytes *out, const struct config *config)
+void hand_off_write_alive(struct bytes *out, const char *origin, const struct config *config)
 {
-    handler_reply_write_head(out, 307, "Temporary Redirect");
+    handler_reply_write_head(out, 307, "Temporary Redirect", reach_of(origin, config));
     bytes_append_format(out, "Location: %salive\r\nContent-Length: 0\r\n\r\n", config->handoff_url);
 }

@@ -13,6 +13,7 @@ struct hand_off {
     size_t ticket_length;
     uint64_t connid;    /* of a client that comes back; 0: none */
     const char *secret; /* that proves it */
+    const char *origin; /* of the page that asks; NULL: it did not say */
     const char *path;   /* of the transport, behind the daemon's address; "": frames */
     uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
     bool has_wait;
@@ -32,10 +33,10 @@ void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
  * address, with its query and, by 307, its method and body (RFC 9110 section 15.4.8). Only when
  * [handoff] mode is redirect. */
 void hand_off_write_query(struct bytes *out, const char *path, const char *query,
-                          const struct config *config);
+                          const char *origin, const struct config *config);
 
 /* Appends the CGI response that sends `POST .../alive` to the daemon's public address, where the
  * client posts again. Only when [handoff] mode is redirect. */
-void hand_off_write_alive(struct bytes *out, const struct config *config);
+void hand_off_write_alive(struct bytes *out, const char *origin, const struct config *config);
 
 #endif

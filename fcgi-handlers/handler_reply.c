@@ -4,22 +4,29 @@
 
 #include <string.h>
 
-void handler_reply_write_head(struct bytes *out, int status, const char *reason)
+struct handler_reach handler_reply_reach(const struct handler_request *request)
+{
+    return (struct handler_reach){.origins = handler_request_origins(request),
+                                  .origin = handler_request_variable(request, "HTTP_ORIGIN")};
+}
+
+void handler_reply_write_head(struct bytes *out, int status, const char *reason,
+                              struct handler_reach reach)
 {
     bytes_append_text(out, "Status: ");
     bytes_append_number(out, (uint64_t)status);
     bytes_append_text(out, " ");
     bytes_append_text(out, reason);
-    bytes_append_text(out, "\r\n"
-                           "Access-Control-Allow-Origin: *\r\n"
-                           "Cache-Control: no-store\r\n"
+    bytes_append_text(out, "\r\n");
+    cors_append_allow(out, reach.origins, reach.origin);
+    bytes_append_text(out, "Cache-Control: no-store\r\n"
                            "X-Content-Type-Options: nosniff\r\n");
 }
 
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply)
 {
     struct bytes head = BYTES_EMPTY;
-    handler_reply_write_head(&head, reply->status, reply->reason);
+    handler_reply_write_head(&head, reply->status, reply->reason, handler_reply_reach(request));
     if (reply->headers != NULL)
         bytes_append_text(&head, reply->headers);
     if (reply->body != NULL) {

@@ -12,9 +12,17 @@ struct handler_reply {
     const struct bytes *body; /* JSON; NULL: none */
 };
 
-/* Appends the status line and the headers that every answer carries. */
-void handler_reply_write_head(struct bytes *out, int status, const char *reason);
+/* Whose pages may read answers: of a request, by the configuration with which it is served. */
+struct handler_reach {
+    char *const *origins;
+    const char *origin; /* NULL: none was said */
+};
 
+/* Appends the status line and the headers that every answer carries. */
+void handler_reply_write_head(struct bytes *out, int status, const char *reason,
+                              struct handler_reach reach);
+
+struct handler_reach handler_reply_reach(const struct handler_request *request);
 /* False when the web server is gone. */
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply);
 

@@ -33,6 +33,7 @@ struct handler_request {
     bool limited; /* its web server has to keep time */
     size_t written;
     char **variables;
+    char *const *origins;
     bool announced;   /* CONTENT_LENGTH was there and a number */
     size_t remaining; /* of what it announced */
     FCGX_Request fcgi;
@@ -66,6 +67,16 @@ static bool open_listener(struct handler_request *request, int listener)
      * hold the worker. It is given connections, and never accepts one. */
     return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "10", 0) == 0 && FCGX_Init() == 0 &&
            FCGX_InitRequest(&request->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR) == 0;
+}
+
+void handler_request_set_origins(struct handler_request *request, char *const *origins)
+{
+    request->origins = origins;
+}
+
+char *const *handler_request_origins(const struct handler_request *request)
+{
+    return request->origins;
 }
 
 struct handler_request *handler_request_open(int listener)

@@ -30,6 +30,10 @@ bool handler_is_cgi(void);
 /* Requests that arrive at a listening socket (made non-blocking), or the one of HANDLER_CGI. NULL:
  * out of memory. */
 struct handler_request *handler_request_open(int listener);
+/* [web] origins of the configuration with which requests are answered, borrowed; before that, any.
+ */
+void handler_request_set_origins(struct handler_request *request, char *const *origins);
+char *const *handler_request_origins(const struct handler_request *request);
 /* The same for one of several threads and processes that wait for one socket on a `watch` of their
  * process. A connection that the web server would keep for its next request is closed. */
 struct handler_request *handler_request_open_among_others(int listener, int watch);

@@ -174,6 +174,8 @@ static bool open_shared(struct crew *crew)
 static bool begin(struct member *member)
 {
     const struct handler *handler = member->crew->handler;
+    for (size_t i = 0; i < member->crew->together; i++)
+        handler_request_set_origins(member->requests[i], handler_config(handler)->web_origins);
     member->service = handler->program->service->begin(handler->settings, member->crew->shared);
     return member->service != NULL;
 }

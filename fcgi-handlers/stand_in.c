@@ -28,7 +28,7 @@ static void answer_event_stream(struct handler_request *request, const struct co
 {
     struct bytes answer = BYTES_EMPTY;
 
-    handler_reply_write_head(&answer, 200, "OK");
+    handler_reply_write_head(&answer, 200, "OK", handler_reply_reach(request));
     bytes_append_text(&answer, "Content-Type: text/event-stream;charset=utf-8\r\n\r\nretry: ");
     bytes_append_number(&answer, retry_ms(config));
     bytes_append_text(&answer, "\n\n");

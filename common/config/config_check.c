@@ -2,6 +2,7 @@
 
 #include "address_range.h"
 #include "config/config_value.h"
+#include "cors.h"
 #include "net_address.h"
 #include "redis/redis_url.h"
 #include "service_user.h"
@@ -208,6 +209,22 @@ static void check_open(struct config_checker *checker, const struct config *conf
     }
 }
 
+static void check_origins(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("web", "origins");
+    if (config->web_origins[0] == NULL)
+        report_fault(checker, "is empty; write * for pages of any origin");
+    for (char *const *word = config->web_origins; *word != NULL; word++) {
+        if (strcmp(*word, "*") == 0 && (word != config->web_origins || word[1] != NULL))
+            report_fault(checker, "* stands for any origin, and alone");
+        else if (strcmp(*word, "*") != 0 && !cors_is_origin(*word))
+            report_fault(checker,
+                         "\"%s\" should be an origin as browsers write it, such as "
+                         "https://shop.example",
+                         *word);
+    }
+}
+
 static void check_bind_key(struct config_checker *checker, const struct config *config)
 {
     checker->key = config_key_find("bind_key", "tolerance");
@@ -274,6 +291,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_binding(&checker, config);
     check_handoff(&checker, config);
     check_open(&checker, config);
+    check_origins(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
     check_token_store(&checker, config);

@@ -39,6 +39,7 @@ const struct config_section config_sections[] = {
     {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
     {"redis", "The Redis that PHP keeps its sessions in (docs/protocol.md section 4)."},
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
+    {"web", "Whose pages may use the broker from their browsers."},
     {"admin", "Who may look in."},
     {"log",
      "The daemon's log of recent events, from which clients that come back get what they missed."},
@@ -451,6 +452,12 @@ const struct config_key config_keys[] = {
      "For `accel` and `local`: the path, for internal use alone, that the web server passes on to the daemon's `/`."},
     {"handoff", "url", CONFIG_TEXT, AT(handoff_url), "", 0, 0, NULL, true, COMMON, "https://stream.shop.example/",
      "For `redirect` and `json`: the public address of the daemon's `/`."},
+
+    {"web", "origins", CONFIG_LIST, AT(web_origins), "*", 0, 0, NULL, true, COMMON,
+     "https://shop.example https://www.shop.example",
+     "Origins whose pages may read what the broker answers (`Access-Control-Allow-Origin`) and open WebSockets: `*`, any, or a "
+     "list as browsers write them, `https://host` and a port where it is not the usual one. With a list pages may send their "
+     "cookies along. The web server's own answers of `deploy/` have `*`."},
 
     {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/admin.token",

@@ -129,6 +129,8 @@ struct config {
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */
     char *handoff_prefix, *handoff_url;
+    /* [web] */
+    char **web_origins;
     /* [admin] */
     char *admin_token_file;
     /* [log] */

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char common_headers[] = "Access-Control-Allow-Origin: *\r\n"
-                                     "X-Content-Type-Options: nosniff\r\n";
+static const char common_headers[] = "X-Content-Type-Options: nosniff\r\n";
 
 static bool is_head_request(const struct http_request *request)
 {
@@ -22,8 +21,19 @@ static bool stays_open(const struct connection *connection, const struct http_re
            !connection->kept_place;
 }
 
-static void begin_reply(struct bytes *out, struct connection *connection, int status,
-                        const char *reason)
+static const char *origin_of(const struct http_request *request)
+{
+    return request != NULL ? http_request_header(request, "Origin") : NULL;
+}
+
+void http_reply_append_allowed(struct bytes *out, const struct connection *connection,
+                               const struct http_request *request)
+{
+    cors_append_allow(out, connection->net->config->web_origins, origin_of(request));
+}
+
+static void begin_any_reply(struct bytes *out, struct connection *connection, int status,
+                            const char *reason)
 {
     bytes_append_text(out, "HTTP/1.1 ");
     bytes_append_number(out, (uint64_t)status);
@@ -32,6 +42,13 @@ static void begin_reply(struct bytes *out, struct connection *connection, int st
     bytes_append_text(out, "\r\nDate: ");
     bytes_append_text(out, loop_date(&connection->net->loop));
     bytes_append_text(out, "\r\n");
+}
+
+static void begin_reply(struct bytes *out, struct connection *connection,
+                        const struct http_request *request, int status, const char *reason)
+{
+    begin_any_reply(out, connection, status, reason);
+    http_reply_append_allowed(out, connection, request);
     bytes_append_text(out, common_headers);
 }
 
@@ -74,7 +91,7 @@ static void reply(struct connection *connection, const struct http_request *requ
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin_reply(&out, connection, status, reason);
+    begin_reply(&out, connection, request, status, reason);
     describe_json(&out, header, length);
     connection_header(&out, stays_open(connection, request));
     if (!is_head_request(request))
@@ -115,7 +132,7 @@ void http_reply_event_stream_over(struct connection *connection, const struct ht
     struct bytes out = BYTES_EMPTY, field = BYTES_EMPTY;
 
     bytes_append_format(&field, "retry: %llu\n\n", (unsigned long long)retry_ms);
-    begin_reply(&out, connection, 200, "OK");
+    begin_reply(&out, connection, request, 200, "OK");
     bytes_append_format(&out,
                         "Cache-Control: no-store\r\n"
                         "Content-Type: text/event-stream;charset=utf-8\r\nContent-Length: %zu\r\n",
@@ -131,7 +148,7 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin_reply(&out, connection, 204, "No Content");
+    begin_reply(&out, connection, request, 204, "No Content");
     cors_append_preflight(&out, http_request_header(request, "Access-Control-Request-Headers"));
     bytes_append_text(&out, "Allow: GET, POST, OPTIONS\r\n");
     connection_header(&out, stays_open(connection, request));
@@ -147,7 +164,7 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
     struct bytes out = BYTES_EMPTY;
 
     connection->keep_alive = chunked && stays_open(connection, request);
-    begin_reply(&out, connection, 200, "OK");
+    begin_reply(&out, connection, request, 200, "OK");
     bytes_append_text(&out, "Content-Type: ");
     bytes_append_text(&out, content_type);
     bytes_append_text(&out, "\r\n"
@@ -160,11 +177,14 @@ bool http_reply_stream_head(struct connection *connection, const struct http_req
     return queue_and_free(connection, &out);
 }
 
-bool http_reply_json_head(struct connection *connection, size_t length)
+bool http_reply_json_head(struct connection *connection, const char *allowed, size_t allowed_length,
+                          size_t length)
 {
     struct bytes out = BYTES_EMPTY;
 
-    begin_reply(&out, connection, 200, "OK");
+    begin_any_reply(&out, connection, 200, "OK");
+    bytes_append(&out, allowed, allowed_length);
+    bytes_append_text(&out, common_headers);
     describe_json(&out, "", length);
     connection_header(&out, connection->keep_alive);
     return queue_and_free(connection, &out);

@@ -2,6 +2,8 @@
 #ifndef ESN_HTTP_REPLY_H
 #define ESN_HTTP_REPLY_H
 
+#include "bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +31,12 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
 /* Queues the head of a stream, in chunks for HTTP/1.1; false without memory. */
 bool http_reply_stream_head(struct connection *connection, const struct http_request *request,
                             const char *content_type);
-/* Queues the head of an answer of which the connection knows already whether it stays open; false
- * without memory. */
-bool http_reply_json_head(struct connection *connection, size_t length);
+/* Appends the header lines that say whose pages may read the answer (common/cors.h). */
+void http_reply_append_allowed(struct bytes *out, const struct connection *connection,
+                               const struct http_request *request);
+/* Queues the head of an answer to a request that is gone, of which the connection knows already
+ * whether it stays open. `allowed`: those lines. False without memory. */
+bool http_reply_json_head(struct connection *connection, const char *allowed, size_t allowed_length,
+                          size_t length);
 
 #endif

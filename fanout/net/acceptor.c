@@ -1,5 +1,7 @@
 #include "net/acceptor.h"
 
+#include "config/config.h"
+#include "cors.h"
 #include "messages.h"
 #include "net/address_limits.h"
 #include "net/connection.h"
@@ -16,7 +18,8 @@ enum { BATCH = 64, FULL_PAUSE_MS = 1000, MEMORY_PAUSE_MS = 1 };
 
 /* ---- refusing ---- */
 
-static int write_refusal(char *out, size_t size, struct arrival arrival, const char *words)
+static int write_refusal(char *out, size_t size, const struct config *config,
+                         struct arrival arrival, const char *words)
 {
     char json[96];
     int length = snprintf(json, sizeof json, "{\"error\":\"%s\"}", words);
@@ -25,10 +28,12 @@ static int write_refusal(char *out, size_t size, struct arrival arrival, const c
         return snprintf(out, size, "%s\n", json);
     return snprintf(out, size,
                     "HTTP/1.1 503 %s\r\n" RETRY_AFTER "5\r\n"
-                    "Access-Control-Allow-Origin: *\r\nConnection: close\r\n"
+                    "%sConnection: close\r\n"
                     "Content-Type: application/json;charset=utf-8\r\n"
                     "Content-Length: %d\r\n\r\n%s",
-                    words, length, json);
+                    words,
+                    cors_is_public(config->web_origins) ? "Access-Control-Allow-Origin: *\r\n" : "",
+                    length, json);
 }
 
 /* A courtesy: it is closed either way. What the client has sent already is read, since closing over
@@ -37,7 +42,7 @@ static void refuse_comer(struct net *net, int descriptor, struct arrival arrival
                          enum close_reason why, const char *words)
 {
     char answer[512];
-    int length = write_refusal(answer, sizeof answer, arrival, words);
+    int length = write_refusal(answer, sizeof answer, net->config, arrival, words);
 
     (void)recv(descriptor, net->read_buffer, sizeof net->read_buffer, MSG_DONTWAIT);
     (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);

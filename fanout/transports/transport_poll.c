@@ -1,5 +1,6 @@
 /* Long-poll: POST /poll is answered when there is an event or the time is over. Nothing is written
  * before, so the answer has a length and passes proxies that buffer. */
+#include "bytes.h"
 #include "events/replay.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
@@ -20,10 +21,29 @@ static bool encode_element(struct frame_pool *pool, int kind, bool chunked,
     return transport_store(pool, kind, chunked, ",", 1, text, "", out);
 }
 
+/* What the answer begins with. */
+struct opening {
+    size_t allowed; /* header lines that say whose pages may read it, then ... */
+    size_t length;  /* ... frames that every stream begins with. They wait here: an event ends the
+                       waiting. */
+    char bytes[];
+};
+
 static bool open_answer(struct connection *connection, const struct http_request *request)
 {
+    struct bytes allowed = BYTES_EMPTY;
+
     connection->keep_alive = http_request_keep_alive(request);
-    return true;
+    http_reply_append_allowed(&allowed, connection, request);
+    struct opening *opening = malloc(sizeof *opening + allowed.length);
+    bool opened = opening != NULL && !allowed.failed;
+    stream_of(connection)->transport_state = opening;
+    if (opened) {
+        *opening = (struct opening){.allowed = allowed.length};
+        memcpy(opening->bytes, allowed.data, allowed.length);
+    }
+    bytes_free(&allowed);
+    return opened;
 }
 
 static bool keep_poll_alive(struct connection *connection)
@@ -32,24 +52,19 @@ static bool keep_poll_alive(struct connection *connection)
     return true;
 }
 
-/* The frames that every stream begins with. They wait here: an event ends the waiting. */
-struct opening {
-    size_t length;
-    char bytes[];
-};
-
 static bool set_opening_aside(struct connection *connection)
 {
     struct output *output = &connection->output;
-    struct opening *opening = malloc(sizeof *opening + output->length);
+    struct opening *former = stream_of(connection)->transport_state;
+    struct opening *opening = realloc(former, sizeof *opening + former->allowed + output->length);
 
     if (opening == NULL)
         return false;
     stream_of(connection)->transport_state = opening;
-    opening->length = 0;
     struct iovec vector;
     while (output_gather(output, &vector, 1) == 1) {
-        memcpy(opening->bytes + opening->length, vector.iov_base, vector.iov_len);
+        memcpy(opening->bytes + opening->allowed + opening->length, vector.iov_base,
+               vector.iov_len);
         opening->length += vector.iov_len;
         output_consume(output, vector.iov_len);
     }
@@ -76,10 +91,12 @@ static bool queue_answer(struct connection *connection, struct output *events)
                                (unsigned long long)service->log->epoch,
                                (unsigned long long)replay_position(service->replays, stream));
 
-    return http_reply_json_head(connection, sizeof head - 1 + opening->length - 1 + events->length +
-                                                (size_t)tail_length) &&
+    return http_reply_json_head(connection, opening->bytes, opening->allowed,
+                                sizeof head - 1 + opening->length - 1 + events->length +
+                                    (size_t)tail_length) &&
            connection_queue_bytes(connection, head, sizeof head - 1) &&
-           connection_queue_bytes(connection, opening->bytes + 1, opening->length - 1) &&
+           connection_queue_bytes(connection, opening->bytes + opening->allowed + 1,
+                                  opening->length - 1) &&
            output_join(&connection->output, events) &&
            connection_queue_bytes(connection, tail, (size_t)tail_length);
 }

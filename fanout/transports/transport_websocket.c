@@ -1,6 +1,7 @@
 /* WebSocket (RFC 6455): GET /ws. Each frame of the broker is a text message of one WebSocket frame;
  * the client sends text messages too (client_requests.h). */
 #include "config/config.h"
+#include "cors.h"
 #include "http/http_reply.h"
 #include "requests/client_requests.h"
 #include "requests/service.h"
@@ -214,7 +215,12 @@ void transport_websocket_answer(struct connection *connection, const struct http
     struct websocket_handshake handshake;
 
     websocket_handshake_check(request, &handshake);
-    if (handshake.status == 101)
+    /* No page can set this header, and none is kept from opening one by anything else (RFC 6455,
+     * section 10.2). */
+    if (handshake.status == 101 &&
+        !cors_allows(connection->net->config->web_origins, http_request_header(request, "Origin")))
+        http_reply_error(connection, request, 403, "Origin not allowed");
+    else if (handshake.status == 101)
         subscription_request_answer(connection, request, &transport_websocket);
     else
         http_reply_error_with(connection, request, handshake.status, handshake.reason,

@@ -100,7 +100,7 @@ static void renewals_are_sent_on(void **state)
     (void)state;
     const struct config config = {.handoff_mode = CONFIG_HANDOFF_REDIRECT, .handoff_url = url};
     struct bytes out = BYTES_EMPTY;
-    hand_off_write_alive(&out, &config);
+    hand_off_write_alive(&out, NULL, &config);
     assert_string_equal(bytes_terminate(&out),
                         "Status: 307 Temporary Redirect\r\n" EVERY
                         "Location: https://stream.example/live/alive\r\nContent-Length: "
@@ -113,7 +113,7 @@ static void who_has_a_ticket_is_sent_on_with_it(void **state)
     (void)state;
     const struct config config = {.handoff_mode = CONFIG_HANDOFF_REDIRECT, .handoff_url = url};
     struct bytes out = BYTES_EMPTY;
-    hand_off_write_query(&out, "sse", "ticket=a.b.c&wait=1\r\nX: y", &config);
+    hand_off_write_query(&out, "sse", "ticket=a.b.c&wait=1\r\nX: y", NULL, &config);
     assert_string_equal(bytes_terminate(&out),
                         "Status: 307 Temporary Redirect\r\n" EVERY
                         "Location: https://stream.example/live/sse?ticket=a.b.c&wait=1\r\n"
