@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config/config_check.h"
 #include "identity/jws_signer.h"
+#include "publishers/publishers.h"
 #include "redis/redis_config.h"
 #include "secret.h"
 #include "sessions/session_events.h"
@@ -51,6 +52,20 @@ static bool check_tokens(const char *path, unsigned readers, struct look *look)
     if (!good)
         (void)fprintf(stderr, "%s: holds no token; write one a line\n", path);
     secret_list_free(&list);
+    return good;
+}
+
+/* With the secrets that it names, for who reads those; the daemon reads names and rates. */
+static bool check_publishers(const char *path, struct look *look)
+{
+    char error[PUBLISHERS_ERROR_SIZE];
+    if (is_out_of_reach(path, CONFIG_READER_EVENT, look))
+        return true;
+    struct publishers *publishers = publishers_load(NULL, path, error);
+    if (publishers == NULL)
+        (void)fprintf(stderr, "%s\n", error);
+    bool good = publishers != NULL;
+    publishers_free(&publishers);
     return good;
 }
 
@@ -211,6 +226,7 @@ bool config_checks_pass(const struct config *config, unsigned readers, bool *par
 {
     struct look look = {.readers = readers};
     bool good = check_tokens(config->publish_token_file, CONFIG_READER_EVENT, &look);
+    good = check_publishers(config->publishers_file, &look) && good;
     good = check_tokens(config->admin_token_file, CONFIG_READER_FANOUT, &look) && good;
     good = check_tokens(config->ticket_secret_file, CONFIG_READER_FANOUT | CONFIG_READER_SUBSCRIBE,
                         &look) &&

@@ -190,6 +190,16 @@ static void reload_secrets(struct server *server)
     server->service.admin_tokens = tokens;
 }
 
+/* Without the file the daemon works, but for what the file says of it. */
+static void load_publishers(struct server *server)
+{
+    char error[PUBLISHERS_ERROR_SIZE];
+
+    if (!publisher_counts_load(&server->publishers, server->config.publishers_file, error))
+        message_error("publishers not read: names and rates are those of before, or none",
+                      message_text("error", error));
+}
+
 static void on_reload_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
@@ -205,6 +215,7 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     config_apply_reload(&server->config, &fresh, tell_not_reloadable, NULL);
     config_free(&fresh);
     reload_secrets(server);
+    load_publishers(server);
     apply_config(server);
     listeners_apply_config(&server->listeners);
     message_info("configuration reloaded", message_text("file", server->config.path));
@@ -312,6 +323,7 @@ static void open_service(struct server *server)
                                        .leaving = &server->leaving,
                                        .transports = transports,
                                        .seen = &server->seen,
+                                       .publishers = &server->publishers,
                                        .started_at_ms = loop_now(&server->net.loop),
                                        .answer = routes_answer};
     waiting_requests_open(&server->waiting, &request_reader_user, request_reader_answer);
@@ -390,6 +402,7 @@ static bool open_intake(struct server *server, char *error)
                                        .log = &server->log,
                                        .seen = &server->seen,
                                        .rates = &server->rates,
+                                       .publishers = &server->publishers,
                                        .drops = &server->drops};
 
     server->service.intake = server->intake = intake_open(&parts, error);
@@ -417,6 +430,7 @@ static bool open_parts(struct server *server, char *error)
     apply_config(server);
     open_batch(server);
     open_drops(server);
+    load_publishers(server);
     return open_intake(server, error) && open_connids(server, wall, error) &&
            listeners_open(&server->listeners, &server->net, error) && open_bus(server, error) &&
            open_session_ends(server, error);
@@ -465,6 +479,7 @@ void server_close(struct server *server)
     event_log_close(&server->log);
     seen_events_free(&server->seen);
     rate_limits_free(&server->rates);
+    publisher_counts_free(&server->publishers);
     secret_list_free(&server->service.admin_tokens);
     ticket_gate_close(&server->service.tickets);
     net_close(&server->net);

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/drops.h"
+#include "events/publisher_counts.h"
 #include "events/rate_limits.h"
 #include "events/replay.h"
 #include "events/seen_events.h"
@@ -40,6 +41,7 @@ struct server {
     struct replay_queue replays;
     struct seen_events seen;
     struct rate_limits rates;
+    struct publisher_counts publishers;
     struct drops drops;
     struct dropping dropping;
     struct intake *intake;

@@ -74,7 +74,7 @@ static void tell_dropped(const struct drop_order *order, uint32_t dropped)
     const struct drop *drop = &order->asked.drop;
     bool has_name = drop->kind == DROP_USER || drop->kind == DROP_CLIENT;
 
-    message_info("streams dropped", message_text("by", order->publisher->name),
+    message_info("streams dropped", message_text("by", publish_answer_name(order->publisher)),
                  message_text("kind", drop_kind_name(drop->kind)),
                  message_text("whose", has_name ? drop->name : NULL),
                  message_number("streams", dropped));
@@ -97,7 +97,7 @@ bool drop_streams_read(struct drop_order *order, struct handler_request *request
         read = false;
     }
     if (!read) {
-        publish_answer_fault(request, &fault);
+        publish_answer_fault(request, visit->publisher, &fault);
         drop_request_free(&order->asked);
     }
     return read;

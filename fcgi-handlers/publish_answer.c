@@ -2,6 +2,7 @@
 
 #include "handler_reply.h"
 #include "messages.h"
+#include "publishers/publisher.h"
 #include "retry_after.h"
 
 #include <stdio.h>
@@ -9,12 +10,17 @@
 
 static const char retry_header[] = RETRY_AFTER "1\r\n";
 
+const char *publish_answer_name(const struct publisher *publisher)
+{
+    return publisher != NULL && publisher->name[0] != '\0' ? publisher->name : NULL;
+}
+
 /* One line for each post that was refused, whoever sent it, without what it proved itself with. */
-static void log_refusal(const struct handler_request *request, const char *reason, const char *why,
-                        const char *topic)
+static void log_refusal(const struct handler_request *request, const struct publisher *publisher,
+                        const char *reason, const char *why, const char *topic)
 {
     message_info("post refused", message_text("reason", reason), message_text("why", why),
-                 message_text("topic", topic),
+                 message_text("topic", topic), message_text("by", publish_answer_name(publisher)),
                  message_text("from", handler_request_variable(request, "REMOTE_ADDR")));
 }
 
@@ -113,14 +119,16 @@ static void word_taken(struct answer *answer, const struct publish_outcome *outc
 static void word_forbidden(struct answer *answer, const struct publish_outcome *outcome,
                            const struct handler_request *request)
 {
-    log_refusal(request, "No event point was allowed", point_word(outcome->decisions[0].result),
-                outcome->post->points[0].topic);
+    log_refusal(request, outcome->publisher, "No event point was allowed",
+                point_word(outcome->decisions[0].result), outcome->post->points[0].topic);
     bytes_append_text(&answer->body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
     answer->reply = (struct handler_reply){.status = 403, .reason = "Forbidden"};
 }
 
-static void word_limited(struct answer *answer, const struct publish_outcome *outcome)
+static void word_limited(struct answer *answer, const struct publish_outcome *outcome,
+                         const struct handler_request *request)
 {
+    log_refusal(request, outcome->publisher, "Too many events", NULL, NULL);
     uint32_t wait = 0;
     for (size_t i = 0; i < outcome->event_count; i++)
         if (outcome->events[i].ack.wait_ms > wait)
@@ -189,7 +197,7 @@ static void word_outcome(struct answer *answer, const struct publish_outcome *ou
     else if (!was_taken(outcome))
         word_unavailable(answer, outcome);
     else if (has_any(outcome, ACK_LIMITED))
-        word_limited(answer, outcome);
+        word_limited(answer, outcome, request);
     else if (has_any(outcome, ACK_TOPIC))
         word_over_limits(answer);
     else if (has_any(outcome, ACK_OTHER))
@@ -225,10 +233,17 @@ void publish_answer_add_outcome(struct bytes *out, const struct handler_request 
     bytes_free(&answer.body);
 }
 
-void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
-                              const struct publish_fault *fault)
+static void log_fault(const struct handler_request *request, const struct publisher *publisher,
+                      const struct publish_fault *fault)
 {
-    log_refusal(request, fault->reason, fault->log[0] != '\0' ? fault->log : fault->detail, NULL);
+    log_refusal(request, publisher, fault->reason,
+                fault->log[0] != '\0' ? fault->log : fault->detail, NULL);
+}
+
+void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
+                              const struct publisher *publisher, const struct publish_fault *fault)
+{
+    log_fault(request, publisher, fault);
     bytes_append_format(out, "{\"status\":%d,\"error\":", fault->status);
     bytes_append_json_string(out, fault->reason, strlen(fault->reason));
     if (fault->detail != NULL) {
@@ -240,13 +255,14 @@ void publish_answer_add_fault(struct bytes *out, const struct handler_request *r
 
 void publish_answer_stranger(struct handler_request *request, const char *why)
 {
-    log_refusal(request, "Not found", why, NULL);
+    log_refusal(request, NULL, "Not found", why, NULL);
     (void)handler_reply_send_error(request, 404, "Not found", NULL, NULL);
 }
 
-void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault)
+void publish_answer_fault(struct handler_request *request, const struct publisher *publisher,
+                          const struct publish_fault *fault)
 {
-    log_refusal(request, fault->reason, fault->log[0] != '\0' ? fault->log : fault->detail, NULL);
+    log_fault(request, publisher, fault);
     (void)handler_reply_send_error(request, fault->status, fault->reason, fault->detail,
                                    fault->status == 503 ? retry_header : NULL);
 }

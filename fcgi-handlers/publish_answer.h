@@ -7,7 +7,10 @@
 #include "handler_request.h"
 #include "publish_request.h"
 
+struct publisher;
+
 struct publish_outcome {
+    const struct publisher *publisher; /* who posts */
     const struct publish_request *post;
     const struct point_decision *decisions; /* one for each event point */
     const struct bus_event *events;         /* one for each that was granted, in the same order */
@@ -22,11 +25,14 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
 void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
                                 const struct publish_outcome *outcome);
 void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
-                              const struct publish_fault *fault);
+                              const struct publisher *publisher, const struct publish_fault *fault);
 /* Strangers, and whose signature is not of this body, are all told 404, as for a path that is not
  * there; `why` is for the log. */
 void publish_answer_stranger(struct handler_request *request, const char *why);
-/* The post as a whole is refused. */
-void publish_answer_fault(struct handler_request *request, const struct publish_fault *fault);
+/* The publisher's post as a whole is refused. */
+void publish_answer_fault(struct handler_request *request, const struct publisher *publisher,
+                          const struct publish_fault *fault);
+/* What the log calls a publisher; NULL, or one without a name: nothing. */
+const char *publish_answer_name(const struct publisher *publisher);
 
 #endif

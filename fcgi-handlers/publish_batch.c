@@ -42,7 +42,7 @@ static void answer_post(struct course *course, const struct publish_post *post)
 {
     bytes_append_text(&course->answers, course->answered++ > 0 ? "," : "");
     if (post->refused) {
-        publish_answer_add_fault(&course->answers, course->request, &post->fault);
+        publish_answer_add_fault(&course->answers, course->request, post->publisher, &post->fault);
         return;
     }
     const struct publish_outcome outcome = publish_post_outcome(post);

@@ -117,7 +117,7 @@ static void answer(struct post *post)
 {
     const struct publish_outcome outcome = publish_post_outcome(&post->post);
     if (post->post.refused)
-        publish_answer_fault(post->request, &post->post.fault);
+        publish_answer_fault(post->request, post->post.publisher, &post->post.fault);
     else
         publish_answer_outcome(post->request, &outcome);
     handler_request_finish(post->request);
@@ -193,7 +193,7 @@ static bool parse_post(const struct publish_service *service, struct post *post,
     if (!named)
         (void)handler_reply_send_error(post->request, 500, "Out of memory", NULL, NULL);
     else if (!read)
-        publish_answer_fault(post->request, &post->post.fault);
+        publish_answer_fault(post->request, post->post.publisher, &post->post.fault);
     if (named && !read)
         publish_post_free(&post->post);
     return read;

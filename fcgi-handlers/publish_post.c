@@ -137,7 +137,8 @@ void publish_posts_serve(struct publish_post **posts, size_t count,
 
 struct publish_outcome publish_post_outcome(const struct publish_post *post)
 {
-    return (struct publish_outcome){.post = &post->asked,
+    return (struct publish_outcome){.publisher = post->publisher,
+                                    .post = &post->asked,
                                     .decisions = post->decisions,
                                     .events = post->events,
                                     .event_count = post->event_count};

@@ -208,7 +208,7 @@ const struct config_key config_keys[] = {
     {"publish", "publishers_file", CONFIG_PATH, AT(publishers_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/publishers.conf",
      "Publishers with a name, a secret and limits of their own, a section each (docs/protocol.md section 3). Nothing: only "
-     "those who know a token of `token_file` publish, and may do everything."},
+     "those who know a token of `token_file` publish, and may do everything. The daemon reads names and rates of it, no secrets."},
     {"publish", "signature_age", CONFIG_DURATION, AT(signature_age), "30s", 1000, 600000, NULL, true, EXPERT, "1m",
      "A signed post is refused when its signature was created longer ago. The daemon's `remember_time` has to be longer, so "
      "that one that is sent again is a double."},

@@ -24,6 +24,7 @@ struct publishers_reading {
     size_t count;
     char *error;
     bool failed;
+    bool names_only; /* secrets are the business of others */
 };
 
 static bool publishers_fault(struct publishers_reading *reading, unsigned line, const char *fault,
@@ -133,6 +134,8 @@ static bool take_secret_file(struct publishers_reading *reading, struct publishe
                                : snprintf(path, sizeof path, "%s/%s", reading->folder, value);
     if (length < 0 || (size_t)length >= sizeof path)
         return here(reading, "the path is too long", NULL);
+    if (reading->names_only)
+        return true;
     secret_list_free(&entry->secrets);
     if (read_ed25519(entry, path))
         return true;
@@ -262,7 +265,7 @@ static void check_entries(struct publishers_reading *reading)
 {
     for (size_t i = 0; i < reading->count && !reading->failed; i++) {
         struct publisher_entry *entry = &reading->entries[i];
-        if (entry->secrets.count == 0 && !entry->has_ed25519)
+        if (entry->secrets.count == 0 && !entry->has_ed25519 && !reading->names_only)
             (void)here(reading, "no secret_file is given for", entry->publisher.name);
         else if (entry->topic_count == 0)
             (void)here(reading, "what it may publish on has to be said (topics = #: everything)",
@@ -274,11 +277,11 @@ static void check_entries(struct publishers_reading *reading)
         (void)here(reading, "no publisher in the file", NULL);
 }
 
-bool publishers_file_load(const char *path, struct publisher_entry **entries, size_t *count,
-                          char error[PUBLISHERS_ERROR_SIZE])
+static bool load_file(const char *path, bool names_only, struct publisher_entry **entries,
+                      size_t *count, char error[PUBLISHERS_ERROR_SIZE])
 {
     char *copy = strdup(path);
-    struct publishers_reading reading = {.path = path, .error = error};
+    struct publishers_reading reading = {.path = path, .error = error, .names_only = names_only};
     reading.folder = copy != NULL ? dirname(copy) : NULL;
     reading.lines.file = copy != NULL ? fopen(path, "re") : NULL;
     if (reading.lines.file == NULL) {
@@ -294,6 +297,18 @@ bool publishers_file_load(const char *path, struct publisher_entry **entries, si
     *entries = reading.entries;
     *count = reading.count;
     return !reading.failed;
+}
+
+bool publishers_file_load(const char *path, struct publisher_entry **entries, size_t *count,
+                          char error[PUBLISHERS_ERROR_SIZE])
+{
+    return load_file(path, false, entries, count, error);
+}
+
+bool publishers_file_load_names(const char *path, struct publisher_entry **entries, size_t *count,
+                                char error[PUBLISHERS_ERROR_SIZE])
+{
+    return load_file(path, true, entries, count, error);
 }
 
 void publishers_file_free(struct publisher_entry **entries, size_t count)

@@ -20,6 +20,9 @@ struct publisher_entry {
 /* False with a sentence in error. The caller frees, also after false. */
 bool publishers_file_load(const char *path, struct publisher_entry **entries, size_t *count,
                           char error[PUBLISHERS_ERROR_SIZE]);
+/* The same for who only has to know who there is, and what each may: secret_file is not read. */
+bool publishers_file_load_names(const char *path, struct publisher_entry **entries, size_t *count,
+                                char error[PUBLISHERS_ERROR_SIZE]);
 void publishers_file_free(struct publisher_entry **entries, size_t count);
 
 #endif

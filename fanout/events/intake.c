@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/drops.h"
+#include "events/publisher_counts.h"
 #include "events/rate_limits.h"
 #include "events/seen_events.h"
 #include "log/event_log.h"
@@ -107,21 +108,41 @@ static void refuse_event(struct intake *intake, struct log_entry *entry, enum ac
     refuse_as(intake, entry, why);
 }
 
+static struct publisher_count *publisher_of(const struct intake *intake,
+                                            const struct bus_message *message)
+{
+    const struct publisher_counts *known = intake->parts.publishers;
+
+    return known != NULL ? publisher_counts_find(known, message->envelope.token) : NULL;
+}
+
+/* How long the token has to wait until it may publish this one; 0: it may now. */
+static uint64_t wait_of(struct intake *intake, const struct bus_message *message,
+                        const struct publisher_count *publisher)
+{
+    const struct config *config = intake->parts.config;
+    uint64_t rate =
+        publisher != NULL && publisher->rate > 0 ? publisher->rate : config->publish_rate;
+
+    if (rate == 0 || message->envelope.token == 0)
+        return 0;
+    return rate_limits_take(intake->parts.rates, message->envelope.token, rate,
+                            config->publish_burst, loop_now(intake->parts.loop));
+}
+
 /* Answers for an event whose token has published too much. */
 static bool refuse_limited(struct intake *intake, const struct bus_message *message)
 {
-    const struct config *config = intake->parts.config;
-    const struct envelope *envelope = &message->envelope;
-    uint64_t wait = 0;
+    struct publisher_count *publisher = publisher_of(intake, message);
+    uint64_t wait = wait_of(intake, message, publisher);
 
-    if (config->publish_rate > 0 && envelope->token != 0)
-        wait = rate_limits_take(intake->parts.rates, envelope->token, config->publish_rate,
-                                config->publish_burst, loop_now(intake->parts.loop));
+    if (publisher != NULL)
+        *(wait == 0 ? &publisher->events : &publisher->limited) += 1;
     if (wait == 0)
         return false;
     intake->counters.limited++;
-    bus_inbox_acknowledge(intake->inbox, envelope->publisher,
-                          &(struct ack){.sequence = envelope->sequence,
+    bus_inbox_acknowledge(intake->inbox, message->envelope.publisher,
+                          &(struct ack){.sequence = message->envelope.sequence,
                                         .wait_ms = (uint32_t)wait,
                                         .status = ACK_LIMITED});
     return true;

@@ -16,6 +16,7 @@ struct drops;
 struct event_log;
 struct intake;
 struct loop;
+struct publisher_counts;
 struct rate_limits;
 struct seen_events;
 
@@ -27,7 +28,8 @@ struct intake_parts {
     struct event_log *log;
     struct seen_events *seen;
     struct rate_limits *rates;
-    struct drops *drops; /* it is given store and inbox */
+    struct publisher_counts *publishers; /* NULL: nobody has a name */
+    struct drops *drops;                 /* it is given store and inbox */
 };
 
 struct intake_counters {

@@ -4,6 +4,7 @@
 #include "events/bus_reader.h"
 #include "events/delivery.h"
 #include "events/intake.h"
+#include "events/publisher_counts.h"
 #include "events/replay.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
@@ -121,6 +122,22 @@ static json_t *strangers_of(const struct service *service)
     return strangers;
 }
 
+/* Those that have a name. */
+static json_t *publishers_of(const struct service *service)
+{
+    const struct publisher_counts *counts = service->publishers;
+    json_t *publishers = json_object();
+
+    for (size_t i = 0; i < counts->count; i++) {
+        const struct publisher_count *one = &counts->list[i];
+        (void)json_object_set_new(publishers, one->name,
+                                  json_pack("{s:I, s:I, s:I}", "events", (json_int_t)one->events,
+                                            "limited", (json_int_t)one->limited, "rate",
+                                            (json_int_t)one->rate));
+    }
+    return publishers;
+}
+
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
     const struct service *service = service_of(connection);
@@ -157,6 +174,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "events_doubled", counters->doubles);
     set_number(state, "events_not_taken", counters->overloads);
     set_number(state, "events_limited", counters->limited);
+    (void)json_object_set_new(state, "publishers", publishers_of(service));
     set_number(state, "bus_malformed", bus_reader_malformed(service->bus));
     set_number(state, "deliveries", service->delivery->deliveries);
     set_number(state, "frames_formatted", service->delivery->frames_formatted);

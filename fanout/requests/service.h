@@ -19,6 +19,7 @@ struct http_request;
 struct intake;
 struct leaving_streams;
 struct net;
+struct publisher_counts;
 struct replay_queue;
 struct seen_events;
 struct streams;
@@ -39,6 +40,7 @@ struct service {
     const struct transport *const *transports; /* by enum frame_encoding */
     /* To be looked into alone. */
     const struct seen_events *seen;
+    const struct publisher_counts *publishers;
     const struct intake *intake;
     const struct bus_reader *bus;
     uint64_t started_at_ms; /* of the loop's clock */

@@ -1,12 +1,16 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { programs } = require('./lib/paths');
 const { signedHeaders } = require('./lib/signing');
+const { Stack } = require('./lib/stack');
 const { Subscriber } = require('./lib/subscriber');
+const { until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
 const SHOP = 'the secret of the shop, 0123456789';
@@ -161,5 +165,128 @@ for (const name of Object.keys(servers)) {
       assert.equal(second.json.ep[0].duplicate, true);
       assert.equal(second.json.id, first.json.id);
     });
+
+    test('and when its time is over it is a stranger’s', async () => {
+      const body = event('news/late');
+      const created = Math.floor(Date.now() / 1000) - 28;
+      const headers = signedHeaders({ url, body, ...news, created });
+      const post = () => stack.post(body, { url, token: null, headers });
+      const first = await post();
+      assert.equal(first.status, 200, first.text);
+      const late = await until('it is refused', async () => {
+        const again = await post();
+        assert.ok(again.status === 404 || again.json.ep[0].duplicate === true, again.text);
+        return again.status === 404 && again;
+      });
+      assert.equal(late.text, (await bare(body, 'nobody knows this one')).text);
+    });
   });
 }
+
+describe('publishers with names', () => {
+  const NEXT = 'the secret of the next one, 0123456';
+  const file = (more = '') => `[shop]
+secret_file = shop.key
+topics = #
+rate = 1
+[news]
+secret_file = news.key
+topics = #
+${more}`;
+  let stack;
+  before(async () => {
+    stack = new Stack('names', { handlers: 2, config: { publish: { publishers_file: 'publishers.conf' } } });
+    stack.writeTokens('shop.key', [SHOP]);
+    stack.writeTokens('news.key', [NEWS]);
+    stack.writeTokens('next.key', [NEXT]);
+    fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), file());
+    await stack.start();
+  });
+  after(() => stack?.stop());
+
+  const post = (secret, topics, handler) =>
+    stack.post({ ep: topics, e: { type: 'x' } }, { token: secret, handler });
+  const counted = async (name) => (await stack.look('/state')).publishers[name];
+
+  test('have a rate of their own, through all handlers together', async () => {
+    const ten = Array.from({ length: 10 }, (_, i) => `many/${i}`);
+    const begun = Date.now();
+    const first = await post(SHOP, ten, 0);
+    const second = await post(SHOP, ten, 1);
+    const grown = Math.ceil((Date.now() - begun) / 1000) + 1;
+    assert.deepEqual([first.status, second.status], [429, 429]);
+    assert.equal(first.reason, 'Too Many Requests');
+    assert.ok(Number(first.headers['retry-after']) >= 1);
+    const sent = [...first.json.ep, ...second.json.ep].filter(({ result }) => result === 'sent').length;
+    assert.ok(sent >= 1 && sent <= 1 + grown, `${sent} of 20`);
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await post(NEWS, ten)).status, 200, 'another has none');
+    }
+    assert.deepEqual(await counted('shop'), { events: sent, limited: 20 - sent, rate: 1 });
+    assert.deepEqual(await counted('news'), { events: 50, limited: 0, rate: 0 });
+  });
+
+  test('are named in the log', async () => {
+    const refused = await stack.post('{', { token: NEWS, handler: 0 });
+    assert.equal(refused.status, 400);
+    await until('the log says who', () =>
+      /post refused .*Too many events.* by=shop /.test(stack.handlers[0].output()) &&
+      /post refused .*Invalid JSON in body.* by=news /.test(stack.handlers[0].output()));
+  });
+
+  test('come and change with SIGHUP, and a broken file changes nothing', async () => {
+    const programs = [stack.daemon, ...stack.handlers];
+    const reload = () => programs.forEach((program) => program.signal('SIGHUP'));
+    const before = await counted('news');
+    const next = file('[next]\nsecret_file = next.key\ntopics = next/#\nrate = 1000\n');
+    assert.equal((await post(NEXT, ['next/1'], 0)).status, 404);
+    fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), next);
+    reload();
+    for (const handler of [0, 1]) {
+      await until('it may publish', async () => (await post(NEXT, ['next/1'], handler)).status === 200);
+    }
+    await until('the daemon counts it', async () => {
+      await post(NEXT, ['next/1']);
+      return (await counted('next'))?.events > 0;
+    });
+    assert.deepEqual(await counted('news'), before, 'what was counted stays');
+    fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), `${next}rate = many\n`);
+    reload();
+    for (const program of programs) {
+      await until(`${program.name} says what is wrong`, () =>
+        /publishers\.conf:12: `rate` takes events a second, up to 1000000: many/.test(program.output()));
+    }
+    assert.equal((await post(NEXT, ['next/1'])).status, 200);
+    assert.equal((await counted('next')).rate, 1000);
+    fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), file());
+  });
+
+  test('are looked at by check-config, which names faults and their lines', () => {
+    const faults = {
+      'rate = many': '8: `rate` takes events a second, up to 1000000: many',
+      'may = everything': '8: `may` takes bound, whisper, private, users, drop, none: everything',
+      'signed = perhaps': '8: `signed` takes yes or no: perhaps',
+      'addresses = 10.0.0.0/40': '8: no address or range of addresses (10.0.0.0/8): 10.0.0.0/40',
+      'secret_file = away.key': `8: ${path.join(stack.folder, 'away.key')}: No such file`,
+      'colour = red': '8: unknown key: colour',
+      '[half': '8: ',
+      '[a b]': "8: a publisher's name has letters, digits, '.', '_' and '-': a b",
+      '[half]': '8: no secret_file is given for: half',
+    };
+    const name = path.join(stack.folder, 'publishers.conf');
+    const check = (program, words) => spawnSync(program, words, { encoding: 'utf8' });
+    for (const [line, fault] of Object.entries(faults)) {
+      fs.writeFileSync(name, file(line));
+      for (const result of [
+        check(programs.esnctl, ['check-config', '--config', stack.file]),
+        check(programs.event, ['--config', stack.file, '--check-config']),
+      ]) {
+        assert.notEqual(result.status, 0, line);
+        assert.ok(result.stderr.includes(`publishers.conf:${fault}`), `${line}: ${result.stderr}`);
+      }
+    }
+    fs.writeFileSync(name, file());
+    const good = check(programs.esnctl, ['check-config', '--config', stack.file]);
+    assert.equal(good.status, 0, good.stderr);
+  });
+});
