@@ -13,15 +13,19 @@
 
 /* ---- formatting ---- */
 
+static void take_time(struct delivery *delivery)
+{
+    delivery->iat = event_log_iat(delivery->log, clock_wall_ms());
+}
+
 static void write_json(struct delivery *delivery, const char *requested, size_t requested_length,
                        const struct event *event)
 {
     struct bytes *json = &delivery->json;
-    uint64_t iat = event_log_iat(delivery->log, clock_wall_ms());
 
     bytes_clear(json);
     bytes_append_text(json, "{\"iat\":");
-    bytes_append_number(json, iat);
+    bytes_append_number(json, delivery->iat);
     bytes_append_text(json, ",\"id\":\"");
     delivery->id_offset = json->length;
     bytes_append_number(json, delivery->log->epoch);
@@ -111,6 +115,41 @@ static bool queue_shared(struct delivery *delivery, struct stream *stream, struc
            connection_queue(&stream->connection, frame);
 }
 
+/* Its stream is ended with the next tick, whatever the wall clock has done. */
+static bool proof_is_over(const struct delivery *delivery, struct stream *stream)
+{
+    struct stream_identity *identity = stream->identity;
+    uint64_t now = loop_now(&delivery->net->loop);
+
+    if (identity == NULL || identity->until_wall_ms == 0 || delivery->iat < identity->until_wall_ms)
+        return false;
+    if (identity->until > now)
+        identity->until = now;
+    if (stream->ends_at > now) {
+        stream->ends_at = now;
+        connection_set_deadline(&stream->connection);
+    }
+    return true;
+}
+
+bool delivery_proof_is_over(struct delivery *delivery, struct stream *stream)
+{
+    take_time(delivery);
+    return proof_is_over(delivery, stream);
+}
+
+/* What comes after the end of a proof is not for who had it, though its stream still has to be
+ * ended: it may come back, and go on from there. Presence has the sequence of the event before. */
+static bool withholds(const struct delivery *delivery, struct stream *stream,
+                      const struct publication *publication)
+{
+    if (stream->replay != NULL || !proof_is_over(delivery, stream))
+        return false;
+    if (stream->identity->withheld == 0)
+        stream->identity->withheld = publication->event->sequence + publication->is_presence;
+    return true;
+}
+
 /* Gives the event to one receiver. One that cannot have it is closed before the loop sleeps, not
  * here: its topics are just being walked. One that catches up will find it in the log. */
 static void give(struct delivery *delivery, struct stream *stream, struct destination *to,
@@ -118,6 +157,8 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
 {
     const struct event *event = publication->event;
 
+    if (withholds(delivery, stream, publication))
+        return;
     if (publication->is_presence &&
         (stream->replay != NULL || stream_knows_change(stream, publication->presence_change)))
         return;
@@ -258,6 +299,7 @@ static bool publish(struct delivery *delivery, struct publication *publication)
 bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *receivers)
 {
     struct publication publication = {.event = event, .audience = {.event = event}};
+    take_time(delivery);
     bool taken = publish(delivery, &publication);
 
     *receivers = publication.receivers;
@@ -271,6 +313,7 @@ bool delivery_publish_presence(struct delivery *delivery, struct event *event, u
                                       .is_presence = true,
                                       .presence_change = change};
 
+    take_time(delivery);
     return publish(delivery, &publication);
 }
 
@@ -294,6 +337,7 @@ bool delivery_send_to(struct delivery *delivery, struct stream *stream, const ch
                                 .json_length = json_length,
                                 .sequence = delivery->log->sequence};
 
+    take_time(delivery);
     write_json(delivery, topic, topic_length, &event);
     return send_to(delivery, stream, NULL);
 }
@@ -317,6 +361,7 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
                                 .json = json->data,
                                 .json_length = json->length,
                                 .sequence = sequence};
+    take_time(delivery);
     write_json(delivery, topic, sizeof topic - 1, &event);
     return send_to(delivery, stream, type);
 }
@@ -324,6 +369,7 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
                      const struct subscription *requested, const struct event *event)
 {
+    take_time(delivery);
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
            send_to(delivery, stream, NULL);
 }
@@ -334,6 +380,7 @@ bool delivery_format(struct delivery *delivery, const struct transport *transpor
 {
     struct frame frame;
 
+    take_time(delivery);
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
            encode_json(delivery, FRAME_PRIVATE, transport, NULL, &frame) &&
            output_append(out, &frame);

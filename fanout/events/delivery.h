@@ -26,6 +26,7 @@ struct delivery {
     struct topic_matches matches[SUBSCRIPTION_KINDS];
     struct bytes json, name;     /* scratch, as what follows */
     struct bytes told;           /* `e` of one of the broker's own frames */
+    uint64_t iat;                /* of the frames that are written at present */
     size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
     uint64_t told_in_replay; /* frames for one stream alone, while that caught up */
@@ -48,6 +49,9 @@ bool delivery_publish_presence(struct delivery *delivery, struct event *event, u
  * that of the newest event. */
 bool delivery_send_to(struct delivery *delivery, struct stream *stream, const char *topic,
                       size_t topic_length, const char *json, size_t json_length);
+/* The proof by which the stream is heard has ended: nothing more is to be sent, and the stream ends
+ * soon. */
+bool delivery_proof_is_over(struct delivery *delivery, struct stream *stream);
 /* Queues one of the broker's own frames: detail is JSON, sequence that of the last event before it.
  */
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,

@@ -408,7 +408,13 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
 
 uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream)
 {
-    return stream->replay != NULL ? stream->replay->after : log_of(queue)->sequence;
+    const struct stream_identity *identity = stream->identity;
+    uint64_t position = stream->replay != NULL ? stream->replay->after : log_of(queue)->sequence;
+
+    /* Presence has the id of the event before it. */
+    if (identity != NULL && identity->withheld != 0 && identity->withheld <= position)
+        position = identity->withheld - 1;
+    return position;
 }
 
 static void set_waiting(struct replay *replay, bool waits)
@@ -468,6 +474,10 @@ static void run_first(struct replay_queue *queue)
     const struct event_log *log = log_of(queue);
 
     unlink_replay(replay);
+    if (delivery_proof_is_over(queue->delivery, stream)) {
+        set_waiting(replay, true); /* for its end */
+        return;
+    }
     /* A client so slow that the log went past it has a gap that it must know of. */
     if (replay->after < log->forgotten && !replay->may_have_gap) {
         connection_close(&stream->connection, CLOSE_SLOW);

@@ -101,6 +101,8 @@ const char *message_ticket_renew(const struct message_ticket *brought, struct st
         return "The stream is heard as nobody";
     if (brought->body.user == NULL)
         return "Ticket of another user";
+    if (stream->identity->withheld != 0)
+        return "The proof has ended: subscribe anew";
     if (!grants_all(brought, stream))
         return "Ticket without a private topic that the stream has";
     subscribe_prolong_identity(stream, &brought->body);

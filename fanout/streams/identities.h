@@ -35,6 +35,7 @@ struct identities {
 struct stream_identity {
     uint64_t until; /* when the proof ends, ms of the loop's clock; UINT64_MAX: it does not */
     uint64_t until_wall_ms; /* the same as the client is told; 0: it does not */
+    uint64_t withheld;      /* sequence of the first event that came after that; 0: none yet */
     struct identities *owner;
     struct identity_name *user;    /* the canonical user id */
     struct identity_name *session; /* NULL: nobody said which */
