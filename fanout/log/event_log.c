@@ -116,7 +116,8 @@ static void topic_free(struct event_log *log, struct logged_topic *topic)
 {
     if (topic->subscription.node != NULL)
         topic_index_remove(topic->targeted ? &log->targeted : &log->topics, &topic->subscriber, 0);
-    log->bytes -= sizeof *topic + topic->length + topic->capacity * sizeof(struct logged_event *);
+    log->bytes -=
+        sizeof *topic + topic->length + 1 + topic->capacity * sizeof(struct logged_event *);
     free(topic->events);
     free(topic);
 }
@@ -203,7 +204,7 @@ static struct topic_index *index_of(struct event_log *log, bool targeted)
 static struct logged_topic *topic_new(struct event_log *log, const char *name, size_t length,
                                       bool targeted)
 {
-    struct logged_topic *topic = calloc(1, sizeof *topic + length);
+    struct logged_topic *topic = calloc(1, sizeof *topic + length + 1);
 
     if (topic == NULL)
         return NULL;
@@ -211,7 +212,7 @@ static struct logged_topic *topic_new(struct event_log *log, const char *name, s
     topic->targeted = targeted;
     memcpy(topic->name, name, length);
     topic->subscriber = (struct subscriber){&topic->subscription, 1};
-    log->bytes += sizeof *topic + length;
+    log->bytes += sizeof *topic + length + 1;
     if (!topic_index_add(index_of(log, targeted), &topic->subscriber, 0, name, length)) {
         topic_free(log, topic);
         return NULL;

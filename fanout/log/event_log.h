@@ -36,7 +36,7 @@ struct logged_topic {
     uint32_t gone; /* events that it had and that are forgotten; wraps around */
     uint32_t length;
     bool targeted;
-    char name[]; /* not terminated by NUL */
+    char name[]; /* followed by a NUL that length does not count */
 };
 
 struct event_log {
