@@ -69,6 +69,16 @@ for (const web of SERVERS) {
       await bound.stack.untilTotal(0);
     });
 
+    test('a Last-Event-ID that is no text is passed over, also behind a hand-off', async () => {
+      for (const fields of [{ ep: 'plain' }, { binded: 'CASA/NIVEL_AGUA', bind_key: bindKey('luis') }]) {
+        const url = `${bound.url}sse?${query(fields)}`;
+        const stream = await EventStream.open(url, { headers: { 'Last-Event-ID': '\u00ff\u00fe no id' } }); // sent as Latin-1
+        assert.notEqual(stream.connected.recovered, true);
+        stream.close();
+      }
+      await bound.stack.untilTotal(0);
+    });
+
     test('POST / by a client that accepts an event stream', async () => {
       const stream = await EventStream.open(bound.url, { method: 'POST', body: '{"ep":["a/b"]}' });
       assert.equal(stream.events[0].type, 'connected');

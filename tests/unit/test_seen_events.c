@@ -177,11 +177,26 @@ static void what_was_said_and_to_whom_is_the_content(void **state)
                          seen_events_content(&events, &bound));
 }
 
+/* As docs/configuration.md says it of [bus] remember_events: about 100 bytes each. */
+static void each_takes_about_as_much_as_is_said(void **state)
+{
+    enum { MANY = 65536 };
+    struct seen_events events = {.max_count = MANY, .max_age_ms = 1000};
+    seen_events_open(&events, 1);
+
+    (void)state;
+    for (uint64_t i = 0; i < MANY; i++)
+        add(&events, i, 0);
+    assert_in_range(seen_events_bytes(&events) / MANY, 80, 110);
+    seen_events_free(&events);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_said_and_to_whom_is_the_content),
         cmocka_unit_test(the_first_time_is_found_again),
+        cmocka_unit_test(each_takes_about_as_much_as_is_said),
         cmocka_unit_test(they_are_forgotten_by_age),
         cmocka_unit_test(they_are_forgotten_by_number),
         cmocka_unit_test(one_whose_fate_is_open_is_settled_or_forgotten),
