@@ -1,21 +1,37 @@
 'use strict';
 
-// A post's own id is its publisher's: of the entry token, the user, the kind and the topic. Crossed in every way.
+// A post's own id is its publisher's: of the entry token or the publisher's name, the user, the kind and the topic. Crossed in every way.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
 const { until } = require('./lib/wait');
 
 const SECOND_TOKEN = 'another-publish-token-of-the-tests';
+const NAMED = { shop: 'the secret of the shop, 0123456789', news: 'the secret of the news, 0123456789' };
+
+/** The file of publishers, and the secrets that it names. */
+function prepare(stack) {
+  const sections = Object.entries(NAMED).map(([name, secret]) => {
+    stack.writeTokens(`${name}.key`, [secret]);
+    return `[${name}]\nsecret_file = ${name}.key\ntopics = #\nmay = bound whisper private users\n`;
+  });
+  fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), sections.join(''));
+}
 
 for (const log of ['in memory', 'on disk']) {
   describe(`ids of posts, with the log ${log}`, () => {
     let bound;
     let listener;
     before(async () => {
-      bound = await Bound.start({ config: log === 'on disk' ? { log: { path: 'log.db', sync: 'always' } } : {} });
+      const config = { publish: { publishers_file: 'publishers.conf' } };
+      if (log === 'on disk') {
+        config.log = { path: 'log.db', sync: 'always' };
+      }
+      bound = await Bound.start({ config, prepare });
       bound.stack.writeTokens('publish.token', [bound.stack.publishToken, SECOND_TOKEN]);
       bound.stack.handlers[0].signal('SIGHUP');
       await until('the second token is known', async () => {
@@ -41,11 +57,13 @@ for (const log of ['in memory', 'on disk']) {
       { topic, whisper: listener.connid },
       { topic, binded: true },
       { topic, binded: true, targeted: true },
+      { topic, private: true },
+      { topic, to: ['ana'] },
     ];
 
     /** Everybody who may use an id, each with each kind of event point. */
     const all = () =>
-      [bound.stack.publishToken, SECOND_TOKEN].flatMap((token) =>
+      [bound.stack.publishToken, SECOND_TOKEN, ...Object.values(NAMED)].flatMap((token) =>
         [undefined, 'ana', 'eva'].flatMap((user) =>
           ['topic', 'other'].flatMap((topic) =>
             kinds(topic)
@@ -88,6 +106,14 @@ for (const log of ['in memory', 'on disk']) {
       assert.equal((await whisper(1)).status, 200);
       assert.equal((await whisper(2)).status, 409);
       assert.equal((await whisper(1)).json.ep[0].duplicate, true);
+    });
+
+    test('an event to other users is another event', async () => {
+      const to = (...users) => post({ point: { topic: 'topic', to: users }, type: 'u', id: 'u' });
+      assert.equal((await to('ana', 'eva')).status, 200);
+      assert.equal((await to('ana')).status, 409);
+      assert.equal((await to('luis', 'eva')).status, 409);
+      assert.equal((await to('eva', 'ana')).json.ep[0].duplicate, true);
     });
 
     if (log === 'on disk') {
