@@ -105,6 +105,12 @@ static bool may_hear_past(const struct replay *replay, const struct logged_event
     }
 }
 
+/* Who hears the other kinds is settled by what was asked for. */
+static bool depends_on_user(uint32_t kind)
+{
+    return kind == SUBSCRIPTION_BOUND || kind == SUBSCRIPTION_INBOX;
+}
+
 /* The event for one subscription, whose topic it matches. False without memory. */
 static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
                                  const struct subscription *requested)
@@ -120,7 +126,7 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
         replay_slice_note_whisper(slice, event.whisper);
         return true;
     }
-    slice->is_private = slice->is_private || event.whisper || requested->kind != SUBSCRIPTION_OPEN;
+    slice->is_private = slice->is_private || event.whisper || depends_on_user(requested->kind);
     if (!audience_may_hear(&event, requested->kind, stream_user(stream)) ||
         !may_hear_past(replay, logged, requested->kind))
         return true;
