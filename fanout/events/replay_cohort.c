@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    SLICES_MOST = 256, /* looked through one by one */
-    SLICE_AGE_MS = 2000
+    SLICES_MOST = 256,  /* looked through one by one */
+    SLICE_AGE_MS = 5000 /* docs/protocol.md section 2 */
 };
 
 /* ---- who wants the same ---- */
@@ -210,13 +210,13 @@ void replay_cohorts_trim(struct replay_cohorts *cohorts, uint64_t most_bytes, ui
 
     while ((oldest = TAILQ_FIRST(&cohorts->slices)) != NULL &&
            (cohorts->bytes > most_bytes || cohorts->slice_count > SLICES_MOST ||
-            now_ms - oldest->made_at > SLICE_AGE_MS))
+            now_ms - oldest->made_at > cohorts->max_age_ms))
         forget_slice(cohorts, oldest);
 }
 
 void replay_cohorts_open(struct replay_cohorts *cohorts, uint64_t seed)
 {
-    *cohorts = (struct replay_cohorts){.seed = seed};
+    *cohorts = (struct replay_cohorts){.seed = seed, .max_age_ms = SLICE_AGE_MS};
     TAILQ_INIT(&cohorts->slices);
 }
 

@@ -52,6 +52,7 @@ struct replay_cohorts {
     struct hash_table by_topics;
     uint64_t seed;                     /* random, see hash_bytes() */
     TAILQ_HEAD(, replay_slice) slices; /* of all, oldest first */
+    uint64_t max_age_ms;               /* of a slice; may change at any time */
     uint64_t slice_count, bytes;       /* of those, the frames of which they are */
     uint64_t filter_bytes;
 };

@@ -286,7 +286,8 @@ static void what_has_no_room_is_refused_while_the_disk_hangs(void **state)
     assert_false(handler.published);
     for (size_t i = 0; i < EVENTS; i++)
         refused += handler.events[i].ack.status == ACK_UNSTORED;
-    assert_int_equal(refused, intake_counters(daemon.server->intake)->overloads);
+    /* On a busy machine some are sent again, and refused again. */
+    assert_true(intake_counters(daemon.server->intake)->overloads >= refused);
     assert_int_equal(intake_counters(daemon.server->intake)->events, 6 + EVENTS - refused);
     stop(&daemon, &files);
 }

@@ -17,6 +17,13 @@
 #include "random.h"
 #include "replay_scene.h"
 
+/* However slow the machine is: nothing that is shared is forgotten for its age. */
+static void start(struct daemon *daemon)
+{
+    daemon_start(daemon, "soft_time = 1h\n");
+    daemon->server->replays.cohorts.max_age_ms = UINT64_MAX;
+}
+
 /* As docs/protocol.md section 2 has it: never smaller than the one before. */
 static void check_iats(const struct client *client)
 {
@@ -68,7 +75,7 @@ static void those_who_want_the_same_share_the_work(void **state)
     char text[64];
 
     (void)state;
-    daemon_start(&daemon, "soft_time = 1h\n");
+    start(&daemon);
     for (unsigned number = 0; number < TOPICS; number++) {
         replay_deep_topic(text, number, 4);
         replay_publish(&daemon, text, number, 1);
@@ -111,7 +118,7 @@ static void what_is_shared_is_what_each_wants(void **state)
     char text[256];
 
     (void)state;
-    daemon_start(&daemon, "soft_time = 1h\n");
+    start(&daemon);
     for (unsigned number = 0; number < EVENTS; number++)
         replay_publish(&daemon, topics[number % 7 % 4], number, SIZE);
     replay_publish(&daemon, "b", EVENTS, SIZE);
@@ -166,7 +173,7 @@ static void what_was_whispered_is_not_shared(void **state)
     struct daemon daemon;
 
     (void)state;
-    daemon_start(&daemon, "");
+    start(&daemon);
     for (int which = 0; which < CLIENTS; which++) {
         struct client former, clients[CLIENTS];
         char connid[32], secret[80], json[256];
@@ -209,7 +216,7 @@ static void what_is_told_meanwhile_is_not_followed_by_older_frames(void **state)
     struct client clients[CLIENTS];
 
     (void)state;
-    daemon_start(&daemon, "soft_time = 1h\n");
+    start(&daemon);
     for (unsigned number = 0; number < EVENTS; number++)
         replay_publish(&daemon, "a", number, SIZE);
     for (int i = 0; i < CLIENTS; i++) {
@@ -244,7 +251,7 @@ static void who_changes_its_topics_leaves_the_others(void **state)
     struct client clients[CLIENTS];
 
     (void)state;
-    daemon_start(&daemon, "soft_time = 1h\n");
+    start(&daemon);
     for (unsigned number = 0; number < EVENTS; number++)
         replay_publish(&daemon, number % 2 ? "b" : "a", number, SIZE);
     for (int i = 0; i < CLIENTS; i++) {
