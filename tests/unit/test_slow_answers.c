@@ -94,39 +94,10 @@ static void an_answer_to_a_poll(void **state)
     free(json);
 }
 
-static void an_answer_on_a_connection_that_is_kept(void **state)
-{
-    enum { STREAMS = 110, TOPICS = 60, LENGTH = 140 };
-    struct daemon daemon;
-    struct client streams[STREAMS], client;
-    static char json[TOPICS * (LENGTH + 16) + 64];
-
-    (void)state;
-    daemon_start(&daemon, "");
-    size_t length = (size_t)snprintf(json, sizeof json, "{\"ep\":[");
-    for (unsigned topic = 0; topic < TOPICS; topic++)
-        length += (size_t)snprintf(json + length, sizeof json - length, "%s\"%0*u\"",
-                                   topic > 0 ? "," : "", LENGTH, topic);
-    (void)snprintf(json + length, sizeof json - length, "]}");
-    for (int i = 0; i < STREAMS; i++) {
-        client_open(&streams[i], &daemon);
-        (void)client_subscribe(&streams[i], json);
-    }
-    client_open(&client, &daemon);
-    assert_true(client_send_text(
-        &client, "GET /connections?details=true&token=admin HTTP/1.1\r\nHost: h\r\n\r\n"));
-    check_answer(&daemon, &client);
-    client_close(&client);
-    for (int i = 0; i < STREAMS; i++)
-        client_close(&streams[i]);
-    daemon_stop(&daemon);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_to_a_poll),
-        cmocka_unit_test(an_answer_on_a_connection_that_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
