@@ -85,7 +85,7 @@ for (const name of Object.keys(servers)) {
         assert.deepEqual([shop.status, other.status], [204, 204], path);
         assert.deepEqual(allowed(shop.headers), LISTED, path);
         assert.deepEqual(allowed(other.headers), NOBODY, path);
-        assert.equal(shop.headers['access-control-allow-methods'], 'GET, POST, OPTIONS', path);
+        assert.equal(shop.headers['access-control-allow-methods'], 'GET, POST, DELETE, OPTIONS', path);
         assert.match(shop.headers['access-control-allow-headers'], /^Authorization, .*, traceparent$/, path);
         assert.equal(shop.headers['access-control-max-age'], '86400', path);
       }
