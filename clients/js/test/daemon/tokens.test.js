@@ -49,6 +49,7 @@ describe('access tokens', () => {
       assert.deepEqual(listener.types(), [...said, 'last']);
       assert.deepEqual([listener.client.user, listener.errors], ['luis', []]);
       assert.equal(listener.states.filter((state) => state === 'closed').length, 0);
+      if (transport !== 'poll') assert.equal(listener.meter.total, 1, 'it was the same connection all along');
       await end(listener);
     });
   }
