@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { after, afterEach, before, describe, test } = require('node:test');
-const { TRANSPORTS } = require('./lib/every-transport');
+const { TRANSPORTS, post } = require('./lib/every-transport');
 const { END, granted, heard, placeOf, publish, startBound, token } = require('./lib/granted');
 const { RawConnection } = require('./lib/raw');
 const { until } = require('./lib/wait');
@@ -111,6 +111,13 @@ describe('private topics', () => {
       });
     }
   }
+
+  test('poll: a poll is answered when the grant ends, and nothing is heard after it', async () => {
+    const ask = () => post(`${bound.url}poll`, { ep: [granted(ORDER)], token: token('ana', [ORDER], { seconds: 1 }) });
+    const { events } = await until('a poll begins before its proof ends', ask);
+    assert.deepEqual(events.map((frame) => frame.e.type), ['connected', 'expired']);
+    assert.equal((await publish(bound, granted(ORDER), 'too late')).receivers, 0);
+  });
 
   test('without a ticket the daemon itself gives none', async () => {
     const point = granted(ORDER);
