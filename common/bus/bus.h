@@ -32,7 +32,8 @@ struct bus_inbox;
 
 struct bus_message {
     struct envelope envelope;
-    /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(); of a drop, the event is empty. */
+    /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(); of a drop,
+     * the event is empty. */
     struct event event; /* it has no sequence yet */
     struct drop drop;
 };
