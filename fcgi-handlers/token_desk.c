@@ -1,6 +1,7 @@
 #include "token_desk.h"
 
 #include "clock.h"
+#include "cors.h"
 #include "family_drops.h"
 #include "handler_reply.h"
 #include "hex.h"
@@ -452,13 +453,16 @@ static void handle_body(struct token_desk *desk, struct handler_request *request
     token_request_free(&asked);
 }
 
-/* A cookie comes along with what any page asks for: only pages of the site itself may. */
+/* A cookie comes along with what any page asks for: only pages of the site itself may, and those of a list of origins. */
 static bool is_from_elsewhere(const struct token_desk *desk, const struct handler_request *request)
 {
+    const struct config *config = &desk->settings->config;
     const char *origin = handler_request_variable(request, "HTTP_ORIGIN");
     const char *host = handler_request_variable(request, "HTTP_HOST");
-    if (!desk->settings->config.token_cookie ||
-        token_request_is_of_site(origin, host, handler_request_variable(request, "SERVER_PORT")))
+    const char *port = handler_request_variable(request, "SERVER_PORT");
+    bool is_listed = origin != NULL && !cors_is_public(config->web_origins) &&
+                     cors_allows(config->web_origins, origin);
+    if (!config->token_cookie || is_listed || token_request_is_of_site(origin, host, port))
         return false;
     message_info("a page of another site asked for tokens", message_text("origin", origin),
                  message_text("host", host));

@@ -24,7 +24,7 @@ const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64u
 
 /** The desk behind a web server. */
 class Desk {
-  static async start({ web, store, key = SIGNING, token = {} }) {
+  static async start({ web, store, key = SIGNING, token = {}, more = {} }) {
     const desk = new Desk();
     desk.folder = newFolder('desk');
     try {
@@ -34,6 +34,7 @@ class Desk {
         config: {
           fanout: { keep_alive: '1s' },
           token: { sign_file: 'sign.key', store, store_file: 'tokens.db', issuer: 'shop', audience: 'notify', ...token },
+          ...more,
           ...(desk.redis ? { redis: { url: desk.redis.url, connect_time: '2s', time_limit: '2s' } } : {}),
         },
         prepare: (stack) => stack.writeTokens('sign.key', [key]),
@@ -255,6 +256,7 @@ describe('tokens in a cookie', () => {
       store: 'sqlite',
       key: privateKey.export({ format: 'pem', type: 'pkcs8' }).trim(),
       token: { cookie: 'yes' },
+      more: { web: { origins: 'https://pages.example' } },
     });
   });
   after(() => desk?.stop());
@@ -278,6 +280,15 @@ describe('tokens in a cookie', () => {
     assert.equal(ended.status, 204);
     assert.match(ended.headers['set-cookie'][0], /^__Host-esn-refresh=; .*Max-Age=0$/);
     await stream.takeUntil('dropped');
+  });
+
+  test('are for pages of a list of origins too', async () => {
+    const first = await desk.ask({ bind_key: bindKey('luis') }, { headers: { Origin: 'https://pages.example' } });
+    assert.equal(first.status, 200, first.text);
+    assert.equal(first.headers['access-control-allow-origin'], 'https://pages.example');
+    assert.equal(first.headers['access-control-allow-credentials'], 'true');
+    const headers = { Origin: 'https://pages.example', Cookie: cookieOf(first) };
+    assert.equal((await desk.ask(undefined, { method: 'DELETE', headers })).status, 204);
   });
 
   test('are for pages of the site alone', async () => {
