@@ -453,7 +453,8 @@ static void handle_body(struct token_desk *desk, struct handler_request *request
     token_request_free(&asked);
 }
 
-/* A cookie comes along with what any page asks for: only pages of the site itself may, and those of a list of origins. */
+/* A cookie comes along with what any page asks for: only pages of the site itself may, and those of
+ * a list of origins. */
 static bool is_from_elsewhere(const struct token_desk *desk, const struct handler_request *request)
 {
     const struct config *config = &desk->settings->config;
