@@ -102,6 +102,35 @@ test('the leading tab stands still without being told: a tab that is shown notic
   await scene.stack.untilTotal(1);
 });
 
+test('a topic that another tab may be about to drop counts as in force when that tab knows who wants it', async () => {
+  const first = await open({ topics: ['a', 'shared'] });
+  await first.ready();
+  const second = await open({ topics: ['a'] });
+  await second.ready();
+  await second.evaluate(() => {
+    window.isReady = false;
+    return undefined;
+  });
+  // The tab that leads is busy, drops the topic, and hears what the other one wants only then.
+  const busy = first.evaluate(() => {
+    for (const end = performance.now() + 1500; performance.now() < end; );
+    client.unsubscribe('shared');
+  });
+  await second.evaluate(() => {
+    client.subscribe('shared').ready.then(() => (window.isReady = performance.now()));
+    return undefined;
+  });
+  const isReadyEarly = await second.evaluate(() => isReady);
+  await busy;
+  assert.equal(isReadyEarly, false);
+  await second.until(() => isReady);
+  assert.equal(await second.get('state'), 'connected');
+  for (let i = 0; i < 20; i++) await scene.stack.publish('shared', `s${i}`);
+  await second.untilHeard('s19');
+  assert.deepEqual(await second.heard(), Array.from({ length: 20 }, (_, i) => `s${i} shared`));
+  await scene.stack.untilTotal(1);
+});
+
 test('a topic that one tab asks for in vain deafens no other', async () => {
   const first = await open({ topics: ['a'] });
   await first.ready();

@@ -92,6 +92,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   /** What to ask for: as a body, or as a query with a ticket. */
   async function subscription(more) {
     asked = link._choose(feed._topics());
+    // What is not asked for is in force no longer, also for a tab that begins to want it now.
+    for (const key of [...link.held.keys()]) if (!asked.has(key)) link.held.delete(key);
     const ep = [...asked.values()];
     const body = { ep, ...(clid && { clid }), last_id: position._resume(ep.length) };
     const { ticket, url, text } = needProof(settings, asked) ? await getTicket(body) : {};

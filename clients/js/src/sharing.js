@@ -1,7 +1,8 @@
 // Whose connection a page hears: its own, or that of the tab that leads.
 //
 // Each page knows by itself how far it has heard, and which topics it wants. It follows another tab only from where that tab's
-// connection covers it: all of its topics are in force there, and it has heard everything up to where that connection is now;
+// connection covers it: all of its topics are in force there, and the leader knows that it wants them, else it might be dropping
+// one; and it has heard everything up to where that connection is now;
 // what it lacks until then it fetches itself, by polls of its own, and keeps what the leader says meanwhile. What the leader says
 // is numbered: a follower that has missed something begins that anew. A page whose topics are heard as a user connects by
 // itself first: the broker says in `connected` who that is, and the page goes to the tabs of that user. Which mode it is in:
@@ -87,7 +88,7 @@ export function createSource(settings, page) {
 
   function tryToFollow() {
     const { state, held, at } = status;
-    const isCovered = state === 'connected' && !missingIn(held, page._topics()).length;
+    const isCovered = state === 'connected' && !missingIn(held, page._topics()).length && tabs._isSeen();
     if (!isCovered) return page._change();
     mode = 'follow';
     link._stop();
@@ -117,7 +118,7 @@ export function createSource(settings, page) {
   function meet() {
     mode = 'join';
     const group = JSON.stringify([share, clid || '', isProven, (isProven ? settings.identity.uid : user) ?? null]);
-    tabs = joinTabs(`esn 2 ${group} ${base}`, {
+    tabs = joinTabs(`esn 3 ${group} ${base}`, {
       _topics: page._topics,
       _lead(isLeader) {
         log(isLeader ? 'leads' : 'follows');
@@ -170,7 +171,7 @@ export function createSource(settings, page) {
     if (mode === 'lead') return link.state;
     const isFollower = mode === 'follow' || (mode === 'join' && link.state === 'closed');
     const { state } = isFollower ? status : link;
-    const isSure = mode === 'follow' && isInSync;
+    const isSure = mode === 'follow' && isInSync && tabs._isSeen();
     return state === 'closed' || (state === 'connected' && !isSure) ? 'connecting' : state;
   }
 
@@ -190,7 +191,7 @@ export function createSource(settings, page) {
         leave();
         enter();
       } else {
-        tabs?._announce();
+        tabs?._turn();
       }
     },
 

@@ -26,10 +26,13 @@ export function joinTabs(name, client) {
   let isLeader = false;
   let term = 0; // of the leader of now: a newer one has a greater number
   let number = 0; // of what the leader said last
+  let turn = 0; // of this tab's topics: how often they were others
+  let seen; // the turn that the leader knows, when it says what the connection is like
+  const turns = new Map(); // id of a tab: its turn
   let limit, askedAt;
 
   const post = (...message) => signal.aborted || channel.postMessage(message);
-  const say = (kind, value) => isLeader && post(kind, value, term, ++number);
+  const say = (kind, value) => isLeader && post(kind, value, term, ++number, kind === 'status' ? turns : undefined);
 
   /** Holds a lock until this tab leaves, or it is stolen. */
   const hold = (lock, options, begin) =>
@@ -47,6 +50,7 @@ export function joinTabs(name, client) {
   }
 
   function forget(tab) {
+    turns.delete(tab);
     if (others.delete(tab)) client._change();
   }
 
@@ -85,13 +89,14 @@ export function joinTabs(name, client) {
 
   /** Tells the others what this tab wants. `asks`: the leader shall show that it is there. */
   function announce(asks) {
-    post('tab', id, client._topics(), asks);
+    post('tab', id, client._topics(), asks, turn);
     if (asks) expect();
   }
 
-  function hear({ data: [kind, value, more, n] }) {
+  function hear({ data: [kind, value, more, n, t] }) {
     if (kind === 'tab') {
       const isNew = !others.has(value);
+      turns.set(value, t);
       meet(value, more);
       if (isNew) announce();
       // Not at once: a frozen tab still gets messages, but its timers stand still, and so does its network.
@@ -105,6 +110,7 @@ export function joinTabs(name, client) {
       limit = 0;
       term = more;
       number = n;
+      if (kind === 'status') seen = t.get(id);
       client._told(kind, value, isNext);
     }
   }
@@ -119,6 +125,12 @@ export function joinTabs(name, client) {
 
   return {
     _announce: announce,
+    /** Other topics are wanted. The leader drops none of them from when it has seen that. */
+    _turn() {
+      turn++;
+      announce(true);
+    },
+    _isSeen: () => seen === turn,
     _others: () => [...others.values()],
     _say: say,
     _leave() {
