@@ -23,7 +23,6 @@ const named = (error) => (error.kind ? error : failure(error.final ? LOGIN : DOW
  */
 export function attempt(settings, feed, link, name, isBeside, limit) {
   const { base, clid, silence, beat } = settings;
-  const { _position: position } = feed;
   const controller = new AbortController();
   const { signal } = controller;
   let why; // it was ended
@@ -92,10 +91,9 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   /** What to ask for: as a body, or as a query with a ticket. */
   async function subscription(more) {
     asked = link._choose(feed._topics());
-    // What is not asked for is in force no longer, also for a tab that begins to want it now.
-    for (const key of [...link.held.keys()]) if (!asked.has(key)) link.held.delete(key);
+    keepOnly(asked); // what is not asked for is in force no longer, also for a tab that begins to want it now
     const ep = [...asked.values()];
-    const body = { ep, ...(clid && { clid }), last_id: position._resume(ep.length) };
+    const body = { ep, ...(clid && { clid }), last_id: feed._position._resume(ep.length) };
     const { ticket, url, text } = needProof(settings, asked) ? await getTicket(body) : {};
     const who = { ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
@@ -146,26 +144,20 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
 
   /** One that ends as soon as it has begun is not asked for again and again. */
   function proofOver() {
-    cut(failure(Date.now() - connectedAt > settings.backoff ? AGAIN : DOWN, 'The proof of the user ends'));
-  }
-
-  /** Whose connection it is: the first one says, and all others have to be of the same user. */
-  function isOfUser({ uid }) {
-    const { identity } = settings;
-    identity.uid ??= uid;
-    if (uid === undefined || `${uid}` === `${identity.uid}`) return true;
-    cut(failure(IDENTITY, `The user is ${uid}, not ${identity.uid}`, { final: true }));
-    return false;
+    cut(failure(Date.now() - connectedAt > settings.backoff ? AGAIN : DOWN, 'The proof ends'));
   }
 
   function begin(frame, text) {
     const { detail } = frame.e;
     const isFirst = !connectedAt;
-    if (!isOfUser(detail.identity || {})) return;
+    // Whose connection it is: the first one says, and all others have to be of the same user.
+    const { uid, until } = detail.identity || {};
+    const user = (settings.identity.uid ??= uid);
+    if (uid !== undefined && `${uid}` !== `${user}`) return cut(failure(IDENTITY, `The user is ${uid}, not ${user}`, { final: true }));
     connectedAt ||= Date.now();
     isBeside = false;
     ahead = frame.iat - Date.now();
-    know({ ...detail, until: detail.identity?.until });
+    know({ ...detail, until });
     alive();
     if (isFirst) {
       if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
@@ -175,12 +167,16 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       link._won(it);
       feed._tell('frame', frame, text);
       if (beat && !speak && name !== 'poll') renew(); // the daemon knows from the beginning when to expect the next
-    } else if (missingIn(link.held, asked).length || link.held.size > asked.size) {
+    } else if (missingIn(link.held, asked).length) {
       link.head = detail.id; // another poll, with other topics
       holds(asked);
       feed._change();
     }
-    sync();
+    return sync();
+  }
+
+  function keepOnly(topics) {
+    link.held = new Map([...link.held].filter(([key]) => topics.has(key)));
   }
 
   function holds(topics) {
@@ -246,7 +242,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     }
     if (gone.length) {
       speak({ unsubscribe: gone });
-      link.held = new Map([...link.held].filter(([key]) => !gone.some((one) => keyOf(one) === key)));
+      keepOnly(feed._topics());
     }
     if (added.length && !pending) {
       pending = new Map(added.map((topic) => [keyOf(topic), topic]));
@@ -279,7 +275,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
         _speak: (how) => (speak = how),
         _refuse: (reason) => cut(failure(REFUSED, reason)),
       });
-      if (!connectedAt) throw failure(UNFIT, 'It ended before it began');
+      if (!connectedAt) throw failure(UNFIT, 'It ended at once');
     } catch (error) {
       why ||= named(error);
     }

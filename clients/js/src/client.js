@@ -43,14 +43,12 @@ function completed(options) {
 }
 
 /**
- * connect(), with where a page hears from: createSource(settings, page) of own.js or sharing.js, and perhaps with more that
- * it is told: createPresence(inner) of presence.js.
+ * connect(), with where a page hears from: createSource(settings, page) of own.js or sharing.js.
  * @param {Function} createSource
  * @param {import('../types/index.js').Options} options
- * @param {Function} [createPresence]
  * @returns {import('../types/index.js').Client}
  */
-export function createClient(createSource, options, createPresence) {
+export function createClient(createSource, options) {
   const settings = completed(options);
   const { _on: on, _emit: emit } = createEmitter();
   const position = createPosition(settings.lastId);
@@ -63,25 +61,22 @@ export function createClient(createSource, options, createPresence) {
   const subscriptions = createSubscriptions(change);
   const source = createSource(settings, {
     _topics: subscriptions._wanted,
-    _known: subscriptions._known,
+    _since: subscriptions._since,
+    _told: told,
     _position: position,
     _tell: (kind, value, text) => hears[kind]?.(value, text),
     _change: look,
     _error: fail,
-    _counts: () => presence._counts,
   });
   const { _link: link } = source;
-  const presence = createPresence?.({ _wanted: subscriptions._wanted, _told: told, _deliver: deliver });
 
   const hears = {
-    status({ state: now, held, at, head, counts }) {
+    status({ state: now, held, at, head }) {
       if (now === 'connected') {
         position._begin(at);
         subscriptions._hold(held, createPosition(head)._reaches(at) ? head : at);
-        presence?._status(held, counts);
       }
       look();
-      presence?._tell();
     },
     mark: position._mark,
     /** All tabs are told, so that none of them comes back in the place of another. */
@@ -105,10 +100,10 @@ export function createClient(createSource, options, createPresence) {
   }
 
   function hearServer(frame, text) {
-    const { type, detail } = frame.e;
+    const { detail } = frame.e;
     emit('@frame', frame, text);
-    if (type === 'connected' && detail.recovered === false) {
-      settings.log('something may be missing after', settings.lastId);
+    if (detail.recovered === false) {
+      settings.log('a gap after', settings.lastId);
       emit('@gap', { id: detail.id });
     }
   }
@@ -136,7 +131,6 @@ export function createClient(createSource, options, createPresence) {
     let isNews = isWanted;
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
-      presence?._counts.set(topic, count);
       isNews = isWanted && told.get(topic) !== count; // each connection says again who is there, and each poll
       if (isWanted) told.set(topic, count);
     }
@@ -176,7 +170,6 @@ export function createClient(createSource, options, createPresence) {
     const offs = handler && [...new Set(list.map(nameOf))].map((name) => on(`@topic ${name}`, handler));
     const one = subscriptions._add(list, offs, more?.last);
     endBy(more?.signal, one._off);
-    presence?._tell();
     look();
     return one;
   }
@@ -208,6 +201,7 @@ export function createClient(createSource, options, createPresence) {
       return settings.identity.uid;
     },
     ready,
+    _told: told,
 
     on(what, handler, more) {
       const off = what.topic
@@ -261,7 +255,6 @@ export function createClient(createSource, options, createPresence) {
     },
   };
 
-  presence?._extend(client);
   for (const topic of settings.topics || []) add([topic], undefined, { last: settings.lastId });
   const enter = () => isOpen && source._enter();
   const unwatch = watchPage({ _probe: source._probe, _enter: enter, _leave: source._leave }, settings.hiddenTime);

@@ -1,5 +1,5 @@
 import { createClient } from './client.js';
-import { createPresence } from './presence.js';
+import { addPresence } from './presence.js';
 import { createSource } from './sharing.js';
 import { addWhisper } from './whisper.js';
 
@@ -7,4 +7,4 @@ import { addWhisper } from './whisper.js';
  * A client that shares its connection with the other tabs of the origin.
  * @type {any}
  */
-export const connect = (options) => addWhisper(createClient(createSource, options, createPresence));
+export const connect = (options) => addWhisper(addPresence(createClient(createSource, options)));

@@ -44,20 +44,18 @@ export function createLink(settings, feed) {
   let goOn; // begins it
   let look, lookPause; // for a better way in
 
+  /** @type {any} */
   const link = {
-    /** @type {import('../types/index.js').State} */
     state: 'closed',
-    transport: undefined, // its name, while connected
+    // transport: its name, while connected
+    // at: id up to which this connection has told all; head: newest id when it began
     who: {}, // connid and secret of the newest connection
     held: new Map(), // topics in force on this connection, or on the last one
-    at: undefined, // id up to which this connection has told all
-    head: undefined, // newest id when it began
-    /** @type {Promise<unknown>} */
     _over: Promise.resolve(), // when the last connection is over
     _start: start,
     _stop: stop,
     /** Ends this connection, as if it had broken. */
-    _abort: () => running.forEach((one) => one._cut(failure(DOWN, 'Aborted'))),
+    _abort: () => cutAll(failure(DOWN, 'Aborted')),
     /** Other topics are wanted. */
     _sync: () => current?._sync(),
     _probe: probe,
@@ -75,6 +73,8 @@ export function createLink(settings, feed) {
     },
     _won: won,
   };
+
+  const cutAll = (why, except) => running.forEach((one) => one === except || one._cut(why));
 
   /** Those of the wanted topics that may be asked for now; of those not in force so many characters. */
   function choose(wanted, room = Infinity) {
@@ -119,11 +119,11 @@ export function createLink(settings, feed) {
   }
 
   function won(winner) {
-    const { _name: name } = winner;
+    const name = winner._name;
     goOn = undefined;
     clearTimeout(next);
     current = winner;
-    for (const one of running) if (one !== winner) one._cut(failure(STOPPED));
+    cutAll(failure(STOPPED), winner);
     choice._worked(name, winner._took());
     memory(settings, name);
     log('connected by', name);
@@ -157,7 +157,7 @@ export function createLink(settings, feed) {
       scout._stop();
       if (here !== current || !here) return;
       if (name) {
-        log('a better way in is open:', name);
+        log('is open:', name);
         lookPause = undefined;
         choice._prefer(name);
         here._cut(failure(AGAIN));
@@ -183,7 +183,7 @@ export function createLink(settings, feed) {
     wake?.();
     if (softly) return;
     link.state = 'closed';
-    for (const one of running) one._cut(failure(STOPPED));
+    cutAll(failure(STOPPED));
   }
 
   function probe(surely) {
@@ -213,10 +213,10 @@ export function createLink(settings, feed) {
         const { kind } = result._why || {};
         if (one === current || !current) end = result;
         if (current) return;
-        log(one._name, 'failed:', result._why?.message);
+        log(one._name, result._why?.message);
         if (kind !== MUTE && kind !== UNFIT) {
           order.length = 0; // the broker has said no, or is not there
-          for (const other of running) if (kind !== DOWN) other._cut(result._why);
+          if (kind !== DOWN) cutAll(result._why);
         } else if (one._name === proven) {
           order.length = 0; // what has worked gets a second chance
         }

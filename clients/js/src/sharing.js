@@ -12,19 +12,21 @@
 //   follow  hears the leader, or catches up to do so
 
 import { createLink } from './link.js';
+import { isPresence } from './position.js';
 import { canShare, joinTabs } from './tabs.js';
-import { missingIn, needProof } from './topics.js';
+import { keyOf, missingIn, needProof } from './topics.js';
 
 const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: new Map(), at: undefined, head: undefined };
 
 /**
  * `page`:
- *   _topics(), _known()   maps of the wanted topics: all, and those that were heard before
+ *   _topics()             map of the wanted topics
+ *   _since                map with the keys of those that were heard before
+ *   _told                 map of presence topics with the counts that the page knows
  *   _position
  *   _tell(kind, value, text)  hears what the connection says: status, frame, mark, refused, dropped
  *   _change()             state may be another
  *   _error(failure)
- *   _counts()             presence that is known, for newcomers
  */
 export function createSource(settings, page) {
   const { base, share, clid, user, log } = settings;
@@ -37,6 +39,7 @@ export function createSource(settings, page) {
   let waiting; // what the leader said while this page catches up
   let goal; // id up to which it has to
   let isProven; // the page's user was asked for
+  const counts = new Map(); // presence topic: how many streams have the name, also of topics that other tabs want
 
   const link = createLink(settings, {
     _topics: () => new Map([page._topics(), ...(tabs ? tabs._others() : [])].flatMap((map) => [...map])),
@@ -50,13 +53,15 @@ export function createSource(settings, page) {
     _error: page._error,
   });
 
+  const known = () => new Map([...page._topics()].filter(([key]) => page._since.has(key)));
+
   const catcher = createLink(
     { ...settings, transports: ['poll'], clid: '', remember: false },
     {
-      _topics: page._known,
+      _topics: known,
       _position: position,
       _tell(kind, value, text) {
-        page._tell(kind, value, text);
+        hand(kind, value, text);
         if (kind === 'mark' && position._reaches(goal)) catchUpDone();
       },
       _change() {},
@@ -67,20 +72,42 @@ export function createSource(settings, page) {
   /** What the connection is like, also for other tabs: names that stay as they are. */
   function ownStatus() {
     const { state, transport, who, held, at, head } = link;
-    return { state, transport, who, held, at, head, counts: page._counts() };
+    return { state, transport, who, held, at, head, counts };
+  }
+
+  /**
+   * To the page. The broker says who is there when a topic is asked for: where another tab had asked for it before, we do.
+   */
+  function hand(kind, value, text) {
+    if (kind === 'frame' && isPresence(value) && value.ep.requested === value.ep.emitted) {
+      counts.set(value.ep.requested, value.e.detail.clid_instances);
+    }
+    if (kind === 'status' && value.state === 'connected') {
+      for (const topic of counts.keys()) if (!value.held.has(keyOf(topic))) counts.delete(topic);
+      for (const [topic, count] of value.counts) if (!counts.has(topic)) counts.set(topic, count);
+    }
+    page._tell(kind, value, text);
+    if (kind === 'status') tellCounts();
+  }
+
+  function tellCounts() {
+    for (const topic of page._topics().values()) {
+      const detail = { clid_instances: counts.get(topic) };
+      if (counts.has(topic) && !page._told.has(topic)) page._tell('frame', { ep: { requested: topic, emitted: topic }, e: { type: 'available', detail } });
+    }
   }
 
   /** What the own connection says, to this page and, when it leads, to the others. */
   function tell(kind, value, text) {
     if (tabs) tabs._say(kind, value);
-    page._tell(kind, value, text);
+    hand(kind, value, text);
   }
 
   /** What the leader says. */
   function told(kind, value, isNext) {
     if (kind === 'status') status = value;
     if (!isNext) lose();
-    if (isInSync) page._tell(kind, value);
+    if (isInSync) hand(kind, value);
     else if (waiting) waiting.push([kind, value]);
     else if (kind === 'status') tryToFollow();
     else if (kind === 'refused' || kind === 'dropped') page._tell(kind, value);
@@ -94,7 +121,7 @@ export function createSource(settings, page) {
     link._stop();
     waiting = [['status', status]];
     goal = at;
-    if (!position._last() || !page._known().size || position._reaches(at)) return catchUpDone();
+    if (!position._last() || !known().size || position._reaches(at)) return catchUpDone();
     log('catches up from', position._last(), 'to', at);
     catcher._start();
     return page._change();
@@ -105,7 +132,7 @@ export function createSource(settings, page) {
     catcher._stop();
     waiting = undefined;
     isInSync = true;
-    for (const one of said) page._tell(...one);
+    for (const one of said) hand(...one);
   }
 
   function lose() {
@@ -193,6 +220,7 @@ export function createSource(settings, page) {
       } else {
         tabs?._turn();
       }
+      tellCounts();
     },
 
     _probe(surely) {

@@ -28,8 +28,7 @@ export function createSubscriptions(changed) {
     _wanted: () => wanted,
     _isWanted: (name) => names.has(name),
 
-    /** Topics that were in force before. */
-    _known: () => new Map([...wanted].filter(([key]) => since.has(key))),
+    _since: since,
 
     /** `offs` end its handlers; a plain one has none. With `last`, what came after this id is for the page. */
     _add(topics, offs, last) {

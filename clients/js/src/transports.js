@@ -16,8 +16,6 @@ import { DOWN, UNFIT, checkAnswer, failure, jsonOf } from './failure.js';
 import { frameReader } from './frames.js';
 import { sseReader } from './sse.js';
 
-const ASK_FOR_SSE = { headers: { Accept: 'text/event-stream' } };
-
 /** What goes wrong here is of this way in. */
 function orUnfit(call) {
   try {
@@ -72,7 +70,7 @@ async function ws(link) {
   const { ep = [], last_id, ...who } = body || {};
   let asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics for a message');
+  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics');
   const address = `${url.replace(/^http/, 'ws').split('?')[0]}ws?${query || new URLSearchParams(who)}`;
   const socket = orUnfit(() => new link.WebSocket(address)); // a policy of the page may forbid it
   let connected; // the frame, until the topics are in force
@@ -125,6 +123,6 @@ async function ws(link) {
 export const transports = {
   ws,
   frames: (link) => stream(link),
-  sse: (link) => stream(link, ASK_FOR_SSE),
+  sse: (link) => stream(link, { headers: { Accept: 'text/event-stream' } }),
   poll,
 };
