@@ -16,13 +16,14 @@ enum {
      * the less: all together they never hold what others need. */
     REPLAY_WINDOW = 64 * 1024,
     REPLAY_WINDOW_LEAST = 4 * 1024,
-    REPLAY_TURN_BYTES = 1024 * 1024, /* bytes formatted for all before live events have theirs */
+    /* Bytes formatted for all, or queued of what is shared, before live events have theirs. */
+    REPLAY_TURN_BYTES = 1024 * 1024,
     /* The same in things done, a tenth of a microsecond each: what is found need not be for who
      * looks, and small frames cost more than their bytes. */
     REPLAY_SLICE_WORK = 4096,
     REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
     REPLAY_FRAME_WORK = 4,
-    REPLAY_TURN_SLICES = 64, /* what is shared costs no work, but is written to each */
+    REPLAY_TURN_SLICES = 64, /* each is written by a call of its own */
     /* A slice that others have as well has to be written all the same. */
     REPLAY_TAKING_WORK = 16,
     REPLAY_TAKING_BYTES = 512, /* of it for a unit of work */
@@ -319,6 +320,7 @@ static bool take_slice(struct replay *replay, const struct replay_slice *slice)
     queue->work += REPLAY_TAKING_WORK + slice->frames.length / REPLAY_TAKING_BYTES;
     queue->events += slice->events;
     queue->shared += slice->events;
+    queue->shared_bytes += slice->frames.length;
     replay->after = slice->to;
     if (slice->events > 0)
         replay->iat = slice->last_iat;
@@ -550,13 +552,15 @@ static void trim_shared(struct replay_queue *queue)
 void replay_run(struct replay_queue *queue)
 {
     const struct delivery *delivery = queue->delivery;
-    uint64_t begun = delivery->bytes_formatted, work = queue->work, slices = 0;
+    uint64_t begun = delivery->bytes_formatted + queue->shared_bytes, work = queue->work,
+             slices = 0;
 
     set_window(queue);
     trim_shared(queue);
     if (queue->first != NULL)
         connection_relieve_for_others(delivery->net, most_held(delivery->net));
-    while (replay_can_go_on(queue) && delivery->bytes_formatted - begun < REPLAY_TURN_BYTES &&
+    while (replay_can_go_on(queue) &&
+           delivery->bytes_formatted + queue->shared_bytes - begun < REPLAY_TURN_BYTES &&
            queue->work - work < REPLAY_TURN_WORK && slices++ < REPLAY_TURN_SLICES)
         run_first(queue);
     loop_watch_did(&delivery->net->loop.watch, LOOP_REPLAY, queue->work - work);

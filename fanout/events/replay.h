@@ -60,6 +60,7 @@ struct replay_queue {
     uint64_t window;               /* bytes queued for one before it waits, in the present turn */
     uint64_t events;               /* replayed since the start */
     uint64_t shared;               /* of those, what was found and formatted for another one */
+    uint64_t shared_bytes;         /* of their frames */
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 
