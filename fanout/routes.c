@@ -10,6 +10,7 @@
 #include "requests/memory_report.h"
 #include "requests/renew.h"
 #include "requests/service.h"
+#include "requests/streaming.h"
 #include "retry_after.h"
 #include "transports/transports.h"
 
@@ -81,12 +82,16 @@ static bool is_admin(const struct connection *connection, const struct http_requ
                             http_request_header(request, "Authorization")) < tokens->count;
 }
 
-/* There is room for operators and health checks alone. */
-static void refuse_full(struct connection *connection)
+/* There is room for operators and health checks alone. An EventSource would be closed for good by
+ * any answer but 200. */
+static void refuse_full(struct connection *connection, const struct http_request *request)
 {
     connection->net->counters.refused_full++;
     connection->close_reason = CLOSE_FULL;
-    http_reply_error_with(connection, NULL, 503, "Too many connections", RETRY_AFTER "5");
+    if (http_request_accepts_event_stream(request))
+        http_reply_event_stream_over(connection, NULL, streaming_retry_ms(connection));
+    else
+        http_reply_error_with(connection, NULL, 503, "Too many connections", RETRY_AFTER "5");
 }
 
 static void refuse_method(struct connection *connection, const struct http_request *request,
@@ -110,7 +115,7 @@ void routes_answer(struct connection *connection, const struct http_request *req
 
     if (connection->kept_place &&
         (route == NULL || !(route->admin || route->answer == answer_health)))
-        refuse_full(connection);
+        refuse_full(connection, request);
     else if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
     else if (route == NULL)

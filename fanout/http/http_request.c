@@ -418,6 +418,13 @@ const char *http_request_header(const struct http_request *request, const char *
     return request->headers.data != NULL ? find_header(request, request->headers.data, name) : NULL;
 }
 
+bool http_request_accepts_event_stream(const struct http_request *request)
+{
+    const char *accept = http_request_header(request, "Accept");
+
+    return accept != NULL && strstr(accept, "text/event-stream") != NULL;
+}
+
 const char *http_request_next_header(const struct http_request *request, const char *name,
                                      const char *value)
 {

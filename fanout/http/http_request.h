@@ -60,6 +60,8 @@ bool http_request_keep_alive(const struct http_request *request);
 const char *http_request_body(const struct http_request *request, size_t *length);
 /* Value of the first header of this name (any case), or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
+/* As every EventSource does (HTML standard, section 9.2). */
+bool http_request_accepts_event_stream(const struct http_request *request);
 /* Value of the next header of this name after `value`, which the function above or this one gave.
  */
 const char *http_request_next_header(const struct http_request *request, const char *name,

@@ -18,6 +18,28 @@ enum { BATCH = 64, FULL_PAUSE_MS = 1000, MEMORY_PAUSE_MS = 1 };
 
 /* ---- refusing ---- */
 
+static const char *origin_header(const struct config *config)
+{
+    return cors_is_public(config->web_origins) ? "Access-Control-Allow-Origin: *\r\n" : "";
+}
+
+/* For an EventSource, which would be closed for good by any answer but 200. When to come back is
+ * spread evenly over refusals that follow each other. */
+static int write_event_stream_refusal(const struct net *net, char *out, size_t size)
+{
+    const uint64_t golden = 0x9e3779b97f4a7c15; /* 2^64 by the golden ratio */
+    uint64_t most = net->config->retry_time, least = most / 4;
+    uint64_t retry = least + (net->counters.accepted * golden >> 32) % (most - least + 1);
+    char field[40];
+    int length = snprintf(field, sizeof field, "retry: %llu\n\n", (unsigned long long)retry);
+
+    return snprintf(out, size,
+                    "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\n%sConnection: close\r\n"
+                    "Content-Type: text/event-stream;charset=utf-8\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
+                    origin_header(net->config), length, field);
+}
+
 static int write_refusal(char *out, size_t size, const struct config *config,
                          struct arrival arrival, const char *words)
 {
@@ -31,9 +53,7 @@ static int write_refusal(char *out, size_t size, const struct config *config,
                     "%sConnection: close\r\n"
                     "Content-Type: application/json;charset=utf-8\r\n"
                     "Content-Length: %d\r\n\r\n%s",
-                    words,
-                    cors_is_public(config->web_origins) ? "Access-Control-Allow-Origin: *\r\n" : "",
-                    length, json);
+                    words, origin_header(config), length, json);
 }
 
 /* A courtesy: it is closed either way. What the client has sent already is read, since closing over
@@ -41,10 +61,15 @@ static int write_refusal(char *out, size_t size, const struct config *config,
 static void refuse_comer(struct net *net, int descriptor, struct arrival arrival,
                          enum close_reason why, const char *words)
 {
+    static const char event_stream[] = "text/event-stream";
     char answer[512];
-    int length = write_refusal(answer, sizeof answer, net->config, arrival, words);
+    ssize_t got = recv(descriptor, net->read_buffer, sizeof net->read_buffer, MSG_DONTWAIT);
+    bool is_event_source = got > 0 && memmem(net->read_buffer, (size_t)got, event_stream,
+                                             sizeof event_stream - 1) != NULL;
+    int length = is_event_source && !arrival.speaks_lines
+                     ? write_event_stream_refusal(net, answer, sizeof answer)
+                     : write_refusal(answer, sizeof answer, net->config, arrival, words);
 
-    (void)recv(descriptor, net->read_buffer, sizeof net->read_buffer, MSG_DONTWAIT);
     (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(descriptor);
     net->counters.closed[why]++;

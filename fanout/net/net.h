@@ -22,7 +22,9 @@ struct service;
 
 enum {
     NET_READ_BUFFER = 64 * 1024,
-    NET_KEPT_PLACES = 16 /* beyond max_connections, so that operators and health checks get in */
+    /* Beyond max_connections, so that operators and health checks get in, and whoever else comes is
+     * told in its own words why not. */
+    NET_KEPT_PLACES = 256
 };
 
 /* On which kind of socket a client arrived. */

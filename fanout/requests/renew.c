@@ -52,6 +52,16 @@ static const char *renew_proof(struct stream *stream, const struct renewal *rene
     return reason != NULL ? fault : NULL;
 }
 
+/* A beat renews nothing before half of the time is over, or where that cannot be any more. */
+static bool is_beat_alone(const struct stream *stream, const struct renewal *renewal)
+{
+    const struct service *service = service_of(&stream->connection);
+
+    return renewal->beat_ms > 0 && renewal->ticket == NULL &&
+           (stream->alive_count >= service->config->max_alive ||
+            !streaming_is_half_over(&stream->connection));
+}
+
 const char *renew_stream(struct stream *stream, const struct renewal *renewal,
                          char answer[RENEW_ANSWER_SIZE], char fault[REQUESTED_TOPICS_FAULT_SIZE])
 {
@@ -63,6 +73,12 @@ const char *renew_stream(struct stream *stream, const struct renewal *renewal,
         !hex_read(shown, sizeof shown, renewal->secret) ||
         !stream_secrets_count(secrets, stream->connid, stream->secret, shown))
         return "Invalid data";
+    if (renewal->beat_ms > 0)
+        streaming_expect(&stream->connection, renewal->beat_ms);
+    if (is_beat_alone(stream, renewal)) {
+        write_renewed(stream, answer);
+        return NULL;
+    }
     if (renewal->ticket == NULL && stream->alive_count >= service->config->max_alive)
         return "Max alive reached";
     const char *reason = renewal->ticket != NULL ? renew_proof(stream, renewal, fault) : NULL;
@@ -102,6 +118,15 @@ static void renew_by_request(struct connection *connection, const struct http_re
         http_reply_json(connection, request, 200, "OK", answer, strlen(answer));
 }
 
+/* False: it is not what a client may promise. */
+static bool read_beat(const json_t *beat, uint64_t *ms)
+{
+    *ms = json_is_integer(beat) && json_integer_value(beat) > 0 ? (uint64_t)json_integer_value(beat)
+                                                                : 0;
+    return beat == NULL || json_is_null(beat) ||
+           (*ms >= RENEW_BEAT_LEAST && *ms <= RENEW_BEAT_MOST);
+}
+
 static bool is_text_or_nothing(const json_t *value)
 {
     return value == NULL || json_is_null(value) || json_is_string(value);
@@ -116,15 +141,17 @@ void renew_answer(struct connection *connection, const struct http_request *requ
     const json_t *connid = json_object_get(body, "connid");
     const json_t *secret = json_object_get(body, "secret");
     const json_t *ticket = json_object_get(body, "ticket");
-    const struct renewal renewal = {.secret = json_string_value(secret),
-                                    .secret_length = json_string_length(secret),
-                                    .ticket = json_string_value(ticket),
-                                    .ticket_length = json_string_length(ticket)};
+    struct renewal renewal = {.secret = json_string_value(secret),
+                              .secret_length = json_string_length(secret),
+                              .ticket = json_string_value(ticket),
+                              .ticket_length = json_string_length(ticket)};
 
-    if (json_is_integer(connid) && json_integer_value(connid) > 0 && json_is_string(secret) &&
-        is_text_or_nothing(ticket))
-        renew_by_request(connection, request, (uint64_t)json_integer_value(connid), &renewal);
-    else
+    if (!json_is_integer(connid) || json_integer_value(connid) <= 0 || !json_is_string(secret) ||
+        !is_text_or_nothing(ticket))
         http_reply_error(connection, request, 400, "Invalid object");
+    else if (!read_beat(json_object_get(body, "beat"), &renewal.beat_ms))
+        http_reply_error(connection, request, 400, "Invalid beat");
+    else
+        renew_by_request(connection, request, (uint64_t)json_integer_value(connid), &renewal);
     json_decref(body);
 }

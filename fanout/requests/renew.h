@@ -6,12 +6,13 @@
 #include "requested_topics.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct connection;
 struct http_request;
 struct stream;
 
-enum { RENEW_ANSWER_SIZE = 200 };
+enum { RENEW_ANSWER_SIZE = 200, RENEW_BEAT_LEAST = 1000, RENEW_BEAT_MOST = 24 * 60 * 60 * 1000 };
 
 /* What a client shows for a renewal. */
 struct renewal {
@@ -19,6 +20,10 @@ struct renewal {
     size_t secret_length;
     const char *ticket; /* of a newer proof of the same user; NULL: none */
     size_t ticket_length;
+    /* The client promises to say this again within so many ms, from RENEW_BEAT_LEAST to
+     * RENEW_BEAT_MOST; then the stream's time begins anew only when half of it is over, and until
+     * then the secret stays. 0: it promises nothing. */
+    uint64_t beat_ms;
 };
 
 /* The reason that is no fault of the client: compare pointers. */

@@ -126,6 +126,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Of a client that says by requests of its own that it is there. */
+static uint64_t absent_due(const struct stream *stream)
+{
+    return stream->transport->input == NULL ? stream->absent_at : UINT64_MAX;
+}
+
 static uint64_t input_due(const struct stream *stream)
 {
     return stream->transport->input_due != NULL ? stream->transport->input_due(&stream->connection)
@@ -160,6 +166,7 @@ static uint64_t stream_deadline(const struct connection *connection)
     uint64_t due = keep_alive_due(stream);
 
     due = earlier(due, stream->ends_at);
+    due = earlier(due, absent_due(stream));
     due = earlier(due, connection_slow_deadline(connection));
     if (stream->replay != NULL)
         due = earlier(due, connection_stall_deadline(connection));
@@ -294,6 +301,10 @@ static void stream_due(struct connection *connection)
         connection_close(connection, CLOSE_SLOW);
         return;
     }
+    if (now >= absent_due(stream)) {
+        connection_close(connection, CLOSE_SILENT);
+        return;
+    }
     if (now >= input_due(stream)) {
         stream->transport->input_late(connection);
         return;
@@ -309,14 +320,28 @@ static void stream_due(struct connection *connection)
         connection_set_deadline(connection);
 }
 
+/* When its time would be over if it began anew now. */
+static uint64_t renewed_end(const struct connection *connection)
+{
+    return end_of(stream_of(connection),
+                  loop_now(&connection->net->loop) + connection->net->config->stream_time);
+}
+
+bool streaming_is_half_over(const struct connection *connection)
+{
+    uint64_t end = renewed_end(connection), now = loop_now(&connection->net->loop);
+    uint64_t ends_at = stream_of(connection)->ends_at;
+
+    return end > ends_at && end - ends_at > ends_at - now;
+}
+
 void streaming_renew(struct connection *connection)
 {
     struct stream *stream = stream_of(connection);
 
     if (stream->transport->answers_once)
         return;
-    stream->ends_at =
-        end_of(stream, loop_now(&connection->net->loop) + connection->net->config->stream_time);
+    stream->ends_at = renewed_end(connection);
     connection_set_deadline(connection);
 }
 
@@ -325,6 +350,16 @@ void streaming_shorten(struct connection *connection)
     struct stream *stream = stream_of(connection);
 
     stream->ends_at = end_of(stream, stream->ends_at);
+    connection_set_deadline(connection);
+}
+
+void streaming_expect(struct connection *connection, uint64_t within_ms)
+{
+    struct stream *stream = stream_of(connection);
+
+    if (stream->transport->input != NULL || stream->transport->answers_once)
+        return;
+    stream->absent_at = loop_now(&connection->net->loop) + within_ms;
     connection_set_deadline(connection);
 }
 
@@ -410,5 +445,7 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
         stream->pinged_at = (uint32_t)now;
     else
         stream->ignored_input = 0;
+    if (stream->transport->input == NULL)
+        stream->absent_at = UINT64_MAX;
     connection_set_deadline(connection);
 }

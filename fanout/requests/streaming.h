@@ -4,6 +4,7 @@
 
 #include "net/close_reason.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct connection;
@@ -22,6 +23,11 @@ void streaming_end(struct connection *connection, enum close_reason reason);
 void streaming_drop(struct connection *connection);
 /* stream_time starts anew; not for a poll, which has the time it asked for. */
 void streaming_renew(struct connection *connection);
+/* Renewing it now would more than double what is left of its time. */
+bool streaming_is_half_over(const struct connection *connection);
+/* The client has promised to be heard of within so many ms, by a request of its own: else it is
+ * gone. Nothing where it says something on the stream itself, or answers its pings. */
+void streaming_expect(struct connection *connection, uint64_t within_ms);
 /* The proof of its user may end sooner than it did. */
 void streaming_shorten(struct connection *connection);
 /* How long a client is asked to wait before it comes back: another time for each stream. */

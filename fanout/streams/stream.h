@@ -61,8 +61,14 @@ struct stream {
         struct leaving_stream *leaving; /* when it has ended, while connection.outlived */
     };
     struct kept_headers *headers; /* of the subscription; NULL when they are not kept */
-    uint64_t
-        messages_due; /* when what the client has said would have come at the pace it may, us */
+    union {
+        /* Where the client says something: when what it has said would have come at the pace it
+         * may, us. */
+        uint64_t messages_due;
+        /* Where it says nothing: it is gone unless it is heard of by then, ms of the loop's clock.
+         * UINT64_MAX: it has promised nothing. */
+        uint64_t absent_at;
+    };
     unsigned char secret[STREAM_SECRET_SIZE];
 };
 

@@ -44,13 +44,6 @@ const struct transport transport_frames_plain = {.name = "frames",
                                                  .keep_alive = keep_frames_alive,
                                                  .end = transport_end_body};
 
-static bool accepts_sse(const struct http_request *request)
-{
-    const char *accept = http_request_header(request, "Accept");
-
-    return accept != NULL && strstr(accept, "text/event-stream") != NULL;
-}
-
 void transport_frames_answer(struct connection *connection, const struct http_request *request)
 {
     if (http_request_method(request) != HTTP_METHOD_POST &&
@@ -58,7 +51,7 @@ void transport_frames_answer(struct connection *connection, const struct http_re
         http_reply_error(connection, request, 400, "Subscribe with POST or with a ticket");
         return;
     }
-    if (accepts_sse(request)) {
+    if (http_request_accepts_event_stream(request)) {
         transport_sse_answer(connection, request);
         return;
     }

@@ -1,13 +1,14 @@
 'use strict';
 
-// Many an EventSource, as it is in browsers (closed for good by any answer but 200), behind web servers: the daemon goes
-// away and comes back, or is full for a while.
+// Many an EventSource, as it is in browsers (closed for good by any answer but 200), behind web servers and at the daemon itself:
+// it goes away and comes back, or is full for a while.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { EventSource } = require('eventsource');
 const { request } = require('./lib/http');
+const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 const { BehindWebServer } = require('./lib/webservers');
 
@@ -78,3 +79,23 @@ for (const name of ['nginx', 'Apache with mod_fcgid']) {
     });
   });
 }
+
+test('many EventSources at a full daemon itself come again, until there is room', async () => {
+  const stack = await Stack.start('full', { handlers: 1, config: { fanout: { max_connections: '1', retry_time: '400ms', keep_alive: '1s' } } });
+  const holder = await stack.subscribe(['a']);
+  const sources = Array.from({ length: MANY }, () => {
+    const one = { source: new EventSource(`${stack.url}/sse?ep=a`), breaks: 0, connected: 0 };
+    one.source.addEventListener('connected', () => one.connected++);
+    one.source.onerror = () => one.breaks++;
+    return one;
+  });
+  try {
+    await until('each has come in vain', () => sources.every(({ breaks }) => breaks > 1));
+    assert.deepEqual(sources.filter(({ source }) => source.readyState === EventSource.CLOSED), [], 'closed for good');
+    holder.close();
+    await until('one has found room', () => sources.some(({ connected }) => connected > 0));
+  } finally {
+    sources.forEach(({ source }) => source.close());
+    await stack.stop();
+  }
+});

@@ -1,6 +1,7 @@
 'use strict';
 
-// A client whose cable is pulled while events go on: nobody tells the proxy before it, which takes all that it is given.
+// A client whose cable is pulled while events go on: nobody tells the proxy before it, which takes all that it is given. A
+// WebSocket is asked whether it is there; others say so, where the page wants it (`beat`).
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
@@ -28,7 +29,7 @@ const ways = {
 const config = { fanout: { keep_alive: '3s' } }; // enough for an answer on a busy machine
 
 for (const [name, start] of Object.entries(ways)) {
-  describe(`a WebSocket that is cut off before ${name}`, () => {
+  describe(`a client that is cut off before ${name}`, () => {
     let way;
     let line;
     const sockets = [];
@@ -54,18 +55,51 @@ for (const [name, start] of Object.entries(ways)) {
       return one;
     }
 
-    test('is taken for gone, events or not, and who answers stays', async () => {
+    for (const transport of ['frames', 'sse']) {
+      test(`is taken for gone by ${transport} when its beat does not come, and who says that it is there stays`, async () => {
+        const { connect } = await import('../../clients/js/src/index.js');
+        const clients = [];
+        const begin = async (url, clid) => {
+          let beats = 0;
+          const counting = async (...request) => {
+            const answer = await fetch(...request);
+            if (String(request[0]).endsWith('alive')) beats++;
+            return answer;
+          };
+          const client = connect({ url, clid, transports: [transport], topics: ['a'], beat: 1500, backoff: 50, fetch: counting });
+          clients.push(client);
+          await until('its beat is known', () => beats > 0);
+          return client;
+        };
+        const there = await begin(way.url, `there by ${transport}`);
+        await begin(`${line.url}${new URL(way.url).pathname}`, `cut off by ${transport}`);
+        const { connid } = there;
+        const present = () => way.stack.look('/connections');
+        await until('both are present', async () => (await present())[`cut off by ${transport}`] === 1);
+        line.stand();
+        const { silent } = (await way.stack.look('/state')).closed;
+        await until('only who says so is present', async () => {
+          await way.stack.publish('a', 'x');
+          return (await present())[`cut off by ${transport}`] === undefined;
+        });
+        assert.equal((await way.stack.look('/state')).closed.silent, silent + 1);
+        assert.deepEqual([there.connid, there.state, (await present())[`there by ${transport}`]], [connid, 'connected', 1]);
+        line.flow();
+        await Promise.all(clients.map((client) => client.close()));
+        await way.stack.untilTotal(0);
+      });
+    }
+
+    test('is taken for gone as a WebSocket, events or not, and who answers stays', async () => {
       const there = await open(way.url, 'there');
       await open(`${line.url}${new URL(way.url).pathname}`, 'cut off');
-      await way.stack.untilTotal(2);
       line.stand();
       await until('only who answers is present', async () => {
         await way.stack.publish('a', 'x');
-        const { 'cut off': gone, ...rest } = await way.stack.look('/connections');
-        assert.equal(rest.there, 1);
+        const { 'cut off': gone, there: stays } = await way.stack.look('/connections');
+        assert.equal(stays, 1);
         return gone === undefined;
       });
-      assert.equal((await way.stack.look('/state')).closed.silent, 1);
       const { pings } = there;
       await until('it is asked again', () => there.pings > pings + 2);
       assert.equal(there.isOver, false);

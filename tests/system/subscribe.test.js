@@ -5,6 +5,7 @@ const http = require('node:http');
 const { after, before, describe, test } = require('node:test');
 const { RawConnection, requestText } = require('./lib/raw');
 const { Stack } = require('./lib/stack');
+const { until } = require('./lib/wait');
 
 const STREAM_HEADERS = {
   'Transfer-Encoding': 'chunked',
@@ -334,6 +335,40 @@ describe('/alive', () => {
     await client.ended();
     assert.equal(client.endedCleanly, true);
     assert.ok(Date.now() - renewed >= 5800, 'its time began anew with the last renewal');
+  });
+
+  test('with a beat it says that the client is there, and renews when half of the time is over', async () => {
+    const client = await stack.subscribe(['a']);
+    const { connid, secret } = client;
+    const beat = (ms, shown = secret) => alive({ connid, secret: shown, beat: ms });
+    for (const wrong of [999, 86_400_001, 0, -5, 1.5, '5000', true, []]) {
+      const answer = await beat(wrong);
+      assert.deepEqual([answer.status, answer.reason], [400, 'Invalid beat'], `${wrong}`);
+    }
+    assert.equal((await beat(null)).status, 200, 'promises nothing'); // and renews, as without
+    let pair = await beat(86_400_000);
+    assert.equal(pair.json.secret, (await beat(86_400_000, pair.json.secret)).json.secret, 'the secret stays');
+    const before = pair.json;
+    await until('half of the time is over', async () => {
+      pair = await beat(86_400_000, before.secret);
+      assert.equal(pair.status, 200, pair.text);
+      return pair.json.secret !== before.secret;
+    });
+    assert.equal(pair.json.timeout, 6000);
+    await client.ended();
+    assert.equal(client.endedCleanly, true);
+  });
+
+  test('a client that has promised a beat and says none is gone; another stays', async () => {
+    const [silent, other] = [await stack.subscribe(['a']), await stack.subscribe(['a'])];
+    const { connid, secret } = silent;
+    assert.equal((await alive({ connid, secret, beat: 1000 })).status, 200);
+    assert.equal((await alive({ connid, secret, beat: 1500 })).status, 200);
+    await silent.ended();
+    assert.equal(silent.endedCleanly, false);
+    assert.equal((await stack.look('/state')).closed.silent, 1);
+    await other.ended();
+    assert.equal(other.endedCleanly, true);
   });
 
   test('tells a wrong shape from a wrong pair, and neither harms the stream', async () => {

@@ -173,6 +173,8 @@ static void one_too_many_is_told_so(void **state)
     daemon_stop(&daemon);
 }
 
+#define EVENT_SOURCE "GET /sse?ep=a HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+
 static void keeps_places_for_operators(void **state)
 {
     struct daemon daemon;
@@ -190,11 +192,24 @@ static void keeps_places_for_operators(void **state)
         client_close(&asking);
     }
     assert_int_equal(daemon.server->net.counters.refused_full, 0);
+    client_open_tcp(&asking, &daemon); /* an EventSource is closed for good by any answer but 200 */
+    assert_true(client_send_text(&asking, EVENT_SOURCE));
+    client_expect_end(&asking);
+    assert_true(client_has(&asking, "HTTP/1.1 200 OK\r\n"));
+    assert_true(client_has(&asking, "\r\n\r\nretry: "));
+    client_close(&asking);
+    assert_int_equal(daemon.server->net.counters.refused_full, 1);
     /* Who takes them and says nothing is bounded in number and time. */
     for (int i = 0; i <= NET_KEPT_PLACES; i++)
         client_open_tcp(&idle[i], &daemon);
     client_expect_end(&idle[NET_KEPT_PLACES]);
     assert_true(client_has(&idle[NET_KEPT_PLACES], "HTTP/1.1 503 Too many connections\r\n"));
+    client_open_tcp(&asking, &daemon);
+    assert_true(client_send_text(&asking, EVENT_SOURCE));
+    client_expect_end(&asking);
+    assert_true(client_has(&asking, "HTTP/1.1 200 OK\r\n") &&
+                client_has(&asking, "\r\n\r\nretry: "));
+    client_close(&asking);
     for (int i = 0; i < NET_KEPT_PLACES; i++) {
         client_expect_end(&idle[i]);
         client_close(&idle[i]);

@@ -72,6 +72,12 @@ export interface Options {
   maxBackoff?: number | undefined;
   /** ms after which a better way in is looked for, when it came by another one than the first; doubles. Default: 300,000. */
   betterTime?: number | undefined;
+  /**
+   * ms after which a connection by frames or Server-Sent Events tells the broker again that it is there, by a request: behind a
+   * proxy nothing else says so. It counts as gone after twice as long, and a minute more when the page is hidden. At least 1,000.
+   * Default: never. WebSockets are asked by the broker.
+   */
+  beat?: number | undefined;
   /** Whether the connection's time is renewed before it is over. Default: true. */
   renew?: boolean | undefined;
 
