@@ -59,13 +59,14 @@ static bool write_json_for_node(struct delivery *delivery, enum subscription_kin
     return true;
 }
 
-/* Makes a frame of what was written. server_type: of one of the broker's own, or NULL. */
+/* Makes a frame of what was written. server_type: of one of the broker's own, or NULL. again: the
+ * event comes once more, under another topic, so nobody may resume from here. */
 static bool encode_json(struct delivery *delivery, int kind, const struct transport *transport,
-                        const char *server_type, struct frame *frame)
+                        const char *server_type, bool again, struct frame *frame)
 {
     struct frame_text text = {.json = delivery->json.data,
                               .length = delivery->json.length,
-                              .id_length = delivery->id_length,
+                              .id_length = again ? 0 : delivery->id_length,
                               .server_type = server_type};
 
     if (delivery->json.failed)
@@ -88,30 +89,31 @@ struct publication {
 };
 
 /* One requested topic that it matches, and its frames so far: each is formatted when the first
- * receiver of its encoding is met. */
+ * receiver of its encoding is met; those of the second row are of an event that comes again. */
 struct destination {
     enum subscription_kind kind;
     const struct topic_node *node;
-    struct frame frames[FRAME_ENCODINGS];
+    struct frame frames[2][FRAME_ENCODINGS];
     bool json_written;
 };
 
 static bool format_frame(struct delivery *delivery, struct destination *to,
-                         const struct transport *transport, const struct event *event)
+                         const struct transport *transport, bool again, const struct event *event)
 {
     if (!to->json_written && !write_json_for_node(delivery, to->kind, to->node, event))
         return false;
     to->json_written = true;
-    return encode_json(delivery, (int)transport->encoding, transport, NULL,
-                       &to->frames[transport->encoding]);
+    return encode_json(delivery, (int)transport->encoding, transport, NULL, again,
+                       &to->frames[again][transport->encoding]);
 }
 
 static bool queue_shared(struct delivery *delivery, struct stream *stream, struct destination *to,
-                         const struct event *event)
+                         bool again, const struct event *event)
 {
-    struct frame *frame = &to->frames[stream->encoding];
+    struct frame *frame = &to->frames[again][stream->encoding];
 
-    return (frame->segment != NULL || format_frame(delivery, to, stream->transport, event)) &&
+    return (frame->segment != NULL ||
+            format_frame(delivery, to, stream->transport, again, event)) &&
            connection_queue(&stream->connection, frame);
 }
 
@@ -153,7 +155,7 @@ static bool withholds(const struct delivery *delivery, struct stream *stream,
 /* Gives the event to one receiver. One that cannot have it is closed before the loop sleeps, not
  * here: its topics are just being walked. One that catches up will find it in the log. */
 static void give(struct delivery *delivery, struct stream *stream, struct destination *to,
-                 struct publication *publication)
+                 bool again, struct publication *publication)
 {
     const struct event *event = publication->event;
 
@@ -162,7 +164,7 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
     if (publication->is_presence &&
         (stream->replay != NULL || stream_knows_change(stream, publication->presence_change)))
         return;
-    if (stream->replay == NULL && !queue_shared(delivery, stream, to, event)) {
+    if (stream->replay == NULL && !queue_shared(delivery, stream, to, again, event)) {
         stream->connection.doomed = true;
         connection_mark(&stream->connection);
         return;
@@ -173,19 +175,63 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
     stream->last_event = (uint32_t)event->sequence;
 }
 
+static bool is_heard(struct publication *publication, enum subscription_kind kind,
+                     const struct stream *stream)
+{
+    return !stream_has_ended(stream) &&
+           (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
+            audience_has(&publication->audience, kind, stream_user(stream)));
+}
+
 static void give_to_node(struct delivery *delivery, enum subscription_kind kind,
                          const struct topic_node *node, struct publication *publication)
 {
     struct destination to = {.kind = kind, .node = node};
 
     for (uint32_t r = 0; r < node->receiver_count; r++) {
-        struct stream *stream = stream_of_subscriber(node->receivers[r].subscriber);
-        if (stream_has_ended(stream))
-            continue;
-        if (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
-            audience_has(&publication->audience, kind, stream_user(stream)))
-            give(delivery, stream, &to, publication);
+        struct topic_receiver *receiver = &node->receivers[r];
+        struct stream *stream = stream_of_subscriber(receiver->subscriber);
+        bool again = receiver->again;
+        if (again)
+            receiver->again = false;
+        if (is_heard(publication, kind, stream))
+            give(delivery, stream, &to, again, publication);
     }
+}
+
+static void note_copies_of_node(struct publication *publication, enum subscription_kind kind,
+                                const struct topic_node *node, bool begins)
+{
+    for (uint32_t r = 0; r < node->receiver_count; r++) {
+        struct topic_receiver *receiver = &node->receivers[r];
+        struct stream *stream = stream_of_subscriber(receiver->subscriber);
+        if (!stream->transport->resumes_by_frame)
+            continue;
+        if (begins) {
+            stream->comes_again = false;
+        } else if (is_heard(publication, kind, stream)) {
+            receiver->again = stream->comes_again;
+            stream->comes_again = true;
+        }
+    }
+}
+
+/* Notes who will have the event again under a later topic: looks from the last one to the first. */
+static void note_copies(struct delivery *delivery, struct publication *publication,
+                        const bool hears[SUBSCRIPTION_KINDS])
+{
+    const uint64_t *streams = delivery->streams->of_encoding;
+    size_t nodes = 0;
+
+    for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+        nodes += hears[kind] ? delivery->matches[kind].count : 0;
+    if (nodes < 2 || streams[FRAME_SSE_CHUNKED] + streams[FRAME_SSE_PLAIN] == 0)
+        return;
+    for (int begins = 1; begins >= 0; begins--)
+        for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
+            for (size_t i = hears[kind] ? delivery->matches[kind].count : 0; i-- > 0;)
+                note_copies_of_node(publication, (enum subscription_kind)kind,
+                                    delivery->matches[kind].nodes[i], begins != 0);
 }
 
 static bool whisper_reaches(struct delivery *delivery, const struct subscription *subscription,
@@ -206,13 +252,22 @@ static void whisper(struct delivery *delivery, struct publication *publication)
     const struct event *event = publication->event;
     struct stream *stream = streams_find(delivery->streams, event->whisper);
 
+    struct destination to = {0}, next;
+    bool found = false;
+
     for (uint32_t i = 0; stream != NULL && i < stream->subscriber.count; i++) {
         const struct subscription *subscription = &stream->subscriber.subscriptions[i];
-        struct destination to = {.kind = subscription->kind, .node = subscription->node};
-        if (audience_has(&publication->audience, to.kind, stream_user(stream)) &&
-            whisper_reaches(delivery, subscription, event))
-            give(delivery, stream, &to, publication);
+        next = (struct destination){.kind = subscription->kind, .node = subscription->node};
+        if (!audience_has(&publication->audience, next.kind, stream_user(stream)) ||
+            !whisper_reaches(delivery, subscription, event))
+            continue;
+        if (found)
+            give(delivery, stream, &to, true, publication);
+        to = next;
+        found = true;
     }
+    if (found)
+        give(delivery, stream, &to, false, publication);
 }
 
 /* Each allowed user's inbox is looked up: the cost is that of those users, not of all who have an
@@ -268,6 +323,7 @@ static bool shout(struct delivery *delivery, struct publication *publication)
     }
     if (!keep_in_log(delivery, publication))
         return false;
+    note_copies(delivery, publication, hears);
     /* Bound ones first: a client that has both hears an event in one order. */
     for (int kind = SUBSCRIPTION_KINDS - 1; kind >= 0; kind--)
         for (size_t i = 0; hears[kind] && i < delivery->matches[kind].count; i++)
@@ -319,12 +375,13 @@ bool delivery_publish_presence(struct delivery *delivery, struct event *event, u
 
 /* ---- for one stream alone ---- */
 
-static bool send_to(struct delivery *delivery, struct stream *stream, const char *server_type)
+static bool send_to(struct delivery *delivery, struct stream *stream, const char *server_type,
+                    bool again)
 {
     struct frame frame;
 
     delivery->told_in_replay += stream->replay != NULL;
-    return encode_json(delivery, FRAME_PRIVATE, stream->transport, server_type, &frame) &&
+    return encode_json(delivery, FRAME_PRIVATE, stream->transport, server_type, again, &frame) &&
            connection_queue(&stream->connection, &frame);
 }
 
@@ -339,7 +396,7 @@ bool delivery_send_to(struct delivery *delivery, struct stream *stream, const ch
 
     take_time(delivery);
     write_json(delivery, topic, topic_length, &event);
-    return send_to(delivery, stream, NULL);
+    return send_to(delivery, stream, NULL, false);
 }
 
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
@@ -363,26 +420,26 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
                                 .sequence = sequence};
     take_time(delivery);
     write_json(delivery, topic, sizeof topic - 1, &event);
-    return send_to(delivery, stream, type);
+    return send_to(delivery, stream, type, false);
 }
 
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
-                     const struct subscription *requested, const struct event *event)
+                     const struct subscription *requested, const struct event *event, bool again)
 {
     take_time(delivery);
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
-           send_to(delivery, stream, NULL);
+           send_to(delivery, stream, NULL, again);
 }
 
 bool delivery_format(struct delivery *delivery, const struct transport *transport,
-                     const struct subscription *requested, const struct event *event,
+                     const struct subscription *requested, const struct event *event, bool again,
                      struct output *out)
 {
     struct frame frame;
 
     take_time(delivery);
     return write_json_for_node(delivery, requested->kind, requested->node, event) &&
-           encode_json(delivery, FRAME_PRIVATE, transport, NULL, &frame) &&
+           encode_json(delivery, FRAME_PRIVATE, transport, NULL, again, &frame) &&
            output_append(out, &frame);
 }
 

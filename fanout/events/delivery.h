@@ -56,12 +56,12 @@ bool delivery_proof_is_over(struct delivery *delivery, struct stream *stream);
  */
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
                    const char *detail, uint64_t sequence);
-/* Queues an event for one stream and one of its topics. */
+/* Queues an event for one stream and one of its topics. again: it comes once more, under another. */
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
-                     const struct subscription *requested, const struct event *event);
+                     const struct subscription *requested, const struct event *event, bool again);
 /* The same into an output that is to be queued for streams of this transport. */
 bool delivery_format(struct delivery *delivery, const struct transport *transport,
-                     const struct subscription *requested, const struct event *event,
+                     const struct subscription *requested, const struct event *event, bool again,
                      struct output *out);
 /* Memory of what it writes with. */
 uint64_t delivery_bytes(const struct delivery *delivery);

@@ -112,28 +112,38 @@ static bool depends_on_user(uint32_t kind)
     return kind == SUBSCRIPTION_BOUND || kind == SUBSCRIPTION_INBOX;
 }
 
-/* The event for one subscription, whose topic it matches. False without memory. */
-static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
-                                 const struct subscription *requested)
+/* Whether the event is for this stream, under this topic; notes what the slice has to know of it. */
+static bool may_send(struct replay *replay, const struct logged_event *logged,
+                     const struct subscription *requested)
 {
     const struct stream *stream = replay->stream;
-    struct replay_queue *queue = replay->queue;
-    struct replay_slice *slice = &queue->slice;
+    struct replay_slice *slice = &replay->queue->slice;
     const struct event event = logged_event_get(logged);
 
     if (slice->first == UINT64_MAX)
         slice->first = event.sequence;
     if (event.whisper && event.whisper != stream->connid) {
         replay_slice_note_whisper(slice, event.whisper);
-        return true;
+        return false;
     }
     slice->is_private = slice->is_private || event.whisper || depends_on_user(requested->kind);
-    if (!audience_may_hear(&event, requested->kind, stream_user(stream)) ||
-        !may_hear_past(replay, logged, requested->kind))
-        return true;
+    return audience_may_hear(&event, requested->kind, stream_user(stream)) &&
+           may_hear_past(replay, logged, requested->kind);
+}
+
+/* The event for one subscription, whose topic it matches. again: it comes once more, for another
+ * one. False without memory. */
+static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
+                                 const struct subscription *requested, bool again)
+{
+    struct replay_queue *queue = replay->queue;
+    struct replay_slice *slice = &queue->slice;
+    const struct event event = logged_event_get(logged);
+
     queue->events++;
     queue->work += REPLAY_FRAME_WORK;
-    if (!delivery_format(queue->delivery, stream->transport, requested, &event, &slice->frames))
+    if (!delivery_format(queue->delivery, replay->stream->transport, requested, &event, again,
+                         &slice->frames))
         return false;
     slice->last_iat = log_of(queue)->last_iat;
     if (slice->events++ == 0)
@@ -199,18 +209,23 @@ static bool send_from_sources(struct replay *replay, struct replay_sources *sour
     uint64_t work = replay->queue->work;
 
     while (sources->count > 0) {
-        const struct replay_source *first = &sources->sources[0];
-        uint64_t sequence = first->next;
+        const struct subscription *requested = sources->sources[0].requested;
+        uint64_t sequence = sources->sources[0].next;
         if (sequence != replay->after &&
             (slice_is_over(replay, work) || meets_another(replay, sequence, stop_at))) {
             keep_sources(replay, sources);
             return true;
         }
         replay->queue->work++;
-        if (!send_to_subscription(replay, replay_sources_first(sources), first->requested))
+        const struct logged_event *logged = replay_sources_first(sources);
+        replay_sources_advance(sources);
+        const struct replay_source *next = &sources->sources[0];
+        bool again = sources->count > 0 && next->next == sequence &&
+                     may_send(replay, logged, next->requested);
+        if (may_send(replay, logged, requested) &&
+            !send_to_subscription(replay, logged, requested, again))
             return false;
         replay->after = sequence;
-        replay_sources_advance(sources);
     }
     replay->after = sources->until;
     drop_kept(replay);
@@ -241,9 +256,23 @@ static void make_filter(struct replay *replay)
         queue->work += replay_filter_bytes(replay->member.cohort->filter) / 64;
 }
 
+static bool send_hits(struct replay *replay, const struct logged_event *logged)
+{
+    const struct subscription *list = replay->stream->subscriber.subscriptions, *found = NULL;
+    const struct replay_hits *hits = &replay->queue->hits;
+
+    for (size_t i = 0; i < hits->count; i++) {
+        if (!may_send(replay, logged, &list[hits->slots[i]]))
+            continue;
+        if (found != NULL && !send_to_subscription(replay, logged, found, true))
+            return false;
+        found = &list[hits->slots[i]];
+    }
+    return found == NULL || send_to_subscription(replay, logged, found, false);
+}
+
 static bool send_walking(struct replay *replay, uint64_t stop_at)
 {
-    const struct stream *stream = replay->stream;
     struct replay_queue *queue = replay->queue;
     uint64_t work = queue->work;
 
@@ -255,10 +284,8 @@ static bool send_walking(struct replay *replay, uint64_t stop_at)
             return true;
         if (!find_hits(replay, logged))
             return false;
-        for (size_t i = 0; i < queue->hits.count; i++)
-            if (!send_to_subscription(replay, logged,
-                                      &stream->subscriber.subscriptions[queue->hits.slots[i]]))
-                return false;
+        if (!send_hits(replay, logged))
+            return false;
         replay->after = logged->sequence;
     }
     replay->after = log_of(replay->queue)->sequence;

@@ -137,7 +137,7 @@ static bool send_missed(struct service *service, struct stream *stream,
             .json = json,
             .json_length = write_change(json, sizeof json, "connect", entry->instances),
             .sequence = service->log->sequence};
-        sent = delivery_replay(service->delivery, stream, watching, &event);
+        sent = delivery_replay(service->delivery, stream, watching, &event, false);
     }
     bytes_free(&topic);
     return sent;

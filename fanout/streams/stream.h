@@ -35,11 +35,12 @@ struct stream {
         uint32_t ignored_input; /* of a transport on which the client has nothing to say */
         uint32_t pinged_at;     /* of one whose client answers: ms of the loop's clock, modulo */
     };
-    uint8_t encoding;    /* transport->encoding, where a delivery finds it */
-    bool asked_past : 1; /* it said where it was when it came */
-    bool recovered : 1;  /* and the log has everything since */
-    bool comes_back : 1; /* it proved to be who it was, so it will again */
-    bool unanswered : 1; /* nothing was heard since the last ping */
+    uint8_t encoding : 4; /* transport->encoding, where a delivery finds it */
+    bool comes_again : 1; /* while an event's receivers are looked over: under a later topic */
+    bool asked_past : 1;  /* it said where it was when it came */
+    bool recovered : 1;   /* and the log has everything since */
+    bool comes_back : 1;  /* it proved to be who it was, so it will again */
+    bool unanswered : 1;  /* nothing was heard since the last ping */
     uint32_t alive_count : STREAM_ALIVE_BITS;
 
     struct connection connection;

@@ -18,8 +18,8 @@ struct http_request;
 struct frame_text {
     const char *json; /* ASCII (docs/protocol.md section 2) */
     size_t length;
-    const char *id; /* of the event; a part of json */
-    size_t id_length;
+    const char *id;          /* of the event; a part of json */
+    size_t id_length;        /* 0: not to be resumed from */
     const char *server_type; /* of the broker's own frames; NULL: an event */
 };
 
@@ -28,6 +28,9 @@ struct transport {
     enum frame_encoding encoding;
     bool chunked;  /* its bytes go out in HTTP/1.1 chunks */
     bool reusable; /* when the stream has ended cleanly, the connection takes a request again */
+    /* A client resumes from the id of the newest frame: of an event that it has under several topics,
+     * only the last frame may say it. */
+    bool resumes_by_frame;
     bool answers_pings; /* its keep-alive is a question that every client answers */
     bool answers_once;  /* is no stream for the client, which asks again for what follows */
     /* Encodes a frame into a segment of the given kind (frame_store). False without memory. */

@@ -191,7 +191,8 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
     index->subscriptions++;
     subscriber->subscriptions[slot].node = node;
     subscriber->subscriptions[slot].position = node->receiver_count;
-    node->receivers[node->receiver_count++] = (struct topic_receiver){subscriber, slot};
+    node->receivers[node->receiver_count++] =
+        (struct topic_receiver){.subscriber = subscriber, .slot = slot};
     return true;
 }
 

@@ -29,6 +29,7 @@ struct subscriber {
 struct topic_receiver {
     struct subscriber *subscriber;
     uint32_t slot; /* in subscriber->subscriptions */
+    bool again;    /* the owner's: it will have what is being delivered under a later topic too */
 };
 
 struct topic_node {

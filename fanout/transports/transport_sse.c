@@ -13,10 +13,11 @@ static bool encode_sse(struct frame_pool *pool, int kind, bool chunked,
                        const struct frame_text *text, struct frame *out)
 {
     char head[128];
-    int length = snprintf(head, sizeof head, "id: %.*s\n%s%s%sdata: ", (int)text->id_length,
-                          text->id, text->server_type != NULL ? "event: " : "",
-                          text->server_type != NULL ? text->server_type : "",
-                          text->server_type != NULL ? "\n" : "");
+    int length = snprintf(
+        head, sizeof head, "%s%.*s%s%s%s%sdata: ", text->id_length > 0 ? "id: " : "",
+        (int)text->id_length, text->id, text->id_length > 0 ? "\n" : "",
+        text->server_type != NULL ? "event: " : "",
+        text->server_type != NULL ? text->server_type : "", text->server_type != NULL ? "\n" : "");
 
     return length < (int)sizeof head &&
            transport_store(pool, kind, chunked, head, (size_t)length, text, "\n\n", out);
@@ -47,6 +48,7 @@ const struct transport transport_sse_chunked = {.name = "sse",
                                                 .encoding = FRAME_SSE_CHUNKED,
                                                 .chunked = true,
                                                 .reusable = true,
+                                                .resumes_by_frame = true,
                                                 .encode = encode_sse,
                                                 .open = open_sse,
                                                 .keep_alive = keep_sse_alive,
@@ -55,6 +57,7 @@ const struct transport transport_sse_chunked = {.name = "sse",
 
 const struct transport transport_sse_plain = {.name = "sse",
                                               .encoding = FRAME_SSE_PLAIN,
+                                              .resumes_by_frame = true,
                                               .encode = encode_sse,
                                               .open = open_sse,
                                               .keep_alive = keep_sse_alive,

@@ -55,3 +55,43 @@ test('the Authorization header of a gateway is no ticket, where topics are named
     await stack.stop();
   }
 });
+
+test('an event that matches several topics is resumed from after its last copy alone', async () => {
+  const stack = await Stack.start('copies', { handlers: 1 });
+  const url = `${stack.url}/sse?${['a/+', 'a/%23', 'a/1'].map((topic) => `ep=${topic.replace('+', '%2B')}`).join('&')}`;
+  const names = (events) => events.map(({ id, json }) => [json.e.type, json.ep.requested, id === json.id]);
+  /** The three copies of each, of which only the last says the id. */
+  const allOf = (events, types) => {
+    const got = names(events);
+    assert.deepEqual(got.map(([type]) => type), types.flatMap((type) => [type, type, type]));
+    for (let i = 0; i < got.length; i += 3) {
+      assert.deepEqual(got.slice(i, i + 3).map(([, topic]) => topic).sort(), ['a/#', 'a/+', 'a/1']);
+      assert.deepEqual(got.slice(i, i + 3).map(([, , isResumedFrom]) => isResumedFrom), [false, false, true]);
+    }
+  };
+  const takeCopies = async (stream, count) => {
+    await stream.until(`${count} copies`, () => stream.events.length >= count);
+    return stream.events.splice(0, count);
+  };
+  try {
+    const [several, one] = [await EventStream.open(url), await EventStream.open(`${stack.url}/sse?ep=a/%23`)];
+    const [connected] = several.events.splice(0, 1);
+    one.events.splice(0, 1);
+    await stack.publish('a/1', 'live');
+    const first = await takeCopies(several, 3);
+    allOf(first, ['live']);
+    assert.deepEqual(names(await takeCopies(one, 1)), [['live', 'a/#', true]]);
+    // Cut after the first copy, an EventSource says the id of before.
+    const again = await EventStream.open(url, { headers: { 'Last-Event-ID': connected.id } });
+    again.events.splice(0, 1);
+    allOf(await takeCopies(again, 3), ['live']);
+    await stack.publish('a/1', 'next');
+    allOf(await takeCopies(again, 3), ['next']);
+    await stack.post({ ep: [{ topic: 'a/1', whisper: connected.json.e.detail.connid }], e: { type: 'whispered' } });
+    await takeCopies(several, 3); // next
+    allOf(await takeCopies(several, 3), ['whispered']);
+    [several, one, again].forEach((stream) => stream.close());
+  } finally {
+    await stack.stop();
+  }
+});
