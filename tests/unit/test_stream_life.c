@@ -104,11 +104,10 @@ static void a_name_that_changes_between_two_polls_is_another_one(void **state)
     enum { NAMES = sizeof names / sizeof *names };
     struct daemon daemon;
     struct client watcher, poller;
-    const struct presence *presence;
 
     (void)state;
     daemon_start(&daemon, "poll_gap = 10m\n");
-    presence = &daemon.server->streams.presence;
+    const struct presence *presence = &daemon.server->streams.presence;
     client_open(&watcher, &daemon);
     (void)client_subscribe(&watcher, "{\"ep\":[\"@CONNECTION@/+\"],\"clid\":\"watcher\"}");
     client_open(&poller, &daemon);
