@@ -108,7 +108,7 @@ describe('bind keys', () => {
     await why(bindKey('ana', { age: -600 }), 'from a clock that is \\d+ s ahead');
     await why(bindKey('ana', { key: keyPair('stranger').publicKey }), 'made for another key, with another padding, or damaged');
     await why('nonsense', 'it is not the base64 of 256 bytes');
-    await why(encrypt(JSON.stringify({ iat: seconds(), session_id: 'x' })), 'it holds no iat and uid of a user');
+    await why(encrypt(JSON.stringify({ iat: seconds(), session_id: 'x' })), 'it holds no iat and no uid of a user, or session_id');
     assert.equal(handler.output().includes(old), false);
   });
 

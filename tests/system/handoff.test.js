@@ -159,7 +159,7 @@ for (const name of Object.keys(servers)) {
     test('who brings a ticket needs no bind key, and a used one is worth nothing', async () => {
       const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const now = Math.floor(Date.now() / 1000);
-      const claims = { aud: 'esn-fanout', iat: now, exp: now + 50, jti: name, uid: 'ana', ep: [BOUND] };
+      const claims = { aud: 'esn-fanout', iat: Date.now() / 1000, exp: now + 50, jti: name, uid: 'ana', ep: [BOUND] };
       const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
       const secret = fs.readFileSync(path.join(web.stack.folder, 'ticket.secret'), 'utf8').trim();
       const url = `${web.url}?ticket=${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;

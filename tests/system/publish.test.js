@@ -52,7 +52,7 @@ describe('who may publish', () => {
       const answer = await stack.post(EVENT, options);
       assert.equal(answer.status, 404, JSON.stringify(options));
       assert.equal(answer.headers['access-control-allow-origin'], '*');
-      await stack.handlers[0].untilLog(/post refused reason="Not found" why=.+ topic=- from=127\.0\.0\.1/);
+      await stack.handlers[0].untilLog(/post refused reason="Not found" why=.+ topic=- by=- from=127\.0\.0\.1/);
       const bad = await stack.post('{', options);
       assert.equal(bad.status, 404, 'whatever the body is');
     }

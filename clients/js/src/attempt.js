@@ -6,7 +6,7 @@ import { keyOf, missingIn, needProof } from './topics.js';
 import { transports } from './transports.js';
 import { urlOf } from './url.js';
 
-const LONGEST_TIMER = 2 ** 31 - 1;
+const LONGEST_TIMER = 1e9; // 11 days; browsers take 24
 const KEY_LIMIT = 30_000; // for the page's backend to come up with a proof
 const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has changed
 const PROOF = /^[\w+/=.~-]+$/; // base64 or a JWT, and no page that says "log in"
@@ -80,7 +80,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
   }
 
   async function getTicket(body) {
-    if (!connectedAt) watch(KEY_LIMIT, DOWN, 'No bind key');
+    if (!connectedAt) watch(KEY_LIMIT);
     if (settings.ticket) return { ticket: await orCut(settings.ticket(body)) };
     const proof = settings.token ? { token: await ask(settings.token) } : { bind_key: await ask(settings.bindKey) };
     const text = JSON.stringify({ ...proof, ...body });

@@ -28,7 +28,7 @@ export function createChoice({ names, remembered, patience, backoff, maxBackoff 
     _order: () => order,
 
     /** After so many ms without a sign of life the next one is tried as well. What has worked is trusted for longer. */
-    _patience: () => (took === undefined ? patience : Math.max(4 * patience, 4 * took)),
+    _patience: () => (took === undefined ? patience : 4 * Math.max(patience, took)),
 
     /** So many ms is each given in all. */
     _limit: () => Math.max(patience, Math.min(LIMIT * patience, LONGEST_LIMIT)),

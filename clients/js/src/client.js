@@ -33,7 +33,6 @@ function completed(options) {
   const settings = {
     base: origin + pathname.replace(/\/?$/, '/'),
     WebSocket: globalThis.WebSocket,
-    remember: true,
     ...options,
     identity: { uid: options.user }, // whose page it is; else the first connection says
     log: options.debug ? console.debug.bind(console, 'es-web-notify:') : () => {},
@@ -102,10 +101,7 @@ export function createClient(createSource, options) {
   function hearServer(frame, text) {
     const { detail } = frame.e;
     emit('@frame', frame, text);
-    if (detail.recovered === false) {
-      settings.log('a gap after', settings.lastId);
-      emit('@gap', { id: detail.id });
-    }
+    if (detail.recovered === false) emit('@gap', { id: detail.id });
   }
 
   function look() {
@@ -127,15 +123,13 @@ export function createClient(createSource, options) {
     const { id, iat, ep, e } = frame;
     const { requested, emitted: topic } = ep;
     const { type, detail } = e;
-    const isWanted = subscriptions._isWanted(requested);
-    let isNews = isWanted;
+    if (!subscriptions._isWanted(requested)) return;
+    emit('@frame', frame, text);
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
-      isNews = isWanted && told.get(topic) !== count; // each connection says again who is there, and each poll
-      if (isWanted) told.set(topic, count);
+      if (told.get(topic) === count) return; // each connection says again who is there, and each poll
+      told.set(topic, count);
     }
-    if (isWanted) emit('@frame', frame, text);
-    if (!isNews) return;
     const event = { type, detail, topic, requested, id, iat };
     emit(`@topic ${requested}`, event);
     if (type[0] !== '@') emit(type, event);

@@ -10,15 +10,6 @@ import { createPosition } from './position.js';
 const LOOK_LIMIT = 10_000; // for a better way in to show that it is open
 const LONGEST_PAUSE = 3_600_000; // between two such looks
 
-/** Which transport worked, for as long as the tab lives. Storage may be missing or forbidden: then it is found again. */
-function memory({ base, remember }, name) {
-  try {
-    const key = `esn ${base}`;
-    if (name && remember) sessionStorage[key] = name;
-    return sessionStorage[key];
-  } catch {}
-}
-
 /**
  * `settings` are those of connect(), complete. `feed`:
  *   _topics()            map of the topics that are wanted now (topics.js)
@@ -27,11 +18,12 @@ function memory({ base, remember }, name) {
  *                        does not take these topics
  *   _change()            state, topics in force or who are others
  *   _error(failure)      what made an attempt or a connection end
+ *   _memory(name)        may be missing: remembers which transport worked, gives the one that did
  */
 export function createLink(settings, feed) {
   const { log } = settings;
   const names = settings.transports.filter((name) => name !== 'ws' || settings.WebSocket);
-  const choice = createChoice({ ...settings, names, remembered: memory(settings) });
+  const choice = createChoice({ ...settings, names, remembered: feed._memory?.() });
   const good = new Set(); // keys of topics that were in force
   const bad = new Map(); // keys of refused topics: why
   let most = Infinity; // so many topics at once of which that is not known yet
@@ -125,7 +117,7 @@ export function createLink(settings, feed) {
     current = winner;
     cutAll(failure(STOPPED), winner);
     choice._worked(name, winner._took());
-    memory(settings, name);
+    feed._memory?.(name);
     log('connected by', name);
     link.transport = name;
     lookLater(name);
@@ -145,7 +137,7 @@ export function createLink(settings, feed) {
   /** By a connection of its own that wants nothing. */
   function lookFor(better) {
     const scout = createLink(
-      { ...settings, transports: better, clid: '', ticket: undefined, betterTime: Infinity, remember: false, identity: {} },
+      { ...settings, transports: better, clid: '', ticket: undefined, betterTime: Infinity, identity: {} },
       { _topics: () => new Map(), _position: createPosition(), _tell() {}, _error: done, _change: done },
     );
     const limit = setTimeout(done, LOOK_LIMIT, true);
@@ -157,7 +149,6 @@ export function createLink(settings, feed) {
       scout._stop();
       if (here !== current || !here) return;
       if (name) {
-        log('is open:', name);
         lookPause = undefined;
         choice._prefer(name);
         here._cut(failure(AGAIN));

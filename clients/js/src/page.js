@@ -14,6 +14,7 @@ export function watchPage({ _probe, _enter, _leave }, hiddenTime) {
   const { signal } = watching;
   const page = globalThis.document;
   const listen = (target, type, handler) => target.addEventListener(type, handler, { signal });
+  const look = () => _probe(true);
   const comeBack = () => isAway || _enter();
   let isAway; // since it was hidden for long: browsers thaw hidden pages now and then
   let timer;
@@ -22,12 +23,12 @@ export function watchPage({ _probe, _enter, _leave }, hiddenTime) {
   const ticks = setInterval(() => {
     const late = Date.now() - ticked - TICK;
     ticked += late + TICK;
-    if (late > JUMP && !page?.hidden) _probe(true);
+    if (late > JUMP && !page?.hidden) look();
   }, TICK);
 
   if (page) {
-    listen(globalThis, 'online', () => _probe(true));
-    listen(globalThis, 'offline', () => _probe(true));
+    listen(globalThis, 'online', look);
+    listen(globalThis, 'offline', look);
     // A page that the browser keeps for "back" may have no connection, and one that it freezes hears nothing by it.
     listen(globalThis, 'pagehide', _leave);
     listen(globalThis, 'pageshow', comeBack);

@@ -12,6 +12,7 @@
 //   follow  hears the leader, or catches up to do so
 
 import { createLink } from './link.js';
+import { memory } from './memory.js';
 import { isPresence } from './position.js';
 import { canShare, joinTabs } from './tabs.js';
 import { keyOf, missingIn, needProof } from './topics.js';
@@ -51,12 +52,13 @@ export function createSource(settings, page) {
       if (mode !== 'follow') tell('status', ownStatus());
     },
     _error: page._error,
+    _memory: (name) => memory(base, name),
   });
 
   const known = () => new Map([...page._topics()].filter(([key]) => page._since.has(key)));
 
   const catcher = createLink(
-    { ...settings, transports: ['poll'], clid: '', remember: false },
+    { ...settings, transports: ['poll'], clid: '' },
     {
       _topics: known,
       _position: position,

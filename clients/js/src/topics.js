@@ -10,15 +10,15 @@ export function normalised(one, settings) {
   for (const key in one) if (!KNOWN.includes(key)) throw TypeError(`A topic has no "${key}"`);
   const isBound = one.bound || one.binded;
   if (!isBound && !one.private) return topic;
-  if (!hasProof(settings)) throw TypeError('bound topics need bindKey, token or ticket');
+  if (!hasProof(settings)) throw TypeError('It needs bindKey, token or ticket');
   return { topic, ...(isBound && { binded: true }), ...(one.private && { private: true }) };
 }
 
 /** Whether the page can say who its user is. */
 export const hasProof = ({ bindKey, token, ticket }) => bindKey || token || ticket;
 
-/** Whether these topics are heard as a user alone. */
-export const needProof = (settings, topics) => settings.ticket || (hasProof(settings) && [...topics.values()].some((one) => one.topic));
+/** Whether these topics are heard as a user alone, or may be: presence is, where the broker says so. */
+export const needProof = (settings, topics) => settings.ticket || (hasProof(settings) && [...topics.values()].some((one) => one.topic || one[0] === '@'));
 
 export const nameOf = (one) => one.topic || one;
 

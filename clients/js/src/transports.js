@@ -59,8 +59,7 @@ async function poll(link) {
   }
 }
 
-const CLEAN_CLOSE = 1000;
-const GOING_AWAY = 1001;
+const GOING_AWAY = 1001; // and 1000: a clean end
 const TOO_BIG = 1009;
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
 const MOST = 60_000; // characters of topics in a message; the broker's limit is 64 KiB ([fanout] max_message)
@@ -70,7 +69,7 @@ async function ws(link) {
   const { ep = [], last_id, ...who } = body || {};
   let asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics');
+  if (text || wish.length > MOST) throw failure(UNFIT);
   const address = `${url.replace(/^http/, 'ws').split('?')[0]}ws?${query || new URLSearchParams(who)}`;
   const socket = orUnfit(() => new link.WebSocket(address)); // a policy of the page may forbid it
   let connected; // the frame, until the topics are in force
@@ -109,7 +108,7 @@ async function ws(link) {
       socket.onmessage = hear;
       socket.onerror = () => {}; // onclose follows
       socket.onclose = ({ code }) =>
-        code === CLEAN_CLOSE || code === GOING_AWAY
+        code <= GOING_AWAY
           ? resolve()
           : reject(failure(isOpen && code !== TOO_BIG ? DOWN : UNFIT, `WebSocket closed with ${code}`));
       if (link._signal.aborted) finish();
