@@ -114,7 +114,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     clearTimeout(renewal);
     if (name === 'poll') return;
     if (!speak && beat < time) renewal = setTimeout(renew, beat);
-    else if (isProof || settings.renew) renewal = setTimeout(isProof ? exchange : renew, Math.min(time, LONGEST_TIMER));
+    else if (isProof || settings.renew) renewal = setTimeout(isProof ? exchange : renew, Math.min(Math.max(time, settings.backoff), LONGEST_TIMER));
   }
 
   async function renew() {
