@@ -3,6 +3,8 @@
 #include "blank.h"
 #include "hex.h"
 
+#include <string.h>
+
 static bool take_line_byte(struct http_framing *framing, char byte)
 {
     if (framing->after_cr) {
@@ -93,6 +95,19 @@ static size_t take_data(struct http_framing *framing, size_t length)
     return taken;
 }
 
+/* What a line is of, up to its end: two searches instead of a look at each byte. */
+static size_t skip_in_line(const struct http_framing *framing, const char *bytes, size_t length)
+{
+    bool is_line = framing->state == FRAMING_HEAD || framing->state == FRAMING_TRAILERS;
+
+    if (!is_line || !framing->in_line || framing->after_cr)
+        return 0;
+    const char *end = memchr(bytes, '\n', length);
+    size_t line = end != NULL ? (size_t)(end - bytes) : length;
+    end = memchr(bytes, '\r', line);
+    return end != NULL ? (size_t)(end - bytes) : line;
+}
+
 size_t http_framing_take(struct http_framing *framing, const char *bytes, size_t length)
 {
     size_t taken = 0;
@@ -103,7 +118,12 @@ size_t http_framing_take(struct http_framing *framing, const char *bytes, size_t
             return in_head ? taken : length;
         if (framing->state == FRAMING_DATA) {
             taken += take_data(framing, length - taken);
-        } else if (take_byte(framing, bytes[taken])) {
+            continue;
+        }
+        taken += skip_in_line(framing, bytes + taken, length - taken);
+        if (taken == length)
+            return taken;
+        if (take_byte(framing, bytes[taken])) {
             taken++;
         } else {
             framing->state = FRAMING_BROKEN;

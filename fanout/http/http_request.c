@@ -36,7 +36,8 @@ static const char *find_header(const struct http_request *request, const char *a
 
     while (at < end) {
         const char *value = at + strlen(at) + 1;
-        if (strcasecmp(at, name) == 0)
+        /* Most differ in their first letter, whose case is one bit. */
+        if ((at[0] | 0x20) == (name[0] | 0x20) && strcasecmp(at, name) == 0)
             return value;
         at = value + strlen(value) + 1;
     }
