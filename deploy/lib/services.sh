@@ -22,7 +22,8 @@ choose_services() {
     services=(esn-fanout)
     [[ $redis == yes ]] && services=(redis esn-fanout)
     [[ $acl == mariadb ]] && services=(mariadb "${services[@]}")
-    [[ $handoff == local ]] || services+=(esn-event esn-subscribe) # else mod_fcgid starts them
+    services+=(esn-event)
+    [[ $handoff == local ]] || services+=(esn-subscribe) # else mod_fcgid starts it
     services+=(php-fpm "$web")
 }
 
