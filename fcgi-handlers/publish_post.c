@@ -24,6 +24,7 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
     const struct publish_limits limits = {
         .max_depth = (unsigned)config->max_depth,
         .max_event_points = (size_t)config->max_event_points,
+        .max_users = (size_t)config->max_users,
         .max_topic_length = (size_t)config->max_topic_length,
         .max_topic_levels = (size_t)config->max_topic_levels,
     };

@@ -144,13 +144,16 @@ static bool sort_users(struct bytes *users, size_t count)
     return !sorted.failed;
 }
 
-static bool read_users(struct publish_point *point, const json_t *list, struct publish_fault *fault)
+static bool read_users(struct publish_point *point, const json_t *list,
+                       const struct publish_limits *limits, struct publish_fault *fault)
 {
     char user[USER_ID_SIZE];
     if (list == NULL || json_is_null(list))
         return true;
     if (!json_is_array(list) || json_array_size(list) == 0)
         return bad(fault, "Invalid Event Point", "to should be an array of users");
+    if (json_array_size(list) > limits->max_users)
+        return bad(fault, "Too many users", "to is over [publish] max_users");
     if (point->bound || point->granted || point->whispered)
         return bad(fault, "Invalid Event Point",
                    "to goes with neither binded, private nor whisper");
@@ -194,7 +197,7 @@ static bool read_point(struct publish_point *point, const json_t *value,
     if (whisper != NULL && !read_connection(point, whisper))
         return bad(fault, "Invalid connection id in whisper", NULL);
     return read_bonds(point, value, fault) && read_private(point, value, fault) &&
-           read_users(point, json_object_get(value, "to"), fault);
+           read_users(point, json_object_get(value, "to"), limits, fault);
 }
 
 static bool read_points(struct publish_request *request, struct json_span list,

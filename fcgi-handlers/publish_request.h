@@ -14,6 +14,7 @@
 struct publish_limits {
     unsigned max_depth;
     size_t max_event_points;
+    size_t max_users; /* in `to` of one */
     size_t max_topic_length;
     size_t max_topic_levels;
 };

@@ -232,6 +232,8 @@ const struct config_key config_keys[] = {
      "How deep arrays and objects of a body may be nested."},
     {"publish", "max_event_points", CONFIG_NUMBER, AT(max_event_points), "1000", 1, 100000, NULL,
      true, EXPERT, "10", "Most event points in one post."},
+    {"publish", "max_users", CONFIG_NUMBER, AT(max_users), "1000", 1, 100000, NULL, true, EXPERT,
+     "10", "Most users in `to` of one event point."},
     {"publish", "rate", CONFIG_NUMBER, AT(publish_rate), "0", 0, 1000000, NULL, true, COMMON, "100",
      "How many events a second each entry token may publish, through however many handlers; each event point counts. More are "
      "answered `429` with `Retry-After` and not delivered. `0`: no limit. Read by the daemon, which alone sees them all."},

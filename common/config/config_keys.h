@@ -83,7 +83,7 @@ struct config {
     uint64_t signature_age;
     uint64_t publish_time, publish_down_time, publish_threads;
     uint64_t publish_rate, publish_burst;
-    uint64_t max_event_body, max_batch_body, max_events, max_depth, max_event_points;
+    uint64_t max_event_body, max_batch_body, max_events, max_depth, max_event_points, max_users;
     /* [bus] */
     char **bus_events, **bus_acks, **bus_topics;
     uint64_t bus_mode;

@@ -10,8 +10,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct publish_limits limits = {
-    .max_depth = 20, .max_event_points = 20, .max_topic_length = 30, .max_topic_levels = 5};
+static const struct publish_limits limits = {.max_depth = 20,
+                                             .max_event_points = 20,
+                                             .max_users = 20,
+                                             .max_topic_length = 30,
+                                             .max_topic_levels = 5};
 
 static void check_event(const struct bytes *event)
 {

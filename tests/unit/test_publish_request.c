@@ -8,8 +8,11 @@
 
 #include <cmocka.h>
 
-static const struct publish_limits limits = {
-    .max_depth = 10, .max_event_points = 5, .max_topic_length = 20, .max_topic_levels = 4};
+static const struct publish_limits limits = {.max_depth = 10,
+                                             .max_event_points = 5,
+                                             .max_users = 3,
+                                             .max_topic_length = 20,
+                                             .max_topic_levels = 4};
 
 #define EVENT "\"e\":{\"type\":\"t\"}"
 
@@ -149,6 +152,7 @@ static const struct refusal refusals[] = {
     {"{" EVENT "}", 400, "Event Points should be an array"},
     {"{\"ep\":\"a\"," EVENT "}", 400, "Event Points should be an array"},
     {"{\"ep\":{\"topic\":\"a\"}," EVENT "}", 400, "Event Points should be an array"},
+    {"{\"ep\":[{\"topic\":\"a\",\"to\":[1,2,3,4]}]," EVENT "}", 400, "Too many users"},
     {"{\"ep\":[]," EVENT "}", 400, "Event Point missing"},
     {"{\"ep\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]," EVENT "}", 400, "Too many Event Points"},
     {"{\"ep\":[null]," EVENT "}", 400, "Event Point can't be null"},
