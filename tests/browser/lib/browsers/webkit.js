@@ -54,6 +54,7 @@ class WebKitTab extends Tab {
   #turn(visibilityState) {
     return this.evaluate((value) => {
       Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+      Object.defineProperty(document, 'hidden', { value: value === 'hidden', configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));
     }, visibilityState);
   }
