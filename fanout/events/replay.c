@@ -1,13 +1,11 @@
 #include "events/replay.h"
 
 #include "config/config.h"
-#include "envelope.h"
 #include "events/delivery.h"
+#include "events/past_audience.h"
 #include "heap.h"
 #include "net/connection.h"
-#include "past_rights.h"
 #include "streams/stream.h"
-#include "user_set.h"
 
 #include <stdlib.h>
 
@@ -36,8 +34,7 @@ struct replay {
     struct replay_queue *queue;
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
-    struct past_rights past;
-    struct user_set deaf, inbox; /* of the topics there */
+    struct past_audience past;
     bool waits;                  /* for the socket: counted in the queue */
     bool walks;                  /* through the log, not topic by topic */
     struct replay_sources kept;  /* topic by topic, for the next slice */
@@ -88,30 +85,6 @@ static void drop_kept(struct replay *replay)
     replay_sources_free(&replay->kept);
 }
 
-/* A right that was taken away does not count for what was said before; nor does what nobody has
- * looked at. */
-static bool may_hear_past(const struct replay *replay, const struct logged_event *logged,
-                          uint32_t kind)
-{
-    switch (kind) {
-    case SUBSCRIPTION_BOUND:
-        return replay->past.topics_known && !user_set_has(&replay->deaf, logged->topic->name);
-    case SUBSCRIPTION_INBOX:
-        /* Of one that names its users nothing stands in the database. */
-        if ((logged->flags & ENVELOPE_ADDRESSED) != 0)
-            return true;
-        return replay->past.inbox_known && user_set_has(&replay->inbox, logged->topic->name);
-    default:
-        return true;
-    }
-}
-
-/* Who hears the other kinds is settled by what was asked for. */
-static bool depends_on_user(uint32_t kind)
-{
-    return kind == SUBSCRIPTION_BOUND || kind == SUBSCRIPTION_INBOX;
-}
-
 /* Whether the event is for this stream, under this topic; notes what the slice has to know of it. */
 static bool may_send(struct replay *replay, const struct logged_event *logged,
                      const struct subscription *requested)
@@ -126,9 +99,10 @@ static bool may_send(struct replay *replay, const struct logged_event *logged,
         replay_slice_note_whisper(slice, event.whisper);
         return false;
     }
-    slice->is_private = slice->is_private || event.whisper || depends_on_user(requested->kind);
+    slice->is_private =
+        slice->is_private || event.whisper || past_audience_depends_on_user(requested->kind);
     return audience_may_hear(&event, requested->kind, stream_user(stream)) &&
-           may_hear_past(replay, logged, requested->kind);
+           past_audience_may_hear(&replay->past, logged, requested->kind);
 }
 
 /* The event for one subscription, whose topic it matches. again: it comes once more, for another
@@ -393,26 +367,8 @@ static void link_last(struct replay *replay)
 
 static void free_replay(struct replay *replay)
 {
-    user_set_free(&replay->deaf);
-    user_set_free(&replay->inbox);
-    past_rights_free(&replay->past);
+    past_audience_free(&replay->past);
     free(replay);
-}
-
-static bool copy_topics(struct bytes *out, struct user_set *set, const struct bytes *topics)
-{
-    bytes_append(out, topics->data, topics->length);
-    return !out->failed && user_set_fill(set, out->data, out->length);
-}
-
-static bool copy_past(struct replay *replay, const struct past_rights *past)
-{
-    if (past == NULL)
-        return true;
-    replay->past.topics_known = past->topics_known;
-    replay->past.inbox_known = past->inbox_known;
-    return copy_topics(&replay->past.deaf, &replay->deaf, &past->deaf) &&
-           copy_topics(&replay->past.inbox, &replay->inbox, &past->inbox);
 }
 
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
@@ -422,7 +378,7 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
 
     if (replay == NULL)
         return false;
-    if (!copy_past(replay, past)) {
+    if (!past_audience_set(&replay->past, past)) {
         free_replay(replay);
         return false;
     }
@@ -497,8 +453,7 @@ bool replay_withhold(struct stream *stream, const struct bytes *topics)
 
     if (replay == NULL || topics->length == 0)
         return true;
-    user_set_free(&replay->deaf);
-    return copy_topics(&replay->past.deaf, &replay->deaf, topics);
+    return past_audience_withhold(&replay->past, topics);
 }
 
 /* One slice for the first in the queue. */

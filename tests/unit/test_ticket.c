@@ -334,81 +334,83 @@ static void test_exchanged_headers(void **state)
     free(good);
 }
 
+static const char *const bad_claims[] = {
+    "{}",
+    "{\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-other\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":[\"esn-other\"],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":[],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":7,\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":\"1700000010\",\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000000,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000061,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":9223372036854775807,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":-1,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"nbf\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":\"x\",\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":7,\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":7}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":[\"a\",7]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":7}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":"
+    "\"xyz\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\","
+    "\"private\":true}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
+    "\"topic\":"
+    "\"a\",\"private\":\"yes\"}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
+    "\"topic\":"
+    "\"a\",\"private\":true,\"binded\":true}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":["
+    "\"a\\u0000\"]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":\"a\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[],\"jti\":"
+    "\"0123456789012345678901234567"
+    "89012345678901234567890123456789012345\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":\"a\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[7]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1e300,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000060.5,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1699999999.9,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001.5,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"to\":"
+    "1}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"binded\":true}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":7}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":7,"
+    "\"ep\":[{\"topic\":\"a\",\"binded\":1}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\","
+    "\"ep\":[{\"topic\":\"a\",\"binded\":true}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"*\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"__DONT__\"}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"clid\":7}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"last_id\":7}"};
+
+static const char *const good_claims[] = {
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000000.25,\"iat\":1699999999.75,\"nbf\":1.7e9,"
+    "\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":null,\"nbf\":null,\"uid\":null,"
+    "\"clid\":null,\"last_id\":null,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"binded\":null}]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"uid\":7,\"jti\":\"x\","
+    "\"ep\":[{\"topic\":\"a\",\"bound\":true}]}",
+    "{\"aud\":[\"a\",\"esn-fanout\"],\"exp\":1700000001,\"jti\":\"x\",\"ep\":[]}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000060,\"nbf\":1700000000,\"jti\":\"x\",\"ep\":[]}"};
+
 static void test_other_claims(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "{}",
-        "{\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-other\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":[\"esn-other\"],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":[],\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":7,\"exp\":1700000010,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":\"1700000010\",\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000000,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000061,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":9223372036854775807,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":-1,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"nbf\":1700000001,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":\"x\",\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":7,\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":7}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"deaf\":[\"a\",7]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":7}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"unregistered\":"
-        "\"xyz\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\","
-        "\"private\":true}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
-        "\"topic\":"
-        "\"a\",\"private\":\"yes\"}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":\"ana\",\"ep\":[{"
-        "\"topic\":"
-        "\"a\",\"private\":true,\"binded\":true}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":["
-        "\"a\\u0000\"]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"inbox\":\"a\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"ep\":[],\"jti\":"
-        "\"0123456789012345678901234567"
-        "89012345678901234567890123456789012345\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":\"a\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[7]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1e300,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000060.5,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1699999999.9,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":1700000001.5,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"to\":"
-        "1}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"binded\":true}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[{\"topic\":7}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"uid\":7,"
-        "\"ep\":[{\"topic\":\"a\",\"binded\":1}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\","
-        "\"ep\":[{\"topic\":\"a\",\"binded\":true}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"*\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"__DONT__\"}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"clid\":7}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"last_id\":7}"};
-    static const char *const good[] = {
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000000.25,\"iat\":1699999999.75,\"nbf\":1.7e9,"
-        "\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":null,\"nbf\":null,\"uid\":null,"
-        "\"clid\":null,\"last_id\":null,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"binded\":null}]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"uid\":7,\"jti\":\"x\","
-        "\"ep\":[{\"topic\":\"a\",\"bound\":true}]}",
-        "{\"aud\":[\"a\",\"esn-fanout\"],\"exp\":1700000001,\"jti\":\"x\",\"ep\":[]}",
-        "{\"aud\":\"esn-fanout\",\"exp\":1700000060,\"nbf\":1700000000,\"jti\":\"x\",\"ep\":[]}"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (try_forged(bad[i], "HS256", first_secret, NULL) != TICKET_REFUSED)
-            fail_msg("taken: %s", bad[i]);
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_int_equal(try_forged(good[i], "HS256", first_secret, NULL), TICKET_OK);
+    for (size_t i = 0; i < sizeof bad_claims / sizeof *bad_claims; i++)
+        if (try_forged(bad_claims[i], "HS256", first_secret, NULL) != TICKET_REFUSED)
+            fail_msg("taken: %s", bad_claims[i]);
+    for (size_t i = 0; i < sizeof good_claims / sizeof *good_claims; i++)
+        assert_int_equal(try_forged(good_claims[i], "HS256", first_secret, NULL), TICKET_OK);
 }
 
 static void test_broken_texts(void **state)
