@@ -2,6 +2,7 @@
 
 // A Debian that boots (systemd-nspawn), without a network but its own loopback.
 
+const assert = require('node:assert/strict');
 const { execFileSync, spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -22,6 +23,22 @@ function makeRoot(base, folder) {
     execFileSync('cp', ['-a', '--reflink=auto', `${base}/.`, root]);
   }
   return { root, mounted };
+}
+
+/** Where the machines' control groups can be made: below ours (cgroups(7), version 2). */
+function ownControlGroup() {
+  const [, mount] = /^\S+ (\S+) cgroup2 /m.exec(fs.readFileSync('/proc/self/mounts', 'utf8')) ?? [];
+  const [, group] = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'utf8')) ?? [];
+  assert.ok(mount && group, 'no control groups of version 2, which systemd needs');
+  return path.join(mount, group);
+}
+
+/** Takes away a control group that has no processes any more, and those below it. */
+function removeControlGroup(folder) {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true }).filter((each) => each.isDirectory())) {
+    removeControlGroup(path.join(folder, entry.name));
+  }
+  fs.rmdirSync(folder);
 }
 
 class Machine {
@@ -46,7 +63,12 @@ class Machine {
   start() {
     const console = fs.openSync(path.join(process.env.ESN_TEST_LOGS ?? this.folder, 'console.log'), 'a');
     const options = ['--register=no', '--keep-unit', '--private-network', `--machine=${path.basename(this.folder)}`];
-    this.nspawn = spawn('systemd-nspawn', ['-D', this.root, '-b', ...options], { stdio: ['ignore', console, console] });
+    // Two machines in one group would end each other's units, whose groups have the same names.
+    this.group = path.join(ownControlGroup(), path.basename(this.folder));
+    fs.mkdirSync(this.group, { recursive: true });
+    const enter = 'echo $$ >"$1/cgroup.procs" && exec systemd-nspawn "${@:2}"';
+    this.nspawn = spawn('bash', ['-c', enter, 'bash', this.group, '-D', this.root, '-b', ...options],
+      { stdio: ['ignore', console, console] });
     fs.closeSync(console);
     this.ended = new Promise((resolve) => this.nspawn.once('close', resolve));
   }
@@ -60,6 +82,8 @@ class Machine {
   async isUp() {
     await until('the machine is up', () => /^(running|degraded)$/.test(this.try('systemctl is-system-running').output),
       BOOT_LIMIT_MS);
+    const failed = this.run('systemctl --failed --plain --no-legend');
+    assert.equal(failed, '', `units that failed: ${failed}\n${this.try('journalctl --boot --no-pager --lines=50').output}`);
   }
 
   /** Arguments that run a command of bash as `user` inside, as in a shell that was logged in. */
@@ -142,6 +166,8 @@ class Machine {
       process.kill(Number(this.init()), 'SIGKILL');
     }
     await this.ended;
+    await until('its control group is empty', () => !/populated 1/.test(fs.readFileSync(`${this.group}/cgroup.events`, 'utf8')));
+    removeControlGroup(this.group);
     if (this.mounted) {
       await until('the root is free', () => spawnSync('umount', [this.root]).status === 0);
     }
