@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static enum rights_result read_list(struct user_list *list, const struct acl_text *column)
+static enum rights_result read_list(struct user_list *list, const struct sql_text *column)
 {
     switch (user_list_read(list, column->text, column->length)) {
     case USER_LIST_OK:

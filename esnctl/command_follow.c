@@ -34,7 +34,7 @@ static const char unfollow_help[] =
     "\n"
     "Exit status: 0 good, 1 failed (also when one did not follow), 2 usage.\n";
 
-typedef enum acl_status edit_follower(struct acl *acl, const char *topic, const char *user);
+typedef enum sql_status edit_follower(struct acl *acl, const char *topic, const char *user);
 
 static int edit_all(const struct settings *settings, edit_follower *edit, char **words, int count)
 {
@@ -43,11 +43,11 @@ static int edit_all(const struct settings *settings, edit_follower *edit, char *
     if (!database_open(&database, settings, false))
         return COMMAND_FAILED;
     for (int i = 1; i < count && status == COMMAND_GOOD; i++) {
-        enum acl_status result = edit(database.acl, words[0], words[i]);
+        enum sql_status result = edit(database.acl, words[0], words[i]);
         status =
-            result == ACL_NOT_FOUND && edit == acl_unfollow
+            result == SQL_NOT_FOUND && edit == acl_unfollow
                 ? command_fail("%s: no such topic, or %s does not follow it", words[0], words[i])
-                : database_tell(&database, result, result == ACL_NOT_FOUND ? words[0] : words[i]);
+                : database_tell(&database, result, result == SQL_NOT_FOUND ? words[0] : words[i]);
     }
     database_close(&database);
     return status;

@@ -129,7 +129,7 @@ static int change_owner(struct topic_call *call)
 }
 
 static int edit_list(struct topic_call *call,
-                     enum acl_status (*edit)(struct acl *acl, const char *topic,
+                     enum sql_status (*edit)(struct acl *acl, const char *topic,
                                              enum acl_list which, const char *entry))
 {
     bool pub = strcmp(call->words[0], "pub") == 0;
@@ -138,10 +138,10 @@ static int edit_list(struct topic_call *call,
     int status = COMMAND_GOOD;
     for (int i = 2; i < call->count && status == COMMAND_GOOD; i++) {
         const char *user = call->words[i];
-        enum acl_status result =
+        enum sql_status result =
             edit(call->database.acl, call->words[1], pub ? ACL_PUB : ACL_SUB, user);
         status =
-            database_tell(&call->database, result, result == ACL_NOT_FOUND ? call->words[1] : user);
+            database_tell(&call->database, result, result == SQL_NOT_FOUND ? call->words[1] : user);
     }
     return status;
 }
@@ -158,7 +158,7 @@ static int revoke(struct topic_call *call)
 
 static int create_tables(struct topic_call *call)
 {
-    const char *schema = call->database.config.options.kind == ACL_SQLITE ? database_schema_sqlite
+    const char *schema = call->database.config.options.kind == SQL_SQLITE ? database_schema_sqlite
                                                                           : database_schema_mariadb;
     return database_tell(&call->database, acl_run_script(call->database.acl, schema), "tables");
 }

@@ -49,10 +49,10 @@ static bool make_file(const char *path)
 
 bool database_open(struct database *database, const struct settings *settings, bool create)
 {
-    char error[ACL_ERROR_SIZE];
-    _Static_assert((int)SECRET_ERROR_SIZE <= (int)ACL_ERROR_SIZE, "a sentence has to fit");
+    char error[SQL_ERROR_SIZE];
+    _Static_assert((int)SECRET_ERROR_SIZE <= (int)SQL_ERROR_SIZE, "a sentence has to fit");
     *database = (struct database){0};
-    if (create && settings->config.acl_kind == ACL_SQLITE && !make_file(settings->config.acl_file))
+    if (create && settings->config.acl_kind == SQL_SQLITE && !make_file(settings->config.acl_file))
         return false;
     if (acl_config_load(&database->config, &settings->config, error)) {
         database->config.options.create = create;
@@ -72,15 +72,15 @@ void database_close(struct database *database)
     acl_config_free(&database->config);
 }
 
-int database_tell(const struct database *database, enum acl_status status, const char *name)
+int database_tell(const struct database *database, enum sql_status status, const char *name)
 {
     switch (status) {
-    case ACL_OK:
+    case SQL_OK:
         return COMMAND_GOOD;
-    case ACL_INVALID:
-    case ACL_UNAVAILABLE:
+    case SQL_INVALID:
+    case SQL_UNAVAILABLE:
         return command_fail("%s: %s", name, acl_error(database->acl));
     default:
-        return command_fail("%s: %s", name, acl_status_words(status));
+        return command_fail("%s: %s", name, sql_status_words(status));
     }
 }

@@ -15,8 +15,8 @@ struct database {
 bool database_open(struct database *database, const struct settings *settings, bool create);
 void database_close(struct database *database);
 
-/* Says what became of a topic or user when that is not ACL_OK; the exit status. */
-int database_tell(const struct database *database, enum acl_status status, const char *name);
+/* Says what became of a topic or user when that is not SQL_OK; the exit status. */
+int database_tell(const struct database *database, enum sql_status status, const char *name);
 
 /* The tables, as schema/ has them. */
 extern const char database_schema_sqlite[], database_schema_mariadb[];

@@ -8,14 +8,14 @@
 #include <string.h>
 
 /* A list that is damaged is shown as the text that it is. */
-static json_t *list_of(const struct acl_text *text)
+static json_t *list_of(const struct sql_text *text)
 {
     json_t *list =
         json_loadb(text->text != NULL ? text->text : "", text->length, JSON_DECODE_ANY, NULL);
     return list != NULL ? list : json_stringn(text->text != NULL ? text->text : "", text->length);
 }
 
-static json_t *text_of(const struct acl_text *text)
+static json_t *text_of(const struct sql_text *text)
 {
     return json_stringn(text->text != NULL ? text->text : "", text->length);
 }
@@ -54,8 +54,8 @@ static int add_followers(struct database *database, const char *topic, json_t *o
 {
     struct bytes users = BYTES_EMPTY;
     json_t *list = json_array();
-    enum acl_status status = acl_find_followers(database->acl, topic, strlen(topic), &users);
-    for (size_t i = 0; status == ACL_OK && i < users.length; i += strlen(users.data + i) + 1)
+    enum sql_status status = acl_find_followers(database->acl, topic, strlen(topic), &users);
+    for (size_t i = 0; status == SQL_OK && i < users.length; i += strlen(users.data + i) + 1)
         (void)json_array_append_new(list, json_string(users.data + i));
     bytes_free(&users);
     if (json_object_set_new(object, "followers", list) != 0)
@@ -66,8 +66,8 @@ static int add_followers(struct database *database, const char *topic, json_t *o
 int topic_print_one(struct database *database, const char *topic, bool json)
 {
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    enum acl_status found = acl_find_topic(database->acl, topic, strlen(topic), &row);
-    json_t *object = found == ACL_OK ? object_of(&row) : NULL;
+    enum sql_status found = acl_find_topic(database->acl, topic, strlen(topic), &row);
+    json_t *object = found == SQL_OK ? object_of(&row) : NULL;
     int status = database_tell(database, found, topic);
     if (status == COMMAND_GOOD && object == NULL)
         status = command_fail("%s: its row is not UTF-8", topic);

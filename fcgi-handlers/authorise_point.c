@@ -26,7 +26,7 @@ struct authority {
     struct bytes followers;
 };
 
-_Static_assert((int)ACL_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+_Static_assert((int)SQL_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 
 struct authority_common *authority_common_open(const struct config *config)
 {
@@ -110,10 +110,10 @@ static bool lack_memory(struct publish_fault *fault)
 /* ---- the database ---- */
 
 /* One line when it goes away and one when it is back, not one for each post. */
-static void tell_change(struct authority *authority, enum acl_status status)
+static void tell_change(struct authority *authority, enum sql_status status)
 {
     enum trouble_change change =
-        trouble_note(&authority->common->trouble, status == ACL_UNAVAILABLE);
+        trouble_note(&authority->common->trouble, status == SQL_UNAVAILABLE);
     if (change == TROUBLE_BEGINS)
         message_error("the database of registered topics does not answer",
                       message_text("reason", acl_error(authority->acl)));
@@ -121,36 +121,36 @@ static void tell_change(struct authority *authority, enum acl_status status)
         message_warning("the database of registered topics answers again");
 }
 
-typedef enum acl_status question(struct authority *authority, const struct publish_point *point);
+typedef enum sql_status question(struct authority *authority, const struct publish_point *point);
 
 /* False, with *fault set, when the database's answer is none. */
 static bool ask_database(struct authority *authority, question *ask,
-                         const struct publish_point *point, enum acl_status *answer,
+                         const struct publish_point *point, enum sql_status *answer,
                          struct publish_fault *fault)
 {
     struct backend_gate *gate = authority->common->gate;
     uint64_t entered = backend_gate_enter(gate);
     if (entered == 0)
         return refuse(fault, 503, "Registered topics are unavailable", NULL);
-    enum acl_status status = *answer = ask(authority, point);
-    backend_gate_leave(gate, entered, status != ACL_UNAVAILABLE);
+    enum sql_status status = *answer = ask(authority, point);
+    backend_gate_leave(gate, entered, status != SQL_UNAVAILABLE);
     tell_change(authority, status);
-    if (status == ACL_OK || status == ACL_NOT_FOUND)
+    if (status == SQL_OK || status == SQL_NOT_FOUND)
         return true;
-    if (status == ACL_NO_MEMORY)
+    if (status == SQL_NO_MEMORY)
         return lack_memory(fault);
-    if (status == ACL_UNAVAILABLE)
+    if (status == SQL_UNAVAILABLE)
         return refuse(fault, 503, "Registered topics are unavailable", NULL);
     message_error("a topic cannot be looked up", message_text("reason", acl_error(authority->acl)));
     return refuse(fault, 500, "Registered topics cannot be read", NULL);
 }
 
-static enum acl_status find_topic(struct authority *authority, const struct publish_point *point)
+static enum sql_status find_topic(struct authority *authority, const struct publish_point *point)
 {
     return acl_find_topic(authority->acl, point->topic, point->topic_length, &authority->row);
 }
 
-static enum acl_status find_followers(struct authority *authority,
+static enum sql_status find_followers(struct authority *authority,
                                       const struct publish_point *point)
 {
     bytes_clear(&authority->followers);
@@ -205,7 +205,7 @@ static bool knows_password(struct authority *authority, const struct publish_poi
                            struct point_decision *decision, struct publish_fault *fault,
                            bool *settled)
 {
-    const struct acl_text *hash = &authority->row.pub_password;
+    const struct sql_text *hash = &authority->row.pub_password;
     if (hash->text == NULL || hash->length == 0)
         return true;
     switch (check_password(authority, point)) {
@@ -247,7 +247,7 @@ static bool fits(const struct authority *authority, const struct bytes *allowed)
 static bool grant(struct authority *authority, const struct publish_point *point,
                   struct point_decision *decision, struct publish_fault *fault)
 {
-    enum acl_status status;
+    enum sql_status status;
     if (point->targeted && !ask_database(authority, find_followers, point, &status, fault))
         return false;
     enum rights_result result = find_hearers(authority, point, decision);
@@ -270,10 +270,10 @@ static bool authorise_bound(struct authority *authority, const struct publish_po
                             struct publish_fault *fault)
 {
     bool settled;
-    enum acl_status status;
+    enum sql_status status;
     if (!ask_database(authority, find_topic, point, &status, fault))
         return false;
-    if (status == ACL_NOT_FOUND)
+    if (status == SQL_NOT_FOUND)
         return decide(decision, POINT_UNREGISTERED);
     if (!may_publish(authority, publisher, decision, fault, &settled) ||
         !knows_password(authority, point, decision, fault, &settled))

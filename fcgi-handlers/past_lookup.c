@@ -48,7 +48,7 @@ void past_lookup_common_close(struct past_lookup_common **common)
 struct past_lookup *past_lookup_open(const struct subscribe_settings *settings,
                                      struct past_lookup_common *common)
 {
-    char error[ACL_ERROR_SIZE];
+    char error[SQL_ERROR_SIZE];
     struct past_lookup *lookup = calloc(1, sizeof *lookup);
     if (lookup == NULL)
         return NULL;
@@ -106,11 +106,11 @@ static bool take_followed(const struct acl_topic *row, void *context)
     return !question->past->inbox.failed;
 }
 
-static enum acl_status ask_inbox(struct question *question)
+static enum sql_status ask_inbox(struct question *question)
 {
-    enum acl_status status =
+    enum sql_status status =
         acl_list_followed(question->lookup->acl, question->user, take_followed, question);
-    question->past->inbox_known = status == ACL_OK && !question->past->inbox.failed;
+    question->past->inbox_known = status == SQL_OK && !question->past->inbox.failed;
     return status;
 }
 
@@ -126,28 +126,28 @@ static void mark_place(struct bytes *places, size_t place)
     *digit = digits[hex_value(*digit) | 1 << place % 4];
 }
 
-static enum acl_status ask_topic(struct question *question, const struct requested_topic *topic,
+static enum sql_status ask_topic(struct question *question, const struct requested_topic *topic,
                                  size_t place)
 {
     struct past_lookup *lookup = question->lookup;
-    enum acl_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
+    enum sql_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
     struct past_rights *past = question->past;
-    if (status == ACL_NOT_FOUND) {
+    if (status == SQL_NOT_FOUND) {
         append_topic(&past->unregistered, topic->text, topic->length);
         mark_place(&past->unregistered_places, place);
     }
-    if (status != ACL_OK || !may_hear(lookup, &lookup->row, question->user)) {
+    if (status != SQL_OK || !may_hear(lookup, &lookup->row, question->user)) {
         append_topic(&past->deaf, topic->text, topic->length);
         mark_place(&past->places, place);
     }
-    return status == ACL_NOT_FOUND ? ACL_OK : status;
+    return status == SQL_NOT_FOUND ? SQL_OK : status;
 }
 
-static enum acl_status ask(struct question *question, const struct subscription_body *subscription)
+static enum sql_status ask(struct question *question, const struct subscription_body *subscription)
 {
     const struct requested_topics *topics = &subscription->topics;
-    enum acl_status status = ACL_OK;
-    for (size_t i = 0; i < topics->count && status == ACL_OK; i++) {
+    enum sql_status status = SQL_OK;
+    for (size_t i = 0; i < topics->count && status == SQL_OK; i++) {
         const struct requested_topic *topic = &topics->list[i];
         if (!topic->bound)
             continue;
@@ -157,7 +157,7 @@ static enum acl_status ask(struct question *question, const struct subscription_
             status = ask_inbox(question);
     }
     struct past_rights *past = question->past;
-    past->topics_known = status == ACL_OK && !past->deaf.failed && !past->places.failed &&
+    past->topics_known = status == SQL_OK && !past->deaf.failed && !past->places.failed &&
                          !past->unregistered.failed && !past->unregistered_places.failed;
     return status;
 }
@@ -170,9 +170,9 @@ static bool has_bound(const struct subscription_body *subscription)
     return false;
 }
 
-static void tell_change(struct past_lookup *lookup, enum acl_status status)
+static void tell_change(struct past_lookup *lookup, enum sql_status status)
 {
-    enum trouble_change change = trouble_note(&lookup->common->trouble, status != ACL_OK);
+    enum trouble_change change = trouble_note(&lookup->common->trouble, status != SQL_OK);
     if (change == TROUBLE_BEGINS)
         message_warning("bound events that clients missed are held back, and they are not told "
                         "what they cannot hear: the database of registered topics does not answer",
@@ -190,7 +190,7 @@ void past_lookup_find(struct past_lookup *lookup, const struct subscription_body
     if (entered == 0)
         return;
     struct question question = {lookup, user, past};
-    enum acl_status status = ask(&question, subscription);
-    backend_gate_leave(lookup->common->gate, entered, status != ACL_UNAVAILABLE);
+    enum sql_status status = ask(&question, subscription);
+    backend_gate_leave(lookup->common->gate, entered, status != SQL_UNAVAILABLE);
     tell_change(lookup, status);
 }

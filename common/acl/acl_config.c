@@ -2,15 +2,15 @@
 
 #include <stdio.h>
 
-_Static_assert((int)ACL_SQLITE == (int)CONFIG_ACL_SQLITE &&
-                   (int)ACL_MARIADB == (int)CONFIG_ACL_MARIADB,
+_Static_assert((int)SQL_SQLITE == (int)CONFIG_ACL_SQLITE &&
+                   (int)SQL_MARIADB == (int)CONFIG_ACL_MARIADB,
                "the kinds are in the order of the words");
 
-static struct acl_options options_of(const struct config *config,
+static struct sql_options options_of(const struct config *config,
                                      const struct secret_list *password)
 {
-    return (struct acl_options){
-        .kind = (enum acl_kind)config->acl_kind,
+    return (struct sql_options){
+        .kind = (enum sql_kind)config->acl_kind,
         .limit_ms = (unsigned)config->acl_time,
         .path = config->acl_file,
         .read_only = true,

@@ -9,7 +9,7 @@
 #include "secret.h"
 
 struct acl_config {
-    struct acl_options options;
+    struct sql_options options;
     struct secret_list password;
 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SENTENCE_SIZE = ACL_ERROR_SIZE + 256 };
+enum { SENTENCE_SIZE = SQL_ERROR_SIZE + 256 };
 
 struct examination {
     acl_examine_report *report;
@@ -34,7 +34,7 @@ report_fault(struct examination *examination, const char *format, ...)
 
 bool acl_examine_is_wanted(const struct config *config)
 {
-    return config->bind_key_file != NULL || config->acl_kind == ACL_MARIADB ||
+    return config->bind_key_file != NULL || config->acl_kind == SQL_MARIADB ||
            (config->acl_file != NULL && access(config->acl_file, F_OK) == 0);
 }
 
@@ -68,21 +68,21 @@ static void report_of_tables(const char *sentence, void *context)
     report_fault(examination, "%s: %s", examination->database, sentence);
 }
 
-static void examine_tables(struct examination *examination, const struct acl_options *options)
+static void examine_tables(struct examination *examination, const struct sql_options *options)
 {
-    char error[ACL_ERROR_SIZE];
+    char error[SQL_ERROR_SIZE];
     struct acl *acl = acl_open(options, error);
     if (acl == NULL) {
         report_fault(examination, "%s: %s", examination->database, error);
         return;
     }
-    enum acl_status status = acl_check(acl);
-    if (status == ACL_OK)
+    enum sql_status status = acl_check(acl);
+    if (status == SQL_OK)
         status = acl_find_faults(acl, report_of_tables, examination);
     const char *words = acl_error(acl);
     bool no_table =
         strstr(words, "no such table") != NULL || strstr(words, "doesn't exist") != NULL;
-    if (status != ACL_OK)
+    if (status != SQL_OK)
         report_fault(examination, "%s: %s%s", examination->database, words,
                      no_table ? "; make the tables with: esnctl topic create-tables" : "");
     acl_close(&acl);
@@ -97,7 +97,7 @@ bool acl_examine(const struct config *config, acl_examine_report *report, void *
         report_fault(&examination, "%s", error);
         return false;
     }
-    if (acl.options.kind == ACL_MARIADB || examine_files(&examination, acl.options.path))
+    if (acl.options.kind == SQL_MARIADB || examine_files(&examination, acl.options.path))
         examine_tables(&examination, &acl.options);
     acl_config_free(&acl);
     return examination.good;

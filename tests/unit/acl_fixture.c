@@ -32,37 +32,37 @@ char *acl_fixture_read_source(const char *name)
 void acl_fixture_run_file(struct acl *acl, const char *name)
 {
     char *script = acl_fixture_read_source(name);
-    enum acl_status status = acl_run_script(acl, script);
+    enum sql_status status = acl_run_script(acl, script);
     free(script);
-    if (status != ACL_OK)
+    if (status != SQL_OK)
         fail_msg("%s: %s", name, acl_error(acl));
 }
 
-struct acl *acl_fixture_open_with(const struct acl_options *options)
+struct acl *acl_fixture_open_with(const struct sql_options *options)
 {
-    char error[ACL_ERROR_SIZE];
+    char error[SQL_ERROR_SIZE];
     struct acl *acl = acl_open(options, error);
     if (acl == NULL)
         fail_msg("%s", error);
     return acl;
 }
 
-void acl_fixture_expect(enum acl_status status, enum acl_status wanted)
+void acl_fixture_expect(enum sql_status status, enum sql_status wanted)
 {
     if (status != wanted)
-        fail_msg("'%s' instead of '%s': %s", acl_status_words(status), acl_status_words(wanted),
+        fail_msg("'%s' instead of '%s': %s", sql_status_words(status), sql_status_words(wanted),
                  acl_error(acl_fixture.acl));
 }
 
-enum acl_status acl_fixture_find(const char *topic, struct acl_topic *row)
+enum sql_status acl_fixture_find(const char *topic, struct acl_topic *row)
 {
     return acl_find_topic(acl_fixture.acl, topic, strlen(topic), row);
 }
 
-enum acl_status acl_fixture_look(const char *topic)
+enum sql_status acl_fixture_look(const char *topic)
 {
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    enum acl_status status = acl_fixture_find(topic, &row);
+    enum sql_status status = acl_fixture_find(topic, &row);
     acl_topic_free(&row);
     return status;
 }
@@ -70,7 +70,7 @@ enum acl_status acl_fixture_look(const char *topic)
 void acl_fixture_add(const char *topic, const char *owner, const char *pub, const char *sub)
 {
     const struct acl_values values = {owner, pub, sub, NULL};
-    acl_fixture_expect(acl_add_topic(acl_fixture.acl, topic, &values), ACL_OK);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, topic, &values), SQL_OK);
 }
 
 /* ---- fixtures ---- */
@@ -79,7 +79,7 @@ int acl_fixture_open_sqlite(void **state)
 {
     (void)state;
     acl_fixture = (struct acl_fixture){
-        .options = {.kind = ACL_SQLITE, .limit_ms = ACL_FIXTURE_GENEROUS_MS, .create = true},
+        .options = {.kind = SQL_SQLITE, .limit_ms = ACL_FIXTURE_GENEROUS_MS, .create = true},
         .schema = "schema/sqlite.sql",
         .migration = "schema/migrate-sqlite.sql"};
     char folder[] = "/tmp/esn-sqlite-XXXXXX";
@@ -105,20 +105,20 @@ int acl_fixture_close_sqlite(void **state)
 
 void acl_fixture_run_as_admin(const char *sql)
 {
-    const struct acl_options options = {.kind = ACL_MARIADB,
+    const struct sql_options options = {.kind = SQL_MARIADB,
                                         .limit_ms = ACL_FIXTURE_GENEROUS_MS,
                                         .socket = acl_fixture_server.socket,
                                         .user = "root",
                                         .database = "mysql"};
     struct acl *admin = acl_fixture_open_with(&options);
-    if (acl_run_script(admin, sql) != ACL_OK)
+    if (acl_run_script(admin, sql) != SQL_OK)
         fail_msg("%s", acl_error(admin));
     acl_close(&admin);
 }
 
-static struct acl_options mariadb_options(void)
+static struct sql_options mariadb_options(void)
 {
-    return (struct acl_options){.kind = ACL_MARIADB,
+    return (struct sql_options){.kind = SQL_MARIADB,
                                 .limit_ms = ACL_FIXTURE_GENEROUS_MS,
                                 .host = "127.0.0.1",
                                 .port = acl_fixture_server.port,
@@ -157,14 +157,14 @@ int acl_fixture_close_mariadb(void **state)
 int acl_fixture_empty_tables(void **state)
 {
     (void)state;
-    acl_fixture_expect(acl_run_script(acl_fixture.acl, "DELETE FROM registered_topics"), ACL_OK);
+    acl_fixture_expect(acl_run_script(acl_fixture.acl, "DELETE FROM registered_topics"), SQL_OK);
     return 0;
 }
 
 size_t acl_fixture_count_followers(const char *topic)
 {
     struct bytes users = BYTES_EMPTY;
-    acl_fixture_expect(acl_find_followers(acl_fixture.acl, topic, strlen(topic), &users), ACL_OK);
+    acl_fixture_expect(acl_find_followers(acl_fixture.acl, topic, strlen(topic), &users), SQL_OK);
     size_t count = 0;
     for (size_t i = 0; i < users.length; i++)
         count += users.data[i] == '\0';

@@ -12,7 +12,7 @@
 enum { ACL_FIXTURE_GENEROUS_MS = 60000 };
 
 struct acl_fixture {
-    struct acl_options options;
+    struct sql_options options;
     struct acl *acl;
     const char *schema, *migration; /* files of the source tree */
     char path[96];                  /* of the SQLite file */
@@ -33,12 +33,12 @@ char *acl_fixture_read_source(const char *name);
 void acl_fixture_run_file(struct acl *acl, const char *name);
 /* As MariaDB's root. */
 void acl_fixture_run_as_admin(const char *sql);
-struct acl *acl_fixture_open_with(const struct acl_options *options);
+struct acl *acl_fixture_open_with(const struct sql_options *options);
 
 /* Fails the test unless the fixture's call had this outcome. */
-void acl_fixture_expect(enum acl_status status, enum acl_status wanted);
-enum acl_status acl_fixture_find(const char *topic, struct acl_topic *row);
-enum acl_status acl_fixture_look(const char *topic);
+void acl_fixture_expect(enum sql_status status, enum sql_status wanted);
+enum sql_status acl_fixture_find(const char *topic, struct acl_topic *row);
+enum sql_status acl_fixture_look(const char *topic);
 void acl_fixture_add(const char *topic, const char *owner, const char *pub, const char *sub);
 size_t acl_fixture_count_followers(const char *topic);
 

@@ -22,35 +22,35 @@
 static void test_sqlite_file_that_is_not_there(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     char path[160];
     (void)snprintf(path, sizeof path, "%s.other", acl_fixture.path);
     options.path = path;
     options.create = false;
     struct acl *acl = acl_fixture_open_with(&options);
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     assert_non_null(strstr(acl_error(acl), path));
     assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(acl_check(acl), ACL_UNAVAILABLE);
+    assert_int_equal(acl_check(acl), SQL_UNAVAILABLE);
     /* There it is, and nobody had to open anything again. */
     const struct acl_values values = {.owner = "ana"};
-    struct acl_options making = options;
+    struct sql_options making = options;
     making.create = true;
     struct acl *maker = acl_fixture_open_with(&making);
     acl_fixture_run_file(maker, acl_fixture.schema);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_NOT_FOUND);
-    assert_int_equal(acl_add_topic(maker, "a", &values), ACL_OK);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_OK);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_NOT_FOUND);
+    assert_int_equal(acl_add_topic(maker, "a", &values), SQL_OK);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_OK);
     /* Another file takes its place: what the old one granted is over. */
     char old[200];
     (void)snprintf(old, sizeof old, "%s.old", path);
     acl_close(&maker);
     assert_int_equal(rename(path, old), 0);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     maker = acl_fixture_open_with(&making);
     acl_fixture_run_file(maker, acl_fixture.schema);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_NOT_FOUND);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_NOT_FOUND);
     acl_close(&maker);
     acl_topic_free(&row);
     acl_close(&acl);
@@ -59,7 +59,7 @@ static void test_sqlite_file_that_is_not_there(void **state)
 static void test_sqlite_is_not_a_database(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     char path[160];
     (void)snprintf(path, sizeof path, "%s.text", acl_fixture.path);
     FILE *file = fopen(path, "w");
@@ -70,15 +70,15 @@ static void test_sqlite_is_not_a_database(void **state)
     options.path = path;
     struct acl *acl = acl_fixture_open_with(&options);
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     acl_close(&acl);
 }
 
 static void test_sqlite_writers(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     options.limit_ms = 50;
     struct acl *hasty = acl_fixture_open_with(&options);
     struct acl_topic row = ACL_TOPIC_EMPTY;
@@ -86,26 +86,26 @@ static void test_sqlite_writers(void **state)
     acl_fixture_add("a", NULL, NULL, NULL);
     /* A writer in the middle of its work holds up no reader, and readers see what is done only. */
     acl_fixture_expect(
-        acl_run_script(acl_fixture.acl, "BEGIN IMMEDIATE; DELETE FROM registered_topics;"), ACL_OK);
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_OK);
+        acl_run_script(acl_fixture.acl, "BEGIN IMMEDIATE; DELETE FROM registered_topics;"), SQL_OK);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_OK);
     /* But another writer waits, and gives up after its time limit. */
     uint64_t began = clock_monotonic_ms();
-    assert_int_equal(acl_change_topic(hasty, "a", &values), ACL_UNAVAILABLE);
+    assert_int_equal(acl_change_topic(hasty, "a", &values), SQL_UNAVAILABLE);
     assert_true(clock_monotonic_ms() - began < ACL_FIXTURE_GENEROUS_MS);
-    acl_fixture_expect(acl_run_script(acl_fixture.acl, "COMMIT"), ACL_OK);
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_NOT_FOUND);
+    acl_fixture_expect(acl_run_script(acl_fixture.acl, "COMMIT"), SQL_OK);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_NOT_FOUND);
     /* A lock of everything, as a backup tool may take it. */
     acl_fixture_expect(
         acl_run_script(acl_fixture.acl, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE"),
-        ACL_UNAVAILABLE); /* not while somebody else is connected */
+        SQL_UNAVAILABLE); /* not while somebody else is connected */
     acl_close(&hasty);
     acl_fixture_expect(
-        acl_run_script(acl_fixture.acl, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE"), ACL_OK);
+        acl_run_script(acl_fixture.acl, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE"), SQL_OK);
     hasty = acl_fixture_open_with(&options);
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_UNAVAILABLE);
     acl_fixture_expect(acl_run_script(acl_fixture.acl, "COMMIT; PRAGMA journal_mode = WAL"),
-                       ACL_OK);
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_NOT_FOUND);
+                       SQL_OK);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_NOT_FOUND);
     acl_topic_free(&row);
     acl_close(&hasty);
 }
@@ -119,17 +119,17 @@ static void test_mariadb_that_goes_away(void **state)
     acl_fixture_add("a", "ana", NULL, NULL);
     mariadb_server_stop(&acl_fixture_server, SIGKILL);
     for (int i = 0; i < 3; i++) {
-        acl_fixture_expect(acl_fixture_find("a", &row), ACL_UNAVAILABLE);
+        acl_fixture_expect(acl_fixture_find("a", &row), SQL_UNAVAILABLE);
         assert_null(row.owner.text); /* nothing of before */
     }
     assert_true(strlen(acl_error(acl_fixture.acl)) > 0);
     mariadb_server_start(&acl_fixture_server, false);
-    acl_fixture_expect(acl_fixture_find("a", &row), ACL_OK);
+    acl_fixture_expect(acl_fixture_find("a", &row), SQL_OK);
     assert_string_equal(row.owner.text, "ana");
     mariadb_server_stop(&acl_fixture_server, SIGTERM);
-    acl_fixture_expect(acl_fixture_find("a", &row), ACL_UNAVAILABLE);
+    acl_fixture_expect(acl_fixture_find("a", &row), SQL_UNAVAILABLE);
     mariadb_server_start(&acl_fixture_server, false);
-    acl_fixture_expect(acl_fixture_find("a", &row), ACL_OK);
+    acl_fixture_expect(acl_fixture_find("a", &row), SQL_OK);
     acl_topic_free(&row);
 }
 
@@ -138,24 +138,24 @@ static void test_mariadb_that_closed_idle_connections(void **state)
     (void)state;
     const struct acl_values values = {.owner = "ana"};
     for (int i = 0; i < 3; i++) {
-        acl_fixture_expect(acl_fixture_look("a"), ACL_NOT_FOUND);
+        acl_fixture_expect(acl_fixture_look("a"), SQL_NOT_FOUND);
         assert_int_equal(acl_fixture_count_followers("a"), 0);
         acl_fixture_run_as_admin("KILL USER esn");
         acl_fixture_expect(acl_fixture_look("a"),
-                           ACL_NOT_FOUND); /* no failure: asked again on a new connection */
+                           SQL_NOT_FOUND); /* no failure: asked again on a new connection */
     }
     acl_fixture_run_as_admin("KILL USER esn");
     /* A change is not done twice on suspicion. */
-    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), ACL_UNAVAILABLE);
-    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), ACL_OK);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), SQL_UNAVAILABLE);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), SQL_OK);
 }
 
 static void test_mariadb_that_is_locked(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     options.limit_ms = 300;
-    const struct acl_options admin_options = {.kind = ACL_MARIADB,
+    const struct sql_options admin_options = {.kind = SQL_MARIADB,
                                               .limit_ms = ACL_FIXTURE_GENEROUS_MS,
                                               .socket = acl_fixture_server.socket,
                                               .user = "root",
@@ -163,13 +163,13 @@ static void test_mariadb_that_is_locked(void **state)
     struct acl *hasty = acl_fixture_open_with(&options),
                *admin = acl_fixture_open_with(&admin_options);
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_NOT_FOUND);
-    assert_int_equal(acl_run_script(admin, "LOCK TABLES registered_topics WRITE"), ACL_OK);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_NOT_FOUND);
+    assert_int_equal(acl_run_script(admin, "LOCK TABLES registered_topics WRITE"), SQL_OK);
     uint64_t began = clock_monotonic_ms();
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_UNAVAILABLE);
     assert_true(clock_monotonic_ms() - began < ACL_FIXTURE_GENEROUS_MS);
-    assert_int_equal(acl_run_script(admin, "UNLOCK TABLES"), ACL_OK);
-    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), ACL_NOT_FOUND);
+    assert_int_equal(acl_run_script(admin, "UNLOCK TABLES"), SQL_OK);
+    assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_NOT_FOUND);
     acl_close(&hasty);
     acl_close(&admin);
 }
@@ -191,13 +191,13 @@ static int open_silent_server(unsigned *port)
 static void test_mariadb_that_is_silent(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     int listener = open_silent_server(&options.port);
     options.limit_ms = 200;
     struct acl *acl = acl_fixture_open_with(&options);
     struct acl_topic row = ACL_TOPIC_EMPTY;
     uint64_t began = clock_monotonic_ms();
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     assert_true(clock_monotonic_ms() - began < ACL_FIXTURE_GENEROUS_MS);
     acl_close(&acl);
     assert_int_equal(close(listener), 0);
@@ -207,13 +207,13 @@ static void test_mariadb_that_is_silent(void **state)
 static void test_mariadb_on_localhost(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     options.host = "localhost";
     options.socket = "/nowhere/socket";
     struct acl *acl = acl_fixture_open_with(&options);
     acl_fixture_add("a", "ana", NULL, NULL);
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    if (acl_find_topic(acl, "a", 1, &row) != ACL_OK)
+    if (acl_find_topic(acl, "a", 1, &row) != SQL_OK)
         fail_msg("%s", acl_error(acl));
     assert_string_equal(row.owner.text, "ana");
     acl_topic_free(&row);
@@ -236,10 +236,10 @@ static void check_names(const char *option, const char *init_connect)
     acl_fixture_run_as_admin("KILL USER esn");
     (void)acl_check(acl_fixture.acl);
     acl_fixture_add(two_characters, two_characters, NULL, NULL);
-    acl_fixture_expect(acl_grant(acl_fixture.acl, two_characters, ACL_SUB, two_characters), ACL_OK);
+    acl_fixture_expect(acl_grant(acl_fixture.acl, two_characters, ACL_SUB, two_characters), SQL_OK);
     acl_fixture_run_as_admin("KILL USER esn"); /* a new connection is no different */
     for (int i = 0; i < 2; i++) {
-        acl_fixture_expect(acl_fixture_find(two_characters, &row), ACL_OK);
+        acl_fixture_expect(acl_fixture_find(two_characters, &row), SQL_OK);
         assert_string_equal(row.topic.text, two_characters);
         assert_string_equal(row.owner.text, two_characters);
         assert_string_equal(row.sub.text, list);
@@ -250,7 +250,7 @@ static void check_names(const char *option, const char *init_connect)
         mariadb_server_start(&acl_fixture_server, false);
     }
     acl_topic_free(&row);
-    acl_fixture_expect(acl_remove_topic(acl_fixture.acl, two_characters), ACL_OK);
+    acl_fixture_expect(acl_remove_topic(acl_fixture.acl, two_characters), SQL_OK);
 }
 
 static void test_mariadb_that_ignores_the_character_set(void **state)
@@ -302,24 +302,24 @@ static void test_mariadb_with_another_character_set(void **state)
 {
     (void)state;
     struct proxy proxy = {.server_port = acl_fixture_server.port};
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     struct acl_topic row = ACL_TOPIC_EMPTY;
     pthread_t thread;
     proxy.listener = open_silent_server(&options.port);
     assert_int_equal(pthread_create(&thread, NULL, be_proxy, &proxy), 0);
     struct acl *acl = acl_fixture_open_with(&options);
-    assert_int_equal(acl_find_topic(acl, "a", 1, &row), ACL_UNAVAILABLE);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     assert_non_null(strstr(acl_error(acl), "character set"));
     acl_close(&acl);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(close(proxy.listener), 0);
 }
 
-static enum acl_status try_with(const struct acl_options *options)
+static enum sql_status try_with(const struct sql_options *options)
 {
     struct acl *acl = acl_fixture_open_with(options);
-    enum acl_status status = acl_check(acl);
-    if (status != ACL_OK)
+    enum sql_status status = acl_check(acl);
+    if (status != SQL_OK)
         assert_true(strlen(acl_error(acl)) > 0);
     acl_close(&acl);
     return status;
@@ -328,52 +328,52 @@ static enum acl_status try_with(const struct acl_options *options)
 static void test_mariadb_refuses_strangers(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     options.password = "secret";
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
     options = acl_fixture.options;
     options.database = "elsewhere";
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
     options = acl_fixture.options;
     options.host = "does-not-exist.invalid";
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
-    options.kind = ACL_MARIADB;
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
+    options.kind = SQL_MARIADB;
     options.database = NULL;
-    char error[ACL_ERROR_SIZE];
+    char error[SQL_ERROR_SIZE];
     assert_null(acl_open(&options, error));
-    options.kind = ACL_SQLITE;
+    options.kind = SQL_SQLITE;
     assert_null(acl_open(&options, error));
 }
 
 static void test_mariadb_with_tls(void **state)
 {
     (void)state;
-    struct acl_options options = acl_fixture.options;
+    struct sql_options options = acl_fixture.options;
     options.tls = true;
     options.tls_ca = acl_fixture_server.ca;
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE); /* the server has none */
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE); /* the server has none */
     acl_close(&acl_fixture.acl);
     mariadb_server_stop(&acl_fixture_server, SIGTERM);
     mariadb_server_start(&acl_fixture_server, true);
     acl_fixture_run_as_admin("ALTER USER esn@127.0.0.1 REQUIRE SSL");
-    assert_int_equal(try_with(&options), ACL_OK);
+    assert_int_equal(try_with(&options), SQL_OK);
     assert_int_equal(try_with(&acl_fixture.options),
-                     ACL_UNAVAILABLE); /* plain: refused by the server */
+                     SQL_UNAVAILABLE); /* plain: refused by the server */
     /* Closed while idle, as without TLS: no failure, and no SIGPIPE either. */
     struct acl *acl = acl_fixture_open_with(&options);
-    assert_int_equal(acl_check(acl), ACL_OK);
+    assert_int_equal(acl_check(acl), SQL_OK);
     acl_fixture_run_as_admin("KILL USER esn");
-    assert_int_equal(acl_check(acl), ACL_OK);
+    assert_int_equal(acl_check(acl), SQL_OK);
     acl_close(&acl);
     options.tls_ca = acl_fixture_server.other_ca;
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
     options.tls_ca = NULL; /* the system's authorities know nothing of this one */
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
     options.tls_ca = acl_fixture_server.ca;
     options.host = "127.0.0.2"; /* reaches the same server, whose certificate does not name it */
     acl_fixture_run_as_admin(
         "CREATE USER esn@'%' IDENTIFIED BY 'se''cret'; GRANT ALL ON esn.* TO esn@'%';");
-    assert_int_equal(try_with(&options), ACL_UNAVAILABLE);
+    assert_int_equal(try_with(&options), SQL_UNAVAILABLE);
     acl_fixture_run_as_admin("DROP USER esn@'%'; ALTER USER esn@127.0.0.1 REQUIRE NONE");
     acl_fixture.acl = acl_fixture_open_with(&acl_fixture.options);
 }

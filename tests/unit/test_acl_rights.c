@@ -103,7 +103,7 @@ static void test_table_of_publishers(void **state)
     for (int list = 0; list < LISTS; list++) {
         for (int password = 0; password < PASSWORDS; password++) {
             const struct acl_values values = {"ana", lists[list], "[]", password == 0 ? "" : hash};
-            acl_fixture_expect(acl_add_topic(acl_fixture.acl, "cell", &values), ACL_OK);
+            acl_fixture_expect(acl_add_topic(acl_fixture.acl, "cell", &values), SQL_OK);
             for (int person = 0; person < PEOPLE; person++) {
                 struct publish_point point = bound_point("cell", given[password]);
                 for (int targeted = 0; targeted < 2; targeted++) {
@@ -114,7 +114,7 @@ static void test_table_of_publishers(void **state)
                                  person, password, targeted, answer);
                 }
             }
-            acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), ACL_OK);
+            acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), SQL_OK);
         }
     }
     const struct publish_point point = bound_point("cell", NULL);
@@ -150,7 +150,7 @@ static void test_table_of_subscribers(void **state)
         acl_fixture_add("cell", "ana", "[]", lists[list]);
         for (int person = 0; person < PEOPLE; person++)
             assert_int_equal(hears(&point, people[person]), hearers[person][list] == 'y');
-        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), ACL_OK);
+        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), SQL_OK);
     }
 }
 
@@ -164,7 +164,7 @@ static void test_table_of_followers(void **state)
         acl_fixture_add("cell", "ana", "[]", lists[list]);
         acl_fixture_add("other", "ana", "[]", lists[list]);
         for (int follower = 0; follower < 3; follower++)
-            acl_fixture_expect(acl_follow(acl_fixture.acl, "cell", people[follower]), ACL_OK);
+            acl_fixture_expect(acl_follow(acl_fixture.acl, "cell", people[follower]), SQL_OK);
         for (int round = 0; round < 2; round++) {
             for (int person = 0; person < PEOPLE; person++) {
                 bool follows = person < 3;
@@ -173,8 +173,8 @@ static void test_table_of_followers(void **state)
                 assert_false(hears(&other, people[person]));
             }
         }
-        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), ACL_OK);
-        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "other"), ACL_OK);
+        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "cell"), SQL_OK);
+        acl_fixture_expect(acl_remove_topic(acl_fixture.acl, "other"), SQL_OK);
     }
 }
 

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-static struct acl_text text(const char *value)
+static struct sql_text text(const char *value)
 {
-    return (struct acl_text){value, value != NULL ? strlen(value) : 0};
+    return (struct sql_text){value, value != NULL ? strlen(value) : 0};
 }
 
 static struct acl_topic row_of(const char *owner, const char *pub, const char *sub)

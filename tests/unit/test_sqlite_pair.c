@@ -18,7 +18,7 @@
 
 /* The application writes and stays connected; handlers read. */
 struct scene {
-    struct acl_options writing, reading;
+    struct sql_options writing, reading;
     char folder[64], file[80], backup[80];
     struct acl *application, *handler;
 };
@@ -34,30 +34,30 @@ static void run_command(const struct scene *scene, const char *text)
 
 static void script(struct acl *acl, const char *sql)
 {
-    if (acl_run_script(acl, sql) != ACL_OK)
+    if (acl_run_script(acl, sql) != SQL_OK)
         fail_msg("%s: %s", sql, acl_error(acl));
 }
 
 /* Whether luis may hear topic "a", as somebody who opens the file now (acl NULL) or has it open
  * reads it. */
-static enum acl_status read_right(const struct scene *scene, struct acl *acl, bool *heard)
+static enum sql_status read_right(const struct scene *scene, struct acl *acl, bool *heard)
 {
     struct acl *fresh = acl == NULL ? acl_fixture_open_with(&scene->reading) : NULL;
     struct acl_topic row = ACL_TOPIC_EMPTY;
-    enum acl_status status = acl_find_topic(acl != NULL ? acl : fresh, "a", 1, &row);
-    *heard = status == ACL_OK && strstr(row.sub.text, "luis") != NULL;
+    enum sql_status status = acl_find_topic(acl != NULL ? acl : fresh, "a", 1, &row);
+    *heard = status == SQL_OK && strstr(row.sub.text, "luis") != NULL;
     acl_topic_free(&row);
     acl_close(&fresh);
     return status;
 }
 
-static void expect(const struct scene *scene, struct acl *acl, enum acl_status wanted,
+static void expect(const struct scene *scene, struct acl *acl, enum sql_status wanted,
                    bool wanted_heard)
 {
     bool heard;
-    enum acl_status status = read_right(scene, acl, &heard);
+    enum sql_status status = read_right(scene, acl, &heard);
     if (status != wanted)
-        fail_msg("%s: %s", acl_status_words(status), acl != NULL ? acl_error(acl) : "");
+        fail_msg("%s: %s", sql_status_words(status), acl != NULL ? acl_error(acl) : "");
     assert_int_equal(heard, wanted_heard);
 }
 
@@ -69,7 +69,7 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(scene->folder));
     (void)snprintf(scene->file, sizeof scene->file, "%s/topics.db", scene->folder);
     (void)snprintf(scene->backup, sizeof scene->backup, "%s/backup.db", scene->folder);
-    scene->writing = (struct acl_options){.kind = ACL_SQLITE,
+    scene->writing = (struct sql_options){.kind = SQL_SQLITE,
                                           .limit_ms = ACL_FIXTURE_GENEROUS_MS,
                                           .path = scene->file,
                                           .create = true};
@@ -83,7 +83,7 @@ static int set_up(void **state)
     run_command(scene, "cp topics.db backup.db");
     script(scene->application, "UPDATE registered_topics SET sub = '[\"luis\"]'");
     scene->handler = acl_fixture_open_with(&scene->reading);
-    expect(scene, scene->handler, ACL_OK, true);
+    expect(scene, scene->handler, SQL_OK, true);
     *state = scene;
     return 0;
 }
@@ -102,18 +102,18 @@ static int tear_down(void **state)
 static void expect_refused_until_mended(struct scene *scene, bool heard_then)
 {
     for (int i = 0; i < 3; i++) {
-        expect(scene, scene->handler, ACL_UNAVAILABLE, false);
+        expect(scene, scene->handler, SQL_UNAVAILABLE, false);
         assert_non_null(strstr(acl_error(scene->handler), "-wal beside it is not its own"));
-        expect(scene, NULL, ACL_UNAVAILABLE, false);
+        expect(scene, NULL, SQL_UNAVAILABLE, false);
     }
     acl_close(&scene->handler);
     acl_close(&scene->application);
     run_command(scene, "cmp topics.db backup.copy");
     scene->handler = acl_fixture_open_with(&scene->reading);
-    expect(scene, scene->handler, ACL_UNAVAILABLE, false);
+    expect(scene, scene->handler, SQL_UNAVAILABLE, false);
     run_command(scene, "rm -f topics.db-wal topics.db-shm");
-    expect(scene, scene->handler, ACL_OK, heard_then);
-    expect(scene, NULL, ACL_OK, heard_then);
+    expect(scene, scene->handler, SQL_OK, heard_then);
+    expect(scene, NULL, SQL_OK, heard_then);
 }
 
 static void test_a_backup_is_moved_into_place(void **state)
@@ -163,7 +163,7 @@ static void test_a_younger_backup_is_copied_into_place(void **state)
     struct scene *scene = *state;
     run_command(scene, "sqlite3 topics.db '.backup backup.db'");
     script(scene->application, "UPDATE registered_topics SET sub = '[]'");
-    expect(scene, scene->handler, ACL_OK, false);
+    expect(scene, scene->handler, SQL_OK, false);
     acl_close(&scene->application);
     let_the_clock_tick(scene);
     run_command(scene, "cp backup.db backup.copy; cat backup.db>topics.db");
@@ -199,28 +199,28 @@ static void test_files_that_stay_together(void **state)
     struct scene *scene = *state;
     /* Away and back. */
     run_command(scene, "mv topics.db away.db; cp backup.db topics.db");
-    expect(scene, scene->handler, ACL_UNAVAILABLE, false);
+    expect(scene, scene->handler, SQL_UNAVAILABLE, false);
     run_command(scene, "mv away.db topics.db");
-    expect(scene, scene->handler, ACL_OK, true);
-    expect(scene, NULL, ACL_OK, true);
+    expect(scene, scene->handler, SQL_OK, true);
+    expect(scene, NULL, SQL_OK, true);
     /* Copied together, with all attributes. */
     acl_close(&scene->application);
     acl_close(&scene->handler);
     run_command(scene, "mkdir new && cp -a topics.db topics.db-wal new &&"
                        " rm topics.db* && mv new/* .");
     scene->handler = acl_fixture_open_with(&scene->reading);
-    expect(scene, scene->handler, ACL_OK, true);
+    expect(scene, scene->handler, SQL_OK, true);
 }
 
 static void test_a_restore_by_sqlite(void **state)
 {
     struct scene *scene = *state;
     run_command(scene, "sqlite3 topics.db '.restore backup.db'");
-    expect(scene, scene->handler, ACL_OK, false);
-    expect(scene, NULL, ACL_OK, false);
+    expect(scene, scene->handler, SQL_OK, false);
+    expect(scene, NULL, SQL_OK, false);
     acl_close(&scene->application);
     acl_close(&scene->handler);
-    expect(scene, NULL, ACL_OK, false);
+    expect(scene, NULL, SQL_OK, false);
 }
 
 /* Writers, checkpoints of each kind and vacuums in any order, seen from one that reads all the time
@@ -249,14 +249,14 @@ static void test_no_checkpoint_is_suspected(void **state)
         heard = step == 0 || (heard && step != 1);
         if (random_below(&random, 4) == 0)
             acl_close(&other), other = acl_fixture_open_with(&scene->writing);
-        expect(scene, scene->handler, ACL_OK, heard);
-        expect(scene, NULL, ACL_OK, heard);
+        expect(scene, scene->handler, SQL_OK, heard);
+        expect(scene, NULL, SQL_OK, heard);
         if (random_below(&random, 50) == 0) { /* all go, and some come back */
             acl_close(&scene->application);
             acl_close(&other);
             acl_close(&scene->handler);
             scene->handler = acl_fixture_open_with(&scene->reading);
-            expect(scene, scene->handler, ACL_OK, heard);
+            expect(scene, scene->handler, SQL_OK, heard);
             scene->application = acl_fixture_open_with(&scene->writing);
             other = acl_fixture_open_with(&scene->writing);
         }
@@ -282,8 +282,8 @@ static void test_no_checkpoint_is_suspected_meanwhile(void **state)
     char byte;
     bool heard;
     while (read(descriptor, &byte, 1) != 0) {
-        assert_int_equal(read_right(scene, scene->handler, &heard), ACL_OK);
-        assert_int_equal(read_right(scene, NULL, &heard), ACL_OK);
+        assert_int_equal(read_right(scene, scene->handler, &heard), SQL_OK);
+        assert_int_equal(read_right(scene, NULL, &heard), SQL_OK);
     }
     assert_int_equal(pclose(others), 0);
 }

@@ -1,4 +1,4 @@
-#include "acl/sqlite_pair.h"
+#include "sql/sqlite_pair.h"
 
 #include "big_endian.h"
 

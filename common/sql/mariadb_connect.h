@@ -5,7 +5,7 @@
 #ifndef ESN_MARIADB_CONNECT_H
 #define ESN_MARIADB_CONNECT_H
 
-#include "acl/acl_types.h"
+#include "sql/sql_types.h"
 
 #include <mysql.h>
 
@@ -18,8 +18,8 @@ struct mariadb_attempt;
 /* Connects, or goes on waiting for the attempt that took too long the last time (*attempt, NULL at
  * first), so that there is never more than one for each user of this. NULL: no connection, with the
  * library's code and words for it. */
-MYSQL *mariadb_attempt_connect(struct mariadb_attempt **attempt, const struct acl_options *options,
-                               unsigned *code, char words[ACL_ERROR_SIZE]);
+MYSQL *mariadb_attempt_connect(struct mariadb_attempt **attempt, const struct sql_options *options,
+                               unsigned *code, char words[SQL_ERROR_SIZE]);
 /* Waits for nothing: the thread ends by itself, and so does its connection. */
 void mariadb_attempt_abandon(struct mariadb_attempt **attempt);
 

@@ -1,4 +1,4 @@
-#include "acl/mariadb_connect.h"
+#include "sql/mariadb_connect.h"
 
 #include "clock.h"
 
@@ -21,7 +21,7 @@ struct mariadb_attempt {
     bool ended, abandoned; /* guarded by the lock */
     bool connected;        /* once it has ended, as are the next two */
     unsigned code;
-    char words[ACL_ERROR_SIZE];
+    char words[SQL_ERROR_SIZE];
 };
 
 static bool set_timeouts(MYSQL *connection, unsigned limit_ms)
@@ -40,7 +40,7 @@ static bool set_timeouts(MYSQL *connection, unsigned limit_ms)
            mysql_options(connection, MYSQL_INIT_COMMAND, session) == 0;
 }
 
-static bool set_tls(MYSQL *connection, const struct acl_options *options)
+static bool set_tls(MYSQL *connection, const struct sql_options *options)
 {
     my_bool on = options->tls;
     if (!options->tls)
@@ -55,13 +55,13 @@ static bool set_tls(MYSQL *connection, const struct acl_options *options)
 
 /* With a host the way is TCP, always: the library would take "localhost" for the default Unix
  * socket, which may be another server's. */
-static bool set_way(MYSQL *connection, const struct acl_options *options)
+static bool set_way(MYSQL *connection, const struct sql_options *options)
 {
     const unsigned tcp = MYSQL_PROTOCOL_TCP;
     return options->host == NULL || mysql_options(connection, MYSQL_OPT_PROTOCOL, &tcp) == 0;
 }
 
-static bool set_options(MYSQL *connection, const struct acl_options *options)
+static bool set_options(MYSQL *connection, const struct sql_options *options)
 {
     my_bool off = 0;
     unsigned no = 0;
@@ -80,7 +80,7 @@ static bool copy_text(char **out, const char *text)
     return text == NULL || *out != NULL;
 }
 
-static bool copy_texts(struct mariadb_attempt *attempt, const struct acl_options *options)
+static bool copy_texts(struct mariadb_attempt *attempt, const struct sql_options *options)
 {
     attempt->port = options->port;
     return copy_text(&attempt->host, options->host) && copy_text(&attempt->user, options->user) &&
@@ -118,7 +118,7 @@ static bool open_wake(struct mariadb_attempt *attempt)
     return opened;
 }
 
-static struct mariadb_attempt *attempt_new(const struct acl_options *options)
+static struct mariadb_attempt *attempt_new(const struct sql_options *options)
 {
     struct mariadb_attempt *attempt = calloc(1, sizeof *attempt);
     if (attempt == NULL || !open_wake(attempt)) {
@@ -157,14 +157,14 @@ static void *attempt_in_thread(void *context)
 }
 
 /* What needs no name server keeps to its limit by itself. */
-static bool needs_no_name(const struct acl_options *options)
+static bool needs_no_name(const struct sql_options *options)
 {
     struct in6_addr address;
     return options->host == NULL || inet_pton(AF_INET, options->host, &address) == 1 ||
            inet_pton(AF_INET6, options->host, &address) == 1;
 }
 
-static bool attempt_begin(struct mariadb_attempt *attempt, const struct acl_options *options)
+static bool attempt_begin(struct mariadb_attempt *attempt, const struct sql_options *options)
 {
     pthread_t thread;
     if (needs_no_name(options)) {
@@ -206,15 +206,15 @@ void mariadb_attempt_abandon(struct mariadb_attempt **attempt)
 
 /* ---- connecting ---- */
 
-static MYSQL *refuse(unsigned *code, char words[ACL_ERROR_SIZE], unsigned number, const char *text)
+static MYSQL *refuse(unsigned *code, char words[SQL_ERROR_SIZE], unsigned number, const char *text)
 {
     *code = number;
-    (void)snprintf(words, ACL_ERROR_SIZE, "%s", text);
+    (void)snprintf(words, SQL_ERROR_SIZE, "%s", text);
     return NULL;
 }
 
-MYSQL *mariadb_attempt_connect(struct mariadb_attempt **attempt, const struct acl_options *options,
-                               unsigned *code, char words[ACL_ERROR_SIZE])
+MYSQL *mariadb_attempt_connect(struct mariadb_attempt **attempt, const struct sql_options *options,
+                               unsigned *code, char words[SQL_ERROR_SIZE])
 {
     if (*attempt == NULL) {
         *attempt = attempt_new(options);
