@@ -56,6 +56,8 @@ bool envelope_flags_are_sound(uint64_t flags)
         return false;
     if ((flags & ENVELOPE_PRIVATE) != 0 && (flags & of_bound) != 0)
         return false;
+    if ((flags & ENVELOPE_EXCEPT) != 0 && (flags & ENVELOPE_WHISPER) != 0)
+        return false;
     return (flags & ENVELOPE_ADDRESSED) == 0 || (flags & ENVELOPE_TARGETED) != 0;
 }
 

@@ -21,7 +21,8 @@ enum envelope_flag {
         64, /* post_key holds a publisher's own id: doubles across handlers are dropped */
     ENVELOPE_PRIVATE = 128,   /* only to private subscriptions */
     ENVELOPE_ADDRESSED = 256, /* targeted at users whom the publisher named, and not the database */
-    ENVELOPE_KNOWN_FLAGS = 511
+    ENVELOPE_EXCEPT = 512,    /* to all but connection `whisper` */
+    ENVELOPE_KNOWN_FLAGS = 1023
 };
 
 enum { ENVELOPE_POST_KEY_SIZE = 16 };
@@ -31,7 +32,7 @@ struct envelope {
     uint16_t flags;
     uint64_t publisher; /* random, one per handler process */
     uint64_t sequence;  /* counts the publisher's messages; a message sent again keeps it */
-    uint64_t whisper;   /* connid */
+    uint64_t whisper;   /* connid, also of ENVELOPE_EXCEPT */
     uint64_t token;     /* id of the entry token (secret_id()); 0: none, which is never limited */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
 };

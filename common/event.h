@@ -15,6 +15,7 @@ struct event {
     size_t allowed_length;
     uint16_t flags;    /* enum envelope_flag: who may hear it */
     uint64_t whisper;  /* connid, or 0 for a shout */
+    uint64_t except;   /* connid of the only stream that does not hear it, or 0 */
     uint64_t sequence; /* second half of its id; 0: it has none yet */
 };
 

@@ -24,6 +24,7 @@ static const char help[] =
     "\n"
     "Options:\n"
     "  --whisper CONNID   only to this connection (listen and `connections --details` show it)\n"
+    "  --except CONNID    to all but this connection\n"
     "  --id ID            name the event: sent again with the same ID it is not delivered twice\n"
     "  --url URL          post to URL; one that ends with / gets `event` appended\n"
     "  --token TOKEN      entry token for --url; others can see it in the list of processes\n"
@@ -42,11 +43,11 @@ static const char help[] =
     "\n"
     "Exit status: 0 the daemon has the event (also when nobody listened), 1 failed, 2 usage.\n";
 
-enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_ID, OPTION_TOKEN };
+enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_EXCEPT, OPTION_ID, OPTION_TOKEN };
 
 struct emission {
     struct settings settings;
-    const char *topic, *type, *detail, *whisper, *id, *token;
+    const char *topic, *type, *detail, *whisper, *except, *id, *token;
     struct bytes input; /* the detail, when it came from standard input */
     struct bytes body;  /* as posted */
 };
@@ -104,6 +105,8 @@ static int write_body(struct emission *emission)
     bytes_append_json_string(body, emission->topic, strlen(emission->topic));
     if (emission->whisper != NULL)
         bytes_append_format(body, ",\"whisper\":%s", emission->whisper);
+    if (emission->except != NULL)
+        bytes_append_format(body, ",\"except\":%s", emission->except);
     bytes_append_text(body, "}],\"e\":{\"type\":");
     bytes_append_json_string(body, emission->type, strlen(emission->type));
     int status = append_detail(emission);
@@ -154,6 +157,7 @@ static int emit_on_open_bus(struct emission *emission, struct publish_request *r
                               .event_length = request->event.length};
     event.flags = (uint16_t)((point->wildcard ? ENVELOPE_PATTERN : 0) |
                              (point->whispered ? ENVELOPE_WHISPER : 0) |
+                             (point->excepts ? ENVELOPE_EXCEPT : 0) |
                              (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event.post_key, point->post_key, sizeof event.post_key);
 
@@ -234,6 +238,8 @@ static int check_arguments(const struct emission *emission)
     const char *const texts[] = {emission->topic, emission->type, emission->id};
     if (emission->whisper != NULL && !is_connection_id(emission->whisper))
         return command_usage(&command_emit, "--whisper should be a connection's number");
+    if (emission->except != NULL && !is_connection_id(emission->except))
+        return command_usage(&command_emit, "--except should be a connection's number");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i] != NULL && !utf8_is_valid(texts[i], strlen(texts[i])))
             return command_usage(&command_emit, "TOPIC, TYPE and ID should be UTF-8");
@@ -263,6 +269,9 @@ static bool take_option(struct emission *emission, int option)
     case OPTION_WHISPER:
         emission->whisper = optarg;
         return true;
+    case OPTION_EXCEPT:
+        emission->except = optarg;
+        return true;
     case OPTION_ID:
         emission->id = optarg;
         return true;
@@ -281,6 +290,7 @@ static int run(int argc, char **argv)
         SETTINGS_OPTIONS_HTTP,
         {"json", no_argument, NULL, SETTINGS_OPTION_JSON},
         {"whisper", required_argument, NULL, OPTION_WHISPER},
+        {"except", required_argument, NULL, OPTION_EXCEPT},
         {"id", required_argument, NULL, OPTION_ID},
         {"token", required_argument, NULL, OPTION_TOKEN},
         {NULL, 0, NULL, 0},

@@ -60,13 +60,29 @@ static bool read_event(struct publish_request *request, struct json_span event,
 /* ---- event points ---- */
 
 /* JavaScript's idea of an integer: 5, 5.0 and 5e0 are one. */
-static bool read_connection(struct publish_point *point, const json_t *whisper)
+static bool read_connection(struct publish_point *point, const json_t *connid)
 {
-    double number = json_is_number(whisper) ? json_number_value(whisper) : -1;
+    double number = json_is_number(connid) ? json_number_value(connid) : -1;
     if (number < 0 || number >= beyond_integers || (double)(uint64_t)number < number)
         return false;
-    point->whispered = true;
     point->whisper = (uint64_t)number;
+    return true;
+}
+
+/* For one stream alone, or for all but one. */
+static bool read_connections(struct publish_point *point, const json_t *value,
+                             struct publish_fault *fault)
+{
+    const json_t *whisper = json_object_get(value, "whisper"),
+                 *except = json_object_get(value, "except");
+    if (whisper != NULL && !read_connection(point, whisper))
+        return bad(fault, "Invalid connection id in whisper", NULL);
+    if (except != NULL && whisper != NULL)
+        return bad(fault, "Invalid Event Point", "whisper and except exclude each other");
+    if (except != NULL && !read_connection(point, except))
+        return bad(fault, "Invalid connection id in except", NULL);
+    point->whispered = whisper != NULL;
+    point->excepts = except != NULL;
     return true;
 }
 
@@ -171,8 +187,8 @@ static bool read_users(struct publish_point *point, const json_t *list,
 
 static bool check_members(const json_t *value, struct publish_fault *fault)
 {
-    static const char *const known[] = {"topic",    "whisper", "binded", "bound", "targeted",
-                                        "password", "private", "to",     NULL};
+    static const char *const known[] = {"topic",    "whisper",  "except",  "binded", "bound",
+                                        "targeted", "password", "private", "to",     NULL};
     char unknown[POINT_MEMBER_SIZE];
     if (point_members_are_known(value, known, unknown))
         return true;
@@ -193,10 +209,8 @@ static bool read_point(struct publish_point *point, const json_t *value,
     if (!check_members(value, fault) ||
         !read_topic(point, json_object_get(value, "topic"), limits, fault))
         return false;
-    const json_t *whisper = json_object_get(value, "whisper");
-    if (whisper != NULL && !read_connection(point, whisper))
-        return bad(fault, "Invalid connection id in whisper", NULL);
-    return read_bonds(point, value, fault) && read_private(point, value, fault) &&
+    return read_connections(point, value, fault) && read_bonds(point, value, fault) &&
+           read_private(point, value, fault) &&
            read_users(point, json_object_get(value, "to"), limits, fault);
 }
 

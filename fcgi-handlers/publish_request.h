@@ -27,9 +27,10 @@ struct publish_point {
     bool targeted; /* "targeted": true; bound too */
     bool granted;  /* "private": true: for private subscriptions alone */
     bool whispered;
+    bool excepts;         /* "except": to all but connection `whisper` */
     bool addressed;       /* "to": for the inboxes of `users` */
     struct bytes users;   /* canonical ids in order, each once, each followed by NUL */
-    uint64_t whisper;     /* connid, when whispered */
+    uint64_t whisper;     /* connid, when whispered; or of `excepts` */
     const char *password; /* NULL: none was given */
     size_t password_length;
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];

@@ -63,8 +63,8 @@ struct bus_event {
     const char *topic;
     size_t topic_length;
     uint16_t flags;
-    uint64_t whisper;
-    uint64_t token; /* see struct envelope */
+    uint64_t whisper; /* connid, also of ENVELOPE_EXCEPT */
+    uint64_t token;   /* see struct envelope */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
     const char *allowed;
     size_t allowed_length;

@@ -131,6 +131,8 @@ static void borrow_event(struct event *event, zmq_msg_t *parts, const struct env
     /* No stream has connection id 0, which would be a shout. */
     if (envelope->flags & ENVELOPE_WHISPER)
         event->whisper = envelope->whisper ? envelope->whisper : UINT64_MAX;
+    else if (envelope->flags & ENVELOPE_EXCEPT)
+        event->except = envelope->whisper;
 }
 
 static bool borrow_drop(struct bus_message *message, zmq_msg_t *parts)

@@ -84,7 +84,8 @@ struct publication {
     struct event *event;
     struct audience audience;
     bool is_presence;
-    uint64_t presence_change; /* its number, for those who were told of it already */
+    uint64_t presence_change;      /* its number, for those who were told of it already */
+    const struct stream *left_out; /* of all who would hear it; NULL: nobody */
     uint32_t receivers;
 };
 
@@ -178,7 +179,7 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
 static bool is_heard(struct publication *publication, enum subscription_kind kind,
                      const struct stream *stream)
 {
-    return !stream_has_ended(stream) &&
+    return stream != publication->left_out && !stream_has_ended(stream) &&
            (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
             audience_has(&publication->audience, kind, stream_user(stream)));
 }
@@ -337,6 +338,8 @@ static bool publish(struct delivery *delivery, struct publication *publication)
     const struct event *event = publication->event;
     bool taken = true;
 
+    if (event->except != 0)
+        publication->left_out = streams_find(delivery->streams, event->except);
     if (event->whisper) {
         taken = keep_in_log(delivery, publication);
         if (taken)

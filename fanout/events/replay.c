@@ -96,11 +96,15 @@ static bool may_send(struct replay *replay, const struct logged_event *logged,
     if (slice->first == UINT64_MAX)
         slice->first = event.sequence;
     if (event.whisper && event.whisper != stream->connid) {
-        replay_slice_note_whisper(slice, event.whisper);
+        replay_slice_note_stranger(slice, event.whisper);
         return false;
     }
-    slice->is_private =
-        slice->is_private || event.whisper || past_audience_depends_on_user(requested->kind);
+    slice->is_private = slice->is_private || event.whisper || event.except == stream->connid ||
+                        past_audience_depends_on_user(requested->kind);
+    if (event.except == stream->connid)
+        return false;
+    if (event.except != 0)
+        replay_slice_note_stranger(slice, event.except);
     return audience_may_hear(&event, requested->kind, stream_user(stream)) &&
            past_audience_may_hear(&replay->past, logged, requested->kind);
 }

@@ -135,30 +135,30 @@ void replay_cohorts_leave(struct replay_cohorts *cohorts, struct replay_member *
     free(cohort);
 }
 
-static uint64_t whisper_bit(uint64_t connid, size_t *word)
+static uint64_t stranger_bit(uint64_t connid, size_t *word)
 {
     uint64_t hash = connid * 0x9e3779b97f4a7c15ULL >> 32;
 
-    *word = hash / 64 % REPLAY_SLICE_WHISPERS;
+    *word = hash / 64 % REPLAY_SLICE_STRANGERS;
     return UINT64_C(1) << hash % 64;
 }
 
-void replay_slice_note_whisper(struct replay_slice *slice, uint64_t connid)
+void replay_slice_note_stranger(struct replay_slice *slice, uint64_t connid)
 {
     size_t word;
-    uint64_t bit = whisper_bit(connid, &word);
+    uint64_t bit = stranger_bit(connid, &word);
 
-    slice->whispers[word] |= bit;
+    slice->strangers[word] |= bit;
 }
 
 static bool suits(const struct replay_slice *slice, const struct stream *stream, uint64_t iat,
                   uint64_t window)
 {
     size_t word;
-    uint64_t bit = whisper_bit(stream->connid, &word);
+    uint64_t bit = stranger_bit(stream->connid, &word);
 
     return slice->window <= window && (slice->events == 0 || slice->first_iat >= iat) &&
-           (slice->whispers[word] & bit) == 0;
+           (slice->strangers[word] & bit) == 0;
 }
 
 const struct replay_slice *replay_cohort_find(const struct replay_member *member, uint64_t after,

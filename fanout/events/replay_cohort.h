@@ -1,8 +1,8 @@
 /* Clients that catch up with the same topics, in the same encoding: after a proxy was restarted
  * there are thousands of them. What was found and formatted for one, a slice of the log, is kept
  * for a moment for those that come to the same place. Who may hear what is never shared: a slice
- * that was for one client or user alone is not kept, and one from which a whisper was left out is
- * not for the client that it was to. */
+ * that was for one client or user alone is not kept, and one that lacks what was whispered to a
+ * client, or has what is for all but that client, is not for it. */
 #ifndef ESN_REPLAY_COHORT_H
 #define ESN_REPLAY_COHORT_H
 
@@ -17,7 +17,7 @@
 
 struct stream;
 
-enum { REPLAY_SLICE_WHISPERS = 16 /* words of a filter: a bit for each connid, roughly */ };
+enum { REPLAY_SLICE_STRANGERS = 16 /* words of a filter: a bit for each connid, roughly */ };
 
 /* Of the log: everything after `from` up to `to`. */
 struct replay_slice {
@@ -30,8 +30,9 @@ struct replay_slice {
     uint64_t first_iat, last_iat; /* of its frames */
     uint64_t made_at;             /* ms of the loop's clock */
     uint64_t events;
-    bool is_private;                          /* something in it depends on whose stream it is */
-    uint64_t whispers[REPLAY_SLICE_WHISPERS]; /* those that it has not, by whom they are for */
+    bool is_private; /* something in it depends on whose stream it is */
+    uint64_t
+        strangers[REPLAY_SLICE_STRANGERS]; /* who hears something else than is in it, by connid */
 };
 
 struct replay_member {
@@ -75,8 +76,9 @@ bool replay_cohorts_make_filter(struct replay_cohorts *cohorts, const struct rep
  * then *stop_at is where the next one begins, UINT64_MAX: nowhere. */
 const struct replay_slice *replay_cohort_find(const struct replay_member *member, uint64_t after,
                                               uint64_t iat, uint64_t window, uint64_t *stop_at);
-/* Notes that a slice has not what was whispered to another one. */
-void replay_slice_note_whisper(struct replay_slice *slice, uint64_t connid);
+/* Notes that a slice is not for this connection: it lacks what was whispered to it, or has what is
+ * for all others. */
+void replay_slice_note_stranger(struct replay_slice *slice, uint64_t connid);
 /* Takes the frames of a slice and keeps it for the other members, when there are any and it may be;
  * else, or without memory, forgets it. */
 void replay_cohorts_keep(struct replay_cohorts *cohorts, const struct replay_member *member,

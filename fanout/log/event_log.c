@@ -252,7 +252,7 @@ static struct logged_event *logged_event_new(const struct event *event, uint64_t
     if (logged == NULL)
         return NULL;
     *logged = (struct logged_event){.sequence = event->sequence,
-                                    .whisper = event->whisper,
+                                    .connid = event->except != 0 ? event->except : event->whisper,
                                     .logged_at_ms = now_ms,
                                     .flags = event->flags,
                                     .json_length = (uint32_t)event->json_length,
@@ -297,6 +297,8 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
 
 struct event logged_event_get(const struct logged_event *logged)
 {
+    bool excepts = (logged->flags & ENVELOPE_EXCEPT) != 0;
+
     return (struct event){.topic = logged->topic->name,
                           .topic_length = logged->topic->length,
                           .json = logged->json,
@@ -304,7 +306,8 @@ struct event logged_event_get(const struct logged_event *logged)
                           .allowed = logged->json + logged->json_length,
                           .allowed_length = logged->allowed_length,
                           .flags = logged->flags,
-                          .whisper = logged->whisper,
+                          .whisper = excepts ? 0 : logged->connid,
+                          .except = excepts ? logged->connid : 0,
                           .sequence = logged->sequence};
 }
 

@@ -20,7 +20,7 @@ struct logged_event {
     struct logged_event *newer;
     struct logged_topic *topic;
     uint64_t sequence;
-    uint64_t whisper; /* connid, or 0 */
+    uint64_t connid; /* of a whisper, or with ENVELOPE_EXCEPT; or 0 */
     uint64_t logged_at_ms;
     uint16_t flags; /* enum envelope_flag: who may hear it */
     uint32_t json_length, allowed_length;

@@ -58,6 +58,12 @@ static bool checksum(struct log_database *database, const struct checked_part *p
     return good;
 }
 
+/* The connection that the row names. */
+static uint64_t connid_of(const struct event *event)
+{
+    return event->except != 0 ? event->except : event->whisper;
+}
+
 static bool event_checksum(struct log_database *database, const struct stored_event *stored,
                            uint64_t previous, unsigned char out[CHECKSUM_SIZE])
 {
@@ -65,7 +71,7 @@ static bool event_checksum(struct log_database *database, const struct stored_ev
     const uint64_t numbers[] = {
         event->sequence,    previous,
         stored->wall_ms,    event->flags,
-        event->whisper,     event->topic_length,
+        connid_of(event),   event->topic_length,
         event->json_length, event->allowed_length,
         PRIVATE_FORMAT,
     };
@@ -353,7 +359,7 @@ static bool read_row(struct log_database *database, sqlite3_stmt *row, struct st
     *previous = column_number(row, 1);
     uint64_t flags = column_number(row, 3);
     event->flags = (uint16_t)flags;
-    event->whisper = column_number(row, 4);
+    *((flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = column_number(row, 4);
     event->topic = column_bytes(row, 6, &event->topic_length);
     event->json = column_bytes(row, 7, &event->json_length);
     event->allowed = column_bytes(row, 8, &event->allowed_length);
@@ -519,7 +525,7 @@ bool log_database_add(struct log_database *database, const struct stored_event *
     bool bound = event_checksum(database, stored, database->newest, sum) &&
                  bind_number(row, 1, event->sequence) && bind_number(row, 2, database->newest) &&
                  bind_number(row, 3, stored->wall_ms) && bind_number(row, 4, event->flags) &&
-                 bind_number(row, 5, event->whisper) &&
+                 bind_number(row, 5, connid_of(event)) &&
                  bind_bytes(row, 6, stored->key, sizeof stored->key) &&
                  bind_bytes(row, 7, event->topic, event->topic_length) &&
                  bind_bytes(row, 8, event->json, event->json_length) &&

@@ -55,6 +55,17 @@ describe('esnctl', () => {
     await second.close();
   });
 
+  test('emit: to all but one', async () => {
+    const [first, second] = [await stack.subscribe(['a']), await stack.subscribe(['a'])];
+    for (const by of [[], ['--url', `${stack.webUrl}/notify/`]]) {
+      await good(['emit', ...by, '--except', String(first.connid), 'a', 'moved']);
+    }
+    const heard = (await stack.drain('a', first, second)).map((frames) => frames.map((frame) => frame.json.e.type));
+    assert.deepEqual(heard, [['connected'], ['connected', 'moved', 'moved']]);
+    await first.close();
+    await second.close();
+  });
+
   test('emit: says why it did not', async () => {
     for (const words of [
       ['emit', 'a', 'x', '{'],
@@ -66,6 +77,7 @@ describe('esnctl', () => {
       ['emit'],
       ['emit', 'a'],
       ['emit', '--whisper', 'x', 'a', 'x'],
+      ['emit', '--except', 'x', 'a', 'x'],
       ['emit', '--nonsense', 'a', 'x'],
     ]) {
       const end = await esnctl(words);

@@ -123,9 +123,17 @@ void stored_files_copy(const struct stored_files *from, const struct stored_file
 }
 
 /* Each flag, and each by itself, but those that go together. */
+static bool excepts(uint64_t sequence)
+{
+    return sequence % 5 != 0 && sequence % 7 == 3;
+}
+
 static uint16_t flags_of(uint64_t sequence)
 {
     uint16_t flags = (uint16_t)(sequence % 64);
+
+    if (excepts(sequence))
+        return (uint16_t)(ENVELOPE_EXCEPT | (flags & ENVELOPE_PATTERN));
 
     if (sequence % 4 == 0)
         return (uint16_t)(ENVELOPE_PRIVATE | (flags & (ENVELOPE_PATTERN | ENVELOPE_WHISPER)));
@@ -153,7 +161,8 @@ const struct stored_event *stored_event_make(uint64_t sequence)
                                                           (unsigned long long)sequence) +
                                              1,
         .flags = flags_of(sequence),
-        .whisper = sequence % 5 ? 0 : UINT64_MAX - sequence};
+        .whisper = sequence % 5 ? 0 : UINT64_MAX - sequence,
+        .except = excepts(sequence) ? UINT64_MAX - sequence : 0};
     memset(event.key, (int)(sequence % 251), sizeof event.key);
     memcpy(event.key, &sequence, sizeof sequence);
     return &event;
@@ -171,7 +180,7 @@ bool stored_event_is_made(const struct stored_event *event)
 
     return event->wall_ms == made->wall_ms &&
            memcmp(event->key, made->key, sizeof event->key) == 0 && a->flags == b->flags &&
-           a->whisper == b->whisper &&
+           a->whisper == b->whisper && a->except == b->except &&
            same_bytes(a->topic, a->topic_length, b->topic, b->topic_length) &&
            same_bytes(a->json, a->json_length, b->json, b->json_length) &&
            same_bytes(a->allowed, a->allowed_length, b->allowed, b->allowed_length);

@@ -221,6 +221,30 @@ static void a_whisper_reaches_its_stream_alone(void **state)
     assert_int_equal(crowd->scene.log.events, 3);
 }
 
+static void an_event_reaches_all_but_the_one_that_it_names(void **state)
+{
+    struct crowd *crowd = *state;
+    struct event event = {.topic = "a/b",
+                          .topic_length = 3,
+                          .json = "{\"type\":\"moved\"}",
+                          .json_length = 16,
+                          .flags = ENVELOPE_EXCEPT,
+                          .except = 2};
+    uint32_t receivers;
+
+    for (int i = 0; i < 3; i++)
+        hold(crowd, i, SUBSCRIPTION_OPEN, "a/+");
+    assert_true(delivery_publish(&crowd->scene.delivery, &event, &receivers));
+    assert_int_equal(receivers, 2);
+    assert_string_equal(queued(crowd, 1), "");
+    assert_non_null(strstr(queued(crowd, 0), "moved"));
+    assert_non_null(strstr(queued(crowd, 2), "moved"));
+    event.sequence = 0;
+    event.except = UINT64_MAX;
+    assert_true(delivery_publish(&crowd->scene.delivery, &event, &receivers));
+    assert_int_equal(receivers, 3);
+}
+
 /* docs/protocol.md section 4: the three ways to be bound. */
 static void a_bound_event_is_for_whom_it_names(void **state)
 {
@@ -311,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(presence_is_not_kept_and_knows_no_wildcards, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_whisper_reaches_its_stream_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_event_reaches_all_but_the_one_that_it_names, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_bound_event_is_for_whom_it_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_private_event_reaches_private_subscriptions_alone, set_up,
                                         tear_down),

@@ -83,6 +83,8 @@ static void refuses_other_envelopes(void **state)
     assert_false(reads_with(7, ENVELOPE_PRIVATE | ENVELOPE_EVERYONE));
     assert_true(envelope_flags_are_sound(ENVELOPE_ADDRESSED | ENVELOPE_TARGETED | ENVELOPE_BOUND));
     assert_false(envelope_flags_are_sound(ENVELOPE_ADDRESSED | ENVELOPE_BOUND));
+    assert_true(envelope_flags_are_sound(ENVELOPE_EXCEPT | ENVELOPE_PRIVATE));
+    assert_false(envelope_flags_are_sound(ENVELOPE_EXCEPT | ENVELOPE_WHISPER));
     assert_false(envelope_flags_are_sound(65536));
 }
 

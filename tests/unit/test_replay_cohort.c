@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "envelope.h"
+#include "events/delivery.h"
 #include "random.h"
 #include "replay_scene.h"
 
@@ -166,7 +168,21 @@ static void copy_member(const struct client *client, const char *name, char *out
     out[length] = '\0';
 }
 
-/* A whisper is for one of those that want the same, whichever of them is given its slice first. */
+static void publish_except(struct daemon *daemon, uint64_t connid)
+{
+    uint32_t receivers;
+    struct event event = {.topic = "a",
+                          .topic_length = 1,
+                          .json = "{\"type\":\"moved\"}",
+                          .json_length = 16,
+                          .flags = ENVELOPE_EXCEPT,
+                          .except = connid};
+
+    assert_true(delivery_publish(&daemon->server->delivery, &event, &receivers));
+}
+
+/* A whisper is for one of those that want the same, and another event for all but that one,
+ * whichever of them is given its slice first. */
 static void what_was_whispered_is_not_shared(void **state)
 {
     enum { CLIENTS = 6, EVENTS = 50 };
@@ -186,6 +202,7 @@ static void what_was_whispered_is_not_shared(void **state)
         for (unsigned number = 0; number < EVENTS; number++)
             replay_publish(&daemon, "a", number, 1);
         (void)replay_whisper(&daemon, strtoull(connid, NULL, 10), "a");
+        publish_except(&daemon, strtoull(connid, NULL, 10));
         replay_publish(&daemon, "a", EVENTS, 1);
         for (int i = 0; i < CLIENTS; i++) {
             int length =
@@ -198,6 +215,7 @@ static void what_was_whispered_is_not_shared(void **state)
         receive_all(clients, CLIENTS, &daemon, ":[50,");
         for (int i = 0; i < CLIENTS; i++) {
             assert_int_equal(client_count(&clients[i], "whisper"), i == which);
+            assert_int_equal(client_count(&clients[i], "moved"), i != which);
             assert_int_equal(client_count(&clients[i], "\"n\""), EVENTS + 1);
             client_close(&clients[i]);
         }

@@ -162,13 +162,16 @@ static void what_was_said_and_to_whom_is_the_content(void **state)
     (void)state;
     struct event event = {
         .json = "{}", .json_length = 2, .allowed = "ana", .allowed_length = sizeof "ana"};
-    struct event other = event, whispered = event, bound = event;
+    struct event other = event, whispered = event, excepting = event, bound = event;
     uint32_t content = seen_events_content(&events, &event);
     assert_int_equal(seen_events_content(&events, &event), content);
     other.json = "[]";
     assert_int_not_equal(seen_events_content(&events, &other), content);
-    whispered.whisper = 1;
+    whispered.whisper = excepting.except = 1;
     assert_int_not_equal(seen_events_content(&events, &whispered), content);
+    assert_int_not_equal(seen_events_content(&events, &excepting), content);
+    assert_int_not_equal(seen_events_content(&events, &excepting),
+                         seen_events_content(&events, &whispered));
     /* Whom the database named may have changed between two tries; whom the publisher named not. */
     bound.allowed = "eva";
     assert_int_equal(seen_events_content(&events, &bound), content);

@@ -82,10 +82,28 @@ final class EventPoint implements \JsonSerializable
     /** The same event point for one connection alone. */
     public function onlyTo(int $connectionId): self
     {
+        self::checkConnection($connectionId);
+        if (isset($this->options['except'])) {
+            throw new InvalidEvent('An event for one connection alone leaves nobody out.');
+        }
+        return new self($this->topic, ['whisper' => $connectionId] + $this->options);
+    }
+
+    /** The same event point for all but one connection: not for the page that has caused the event, and has sent its `connid` along. */
+    public function except(int $connectionId): self
+    {
+        self::checkConnection($connectionId);
+        if (isset($this->options['whisper'])) {
+            throw new InvalidEvent('An event for one connection alone leaves nobody out.');
+        }
+        return new self($this->topic, ['except' => $connectionId] + $this->options);
+    }
+
+    private static function checkConnection(int $connectionId): void
+    {
         if ($connectionId < 0 || $connectionId > self::MAX_CONNECTION_ID) {
             throw new InvalidEvent('A connection id is an integer from 0 to 2^53 - 1.');
         }
-        return new self($this->topic, ['whisper' => $connectionId] + $this->options);
     }
 
     public function isBound(): bool

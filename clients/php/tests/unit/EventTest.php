@@ -36,6 +36,8 @@ final class EventTest extends TestCase
             'password' => ['{"topic":"a","binded":true,"password":"p"}', EventPoint::bound('a', 'p')],
             'empty password' => ['{"topic":"a","binded":true,"password":""}', EventPoint::bound('a', '')],
             'bound whisper' => ['{"topic":"a","whisper":1,"binded":true}', EventPoint::bound('a')->onlyTo(1)],
+            'except' => ['{"topic":"a","except":7}', EventPoint::shout('a')->except(7)],
+            'private, except' => ['{"topic":"a","except":7,"private":true}', EventPoint::private('a')->except(7)],
             'targeted' => ['{"topic":"a","binded":true,"targeted":true}', EventPoint::targeted('a')],
             'targeted, password' => [
                 '{"topic":"a","binded":true,"password":"p","targeted":true}',
@@ -59,6 +61,9 @@ final class EventTest extends TestCase
             'NUL' => [static fn () => EventPoint::bound("a\0b")],
             'not UTF-8' => [static fn () => EventPoint::targeted("a/\xff")],
             'negative connection' => [static fn () => EventPoint::whisper('a', -1)],
+            'except nobody that can be' => [static fn () => EventPoint::shout('a')->except(-1)],
+            'whisper and except' => [static fn () => EventPoint::whisper('a', 1)->except(2)],
+            'except and whisper' => [static fn () => EventPoint::shout('a')->except(2)->onlyTo(1)],
             'connection beyond JavaScript' => [static fn () => EventPoint::whisper('a', 2 ** 53)],
         ];
     }
