@@ -9,7 +9,12 @@
 
 enum { ENVELOPE_VERSION = 2, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
 
-enum envelope_kind { ENVELOPE_HELLO = 1, ENVELOPE_EVENT = 2, ENVELOPE_DROP = 3 };
+enum envelope_kind {
+    ENVELOPE_HELLO = 1,
+    ENVELOPE_EVENT = 2,
+    ENVELOPE_DROP = 3,
+    ENVELOPE_POSITION = 4 /* asks for the newest event's id */
+};
 enum envelope_flag {
     ENVELOPE_PATTERN = 1,    /* the topic has wildcards */
     ENVELOPE_WHISPER = 2,    /* only to connection `whisper` */

@@ -8,6 +8,7 @@
 #include "messages.h"
 #include "publish_answer.h"
 #include "publish_batch.h"
+#include "publish_position.h"
 #include "publish_post.h"
 #include "publish_queue.h"
 #include "publish_request.h"
@@ -16,14 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char allow_header[] = "Allow: POST, OPTIONS\r\n";
+static const char allow_header[] = "Allow: GET, POST, OPTIONS\r\n";
+static const char allow_post_header[] = "Allow: POST, OPTIONS\r\n";
 
 struct publish_shared {
     struct publish_queue *queue;
     struct authority_common *common;
 };
 
-enum post_kind { POST_EVENT, POST_BATCH, POST_DROP };
+enum post_kind { POST_EVENT, POST_BATCH, POST_DROP, POST_POSITION };
 
 /* A request that was taken and not yet answered. */
 struct post {
@@ -152,6 +154,8 @@ static void serve_alone(struct publish_service *service, struct post *post)
     }
     if (post->kind == POST_DROP) {
         drop_streams_answer(&post->order, post->request, service->queue);
+    } else if (post->kind == POST_POSITION) {
+        publish_position_answer(post->request, service->queue);
     } else {
         publish_batch_serve(&post->batch, post->request, &judge);
         publish_batch_free(&post->batch);
@@ -254,6 +258,23 @@ static bool read_post(const struct publish_service *service, struct post *post,
     return read;
 }
 
+/* It has no body; a signature covers that too. */
+static bool read_position(struct post *post, const struct publisher_visit *visit)
+{
+    const struct bytes nothing = BYTES_EMPTY;
+
+    if (post->kind == POST_DROP) {
+        (void)handler_reply_send_error(post->request, 405, "Method Not Allowed", NULL,
+                                       allow_post_header);
+        return false;
+    }
+    post->kind = POST_POSITION;
+    if (publisher_gate_takes_body(visit, post->request, &nothing))
+        return true;
+    publish_answer_stranger(post->request, "content-digest is not the body's");
+    return false;
+}
+
 /* False when the request has got its answer. */
 static bool read_request(const struct publish_service *service, struct post *post)
 {
@@ -270,8 +291,11 @@ static bool read_request(const struct publish_service *service, struct post *pos
                          clock_wall_ms());
     if (visit.publisher == NULL)
         publish_answer_stranger(request, visit.why);
+    else if (method != NULL && strcmp(method, "GET") == 0)
+        read = read_position(post, &visit);
     else if (method == NULL || strcmp(method, "POST") != 0)
-        (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL, allow_header);
+        (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL,
+                                       post->kind == POST_DROP ? allow_post_header : allow_header);
     else
         read = read_post(service, post, &visit);
     publisher_gate_end(&visit);

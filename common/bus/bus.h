@@ -32,8 +32,8 @@ struct bus_inbox;
 
 struct bus_message {
     struct envelope envelope;
-    /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(); of a drop,
-     * the event is empty. */
+    /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(); what is no
+     * event has an empty one. */
     struct event event; /* it has no sequence yet */
     struct drop drop;
 };
@@ -45,7 +45,7 @@ void bus_inbox_close(struct bus_inbox **inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event or drop; 0: none now; -1: the engine failed (errno). Hellos are
+/* 1: *message is the next event, drop or question for the position; 0: none now; -1: the engine failed (errno). Hellos are
  * answered inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
 /* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
@@ -59,7 +59,7 @@ uint64_t bus_inbox_malformed(const struct bus_inbox *inbox);
 struct bus_publisher;
 
 struct bus_event {
-    bool is_drop; /* made by bus_event_of_drop(): an order, not an event */
+    enum envelope_kind kind; /* of what is made by the functions below; 0: an event */
     const char *topic;
     size_t topic_length;
     uint16_t flags;
@@ -86,6 +86,9 @@ struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record
 struct bus_publisher *bus_publisher_open(const struct bus_options *options,
                                          char error[BUS_ERROR_SIZE]);
 void bus_publisher_close(struct bus_publisher **publisher);
+
+/* Asks for the id of the newest event: it is acknowledged with that. */
+struct bus_event bus_event_of_position(void);
 
 /* Sends the events in order and waits until each is acknowledged, sending unanswered ones again
  * with the same sequence. True: all acknowledged and none with ACK_OVERLOAD or ACK_UNSTORED. An ACK_LIMITED of an

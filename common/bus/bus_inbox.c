@@ -27,7 +27,8 @@ static bool subscribe_topics(void *socket, const char *const *prefixes)
     if (prefixes == NULL || *prefixes == NULL)
         return bus_socket_subscribe(socket, "", 0);
     bool all = bus_socket_subscribe(socket, BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
-               bus_socket_subscribe(socket, BUS_DROP_TOPIC, strlen(BUS_DROP_TOPIC));
+               bus_socket_subscribe(socket, BUS_DROP_TOPIC, strlen(BUS_DROP_TOPIC)) &&
+               bus_socket_subscribe(socket, BUS_POSITION_TOPIC, strlen(BUS_POSITION_TOPIC));
     for (; all && *prefixes != NULL; prefixes++)
         all = bus_socket_subscribe(socket, *prefixes, strlen(*prefixes));
     return all;
@@ -145,7 +146,7 @@ static bool borrow_drop(struct bus_message *message, zmq_msg_t *parts)
     return drop_read(&message->drop, record, record_length, name, name_length);
 }
 
-/* False when there is neither event nor drop in the parts; a hello is answered here. */
+/* False when there is nothing for the caller in the parts; a hello is answered here. */
 static bool read_message(struct bus_inbox *inbox, int count, struct bus_message *message)
 {
     zmq_msg_t *parts = inbox->parts;
@@ -159,6 +160,10 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_DROP &&
         borrow_drop(message, parts))
         return true;
+    if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_POSITION) {
+        message->event = (struct event){0};
+        return true;
+    }
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_EVENT) {
         borrow_event(&message->event, parts, &message->envelope);
         if (is_event(message))

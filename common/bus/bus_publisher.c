@@ -193,7 +193,7 @@ static bool prepare_body(struct publication *now, const struct bus_event *event)
 static void send_event(struct publication *now, size_t index)
 {
     const struct bus_event *event = &now->events[index];
-    struct envelope envelope = {.kind = event->is_drop ? ENVELOPE_DROP : ENVELOPE_EVENT,
+    struct envelope envelope = {.kind = event->kind != 0 ? event->kind : ENVELOPE_EVENT,
                                 .flags = event->flags,
                                 .publisher = now->publisher->id,
                                 .sequence = now->first_sequence + index,
@@ -217,13 +217,22 @@ static void send_event(struct publication *now, size_t index)
 struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE])
 {
     drop_write(record, drop);
-    return (struct bus_event){.is_drop = true,
+    return (struct bus_event){.kind = ENVELOPE_DROP,
                               .topic = BUS_DROP_TOPIC,
                               .topic_length = strlen(BUS_DROP_TOPIC),
                               .allowed = drop->name != NULL ? drop->name : "",
                               .allowed_length = drop->name_length,
                               .event = (const char *)record,
                               .event_length = DROP_RECORD_SIZE};
+}
+
+struct bus_event bus_event_of_position(void)
+{
+    return (struct bus_event){.kind = ENVELOPE_POSITION,
+                              .topic = BUS_POSITION_TOPIC,
+                              .topic_length = strlen(BUS_POSITION_TOPIC),
+                              .allowed = "",
+                              .event = ""};
 }
 
 static bool is_full(const struct publication *now, size_t size)

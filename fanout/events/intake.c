@@ -280,10 +280,22 @@ static void take_event(struct intake *intake, const struct bus_message *message)
         deliver_now(intake, &entry);
 }
 
+/* Everybody who may has what came up to here; what is on its way to the disk has a later id. */
+static void tell_position(struct intake *intake, const struct bus_message *message)
+{
+    const struct ack ack = {.sequence = message->envelope.sequence,
+                            .event_sequence = intake->parts.log->sequence,
+                            .status = ACK_DELIVERED};
+
+    bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
+}
+
 void intake_take(struct intake *intake, const struct bus_message *message)
 {
     if (message->envelope.kind == ENVELOPE_DROP)
         drops_take(intake->parts.drops, message);
+    else if (message->envelope.kind == ENVELOPE_POSITION)
+        tell_position(intake, message);
     else
         take_event(intake, message);
 }

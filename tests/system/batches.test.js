@@ -165,5 +165,15 @@ for (const name of Object.keys(servers)) {
       assert.equal((await send(body.replace('1', '7'))).status, 404, 'one byte of it changed');
       assert.deepEqual(await details(stack, client), [1, 2]);
     });
+
+    test('the position is told, also to who signs the question', async () => {
+      const { id } = (await stack.post(post(1), { url })).json;
+      const ask = (options) => stack.post('', { method: 'GET', url, ...options });
+      assert.deepEqual([(await ask()).status, (await ask()).json], [200, { id }]);
+      const headers = signedHeaders({ method: 'GET', url, body: '', key: SECRET, keyid: 'shop' });
+      assert.deepEqual((await ask({ token: null, headers })).json, { id });
+      const ofPost = signedHeaders({ url, body: '', key: SECRET, keyid: 'shop' });
+      assert.equal((await ask({ token: null, headers: ofPost })).status, 404, 'signed for something else');
+    });
   });
 }

@@ -306,8 +306,14 @@ static void takes_only_its_topics(void **state)
     assert_true(bus_publish(scene->publisher, &events[0], 1, PATIENCE_MS, PATIENCE_MS));
     assert_false(bus_publish(scene->publisher, &events[1], 1, BRIEFLY_MS, 0));
     assert_true(bus_publish(scene->publisher, &events[2], 1, PATIENCE_MS, PATIENCE_MS));
+    struct bus_event position = bus_event_of_position();
+    assert_true(bus_publish(scene->publisher, &position, 1, PATIENCE_MS, PATIENCE_MS));
     bus_scene_stop_daemon(scene);
-    for (size_t i = 0; i < scene->daemon.seen_count; i++)
+    const struct bus_seen *last = &scene->daemon.seen[scene->daemon.seen_count - 1];
+    assert_int_equal(last->envelope.kind, ENVELOPE_POSITION);
+    assert_int_equal(last->topic.length, 0);
+    assert_int_equal(position.ack.event_sequence, scene->daemon.seen_count);
+    for (size_t i = 0; i < scene->daemon.seen_count - 1; i++)
         assert_string_not_equal(scene->daemon.seen[i].topic.data, "otra/x");
 }
 

@@ -72,7 +72,8 @@ static void refuses_other_envelopes(void **state)
     assert_false(reads_with(4, 0));
     assert_true(reads_with(4, ENVELOPE_HELLO));
     assert_true(reads_with(4, ENVELOPE_DROP));
-    assert_false(reads_with(4, 4));
+    assert_true(reads_with(4, ENVELOPE_POSITION));
+    assert_false(reads_with(4, 5));
     assert_false(reads_with(5, 1));
     assert_false(reads_with(6, 2));
     assert_true(reads_with(7, 0x7f));

@@ -133,20 +133,28 @@ final class Emitter implements EventEmitter
         return $this->drop(session: $session, for: $for);
     }
 
-    /** @param \Closure(): string $body */
+    public function position(): string
+    {
+        return (new AnswerReader())->readPosition($this->send($this->url, static fn (): ?string => null));
+    }
+
+    /** @param \Closure(): ?string $body null: GET */
     private function send(#[\SensitiveParameter] string $url, \Closure $body): HttpAnswer
     {
         $post = function () use ($url, $body): Post {
             $text = $body();
-            return new Post([...$this->headers(), ...$this->signature($url, $text)], $text);
+            return new Post([...$this->headers($text !== null), ...$this->signature($url, $text)], $text);
         };
         return $this->post->send($url, $post, $this->limits);
     }
 
     /** @return list<string> */
-    private function signature(#[\SensitiveParameter] string $url, string $body): array
+    private function signature(#[\SensitiveParameter] string $url, ?string $body): array
     {
-        return $this->signer === null ? [] : $this->signer->headers($url, $body, (int) floor($this->clock->unixTime()));
+        if ($this->signer === null) {
+            return [];
+        }
+        return $this->signer->headers($url, $body ?? '', (int) floor($this->clock->unixTime()), $body === null ? 'GET' : 'POST');
     }
 
     /**
@@ -170,9 +178,9 @@ final class Emitter implements EventEmitter
     }
 
     /** @return list<string> */
-    private function headers(): array
+    private function headers(bool $hasBody): array
     {
-        $headers = ['Content-Type: application/json', 'Accept: application/json'];
+        $headers = [...($hasBody ? ['Content-Type: application/json'] : []), 'Accept: application/json'];
         if ($this->token !== null && $this->signer === null) {
             $headers[] = 'Authorization: Bearer ' . $this->token;
         }

@@ -50,6 +50,16 @@ interface EventEmitter
         ?int $for = null,
     ): int|false;
 
+    /**
+     * The id of the newest event, for the page that is being made: its client goes on from there (`lastId` of connect()). Ask before you
+     * read what the page shows: then nothing falls between the two.
+     *
+     * @return string|false false: the broker was not reached, in quiet mode; the page then does without
+     *
+     * @throws NotifyException
+     */
+    public function position(): string|false;
+
     /** Seconds for which a session that was logged out cannot come back: as long as TokenMaker's tokens live. */
     public const LOGOUT_FOR = 300;
 

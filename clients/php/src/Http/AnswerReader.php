@@ -39,6 +39,20 @@ final class AnswerReader
         return is_int($dropped) ? $dropped : throw self::notTheBrokers();
     }
 
+    /**
+     * The id of the newest event.
+     *
+     * @throws NotifyException for every answer but a whole 200
+     */
+    public function readPosition(HttpAnswer $answer): string
+    {
+        if ($answer->status !== 200) {
+            $this->fail($answer);
+        }
+        $id = $answer->jsonObject()['id'] ?? null;
+        return is_string($id) && $id !== '' ? $id : throw self::notTheBrokers();
+    }
+
     /** @throws NotifyException */
     private function fail(HttpAnswer $answer): never
     {

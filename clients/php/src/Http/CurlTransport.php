@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace EsWebNotify\Http;
 
-/** Posts with one curl handle, whose connection stays open from one post to the next. */
+/** Posts and asks with one curl handle, whose connection stays open from one post to the next. */
 final class CurlTransport implements Transport
 {
     private const MAX_ANSWER_BYTES = 4_000_000;
@@ -40,7 +40,7 @@ final class CurlTransport implements Transport
         return self::$shared ??= new self();
     }
 
-    public function post(string $url, array $headers, string $body, float $connect, float $total): HttpAnswer
+    public function post(string $url, array $headers, ?string $body, float $connect, float $total): HttpAnswer
     {
         $handle = $this->handle();
         [$naming, $total] = $this->naming($url, $connect, $total);
@@ -75,12 +75,10 @@ final class CurlTransport implements Transport
      *
      * @return array<int, mixed>
      */
-    private function options(string $url, array $headers, string $body, float $connect, float $total): array
+    private function options(string $url, array $headers, ?string $body, float $connect, float $total): array
     {
         $options = [
             CURLOPT_URL => $url,
-            CURLOPT_POST => true,
-            CURLOPT_POSTFIELDS => $body,
             // An empty Expect keeps curl from waiting for "100 Continue" before it sends a large body.
             CURLOPT_HTTPHEADER => [...$headers, 'Expect:'],
             CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
@@ -90,6 +88,7 @@ final class CurlTransport implements Transport
             CURLOPT_CONNECTTIMEOUT_MS => self::milliseconds($connect),
             CURLOPT_TIMEOUT_MS => self::milliseconds($total),
         ];
+        $options += $body === null ? [CURLOPT_HTTPGET => true] : [CURLOPT_POST => true, CURLOPT_POSTFIELDS => $body];
         return $this->caFile === null ? $options : $options + [CURLOPT_CAINFO => $this->caFile];
     }
 

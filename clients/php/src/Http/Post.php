@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace EsWebNotify\Http;
 
-/** What is posted, once. */
+/** What is posted, once; without a body, what is asked. */
 final class Post
 {
     /** @param list<string> $headers lines "Name: value" */
-    public function __construct(public readonly array $headers, public readonly string $body)
+    public function __construct(public readonly array $headers, public readonly ?string $body)
     {
     }
 }

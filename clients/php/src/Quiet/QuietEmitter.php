@@ -55,6 +55,11 @@ final class QuietEmitter implements EventEmitter
         return $this->tryTo(static fn (Emitter $emitter): int => $emitter->logout($session, $for));
     }
 
+    public function position(): string|false
+    {
+        return $this->tryTo(static fn (Emitter $emitter): string => $emitter->position());
+    }
+
     /** A user id that cannot be one throws here too: it is known before the page is made. */
     public function onBehalfOf(string|int|null $user): self
     {
@@ -69,8 +74,8 @@ final class QuietEmitter implements EventEmitter
         return $this->failure;
     }
 
-    /** @param \Closure(Emitter): (Receipt|int) $send */
-    private function tryTo(\Closure $send): Receipt|int|false
+    /** @param \Closure(Emitter): (Receipt|int|string) $send */
+    private function tryTo(\Closure $send): Receipt|int|string|false
     {
         if (!$this->memory->mayTry()) {
             // Not reported: whoever found it down has done so.

@@ -58,14 +58,14 @@ final class PostSigner
     }
 
     /**
-     * Headers that make a POST of this body, now, one of the publisher's.
+     * Headers that make a request with this body, now, one of the publisher's.
      *
      * @return list<string>
      */
-    public function headers(string $url, string $body, int $now): array
+    public function headers(string $url, string $body, int $now, string $method = 'POST'): array
     {
         $digest = 'sha-256=:' . base64_encode(hash('sha256', $body, true)) . ':';
-        $covered = ['@method' => 'POST', '@path' => parse_url($url, PHP_URL_PATH) ?: '/'];
+        $covered = ['@method' => $method, '@path' => parse_url($url, PHP_URL_PATH) ?: '/'];
         $query = parse_url($url, PHP_URL_QUERY);
         if ($query !== null && $query !== false) {
             $covered['@query'] = "?$query";

@@ -78,6 +78,12 @@ final class RecordingEmitter implements EventEmitter
         return $this->drop(session: $session, for: $for);
     }
 
+    public function position(): string|false
+    {
+        $this->throwWhatWasGiven();
+        return $this->outcome === false ? false : '1-' . count($this->emitted);
+    }
+
     /** @return list<Drop> what drop() and logout() were called with: `user`, `session`, `connection`, `client`, `for` */
     public function dropped(): array
     {

@@ -47,6 +47,26 @@ final class UnboundEventsTest extends TestCase
         }
     }
 
+    public function testAllButOneConnectionHearIt(): void
+    {
+        $topic = Stack::topic('except');
+        $cause = new Subscriber($this->baseUrl, [$topic]);
+        $other = new Subscriber($this->baseUrl, [$topic]);
+        $receipt = $this->emitter->emit(new Event('moved'), EventPoint::shout($topic)->except($cause->connectionId()));
+        $this->emitter->emit(new Event('for all'), EventPoint::shout($topic));
+
+        self::assertSame(1, $receipt->receivers);
+        self::assertSame(['type' => 'for all'], $cause->next()['e']);
+        self::assertSame(['type' => 'moved'], $other->next()['e']);
+    }
+
+    public function testThePositionIsThatOfTheNewestEvent(): void
+    {
+        $receipt = $this->emitter->emit(new Event('x'), EventPoint::shout(Stack::topic('position')));
+
+        self::assertSame($receipt->id, $this->emitter->position());
+    }
+
     public function testAWhisperReachesOneConnectionAlone(): void
     {
         $topic = Stack::topic('whisper');

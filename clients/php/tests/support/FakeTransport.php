@@ -11,7 +11,7 @@ use EsWebNotify\Http\TransportFailure;
 /** Answers as told, the last one for ever, and keeps what it was sent. */
 final class FakeTransport implements Transport
 {
-    /** @var list<array{url: string, headers: list<string>, body: string, connect: float, total: float}> */
+    /** @var list<array{url: string, headers: list<string>, body: ?string, connect: float, total: float}> */
     public array $posts = [];
     /** @var list<HttpAnswer|TransportFailure> */
     private array $script;
@@ -21,7 +21,7 @@ final class FakeTransport implements Transport
         $this->script = array_values($script);
     }
 
-    public function post(string $url, array $headers, string $body, float $connect, float $total): HttpAnswer
+    public function post(string $url, array $headers, ?string $body, float $connect, float $total): HttpAnswer
     {
         $this->posts[] = compact('url', 'headers', 'body', 'connect', 'total');
         $outcome = count($this->script) > 1 ? array_shift($this->script) : $this->script[0];

@@ -13,6 +13,7 @@ use EsWebNotify\Exception\BrokerUnreachable;
 use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\TooManyEvents;
 use EsWebNotify\Exception\InvalidUser;
+use EsWebNotify\Exception\UnexpectedAnswer;
 use EsWebNotify\Http\HttpAnswer;
 use EsWebNotify\Http\TransportFailure;
 use EsWebNotify\Tests\Support\FakeClock;
@@ -50,6 +51,22 @@ final class EmitterTest extends TestCase
             . '"e":\{"type":"level","detail":\{"cm":1\.0,"ñ":"a/b"\}\}\}$~u',
             $post['body'],
         );
+    }
+
+    public function testThePositionIsAskedFor(): void
+    {
+        $transport = new FakeTransport(new HttpAnswer(503, [], ''), new HttpAnswer(200, [], '{"id":"7-9"}'));
+
+        self::assertSame('7-9', $this->emitter($transport, 'secret')->position());
+        self::assertNull($transport->posts[1]['body']);
+        self::assertSame(self::URL, $transport->posts[1]['url']);
+        self::assertSame(['Accept: application/json', 'Authorization: Bearer secret'], $transport->posts[1]['headers']);
+    }
+
+    public function testAPositionThatIsNoneIsNotTakenForOne(): void
+    {
+        $this->expectException(UnexpectedAnswer::class);
+        $this->emitter(new FakeTransport(new HttpAnswer(200, [], '{"ep":[]}')))->position();
     }
 
     public function testWithoutATokenOfItsOwnNoneIsSent(): void
