@@ -20,5 +20,6 @@ int database_tell(const struct database *database, enum sql_status status, const
 
 /* The tables, as schema/ has them. */
 extern const char database_schema_sqlite[], database_schema_mariadb[];
+extern const char database_schema_outbox_sqlite[], database_schema_outbox_mariadb[];
 
 #endif

@@ -28,6 +28,16 @@ struct authority {
 
 _Static_assert((int)SQL_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 
+const char *point_result_word(enum point_result result)
+{
+    static const char *const words[] = {
+        [POINT_UNREGISTERED] = "unregistered",        [POINT_FORBIDDEN] = "forbidden",
+        [POINT_WRONG_PASSWORD] = "wrong password",    [POINT_NOT_YOURS] = "not yours",
+        [POINT_LIMITED] = "too many wrong passwords",
+    };
+    return words[result];
+}
+
 struct authority_common *authority_common_open(const struct config *config)
 {
     const struct password_options passwords = {

@@ -25,6 +25,9 @@ enum point_result {
     POINT_LIMITED    /* too many wrong passwords lately: this one was not looked at */
 };
 
+/* What a publisher is told; of all but POINT_GRANTED. */
+const char *point_result_word(enum point_result result);
+
 struct point_decision {
     enum point_result result;
     uint16_t flags;       /* enum envelope_flag: who hears it; 0: everybody */

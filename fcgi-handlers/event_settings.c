@@ -13,12 +13,10 @@ _Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has
 _Static_assert((int)PUBLISHERS_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 _Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 
-static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
+bool event_settings_load_bus_key(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
 {
     const char *key_file = settings->config.bus_public_key_file;
-    settings->publishers = publishers_load(settings->config.publish_token_file,
-                                           settings->config.publishers_file, error);
-    if (settings->publishers == NULL || !secret_list_load(&settings->bus_key, key_file, error))
+    if (!secret_list_load(&settings->bus_key, key_file, error))
         return false;
     const struct secret_list *key = &settings->bus_key;
     if (key_file == NULL || (key->count == 1 && strlen(key->values[0]) == BUS_KEY_LENGTH))
@@ -26,6 +24,13 @@ static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERRO
     snprintf(error, CONFIG_ERROR_SIZE, "%s: should hold one key of %d characters", key_file,
              BUS_KEY_LENGTH);
     return false;
+}
+
+static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
+{
+    settings->publishers = publishers_load(settings->config.publish_token_file,
+                                           settings->config.publishers_file, error);
+    return settings->publishers != NULL && event_settings_load_bus_key(settings, error);
 }
 
 bool event_settings_open_bind_keys(const struct event_settings *settings,

@@ -19,6 +19,9 @@ struct event_settings {
 
 extern const struct handler_settings event_settings_kind;
 
+/* Reads the bus's public key, when one is configured. False with a sentence in error. */
+bool event_settings_load_bus_key(struct event_settings *settings, char error[CONFIG_ERROR_SIZE]);
+
 /* Opens a reader of bind keys, for one thread; NULL in *reader when none are taken. False with a
  * sentence in error. */
 bool event_settings_open_bind_keys(const struct event_settings *settings,

@@ -68,16 +68,6 @@ static void append_event(struct bytes *out, const struct bus_event *event)
         bytes_append_text(out, ",\"duplicate\":true");
 }
 
-static const char *point_word(enum point_result result)
-{
-    static const char *const words[] = {
-        [POINT_UNREGISTERED] = "unregistered",        [POINT_FORBIDDEN] = "forbidden",
-        [POINT_WRONG_PASSWORD] = "wrong password",    [POINT_NOT_YOURS] = "not yours",
-        [POINT_LIMITED] = "too many wrong passwords",
-    };
-    return words[result];
-}
-
 static void append_points(struct bytes *out, const struct publish_outcome *outcome)
 {
     const struct bus_event *event = outcome->events;
@@ -90,7 +80,7 @@ static void append_points(struct bytes *out, const struct publish_outcome *outco
         if (result == POINT_GRANTED)
             append_event(out, event++);
         else
-            append_result(out, point_word(result), 0);
+            append_result(out, point_result_word(result), 0);
         bytes_append_text(out, "}");
     }
     bytes_append_text(out, "]}\n");
@@ -120,7 +110,7 @@ static void word_forbidden(struct answer *answer, const struct publish_outcome *
                            const struct handler_request *request)
 {
     log_refusal(request, outcome->publisher, "No event point was allowed",
-                point_word(outcome->decisions[0].result), outcome->post->points[0].topic);
+                point_result_word(outcome->decisions[0].result), outcome->post->points[0].topic);
     bytes_append_text(&answer->body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
     answer->reply = (struct handler_reply){.status = 403, .reason = "Forbidden"};
 }

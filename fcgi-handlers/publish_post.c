@@ -54,7 +54,8 @@ static bool find_user(const struct publish_judge *judge, struct publish_post *po
         return false;
     post->fault.reason = "Invalid Bind Key";
     return bind_key_read(judge->bind_keys, asked->bind_key, asked->bind_key_length,
-                         clock_wall_ms() / 1000, user, post->fault.log);
+                         post->proof_s != 0 ? post->proof_s : clock_wall_ms() / 1000, user,
+                         post->fault.log);
 }
 
 static bool authorise_points(const struct publish_judge *judge, struct publish_post *post)
@@ -84,6 +85,8 @@ static void authorise(const struct publish_judge *judge, struct publish_post *po
     post->refused = !authorise_points(judge, post);
     for (size_t i = 0; !post->refused && i < post->asked.count; i++)
         post->event_count += post->decisions[i].result == POINT_GRANTED;
+    if (judge->whole && post->event_count < post->asked.count)
+        post->event_count = 0;
 }
 
 /* ---- publishing ---- */

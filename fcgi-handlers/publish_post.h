@@ -19,6 +19,7 @@ struct publish_post {
     const struct publisher *publisher;
     struct publish_request asked;
     struct point_decision *decisions; /* one for each event point */
+    uint64_t proof_s;                 /* when its bind key has to be valid, since 1970; 0: now */
     bool refused;
     struct publish_fault fault; /* when it is refused */
     struct bus_event *events;   /* of what was granted, among those of other posts */
@@ -31,6 +32,7 @@ struct publish_judge {
     struct authority *authority;
     struct bind_key_reader *bind_keys; /* NULL: none are taken */
     struct publish_queue *queue;
+    bool whole; /* publishes nothing of a post that has an event point which was not granted */
 };
 
 /* Reads a body. `id` (may be empty): what a post without an id of its own is given. False when it

@@ -250,6 +250,21 @@ static void check_acl(struct config_checker *checker, const struct config *confi
                      "which has no port");
 }
 
+static void check_outbox(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("outbox", "kind");
+    if (config->outbox_kind == CONFIG_OUTBOX_SQLITE && config->outbox_file == NULL)
+        report_fault(checker, "sqlite needs file");
+    if (config->outbox_kind == CONFIG_OUTBOX_MARIADB && config->outbox_database == NULL)
+        report_fault(checker, "mariadb needs database, its name");
+    checker->key = config_key_find("outbox", "port");
+    if (config->outbox_port != 0 && config->outbox_host == NULL)
+        report_fault(checker, "needs host");
+    checker->key = config_key_find("outbox", "poll_max");
+    if (config->outbox_poll_max < config->outbox_poll_min)
+        report_fault(checker, "is less than poll_min");
+}
+
 static void check_token_store(struct config_checker *checker, const struct config *config)
 {
     checker->key = config_key_find("token", "store");
@@ -294,6 +309,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_origins(&checker, config);
     check_bind_key(&checker, config);
     check_acl(&checker, config);
+    check_outbox(&checker, config);
     check_token_store(&checker, config);
     check_redis(&checker, config);
 }

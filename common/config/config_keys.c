@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const char *const acl_kinds[] = {"sqlite", "mariadb", NULL};
+static const char *const outbox_kinds[] = {"acl", "sqlite", "mariadb", NULL};
 static const char *const paddings[] = {"pkcs1", "oaep", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 /* enum log_sync */
@@ -29,6 +30,7 @@ const struct config_section config_sections[] = {
     {"publish", "What `esn-event` takes from those who publish."},
     {"bus", "The way from `esn-event` to `esn-fanout`; both read this section."},
     {"acl", "The database of registered topics (docs/rights.md)."},
+    {"outbox", "What `esn-outbox` publishes: rows of a table in the application's own database (docs/outbox.md)."},
     {"bind_key", "How `esn-event`, and `esn-subscribe` without a binding server, read bind keys."},
     {"password", "How `esn-event` checks the passwords of registered topics."},
     {"token",
@@ -300,6 +302,54 @@ const struct config_key config_keys[] = {
      "MariaDB: PEM file of our own certificate, where the server asks for one."},
     {"acl", "tls_key", CONFIG_PATH, AT(acl_tls_key), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb.key",
      "MariaDB: PEM file of its private key."},
+
+    {"outbox", "publishers", CONFIG_LIST, AT(outbox_publishers), "", 0, 0, NULL, true, COMMON, "shop",
+     "Whose rows are published: names of [publish] `publishers_file`, each with its own rights, and `*` for rows that may do everything, "
+     "as whoever has a token of `token_file`. A row that names nobody is the first one's. `esn-outbox` does not start without any."},
+    {"outbox", "kind", CONFIG_CHOICE, AT(outbox_kind), "acl", 0, 0, outbox_kinds, true, COMMON, "mariadb",
+     "Where the table `outgoing_events` is: in the database of `[acl]`, in a `sqlite` file, or in a `mariadb` server. The keys below down "
+     "to `tls_key` are for the last two."},
+    {"outbox", "file", CONFIG_PATH, AT(outbox_file), "", 0, 0, NULL, true, COMMON, "/srv/shop/shop.db",
+     "The SQLite file. It and its folder must be writable for `esn-outbox`."},
+    {"outbox", "host", CONFIG_TEXT, AT(outbox_host), "", 0, 0, NULL, true, COMMON, "10.0.0.7",
+     "MariaDB: name or address of the server, reached by TCP; empty: this machine, by its Unix socket."},
+    {"outbox", "port", CONFIG_NUMBER, AT(outbox_port), "0", 0, 65535, NULL, true, COMMON, "3307",
+     "MariaDB: port of `host`; `0`: the usual one."},
+    {"outbox", "socket", CONFIG_PATH, AT(outbox_socket), "", 0, 0, NULL, true, COMMON, "/run/mysqld/mysqld.sock",
+     "MariaDB: Unix socket, used when `host` is empty."},
+    {"outbox", "user", CONFIG_TEXT, AT(outbox_user), "", 0, 0, NULL, true, COMMON, "outbox",
+     "MariaDB: user, with `SELECT, UPDATE, DELETE` on `outgoing_events` and `outgoing_turns`. Empty: the name of the process's own user."},
+    {"outbox", "password_file", CONFIG_PATH, AT(outbox_password_file), "", 0, 0, NULL, true, COMMON,
+     "/etc/es-web-notify/outbox.password",
+     "MariaDB: file with the user's password in its first line. Nobody but owner and group may be able to read it."},
+    {"outbox", "database", CONFIG_TEXT, AT(outbox_database), "", 0, 0, NULL, true, COMMON, "shop",
+     "MariaDB: the application's database."},
+    {"outbox", "tls", CONFIG_BOOL, AT(outbox_tls), "no", 0, 0, NULL, true, COMMON, "yes",
+     "MariaDB: require TLS, as `tls` of `[acl]` does."},
+    {"outbox", "tls_ca", CONFIG_PATH, AT(outbox_tls_ca), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb-ca.pem",
+     "MariaDB: PEM file of the authorities trusted; empty: the system's."},
+    {"outbox", "tls_cert", CONFIG_PATH, AT(outbox_tls_cert), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb.pem",
+     "MariaDB: PEM file of our own certificate, where the server asks for one."},
+    {"outbox", "tls_key", CONFIG_PATH, AT(outbox_tls_key), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/mariadb.key",
+     "MariaDB: PEM file of its private key."},
+    {"outbox", "time_limit", CONFIG_DURATION, AT(outbox_time), "2s", 10, 60000, NULL, true, COMMON, "5s",
+     "How long one statement may take, and, in SQLite, how long it waits for others who write."},
+    {"outbox", "doorbell", CONFIG_TEXT, AT(outbox_doorbell), "", 0, 0, NULL, false, COMMON, "127.0.0.1:8012",
+     "Where applications ring after COMMIT, with a datagram of any content, so that new rows are looked for at once: `unix:/path` or "
+     "`host:port` (UDP). Under systemd `esn-outbox.socket` has it. Nothing: rows are found by looking (`poll_min`, `poll_max`)."},
+    {"outbox", "poll_min", CONFIG_DURATION, AT(outbox_poll_min), "5ms", 1, 60000, NULL, true, COMMON, "20ms",
+     "How soon new rows are looked for after some were found; each time there is none, it is twice as long, up to `poll_max`."},
+    {"outbox", "poll_max", CONFIG_DURATION, AT(outbox_poll_max), "500ms", 1, 10000, NULL, true, COMMON, "100ms",
+     "How long a row waits at most that nobody rang for, while all is well."},
+    {"outbox", "retry_time", CONFIG_DURATION, AT(outbox_retry), "1s", 10, 60000, NULL, true, COMMON, "5s",
+     "Longest pause before the next try while the daemon or a database does not answer; the first ones are shorter."},
+    {"outbox", "hold_failed", CONFIG_BOOL, AT(outbox_hold_failed), "no", 0, 0, NULL, true, COMMON, "yes",
+     "What becomes of a queue whose row was refused for ever: `no`, the row is marked as failed and those behind it are published; `yes`, "
+     "they wait until `esnctl outbox` retries or drops it."},
+    {"outbox", "batch", CONFIG_NUMBER, AT(outbox_batch), "200", 1, 1000, NULL, true, EXPERT, "50",
+     "Most rows that are read, published and deleted in one go."},
+    {"outbox", "batch_size", CONFIG_SIZE, AT(outbox_batch_size), "8M", 65536, 1073741824, NULL, true, EXPERT, "64M",
+     "Most bytes of rows in one go; one row may be larger."},
 
     {"bind_key", "private_key_file", CONFIG_PATH, AT(bind_key_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/bind.key",

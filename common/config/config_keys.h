@@ -46,6 +46,7 @@ extern const struct config_section config_sections[];
 
 /* Choices, in the order of their words. */
 enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
+enum config_outbox { CONFIG_OUTBOX_ACL, CONFIG_OUTBOX_SQLITE, CONFIG_OUTBOX_MARIADB };
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
 enum config_token_store { CONFIG_TOKEN_STORE_SQLITE, CONFIG_TOKEN_STORE_REDIS };
 enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
@@ -96,6 +97,14 @@ struct config {
     char *acl_tls_ca, *acl_tls_cert, *acl_tls_key;
     uint64_t acl_time, acl_down_time, acl_port;
     bool acl_tls;
+    /* [outbox] */
+    char **outbox_publishers;
+    int outbox_kind; /* enum config_outbox */
+    char *outbox_file, *outbox_host, *outbox_socket, *outbox_user, *outbox_password_file;
+    char *outbox_database, *outbox_tls_ca, *outbox_tls_cert, *outbox_tls_key, *outbox_doorbell;
+    uint64_t outbox_port, outbox_time, outbox_poll_min, outbox_poll_max, outbox_retry;
+    uint64_t outbox_batch, outbox_batch_size;
+    bool outbox_tls, outbox_hold_failed;
     /* [bind_key] */
     char *bind_key_file;
     int bind_key_padding; /* enum bind_key_padding */

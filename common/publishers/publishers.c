@@ -64,6 +64,19 @@ struct publishers *publishers_load(const char *token_file, const char *publisher
     return publishers;
 }
 
+struct publishers *publishers_load_names(const char *publishers_file,
+                                         char error[PUBLISHERS_ERROR_SIZE])
+{
+    struct publishers *publishers = calloc(1, sizeof *publishers);
+    if (publishers == NULL)
+        snprintf(error, PUBLISHERS_ERROR_SIZE, "out of memory");
+    else if (publishers_file != NULL &&
+             !publishers_file_load_names(publishers_file, &publishers->named,
+                                         &publishers->named_count, error))
+        publishers_free(&publishers);
+    return publishers;
+}
+
 const struct publisher *publishers_find_secret(const struct publishers *publishers,
                                                const char *secret, size_t length)
 {

@@ -21,6 +21,9 @@ struct publishers;
  * with file and line. */
 struct publishers *publishers_load(const char *token_file, const char *publishers_file,
                                    char error[PUBLISHERS_ERROR_SIZE]);
+/* Those of publishers_file (NULL: none) without their secrets, for who needs only what each may. */
+struct publishers *publishers_load_names(const char *publishers_file,
+                                         char error[PUBLISHERS_ERROR_SIZE]);
 void publishers_free(struct publishers **publishers);
 /* How many can publish at all. */
 size_t publishers_count(const struct publishers *publishers);

@@ -319,6 +319,18 @@ static void a_database_is_named_whole(void **state)
     load_well(scene, "[acl]\nkind = mariadb\nhost = localhost\nport = 3307\ndatabase = notify\n");
 }
 
+static void an_outbox_is_named_whole(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(scene, "[outbox]\nkind = mariadb\nport = 3307\npoll_max = 4ms\n",
+               "@:2: [outbox] kind: mariadb needs database, its name\n"
+               "@:3: [outbox] port: needs host\n"
+               "@:4: [outbox] poll_max: is less than poll_min");
+    load_badly(scene, "[outbox]\nkind = sqlite\n", "@:2: [outbox] kind: sqlite needs file");
+    load_well(scene, "[outbox]\nkind = sqlite\nfile = shop.db\n");
+    load_well(scene, "[outbox]\npublishers = shop *\n");
+}
+
 static void an_open_bus_needs_keys(void **state)
 {
     static const char *const open[] = {"*",    "0.0.0.0",   "10.0.0.5",         "eth0",
@@ -431,6 +443,9 @@ static void write_presupposed(char *text, size_t size, const struct config_key *
         {"handoff", "url", "http://h/"},
         {"acl", "database", "d"},
         {"acl", "host", "h"},
+        {"outbox", "database", "d"},
+        {"outbox", "file", "f"},
+        {"outbox", "host", "h"},
         {"redis", "password_file", "p"},
         {"redis", "url", "redis://h"},
     };
@@ -597,6 +612,7 @@ int main(void)
         TEST(open_topics_are_whole_levels),
         TEST(a_port_is_needed_for_lines_too),
         TEST(a_database_is_named_whole),
+        TEST(an_outbox_is_named_whole),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),
         TEST(a_reload_takes_what_it_may),
