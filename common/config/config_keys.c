@@ -394,7 +394,7 @@ const struct config_key config_keys[] = {
      "What `aud` of an access token has to be, or have among others. Nothing: anything, or nothing."},
     {"token", "sign_file", CONFIG_PATH, AT(token_sign_file), "", 0, 0, NULL, true, COMMON, "/etc/es-web-notify/token.secret",
      "What signs the access tokens that `POST /token` gives out: a secret of 32 characters or more in the first line (HS256; those "
-     "of further lines verify too), or a private key in PEM (RSA: RS256; P-256: ES256). Nobody but owner and group may be able to read "
+     "of further lines verify too), or a private key in PEM (RSA: RS256; P-256: ES256; Ed25519: EdDSA). Nobody but owner and group may be able to read "
      "it. Without one `POST /token` is answered `404`."},
     {"token", "access_time", CONFIG_DURATION, AT(token_access_time), "5m", 10000, 86400000, NULL, true, COMMON, "10m",
      "How long an access token of `POST /token` is good."},

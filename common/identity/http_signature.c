@@ -1,5 +1,7 @@
 #include "identity/http_signature.h"
 
+#include "identity/ed25519.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -228,13 +230,9 @@ bool http_signature_is_hmac_sha256(const struct http_signature *signature, const
 bool http_signature_is_ed25519(const struct http_signature *signature, const struct bytes *base,
                                const unsigned char key[32])
 {
-    EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, 32);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool right = public != NULL && context != NULL &&
-                 EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1 &&
-                 EVP_DigestVerify(context, signature->value, signature->value_length,
-                                  (const unsigned char *)base->data, base->length) == 1;
-    EVP_MD_CTX_free(context);
+    EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_SIZE);
+    bool right = public != NULL && ed25519_verify(public, signature->value, signature->value_length,
+                                                  base->data, base->length);
     EVP_PKEY_free(public);
     return right;
 }

@@ -3,6 +3,7 @@
 #define ESN_JOSE_KEY_H
 
 #include <cjose/jwk.h>
+#include <openssl/evp.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,10 +11,20 @@
 /* Whole bytes without padding (RFC 4648, section 5); the text ends with NUL. */
 bool jose_is_base64url(const char *text, size_t length);
 
+/* What a key is made of: one of the two, owned; neither when it is of no use. */
+struct jose_material {
+    cjose_jwk_t *jwk;  /* secrets, RSA and EC */
+    EVP_PKEY *ed25519; /* which libcjose does not have */
+};
+
+bool jose_material_is_some(const struct jose_material *material);
+/* Leaves it empty. */
+void jose_material_release(struct jose_material *material);
+
 enum { JOSE_ALGORITHM_MAX = 6 };
 
 struct jose_key {
-    cjose_jwk_t *jwk;
+    struct jose_material material;
     char *kid; /* owned; NULL: it has none */
     const char
         *algorithms[JOSE_ALGORITHM_MAX + 1]; /* static names; what it may verify, NULL at the end */
@@ -28,6 +39,6 @@ struct jose_keys {
 struct jose_keys *jose_keys_new(void);
 /* Adds a key without a name, for all that its type can do, and takes it over, also when it cannot
  * be added: then false. */
-bool jose_keys_add(struct jose_keys *keys, cjose_jwk_t *jwk);
+bool jose_keys_add(struct jose_keys *keys, struct jose_material material);
 
 #endif

@@ -1,6 +1,7 @@
 #include "identity/jose_keys.h"
 
 #include "bytes.h"
+#include "identity/ed25519.h"
 #include "identity/jose_key.h"
 #include "identity/jose_pem.h"
 
@@ -19,8 +20,29 @@ enum { RSA_BITS_MIN = 2048 /* RFC 7518, section 3.3 */ };
 
 /* What a key of a type may verify when it does not say so itself. */
 static const char *const rsa_algorithms[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
+/* RFC 8037, section 3.1, and its newer name (RFC 9864, section 2.2). */
+static const char *const ed25519_algorithms[] = {"EdDSA", "Ed25519"};
 
 /* ---- the set ---- */
+
+bool jose_material_is_some(const struct jose_material *material)
+{
+    return material->jwk != NULL || material->ed25519 != NULL;
+}
+
+void jose_material_release(struct jose_material *material)
+{
+    if (material->jwk != NULL)
+        cjose_jwk_release(material->jwk);
+    EVP_PKEY_free(material->ed25519);
+    *material = (struct jose_material){0};
+}
+
+static void free_key(struct jose_key *key)
+{
+    jose_material_release(&key->material);
+    free(key->kid);
+}
 
 struct jose_keys *jose_keys_new(void)
 {
@@ -31,10 +53,8 @@ void jose_keys_free(struct jose_keys **keys)
 {
     if (*keys == NULL)
         return;
-    for (size_t i = 0; i < (*keys)->count; i++) {
-        cjose_jwk_release((*keys)->keys[i].jwk);
-        free((*keys)->keys[i].kid);
-    }
+    for (size_t i = 0; i < (*keys)->count; i++)
+        free_key(&(*keys)->keys[i]);
     free(*keys);
     *keys = NULL;
 }
@@ -78,12 +98,36 @@ static void allow_hmac(struct jose_key *key, size_t bytes)
         allow(key, "HS512");
 }
 
+static void allow_by_curve(struct jose_key *key)
+{
+    cjose_err ignored;
+    switch (cjose_jwk_EC_get_curve(key->material.jwk, &ignored)) {
+    case CJOSE_JWK_EC_P_256:
+        allow(key, "ES256");
+        break;
+    case CJOSE_JWK_EC_P_384:
+        allow(key, "ES384");
+        break;
+    case CJOSE_JWK_EC_P_521:
+        allow(key, "ES512");
+        break;
+    default:
+        break;
+    }
+}
+
 /* All that the key's type can do. */
 static void allow_by_type(struct jose_key *key)
 {
+    const cjose_jwk_t *jwk = key->material.jwk;
     cjose_err ignored;
-    size_t bits = cjose_jwk_get_keysize(key->jwk, &ignored);
-    switch (cjose_jwk_get_kty(key->jwk, &ignored)) {
+    if (jwk == NULL) {
+        for (size_t i = 0; i < sizeof ed25519_algorithms / sizeof *ed25519_algorithms; i++)
+            allow(key, ed25519_algorithms[i]);
+        return;
+    }
+    size_t bits = cjose_jwk_get_keysize(jwk, &ignored);
+    switch (cjose_jwk_get_kty(jwk, &ignored)) {
     case CJOSE_JWK_KTY_RSA:
         for (size_t i = 0; i < JOSE_ALGORITHM_MAX && bits >= RSA_BITS_MIN; i++)
             allow(key, rsa_algorithms[i]);
@@ -92,19 +136,8 @@ static void allow_by_type(struct jose_key *key)
         allow_hmac(key, bits / 8);
         break;
     case CJOSE_JWK_KTY_EC:
-        switch (cjose_jwk_EC_get_curve(key->jwk, &ignored)) {
-        case CJOSE_JWK_EC_P_256:
-            allow(key, "ES256");
-            break;
-        case CJOSE_JWK_EC_P_384:
-            allow(key, "ES384");
-            break;
-        case CJOSE_JWK_EC_P_521:
-            allow(key, "ES512");
-            break;
-        default:
-            break;
-        }
+        allow_by_curve(key);
+        break;
     }
 }
 
@@ -119,11 +152,12 @@ static void keep_only(struct jose_key *key, const char *algorithm)
     key->algorithms[0] = kept;
 }
 
-/* Takes over `jwk`. False when it cannot be added: then nothing is. */
-static bool add(struct jose_keys *keys, cjose_jwk_t *jwk, const char *kid, const char *algorithm)
+/* Takes over `material`. False when it cannot be added: then nothing is. */
+static bool add(struct jose_keys *keys, struct jose_material material, const char *kid,
+                const char *algorithm)
 {
-    struct jose_key key = {.jwk = jwk};
-    if (jwk == NULL)
+    struct jose_key key = {.material = material};
+    if (!jose_material_is_some(&material))
         return false;
     allow_by_type(&key);
     if (algorithm != NULL)
@@ -132,16 +166,16 @@ static bool add(struct jose_keys *keys, cjose_jwk_t *jwk, const char *kid, const
     if (usable && kid != NULL)
         usable = (key.kid = strdup(kid)) != NULL;
     if (!usable) {
-        cjose_jwk_release(jwk);
+        free_key(&key);
         return false;
     }
     keys->keys[keys->count++] = key;
     return true;
 }
 
-bool jose_keys_add(struct jose_keys *keys, cjose_jwk_t *jwk)
+bool jose_keys_add(struct jose_keys *keys, struct jose_material material)
 {
-    return add(keys, jwk, NULL, NULL);
+    return add(keys, material, NULL, NULL);
 }
 
 /* ---- JWK Sets ---- */
@@ -175,19 +209,23 @@ static bool has_sound_numbers(const json_t *jwk)
     return true;
 }
 
+static struct jose_material import_jwk(const json_t *jwk)
+{
+    struct jose_material material = {.ed25519 = ed25519_from_jwk(jwk)};
+    char *text = material.ed25519 == NULL ? json_dumps(jwk, JSON_COMPACT) : NULL;
+    cjose_err ignored;
+    if (text != NULL)
+        material.jwk = cjose_jwk_import(text, strlen(text), &ignored);
+    free(text);
+    return material;
+}
+
 /* One that cannot be used is passed over. */
 static void add_jwk(struct jose_keys *keys, const json_t *jwk)
 {
-    cjose_err ignored;
-    if (!json_is_object(jwk) || !verifies(jwk) || !has_sound_numbers(jwk))
-        return;
-    char *text = json_dumps(jwk, JSON_COMPACT);
-    if (text == NULL)
-        return;
-    (void)add(keys, cjose_jwk_import(text, strlen(text), &ignored),
-              json_string_value(json_object_get(jwk, "kid")),
-              json_string_value(json_object_get(jwk, "alg")));
-    free(text);
+    if (json_is_object(jwk) && verifies(jwk) && has_sound_numbers(jwk))
+        (void)add(keys, import_jwk(jwk), json_string_value(json_object_get(jwk, "kid")),
+                  json_string_value(json_object_get(jwk, "alg")));
 }
 
 static const char *parse_json(struct jose_keys *keys, const char *text, size_t length)
@@ -206,17 +244,25 @@ static const char *parse_json(struct jose_keys *keys, const char *text, size_t l
 
 /* ---- PEM and raw secrets ---- */
 
+static bool add_secret(struct jose_keys *keys, const char *text, size_t size)
+{
+    cjose_err ignored;
+    struct jose_material material = {
+        .jwk = cjose_jwk_create_oct_spec((const uint8_t *)text, size, &ignored)};
+    return jose_keys_add(keys, material);
+}
+
 static const char *parse_pem(struct jose_keys *keys, const char *text, size_t length)
 {
     BIO *input = BIO_new_mem_buf(text, (int)length);
-    cjose_jwk_t *jwk = NULL;
+    struct jose_material material;
     bool readable = input != NULL;
-    while (readable && jose_pem_next(input, &jwk))
-        readable = add(keys, jwk, NULL, NULL);
+    while (readable && jose_pem_next(input, &material))
+        readable = jose_keys_add(keys, material);
     BIO_free(input);
     if (!readable || keys->count == 0)
-        return "a PEM block is no public key or certificate of RSA (2,048 bits or more) or of the "
-               "curves P-256, P-384, P-521";
+        return "a PEM block is no public key or certificate of RSA (2,048 bits or more), of the "
+               "curves P-256, P-384, P-521 or of Ed25519";
     return NULL;
 }
 
@@ -231,12 +277,10 @@ static const char *parse_secrets(struct jose_keys *keys, const char *text, size_
         while (stop > text && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t'))
             stop--;
         size_t size = (size_t)(stop - text);
-        cjose_err ignored;
         if (size > 0 && *text != '#') {
             if (size < JOSE_SECRET_MIN)
                 return "a secret has fewer than 32 characters";
-            if (!add(keys, cjose_jwk_create_oct_spec((const uint8_t *)text, size, &ignored), NULL,
-                     NULL))
+            if (!add_secret(keys, text, size))
                 return "too many secrets, or no memory";
         }
         text = next;
@@ -279,7 +323,8 @@ struct jose_keys *jose_keys_parse(const char *text, size_t length, char error[JO
 static bool is_secret(const struct jose_key *key)
 {
     cjose_err ignored;
-    return cjose_jwk_get_kty(key->jwk, &ignored) == CJOSE_JWK_KTY_OCT;
+    const cjose_jwk_t *jwk = key->material.jwk;
+    return jwk != NULL && cjose_jwk_get_kty(jwk, &ignored) == CJOSE_JWK_KTY_OCT;
 }
 
 /* Whoever can read them could sign. */
@@ -291,8 +336,7 @@ static void drop_secrets(struct jose_keys *keys)
             keys->keys[kept++] = keys->keys[i];
             continue;
         }
-        cjose_jwk_release(keys->keys[i].jwk);
-        free(keys->keys[i].kid);
+        free_key(&keys->keys[i]);
     }
     keys->count = kept;
 }

@@ -1,7 +1,7 @@
 /* Keys that verify signatures of JWTs, as files and addresses give them: a JWK Set or a single JWK
  * (RFC 7517), PEM (public keys and certificates, RFC 7468), or raw secrets, one a line. What a key
  * may be used for comes from the key: its "alg" when it has one, else its type and curve.
- * jose_keys.c and jws.c are the only ones that know libcjose. */
+ * The files of this folder that begin with jose_ and jws are the only ones that know libcjose. */
 #ifndef ESN_JOSE_KEYS_H
 #define ESN_JOSE_KEYS_H
 

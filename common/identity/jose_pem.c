@@ -1,5 +1,7 @@
 #include "identity/jose_pem.h"
 
+#include "identity/ed25519.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -109,16 +111,21 @@ static cjose_jwk_t *ec_from(EVP_PKEY *key, bool is_private)
     return jwk;
 }
 
-static cjose_jwk_t *jwk_from(EVP_PKEY *key, bool is_private)
+/* Takes over `key`, which may be NULL. */
+static struct jose_material material_of(EVP_PKEY *key, bool is_private)
 {
-    switch (key != NULL ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE) {
-    case EVP_PKEY_RSA:
-        return rsa_from(key, is_private);
-    case EVP_PKEY_EC:
-        return ec_from(key, is_private);
-    default:
-        return NULL;
+    struct jose_material material = {0};
+    if (ed25519_is(key)) {
+        material.ed25519 = key;
+        return material;
     }
+    int type = key != NULL ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+    if (type == EVP_PKEY_RSA)
+        material.jwk = rsa_from(key, is_private);
+    else if (type == EVP_PKEY_EC)
+        material.jwk = ec_from(key, is_private);
+    EVP_PKEY_free(key);
+    return material;
 }
 
 /* A public key by itself or a certificate's; NULL for any other block. */
@@ -136,17 +143,15 @@ static EVP_PKEY *open_block(const char *name, const unsigned char *data, long si
     return key;
 }
 
-bool jose_pem_next(BIO *input, cjose_jwk_t **jwk)
+bool jose_pem_next(BIO *input, struct jose_material *material)
 {
     char *name = NULL, *header = NULL;
     unsigned char *data = NULL;
     long size = 0;
-    *jwk = NULL;
+    *material = (struct jose_material){0};
     if (PEM_read_bio(input, &name, &header, &data, &size) != 1)
         return false;
-    EVP_PKEY *key = open_block(name, data, size);
-    *jwk = jwk_from(key, false);
-    EVP_PKEY_free(key);
+    *material = material_of(open_block(name, data, size), false);
     OPENSSL_free(name);
     OPENSSL_free(header);
     OPENSSL_free(data);
@@ -160,10 +165,7 @@ static int have_no_passphrase(char *buffer, int size, int writing, void *context
     return -1;
 }
 
-cjose_jwk_t *jose_pem_private(BIO *input)
+struct jose_material jose_pem_private(BIO *input)
 {
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(input, NULL, have_no_passphrase, NULL);
-    cjose_jwk_t *jwk = jwk_from(key, true);
-    EVP_PKEY_free(key);
-    return jwk;
+    return material_of(PEM_read_bio_PrivateKey(input, NULL, have_no_passphrase, NULL), true);
 }

@@ -1,5 +1,6 @@
 #include "identity/jws.h"
 
+#include "identity/ed25519.h"
 #include "identity/jose_key.h"
 
 #include <cjose/base64.h>
@@ -44,6 +45,17 @@ static bool has_shape(const char *text, size_t length, size_t *header_length,
     return dots == 2 && part > 0 && part % 4 != 1;
 }
 
+/* NULL: it is no JSON object, or one that names a member twice. */
+static json_t *load_object(const char *text, size_t length)
+{
+    json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
 static json_t *open_json(const char *text, size_t length)
 {
     uint8_t *bytes = NULL;
@@ -51,12 +63,8 @@ static json_t *open_json(const char *text, size_t length)
     cjose_err ignored;
     if (!cjose_base64url_decode(text, length, &bytes, &size, &ignored))
         return NULL;
-    json_t *json = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json = load_object((const char *)bytes, size);
     cjose_get_dealloc()(bytes);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        return NULL;
-    }
     return json;
 }
 
@@ -84,38 +92,65 @@ static bool is_for(const struct jose_key *key, const char *algorithm)
     return false;
 }
 
-/* libcjose 0.6.2 halves an ECDSA signature wherever its middle is: its length is for us to check
- * (RFC 7518, section 3.4). */
+/* libcjose 0.6.2 halves an ECDSA signature wherever its middle is, and reads past the end of one of
+ * HMAC that is too short: their length is for us to check (RFC 7518, sections 3.2 and 3.4). */
 static bool fits(const struct jws_shape *shape)
 {
     static const struct {
         const char *algorithm;
         size_t characters;
-    } lengths[] = {{"ES256", 86}, {"ES384", 128}, {"ES512", 176}};
+    } lengths[] = {{"HS256", 43},  {"HS384", 64},  {"HS512", 86}, {"ES256", 86},
+                   {"ES384", 128}, {"ES512", 176}, {"EdDSA", 86}, {"Ed25519", 86}};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         if (strcmp(lengths[i].algorithm, shape->algorithm) == 0)
             return shape->signature_length == lengths[i].characters;
     return true;
 }
 
+/* json_null(): signed, but no claims. */
+static json_t *or_null(json_t *claims)
+{
+    return claims != NULL ? claims : json_null();
+}
+
+/* Of a text that has the shape. */
+static json_t *open_with_ed25519(EVP_PKEY *key, const char *text, size_t length)
+{
+    const char *first = memchr(text, '.', length);
+    const char *last = first;
+    const char *end = text + length;
+    for (const char *at = first; at != NULL; at = memchr(at + 1, '.', (size_t)(end - at) - 1))
+        last = at;
+    uint8_t *signature = NULL;
+    size_t size = 0;
+    cjose_err ignored;
+    if (!cjose_base64url_decode(last + 1, (size_t)(end - last) - 1, &signature, &size, &ignored))
+        return NULL;
+    bool right = ed25519_verify(key, signature, size, text, (size_t)(last - text));
+    cjose_get_dealloc()(signature);
+    return right ? or_null(open_json(first + 1, (size_t)(last - first) - 1)) : NULL;
+}
+
 /* A new one for each key: a used one keeps the digest of before. */
-static json_t *open_with(const struct jose_key *key, const char *text, size_t length)
+static json_t *open_with_cjose(const cjose_jwk_t *key, const char *text, size_t length)
 {
     cjose_err ignored;
     json_t *claims = NULL;
     uint8_t *payload;
     size_t size;
     cjose_jws_t *jws = cjose_jws_import(text, length, &ignored);
-    if (jws != NULL && cjose_jws_verify(jws, key->jwk, &ignored) &&
-        cjose_jws_get_plaintext(jws, &payload, &size, &ignored)) {
-        claims = json_loadb((const char *)payload, size, JSON_REJECT_DUPLICATES, NULL);
-        if (claims == NULL || !json_is_object(claims)) {
-            json_decref(claims);
-            claims = json_null(); /* signed, but no claims */
-        }
-    }
+    if (jws != NULL && cjose_jws_verify(jws, key, &ignored) &&
+        cjose_jws_get_plaintext(jws, &payload, &size, &ignored))
+        claims = or_null(load_object((const char *)payload, size));
     cjose_jws_release(jws);
     return claims;
+}
+
+/* NULL: not its signature. */
+static json_t *open_with(const struct jose_material *key, const char *text, size_t length)
+{
+    return key->ed25519 != NULL ? open_with_ed25519(key->ed25519, text, length)
+                                : open_with_cjose(key->jwk, text, length);
 }
 
 enum jws_result jws_verify(const struct jose_keys *keys, const char *text, size_t length,
@@ -136,7 +171,7 @@ enum jws_result jws_verify(const struct jose_keys *keys, const char *text, size_
                            : shape.kid == NULL || key->kid == NULL;
         candidates = candidates || meant;
         if (meant && is_for(key, shape.algorithm))
-            *claims = open_with(key, text, length);
+            *claims = open_with(&key->material, text, length);
     }
     if (*claims != NULL)
         result = json_is_null(*claims) ? JWS_NO_JWS : JWS_OK;
@@ -161,18 +196,18 @@ enum jws_result jws_verify_hs256(char *const *secrets, size_t count, const char 
     for (size_t i = 0; i < count && result == JWS_REFUSED; i++) {
         cjose_err ignored;
         struct jose_key key = {.algorithms = {"HS256"}};
-        if (!is_for(&key, shape.algorithm))
+        if (!is_for(&key, shape.algorithm) || !fits(&shape))
             break;
-        key.jwk =
+        key.material.jwk =
             cjose_jwk_create_oct_spec((const uint8_t *)secrets[i], strlen(secrets[i]), &ignored);
-        if (key.jwk == NULL) {
+        if (key.material.jwk == NULL) {
             result = JWS_NO_MEMORY;
             break;
         }
-        *claims = open_with(&key, text, length);
+        *claims = open_with(&key.material, text, length);
         if (*claims != NULL)
             result = json_is_object(*claims) ? JWS_OK : JWS_NO_JWS;
-        cjose_jwk_release(key.jwk);
+        jose_material_release(&key.material);
     }
     if (result != JWS_OK)
         *claims = NULL; /* json_null() is not counted */

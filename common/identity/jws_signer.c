@@ -1,11 +1,15 @@
 #include "identity/jws_signer.h"
 
+#include "bytes.h"
+#include "identity/ed25519.h"
 #include "identity/jose_key.h"
 #include "identity/jose_pem.h"
 #include "secret.h"
 
+#include <cjose/base64.h>
 #include <cjose/header.h>
 #include <cjose/jws.h>
+#include <cjose/util.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -32,11 +36,13 @@ static bool is_pem(const char *text)
 static const char *take_pem(struct jws_signer *signer, const char *text, size_t length)
 {
     BIO *input = BIO_new_mem_buf(text, (int)length);
-    cjose_jwk_t *jwk = input != NULL ? jose_pem_private(input) : NULL;
+    struct jose_material material = {0};
+    if (input != NULL)
+        material = jose_pem_private(input);
     BIO_free(input);
-    if (jwk == NULL || !jose_keys_add(signer->keys, jwk))
-        return "is no private key in PEM without passphrase, of RSA (2,048 bits or more) or of the "
-               "curve P-256";
+    if (!jose_keys_add(signer->keys, material))
+        return "is no private key in PEM without passphrase, of RSA (2,048 bits or more), of the "
+               "curve P-256 or of Ed25519";
     return NULL;
 }
 
@@ -52,14 +58,15 @@ static const char *take_secrets(struct jws_signer *signer, const char *text, siz
 
 static const char *choose_algorithm(struct jws_signer *signer)
 {
-    static const char *const wanted[] = {"HS256", "RS256", "ES256"};
+    static const char *const wanted[] = {"HS256", "RS256", "ES256", "EdDSA"};
     const struct jose_key *key = &signer->keys->keys[0];
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         for (size_t j = 0; key->algorithms[j] != NULL; j++)
             if (strcmp(key->algorithms[j], wanted[i]) == 0)
                 signer->algorithm = wanted[i];
-    return signer->algorithm != NULL ? NULL
-                                     : "holds a key that cannot sign with HS256, RS256 or ES256";
+    return signer->algorithm != NULL
+               ? NULL
+               : "holds a key that cannot sign with HS256, RS256, ES256 or EdDSA";
 }
 
 static const char *take(struct jws_signer *signer, const char *text, size_t length)
@@ -131,7 +138,35 @@ const struct jose_keys *jws_signer_keys(const struct jws_signer *signer)
 
 /* ---- signing ---- */
 
-char *jws_signer_sign(const struct jws_signer *signer, const char *payload)
+static void append_base64url(struct bytes *out, const void *data, size_t length)
+{
+    char *text = NULL;
+    size_t size = 0;
+    cjose_err ignored;
+    if (cjose_base64url_encode(data, length, &text, &size, &ignored))
+        bytes_append(out, text, size);
+    else
+        out->failed = true;
+    cjose_get_dealloc()(text);
+}
+
+static char *sign_with_ed25519(EVP_PKEY *key, const char *payload)
+{
+    static const char header[] = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}";
+    struct bytes out = BYTES_EMPTY;
+    unsigned char signature[ED25519_SIGNATURE_SIZE];
+    append_base64url(&out, header, sizeof header - 1);
+    bytes_append_text(&out, ".");
+    append_base64url(&out, payload, strlen(payload));
+    bool good = !out.failed && ed25519_sign(key, signature, out.data, out.length);
+    bytes_append_text(&out, ".");
+    append_base64url(&out, signature, good ? sizeof signature : 0);
+    char *text = good && !out.failed ? strndup(out.data, out.length) : NULL;
+    bytes_free(&out);
+    return text;
+}
+
+static char *sign_with_cjose(const struct jws_signer *signer, const char *payload)
 {
     cjose_err ignored;
     char *text = NULL;
@@ -142,13 +177,19 @@ char *jws_signer_sign(const struct jws_signer *signer, const char *payload)
         return NULL;
     if (cjose_header_set(header, CJOSE_HDR_ALG, signer->algorithm, &ignored) &&
         cjose_header_set(header, "typ", "JWT", &ignored))
-        jws = cjose_jws_sign(signer->keys->keys[0].jwk, header, (const uint8_t *)payload,
+        jws = cjose_jws_sign(signer->keys->keys[0].material.jwk, header, (const uint8_t *)payload,
                              strlen(payload), &ignored);
     if (jws != NULL && cjose_jws_export(jws, &compact, &ignored))
         text = strdup(compact);
     cjose_jws_release(jws);
     cjose_header_release(header);
     return text;
+}
+
+char *jws_signer_sign(const struct jws_signer *signer, const char *payload)
+{
+    EVP_PKEY *ed25519 = signer->keys->keys[0].material.ed25519;
+    return ed25519 != NULL ? sign_with_ed25519(ed25519, payload) : sign_with_cjose(signer, payload);
 }
 
 bool jws_signer_derive(const struct jws_signer *signer, const char *purpose,

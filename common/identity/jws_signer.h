@@ -1,5 +1,5 @@
 /* A key that signs JWTs of our own: the first secret of a file (HS256), or a private key in PEM
- * without passphrase (RSA of 2,048 bits or more: RS256; the curve P-256: ES256). */
+ * without passphrase (RSA of 2,048 bits or more: RS256; the curve P-256: ES256; Ed25519: EdDSA). */
 #ifndef ESN_JWS_SIGNER_H
 #define ESN_JWS_SIGNER_H
 

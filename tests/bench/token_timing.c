@@ -52,6 +52,8 @@ static EVP_PKEY *key_for(const char *algorithm)
         return NULL;
     if (*algorithm != 'E')
         return EVP_RSA_gen(2048);
+    if (algorithm[1] == 'd')
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     return EVP_EC_gen(algorithm[2] == '2' ? "P-256" : algorithm[2] == '3' ? "P-384" : "P-521");
 }
 
@@ -126,8 +128,9 @@ static double measure_bind_key(double *times, int samples)
 
 int main(int count, char **arguments)
 {
-    static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
-                                             "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"};
+    static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
+                                             "RS512", "PS256", "PS384", "PS512", "ES256",
+                                             "ES384", "ES512", "EdDSA"};
     int samples = count > 1 ? atoi(arguments[1]) : 2000;
     double *times = samples > 0 ? calloc((size_t)samples, sizeof *times) : NULL;
     if (times == NULL)

@@ -56,12 +56,13 @@ describe('keys that a server gives', () => {
   let bound;
   let server;
   const [first, second, third] = ['first', 'second', 'third'].map((kid) => newKey(kid));
+  const edwards = newKey('edwards', 'ed25519', {}, 'EdDSA');
   const rsa = newKey('rsa', 'rsa', { modulusLength: 2048 }, 'PS256');
   const token = (key, more = {}) => accessToken('luis', { alg: key.alg, key: key.key, kid: key.kid, ...more });
 
   before(async () => {
     server = await KeyServer.start();
-    server.keys = [first, rsa];
+    server.keys = [first, rsa, edwards];
     bound = await Bound.start({
       config: {
         token: {
@@ -113,6 +114,7 @@ describe('keys that a server gives', () => {
   test('verify tokens, beside those of the file', async () => {
     await untilTaken(token(first));
     await untilTaken(token(rsa));
+    await untilTaken(token(edwards));
     await untilTaken(accessToken('luis'));
     await untilRefused(token({ ...first, key: second.key })); // the name of one, the signature of another
   });

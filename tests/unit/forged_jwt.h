@@ -8,7 +8,7 @@
 char *forged_base64url(const void *data, size_t length);
 
 /* header.claims.signature; `algorithm` says how it is signed, whatever the header says: "none" (an
- * empty signature), HS* with `secret`, RS*, PS* and ES* with `key`. The caller frees. */
+ * empty signature), HS* with `secret`, RS*, PS*, ES*, EdDSA and Ed25519 with `key`. The caller frees. */
 char *forged_jwt(const char *header, const char *claims, const char *algorithm, const char *secret,
                  EVP_PKEY *key);
 

@@ -2,6 +2,8 @@
  * wrong. */
 #include "forged_jwt.h"
 #include "identity/access_token.h"
+#include "identity/jws.h"
+#include "identity/jws_signer.h"
 
 #include <jansson.h>
 #include <openssl/bio.h>
@@ -28,11 +30,18 @@
     "+\"],\"pub\":[\"chat/7\"]}}"
 
 static const struct access_token_rules rules = {"shop", "notify", 1000};
-static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
-                                         "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"};
+static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256",  "RS384",
+                                         "RS512", "PS256", "PS384", "PS512",  "ES256",
+                                         "ES384", "ES512", "EdDSA", "Ed25519"};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
-static EVP_PKEY *rsa, *other_rsa, *p256, *other_p256, *p384, *p521;
+static EVP_PKEY *rsa, *other_rsa, *p256, *other_p256, *p384, *p521, *ed25519, *other_ed25519;
+
+/* Both names of what Ed25519 makes. */
+static bool is_ed25519(const char *algorithm)
+{
+    return algorithm[1] == 'd';
+}
 
 static EVP_PKEY *key_for(const char *algorithm)
 {
@@ -40,6 +49,8 @@ static EVP_PKEY *key_for(const char *algorithm)
         return NULL;
     if (*algorithm != 'E')
         return rsa;
+    if (is_ed25519(algorithm))
+        return ed25519;
     return algorithm[2] == '2' ? p256 : algorithm[2] == '3' ? p384 : p521;
 }
 
@@ -52,14 +63,18 @@ static int make_keys(void **state)
     other_p256 = EVP_EC_gen("P-256");
     p384 = EVP_EC_gen("P-384");
     p521 = EVP_EC_gen("P-521");
-    return rsa != NULL && other_rsa != NULL && p256 != NULL && p384 != NULL && p521 != NULL ? 0
-                                                                                            : -1;
+    ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    other_ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    return rsa != NULL && other_rsa != NULL && p256 != NULL && p384 != NULL && p521 != NULL &&
+                   ed25519 != NULL && other_ed25519 != NULL
+               ? 0
+               : -1;
 }
 
 static int drop_keys(void **state)
 {
     (void)state;
-    EVP_PKEY *all[] = {rsa, other_rsa, p256, other_p256, p384, p521};
+    EVP_PKEY *all[] = {rsa, other_rsa, p256, other_p256, p384, p521, ed25519, other_ed25519};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         EVP_PKEY_free(all[i]);
     return 0;
@@ -165,7 +180,11 @@ static void test_no_algorithm_passes_for_another(void **state)
                 (void)snprintf(header, sizeof header, "{\"alg\":\"%s\"}", algorithms[said]);
                 char *text =
                     forged_jwt(header, CLAIMS, algorithms[made], SECRET, key_for(algorithms[made]));
-                bool right = said == made && same_key && (*algorithms[have] != 'E' || have == made);
+                bool same_name =
+                    said == made || (is_ed25519(algorithms[said]) && is_ed25519(algorithms[made]));
+                bool right = same_name && same_key &&
+                             (*algorithms[have] != 'E' ||
+                              key_for(algorithms[have]) == key_for(algorithms[made]));
                 assert_int_equal(read_text(keys, text),
                                  right ? ACCESS_TOKEN_OK : ACCESS_TOKEN_REFUSED);
                 free(text);
@@ -180,8 +199,8 @@ static void test_a_public_key_is_no_secret(void **state)
 {
     (void)state;
     static const char *const hmacs[] = {"HS256", "HS384", "HS512"};
-    EVP_PKEY *publics[] = {rsa, p256};
-    for (size_t i = 0; i < 2; i++) {
+    EVP_PKEY *publics[] = {rsa, p256, ed25519};
+    for (size_t i = 0; i < sizeof publics / sizeof *publics; i++) {
         char *pem = pem_of(publics[i]), error[JOSE_KEYS_ERROR_SIZE];
         struct jose_keys *keys = jose_keys_parse(pem, strlen(pem), error);
         assert_non_null(keys);
@@ -228,9 +247,9 @@ static void test_unsigned_and_strange_headers(void **state)
 static void test_other_keys_and_changed_bytes(void **state)
 {
     (void)state;
-    static const char *const some[] = {"HS256", "RS256", "PS256", "ES256"};
-    EVP_PKEY *others[] = {NULL, other_rsa, other_rsa, other_p256};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const some[] = {"HS256", "RS256", "PS256", "ES256", "EdDSA"};
+    EVP_PKEY *others[] = {NULL, other_rsa, other_rsa, other_p256, other_ed25519};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         struct jose_keys *keys = keys_for(some[i]);
         char header[64];
         (void)snprintf(header, sizeof header, "{\"alg\":\"%s\"}", some[i]);
@@ -393,9 +412,13 @@ static const struct fault faults[] = {
     {"no object", "[" GOOD "}]", SIGNED, ACCESS_TOKEN_REFUSED},
 };
 
-static const char *curve_of(const char *algorithm)
+static EVP_PKEY *another_key(const char *algorithm)
 {
-    return algorithm[2] == '2' ? "P-256" : algorithm[2] == '3' ? "P-384" : "P-521";
+    if (*algorithm != 'E')
+        return EVP_RSA_gen(2048);
+    if (is_ed25519(algorithm))
+        return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    return EVP_EC_gen(algorithm[2] == '2' ? "P-256" : algorithm[2] == '3' ? "P-384" : "P-521");
 }
 
 static char *forge(const char *algorithm, const struct fault *fault)
@@ -408,7 +431,7 @@ static char *forge(const char *algorithm, const struct fault *fault)
                    fault->forgery == UNKNOWN_KID ? ",\"kid\":\"who knows\"" : "");
     if (fault->forgery == OTHER_KEY) {
         secret = "another secret, as long as the one that is right, so that each of HS fits it";
-        key = *algorithm == 'E' ? EVP_EC_gen(curve_of(algorithm)) : key != NULL ? other_rsa : NULL;
+        key = key != NULL ? another_key(algorithm) : NULL;
     } else if (fault->forgery == NOT_SIGNED) {
         return forged_jwt("{\"alg\":\"none\"}", fault->claims, "none", NULL, NULL);
     } else if (fault->forgery == PUBLIC_KEY_AS_SECRET) {
@@ -418,7 +441,7 @@ static char *forge(const char *algorithm, const struct fault *fault)
         secret = pem;
     }
     char *text = forged_jwt(header, fault->claims, algorithm, secret, key);
-    if (fault->forgery == OTHER_KEY && *algorithm == 'E')
+    if (fault->forgery == OTHER_KEY)
         EVP_PKEY_free(key);
     free(pem);
     return text;
@@ -508,6 +531,116 @@ static void test_a_key_is_used_for_what_it_is_for(void **state)
     }
 }
 
+/* ---- Ed25519 (RFC 8037) ---- */
+
+/* Appendix A.2, A.4 and A.5. The payload is no JSON: a right signature is JWS_NO_JWS. */
+#define RFC8037_KEY                                                                                \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","                                                        \
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define RFC8037_INPUT "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+
+static enum jws_result verify_rfc8037(const char *key, const char *signature)
+{
+    char text[256], error[JOSE_KEYS_ERROR_SIZE];
+    json_t *claims;
+    struct jose_keys *keys = jose_keys_parse_public_set(key, strlen(key), error);
+    if (keys == NULL)
+        fail_msg("%s: %s", key, error);
+    int length = snprintf(text, sizeof text, RFC8037_INPUT "%s", signature);
+    enum jws_result result = jws_verify(keys, text, (size_t)length, &claims);
+    assert_null(claims);
+    jose_keys_free(&keys);
+    return result;
+}
+
+static void test_vectors_of_rfc8037(void **state)
+{
+    (void)state;
+    static const char signature[] = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg"
+                                    "5BhVsPt9g7sVvpAr_MuM0KAg";
+    assert_int_equal(verify_rfc8037(RFC8037_KEY, signature), JWS_NO_JWS);
+    for (size_t i = 0; i + 1 < sizeof signature - 1; i++) { /* the last one has spare bits */
+        char changed[sizeof signature];
+        memcpy(changed, signature, sizeof changed);
+        changed[i] = changed[i] == 'A' ? 'B' : 'A';
+        assert_int_equal(verify_rfc8037(RFC8037_KEY, changed), JWS_REFUSED);
+    }
+    /* The same with the order of the group added to its second half (RFC 8032, section 5.1.7). */
+    static const char second[] = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6KLa6_pyZkOh9Vg8wkiO"
+                                 "1VhVsPt9g7sVvpAr_MuM0KEg";
+    assert_int_equal(verify_rfc8037(RFC8037_KEY, second), JWS_REFUSED);
+}
+
+static void test_keys_of_ed25519_that_are_none(void **state)
+{
+    (void)state;
+#define OKP(more) "{\"kty\":\"OKP\",\"crv\":" more "}"
+    static const char *const useless[] = {
+        OKP("\"Ed25519\""),
+        OKP("\"Ed25519\",\"x\":7"),
+        OKP("\"Ed25519\",\"x\":\"\""),
+        OKP("\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ\""),
+        OKP("\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURpA\""),
+        OKP("\"Ed25519\",\"x\":\"11qYAYKxCrfVS+7TyWQHOg7hcvPapiMlrwIaaPcHURo\""),
+        OKP("\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""),
+        OKP("\"Ed448\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""),
+        OKP("\"Ed25519\",\"use\":\"enc\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""),
+        OKP("\"Ed25519\",\"alg\":\"ES256\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"")};
+#undef OKP
+    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++) {
+        char error[JOSE_KEYS_ERROR_SIZE] = "";
+        if (jose_keys_parse(useless[i], strlen(useless[i]), error) != NULL)
+            fail_msg("%s", useless[i]);
+        assert_string_equal(error, "no key that can verify a signature");
+    }
+}
+
+/* With "alg" in the key, only its own name will do. */
+static void test_a_key_of_ed25519_is_for_the_algorithm_that_it_names(void **state)
+{
+    (void)state;
+    unsigned char bytes[32];
+    size_t size = sizeof bytes;
+    char set[256];
+    assert_int_equal(EVP_PKEY_get_raw_public_key(ed25519, bytes, &size), 1);
+    char *x = forged_base64url(bytes, size);
+    (void)snprintf(
+        set, sizeof set,
+        "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\",\"alg\":\"EdDSA\","
+        "\"x\":\"%s\"}]}",
+        x);
+    free(x);
+    assert_int_equal(read_with_set(set, "{\"alg\":\"EdDSA\",\"kid\":\"a\"}", "EdDSA"),
+                     ACCESS_TOKEN_OK);
+    assert_int_equal(read_with_set(set, "{\"alg\":\"Ed25519\",\"kid\":\"a\"}", "EdDSA"),
+                     ACCESS_TOKEN_REFUSED);
+    assert_int_equal(read_with_set(set, "{\"alg\":\"EdDSA\",\"kid\":\"b\"}", "EdDSA"),
+                     ACCESS_TOKEN_UNKNOWN_KEY);
+}
+
+/* A pair of our own ([token] sign_file) verifies with the public half alone. */
+static void test_signing_with_ed25519(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/esn-keys.XXXXXX", error[JOSE_KEYS_ERROR_SIZE];
+    int file = mkstemp(path);
+    FILE *stream = fdopen(file, "w");
+    assert_non_null(stream);
+    assert_int_equal(PEM_write_PrivateKey(stream, ed25519, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(stream), 0);
+    struct jws_signer *signer = jws_signer_load(path, error);
+    if (signer == NULL)
+        fail_msg("%s", error);
+    char *text = jws_signer_sign(signer, CLAIMS);
+    struct jose_keys *keys = keys_for("EdDSA");
+    assert_int_equal(read_text(keys, text), ACCESS_TOKEN_OK);
+    assert_int_equal(read_text(jws_signer_keys(signer), text), ACCESS_TOKEN_OK);
+    free(text);
+    jose_keys_free(&keys);
+    jws_signer_free(&signer);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -584,6 +717,10 @@ int main(void)
         cmocka_unit_test(test_size_and_depth),
         cmocka_unit_test(test_keys_are_chosen_by_their_id),
         cmocka_unit_test(test_a_key_is_used_for_what_it_is_for),
+        cmocka_unit_test(test_vectors_of_rfc8037),
+        cmocka_unit_test(test_keys_of_ed25519_that_are_none),
+        cmocka_unit_test(test_a_key_of_ed25519_is_for_the_algorithm_that_it_names),
+        cmocka_unit_test(test_signing_with_ed25519),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_each_algorithm_with_each_fault),
         cmocka_unit_test(test_answers_of_binding_servers),

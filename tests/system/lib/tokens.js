@@ -17,6 +17,7 @@ const signers = {
       padding: crypto.constants.RSA_PKCS1_PSS_PADDING,
       saltLength: crypto.constants.RSA_PSS_SALTLEN_DIGEST,
     }),
+  Ed: (alg, key) => (text) => crypto.sign(null, Buffer.from(text), key),
   ES: (alg, key) => (text) => crypto.sign(digestOf(alg), Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }),
 };
 
