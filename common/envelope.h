@@ -7,13 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ENVELOPE_VERSION = 2, ENVELOPE_SIZE = 56, ACK_HEADER_SIZE = 16, ACK_RECORD_SIZE = 24 };
+enum {
+    ENVELOPE_VERSION = 2,
+    ENVELOPE_SIZE = 56,
+    ENVELOPE_SIZE_MAX = 60, /* with ENVELOPE_WITHIN */
+    ACK_HEADER_SIZE = 16,
+    ACK_RECORD_SIZE = 24
+};
 
 enum envelope_kind {
     ENVELOPE_HELLO = 1,
     ENVELOPE_EVENT = 2,
     ENVELOPE_DROP = 3,
-    ENVELOPE_POSITION = 4 /* asks for the newest event's id */
+    ENVELOPE_POSITION = 4, /* asks for the newest event's id */
+    ENVELOPE_QUESTION = 5  /* asks who had an event */
 };
 enum envelope_flag {
     ENVELOPE_PATTERN = 1,    /* the topic has wildcards */
@@ -27,7 +34,9 @@ enum envelope_flag {
     ENVELOPE_PRIVATE = 128,   /* only to private subscriptions */
     ENVELOPE_ADDRESSED = 256, /* targeted at users whom the publisher named, and not the database */
     ENVELOPE_EXCEPT = 512,    /* to all but connection `whisper` */
-    ENVELOPE_KNOWN_FLAGS = 1023
+    ENVELOPE_REPORT = 2048,   /* it is remembered who had it */
+    ENVELOPE_WITHIN = 4096,   /* and told which of those users had not, after `within` */
+    ENVELOPE_KNOWN_FLAGS = 1023 | ENVELOPE_REPORT | ENVELOPE_WITHIN
 };
 
 enum { ENVELOPE_POST_KEY_SIZE = 16 };
@@ -40,6 +49,7 @@ struct envelope {
     uint64_t whisper;   /* connid, also of ENVELOPE_EXCEPT */
     uint64_t token;     /* id of the entry token (secret_id()); 0: none, which is never limited */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
+    uint32_t within; /* ms, with ENVELOPE_WITHIN; else 0 */
 };
 
 enum ack_status {
@@ -50,7 +60,8 @@ enum ack_status {
     ACK_OTHER = 4,    /* not taken, its post key is another event's: say 409 */
     ACK_TOPIC = 5,    /* not taken, its topic is over the daemon's own limits: say 422 */
     ACK_UNSTORED = 6, /* not taken, the log cannot be written to the disk: say 503 */
-    ACK_FULL = 7      /* a drop not taken, there is no room to remember it: say 503 */
+    ACK_FULL = 7,     /* a drop not taken, there is no room to remember it: say 503 */
+    ACK_UNKNOWN = 8   /* a question about something that is not known: say 404 */
 };
 
 /* Whether to say 503: the same event may be taken later. */
@@ -67,8 +78,8 @@ struct ack {
     enum ack_status status;
 };
 
-/* Writes ENVELOPE_SIZE bytes. */
-void envelope_write(unsigned char out[ENVELOPE_SIZE], const struct envelope *envelope);
+/* The number of bytes: ENVELOPE_SIZE or ENVELOPE_SIZE_MAX. */
+size_t envelope_write(unsigned char out[ENVELOPE_SIZE_MAX], const struct envelope *envelope);
 /* Whether all flags are known and go together; those that do not could narrow who may hear an
  * event. */
 bool envelope_flags_are_sound(uint64_t flags);
@@ -81,6 +92,10 @@ void ack_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch);
 void ack_record_write(unsigned char out[ACK_RECORD_SIZE], const struct ack *ack);
 /* Number of records in an acknowledgement message, or -1 when it is not one of this version. */
 int ack_count(const void *bytes, size_t length, uint64_t *epoch);
+/* The answer to a question: header, one record, then the text that was asked for. */
+void answer_header_write(unsigned char out[ACK_HEADER_SIZE], uint64_t epoch);
+/* Whether the message is one, of this version; its record is read by ack_read(). */
+bool answer_read(const void *bytes, size_t length, uint64_t *epoch);
 /* Reads record `index` (below ack_count). False when its status is unknown. */
 bool ack_read(struct ack *out, const void *bytes, int index);
 

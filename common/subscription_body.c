@@ -88,6 +88,7 @@ void subscription_body_read_former_self(struct subscription_body *body, const js
         body->connid = (uint64_t)json_integer_value(connid);
         body->secret = json_string_value(secret);
     }
+    body->says_had = json_is_true(json_object_get(json, "report"));
 }
 
 /* ---- what it wants ---- */

@@ -42,6 +42,7 @@ struct subscription_body {
     uint64_t until_ms;              /* wall clock; 0: nobody said */
     const struct past_rights *past; /* of a ticket, likewise */
     struct past_rights placed;      /* the same, once places have become names: past points here */
+    bool says_had;                  /* will say which events it had, where a post wants to know */
     bool has_wait;                  /* says how long it wants to wait for an answer (long-poll) */
     uint64_t wait_ms;
 };
@@ -68,8 +69,8 @@ const char *subscription_body_from_ticket_and_body(struct subscription_body *bod
 struct ticket subscription_body_ticket(const struct subscription_body *body,
                                        const struct identity *identity);
 
-/* Whoever comes back with a ticket says beside it who it was: sets connid and secret when `json`
- * has them. */
+/* Whoever comes with a ticket says beside it who it was, and whether it will say what it had: sets
+ * connid, secret and says_had when `json` has them. */
 void subscription_body_read_former_self(struct subscription_body *body, const struct json_t *json);
 void subscription_body_free(struct subscription_body *body);
 

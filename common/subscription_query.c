@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char broken[] = "Invalid percent-encoding in the query";
 static const char no_text[] = "The query is not UTF-8";
@@ -64,6 +65,17 @@ static const char *read_text(json_t *body, const char *query, const char *name,
     return fault;
 }
 
+bool subscription_query_says_had(const char *query)
+{
+    static const char yes[] = "true";
+    struct bytes value = BYTES_EMPTY;
+    bool says = query_next(&query, "report", QUERY_PLUS_IS_PLUS, &value) == QUERY_FOUND &&
+                value.length == sizeof yes - 1 && memcmp(value.data, yes, sizeof yes - 1) == 0;
+
+    bytes_free(&value);
+    return says;
+}
+
 static const char *read_number(json_t *body, const char *query, const char *name,
                                const char *not_a_number)
 {
@@ -114,6 +126,14 @@ static const char *read_last_event(json_t *body, const char *query)
     return fault;
 }
 
+static const char *read_report(json_t *body, const char *query)
+{
+    return !subscription_query_says_had(query) ||
+                   json_object_set_new(body, "report", json_true()) == 0
+               ? NULL
+               : REQUESTED_TOPICS_NO_MEMORY;
+}
+
 const char *subscription_query_read(json_t *body, const char *query)
 {
     static const struct {
@@ -139,6 +159,8 @@ const char *subscription_query_read(json_t *body, const char *query)
         fault = read_text(body, query, texts[i].name, texts[i].plus);
     if (fault == NULL)
         fault = read_last_event(body, query);
+    if (fault == NULL)
+        fault = read_report(body, query);
     if (fault == NULL)
         fault = read_number(body, query, "connid", "connid should be a number");
     if (fault == NULL)

@@ -14,6 +14,9 @@ struct json_t;
  * of the client). */
 const char *subscription_query_read(struct json_t *body, const char *query);
 
+/* `report=true`: it will say which events it had. */
+bool subscription_query_says_had(const char *query);
+
 /* What a client of Server-Sent Events that cannot set a header says in its place when it comes
  * back: `lastEventId` and the other spellings that are in use. Newer than the `last_id` that it
  * began with. False: it says nothing. */

@@ -34,7 +34,7 @@ static const char help[] =
     "  --topics TOPICS     of add: what it may publish on, with blanks between them; '#': "
     "everything\n"
     "  --may WORDS         of add: what is more than plain events: bound whisper private users "
-    "drop\n"
+    "drop report\n"
     "  --signed            of add: its bare secret is refused, its posts have to be signed\n"
     "  --rate N            of add: at most so many events a second\n"
     "  --addresses RANGES  of add: it publishes from there alone, as 10.0.0.0/8\n"
@@ -242,7 +242,8 @@ static json_t *rights_of(unsigned may)
                   {PUBLISHER_MAY_WHISPER, "whisper"},
                   {PUBLISHER_MAY_PRIVATE, "private"},
                   {PUBLISHER_MAY_USERS, "users"},
-                  {PUBLISHER_MAY_DROP, "drop"}};
+                  {PUBLISHER_MAY_DROP, "drop"},
+                  {PUBLISHER_MAY_REPORT, "report"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
         if ((may & rights[i].right) != 0)

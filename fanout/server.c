@@ -69,6 +69,8 @@ static void apply_config(struct server *server)
     server->streams.departed.max_age_ms = server->config.log_max_age;
     server->streams.secrets.max_age_ms = server->config.log_max_age;
     server->streams.revocations.most = server->config.max_revocations;
+    server->streams.reports.max_bytes = server->config.max_report_bytes;
+    server->streams.reports.max_age_ms = server->config.report_time;
     message_configure("esn-fanout", (enum message_level)server->config.message_level,
                       (enum message_destination)server->config.message_destination);
     message_limit(server->config.message_burst, server->config.message_rate);
@@ -86,6 +88,7 @@ static void on_tick(uv_timer_t *timer)
     event_log_expire(&server->log, now);
     streaming_expire_polls(&server->service);
     revocations_expire(&server->streams.revocations, clock_wall_ms());
+    reports_expire(&server->streams.reports, now);
 }
 
 static void on_busy(uv_idle_t *idle)

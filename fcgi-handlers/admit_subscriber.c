@@ -123,6 +123,7 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                                       .path = route->purpose == SUBSCRIBE_TICKET ? "" : route->path,
                                       .wait_ms = subscription->wait_ms,
                                       .has_wait = subscription->has_wait,
+                                      .says_had = subscription->says_had,
                                       .needs_body = needs_body};
     if (route->purpose == SUBSCRIBE_TICKET)
         hand_off_write_ticket(&answer, &hand_off, config);

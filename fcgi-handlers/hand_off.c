@@ -32,6 +32,8 @@ static void append_target(struct bytes *out, const char *base, const struct hand
         bytes_append_text(out, "&wait=");
         bytes_append_number(out, hand_off->wait_ms);
     }
+    if (hand_off->says_had)
+        bytes_append_text(out, "&report=true");
     if (hand_off->connid == 0 || strlen(hand_off->secret) > LONGEST_SECRET)
         return;
     bytes_append_text(out, "&connid=");

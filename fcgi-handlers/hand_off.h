@@ -17,6 +17,7 @@ struct hand_off {
     const char *path;   /* of the transport, behind the daemon's address; "": frames */
     uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
     bool has_wait;
+    bool says_had;   /* the client will say which events it had */
     bool needs_body; /* the ticket is worth something beside the request's body alone */
 };
 

@@ -16,6 +16,18 @@ static bool refuse_for_memory(struct publish_post *post)
     return false;
 }
 
+/* A report says who listens. */
+static bool may_report(struct publish_post *post)
+{
+    if (!post->asked.reported || (post->publisher->may & PUBLISHER_MAY_REPORT) != 0)
+        return true;
+    post->fault = (struct publish_fault){.status = 403,
+                                         .reason = "Not yours",
+                                         .detail = "`may` of the publisher does not have report"};
+    post->refused = true;
+    return false;
+}
+
 bool publish_post_read(struct publish_post *post, const struct publish_judge *judge,
                        const struct publisher *publisher, const char *body, size_t length,
                        const struct bytes *id)
@@ -27,10 +39,11 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
         .max_users = (size_t)config->max_users,
         .max_topic_length = (size_t)config->max_topic_length,
         .max_topic_levels = (size_t)config->max_topic_levels,
+        .max_within_ms = config->report_time,
     };
     *post = (struct publish_post){.publisher = publisher};
     post->refused = !publish_request_parse(&post->asked, body, length, &limits, &post->fault);
-    if (post->refused)
+    if (post->refused || !may_report(post))
         return false;
     post->asked.token = publisher->id;
     if (id->length > 0 && !post->asked.has_id &&
@@ -98,6 +111,7 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
                                 .topic_length = point->topic_length,
                                 .whisper = point->whisper,
                                 .token = post->token,
+                                .within = post->within_ms,
                                 .allowed = decision->allowed.data,
                                 .allowed_length = decision->allowed.length,
                                 .event = post->event.data,
@@ -105,6 +119,8 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
     event->flags = (uint16_t)(decision->flags | (point->wildcard ? ENVELOPE_PATTERN : 0) |
                               (point->whispered ? ENVELOPE_WHISPER : 0) |
                               (point->excepts ? ENVELOPE_EXCEPT : 0) |
+                              (post->reported ? ENVELOPE_REPORT : 0) |
+                              (post->within_ms > 0 ? ENVELOPE_WITHIN : 0) |
                               (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event->post_key, point->post_key, sizeof event->post_key);
 }

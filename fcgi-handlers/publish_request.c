@@ -328,6 +328,51 @@ static bool read_id(struct publish_request *request, struct json_span id,
     return request->has_id || refuse(fault, 500, "Out of memory", NULL);
 }
 
+/* ---- who had it ---- */
+
+static const char report_fault[] = "report should be true, false or {\"within\": seconds}";
+
+/* Told of users: whom the publisher names is known, also when no stream of theirs is there. */
+static bool all_are_addressed(const struct publish_request *request)
+{
+    for (size_t i = 0; i < request->count; i++)
+        if (!request->points[i].addressed)
+            return false;
+    return true;
+}
+
+static bool read_within(struct publish_request *request, const json_t *report,
+                        const struct publish_limits *limits, struct publish_fault *fault)
+{
+    const json_t *within = json_object_get(report, "within");
+    double ms = json_is_number(within) ? json_number_value(within) * 1000 : 0;
+    if (within == NULL || json_object_size(report) != 1)
+        return bad(fault, "Invalid report", report_fault);
+    if (!(ms >= 1000) || ms > (double)limits->max_within_ms)
+        return bad(fault, "Invalid report",
+                   "within should be a number of seconds, from 1 to [log] report_time");
+    if (!all_are_addressed(request))
+        return bad(fault, "Invalid report", "within needs users: `to` in each event point");
+    request->within_ms = (uint32_t)ms;
+    return true;
+}
+
+static bool read_report(struct publish_request *request, struct json_span text,
+                        const struct publish_limits *limits, struct publish_fault *fault)
+{
+    bool read = true;
+    if (text.start == NULL)
+        return true;
+    json_t *report = tree_of(text);
+    request->reported = json_is_true(report) || json_is_object(report);
+    if (json_is_object(report))
+        read = read_within(request, report, limits, fault);
+    else if (!json_is_boolean(report) && !json_is_null(report))
+        read = bad(fault, "Invalid report", report_fault);
+    json_decref(report);
+    return read;
+}
+
 /* ---- who publishes ---- */
 
 /* Whether it is valid is another question; one that cannot be is told the same. */
@@ -355,14 +400,16 @@ static bool read_body(struct publish_request *request, struct json_span body,
         return bad(fault, "Invalid JSON in body", wrong);
     if (json_text_kind(body) != '{')
         return bad(fault, "Invalid object", "the body should be an object");
-    enum { EVENT, POINTS, BIND_KEY, ID, MEMBERS };
+    enum { EVENT, POINTS, BIND_KEY, ID, REPORT, MEMBERS };
     static const char *const keys[MEMBERS] = {
-        [EVENT] = "e", [POINTS] = "ep", [BIND_KEY] = "bind_key", [ID] = "id"};
+        [EVENT] = "e", [POINTS] = "ep", [BIND_KEY] = "bind_key", [ID] = "id", [REPORT] = "report"};
     struct json_span members[MEMBERS];
     json_text_members(body, keys, members, MEMBERS);
     return read_event(request, members[EVENT], fault) &&
            read_points(request, members[POINTS], limits, fault) &&
-           read_bind_key(request, members[BIND_KEY], fault) && read_id(request, members[ID], fault);
+           read_bind_key(request, members[BIND_KEY], fault) &&
+           read_id(request, members[ID], fault) &&
+           read_report(request, members[REPORT], limits, fault);
 }
 
 bool publish_request_parse(struct publish_request *request, const char *body, size_t length,

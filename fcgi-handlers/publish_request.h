@@ -17,6 +17,7 @@ struct publish_limits {
     size_t max_users; /* in `to` of one */
     size_t max_topic_length;
     size_t max_topic_levels;
+    uint64_t max_within_ms; /* for which reports are remembered */
 };
 
 struct publish_point {
@@ -44,6 +45,8 @@ struct publish_request {
     bool has_id;
     const char *bind_key; /* NULL: none was given */
     size_t bind_key_length;
+    bool reported;         /* it is remembered who had it */
+    uint32_t within_ms;    /* and told who had not by then; 0: it is not told */
     uint64_t token;        /* id of the entry token; 0 until the caller sets it */
     void *tree, *key_tree; /* own the texts */
 };

@@ -4,9 +4,11 @@
 #ifndef ESN_BUS_H
 #define ESN_BUS_H
 
+#include "bytes.h"
 #include "drop.h"
 #include "envelope.h"
 #include "event.h"
+#include "question.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +38,7 @@ struct bus_message {
      * event has an empty one. */
     struct event event; /* it has no sequence yet */
     struct drop drop;
+    struct question question;
 };
 
 /* Binds. NULL on failure, with a sentence in error. The caller closes. */
@@ -45,13 +48,16 @@ void bus_inbox_close(struct bus_inbox **inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event, drop or question for the position; 0: none now; -1: the engine failed (errno). Hellos are
+/* 1: *message is the next event, drop or question; 0: none now; -1: the engine failed (errno). Hellos are
  * answered inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
 /* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
  * message. */
 void bus_inbox_acknowledge(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack);
 void bus_inbox_flush(struct bus_inbox *inbox);
+/* Sends the answer to a question at once: its acknowledgement and a text, which may be empty. */
+void bus_inbox_answer(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack,
+                      const char *text, size_t length);
 /* Messages skipped because they were malformed. */
 uint64_t bus_inbox_malformed(const struct bus_inbox *inbox);
 
@@ -64,7 +70,8 @@ struct bus_event {
     size_t topic_length;
     uint16_t flags;
     uint64_t whisper; /* connid, also of ENVELOPE_EXCEPT */
-    uint64_t token;   /* see struct envelope */
+    uint64_t token;   /* see struct envelope, as the next */
+    uint32_t within;
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
     const char *allowed;
     size_t allowed_length;
@@ -75,11 +82,16 @@ struct bus_event {
     bool acknowledged;
     uint64_t epoch;
     struct ack ack;
+    struct bytes *answer; /* of a question: what was answered is appended */
 };
 
 /* A drop is sent as events are, and acknowledged with the number of streams that it ended. Borrows
  * the drop's name and the record, which it fills. */
 struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE]);
+/* A question is asked again until it is answered, and answered each time as things are then. It is
+ * about what is this publisher's; 0: anybody's. Borrows the record, which it fills, and the answer. */
+struct bus_event bus_event_of_question(const struct question *question, uint64_t publisher,
+                                       unsigned char record[QUESTION_SIZE], struct bytes *answer);
 
 /* Connects in the background; never waits. NULL on failure, with a sentence in error. One thread at
  * a time; open it after fork(2). */

@@ -18,6 +18,7 @@ enum { BUS_PUBLISHER_ID_SIZE = 8 };
 #define BUS_HELLO_TOPIC "@hello@"
 #define BUS_DROP_TOPIC "@drop@"
 #define BUS_POSITION_TOPIC "@position@"
+#define BUS_QUESTION_TOPIC "@question@"
 
 struct bus_engine {
     void *context;

@@ -28,7 +28,8 @@ static bool subscribe_topics(void *socket, const char *const *prefixes)
         return bus_socket_subscribe(socket, "", 0);
     bool all = bus_socket_subscribe(socket, BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
                bus_socket_subscribe(socket, BUS_DROP_TOPIC, strlen(BUS_DROP_TOPIC)) &&
-               bus_socket_subscribe(socket, BUS_POSITION_TOPIC, strlen(BUS_POSITION_TOPIC));
+               bus_socket_subscribe(socket, BUS_POSITION_TOPIC, strlen(BUS_POSITION_TOPIC)) &&
+               bus_socket_subscribe(socket, BUS_QUESTION_TOPIC, strlen(BUS_QUESTION_TOPIC));
     for (; all && *prefixes != NULL; prefixes++)
         all = bus_socket_subscribe(socket, *prefixes, strlen(*prefixes));
     return all;
@@ -125,7 +126,8 @@ static bool is_event(const struct bus_message *message)
 
 static void borrow_event(struct event *event, zmq_msg_t *parts, const struct envelope *envelope)
 {
-    *event = (struct event){.flags = envelope->flags};
+    *event = (struct event){
+        .flags = envelope->flags, .token = envelope->token, .within_ms = envelope->within};
     borrow(&parts[BUS_TOPIC], &event->topic, &event->topic_length);
     borrow(&parts[BUS_ALLOWED], &event->allowed, &event->allowed_length);
     borrow(&parts[BUS_EVENT], &event->json, &event->json_length);
@@ -146,6 +148,13 @@ static bool borrow_drop(struct bus_message *message, zmq_msg_t *parts)
     return drop_read(&message->drop, record, record_length, name, name_length);
 }
 
+static bool borrow_question(struct bus_message *message, zmq_msg_t *parts)
+{
+    message->event = (struct event){0};
+    return question_read(&message->question, zmq_msg_data(&parts[BUS_EVENT]),
+                         zmq_msg_size(&parts[BUS_EVENT]));
+}
+
 /* False when there is nothing for the caller in the parts; a hello is answered here. */
 static bool read_message(struct bus_inbox *inbox, int count, struct bus_message *message)
 {
@@ -164,6 +173,9 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
         message->event = (struct event){0};
         return true;
     }
+    if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_QUESTION &&
+        borrow_question(message, parts))
+        return true;
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_EVENT) {
         borrow_event(&message->event, parts, &message->envelope);
         if (is_event(message))
@@ -236,4 +248,19 @@ void bus_inbox_flush(struct bus_inbox *inbox)
         bytes_clear(&answer->text);
     }
     inbox->answer_count = 0;
+}
+
+void bus_inbox_answer(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack,
+                      const char *text, size_t length)
+{
+    unsigned char header[ACK_HEADER_SIZE], record[ACK_RECORD_SIZE];
+    struct bytes answer = BYTES_EMPTY;
+    answer_header_write(header, inbox->epoch);
+    ack_record_write(record, ack);
+    bytes_append(&answer, header, sizeof header);
+    bytes_append(&answer, record, sizeof record);
+    bytes_append(&answer, text, length);
+    if (!answer.failed)
+        send_answer(inbox, publisher, answer.data, answer.length);
+    bytes_free(&answer);
 }

@@ -87,14 +87,15 @@ void bus_publisher_close(struct bus_publisher **publisher)
 
 static size_t size_of(const struct bus_event *event)
 {
-    return event->topic_length + ENVELOPE_SIZE + event->allowed_length + event->event_length;
+    return event->topic_length + ENVELOPE_SIZE_MAX + event->allowed_length + event->event_length;
 }
 
-static void take_ack(struct publication *now, const struct ack *ack, uint64_t epoch)
+/* NULL: it is of an earlier call, or said twice. */
+static struct bus_event *take_ack(struct publication *now, const struct ack *ack, uint64_t epoch)
 {
     uint64_t index = ack->sequence - now->first_sequence;
     if (index >= now->farthest || now->events[index].acknowledged)
-        return; /* of an earlier call, or said twice */
+        return NULL;
     struct bus_event *event = &now->events[index];
     event->acknowledged = true;
     event->epoch = epoch;
@@ -108,6 +109,21 @@ static void take_ack(struct publication *now, const struct ack *ack, uint64_t ep
     }
     if (now->window < WINDOW_EVENTS)
         now->window++;
+    return event;
+}
+
+/* Of a question: an acknowledgement with a text behind it. */
+static bool take_answer_text(struct publication *now, const char *text, size_t length)
+{
+    struct ack ack;
+    uint64_t epoch;
+    if (!answer_read(text, length, &epoch))
+        return false;
+    struct bus_event *event = ack_read(&ack, text, 0) ? take_ack(now, &ack, epoch) : NULL;
+    if (event != NULL && event->answer != NULL)
+        bytes_append(event->answer, text + ACK_HEADER_SIZE + ACK_RECORD_SIZE,
+                     length - ACK_HEADER_SIZE - ACK_RECORD_SIZE);
+    return true;
 }
 
 /* Waits until `until` for one message of acknowledgements. 1: taken, 0: none, or not ours to
@@ -127,10 +143,13 @@ static int take_answer(struct publication *now, uint64_t until)
     for (int i = 0; i < records; i++) {
         struct ack ack;
         if (ack_read(&ack, text, i))
-            take_ack(now, &ack, epoch);
+            (void)take_ack(now, &ack, epoch);
     }
+    bool taken =
+        records >= 0 || (count == BUS_ACK_PARTS &&
+                         take_answer_text(now, text, zmq_msg_size(&parts[BUS_ACK_RECORDS])));
     bus_parts_close(parts, BUS_ACK_PARTS);
-    return count < 0 ? -1 : records >= 0;
+    return count < 0 ? -1 : taken;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -142,14 +161,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void send_hello(struct bus_publisher *publisher)
 {
-    unsigned char bytes[ENVELOPE_SIZE];
+    unsigned char bytes[ENVELOPE_SIZE_MAX];
     struct envelope envelope = {.kind = ENVELOPE_HELLO, .publisher = publisher->id};
-    envelope_write(bytes, &envelope);
+    size_t size = envelope_write(bytes, &envelope);
     zmq_msg_t parts[BUS_HELLO_PARTS];
     bus_parts_open(parts, BUS_HELLO_PARTS);
     bus_socket_refresh(publisher->engine.events);
     if (bus_part_fill(&parts[BUS_TOPIC], BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
-        bus_part_fill(&parts[BUS_ENVELOPE], bytes, sizeof bytes))
+        bus_part_fill(&parts[BUS_ENVELOPE], bytes, size))
         bus_socket_send(publisher->engine.events, parts, BUS_HELLO_PARTS);
     else
         bus_parts_close(parts, BUS_HELLO_PARTS);
@@ -198,15 +217,16 @@ static void send_event(struct publication *now, size_t index)
                                 .publisher = now->publisher->id,
                                 .sequence = now->first_sequence + index,
                                 .whisper = event->whisper,
-                                .token = event->token};
+                                .token = event->token,
+                                .within = event->within};
     memcpy(envelope.post_key, event->post_key, sizeof envelope.post_key);
-    unsigned char bytes[ENVELOPE_SIZE];
-    envelope_write(bytes, &envelope);
+    unsigned char bytes[ENVELOPE_SIZE_MAX];
+    size_t size = envelope_write(bytes, &envelope);
     zmq_msg_t parts[BUS_EVENT_PARTS];
     bus_parts_open(parts, BUS_EVENT_PARTS);
     if (prepare_body(now, event) &&
         bus_part_fill(&parts[BUS_TOPIC], event->topic, event->topic_length) &&
-        bus_part_fill(&parts[BUS_ENVELOPE], bytes, sizeof bytes) &&
+        bus_part_fill(&parts[BUS_ENVELOPE], bytes, size) &&
         bus_part_fill(&parts[BUS_ALLOWED], event->allowed, event->allowed_length) &&
         zmq_msg_copy(&parts[BUS_EVENT], &now->body) == 0)
         bus_socket_send(now->publisher->engine.events, parts, BUS_EVENT_PARTS);
@@ -233,6 +253,20 @@ struct bus_event bus_event_of_position(void)
                               .topic_length = strlen(BUS_POSITION_TOPIC),
                               .allowed = "",
                               .event = ""};
+}
+
+struct bus_event bus_event_of_question(const struct question *question, uint64_t publisher,
+                                       unsigned char record[QUESTION_SIZE], struct bytes *answer)
+{
+    question_write(record, question);
+    return (struct bus_event){.kind = ENVELOPE_QUESTION,
+                              .topic = BUS_QUESTION_TOPIC,
+                              .topic_length = strlen(BUS_QUESTION_TOPIC),
+                              .token = publisher,
+                              .allowed = "",
+                              .event = (const char *)record,
+                              .event_length = QUESTION_SIZE,
+                              .answer = answer};
 }
 
 static bool is_full(const struct publication *now, size_t size)

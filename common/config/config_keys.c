@@ -525,6 +525,11 @@ const struct config_key config_keys[] = {
      "10000",
      "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "
      "same one keeps its connection id and gets the whispers it missed."},
+    {"log", "report_time", CONFIG_DURATION, AT(report_time), "10m", 1000, 86400000, NULL, true, COMMON, "1h",
+     "How long it is remembered who had an event that was posted with `report`. A restart of the daemon forgets it."},
+    {"log", "max_report_bytes", CONFIG_SIZE, AT(max_report_bytes), "64M", 0, 1099511627776, NULL, true, EXPERT, "256M",
+     "Memory for reports, about 200 bytes for each stream that an event was sent to; the oldest are forgotten first. `0` "
+     "remembers none."},
     {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, COMMON, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "

@@ -143,7 +143,7 @@ struct config {
     /* [admin] */
     char *admin_token_file;
     /* [log] */
-    uint64_t log_max_bytes, log_max_age, log_max_departed;
+    uint64_t log_max_bytes, log_max_age, log_max_departed, report_time, max_report_bytes;
     char *log_path;
     int log_sync;
     uint64_t log_sync_interval, log_max_unsynced;

@@ -15,7 +15,8 @@ enum publisher_may {
     PUBLISHER_MAY_PRIVATE = 4,
     PUBLISHER_MAY_USERS = 8, /* address events to users */
     PUBLISHER_MAY_DROP = 16,
-    PUBLISHER_MAY_ALL = 31
+    PUBLISHER_MAY_REPORT = 32, /* ask who had its events */
+    PUBLISHER_MAY_ALL = 63
 };
 
 struct publisher {

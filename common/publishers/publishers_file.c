@@ -87,14 +87,15 @@ static bool take_right(struct publishers_reading *reading, struct publisher_entr
         unsigned right;
     } rights[] = {{"bound", PUBLISHER_MAY_BOUND},     {"whisper", PUBLISHER_MAY_WHISPER},
                   {"private", PUBLISHER_MAY_PRIVATE}, {"users", PUBLISHER_MAY_USERS},
-                  {"drop", PUBLISHER_MAY_DROP},       {"none", 0}};
+                  {"drop", PUBLISHER_MAY_DROP},       {"report", PUBLISHER_MAY_REPORT},
+                  {"none", 0}};
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
         if (strcmp(rights[i].word, word) == 0) {
             entry->publisher.may |= rights[i].right;
             return true;
         }
     }
-    return here(reading, "`may` takes bound, whisper, private, users, drop, none", word);
+    return here(reading, "`may` takes bound, whisper, private, users, drop, report, none", word);
 }
 
 static bool take_range(struct publishers_reading *reading, struct publisher_entry *entry,

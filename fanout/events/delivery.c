@@ -32,7 +32,8 @@ static void write_json(struct delivery *delivery, const char *requested, size_t 
     bytes_append_text(json, "-");
     bytes_append_number(json, event->sequence);
     delivery->id_length = json->length - delivery->id_offset;
-    bytes_append_text(json, "\",\"ep\":{\"requested\":");
+    bytes_append_text(json, (event->flags & ENVELOPE_REPORT) != 0 ? "\",\"report\":true" : "\"");
+    bytes_append_text(json, ",\"ep\":{\"requested\":");
     bytes_append_json_string(json, requested, requested_length);
     bytes_append_text(json, ",\"emitted\":");
     bytes_append_json_string(json, event->topic, event->topic_length);
@@ -87,6 +88,7 @@ struct publication {
     uint64_t presence_change;      /* its number, for those who were told of it already */
     const struct stream *left_out; /* of all who would hear it; NULL: nobody */
     uint32_t receivers;
+    struct report *report; /* where it is noted who was given it; NULL: nowhere */
 };
 
 /* One requested topic that it matches, and its frames so far: each is formatted when the first
@@ -171,6 +173,9 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
         return;
     }
     delivery->deliveries++;
+    if (publication->report != NULL)
+        reports_add(&delivery->streams->reports, publication->report, stream,
+                    stream->replay == NULL, loop_now(&delivery->net->loop));
     if (stream->last_event != (uint32_t)event->sequence)
         publication->receivers++;
     stream->last_event = (uint32_t)event->sequence;
@@ -303,6 +308,17 @@ static bool keep_in_log(struct delivery *delivery, const struct publication *pub
     return event_log_append(delivery->log, event, loop_now(&delivery->net->loop));
 }
 
+/* The same, and begins its report. */
+static bool keep(struct delivery *delivery, struct publication *publication)
+{
+    if (!keep_in_log(delivery, publication))
+        return false;
+    if ((publication->event->flags & ENVELOPE_REPORT) != 0)
+        publication->report = reports_begin(&delivery->streams->reports, publication->event,
+                                            loop_now(&delivery->net->loop));
+    return true;
+}
+
 /* Finds whoever subscribes to it, keeps it, and then gives it to each. */
 static bool shout(struct delivery *delivery, struct publication *publication)
 {
@@ -322,7 +338,7 @@ static bool shout(struct delivery *delivery, struct publication *publication)
         if (matches->failed)
             return false;
     }
-    if (!keep_in_log(delivery, publication))
+    if (!keep(delivery, publication))
         return false;
     note_copies(delivery, publication, hears);
     /* Bound ones first: a client that has both hears an event in one order. */
@@ -341,11 +357,11 @@ static bool publish(struct delivery *delivery, struct publication *publication)
     if (event->except != 0)
         publication->left_out = streams_find(delivery->streams, event->except);
     if (event->whisper) {
-        taken = keep_in_log(delivery, publication);
+        taken = keep(delivery, publication);
         if (taken)
             whisper(delivery, publication);
     } else if (event->flags & ENVELOPE_TARGETED) {
-        taken = keep_in_log(delivery, publication);
+        taken = keep(delivery, publication);
         if (taken)
             shout_to_inboxes(delivery, publication);
     } else {

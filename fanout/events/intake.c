@@ -6,6 +6,7 @@
 #include "events/drops.h"
 #include "events/publisher_counts.h"
 #include "events/rate_limits.h"
+#include "events/report_answer.h"
 #include "events/seen_events.h"
 #include "log/event_log.h"
 #include "log/log_files.h"
@@ -292,7 +293,9 @@ static void tell_position(struct intake *intake, const struct bus_message *messa
 
 void intake_take(struct intake *intake, const struct bus_message *message)
 {
-    if (message->envelope.kind == ENVELOPE_DROP)
+    if (message->envelope.kind == ENVELOPE_QUESTION)
+        report_answer(intake->parts.delivery, intake->inbox, message);
+    else if (message->envelope.kind == ENVELOPE_DROP)
         drops_take(intake->parts.drops, message);
     else if (message->envelope.kind == ENVELOPE_POSITION)
         tell_position(intake, message);

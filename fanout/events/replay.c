@@ -1,11 +1,13 @@
 #include "events/replay.h"
 
 #include "config/config.h"
+#include "envelope.h"
 #include "events/delivery.h"
 #include "events/past_audience.h"
 #include "heap.h"
 #include "net/connection.h"
 #include "streams/stream.h"
+#include "streams/streams.h"
 
 #include <stdlib.h>
 
@@ -21,6 +23,7 @@ enum {
     REPLAY_SLICE_WORK = 4096,
     REPLAY_TURN_WORK = 4 * REPLAY_SLICE_WORK,
     REPLAY_FRAME_WORK = 4,
+    REPLAY_REPORT_WORK = 4,
     REPLAY_TURN_SLICES = 64, /* each is written by a call of its own */
     /* A slice that others have as well has to be written all the same. */
     REPLAY_TAKING_WORK = 16,
@@ -109,6 +112,32 @@ static bool may_send(struct replay *replay, const struct logged_event *logged,
            past_audience_may_hear(&replay->past, logged, requested->kind);
 }
 
+/* The event is written to this client; false when nobody wants to know. */
+static bool add_to_report(struct replay *replay, uint64_t sequence)
+{
+    const struct delivery *delivery = replay->queue->delivery;
+    struct reports *reports = &delivery->streams->reports;
+    struct report *report = reports_find(reports, sequence);
+
+    if (report == NULL)
+        return false;
+    replay->queue->work += REPLAY_REPORT_WORK;
+    reports_add(reports, report, replay->stream, true, loop_now(&delivery->net->loop));
+    return true;
+}
+
+static void note_report(struct replay *replay, uint64_t sequence)
+{
+    struct replay_slice *slice = &replay->queue->slice;
+
+    if (!add_to_report(replay, sequence))
+        return;
+    if (slice->report_count < REPLAY_SLICE_REPORTS)
+        slice->reports[slice->report_count++] = sequence;
+    else
+        slice->is_private = true;
+}
+
 /* The event for one subscription, whose topic it matches. again: it comes once more, for another
  * one. False without memory. */
 static bool send_to_subscription(struct replay *replay, const struct logged_event *logged,
@@ -123,6 +152,8 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
     if (!delivery_format(queue->delivery, replay->stream->transport, requested, &event, again,
                          &slice->frames))
         return false;
+    if ((event.flags & ENVELOPE_REPORT) != 0)
+        note_report(replay, event.sequence);
     slice->last_iat = log_of(queue)->last_iat;
     if (slice->events++ == 0)
         slice->first_iat = slice->last_iat;
@@ -326,6 +357,8 @@ static bool take_slice(struct replay *replay, const struct replay_slice *slice)
     queue->events += slice->events;
     queue->shared += slice->events;
     queue->shared_bytes += slice->frames.length;
+    for (uint32_t i = 0; i < slice->report_count; i++)
+        (void)add_to_report(replay, slice->reports[i]);
     replay->after = slice->to;
     if (slice->events > 0)
         replay->iat = slice->last_iat;

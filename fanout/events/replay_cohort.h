@@ -17,7 +17,10 @@
 
 struct stream;
 
-enum { REPLAY_SLICE_STRANGERS = 16 /* words of a filter: a bit for each connid, roughly */ };
+enum {
+    REPLAY_SLICE_STRANGERS = 16, /* words of a filter: a bit for each connid, roughly */
+    REPLAY_SLICE_REPORTS = 16    /* with more of them it is not shared */
+};
 
 /* Of the log: everything after `from` up to `to`. */
 struct replay_slice {
@@ -30,6 +33,8 @@ struct replay_slice {
     uint64_t first_iat, last_iat; /* of its frames */
     uint64_t made_at;             /* ms of the loop's clock */
     uint64_t events;
+    uint64_t reports[REPLAY_SLICE_REPORTS]; /* events of which it is noted who had them: sequences */
+    uint32_t report_count;
     bool is_private; /* something in it depends on whose stream it is */
     uint64_t
         strangers[REPLAY_SLICE_STRANGERS]; /* who hears something else than is in it, by connid */

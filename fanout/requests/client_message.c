@@ -53,6 +53,16 @@ static const char *read_alive(struct client_message *message, const json_t *secr
     return read_ticket(message);
 }
 
+static const char *read_had(struct client_message *message, const json_t *id, bool proven,
+                            const struct config *config)
+{
+    (void)proven;
+    (void)config;
+    message->last_id = json_string_value(id);
+    message->last_id_length = json_string_length(id);
+    return message->last_id != NULL ? NULL : "had should be an id";
+}
+
 static const char *read_ping(struct client_message *message, const json_t *value, bool proven,
                              const struct config *config)
 {
@@ -72,6 +82,7 @@ static const struct request {
     {"subscribe", CLIENT_SUBSCRIBE, read_subscribe},
     {"unsubscribe", CLIENT_UNSUBSCRIBE, read_unsubscribe},
     {"alive", CLIENT_ALIVE, read_alive},
+    {"had", CLIENT_HAD, read_had},
     {"ping", CLIENT_PING, read_ping},
 };
 
@@ -97,7 +108,7 @@ const char *client_message_read(struct client_message *message, const char *text
         request = &requests[i];
     }
     if (request == NULL)
-        return "Message should be subscribe, unsubscribe, alive or ping";
+        return "Message should be subscribe, unsubscribe, alive, had or ping";
     message->kind = request->kind;
     return request->read(message, json_object_get(message->json, request->key), proven, config);
 }

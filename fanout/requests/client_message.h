@@ -13,6 +13,7 @@ enum client_message_kind {
     CLIENT_SUBSCRIBE,
     CLIENT_UNSUBSCRIBE, /* may name bound topics */
     CLIENT_ALIVE,
+    CLIENT_HAD,
     CLIENT_PING
 };
 
@@ -20,7 +21,7 @@ struct client_message {
     struct json_t *json;
     enum client_message_kind kind;
     struct requested_topics topics;
-    const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past */
+    const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past; with CLIENT_HAD: what it had */
     size_t last_id_length;
     const char *ticket; /* likewise; NULL: none */
     size_t ticket_length;

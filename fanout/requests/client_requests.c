@@ -237,6 +237,13 @@ static bool renew_by_message(struct connection *connection, const struct client_
                          : tell_client(connection, "alive", answer);
 }
 
+/* Which nobody answers: there may be many of them. */
+static bool take_had(struct connection *connection, const struct client_message *message)
+{
+    renew_take_had(stream_of(connection), message->last_id, message->last_id_length);
+    return true;
+}
+
 static bool answer_message(struct connection *connection, const struct client_message *message)
 {
     switch (message->kind) {
@@ -246,6 +253,8 @@ static bool answer_message(struct connection *connection, const struct client_me
         return remove_topics(connection, message);
     case CLIENT_ALIVE:
         return renew_by_message(connection, message);
+    case CLIENT_HAD:
+        return take_had(connection, message);
     default:
         return tell_client(connection, "pong", "{}");
     }

@@ -185,6 +185,9 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "streams_dropped", service->streams->dropped);
     set_number(state, "revocations", service->streams->revocations.by_name.count);
     set_number(state, "revocations_most", service->streams->revocations.most);
+    set_number(state, "reports", service->streams->reports.by_sequence.count);
+    set_number(state, "reports_made", service->streams->reports.made);
+    set_number(state, "reports_given_up", service->streams->reports.given_up);
     (void)json_object_set_new(state, "closed", closed_counts(service));
     (void)json_object_set_new(state, "turns", turns_of(&net->loop));
     reply_tree(connection, request, state);

@@ -64,6 +64,11 @@ static uint64_t departed_part(const struct service *service)
            revocations_bytes(&service->streams->revocations);
 }
 
+static uint64_t reports_part(const struct service *service)
+{
+    return reports_bytes(&service->streams->reports);
+}
+
 static uint64_t polls_part(const struct service *service)
 {
     return poll_gap_bytes(&service->streams->polls);
@@ -104,7 +109,7 @@ static const struct part parts[] = {
     {"presence", presence_part},       {"departed", departed_part}, {"polls_between", polls_part},
     {"used_tickets", tickets_part},    {"frames", frames_part},     {"addresses", addresses_part},
     {"bodies", bodies_part},           {"replay", replay_part},     {"log", log_part},
-    {"seen_events", seen_events_part},
+    {"seen_events", seen_events_part}, {"reports", reports_part},
 };
 
 static uint64_t sum_of_parts(const struct service *service)

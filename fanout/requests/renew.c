@@ -5,6 +5,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "json_text.h"
+#include "log/event_log.h"
 #include "net/connection.h"
 #include "requests/message_ticket.h"
 #include "requests/service.h"
@@ -52,12 +53,21 @@ static const char *renew_proof(struct stream *stream, const struct renewal *rene
     return reason != NULL ? fault : NULL;
 }
 
-/* A beat renews nothing before half of the time is over, or where that cannot be any more. */
+void renew_take_had(struct stream *stream, const char *id, size_t length)
+{
+    const struct service *service = service_of(&stream->connection);
+    uint64_t epoch, sequence;
+
+    if (event_log_parse_id(id, length, &epoch, &sequence) && epoch == service->log->epoch)
+        reports_had(&service->streams->reports, stream->connid, sequence);
+}
+
+/* A beat, or a word of what it had, renews nothing before half of the time is over, or where that cannot be any more. */
 static bool is_beat_alone(const struct stream *stream, const struct renewal *renewal)
 {
     const struct service *service = service_of(&stream->connection);
 
-    return renewal->beat_ms > 0 && renewal->ticket == NULL &&
+    return (renewal->beat_ms > 0 || renewal->had != NULL) && renewal->ticket == NULL &&
            (stream->alive_count >= service->config->max_alive ||
             !streaming_is_half_over(&stream->connection));
 }
@@ -73,6 +83,8 @@ const char *renew_stream(struct stream *stream, const struct renewal *renewal,
         !hex_read(shown, sizeof shown, renewal->secret) ||
         !stream_secrets_count(secrets, stream->connid, stream->secret, shown))
         return "Invalid data";
+    if (renewal->had != NULL)
+        renew_take_had(stream, renewal->had, renewal->had_length);
     if (renewal->beat_ms > 0)
         streaming_expect(&stream->connection, renewal->beat_ms);
     if (is_beat_alone(stream, renewal)) {
@@ -141,13 +153,16 @@ void renew_answer(struct connection *connection, const struct http_request *requ
     const json_t *connid = json_object_get(body, "connid");
     const json_t *secret = json_object_get(body, "secret");
     const json_t *ticket = json_object_get(body, "ticket");
+    const json_t *had = json_object_get(body, "had");
     struct renewal renewal = {.secret = json_string_value(secret),
                               .secret_length = json_string_length(secret),
                               .ticket = json_string_value(ticket),
-                              .ticket_length = json_string_length(ticket)};
+                              .ticket_length = json_string_length(ticket),
+                              .had = json_string_value(had),
+                              .had_length = json_string_length(had)};
 
     if (!json_is_integer(connid) || json_integer_value(connid) <= 0 || !json_is_string(secret) ||
-        !is_text_or_nothing(ticket))
+        !is_text_or_nothing(ticket) || !is_text_or_nothing(had))
         http_reply_error(connection, request, 400, "Invalid object");
     else if (!read_beat(json_object_get(body, "beat"), &renewal.beat_ms))
         http_reply_error(connection, request, 400, "Invalid beat");

@@ -24,6 +24,10 @@ struct renewal {
      * RENEW_BEAT_MOST; then the stream's time begins anew only when half of it is over, and until
      * then the secret stays. 0: it promises nothing. */
     uint64_t beat_ms;
+    /* Id of the newest event that it had, of those sent to this stream; then likewise. NULL: it does
+     * not say. */
+    const char *had;
+    size_t had_length;
 };
 
 /* The reason that is no fault of the client: compare pointers. */
@@ -33,6 +37,9 @@ extern const char RENEW_NO_RANDOM[];
  * changed but that the ticket is used, static or in `fault`. */
 const char *renew_stream(struct stream *stream, const struct renewal *renewal,
                          char answer[RENEW_ANSWER_SIZE], char fault[REQUESTED_TOPICS_FAULT_SIZE]);
+
+/* The client says that it had everything up to this id; harmless when it is none of this log's. */
+void renew_take_had(struct stream *stream, const char *id, size_t length);
 
 void renew_answer(struct connection *connection, const struct http_request *request);
 

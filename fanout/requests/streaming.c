@@ -70,6 +70,7 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     replay_abandon(stream);
     streams->of_encoding[stream->encoding]--;
     hash_table_remove(&streams->by_connid, &stream->by_connid);
+    reports_leave(&streams->reports, stream, loop_now(&service->net->loop));
     remember_client(streams, stream, leaving, loop_now(&service->net->loop));
     stream->connid = 0;
     streams_forget_headers(streams, stream);

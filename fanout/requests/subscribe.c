@@ -168,6 +168,9 @@ static bool enter(struct service *service, struct stream *stream,
     streams->next_connid += connid ? 0 : 1;
     streams->of_encoding[stream->encoding]++;
     stream->comes_back = connid != 0;
+    stream->says_had = body->says_had;
+    if (stream->comes_back)
+        reports_come_back(&streams->reports, connid);
     if (comes_anew)
         presence_note_change(&streams->presence, stream->presence);
     stream->presence_since = (uint32_t)streams->presence.changes;
@@ -192,6 +195,8 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
         return 0; /* all that this log has came after what the client had */
     if (epoch > log->epoch || sequence > log->sequence)
         return log->sequence;
+    if (stream->comes_back)
+        reports_resume(&service_of(connection)->streams->reports, stream->connid, sequence);
     stream->recovered = event_log_has_all_after(log, sequence);
     return sequence;
 }

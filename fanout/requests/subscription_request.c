@@ -44,7 +44,7 @@ static bool find_ticket(const struct http_request *request, struct bytes *ticket
     return true;
 }
 
-/* A client that comes back with a ticket says in the query who it was. */
+/* A client that comes with a ticket says in the query who it was, and whether it says what it had. */
 static void read_former_self(const struct http_request *request, struct subscription_body *body,
                              struct bytes *secret)
 {
@@ -60,6 +60,7 @@ static void read_former_self(const struct http_request *request, struct subscrip
     bytes_free(&connid);
     if (body->secret == NULL)
         body->connid = 0;
+    body->says_had = body->says_had || subscription_query_says_had(query);
 }
 
 /* How long it wants to wait does not stand in a ticket either. */

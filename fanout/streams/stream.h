@@ -41,6 +41,7 @@ struct stream {
     bool recovered : 1;   /* and the log has everything since */
     bool comes_back : 1;  /* it proved to be who it was, so it will again */
     bool unanswered : 1;  /* nothing was heard since the last ping */
+    bool says_had : 1;    /* its client says which events it had: see reports.h */
     uint32_t alive_count : STREAM_ALIVE_BITS;
 
     struct connection connection;

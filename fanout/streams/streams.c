@@ -13,6 +13,7 @@ bool streams_open(struct streams *streams, const struct streams_seeds *seeds)
     streams->presence.seed = seeds->presence;
     streams->identities.seed = seeds->identities;
     revocations_open(&streams->revocations, seeds->revocations);
+    reports_open(&streams->reports, seeds->reports);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         opened = topic_index_open(&streams->topics[kind], seeds->topics) && opened;
     return opened;
@@ -28,6 +29,7 @@ void streams_close(struct streams *streams)
     presence_free(&streams->presence);
     identities_close(&streams->identities);
     revocations_free(&streams->revocations);
+    reports_close(&streams->reports);
     hash_table_free(&streams->by_connid);
 }
 

@@ -9,6 +9,7 @@
 #include "streams/identities.h"
 #include "streams/poll_gap.h"
 #include "streams/presence.h"
+#include "streams/reports.h"
 #include "streams/revocations.h"
 #include "streams/stream.h"
 #include "streams/stream_secrets.h"
@@ -26,6 +27,7 @@ struct streams {
     struct departed departed;
     struct identities identities;
     struct revocations revocations;
+    struct reports reports;
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];
@@ -36,7 +38,7 @@ struct streams {
 
 /* Random, see hash_bytes(); each is for one table. */
 struct streams_seeds {
-    uint64_t topics, presence, identities, revocations;
+    uint64_t topics, presence, identities, revocations, reports;
 };
 
 /* Of a zeroed one. False without memory; to be closed either way. */

@@ -264,7 +264,7 @@ ${more}`;
   test('are looked at by check-config, which names faults and their lines', () => {
     const faults = {
       'rate = many': '8: `rate` takes events a second, up to 1000000: many',
-      'may = everything': '8: `may` takes bound, whisper, private, users, drop, none: everything',
+      'may = everything': '8: `may` takes bound, whisper, private, users, drop, report, none: everything',
       'signed = perhaps': '8: `signed` takes yes or no: perhaps',
       'addresses = 10.0.0.0/40': '8: no address or range of addresses (10.0.0.0/8): 10.0.0.0/40',
       'secret_file = away.key': `8: ${path.join(stack.folder, 'away.key')}: No such file`,

@@ -63,7 +63,7 @@ for (const [kind, way] of Object.entries(WAYS)) {
         ['nonsense', 'Invalid JSON in message'],
         [['subscribe', 'a'], 'Message should be an object'],
         [{ subscribe: ['x'], unsubscribe: ['a'] }, 'Message asks for several things at once'],
-        [{ ep: ['x'] }, 'Message should be subscribe, unsubscribe, alive or ping'],
+        [{ ep: ['x'] }, 'Message should be subscribe, unsubscribe, alive, had or ping'],
         [{ subscribe: 'x' }, 'Event Points should be an array'],
         [{ subscribe: ['x', 5] }, 'Invalid Event Point'],
         [{ subscribe: ['x', { topic: 'y', binded: true }] }, 'Bound topics need a bind key'],

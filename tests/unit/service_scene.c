@@ -99,7 +99,7 @@ void service_scene_open(struct service_scene *scene)
     assert_true(event_log_open(&scene->log, EPOCH, 1));
     scene->log.max_bytes = 1 << 20;
     scene->log.max_age_ms = 60000;
-    assert_true(streams_open(&scene->streams, &(struct streams_seeds){2, 3, 7, 8}));
+    assert_true(streams_open(&scene->streams, &(struct streams_seeds){2, 3, 7, 8, 9}));
     scene->streams.revocations.most = 100;
     scene->streams.next_connid = FIRST_CONNID;
     scene->streams.departed.max_count = 100;

@@ -390,7 +390,7 @@ static void send_parts(void *socket, const char *const *parts, const size_t *siz
 
 static void send_malformed(void *socket)
 {
-    unsigned char envelope[ENVELOPE_SIZE];
+    unsigned char envelope[ENVELOPE_SIZE_MAX];
     const struct envelope values = {.kind = ENVELOPE_EVENT, .publisher = 5, .sequence = 1};
     envelope_write(envelope, &values);
     const char *const parts[] = {"x", (const char *)envelope, "user", "{}", "more"};

@@ -67,7 +67,7 @@ static void what_is_refused_changes_nothing(void **state)
     static const char *const pairs[][2] = {
         {"nonsense", "Invalid JSON in message"},
         {"[]", "Message should be an object"},
-        {"{\"ep\":[\"x\"]}", "Message should be subscribe, unsubscribe, alive or ping"},
+        {"{\"ep\":[\"x\"]}", "Message should be subscribe, unsubscribe, alive, had or ping"},
         {"{\"subscribe\":[\"x\",\"\"]}", "Topic is empty"},
         {"{\"subscribe\":[{\"topic\":\"x\",\"binded\":true}]}", "Bound topics need a bind key"},
         {"{\"subscribe\":[\"x\",\"y\",\"z\"]}", "Too many Event Points"},

@@ -27,11 +27,31 @@ static const unsigned char sample_bytes[ENVELOPE_SIZE] = {
 
 static void writes_the_documented_layout(void **state)
 {
-    unsigned char bytes[ENVELOPE_SIZE];
+    unsigned char bytes[ENVELOPE_SIZE_MAX];
     (void)state;
     memset(bytes, 0xee, sizeof bytes);
-    envelope_write(bytes, &sample);
-    assert_memory_equal(bytes, sample_bytes, sizeof bytes);
+    assert_int_equal(envelope_write(bytes, &sample), sizeof sample_bytes);
+    assert_memory_equal(bytes, sample_bytes, sizeof sample_bytes);
+}
+
+static void says_within_behind_the_rest(void **state)
+{
+    unsigned char bytes[ENVELOPE_SIZE_MAX];
+    struct envelope within = sample, out;
+    (void)state;
+    within.flags = ENVELOPE_TARGETED | ENVELOPE_ADDRESSED | ENVELOPE_REPORT | ENVELOPE_WITHIN;
+    within.within = 30000;
+    assert_int_equal(envelope_write(bytes, &within), ENVELOPE_SIZE_MAX);
+    assert_memory_equal(bytes + ENVELOPE_SIZE, "\0\0\x75\x30", 4);
+    assert_true(envelope_read(&out, bytes, ENVELOPE_SIZE_MAX));
+    assert_int_equal(out.within, 30000);
+    assert_false(envelope_read(&out, bytes, ENVELOPE_SIZE));
+    assert_false(envelope_read(&out, bytes, ENVELOPE_SIZE_MAX - 1));
+    /* It is of reports, and of users whom the publisher names. */
+    assert_false(envelope_flags_are_sound(ENVELOPE_REPORT | ENVELOPE_WITHIN));
+    assert_false(
+        envelope_flags_are_sound(ENVELOPE_WITHIN | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED));
+    assert_true(envelope_flags_are_sound(ENVELOPE_REPORT | ENVELOPE_BOUND));
 }
 
 static void reads_what_was_written(void **state)
@@ -50,11 +70,11 @@ static void reads_what_was_written(void **state)
 
 static bool reads_with(size_t at, unsigned char byte)
 {
-    unsigned char bytes[ENVELOPE_SIZE];
+    unsigned char bytes[ENVELOPE_SIZE_MAX];
     struct envelope out;
-    memcpy(bytes, sample_bytes, sizeof bytes);
+    memcpy(bytes, sample_bytes, sizeof sample_bytes);
     bytes[at] = byte;
-    return envelope_read(&out, bytes, sizeof bytes);
+    return envelope_read(&out, bytes, sizeof sample_bytes);
 }
 
 static void refuses_other_envelopes(void **state)
@@ -73,7 +93,8 @@ static void refuses_other_envelopes(void **state)
     assert_true(reads_with(4, ENVELOPE_HELLO));
     assert_true(reads_with(4, ENVELOPE_DROP));
     assert_true(reads_with(4, ENVELOPE_POSITION));
-    assert_false(reads_with(4, 5));
+    assert_true(reads_with(4, ENVELOPE_QUESTION));
+    assert_false(reads_with(4, 6));
     assert_false(reads_with(5, 1));
     assert_false(reads_with(6, 2));
     assert_true(reads_with(7, 0x7f));
@@ -166,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_documented_layout),
         cmocka_unit_test(reads_what_was_written),
+        cmocka_unit_test(says_within_behind_the_rest),
         cmocka_unit_test(refuses_other_envelopes),
         cmocka_unit_test(writes_acknowledgements),
         cmocka_unit_test(reads_acknowledgements),

@@ -35,7 +35,7 @@ static bool read_post(void)
     static const char body[] =
         "{\"id\":\"once\",\"ep\":[\"a\",{\"topic\":\"b/c\",\"whisper\":7},\"d/+\"],"
         "\"bind_key\":\"k\",\"e\":{\"type\":\"t\",\"detail\":{\"x\":[1,\"\\u00e9\",1e400]}}}";
-    static const struct publish_limits limits = {10, 5, 5, 20, 4};
+    static const struct publish_limits limits = {10, 5, 5, 20, 4, 60000};
     struct publish_request request;
     struct publish_fault fault = {0};
     bool good = publish_request_parse(&request, body, sizeof body - 1, &limits, &fault);
