@@ -116,12 +116,12 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
                                 .allowed_length = decision->allowed.length,
                                 .event = post->event.data,
                                 .event_length = post->event.length};
-    event->flags = (uint16_t)(decision->flags | (point->wildcard ? ENVELOPE_PATTERN : 0) |
-                              (point->whispered ? ENVELOPE_WHISPER : 0) |
-                              (point->excepts ? ENVELOPE_EXCEPT : 0) |
-                              (post->reported ? ENVELOPE_REPORT : 0) |
-                              (post->within_ms > 0 ? ENVELOPE_WITHIN : 0) |
-                              (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
+    event->flags =
+        (uint16_t)(decision->flags | (point->wildcard ? ENVELOPE_PATTERN : 0) |
+                   (point->whispered ? ENVELOPE_WHISPER : 0) |
+                   (point->excepts ? ENVELOPE_EXCEPT : 0) | (post->reported ? ENVELOPE_REPORT : 0) |
+                   (post->within_ms > 0 ? ENVELOPE_WITHIN : 0) |
+                   (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event->post_key, point->post_key, sizeof event->post_key);
 }
 

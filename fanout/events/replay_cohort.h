@@ -33,7 +33,8 @@ struct replay_slice {
     uint64_t first_iat, last_iat; /* of its frames */
     uint64_t made_at;             /* ms of the loop's clock */
     uint64_t events;
-    uint64_t reports[REPLAY_SLICE_REPORTS]; /* events of which it is noted who had them: sequences */
+    uint64_t
+        reports[REPLAY_SLICE_REPORTS]; /* events of which it is noted who had them: sequences */
     uint32_t report_count;
     bool is_private; /* something in it depends on whose stream it is */
     uint64_t

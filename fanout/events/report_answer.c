@@ -97,10 +97,10 @@ static const struct report *find_report(const struct delivery *delivery,
                                         const struct bus_message *message)
 {
     const struct question *question = &message->question;
-    const struct report *report = question->epoch == delivery->log->epoch
-                                      ? reports_find(&delivery->streams->reports,
-                                                     question->sequence)
-                                      : NULL;
+    const struct report *report =
+        question->epoch == delivery->log->epoch
+            ? reports_find(&delivery->streams->reports, question->sequence)
+            : NULL;
 
     if (report != NULL && message->envelope.token != 0 && message->envelope.token != report->token)
         return NULL;

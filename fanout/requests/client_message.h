@@ -21,7 +21,8 @@ struct client_message {
     struct json_t *json;
     enum client_message_kind kind;
     struct requested_topics topics;
-    const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past; with CLIENT_HAD: what it had */
+    const char
+        *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past; with CLIENT_HAD: what it had */
     size_t last_id_length;
     const char *ticket; /* likewise; NULL: none */
     size_t ticket_length;

@@ -26,7 +26,8 @@ static struct report_client *client_of(struct hash_node *node)
 
 static struct report_receipt *receipt_of(struct hash_node *node)
 {
-    return (struct report_receipt *)(void *)((char *)node - offsetof(struct report_receipt, by_both));
+    return (struct report_receipt *)(void *)((char *)node -
+                                             offsetof(struct report_receipt, by_both));
 }
 
 void reports_open(struct reports *reports, uint64_t seed)
