@@ -11,6 +11,7 @@
 #include "publish_position.h"
 #include "publish_post.h"
 #include "publish_queue.h"
+#include "publish_report.h"
 #include "publish_request.h"
 #include "publisher_gate.h"
 
@@ -19,13 +20,14 @@
 
 static const char allow_header[] = "Allow: GET, POST, OPTIONS\r\n";
 static const char allow_post_header[] = "Allow: POST, OPTIONS\r\n";
+static const char allow_get_header[] = "Allow: GET, OPTIONS\r\n";
 
 struct publish_shared {
     struct publish_queue *queue;
     struct authority_common *common;
 };
 
-enum post_kind { POST_EVENT, POST_BATCH, POST_DROP, POST_POSITION };
+enum post_kind { POST_EVENT, POST_BATCH, POST_DROP, POST_POSITION, POST_REPORT };
 
 /* A request that was taken and not yet answered. */
 struct post {
@@ -34,6 +36,7 @@ struct post {
     struct publish_post post;
     struct publish_batch batch;
     struct drop_order order;
+    struct report_order report;
 };
 
 enum { PUBLISH_TOGETHER = 16 };
@@ -156,6 +159,8 @@ static void serve_alone(struct publish_service *service, struct post *post)
         drop_streams_answer(&post->order, post->request, service->queue);
     } else if (post->kind == POST_POSITION) {
         publish_position_answer(post->request, service->queue);
+    } else if (post->kind == POST_REPORT) {
+        publish_report_answer(&post->report, post->request, service->queue);
     } else {
         publish_batch_serve(&post->batch, post->request, &judge);
         publish_batch_free(&post->batch);
@@ -259,20 +264,35 @@ static bool read_post(const struct publish_service *service, struct post *post,
 }
 
 /* It has no body; a signature covers that too. */
-static bool read_position(struct post *post, const struct publisher_visit *visit)
+static bool read_question(struct post *post, const struct publisher_visit *visit)
 {
     const struct bytes nothing = BYTES_EMPTY;
 
-    if (post->kind == POST_DROP) {
-        (void)handler_reply_send_error(post->request, 405, "Method Not Allowed", NULL,
-                                       allow_post_header);
+    if (!publisher_gate_takes_body(visit, post->request, &nothing)) {
+        publish_answer_stranger(post->request, "content-digest is not the body's");
         return false;
     }
+    if (post->kind == POST_REPORT)
+        return publish_report_read(&post->report, post->request, visit);
     post->kind = POST_POSITION;
-    if (publisher_gate_takes_body(visit, post->request, &nothing))
-        return true;
-    publish_answer_stranger(post->request, "content-digest is not the body's");
-    return false;
+    return true;
+}
+
+/* Of what is done by POST, of what is asked by GET, or of /event, which does both. */
+static void refuse_method(const struct post *post)
+{
+    const char *allow = post->kind == POST_DROP     ? allow_post_header
+                        : post->kind == POST_REPORT ? allow_get_header
+                                                    : allow_header;
+
+    (void)handler_reply_send_error(post->request, 405, "Method Not Allowed", NULL, allow);
+}
+
+static enum post_kind kind_of(const struct handler_request *request)
+{
+    if (drop_streams_is_asked(request))
+        return POST_DROP;
+    return publish_report_is_asked(request) ? POST_REPORT : POST_EVENT;
 }
 
 /* False when the request has got its answer. */
@@ -280,24 +300,25 @@ static bool read_request(const struct publish_service *service, struct post *pos
 {
     struct handler_request *request = post->request;
     const char *method = handler_request_variable(request, "REQUEST_METHOD");
+    bool asks = method != NULL && strcmp(method, "GET") == 0;
+    bool posts = method != NULL && strcmp(method, "POST") == 0;
     struct publisher_visit visit;
     bool read = false;
     if (method != NULL && strcmp(method, "OPTIONS") == 0) {
         handler_reply_send_preflight(request);
         return false;
     }
-    post->kind = drop_streams_is_asked(request) ? POST_DROP : POST_EVENT;
+    post->kind = kind_of(request);
     publisher_gate_begin(&visit, service->settings->publishers, &service->settings->config, request,
                          clock_wall_ms());
     if (visit.publisher == NULL)
         publish_answer_stranger(request, visit.why);
-    else if (method != NULL && strcmp(method, "GET") == 0)
-        read = read_position(post, &visit);
-    else if (method == NULL || strcmp(method, "POST") != 0)
-        (void)handler_reply_send_error(request, 405, "Method Not Allowed", NULL,
-                                       post->kind == POST_DROP ? allow_post_header : allow_header);
-    else
+    else if (asks && post->kind != POST_DROP)
+        read = read_question(post, &visit);
+    else if (posts && post->kind != POST_REPORT)
         read = read_post(service, post, &visit);
+    else
+        refuse_method(post);
     publisher_gate_end(&visit);
     return read;
 }

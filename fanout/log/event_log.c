@@ -311,28 +311,6 @@ struct event logged_event_get(const struct logged_event *logged)
                           .sequence = logged->sequence};
 }
 
-static bool parse_number(const char **at, const char *end, uint64_t *number)
-{
-    const char *start = *at;
-
-    *number = 0;
-    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
-        if (*number > (UINT64_MAX - 9) / 10)
-            return false;
-        *number = *number * 10 + (uint64_t)(**at - '0');
-    }
-    return *at > start;
-}
-
-bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence)
-{
-    const char *at = text, *end = text + length;
-
-    if (!parse_number(&at, end, epoch) || at == end || *at++ != '-')
-        return false;
-    return parse_number(&at, end, sequence) && at == end;
-}
-
 const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
                                             size_t most_work)
 {

@@ -94,8 +94,6 @@ const struct logged_event *event_log_first_after(const struct event_log *log, ui
 /* How many there are: never too few, and too many by less than LOG_MARKS_EVERY. */
 uint64_t event_log_count_after(const struct event_log *log, uint64_t sequence);
 
-/* Reads "<epoch>-<sequence>". */
-bool event_log_parse_id(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
 /* Finds the logged topics that match a requested one, or all with targeted events; borrowed until
  * the next call or append. NULL without memory. Both give up past so much work, with `cut` of what
  * they give. */

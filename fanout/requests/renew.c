@@ -1,6 +1,7 @@
 #include "requests/renew.h"
 
 #include "config/config.h"
+#include "event_id.h"
 #include "hex.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
@@ -58,7 +59,7 @@ void renew_take_had(struct stream *stream, const char *id, size_t length)
     const struct service *service = service_of(&stream->connection);
     uint64_t epoch, sequence;
 
-    if (event_log_parse_id(id, length, &epoch, &sequence) && epoch == service->log->epoch)
+    if (event_id_read(id, length, &epoch, &sequence) && epoch == service->log->epoch)
         reports_had(&service->streams->reports, stream->connid, sequence);
 }
 

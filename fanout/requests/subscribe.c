@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "config/config.h"
+#include "event_id.h"
 #include "events/delivery.h"
 #include "events/replay.h"
 #include "hex.h"
@@ -189,7 +190,7 @@ uint64_t subscribe_find_start(struct connection *connection, const char *last_id
 
     stream->asked_past = last_id != NULL;
     stream->recovered = false;
-    if (last_id == NULL || !event_log_parse_id(last_id, length, &epoch, &sequence))
+    if (last_id == NULL || !event_id_read(last_id, length, &epoch, &sequence))
         return log->sequence;
     if (epoch < log->epoch)
         return 0; /* all that this log has came after what the client had */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "envelope.h"
+#include "event_id.h"
 #include "events/seen_events.h"
 #include "random.h"
 #include "topic.h"
@@ -306,11 +307,11 @@ static void ids_are_read_strictly(void **state)
     uint64_t epoch, sequence;
 
     (void)state;
-    assert_true(event_log_parse_id("12-345", 6, &epoch, &sequence));
+    assert_true(event_id_read("12-345", 6, &epoch, &sequence));
     assert_int_equal(epoch, 12);
     assert_int_equal(sequence, 345);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(event_log_parse_id(bad[i], strlen(bad[i]), &epoch, &sequence));
+        assert_false(event_id_read(bad[i], strlen(bad[i]), &epoch, &sequence));
 }
 
 /* ---- what was seen before ---- */

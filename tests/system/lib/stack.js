@@ -145,13 +145,13 @@ class Stack {
     const pass = (to) => `include /etc/nginx/fastcgi_params; fastcgi_pass ${to};`;
     const servers = this.handlers.map((handler) => `server unix:${handler.socket} max_fails=0;`);
     const single = this.handlers.map(
-      (handler, index) => `location = /handler/${index}/event { ${pass(`unix:${handler.socket}`)} }`,
+      (handler, index) => `location ~ ^/handler/${index}/event(/[^/]*)?$ { ${pass(`unix:${handler.socket}`)} }`,
     );
     this.nginx = await startNginx(this.folder, this.webPort, {
       http: `upstream esn_event { ${servers.join(' ')} }`,
       server: `
 location = / { return 204; }
-location ~ ^/notify/(event|drop)$ { ${pass('esn_event')} }
+location ~ ^/notify/(event(/[^/]*)?|drop)$ { ${pass('esn_event')} }
 ${single.join('\n')}
 location /notify/ {
   proxy_pass ${this.url}/;
