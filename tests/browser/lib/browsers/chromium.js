@@ -144,9 +144,9 @@ class Chromium {
     return new ChromiumProfile(this.socket, await this.socket.ask('Target.createBrowserContext'));
   }
 
-  async close() {
+  async close(signal = 'SIGTERM') {
     this.socket.close();
-    await this.program.end('SIGTERM');
+    await this.program.end(signal);
     await removeFolder(this.folder);
   }
 }

@@ -102,9 +102,9 @@ class Firefox {
     return new FirefoxProfile(this.socket, await this.socket.ask('browser.createUserContext'));
   }
 
-  async close() {
+  async close(signal = 'SIGTERM') {
     this.socket.close();
-    await this.program.end('SIGTERM');
+    await this.program.end(signal);
     await removeFolder(this.folder);
   }
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 // The browsers of the tests: Chromium, Firefox and WebKit behind one interface. launch(name) gives a browser with
-// newProfile() and close(); a profile, with cookies and storage of its own, has openTab() and close(); a tab is in tab.js.
+// newProfile() and close(signal); a profile, with cookies and storage of its own, has openTab() and close(); a tab is in tab.js.
 
 const drivers = { chromium: './chromium', firefox: './firefox', webkit: './webkit' };
 

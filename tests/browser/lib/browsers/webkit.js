@@ -140,8 +140,10 @@ class WebKit {
     return profile;
   }
 
-  async close() {
-    await this.screen.end();
+  /** A profile is a program of its own: those that are still there have not ended as they were asked to. */
+  async close(signal = 'SIGTERM') {
+    await Promise.all(this.#profiles.map(({ program }) => program.end('SIGKILL')));
+    await this.screen.end(signal);
     await removeFolder(this.folder);
   }
 }

@@ -40,18 +40,23 @@ class Device {
   }
 
   async stop() {
-    await this.profile.close();
-    await this.line.stop();
+    try {
+      await this.profile.close();
+    } finally {
+      await this.line.stop();
+    }
   }
 }
 
 class World {
   devices = [];
   events = []; // by number: {number, topic, user, matches}
+  #browserName;
   #names = 0;
 
   static async start(browserName) {
     const world = new World();
+    world.#browserName = browserName;
     try {
       world.bound = await Bound.start({ config: CONFIG });
       for (const user of USERS) {
@@ -73,11 +78,20 @@ class World {
     this.#names = 0;
   }
 
-  /** Ends a walk. With `isClean` nothing may be left with the daemon. */
+  /** Ends a walk. With `isClean` nothing may be left with the daemon; without it a browser need not answer any more. */
   async end(isClean) {
-    await Promise.all(this.devices.map((device) => device.stop()));
+    const ends = await Promise.allSettled(this.devices.map((device) => device.stop()));
     this.devices = [];
-    if (isClean) await this.bound.stack.untilTotal(0);
+    if (!isClean) return;
+    for (const { reason } of ends) if (reason) throw reason;
+    await this.bound.stack.untilTotal(0);
+  }
+
+  /** Another browser takes the place of one that does not answer. */
+  async replaceBrowser() {
+    await this.browser.close('SIGKILL');
+    this.browser = await launch(this.#browserName);
+    await this.bound.stack.untilTotal(0);
   }
 
   get pages() {
