@@ -137,6 +137,24 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                      subscription->bind_key != NULL || subscription->token != NULL ? "yes" : "no"));
 }
 
+/* Whether no stream is held here, and its client goes where it is sent. */
+static bool sends_on(const struct subscribe_service *service)
+{
+    return service->settings->config.handoff_mode == CONFIG_HANDOFF_REDIRECT &&
+           service->route->redirects && service->route->purpose == SUBSCRIBE_STREAM;
+}
+
+/* With its query, in which the daemon finds all that it needs. */
+static void send_on(const struct subscribe_service *service, struct handler_request *request)
+{
+    struct bytes answer = BYTES_EMPTY;
+    hand_off_write_query(&answer, service->route->path, handler_request_query(request),
+                         handler_request_variable(request, "HTTP_ORIGIN"),
+                         &service->settings->config);
+    send_answer(request, &answer);
+    bytes_free(&answer);
+}
+
 /* A ticket with the topics, or, when they are too many, one that stands for the body, which then
  * goes along. */
 static enum ticket_result sign_somehow(const struct subscribe_service *service,
@@ -221,6 +239,17 @@ static void admit_known(struct subscribe_service *service, struct handler_reques
     refuse(request, 400, requested_topic_name_fault(fault, "Not granted", ungranted), NULL);
 }
 
+/* Who is nobody needs no ticket. Some browsers' EventSource comes back to where it was sent, by
+ * then with a ticket that is used up. */
+static void admit_nobody(struct subscribe_service *service, struct handler_request *request,
+                         const struct subscription_body *subscription)
+{
+    if (sends_on(service) && service->body == NULL)
+        send_on(service, request);
+    else
+        admit_as(service, request, subscription, NULL);
+}
+
 static void admit(struct subscribe_service *service, struct handler_request *request,
                   const struct subscription_body *subscription)
 {
@@ -228,7 +257,7 @@ static void admit(struct subscribe_service *service, struct handler_request *req
     const char *reason;
     switch (identify_subscriber(service->identify, request, subscription, &identity, &reason)) {
     case IDENTIFY_NOBODY:
-        admit_as(service, request, subscription, NULL);
+        admit_nobody(service, request, subscription);
         break;
     case IDENTIFY_KNOWN:
         admit_known(service, request, subscription, &identity);
@@ -313,23 +342,6 @@ static void read_and_handle_body(struct subscribe_service *service, struct handl
     bytes_free(&body);
 }
 
-/* Where no stream is held here, one that comes with a ticket is not either. True: it has been
- * answered. */
-static bool pass_on_ticket(const struct subscribe_service *service, struct handler_request *request)
-{
-    const struct config *config = &service->settings->config;
-    const char *query = handler_request_query(request);
-    if (config->handoff_mode != CONFIG_HANDOFF_REDIRECT || !service->route->redirects ||
-        service->route->purpose != SUBSCRIBE_STREAM || !query_has(query, "ticket"))
-        return false;
-    struct bytes answer = BYTES_EMPTY;
-    hand_off_write_query(&answer, service->route->path, query,
-                         handler_request_variable(request, "HTTP_ORIGIN"), config);
-    send_answer(request, &answer);
-    bytes_free(&answer);
-    return true;
-}
-
 static void subscribe_handle(void *context, struct handler_request *request)
 {
     struct subscribe_service *service = context;
@@ -341,8 +353,10 @@ static void subscribe_handle(void *context, struct handler_request *request)
         return;
     }
     service->route = subscribe_route_of(handler_request_variable(request, "REQUEST_URI"));
-    if (pass_on_ticket(service, request))
+    if (sends_on(service) && query_has(handler_request_query(request), "ticket")) {
+        send_on(service, request);
         return;
+    }
     if (service->route->purpose == SUBSCRIBE_TOKEN)
         token_desk_handle(service->tokens, request);
     else if (service->route->purpose == SUBSCRIBE_ALIVE)

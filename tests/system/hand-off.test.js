@@ -235,6 +235,14 @@ describe('esn-subscribe as plain CGI', () => {
     assert.match(redirect.headers.location.slice('https://stream.example/live/'.length), query);
     assert.equal(redirect.headers['access-control-allow-origin'], '*');
 
+    // An EventSource comes back to where it was sent: without a ticket, which would be used up, where none is needed.
+    const asked = { REQUEST_METHOD: 'GET', REQUEST_URI: '/notify/sse', QUERY_STRING: 'ep=a&ep=b/%23' };
+    const open = await run('', { mode: 'redirect', env: asked });
+    assert.deepEqual([open.status, open.headers.location], [307, 'https://stream.example/live/sse?ep=a&ep=b/%23']);
+    const proven = await run('', { mode: 'redirect', env: { ...asked, QUERY_STRING: `ep=a&bind_key=${encodeURIComponent(bindKey('luis'))}` } });
+    assert.equal(proven.status, 303);
+    assert.match(proven.headers.location, /^https:\/\/stream\.example\/live\/sse\?ticket=/);
+
     const json = await run({ ep: ['a'] }, { mode: 'json' });
     assert.equal(json.status, 200);
     assert.equal(json.json.url, `https://stream.example/live/?ticket=${json.json.ticket}`);
