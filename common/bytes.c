@@ -44,15 +44,11 @@ bool bytes_reserve(struct bytes *bytes, size_t extra)
 
 void bytes_append(struct bytes *bytes, const void *data, size_t length)
 {
-    if (length == 0 || !bytes_reserve(bytes, length))
+    bool has_room = !bytes->failed && length <= bytes->capacity - bytes->length;
+    if (length == 0 || !(has_room || bytes_reserve(bytes, length)))
         return;
     memcpy(bytes->data + bytes->length, data, length);
     bytes->length += length;
-}
-
-void bytes_append_text(struct bytes *bytes, const char *text)
-{
-    bytes_append(bytes, text, strlen(text));
 }
 
 void bytes_append_number(struct bytes *bytes, uint64_t number)

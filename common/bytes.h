@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     char *data; /* owned; not terminated by NUL */
@@ -23,7 +24,11 @@ void bytes_clear(struct bytes *bytes);
 /* Makes room for `extra` more bytes; false (and `failed`) when there is no memory. */
 bool bytes_reserve(struct bytes *bytes, size_t extra);
 void bytes_append(struct bytes *bytes, const void *data, size_t length);
-void bytes_append_text(struct bytes *bytes, const char *text);
+/* Here, so that the compiler counts what is a literal. */
+static inline void bytes_append_text(struct bytes *bytes, const char *text)
+{
+    bytes_append(bytes, text, strlen(text));
+}
 void bytes_append_number(struct bytes *bytes, uint64_t number);
 void bytes_append_format(struct bytes *bytes, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
