@@ -56,7 +56,6 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
         return;
     loop_watch_did(watch, LOOP_READ, 1);
     loop_count_client(&connection->net->loop);
-    loop_watch_begin_work(watch);
     if (count < 0)
         on_end(connection, count);
     else if (count > 0)

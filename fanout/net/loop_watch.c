@@ -15,16 +15,19 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static bool has_time(struct loop_watch *watch, uint64_t now)
+{
+    if (watch->read_since_ns == 0)
+        watch->read_since_ns = now;
+    bool is_early = now - watch->read_since_ns < READ_MOST_NS;
+    watch->put_off += !is_early;
+    return is_early;
+}
+
 bool loop_watch_has_time(struct loop_watch *watch)
 {
     /* The thread's own clock is a system call, this one is not. */
-    uint64_t now = clock_ns(CLOCK_MONOTONIC);
-
-    if (watch->read_since_ns == 0)
-        watch->read_since_ns = now;
-    bool has_time = now - watch->read_since_ns < READ_MOST_NS;
-    watch->put_off += !has_time;
-    return has_time;
+    return has_time(watch, clock_ns(CLOCK_MONOTONIC));
 }
 
 void loop_watch_begin_slice(struct loop_watch *watch)
@@ -34,19 +37,19 @@ void loop_watch_begin_slice(struct loop_watch *watch)
 
 bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share)
 {
-    bool has_time = loop_watch_has_time(watch);
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    bool admitted = has_time(watch, now);
 
-    return share != NULL ? turn_shares_admit(&watch->shares, share, has_time) : has_time;
+    if (share != NULL)
+        admitted = turn_shares_admit(&watch->shares, share, admitted);
+    if (admitted)
+        watch->work_since_ns = now;
+    return admitted;
 }
 
 bool loop_watch_may_go_on(struct loop_watch *watch, struct turn_share *share)
 {
     return share == NULL || turn_shares_admit(&watch->shares, share, true);
-}
-
-void loop_watch_begin_work(struct loop_watch *watch)
-{
-    watch->work_since_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 void loop_watch_charge(struct loop_watch *watch, struct turn_share *share)

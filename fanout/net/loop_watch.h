@@ -54,14 +54,12 @@ bool loop_watch_has_time(struct loop_watch *watch);
 /* What follows has time of its own: whoever comes before it cannot use it up. */
 void loop_watch_begin_slice(struct loop_watch *watch);
 /* The same, where it is not this address that used more than its share while others want something
- * too. NULL: nobody's work. */
+ * too. NULL: nobody's work. When true, what is done from here on is work of one client, until it is charged; what is
+ * done between two charges counts for the later one. */
 bool loop_watch_admits(struct loop_watch *watch, struct turn_share *share);
 /* The same for what was begun, whatever time is left. */
 bool loop_watch_may_go_on(struct loop_watch *watch, struct turn_share *share);
-/* What is done from here on is work of one client, until it is charged; what is done between two
- * charges counts for the later one. */
-void loop_watch_begin_work(struct loop_watch *watch);
-/* To an address, or to nobody (NULL). Harmless where none was begun. */
+/* Charges work to an address, or to nobody (NULL). Harmless where none was begun. */
 void loop_watch_charge(struct loop_watch *watch, struct turn_share *share);
 void loop_watch_end_work(struct loop_watch *watch);
 /* Begin with a zeroed one. */

@@ -135,7 +135,6 @@ static void answer_held(struct connection *connection)
     struct loop_watch *watch = &connection->net->loop.watch;
     struct http_request *request = release(connection);
 
-    loop_watch_begin_work(watch);
     (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     service_of(connection)->waiting->answer(connection, request);
     loop_watch_charge(watch, connection_share(connection));
