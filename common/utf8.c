@@ -16,11 +16,17 @@ static bool is_plain(unsigned char byte)
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '\'';
 }
 
+/* Some byte of `word` is below 0x20. */
+static uint64_t low_byte(uint64_t word)
+{
+    return (word - ones * 0x20) & ~word & tops;
+}
+
 /* Eight bytes at once: nothing above ASCII, no control character, none of the three. */
 static bool is_plain_word(uint64_t word)
 {
     uint64_t odd = word & tops;
-    odd |= (word - ones * 0x20) & ~word & tops;
+    odd |= low_byte(word);
     odd |= zero_byte(word ^ (ones * '"'));
     odd |= zero_byte(word ^ (ones * '\\'));
     odd |= zero_byte(word ^ (ones * '\''));
@@ -36,6 +42,19 @@ size_t utf8_plain_run(const char *text, size_t length)
             break;
     }
     while (run < length && is_plain((unsigned char)text[run]))
+        run++;
+    return run;
+}
+
+size_t utf8_control_free_run(const char *text, size_t length)
+{
+    size_t run = 0;
+    for (uint64_t word; length - run >= sizeof word; run += sizeof word) {
+        memcpy(&word, text + run, sizeof word);
+        if ((low_byte(word) | zero_byte(word ^ (ones * 0x7f))) != 0)
+            break;
+    }
+    while (run < length && !utf8_is_control(text[run]))
         run++;
     return run;
 }

@@ -23,4 +23,11 @@ bool utf8_is_beginning(const char *text, size_t length);
  * control characters, '"', '\\' and the apostrophe. */
 size_t utf8_plain_run(const char *text, size_t length);
 
+static inline bool utf8_is_control(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == 0x7f;
+}
+/* How many of the first bytes are no control characters. */
+size_t utf8_control_free_run(const char *text, size_t length);
+
 #endif

@@ -79,7 +79,8 @@ static bool is_admin(const struct connection *connection, const struct http_requ
     const struct secret_list *tokens = &service_of(connection)->admin_tokens;
 
     return credentials_find(tokens, http_request_query_text(request),
-                            http_request_header(request, "Authorization")) < tokens->count;
+                            http_request_header(request, HTTP_HEADER_AUTHORIZATION)) <
+           tokens->count;
 }
 
 /* There is room for operators and health checks alone. An EventSource would be closed for good by

@@ -1,6 +1,7 @@
 /* Where the lines and chunks of a request end (RFC 9112, sections 2.2 and 7.1), read strictly: a
- * line ends in CRLF and nothing else, none is folded, behind a chunk's data comes CRLF. Parsers differ in what they
- * let pass here, and two that differ can be made to see two requests where there is one. */
+ * line ends in CRLF and nothing else, none is folded or has a control character other than the tab (section 5.5),
+ * behind a chunk's data comes CRLF. Parsers differ in what they let pass here, and two that differ can be made to see
+ * two requests where there is one. */
 #ifndef ESN_HTTP_FRAMING_H
 #define ESN_HTTP_FRAMING_H
 

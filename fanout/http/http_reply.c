@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { REPLY_SIZE = 512 }; /* bytes of most answers: they are written without growing */
+
 static const char common_headers[] = "X-Content-Type-Options: nosniff\r\n";
 
 static bool is_head_request(const struct http_request *request)
@@ -23,7 +25,7 @@ static bool stays_open(const struct connection *connection, const struct http_re
 
 static const char *origin_of(const struct http_request *request)
 {
-    return request != NULL ? http_request_header(request, "Origin") : NULL;
+    return request != NULL ? http_request_header(request, HTTP_HEADER_ORIGIN) : NULL;
 }
 
 void http_reply_append_allowed(struct bytes *out, const struct connection *connection,
@@ -35,6 +37,7 @@ void http_reply_append_allowed(struct bytes *out, const struct connection *conne
 static void begin_any_reply(struct bytes *out, struct connection *connection, int status,
                             const char *reason)
 {
+    (void)bytes_reserve(out, REPLY_SIZE);
     bytes_append_text(out, "HTTP/1.1 ");
     bytes_append_number(out, (uint64_t)status);
     bytes_append_text(out, " ");
@@ -149,7 +152,8 @@ void http_reply_preflight(struct connection *connection, const struct http_reque
     struct bytes out = BYTES_EMPTY;
 
     begin_reply(&out, connection, request, 204, "No Content");
-    cors_append_preflight(&out, http_request_header(request, "Access-Control-Request-Headers"));
+    cors_append_preflight(&out,
+                          http_request_header(request, HTTP_HEADER_ACCESS_CONTROL_REQUEST_HEADERS));
     bytes_append_text(&out, "Allow: GET, POST, OPTIONS\r\n");
     connection_header(&out, stays_open(connection, request));
     finish_reply(&out, connection, request);

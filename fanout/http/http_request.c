@@ -18,31 +18,18 @@ struct http_request {
     llhttp_t parser;
     struct http_framing framing;
     struct http_limits limits;
-    struct bytes url;     /* ended by NUL once complete */
-    struct bytes headers; /* name\0value\0... */
+    struct bytes head;            /* target\0name\0value\0name\0value\0... */
+    struct request_target target; /* in head */
+    size_t headers_at, name_at;   /* in head: where the first name begins, and the present one */
+    size_t values[HTTP_HEADER_OTHER]; /* in head, the first one of each name; 0: there is none */
+    uint32_t repeated;                /* bit of each that came more than once */
     struct bytes body;
     size_t head_bytes;
-    struct input_charge charge;   /* to limits.bodies */
-    struct request_target target; /* in url */
+    struct input_charge charge; /* to limits.bodies */
     int status;
     const char *reason;
     bool begun, in_name, head_complete, complete, expects, keep_alive;
 };
-
-/* The value of the first header of this name from `at` on, which is a header's name or the end. */
-static const char *find_header(const struct http_request *request, const char *at, const char *name)
-{
-    const char *end = request->headers.data + request->headers.length;
-
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        /* Most differ in their first letter, whose case is one bit. */
-        if ((at[0] | 0x20) == (name[0] | 0x20) && strcasecmp(at, name) == 0)
-            return value;
-        at = value + strlen(value) + 1;
-    }
-    return NULL;
-}
 
 static int refuse_request(struct http_request *request, int status, const char *reason)
 {
@@ -63,8 +50,17 @@ static int on_url(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
-    bytes_append(&request->url, at, length);
+    bytes_append(&request->head, at, length);
     return count_head(request, length);
+}
+
+static int on_url_complete(llhttp_t *parser)
+{
+    struct http_request *request = parser->data;
+
+    bytes_append(&request->head, "", 1);
+    request->headers_at = request->name_at = request->head.length;
+    return 0;
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t length)
@@ -77,8 +73,24 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t length)
         return refuse_request(request, 400, malformed);
     request->in_name = request->in_name || length > 0;
     if (!request->head_complete) /* a trailer is counted, not kept */
-        bytes_append(&request->headers, at, length);
+        bytes_append(&request->head, at, length);
     return count_head(request, length);
+}
+
+/* A name is complete and its value follows. */
+static void note_header(struct http_request *request)
+{
+    struct bytes *head = &request->head;
+    enum http_header header =
+        http_header_find(head->data + request->name_at, head->length - request->name_at);
+
+    bytes_append(head, "", 1);
+    if (header == HTTP_HEADER_OTHER)
+        return;
+    if (request->values[header] == 0)
+        request->values[header] = head->length;
+    else
+        request->repeated |= 1u << header;
 }
 
 /* The library of Debian 12 lets names of no length pass. */
@@ -91,27 +103,17 @@ static int on_header_field_complete(llhttp_t *parser)
     request->in_name = false;
     if (request->head_complete)
         return 0;
-    bytes_append(&request->headers, "", 1);
+    if (!request->head.failed)
+        note_header(request);
     return count_head(request, sizeof ": \r\n" - 1);
-}
-
-/* The library does not look at the first character of a value, nor at that of a folded line. */
-static bool has_control(const char *at, size_t length)
-{
-    for (const char *end = at + length; at < end; at++)
-        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
-            return true;
-    return false;
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_request *request = parser->data;
 
-    if (has_control(at, length))
-        return refuse_request(request, 400, malformed);
     if (!request->head_complete)
-        bytes_append(&request->headers, at, length);
+        bytes_append(&request->head, at, length);
     return count_head(request, length);
 }
 
@@ -119,33 +121,28 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http_request *request = parser->data;
-    struct bytes *headers = &request->headers;
+    struct bytes *head = &request->head;
 
     if (request->head_complete)
         return 0;
-    while (headers->length > 0 && is_blank(headers->data[headers->length - 1]))
-        headers->length--;
-    bytes_append(headers, "", 1);
+    while (head->length > 0 && is_blank(head->data[head->length - 1]))
+        head->length--;
+    bytes_append(head, "", 1);
+    request->name_at = head->length;
     return 0;
-}
-
-static bool split_url(struct http_request *request)
-{
-    return bytes_terminate(&request->url) != NULL &&
-           request_target_split(&request->target, request->url.data, request->url.length);
 }
 
 /* Only a single `chunked` is understood, and HTTP/1.0 knows none (RFC 9112, section 6.1). */
 static int check_transfer_encoding(struct http_request *request)
 {
-    const char *coding = http_request_header(request, "Transfer-Encoding");
+    const char *coding = http_request_header(request, HTTP_HEADER_TRANSFER_ENCODING);
 
     if (coding == NULL)
         return 0;
     if (request->parser.http_minor < 1)
         return refuse_request(request, 400, "Invalid Transfer-Encoding");
     if (strcasecmp(coding, "chunked") != 0 ||
-        http_request_next_header(request, "Transfer-Encoding", coding) != NULL)
+        http_request_next_header(request, HTTP_HEADER_TRANSFER_ENCODING, coding) != NULL)
         return refuse_request(request, 501, "Transfer-Encoding not supported");
     return 0;
 }
@@ -153,11 +150,11 @@ static int check_transfer_encoding(struct http_request *request)
 /* Whose request it is must have one answer (RFC 9112, section 3.2). */
 static int check_host(struct http_request *request)
 {
-    const char *host = http_request_header(request, "Host");
+    const char *host = http_request_header(request, HTTP_HEADER_HOST);
 
     if (host == NULL)
         return request->parser.http_minor < 1 ? 0 : refuse_request(request, 400, "Host missing");
-    if (http_request_next_header(request, "Host", host) != NULL)
+    if (http_request_next_header(request, HTTP_HEADER_HOST, host) != NULL)
         return refuse_request(request, 400, "Several Host headers");
     return request_target_is_authority(host, strlen(host))
                ? 0
@@ -169,10 +166,10 @@ static int on_headers_complete(llhttp_t *parser)
     struct http_request *request = parser->data;
 
     request->head_complete = true;
-    bool valid = parser->method != HTTP_CONNECT && split_url(request);
-    if (request->headers.failed || request->url.failed)
+    if (request->head.failed)
         return refuse_request(request, 503, "Out of memory");
-    if (!valid)
+    if (parser->method == HTTP_CONNECT ||
+        !request_target_split(&request->target, request->head.data, request->headers_at - 1))
         return refuse_request(request, 400, invalid_target);
     if (parser->http_major != 1)
         return refuse_request(request, 505, "HTTP Version Not Supported");
@@ -180,7 +177,7 @@ static int on_headers_complete(llhttp_t *parser)
         return -1;
     if (parser->content_length > request->limits.max_body)
         return refuse_request(request, 413, "Body too large");
-    const char *expect = http_request_header(request, "Expect");
+    const char *expect = http_request_header(request, HTTP_HEADER_EXPECT);
     request->expects =
         expect != NULL && strcasecmp(expect, "100-continue") == 0 && parser->http_minor >= 1;
     return 0;
@@ -219,6 +216,7 @@ static int on_message_complete(llhttp_t *parser)
 
 static const llhttp_settings_t settings = {
     .on_url = on_url,
+    .on_url_complete = on_url_complete,
     .on_header_field = on_header_field,
     .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
@@ -256,8 +254,7 @@ void http_request_free(struct http_request **request)
     if (*request == NULL)
         return;
     input_budget_release((*request)->limits.bodies, &(*request)->charge);
-    bytes_free(&(*request)->url);
-    bytes_free(&(*request)->headers);
+    bytes_free(&(*request)->head);
     bytes_free(&(*request)->body);
     free(*request);
     *request = NULL;
@@ -317,6 +314,8 @@ static enum http_verdict feed_piece(struct http_request *request, const char *by
     bool in_head = !request->head_complete;
     size_t sound = http_framing_take(&request->framing, bytes, length);
     bool head_ends = in_head && http_framing_is_behind_head(&request->framing);
+    if (in_head)
+        (void)bytes_reserve(&request->head, sound); /* no more of them is kept */
     enum http_verdict verdict = parse(request, bytes, sound, consumed);
 
     if (verdict != HTTP_NEED_MORE)
@@ -326,7 +325,7 @@ static enum http_verdict feed_piece(struct http_request *request, const char *by
         (void)refuse_request(request, 400, in_head ? malformed : "Invalid chunk");
         return HTTP_REFUSED;
     }
-    if (head_ends && http_request_header(request, "Transfer-Encoding") != NULL)
+    if (head_ends && http_request_header(request, HTTP_HEADER_TRANSFER_ENCODING) != NULL)
         http_framing_expect_chunks(&request->framing);
     return HTTP_NEED_MORE;
 }
@@ -389,7 +388,7 @@ enum http_request_method http_request_method(const struct http_request *request)
 
 const char *http_request_path(const struct http_request *request)
 {
-    return request->url.data + request->target.path;
+    return request->head.data + request->target.path;
 }
 
 bool http_request_is_1_1(const struct http_request *request)
@@ -410,31 +409,44 @@ const char *http_request_body(const struct http_request *request, size_t *length
 
 const char *http_request_headers(const struct http_request *request, size_t *length)
 {
-    *length = request->headers.length;
-    return request->headers.data != NULL ? request->headers.data : "";
+    *length = request->head.length - request->headers_at;
+    return request->head.data + request->headers_at;
 }
 
-const char *http_request_header(const struct http_request *request, const char *name)
+const char *http_request_header(const struct http_request *request, enum http_header header)
 {
-    return request->headers.data != NULL ? find_header(request, request->headers.data, name) : NULL;
+    size_t at = request->values[header];
+
+    return at != 0 ? request->head.data + at : NULL;
 }
 
 bool http_request_accepts_event_stream(const struct http_request *request)
 {
-    const char *accept = http_request_header(request, "Accept");
+    const char *accept = http_request_header(request, HTTP_HEADER_ACCEPT);
 
     return accept != NULL && strstr(accept, "text/event-stream") != NULL;
 }
 
-const char *http_request_next_header(const struct http_request *request, const char *name,
+const char *http_request_next_header(const struct http_request *request, enum http_header header,
                                      const char *value)
 {
-    return find_header(request, value + strlen(value) + 1, name);
+    const char *end = request->head.data + request->head.length;
+
+    if ((request->repeated & 1u << header) == 0)
+        return NULL;
+    for (const char *name = value + strlen(value) + 1; name < end;
+         name = value + strlen(value) + 1) {
+        size_t length = strlen(name);
+        value = name + length + 1;
+        if (http_header_find(name, length) == header)
+            return value;
+    }
+    return NULL;
 }
 
 const char *http_request_query_text(const struct http_request *request)
 {
-    return request->target.query ? request->url.data + request->target.query : "";
+    return request->target.query ? request->head.data + request->target.query : "";
 }
 
 bool http_request_query(const struct http_request *request, const char *name, struct bytes *value)

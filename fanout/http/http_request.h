@@ -4,6 +4,7 @@
 #define ESN_HTTP_REQUEST_H
 
 #include "bytes.h"
+#include "http/http_header.h"
 #include "http/input_budget.h"
 
 #include <stdbool.h>
@@ -58,13 +59,13 @@ http_request_path(const struct http_request *request); /* undecoded, without the
 bool http_request_is_1_1(const struct http_request *request);
 bool http_request_keep_alive(const struct http_request *request);
 const char *http_request_body(const struct http_request *request, size_t *length);
-/* Value of the first header of this name (any case), or NULL. */
-const char *http_request_header(const struct http_request *request, const char *name);
+/* Value of the first header of this name, or NULL. */
+const char *http_request_header(const struct http_request *request, enum http_header header);
 /* As every EventSource does (HTML standard, section 9.2). */
 bool http_request_accepts_event_stream(const struct http_request *request);
 /* Value of the next header of this name after `value`, which the function above or this one gave.
  */
-const char *http_request_next_header(const struct http_request *request, const char *name,
+const char *http_request_next_header(const struct http_request *request, enum http_header header,
                                      const char *value);
 /* All headers as "name\0value\0name\0value\0...". */
 const char *http_request_headers(const struct http_request *request, size_t *length);

@@ -3,13 +3,20 @@
 #include <string.h>
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS "0123456789"
+
+static bool is_of_authority(char c)
+{
+    bool is_usual = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+
+    return is_usual || (c >= 'A' && c <= 'Z') ||
+           (c != '\0' && strchr("_~%!$&'()*+,;=:[]", c) != NULL);
+}
 
 bool request_target_is_authority(const char *text, size_t length)
 {
-    static const char allowed[] = LETTERS DIGITS "-._~%!$&'()*+,;=:[]";
-
-    return strspn(text, allowed) >= length;
+    while (length > 0 && is_of_authority(text[length - 1]))
+        length--;
+    return length == 0;
 }
 
 static bool is_printable(const char *text, size_t length)

@@ -103,6 +103,8 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     connection->io.handle.data = address;
     connection->kept_place = arrival.is_kept_place;
     connection->from_proxy = arrival.is_proxy;
+    if (arrival.is_proxy && arrival.has_address)
+        connection->proxy = net_number_proxy(net, &arrival.address);
     int error = start_io(connection);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));

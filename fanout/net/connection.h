@@ -62,6 +62,7 @@ struct connection {
                                 has left */
     bool from_proxy : 1;     /* which is trusted to say whose each request is */
     bool outlived : 1;       /* see connection_outlive() */
+    uint8_t proxy;           /* the number of its address (net_number_proxy), or 0 */
 
     struct deadline deadline;
     union {

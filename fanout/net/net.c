@@ -49,6 +49,20 @@ bool net_trust_proxies(struct net *net)
     return true;
 }
 
+uint8_t net_number_proxy(struct net *net, const struct ip_address *address)
+{
+    struct net_known_proxies *known = &net->known_proxies;
+    uint8_t at = 0;
+
+    while (at < known->count && memcmp(&known->list[at], address, sizeof *address) != 0)
+        at++;
+    if (at == NET_PROXIES_KNOWN)
+        return 0;
+    if (at == known->count)
+        known->list[known->count++] = *address;
+    return at + 1;
+}
+
 void net_close(struct net *net)
 {
     send_batch_close(&net->writes.batch);

@@ -24,7 +24,8 @@ enum {
     NET_READ_BUFFER = 64 * 1024,
     /* Beyond max_connections, so that operators and health checks get in, and whoever else comes is
      * told in its own words why not. */
-    NET_KEPT_PLACES = 256
+    NET_KEPT_PLACES = 256,
+    NET_PROXIES_KNOWN = 16
 };
 
 /* On which kind of socket a client arrived. */
@@ -42,6 +43,12 @@ struct net_proxies {
     struct address_range *ranges; /* owned */
     size_t count;
     bool is_local; /* whoever can open a unix socket of ours */
+};
+
+/* The addresses that they come from. A connection names its own by a number. */
+struct net_known_proxies {
+    struct ip_address list[NET_PROXIES_KNOWN];
+    uint8_t count;
 };
 
 /* Whose connections these are. Each is a part of a larger struct, which is allocated with it,
@@ -75,6 +82,7 @@ struct net {
     struct write_queue writes;
     struct address_limits addresses;
     struct net_proxies proxies;
+    struct net_known_proxies known_proxies;
     TAILQ_HEAD(, backlog) by_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
     uint64_t connections; /* open sockets */
@@ -91,6 +99,8 @@ int net_open(struct net *net, const struct config *config);
 /* Takes [fanout] trusted_proxies over; false without memory: they stay as they were. For
  * connections that are accepted from then on. */
 bool net_trust_proxies(struct net *net);
+/* The number of a proxy's address, from 1; 0: there are too many of them. */
+uint8_t net_number_proxy(struct net *net, const struct ip_address *address);
 /* Frees what is left when the loop has run to its end. */
 void net_close(struct net *net);
 

@@ -10,11 +10,12 @@
 #include <sys/socket.h>
 
 /* Lines of the same name are one list (RFC 9110, section 5.3). */
-static bool join_lines(const struct http_request *request, const char *name, struct bytes *list)
+static bool join_lines(const struct http_request *request, enum http_header header,
+                       struct bytes *list)
 {
-    const char *value = http_request_header(request, name);
+    const char *value = http_request_header(request, header);
 
-    for (; value != NULL; value = http_request_next_header(request, name, value)) {
+    for (; value != NULL; value = http_request_next_header(request, header, value)) {
         if (list->length > 0)
             bytes_append_text(list, ",");
         bytes_append_text(list, value);
@@ -27,9 +28,11 @@ static bool find_forwarded(const struct connection *connection, const struct htt
 {
     const struct net *net = connection->net;
     enum forwarded_form form = (enum forwarded_form)net->config->proxy_header;
+    enum http_header header =
+        form == FORWARDED_RFC_7239 ? HTTP_HEADER_FORWARDED : HTTP_HEADER_X_FORWARDED_FOR;
     struct bytes list = BYTES_EMPTY;
     bool found =
-        join_lines(request, form == FORWARDED_RFC_7239 ? "Forwarded" : "X-Forwarded-For", &list) &&
+        join_lines(request, header, &list) &&
         forwarded_find_client(client, list.data, form, net->proxies.ranges, net->proxies.count);
 
     bytes_free(&list);
@@ -42,6 +45,10 @@ static bool find_peer(const struct connection *connection, struct ip_address *cl
     struct sockaddr_storage peer = {0};
     socklen_t size = sizeof peer;
 
+    if (connection->proxy != 0) {
+        *client = connection->net->known_proxies.list[connection->proxy - 1];
+        return true;
+    }
     return getpeername(connection->descriptor, (struct sockaddr *)&peer, &size) == 0 &&
            ip_address_of_socket(client, (const struct sockaddr *)&peer);
 }

@@ -254,7 +254,7 @@ bool subscribe_caught_up(struct stream *stream)
 static bool leaves_unseen(const struct http_request *request, const struct transport *transport)
 {
     return request != NULL && !transport->answers_pings &&
-           http_request_header(request, "X-Forwarded-Server") != NULL;
+           http_request_header(request, HTTP_HEADER_X_FORWARDED_SERVER) != NULL;
 }
 
 /* How long the stream is held; whoever polls may say how long it wants to wait. */

@@ -34,7 +34,8 @@ static bool names_topics(const struct http_request *request)
  * the daemon. */
 static bool find_ticket(const struct http_request *request, struct bytes *ticket)
 {
-    const char *bearer = credentials_bearer(http_request_header(request, "Authorization"));
+    const char *bearer =
+        credentials_bearer(http_request_header(request, HTTP_HEADER_AUTHORIZATION));
 
     if (query_find_secret(http_request_query_text(request), "ticket", ticket))
         return true;
@@ -100,7 +101,7 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
  * section 9.2.2), beside the query that it was opened with: the header is the newer one. */
 static void read_last_event_id(const struct http_request *request, struct subscription_body *body)
 {
-    const char *id = http_request_header(request, "Last-Event-ID");
+    const char *id = http_request_header(request, HTTP_HEADER_LAST_EVENT_ID);
 
     if (id == NULL || !*id)
         return;

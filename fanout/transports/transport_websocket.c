@@ -217,8 +217,8 @@ void transport_websocket_answer(struct connection *connection, const struct http
     websocket_handshake_check(request, &handshake);
     /* No page can set this header, and none is kept from opening one by anything else (RFC 6455,
      * section 10.2). */
-    if (handshake.status == 101 &&
-        !cors_allows(connection->net->config->web_origins, http_request_header(request, "Origin")))
+    if (handshake.status == 101 && !cors_allows(connection->net->config->web_origins,
+                                                http_request_header(request, HTTP_HEADER_ORIGIN)))
         http_reply_error(connection, request, 403, "Origin not allowed");
     else if (handshake.status == 101)
         subscription_request_answer(connection, request, &transport_websocket);

@@ -25,21 +25,22 @@ static bool list_has(const char *list, const char *token)
 }
 
 /* A list may be written in one header or in several (RFC 9110, section 5.3). */
-static bool header_has(const struct http_request *request, const char *name, const char *token)
+static bool header_has(const struct http_request *request, enum http_header header,
+                       const char *token)
 {
-    const char *value = http_request_header(request, name);
+    const char *value = http_request_header(request, header);
 
     while (value != NULL && !list_has(value, token))
-        value = http_request_next_header(request, name, value);
+        value = http_request_next_header(request, header, value);
     return value != NULL;
 }
 
 /* The value of a header that is there once, or NULL. */
-static const char *only_header(const struct http_request *request, const char *name)
+static const char *only_header(const struct http_request *request, enum http_header header)
 {
-    const char *value = http_request_header(request, name);
+    const char *value = http_request_header(request, header);
 
-    return value != NULL && http_request_next_header(request, name, value) != NULL ? NULL : value;
+    return value != NULL && http_request_next_header(request, header, value) != NULL ? NULL : value;
 }
 
 /* 16 bytes in base64. */
@@ -75,15 +76,15 @@ static bool write_accept(char accept[WEBSOCKET_ACCEPT_SIZE], const char *key)
 void websocket_handshake_check(const struct http_request *request,
                                struct websocket_handshake *handshake)
 {
-    const char *version = only_header(request, "Sec-WebSocket-Version");
-    const char *key = only_header(request, "Sec-WebSocket-Key");
+    const char *version = only_header(request, HTTP_HEADER_SEC_WEBSOCKET_VERSION);
+    const char *key = only_header(request, HTTP_HEADER_SEC_WEBSOCKET_KEY);
 
     *handshake = (struct websocket_handshake){.status = 101, .reason = "", .header = ""};
     if (!http_request_is_1_1(request))
         refuse_handshake(handshake, 400, "WebSocket needs HTTP/1.1", "");
-    else if (!header_has(request, "Upgrade", "websocket"))
+    else if (!header_has(request, HTTP_HEADER_UPGRADE, "websocket"))
         refuse_handshake(handshake, 426, "This is a WebSocket", upgrade_lines);
-    else if (!header_has(request, "Connection", "Upgrade"))
+    else if (!header_has(request, HTTP_HEADER_CONNECTION, "Upgrade"))
         refuse_handshake(handshake, 400, "Connection should say Upgrade", "");
     else if (version == NULL || strcmp(version, "13") != 0)
         refuse_handshake(handshake, 426, "Sec-WebSocket-Version should be 13", upgrade_lines);

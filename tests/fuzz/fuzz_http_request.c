@@ -60,7 +60,7 @@ static void look_around(const struct http_request *request)
     struct websocket_handshake handshake;
 
     (void)http_request_query(request, "a", &value);
-    (void)http_request_header(request, "Host");
+    (void)http_request_header(request, HTTP_HEADER_HOST);
     websocket_handshake_check(request, &handshake);
     if ((handshake.status == 101) != (strlen(handshake.accept) == WEBSOCKET_ACCEPT_SIZE - 1))
         abort();

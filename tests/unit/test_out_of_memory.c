@@ -324,7 +324,7 @@ static void read_request(uint64_t n)
         assert_string_equal(http_request_path(request), "/path");
         assert_memory_equal(http_request_body(request, &length), "abcdef", 6);
         assert_int_equal(length, 6);
-        assert_string_equal(http_request_header(request, "host"), "example.org");
+        assert_string_equal(http_request_header(request, HTTP_HEADER_HOST), "example.org");
         if (http_request_query(request, "query", &query))
             assert_memory_equal(query.data, "1", 1);
     } else {
