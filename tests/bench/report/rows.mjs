@@ -30,6 +30,25 @@ const delivery = (scenario, subscribers, window, floorLimit, peer, peerLimit) =>
 
 const STREAM = { scenario: 'stream' };
 
+/** Events of a batch, so many at once, with so many subscribers. */
+function batch(events, subscribers) {
+  const match = { scenario: 'batches', events, subscribers };
+  const audience = subscribers === 0 ? 'nobody subscribed' : 'one subscriber';
+  return {
+    what: `events a second in batches of ${events.toLocaleString('en')}, ${audience}, 16 clients`,
+    match,
+    column: 'rate',
+    show: perSecond,
+    bars: (figures) => (events !== 100 ? [] : [
+      atLeast('x nchan, posts', figures.ratio(match, 'notify-web', WEBSOCKET.name, 'rate', { ...match, events: 1 }), 3),
+      atLeast('x Redis, pipelined', figures.ratio(match, 'notify-web', 'redis', 'rate'), 0.5),
+    ]),
+  };
+}
+
+const EVENT_TO_ONE = { scenario: 'topics', topics: 0 };
+const PHP = { scenario: 'latency' };
+
 export const ROWS = [
   delivery('fanout', 1000, 1, 1.15, WEBSOCKET, 0.75),
   delivery('streams', 10000, 1, 1.15, WEBSOCKET, 0.75),
@@ -43,25 +62,33 @@ export const ROWS = [
     bars: (figures) => [atMost('x floor', figures.ratio(STREAM, 'notify', 'floor', 'connect_cpu_us'), 1.4)],
   },
   {
-    what: 'event to 1 receiver, no other topic', match: { scenario: 'topics', topics: 0 }, column: 'cpu_us', show: microseconds, bars: () => [],
+    what: 'event to 1 receiver, no other topic', match: EVENT_TO_ONE, column: 'cpu_us', show: microseconds,
+    bars: (figures) => [atMost('x NATS', figures.ratio(EVENT_TO_ONE, 'notify', 'nats', 'cpu_us'), 1)],
   },
   {
     what: 'the same, 100,000 topics and 10,000 patterns held', match: { scenario: 'topics', topics: 100000 }, column: 'cpu_us', show: microseconds,
     bars: (figures) => [atMost('x with none',
-      figures.ratio({ scenario: 'topics', topics: 100000 }, 'notify', 'notify', 'cpu_us', { scenario: 'topics', topics: 0 }), 1.2)],
+      figures.ratio({ scenario: 'topics', topics: 100000 }, 'notify', 'notify', 'cpu_us', EVENT_TO_ONE), 1.2)],
   },
   {
     what: 'posts a second, nobody subscribed, 16 clients', match: { scenario: 'publish' }, column: 'rate', show: perSecond,
     bars: (figures) => [atLeast('x empty answer', figures.ratio({ scenario: 'publish' }, 'notify-web', 'empty', 'rate'), 0.6)],
   },
   { what: 'the same, 99th percentile', match: { scenario: 'publish' }, column: 'p99_us', show: (us) => milliseconds(us / 1000), bars: () => [] },
+  ...[0, 1].flatMap((subscribers) => [1, 10, 100, 1000].map((events) => batch(events, subscribers))),
   {
-    what: 'PHP to subscriber, median', match: { scenario: 'latency' }, column: 'p50_us', show: (us) => milliseconds(us / 1000),
-    bars: (figures) => [atMost('ms', figures.median({ scenario: 'latency', server: 'notify-web' }, 'p50_us') / 1000, 1)],
+    what: 'PHP to subscriber, median', match: PHP, column: 'p50_us', show: (us) => milliseconds(us / 1000),
+    bars: (figures) => [
+      atMost('ms', figures.median({ ...PHP, server: 'notify-web' }, 'p50_us') / 1000, 1),
+      atMost('x nchan chunked', figures.ratio(PHP, 'notify-web', 'nchan-chunked', 'p50_us'), 1.5),
+    ],
   },
   {
-    what: 'PHP to subscriber, 99th percentile', match: { scenario: 'latency' }, column: 'p99_us', show: (us) => milliseconds(us / 1000),
-    bars: (figures) => [atMost('ms', figures.median({ scenario: 'latency', server: 'notify-web' }, 'p99_us') / 1000, 3)],
+    what: 'PHP to subscriber, 99th percentile', match: PHP, column: 'p99_us', show: (us) => milliseconds(us / 1000),
+    bars: (figures) => [
+      atMost('ms', figures.median({ ...PHP, server: 'notify-web' }, 'p99_us') / 1000, 3),
+      atMost('x nchan chunked', figures.ratio(PHP, 'notify-web', 'nchan-chunked', 'p99_us'), 2),
+    ],
   },
   {
     what: '10,000 opened at once: latest event', match: { scenario: 'burst' }, column: 'opening_ms', show: milliseconds,

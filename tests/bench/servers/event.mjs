@@ -3,10 +3,14 @@ import { STAMP_PLACE } from '../harness/tools.mjs';
 
 export const EVENT_SIZE = 200;
 export const TOPIC = 'bench/news';
+export const NOBODYS_TOPIC = 'bench/nobody';
 export const OTHER_TOPIC = 'bench/other';
 
 const make = (filler) => JSON.stringify({ type: 'news', detail: STAMP_PLACE + filler });
 export const EVENT = make('x'.repeat(EVENT_SIZE - make('').length));
+
+/** One without a stamp: of many at once nobody looks at the single one. */
+export const PLAIN_EVENT = EVENT.replace(STAMP_PLACE, 'x'.repeat(STAMP_PLACE.length));
 
 /** Topics that somebody else holds: {{ID}} is the holder's number. Patterns of three shapes, none of which matches TOPIC. */
 export const heldTopics = (count) => Array.from({ length: count }, (_, i) => `held/{{ID}}/t${String(i).padStart(4, '0')}`);

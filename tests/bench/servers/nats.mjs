@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVENT, heldPatterns, heldTopics } from './event.mjs';
+import { EVENT, PLAIN_EVENT, heldPatterns, heldTopics } from './event.mjs';
 import { NATS } from '../harness/needs.mjs';
 import { hex } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
@@ -27,6 +27,11 @@ export const nats = {
         port, hello: `${HELLO}PING\r\n`, greeted: hex('PONG\r\n'),
         message: `PUB bench.news ${EVENT.length}\r\n${EVENT}\r\n`,
       },
+      // No event is answered: a PING behind the last one is.
+      batch: (count, isHeard) => ({
+        port, hello: HELLO, answered: hex('PONG\r\n'), answers: 1,
+        request: `${`PUB bench.${isHeard ? 'news' : 'nobody'} ${PLAIN_EVENT.length}\r\n${PLAIN_EVENT}\r\n`.repeat(count)}PING\r\n`,
+      }),
       stop: () => endServer(server),
     };
   },

@@ -24,6 +24,8 @@ function nchan(transport, label, headers) {
         idle: { port, request: httpGet('/other', headers), subscribed: hex('\r\n\r\n') },
         // A backend is answered before it posts again on the same connection: one connection for each event in flight.
         publisher: { port, message: httpPost('/pub', EVENT), connectionPerEvent: true },
+        batchSizes: [1],
+        batch: (count, isHeard) => ({ port, request: httpPost(isHeard ? '/pub' : '/pub-nobody', EVENT) }),
         posts: { port, request: httpPost('/pub-nobody', EVENT) },
         eventUrl: `http://127.0.0.1:${port}/pub`,
         eventBody: EVENT,

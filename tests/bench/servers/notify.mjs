@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { EVENT, OTHER_TOPIC, TOPIC, WEBSOCKET_HEADERS, heldPatterns, heldTopics, httpGet, httpPost } from './event.mjs';
+import { EVENT, NOBODYS_TOPIC, OTHER_TOPIC, PLAIN_EVENT, TOPIC, WEBSOCKET_HEADERS, heldPatterns, heldTopics, httpGet, httpPost } from './event.mjs';
 import { startNginx } from './nginx.mjs';
 import { hex, keepMessage } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
@@ -129,13 +129,17 @@ export const notifyWeb = {
     await waitForServer(empty, join(dir, 'empty.sock'), WORKERS);
     const nginx = await startNginx(dir, { port, workers: availableParallelism(), server: webLocations(dir, daemonPort) });
     const path = `/notify/event?token=${TOKEN}`;
+    const batch = (count, topic) => `{"events":[${Array(count).fill(`{"ep":["${topic}"],"e":${PLAIN_EVENT}}`).join(',')}]}`;
     const body = (topic) => `{"ep":["${topic}"],"e":${EVENT}}`;
     return {
       pids: () => pidsOf(daemon, handlers, nginx),
       ...subscriptions((topics) => subscription(daemonPort, '/', topics)),
       publisher: { port, message: httpPost(path, body(TOPIC), ['Content-Type: application/json']), connectionPerEvent: true },
-      posts: { port, request: httpPost(path, body('bench/nobody'), ['Content-Type: application/json']) },
-      emptyPosts: { port, request: httpPost('/empty', body('bench/nobody'), ['Content-Type: application/json']) },
+      posts: { port, request: httpPost(path, body(NOBODYS_TOPIC), ['Content-Type: application/json']) },
+      batch: (count, isHeard) => ({
+        port, request: httpPost(path, batch(count, isHeard ? TOPIC : NOBODYS_TOPIC), ['Content-Type: application/json']),
+      }),
+      emptyPosts: { port, request: httpPost('/empty', body(NOBODYS_TOPIC), ['Content-Type: application/json']) },
       emptyPids: () => pidsOf(empty, nginx),
       proxied: subscription(port, '/notify/', [TOPIC]),
       eventUrl: `http://127.0.0.1:${port}${path}`,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVENT, OTHER_TOPIC, TOPIC, heldPatterns, heldTopics } from './event.mjs';
+import { EVENT, NOBODYS_TOPIC, OTHER_TOPIC, PLAIN_EVENT, TOPIC, heldPatterns, heldTopics } from './event.mjs';
 import { REDIS } from '../harness/needs.mjs';
 import { hex } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
@@ -29,6 +29,10 @@ export const redis = {
         ? subscription('PSUBSCRIBE', heldPatterns(count).map(glob))
         : subscription('SUBSCRIBE', heldTopics(count))),
       publisher: { port, message: command('PUBLISH', TOPIC, EVENT) },
+      // One answer for each of them.
+      batch: (count, isHeard) => ({
+        port, request: command('PUBLISH', isHeard ? TOPIC : NOBODYS_TOPIC, PLAIN_EVENT).repeat(count), answered: hex('\r\n'), answers: count,
+      }),
       stop: () => endServer(server),
     };
   },

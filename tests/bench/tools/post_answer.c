@@ -78,3 +78,23 @@ enum post_verdict post_answer_take(struct post_answer *answer, int *status)
         answer->length = 0;
     return verdict;
 }
+
+enum post_verdict post_answer_count(struct post_answer *answer, const struct marker *mark,
+                                    size_t times)
+{
+    const char *at = answer->data, *end = answer->data + answer->length, *found;
+    while ((found = memmem(at, (size_t)(end - at), mark->bytes, mark->length)) != NULL) {
+        at = found + mark->length;
+        answer->marks++;
+    }
+    /* What is left may be the beginning of the next mark. */
+    size_t left = (size_t)(end - at);
+    size_t kept = left < mark->length ? left : mark->length - 1;
+    memmove(answer->data, end - kept, kept);
+    answer->length = kept;
+    if (answer->marks < times)
+        return POST_INCOMPLETE;
+    bool is_one = answer->marks == times;
+    answer->marks = 0;
+    return is_one ? POST_COMPLETE : POST_MALFORMED;
+}

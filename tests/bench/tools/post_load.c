@@ -1,8 +1,11 @@
-/* post_load: how many posts a second a web server answers, and how soon.
+/* post_load: how many posts a second a server answers, and how soon.
  *
  * C keep-alive clients in one process; each sends the prepared request, waits for the whole answer
  * and sends again, for some seconds. Prints one line of JSON: rate, latencies, processor time of
- * the server per post. Any status other than 2xx is a failure. */
+ * the server per post. Any status other than 2xx is a failure.
+ *
+ * With --answered the protocol is not HTTP: an answer is complete when these bytes came as often as
+ * --answers says; --hello is sent first. */
 #include "dial.h"
 #include "message.h"
 #include "post_answer.h"
@@ -32,7 +35,9 @@ struct load {
     size_t client_count;
     double warm_up_s, seconds;
     struct process_set server;
-    struct message request;
+    struct message request, hello;
+    struct marker answered; /* length 0: HTTP */
+    size_t answers;
     int poll;
     struct client *clients;
     uint32_t sequence;
@@ -42,17 +47,24 @@ struct load {
 
 static const char usage[] =
     "usage: post_load --port PORT --request FILE [--clients 16] [--seconds 3]"
-    " [--server PID,...]\n";
+    " [--server PID,...] [--answered HEX [--answers 1] [--hello FILE]]\n";
 
-static bool parse_options(struct load *load, const char **request, int argc, char **argv)
+static bool parse_options(struct load *load, const char **request, const char **hello, int argc,
+                          char **argv)
 {
-    static const struct option names[] = {
-        {"port", required_argument, NULL, 'p'},    {"request", required_argument, NULL, 'r'},
-        {"clients", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
-        {"server", required_argument, NULL, 'i'},  {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"port", required_argument, NULL, 'p'},
+                                          {"request", required_argument, NULL, 'r'},
+                                          {"clients", required_argument, NULL, 'c'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"server", required_argument, NULL, 'i'},
+                                          {"answered", required_argument, NULL, 'a'},
+                                          {"answers", required_argument, NULL, 'n'},
+                                          {"hello", required_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     int option;
     load->client_count = 16;
     load->seconds = 3;
+    load->answers = 1;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'p')
             load->port = (unsigned)atoi(optarg);
@@ -62,6 +74,12 @@ static bool parse_options(struct load *load, const char **request, int argc, cha
             load->client_count = (size_t)atoi(optarg);
         else if (option == 's')
             load->seconds = atof(optarg);
+        else if (option == 'n')
+            load->answers = (size_t)atoi(optarg);
+        else if (option == 'h')
+            *hello = optarg;
+        else if (option == 'a' && marker_parse(&load->answered, optarg))
+            continue;
         else if (option != 'i' || !process_set_parse(&load->server, optarg))
             return false;
     }
@@ -93,6 +111,7 @@ static bool open_clients(struct load *load)
         load->clients[i].fd = fd;
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
         if (fd < 0 || epoll_ctl(load->poll, EPOLL_CTL_ADD, fd, &event) != 0 ||
+            !dial_send_all(fd, load->hello.data, load->hello.length) ||
             !ask(load, &load->clients[i]))
             return false;
     }
@@ -103,6 +122,15 @@ static void count_answer(struct load *load, const struct client *client)
 {
     if (load->counting && load->tally.deliveries < POSTS_MAX)
         load->tally.latency_ns[load->tally.deliveries++] = monotonic_ns() - client->asked_ns;
+}
+
+static enum post_verdict take_answer(const struct load *load, struct post_answer *answer,
+                                     int *status)
+{
+    if (load->answered.length == 0)
+        return post_answer_take(answer, status);
+    *status = 200;
+    return post_answer_count(answer, &load->answered, load->answers);
 }
 
 static bool read_client(struct load *load, struct client *client)
@@ -118,7 +146,7 @@ static bool read_client(struct load *load, struct client *client)
         return false;
     }
     answer->length += (size_t)length;
-    switch (post_answer_take(answer, &status)) {
+    switch (take_answer(load, answer, &status)) {
     case POST_INCOMPLETE:
         return true;
     case POST_COMPLETE:
@@ -187,16 +215,18 @@ static void close_clients(struct load *load)
 int main(int argc, char **argv)
 {
     struct load load = {0};
-    const char *request = NULL;
-    if (!parse_options(&load, &request, argc, argv)) {
+    const char *request = NULL, *hello = NULL;
+    if (!parse_options(&load, &request, &hello, argc, argv)) {
         fputs(usage, stderr);
         return 2;
     }
-    if (!message_load(&load.request, request))
+    if (!message_load(&load.request, request) ||
+        (hello != NULL && !message_load(&load.hello, hello)))
         return 1;
     bool ok = measure(&load);
     close_clients(&load);
     tally_free(&load.tally);
     message_free(&load.request);
+    message_free(&load.hello);
     return ok ? 0 : 1;
 }
