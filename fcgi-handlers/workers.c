@@ -270,14 +270,16 @@ static void act(struct supervisor *supervisor, int signal_number)
 
 static void supervise(struct supervisor *supervisor)
 {
-    while (!supervisor->stopping || any_left(supervisor)) {
-        if (supervisor->stopping) {
-            kill_late(supervisor);
-        } else {
+    for (;;) {
+        if (!supervisor->stopping) {
             start_due(supervisor);
             renew_one(supervisor);
             give_up_when_none_lives(supervisor);
         }
+        if (supervisor->stopping && !any_left(supervisor))
+            return;
+        if (supervisor->stopping)
+            kill_late(supervisor);
         act(supervisor, wait_for_signal(supervisor));
     }
 }

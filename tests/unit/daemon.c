@@ -248,18 +248,32 @@ void client_receive(struct client *client)
     }
 }
 
+const char *client_find(const struct client *client, const char *from, const char *text)
+{
+    enum { PIECE = 4096 };
+    const char *end = client->text + client->length;
+    size_t length = strlen(text), left;
+
+    for (; (left = (size_t)(end - from)) >= length; from += PIECE) {
+        size_t piece = left < PIECE + length ? left : PIECE + length;
+        const char *found = memmem(from, piece, text, length);
+        if (found != NULL || left <= PIECE)
+            return found;
+    }
+    return NULL;
+}
+
 bool client_has(const struct client *client, const char *text)
 {
-    return memmem(client->text, client->length, text, strlen(text)) != NULL;
+    return client_find(client, client->text, text) != NULL;
 }
 
 size_t client_count(const struct client *client, const char *text)
 {
-    const char *at = client->text, *end = at + client->length;
+    const char *at = client->text;
     size_t found = 0, length = strlen(text);
 
-    /* Not strstr(3), which sanitizers let look at all that follows each time. */
-    for (; (at = memmem(at, (size_t)(end - at), text, length)) != NULL; at += length)
+    for (; (at = client_find(client, at, text)) != NULL; at += length)
         found++;
     return found;
 }

@@ -37,11 +37,11 @@ void replay_publish(struct daemon *daemon, const char *topic, unsigned number, u
 unsigned replay_check(const struct client *client, unsigned first, size_t at_least)
 {
     static const char name[] = "\"type\":\"n\",\"detail\":[";
-    const char *at = client->text, *end = at + client->length;
+    const char *at = client->text;
     size_t found = 0;
 
-    /* Nothing that sanitizers let look at all that follows, as strstr(3) and strtoul(3). */
-    for (; (at = memmem(at, (size_t)(end - at), name, sizeof name - 1)) != NULL; found++) {
+    /* Not strtoul(3) either. */
+    for (; (at = client_find(client, at, name)) != NULL; found++) {
         unsigned number = 0;
         for (at += sizeof name - 1; *at >= '0' && *at <= '9'; at++)
             number = number * 10 + (unsigned)(*at - '0');

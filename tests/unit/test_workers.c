@@ -1,4 +1,5 @@
 /* The supervisor: when it says that it is ready, and when it gives up. */
+#include "clock.h"
 #include "service_notify.h"
 #include "workers.h"
 
@@ -51,13 +52,16 @@ static int die_by_signal(void *context, pid_t supervisor)
     return EXIT_SUCCESS;
 }
 
+/* Nobody is waited for when none is left: the longest that a worker is given to end is 40 s. */
 static void gives_up_when_no_worker_stays_alive(void **state)
 {
     (void)state;
+    uint64_t before = clock_monotonic_ms();
     struct workers_plan plan = {.count = 3, .serve = die_at_once, .reload = keep_configuration};
     assert_int_equal(status_of(&plan), EXIT_FAILURE);
     plan.serve = die_by_signal;
     assert_int_equal(status_of(&plan), EXIT_FAILURE);
+    assert_true(clock_monotonic_ms() - before < 40000);
 }
 
 /* ---- one that lives ---- */
