@@ -6,9 +6,10 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildC, findC } from './lib/c.mjs';
 import { equivalentsIn } from './lib/equivalent.mjs';
-import { run } from './lib/process.mjs';
+import { judgeAll } from './lib/judge.mjs';
 import { startQuickstart } from './lib/quickstart.mjs';
-import { findJavascript, findPhp, nearestFirst, testsOfC, testsOfJavascript, testsOfPhp, tryTests } from './lib/tests.mjs';
+import { sourceSlot, switchSlot } from './lib/slots.mjs';
+import { findJavascript, findPhp, testsOfC, testsOfJavascript, testsOfPhp, tryTests } from './lib/tests.mjs';
 
 const USAGE = `usage: tests/mutants/run [options]
 Makes slips in C, JavaScript and PHP, one at a time, and says which of them no test notices.
@@ -16,8 +17,9 @@ Makes slips in C, JavaScript and PHP, one at a time, and says which of them no t
   --seed N        of the choice (default: a random one, which is printed)
   --count N       how many slips (default 300)
   --only TEXT     only in files whose path contains it; may be given again
-  --kinds A,B     only these tests: unit, system, js, js-daemon, php (default: all)
-  --patience N    seconds of tests for one slip (default 300); what was not noticed by then survives
+  --kinds A,B     only these tests: unit, system, js, js-daemon, php, php-broker (default: all)
+  --jobs N        so many tests of C at a time (default 2)
+  --patience N    seconds of tests of a kind for one slip (default 90); what was not noticed by then survives
   --minutes N     begin with no further slip after so long (default: no limit)
   --dir DIR       where source copy, build, logs and results go (default: a new folder)
   --list          only show the slips that were chosen
@@ -25,7 +27,7 @@ Slips that change nothing stand in tests/mutants/equivalent.txt with the reason.
 
 const { values: options } = parseArgs({ options: {
   seed: { type: 'string' }, count: { type: 'string', default: '300' }, only: { type: 'string', multiple: true, default: [] },
-  kinds: { type: 'string' }, patience: { type: 'string', default: '300' }, minutes: { type: 'string', default: 'Infinity' },
+  kinds: { type: 'string' }, patience: { type: 'string', default: '90' }, jobs: { type: 'string', default: '2' }, minutes: { type: 'string', default: 'Infinity' },
   dir: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } });
 const say = (text) => console.log(text);
@@ -46,8 +48,10 @@ function copyTree(source) {
   const files = execFileSync('git', ['-C', root, 'ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
   for (const file of files) {
     const target = path.join(source, file);
+    const text = fs.readFileSync(path.join(root, file));
+    if (fs.existsSync(target) && fs.readFileSync(target).equals(text)) continue; // nothing for make to do
     fs.mkdirSync(path.dirname(target), { recursive: true });
-    fs.copyFileSync(path.join(root, file), target);
+    fs.writeFileSync(target, text, { mode: fs.statSync(path.join(root, file)).mode });
   }
   for (const folder of ['tests', 'clients/js']) {
     const modules = path.join(root, folder, 'node_modules');
@@ -75,40 +79,38 @@ function describe(slip) {
   return `${slip.file}:${slip.line}: ${slip.rule}: ${fold(slip.before)} -> ${fold(slip.after)}`;
 }
 
-/** The test that notices, or undefined. */
-async function whoNotices(slip, tests, judge) {
-  let left = Number(options.patience) * 1000;
-  for (const test of nearestFirst(tests, slip)) {
-    if (left <= 0) return undefined;
-    const limit = Math.max(20_000, 6 * test.milliseconds);
-    const once = () => run(test.command, test.args, { cwd: test.cwd ?? judge.dir, env: test.env, limit });
-    await judge.put(slip);
-    const result = await once();
-    await judge.takeBack(slip);
-    left -= result.milliseconds;
-    if (result.ok) continue;
-    // A test that fails without the slip as well has noticed nothing.
-    if (test.kind === 'unit' || (await once()).ok) return { ...test, over: result.over };
-  }
-  return undefined;
+/** Each language with its tests in stages, from near and quick to far and slow: the second looks at what the first missed. */
+function stagesOf(source, dir, build) {
+  const slots = Array.from({ length: Number(options.jobs) }, (_, i) => switchSlot(path.join(dir, 'slots', String(i))));
+  const inPlace = (name, traced) => [sourceSlot(source, path.join(dir, 'slots', name), { traced })];
+  const kindOf = (tests, kind) => tests.filter((test) => test.kind === kind);
+  const c = build ? testsOfC(source, build) : [];
+  const js = testsOfJavascript(source, build);
+  return [
+    { language: 'c', slots, stages: [() => kindOf(c, 'unit'), () => kindOf(c, 'system')] },
+    { language: 'js', slots: inPlace('js', true), stages: [() => kindOf(js, 'js'), () => kindOf(js, 'js-daemon')] },
+    { language: 'php', slots: inPlace('php', false), stages: [() => testsOfPhp(source), async (started) => {
+      started.push(await startQuickstart(root, dir));
+      return testsOfPhp(source, started.at(-1).env);
+    }] },
+  ];
 }
 
-function judgeOf(language, source, dir, switches) {
-  if (language === 'c') {
-    const write = (number) => fs.writeFileSync(path.join(switches, 'now'), String(number));
-    return { dir, put: (slip) => write(slip.number), takeBack: () => write(-1) };
+/** Lets the tests of one language look at its slips, stage by stage. */
+async function judgeLanguage({ slots, stages }, slips, { logs, until, tell }) {
+  const started = [];
+  let left = slips;
+  for (const [number, stage] of stages.entries()) {
+    if (!left.length) break;
+    const tests = (await stage(started)).filter((test) => !options.kinds || options.kinds.split(',').includes(test.kind));
+    if (!tests.length) continue;
+    const useful = await tryTests(tests, { slots, logs, say });
+    const patience = Number(options.patience) * 1000;
+    left = await judgeAll(left, useful, { slots, patience, until, told: (slip, { by }) => by && tell(slip, by) });
+    say(`  ${left.length} left after stage ${number + 1} of ${slips[0].language}`);
   }
-  const text = new Map();
-  return {
-    dir,
-    put(slip) {
-      const file = path.join(source, slip.file);
-      text.set(slip.file, fs.readFileSync(file, 'utf8'));
-      const before = text.get(slip.file);
-      fs.writeFileSync(file, before.slice(0, slip.start) + slip.plain + before.slice(slip.end));
-    },
-    takeBack: (slip) => fs.writeFileSync(path.join(source, slip.file), text.get(slip.file)),
-  };
+  for (const slip of left) tell(slip, undefined);
+  await Promise.all(started.map((quickstart) => quickstart.stop()));
 }
 
 async function main() {
@@ -116,8 +118,9 @@ async function main() {
   const seed = Number(options.seed ?? Math.floor(Math.random() * 1e9));
   const dir = path.resolve(options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'esn-mutants-')));
   const source = path.join(dir, 'source');
+  const logs = path.join(dir, 'logs');
   const until = Date.now() + Number(options.minutes) * 60_000;
-  fs.mkdirSync(path.join(dir, 'logs'), { recursive: true });
+  fs.mkdirSync(logs, { recursive: true });
   fs.chmodSync(dir, 0o755);
   const files = copyTree(source);
   const wanted = (slip) => !options.only.length || options.only.some((text) => slip.file.includes(text));
@@ -130,25 +133,16 @@ async function main() {
   const built = await buildC({ source, dir, say }, chosen.filter((slip) => slip.language === 'c'));
   const others = chosen.filter((slip) => slip.language !== 'c');
   const judged = choose([...built.slips, ...others], Number(options.count), randomFrom(seed));
-  const runsPhp = !options.kinds || options.kinds.split(',').includes('php');
-  const quickstart = runsPhp && judged.some((slip) => slip.language === 'php') ? await startQuickstart(root, dir) : null;
   const results = [];
-  for (const [language, tests] of [['c', testsOfC(source, built.build)], ['js', testsOfJavascript(source, built.build)], ['php', testsOfPhp(source, quickstart?.env)]]) {
-    const mine = judged.filter((slip) => slip.language === language);
-    if (!mine.length) continue;
-    const chosenTests = tests.filter((test) => !options.kinds || options.kinds.split(',').includes(test.kind));
-    const useful = await tryTests(chosenTests, language, { dir, switches: built.folder, say });
-    const judge = judgeOf(language, source, dir, built.folder);
-    for (const slip of mine) {
-      if (Date.now() > until) break;
-      const reached = nearestFirst(useful, slip).length;
-      const test = await whoNotices(slip, useful, judge);
-      results.push({ file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by: test && `${test.kind} ${test.name}`, reached });
-      fs.writeFileSync(path.join(dir, 'results.json'), JSON.stringify(results, null, 1));
-      say(test ? `noticed   ${describe(slip)}  (${test.kind} ${test.name}${test.over ? ', which did not end' : ''})` : `SURVIVED  ${describe(slip)}  (${reached} tests come by)`);
-    }
-  }
-  await quickstart?.stop();
+  const tell = (slip, by) => {
+    results.push({ file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by, reached: slip.reached });
+    fs.writeFileSync(path.join(dir, 'results.json'), JSON.stringify(results, null, 1));
+    say(by ? `noticed   ${describe(slip)}  (${by})` : `SURVIVED  ${describe(slip)}  (${slip.reached ?? 0} tests come by)`);
+  };
+  await Promise.all(stagesOf(source, dir, built.build).map((one) => {
+    const mine = judged.filter((slip) => slip.language === one.language);
+    return mine.length && judgeLanguage(one, mine, { logs, until, tell });
+  }));
   report(results, seed, judged.length);
 }
 

@@ -1,19 +1,19 @@
 // The tests that could notice: what they are, how one is run, and what each comes by.
 import fs from 'node:fs';
 import path from 'node:path';
-import { run } from './process.mjs';
 import { slipsOfJavascript } from './javascript.mjs';
 import { slipsOfText } from './slips.mjs';
 import { lineOf } from './text.mjs';
-
-const MOST = 65536; // as in switch.h
 
 function filesIn(folder, ending) {
   return fs.readdirSync(folder).filter((name) => name.endsWith(ending)).map((name) => path.join(folder, name));
 }
 
+const reporter = new URL('./stop-at-first.mjs', import.meta.url).pathname;
+
 function nodeTest(kind, file, env) {
-  return { kind, name: path.basename(file).replace('.test.js', ''), command: process.execPath, args: [file], env };
+  return { kind, name: path.basename(file).replace('.test.js', ''), command: process.execPath, env,
+    args: [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout', file] };
 }
 
 /** Of C: the unit test programs, then the files of system tests. */
@@ -32,10 +32,11 @@ export function testsOfJavascript(source, build) {
     ...filesIn(path.join(folder, 'daemon'), '.test.js').map((file) => nodeTest('js-daemon', file, { ESN_BUILD: build }))];
 }
 
+/** Those of its suites that need no broker, or with the environment of a quickstart those that do. */
 export function testsOfPhp(source, quickstart) {
-  const suite = (name, env) => ({ kind: 'php', name, command: 'phpunit', env,
+  const suite = (kind, name) => ({ kind, name, command: 'phpunit', env: quickstart ?? {},
     args: ['--configuration', path.join(source, 'clients/php/phpunit.xml'), '--stop-on-failure', '--testsuite', name] });
-  return quickstart ? [suite('unit'), suite('integration', quickstart), suite('integration-bound', quickstart)] : [suite('unit')];
+  return quickstart ? [suite('php-broker', 'integration'), suite('php-broker', 'integration-bound')] : [suite('php', 'unit')];
 }
 
 export function findPhp(source, files) {
@@ -54,42 +55,23 @@ function withPlaces(source, file, language, find) {
 }
 
 /** Runs each test once without a slip: how long it takes, what it comes by. Those that fail are of no use. */
-export async function tryTests(tests, language, { dir, switches, say }) {
+export async function tryTests(tests, { slots, logs, say }) {
+  const waiting = [...tests];
   const useful = [];
-  for (const test of tests) {
-    const trace = prepareTrace(language, dir, switches);
-    const log = path.join(dir, 'logs', `${test.kind}-${test.name}.log`);
-    const result = await run(test.command, test.args, { cwd: test.cwd ?? dir, env: { ...test.env, ...trace.env }, log });
-    if (!result.ok) {
-      say(`  ${test.kind} ${test.name} fails without a slip: not used (${log})`);
-      continue;
+  await Promise.all(slots.map(async (slot) => {
+    for (let test; (test = waiting.shift());) {
+      const trace = slot.prepareTrace();
+      const log = path.join(logs, `${test.kind}-${test.name}.log`);
+      const result = await slot.run(test, { env: trace.env, log });
+      if (result.ok) useful.push({ ...test, milliseconds: result.milliseconds, reaches: trace.read() });
+      else say(`  ${test.kind} ${test.name} fails without a slip: not used (${log})`);
     }
-    useful.push({ ...test, milliseconds: result.milliseconds, reaches: trace.read() });
-  }
+  }));
   return useful;
 }
 
-function prepareTrace(language, dir, switches) {
-  if (language === 'c') {
-    const file = path.join(switches, 'reached');
-    fs.writeFileSync(file, Buffer.alloc(MOST));
-    return {
-      env: {},
-      read() {
-        const reached = fs.readFileSync(file);
-        fs.rmSync(file);
-        return (slip) => reached[slip.number] === 1;
-      },
-    };
-  }
-  if (language === 'php') return { env: {}, read: () => () => true };
-  const folder = path.join(dir, 'coverage');
-  fs.rmSync(folder, { recursive: true, force: true });
-  return { env: { NODE_V8_COVERAGE: folder }, read: () => readCoverage(folder) };
-}
-
 /** The coverage of V8: nested ranges with counts; the innermost one counts. */
-function readCoverage(folder) {
+export function readCoverage(folder) {
   const scripts = new Map();
   for (const file of fs.existsSync(folder) ? filesIn(folder, '.json') : []) {
     for (const { url, functions } of JSON.parse(fs.readFileSync(file, 'utf8')).result) {
@@ -111,11 +93,9 @@ function countAt(ranges, offset) {
   return best?.count ?? 0;
 }
 
-/** From nearest to farthest: those whose name is the module's, then by kind and by how long they take. */
+/** From nearest to farthest: those whose name is the module's, then by how long they take. */
 export function nearestFirst(tests, slip) {
   const words = path.basename(slip.file).replace(/\.\w+$/, '').split(/[_-]/);
   const distance = (test) => test.name.split(/[_-]/).filter((word) => words.includes(word)).length;
-  const kinds = ['unit', 'js', 'php', 'js-daemon', 'system'];
-  return tests.filter((test) => test.reaches(slip))
-    .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || distance(b) - distance(a) || a.milliseconds - b.milliseconds);
+  return tests.filter((test) => test.reaches(slip)).sort((a, b) => distance(b) - distance(a) || a.milliseconds - b.milliseconds);
 }
