@@ -104,11 +104,11 @@ static void on_before_sleep(uv_prepare_t *prepare)
     bool all_told = presence_events_flush(&server->service, false);
     bool all_left = !leaving_run(&server->service);
     bool all_answered = !waiting_requests_run(&server->service);
-    all_answered = !connections_report_run(&server->service) && all_answered;
+    connections_report_run(&server->service);
     replay_run(&server->replays);
     connection_flush(&server->net);
-    if (replay_can_go_on(&server->replays) || !all_told || !all_dropped || !all_answered ||
-        !all_left)
+    if (replay_can_go_on(&server->replays) || connections_report_can_go_on(&server->service) ||
+        !all_told || !all_dropped || !all_answered || !all_left)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);

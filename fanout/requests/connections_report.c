@@ -313,18 +313,22 @@ static bool write_piece(struct connections_report *report)
     return queue_piece(report);
 }
 
-bool connections_report_run(struct service *service)
+void connections_report_run(struct service *service)
 {
     struct connections_report *first = TAILQ_FIRST(&service->reports->ready);
 
     if (first == NULL)
-        return false;
+        return;
     struct connection *connection = first->connection;
     set_ready(first, false);
     if (!write_piece(first))
         connection_close(connection, CLOSE_MEMORY);
     else if (connection->user != &request_reader_user && connection->output.length == 0)
         set_ready(first, true); /* nothing in it was wanted */
+}
+
+bool connections_report_can_go_on(const struct service *service)
+{
     return !TAILQ_EMPTY(&service->reports->ready);
 }
 

@@ -20,7 +20,9 @@ struct connections_reports {
 /* Of a zeroed one. */
 void connections_reports_open(struct connections_reports *reports);
 void connections_report_answer(struct connection *connection, const struct http_request *request);
-/* Writes the next piece of one of them. True while others are ready. */
-bool connections_report_run(struct service *service);
+/* Writes the next piece of one of them. */
+void connections_report_run(struct service *service);
+/* Whether one of them could go on at once: what was written of it has been taken. */
+bool connections_report_can_go_on(const struct service *service);
 
 #endif

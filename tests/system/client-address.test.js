@@ -35,41 +35,44 @@ const untilAddresses = (stack, expected) =>
     return found.length === expected.length && assert.deepEqual(found, expected) === undefined;
   });
 
-for (const name of Object.keys(servers).filter((each) => servers[each].mode !== 'redirect')) {
-  describe(`behind ${name}, as configured in deploy/`, () => {
-    let web;
-    before(async () => {
-      web = await BehindWebServer.start(name, { config: { fanout: { max_connections_per_address: 3 } } });
-    });
-    after(() => web?.stop());
+// Each server is a world of its own; all of them wait most of the time.
+describe('addresses behind web servers', { concurrency: true }, () => {
+  for (const name of Object.keys(servers).filter((each) => servers[each].mode !== 'redirect')) {
+    describe(`behind ${name}, as configured in deploy/`, { concurrency: 1 }, () => {
+      let web;
+      before(async () => {
+        web = await BehindWebServer.start(name, { config: { fanout: { max_connections_per_address: 3 } } });
+      });
+      after(() => web?.stop());
 
-    test('each client has its own address, whatever it says in headers', async () => {
-      const held = [
-        await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': FORGED }),
-        await subscribe(web.port, '127.0.0.78', '/notify/', { Forwarded: `for=${FORGED}` }),
-        await subscribe(web.port, '127.0.0.79', '/notify/', { 'X-Forwarded-For': `${FORGED}, 127.0.0.1` }),
-      ];
-      await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.78', '127.0.0.79']);
-      held.forEach((connection) => connection.destroy());
-      await web.stack.untilTotal(0);
-    });
+      test('each client has its own address, whatever it says in headers', async () => {
+        const held = [
+          await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': FORGED }),
+          await subscribe(web.port, '127.0.0.78', '/notify/', { Forwarded: `for=${FORGED}` }),
+          await subscribe(web.port, '127.0.0.79', '/notify/', { 'X-Forwarded-For': `${FORGED}, 127.0.0.1` }),
+        ];
+        await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.78', '127.0.0.79']);
+        held.forEach((connection) => connection.destroy());
+        await web.stack.untilTotal(0);
+      });
 
-    test('so limits are for each client, and no header is a way round them', async () => {
-      const held = [];
-      for (let i = 0; i < 3; i++) {
-        held.push(await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': `203.0.113.${i}` }));
-      }
-      await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.77', '127.0.0.77']);
-      const refused = await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': '203.0.113.4' });
-      const answer = await refused.answer();
-      assert.equal(answer.status, 503, answer.text);
-      held.push(refused, await subscribe(web.port, '127.0.0.78', '/notify/'));
-      await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.77', '127.0.0.77', '127.0.0.78']);
-      held.forEach((connection) => connection.destroy());
-      await web.stack.untilTotal(0);
+      test('so limits are for each client, and no header is a way round them', async () => {
+        const held = [];
+        for (let i = 0; i < 3; i++) {
+          held.push(await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': `203.0.113.${i}` }));
+        }
+        await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.77', '127.0.0.77']);
+        const refused = await subscribe(web.port, '127.0.0.77', '/notify/', { 'X-Forwarded-For': '203.0.113.4' });
+        const answer = await refused.answer();
+        assert.equal(answer.status, 503, answer.text);
+        held.push(refused, await subscribe(web.port, '127.0.0.78', '/notify/'));
+        await untilAddresses(web.stack, ['127.0.0.77', '127.0.0.77', '127.0.0.77', '127.0.0.78']);
+        held.forEach((connection) => connection.destroy());
+        await web.stack.untilTotal(0);
+      });
     });
-  });
-}
+  }
+});
 
 describe('whom the daemon believes', () => {
   let stack;

@@ -377,6 +377,40 @@ static void a_crowd_that_does_anything_leaves_nothing_behind(void **state)
     daemon_stop(&daemon);
 }
 
+/* Piece after piece: the loop does not sleep while who asked has taken all that was written. */
+static void a_long_report_is_written_without_a_pause(void **state)
+{
+    enum { STREAMS = 200, PADDING = 900 };
+    struct daemon daemon;
+    struct client streams[STREAMS], operator;
+    char json[PADDING + 32];
+    size_t turns = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    (void)snprintf(json, sizeof json, "{\"ep\":[\"%0*d\"]}", PADDING, 0);
+    for (int i = 0; i < STREAMS; i++) {
+        client_open(&streams[i], &daemon);
+        (void)client_subscribe(&streams[i], json);
+    }
+    client_open(&operator, & daemon);
+    assert_true(client_send_text(&operator, "GET /connections?details=true HTTP/1.1\r\nHost: h\r\n"
+                                            "Authorization: Bearer admin\r\n\r\n"));
+    for (; !client_has(&operator, "\r\n0\r\n\r\n"); client_receive(&operator)) {
+        if (client_has(&operator, "\"ep\":[\"")) {
+            assert_true(uv_is_active((const uv_handle_t *)&daemon.server->busy));
+            turns++;
+        }
+        daemon_turn(&daemon);
+    }
+    assert_true(turns > 2);
+    assert_int_equal(client_count(&operator, "\"ep\":[\""), STREAMS);
+    client_close(&operator);
+    for (int i = 0; i < STREAMS; i++)
+        client_close(&streams[i]);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_burst_of_large_events_reaches_a_client_that_reads),
         cmocka_unit_test(what_comes_while_many_are_written_goes_along),
         cmocka_unit_test(a_crowd_that_does_anything_leaves_nothing_behind),
+        cmocka_unit_test(a_long_report_is_written_without_a_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ describe('access tokens', () => {
   let bound;
   before(async () => {
     bound = await Bound.start({
-      config: { token: { keys_file: 'token.keys' }, log: { path: 'recent.log' }, fanout: { poll_time: '500ms' } },
+      config: { token: { keys_file: 'token.keys' }, log: { path: 'recent.log' }, fanout: { poll_time: '500ms', poll_gap: '2s' } },
       prepare: (stack) => stack.writeTokens('token.keys', [SECRET]),
     });
     await bound.add('mine', { sub: ['luis'] });
