@@ -254,15 +254,20 @@ static bool find_hits(struct replay *replay, const struct logged_event *logged)
     return found;
 }
 
-/* As large as what the connection has in the index, at most; without room for it each of its topics
- * is compared. */
-static void make_filter(struct replay *replay)
+/* As large as what the connection has in the index, at most, and made in slices. Without room for it
+ * each of its topics is compared. False while it is not whole. */
+static bool make_filter(struct replay *replay)
 {
     struct replay_queue *queue = replay->queue;
+    struct replay_cohort *cohort = replay->member.cohort;
 
-    if (replay->member.cohort->filter == NULL && may_keep(replay, 0) &&
-        replay_cohorts_make_filter(&queue->cohorts, &replay->member, &queue->hits))
-        queue->work += replay_filter_bytes(replay->member.cohort->filter) / 64;
+    if (cohort->filter != NULL ? replay_filter_is_whole(cohort->filter) : !may_keep(replay, 0))
+        return true;
+    if (!replay_cohorts_make_filter(&queue->cohorts, &replay->member, REPLAY_SLICE_WORK,
+                                    &queue->hits))
+        return true;
+    queue->work += queue->hits.work;
+    return replay_filter_is_whole(cohort->filter);
 }
 
 static bool send_hits(struct replay *replay, const struct logged_event *logged)
@@ -285,7 +290,8 @@ static bool send_walking(struct replay *replay, uint64_t stop_at)
     struct replay_queue *queue = replay->queue;
     uint64_t work = queue->work;
 
-    make_filter(replay);
+    if (!make_filter(replay))
+        return true; /* the next slice goes on with it */
     for (const struct logged_event *logged =
              event_log_first_after(log_of(replay->queue), replay->after);
          logged != NULL; logged = logged->newer) {

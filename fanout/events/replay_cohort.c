@@ -106,15 +106,23 @@ static void forget_filter(struct replay_cohorts *cohorts, struct replay_cohort *
 }
 
 bool replay_cohorts_make_filter(struct replay_cohorts *cohorts, const struct replay_member *member,
-                                struct replay_hits *scratch)
+                                size_t most_work, struct replay_hits *scratch)
 {
     struct replay_cohort *cohort = member->cohort;
+    const struct subscriber *subscriber = &member->stream->subscriber;
 
-    cohort->filter = replay_filter_new(&member->stream->subscriber, cohorts->seed, scratch);
-    if (cohort->filter == NULL)
-        return false;
+    if (cohort->filter == NULL) {
+        cohort->filter = replay_filter_new(subscriber, cohorts->seed);
+        if (cohort->filter == NULL)
+            return false;
+        cohorts->filter_bytes += replay_filter_bytes(cohort->filter);
+    }
+    cohorts->filter_bytes -= replay_filter_bytes(cohort->filter);
+    bool grown = replay_filter_grow(cohort->filter, subscriber, most_work, scratch);
     cohorts->filter_bytes += replay_filter_bytes(cohort->filter);
-    return true;
+    if (!grown)
+        forget_filter(cohorts, cohort);
+    return grown;
 }
 
 void replay_cohorts_leave(struct replay_cohorts *cohorts, struct replay_member *member)

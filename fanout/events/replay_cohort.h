@@ -51,7 +51,7 @@ struct replay_cohort {
     struct hash_node by_topics;
     LIST_HEAD(, replay_member) members; /* one at least; whichever holds the topics' nodes */
     TAILQ_HEAD(, replay_slice) slices;
-    struct replay_filter *filter; /* of their topics; NULL: not made */
+    struct replay_filter *filter; /* of their topics; NULL: not begun */
 };
 
 /* All of them. */
@@ -73,9 +73,10 @@ bool replay_cohorts_join(struct replay_cohorts *cohorts, struct replay_member *m
 /* Harmless for one that is in none. */
 void replay_cohorts_leave(struct replay_cohorts *cohorts, struct replay_member *member);
 
-/* Makes the filter of a member's cohort, which has none yet; false without memory. */
+/* Makes the filter of a member's cohort, or as much more of it as so much work is; false without
+ * memory: there is none then. */
 bool replay_cohorts_make_filter(struct replay_cohorts *cohorts, const struct replay_member *member,
-                                struct replay_hits *scratch);
+                                size_t most_work, struct replay_hits *scratch);
 
 /* The slice for a member that has everything up to `after`, and whose newest frame has this iat:
  * none that was sent before, and none that would have ended later now. NULL when there is none;

@@ -6,17 +6,31 @@
 
 #include <stdlib.h>
 
+enum { NAME_WORK = 4 /* bytes of a topic's name for a unit of work: it is put together by levels */ };
+
 struct replay_filter {
     struct topic_index index;
     struct subscriber subscriber; /* slot by slot like the connection's */
     int64_t inbox;                /* its slot; -1: there is none */
+    uint32_t next;                /* slot to be added; those before it are there */
 };
 
-static bool add_subscriptions(struct replay_filter *filter, const struct subscriber *subscriber,
-                              struct bytes *name)
+/* A level that is made costs far more than one that is looked at. */
+static size_t work_of(const struct topic_index *index, uint64_t bytes_before)
 {
-    for (uint32_t slot = 0; slot < subscriber->count; slot++) {
+    return 1 + (size_t)(index->bytes - bytes_before) / 16;
+}
+
+bool replay_filter_grow(struct replay_filter *filter, const struct subscriber *subscriber,
+                        size_t most_work, struct replay_hits *scratch)
+{
+    struct bytes *name = &scratch->name;
+
+    for (scratch->work = 0; filter->next < subscriber->count && scratch->work < most_work;
+         filter->next++) {
+        uint32_t slot = filter->next;
         const struct subscription *subscription = &subscriber->subscriptions[slot];
+        uint64_t before = filter->index.bytes;
         if (subscription->kind == SUBSCRIPTION_INBOX) {
             filter->inbox = slot;
             continue;
@@ -26,12 +40,17 @@ static bool add_subscriptions(struct replay_filter *filter, const struct subscri
         if (name->failed ||
             !topic_index_add(&filter->index, &filter->subscriber, slot, name->data, name->length))
             return false;
+        scratch->work += work_of(&filter->index, before);
     }
     return true;
 }
 
-struct replay_filter *replay_filter_new(const struct subscriber *subscriber, uint64_t seed,
-                                        struct replay_hits *scratch)
+bool replay_filter_is_whole(const struct replay_filter *filter)
+{
+    return filter->next == filter->subscriber.count;
+}
+
+struct replay_filter *replay_filter_new(const struct subscriber *subscriber, uint64_t seed)
 {
     struct replay_filter *filter = calloc(1, sizeof *filter);
 
@@ -41,8 +60,7 @@ struct replay_filter *replay_filter_new(const struct subscriber *subscriber, uin
     filter->subscriber.subscriptions =
         calloc(subscriber->count + (size_t)1, sizeof(struct subscription));
     filter->subscriber.count = subscriber->count;
-    if (!topic_index_open(&filter->index, seed) || filter->subscriber.subscriptions == NULL ||
-        !add_subscriptions(filter, subscriber, &scratch->name))
+    if (!topic_index_open(&filter->index, seed) || filter->subscriber.subscriptions == NULL)
         replay_filter_free(&filter);
     return filter;
 }
@@ -121,8 +139,8 @@ bool replay_filter_compare(const struct subscriber *subscriber, const struct log
         const struct subscription *subscription = &subscriber->subscriptions[slot];
         bool hit = subscription->kind == SUBSCRIPTION_INBOX ? targeted : !targeted;
         if (hit && !targeted) {
-            hits->work++;
             hit = matches_topic(subscription, event->topic, &hits->name);
+            hits->work += 1 + hits->name.length / NAME_WORK;
         }
         if ((hit && !add_hit(hits, slot)) || hits->name.failed)
             return false;

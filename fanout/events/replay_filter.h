@@ -22,10 +22,14 @@ struct replay_hits {
     size_t work;                  /* topics and nodes looked at */
 };
 
-/* Of all the subscriptions that it has now: they must stay as they are. seed: random, see
+/* Of none of its subscriptions as yet, which must stay as they are. seed: random, see
  * hash_bytes(). NULL without memory. */
-struct replay_filter *replay_filter_new(const struct subscriber *subscriber, uint64_t seed,
-                                        struct replay_hits *scratch);
+struct replay_filter *replay_filter_new(const struct subscriber *subscriber, uint64_t seed);
+/* Adds some of them, about as many as so much work is, which scratch->work says; false without
+ * memory. It is of use when it is whole. */
+bool replay_filter_grow(struct replay_filter *filter, const struct subscriber *subscriber,
+                        size_t most_work, struct replay_hits *scratch);
+bool replay_filter_is_whole(const struct replay_filter *filter);
 /* Harmless on NULL; clears it. */
 void replay_filter_free(struct replay_filter **filter);
 uint64_t replay_filter_bytes(const struct replay_filter *filter);

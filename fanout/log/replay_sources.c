@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { NAME_WORK = 8 /* bytes of a topic's name for a unit of work */ };
+
 static void sift_down(struct replay_sources *heap, size_t at)
 {
     for (;;) {
@@ -84,7 +86,7 @@ enum replay_gathering replay_sources_gather(struct replay_sources *sources, stru
         const struct topic_matches *matches = find_logged(log, requested, most_work - *work, name);
         if (matches == NULL || !add_matching(sources, matches, requested, after))
             return REPLAY_NO_MEMORY;
-        *work += matches->work;
+        *work += matches->work + name->length / NAME_WORK;
         if (matches->cut || *work >= most_work)
             return REPLAY_TOO_MUCH;
     }

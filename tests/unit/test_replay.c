@@ -1,4 +1,5 @@
 /* Coming back: what a client missed, in order, without holding up others. */
+#include "bytes.h"
 #include "daemon.h"
 #include "net/connection.h"
 
@@ -285,6 +286,57 @@ static void overlapping_patterns_cost_a_turn_no_more_than_others(void **state)
     daemon_stop(&daemon);
 }
 
+/* Patterns of as many levels as there may be, which have nothing in common but their first ones. */
+static char *deep_patterns(unsigned count, unsigned levels)
+{
+    struct bytes json = BYTES_EMPTY;
+
+    bytes_append_text(&json, "{\"last_id\":\"0-0\",\"ep\":[\"#\"");
+    for (unsigned i = 0; i < count; i++) {
+        bytes_append_text(&json, ",\"+/+/+/+");
+        for (unsigned level = 4; level < levels; level++)
+            bytes_append_format(&json, "/%u", i);
+        bytes_append_text(&json, "\"");
+    }
+    bytes_append_text(&json, "]}");
+    assert_non_null(bytes_terminate(&json));
+    return json.data;
+}
+
+/* What a walk through the log needs to know of its topics is as large as they are. */
+static void what_many_deep_patterns_need_is_made_in_slices(void **state)
+{
+    enum { TOPICS = 5000, PATTERNS = 300, LEVELS = 60, TURN = 30000 };
+    struct daemon daemon;
+    struct client client;
+    char text[64], *json = deep_patterns(PATTERNS, LEVELS);
+    uint64_t made = 0;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (unsigned number = 0; number < TOPICS; number++) {
+        replay_deep_topic(text, number, 5);
+        replay_publish(&daemon, text, number, 1);
+    }
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, json);
+    while (!nobody_catches_up(&daemon)) {
+        uint64_t work = daemon.server->replays.work;
+        daemon_turn(&daemon);
+        client_receive(&client);
+        assert_true(daemon.server->replays.work - work < TURN);
+        if (daemon.server->replays.cohorts.filter_bytes > made)
+            made = daemon.server->replays.cohorts.filter_bytes;
+    }
+    assert_true(made > (uint64_t)PATTERNS * LEVELS * 64);
+    client_expect(&client, ":[4999,");
+    (void)replay_check(&client, 0, TOPICS);
+    assert_int_equal(daemon.server->replays.cohorts.filter_bytes, 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+    free(json);
+}
+
 /* All of many topics: what the first costs, the tenth costs too. */
 static void each_that_wants_everything_costs_the_same(void **state)
 {
@@ -456,6 +508,7 @@ int main(void)
         cmocka_unit_test(topics_may_change_meanwhile),
         cmocka_unit_test(what_is_forgotten_meanwhile_makes_no_gap),
         cmocka_unit_test(overlapping_patterns_cost_a_turn_no_more_than_others),
+        cmocka_unit_test(what_many_deep_patterns_need_is_made_in_slices),
         cmocka_unit_test(each_that_wants_everything_costs_the_same),
         cmocka_unit_test(both_ways_find_what_the_topics_say),
         cmocka_unit_test(those_who_do_not_read_stop_nobody),
