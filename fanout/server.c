@@ -15,6 +15,7 @@
 #include "net/connection.h"
 #include "net/send_batch.h"
 #include "requests/memory_report.h"
+#include "requests/presence_catch_up.h"
 #include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/streaming.h"
@@ -64,6 +65,7 @@ static void apply_config(struct server *server)
     server->seen.max_age_ms = server->config.remember_time;
     server->log.max_bytes = server->config.log_max_bytes;
     server->log.max_age_ms = server->config.log_max_age;
+    server->streams.presence.past.most = server->config.max_presence_missed;
     server->streams.polls.most = server->config.max_polls_between;
     server->streams.departed.max_count = server->config.log_max_departed;
     server->streams.departed.max_age_ms = server->config.log_max_age;
@@ -353,7 +355,7 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
     seen_events_open(&server->seen, seeds.seen);
     rate_limits_open(&server->rates, seeds.rates);
     server->net.addresses.seed = seeds.addresses;
-    replay_open(&server->replays, &server->delivery, subscribe_caught_up, seeds.replays);
+    replay_open(&server->replays, &server->delivery, presence_catch_up_tell, seeds.replays);
     server->service.retry_seed = seeds.retry;
     server->service.stop_seed = seeds.stop;
     bool has_streams = streams_open(&server->streams, &seeds.streams);
@@ -434,7 +436,10 @@ static bool open_parts(struct server *server, char *error)
     open_batch(server);
     open_drops(server);
     load_publishers(server);
-    return open_intake(server, error) && open_connids(server, wall, error) &&
+    if (!open_intake(server, error))
+        return false;
+    presence_past_begin(&server->streams.presence.past, server->log.sequence);
+    return open_connids(server, wall, error) &&
            listeners_open(&server->listeners, &server->net, error) && open_bus(server, error) &&
            open_session_ends(server, error);
 }

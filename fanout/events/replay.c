@@ -8,6 +8,7 @@
 #include "net/connection.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/transport.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,8 @@ struct replay {
     uint64_t after; /* everything up to this sequence is queued */
     bool may_have_gap;
     struct past_audience past;
+    struct presence_due due;
+    bool tells_first;            /* what is due, before the log */
     bool waits;                  /* for the socket: counted in the queue */
     bool walks;                  /* through the log, not topic by topic */
     struct replay_sources kept;  /* topic by topic, for the next slice */
@@ -415,7 +418,8 @@ static void free_replay(struct replay *replay)
 }
 
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap, const struct past_rights *past)
+                  bool may_have_gap, const struct past_rights *past,
+                  const struct presence_due *due)
 {
     struct replay *replay = calloc(1, sizeof *replay);
 
@@ -429,6 +433,8 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
     replay->stream = stream;
     replay->after = after;
     replay->may_have_gap = may_have_gap;
+    replay->due = *due;
+    replay->tells_first = stream->transport->answers_once;
     replay->iat = log_of(queue)->last_iat;
     if (!replay_cohorts_join(&queue->cohorts, &replay->member, stream)) {
         free_replay(replay);
@@ -449,6 +455,11 @@ uint64_t replay_position(const struct replay_queue *queue, const struct stream *
     if (identity != NULL && identity->withheld != 0 && identity->withheld <= position)
         position = identity->withheld - 1;
     return position;
+}
+
+const struct presence_due *replay_presence(const struct stream *stream)
+{
+    return stream->replay != NULL ? &stream->replay->due : NULL;
 }
 
 static void set_waiting(struct replay *replay, bool waits)
@@ -499,6 +510,30 @@ bool replay_withhold(struct stream *stream, const struct bytes *topics)
     return past_audience_withhold(&replay->past, topics);
 }
 
+/* With the next slice; else when its output is written. */
+static void go_on(struct replay *replay)
+{
+    if (replay->stream->connection.output.length < replay->queue->window)
+        link_last(replay);
+    else
+        set_waiting(replay, true);
+}
+
+/* False when there is more to be told, or the connection was closed. */
+static bool tell_due(struct replay *replay)
+{
+    struct replay_queue *queue = replay->queue;
+    struct replay_measure measure = {.window = queue->window, .most_work = REPLAY_SLICE_WORK};
+    enum replay_telling result = queue->tell(replay->stream, &replay->due, &measure);
+
+    queue->work += measure.work;
+    if (result == REPLAY_MORE)
+        go_on(replay);
+    else if (result == REPLAY_FAILED)
+        connection_close(&replay->stream->connection, CLOSE_MEMORY);
+    return result == REPLAY_TOLD;
+}
+
 /* One slice for the first in the queue. */
 static void run_first(struct replay_queue *queue)
 {
@@ -517,21 +552,17 @@ static void run_first(struct replay_queue *queue)
         return;
     }
     replay->may_have_gap = false;
-    if (!send_slice(replay)) {
+    if (replay->tells_first && !tell_due(replay))
+        return;
+    replay->tells_first = false;
+    if (replay->after < log->sequence && !send_slice(replay)) {
         connection_close(&stream->connection, CLOSE_MEMORY);
         return;
     }
-    if (replay->after < log->sequence) {
-        /* Else it goes on when its output is written. */
-        if (stream->connection.output.length < queue->window)
-            link_last(replay);
-        else
-            set_waiting(replay, true);
-        return;
-    }
-    replay_abandon(stream);
-    if (!queue->caught_up(stream))
-        connection_close(&stream->connection, CLOSE_MEMORY);
+    if (replay->after < log->sequence)
+        go_on(replay);
+    else if (tell_due(replay))
+        replay_abandon(stream);
 }
 
 /* Those who catch up wait rather than push slow ones out, and go on when something was written. */
@@ -591,11 +622,10 @@ void replay_run(struct replay_queue *queue)
     loop_watch_did(&delivery->net->loop.watch, LOOP_REPLAY, queue->work - work);
 }
 
-void replay_open(struct replay_queue *queue, struct delivery *delivery,
-                 bool (*caught_up)(struct stream *stream), uint64_t seed)
+void replay_open(struct replay_queue *queue, struct delivery *delivery, replay_tell *tell,
+                 uint64_t seed)
 {
-    *queue =
-        (struct replay_queue){.delivery = delivery, .caught_up = caught_up, .last = &queue->first};
+    *queue = (struct replay_queue){.delivery = delivery, .tell = tell, .last = &queue->first};
     replay_cohorts_open(&queue->cohorts, seed);
 }
 

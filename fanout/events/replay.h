@@ -16,6 +16,7 @@
 #include "events/replay_cohort.h"
 #include "events/replay_filter.h"
 #include "log/replay_sources.h"
+#include "streams/presence_past.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,10 +28,13 @@ struct replay_queue;
 struct stream;
 
 /* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
- * far. `past`, copied: which bound events its user may still hear; NULL: none are replayed. False
- * without memory. */
+ * far. `past`, copied: which bound events its user may still hear; NULL: none are replayed. `due`,
+ * copied: what it is to be told of presence. False without memory. */
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap, const struct past_rights *past);
+                  bool may_have_gap, const struct past_rights *past,
+                  const struct presence_due *due);
+/* How far it was told of presence; NULL: it does not catch up. */
+const struct presence_due *replay_presence(const struct stream *stream);
 /* Everything for the stream up to this sequence is queued, or was never to be. */
 uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream);
 /* The stream ends, or has room again; harmless when it does not catch up. */
@@ -42,12 +46,29 @@ void replay_topics_changed(struct stream *stream);
  * harmless likewise. False without memory. */
 bool replay_withhold(struct stream *stream, const struct bytes *topics);
 
+/* What a slice may cost. */
+struct replay_measure {
+    uint64_t window;  /* bytes queued for the connection */
+    size_t most_work; /* in the units of replay_queue.work */
+    size_t work;      /* done */
+};
+
+enum replay_telling {
+    REPLAY_TOLD,
+    REPLAY_MORE,  /* there is more to be told */
+    REPLAY_FAILED /* without memory: the connection is closed */
+};
+
+/* Tells a slice of what it missed and the log does not have: presence. */
+typedef enum replay_telling replay_tell(struct stream *stream, struct presence_due *due,
+                                        struct replay_measure *measure);
+
 /* All that catch up. */
 struct replay_queue {
     struct delivery *delivery;
-    /* Called for each that has caught up and is live from now on; false without memory: the
-     * connection is closed. */
-    bool (*caught_up)(struct stream *stream);
+    /* Called for each that has caught up with the log, until all is told: then it is live. For
+     * those who poll also before that, since the answer says that they have what was before. */
+    replay_tell *tell;
     struct replay *first, **last;  /* those that have room */
     struct replay_sources scratch; /* of one slice */
     struct replay_hits hits;       /* of one event */
@@ -64,8 +85,8 @@ struct replay_queue {
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 
-void replay_open(struct replay_queue *queue, struct delivery *delivery,
-                 bool (*caught_up)(struct stream *stream), uint64_t seed);
+void replay_open(struct replay_queue *queue, struct delivery *delivery, replay_tell *tell,
+                 uint64_t seed);
 /* Gives slices to those that have room, within the measure of one turn. */
 void replay_run(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the

@@ -8,6 +8,7 @@
 #include "requests/client_message.h"
 #include "requests/deaf_topics.h"
 #include "requests/message_ticket.h"
+#include "requests/presence_catch_up.h"
 #include "requests/presence_events.h"
 #include "requests/renew.h"
 #include "requests/service.h"
@@ -74,17 +75,23 @@ static bool tell_subscribed(struct connection *connection, uint64_t position,
 }
 
 /* The frame comes before the past. */
-static bool tell_past(struct connection *connection, uint64_t after, const struct past_rights *past)
+static bool tell_past(struct connection *connection, const struct client_message *message,
+                      const struct past_rights *past)
 {
-    const struct service *service = service_of(connection);
+    struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
+    const char *last_id = message->last_id;
+    uint64_t after = subscribe_find_start(connection, last_id, message->last_id_length);
+    const struct presence_due due = presence_catch_up_begin(
+        service, last_id, message->last_id_length, &(struct presence_heard){0});
 
     stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, past);
     if (!tell_subscribed(connection, after, past, true))
         return false;
-    if (event_log_has_any_after(service->log, after))
-        return replay_begin(service->replays, stream, after, !stream->recovered, past);
-    return subscribe_caught_up(stream);
+    if (event_log_has_any_after(service->log, after) || presence_catch_up_is_needed(stream))
+        return replay_begin(service->replays, stream, after, !stream->recovered, past, &due);
+    stream->presence_since = (uint32_t)service->streams->presence.changes;
+    return presence_events_send_available(service, stream, 0);
 }
 
 static bool tell_count(struct connection *connection, const char *type)
@@ -181,9 +188,7 @@ static bool tell_addition(struct connection *connection, const struct client_mes
     const struct past_rights *past = addition->brought.body.past;
 
     if (message->last_id != NULL)
-        return tell_past(
-            connection, subscribe_find_start(connection, message->last_id, message->last_id_length),
-            past);
+        return tell_past(connection, message, past);
     /* One that catches up is told who is there when it has. */
     return tell_subscribed(connection, replay_position(service->replays, stream), past, false) &&
            (stream->replay != NULL ||

@@ -19,35 +19,35 @@ enum {
     FLUSH_LEAST = 16 /* client ids, whatever time they take */
 };
 
-static bool write_topic(struct bytes *topic, const struct presence_entry *entry)
+void presence_events_write_topic(struct bytes *topic, const char *clid, size_t length)
 {
     bytes_clear(topic);
     bytes_append_text(topic, topic_prefix);
-    bytes_append(topic, entry->clid, entry->length);
-    return !topic->failed;
+    bytes_append(topic, clid, length);
 }
 
-static size_t write_change(char *json, size_t size, const char *type, uint32_t instances)
+size_t presence_events_write(char json[PRESENCE_EVENT_SIZE], const char *type, uint32_t instances)
 {
-    return (size_t)snprintf(json, size, "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}",
-                            type, instances);
+    return (size_t)snprintf(json, PRESENCE_EVENT_SIZE,
+                            "{\"type\":\"%s\",\"detail\":{\"clid_instances\":%u}}", type,
+                            instances);
 }
 
 /* Came and went in one turn: then there is nothing to tell. */
 static void publish_change(struct service *service, const struct presence_entry *entry,
                            struct bytes *topic)
 {
-    char json[96];
+    char json[PRESENCE_EVENT_SIZE];
     const char *type = entry->instances > entry->told ? "connect" : "disconnect";
 
     if (entry->instances == entry->told)
         return;
-    struct event event = {.json = json};
-    bool written = write_topic(topic, entry);
-    event.topic = topic->data;
-    event.topic_length = topic->length;
-    event.json_length = write_change(json, sizeof json, type, entry->instances);
-    if (!written || !delivery_publish_presence(service->delivery, &event, entry->changed))
+    presence_events_write_topic(topic, entry->clid, entry->length);
+    struct event event = {.topic = topic->data,
+                          .topic_length = topic->length,
+                          .json = json,
+                          .json_length = presence_events_write(json, type, entry->instances)};
+    if (topic->failed || !delivery_publish_presence(service->delivery, &event, entry->changed))
         message_error("presence event lost for want of memory", message_text("type", type));
 }
 
@@ -66,17 +66,10 @@ bool presence_events_flush(struct service *service, bool all)
         struct presence_entry *entry = presence_take_changed(presence);
         if (watched)
             publish_change(service, entry, &topic);
-        presence_settle(presence, entry);
+        presence_settle(presence, entry, service->log->sequence);
     }
     bytes_free(&topic);
     return presence->pending == NULL;
-}
-
-bool presence_events_is_pattern(const char *topic, size_t length)
-{
-    return length >= sizeof topic_prefix - 1 &&
-           memcmp(topic, topic_prefix, sizeof topic_prefix - 1) == 0 &&
-           topic_has_wildcard(topic, length);
 }
 
 /* Only for exact topics "@CONNECTION@/clid": a pattern names nobody. */
@@ -110,55 +103,6 @@ bool presence_events_send_available(struct service *service, struct stream *stre
         sent = !name.failed &&
                send_available(service, stream, name.data != NULL ? name.data : "", name.length);
     }
-    bytes_free(&name);
-    return sent;
-}
-
-/* Those that came while the client caught up, of whom it knows nothing yet. */
-static bool send_missed(struct service *service, struct stream *stream,
-                        const struct subscription *watching, const struct bytes *pattern)
-{
-    const struct presence_entry *entry = service->streams->presence.newest;
-    struct bytes topic = BYTES_EMPTY;
-    bool sent = true;
-
-    uint64_t most = service->config->max_presence_missed;
-    for (uint64_t i = 0; i < most && sent && entry != NULL; i++, entry = entry->older) {
-        if (stream_knows_change(stream, entry->changed))
-            break;
-        sent = write_topic(&topic, entry);
-        if (!sent || entry->instances == 0 || topic_has_wildcard(topic.data, topic.length) ||
-            !topic_matches(pattern->data, pattern->length, topic.data, topic.length))
-            continue;
-        char json[96];
-        const struct event event = {
-            .topic = topic.data,
-            .topic_length = topic.length,
-            .json = json,
-            .json_length = write_change(json, sizeof json, "connect", entry->instances),
-            .sequence = service->log->sequence};
-        sent = delivery_replay(service->delivery, stream, watching, &event, false);
-    }
-    bytes_free(&topic);
-    return sent;
-}
-
-bool presence_events_catch_up(struct service *service, struct stream *stream)
-{
-    struct bytes name = BYTES_EMPTY;
-    bool sent = presence_events_send_available(service, stream, 0);
-
-    for (uint32_t i = 0; sent && i < stream->subscriber.count; i++) {
-        const struct subscription *watching = &stream->subscriber.subscriptions[i];
-        if (watching->kind != SUBSCRIPTION_OPEN)
-            continue;
-        bytes_clear(&name);
-        topic_node_write_name(watching->node, &name);
-        sent = !name.failed;
-        if (sent && presence_events_is_pattern(name.data, name.length))
-            sent = send_missed(service, stream, watching, &name);
-    }
-    stream->presence_since = (uint32_t)service->streams->presence.changes;
     bytes_free(&name);
     return sent;
 }

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { PRESENCE_EVENT_SIZE = 96 };
+
+struct bytes;
 struct service;
 struct stream;
 
@@ -14,12 +17,10 @@ struct stream;
  * client id, with the newest count. False when there was no time for all of them, unless all are to
  * be told. */
 bool presence_events_flush(struct service *service, bool all);
-/* Tells a client that has caught up what it missed meanwhile: how many streams the client ids have
- * that it watches by name, and which of those that it watches by pattern have come. False without
- * memory. */
-bool presence_events_catch_up(struct service *service, struct stream *stream);
-/* True of a topic that watches more than one client id. */
-bool presence_events_is_pattern(const char *topic, size_t length);
+/* Writes the topic of a client id. */
+void presence_events_write_topic(struct bytes *topic, const char *clid, size_t length);
+/* Writes an event of it: so many streams have it now. Gives its length. */
+size_t presence_events_write(char json[PRESENCE_EVENT_SIZE], const char *type, uint32_t instances);
 /* Tells a client how many streams the client ids have that it watches, by its topics in the slots
  * from this one on. False without memory. */
 bool presence_events_send_available(struct service *service, struct stream *stream, uint32_t first);

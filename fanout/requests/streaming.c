@@ -44,6 +44,23 @@ enum leaving {
     DROPPED   /* it may not come back */
 };
 
+/* An answer may be lost: what it had of presence is told again with the next one. */
+static struct presence_heard heard_by_poll(const struct streams *streams,
+                                           const struct stream *stream)
+{
+    const struct presence_due *due = replay_presence(stream);
+    uint32_t told = (uint32_t)streams->presence.past.told;
+
+    if (due != NULL)
+        told = (uint32_t)due->change;
+    else if (stream_knows_change(stream, told))
+        told = stream->presence_since;
+    return (struct presence_heard){.is_poll = true,
+                                   .before_is_known = stream->presence_before != UINT64_MAX,
+                                   .before = (uint32_t)stream->presence_before,
+                                   .through = told};
+}
+
 static void remember_client(struct streams *streams, struct stream *stream, enum leaving leaving,
                             uint64_t now)
 {
@@ -51,6 +68,8 @@ static void remember_client(struct streams *streams, struct stream *stream, enum
         stream_identity_free(stream->identity);
     else
         departed_add(&streams->departed, stream->connid, stream->secret, stream->identity, now);
+    if (leaving != DROPPED && stream->transport->answers_once)
+        departed_note_heard(&streams->departed, stream->connid, heard_by_poll(streams, stream));
     stream->identity = NULL;
 }
 
@@ -67,11 +86,11 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     if (!connid)
         return;
     leaving_begin(stream);
-    replay_abandon(stream);
     streams->of_encoding[stream->encoding]--;
     hash_table_remove(&streams->by_connid, &stream->by_connid);
     reports_leave(&streams->reports, stream, loop_now(&service->net->loop));
     remember_client(streams, stream, leaving, loop_now(&service->net->loop));
+    replay_abandon(stream);
     stream->connid = 0;
     streams_forget_headers(streams, stream);
     stream->presence = NULL;
@@ -130,7 +149,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* Of a client that says by requests of its own that it is there. */
 static uint64_t absent_due(const struct stream *stream)
 {
-    return stream->transport->input == NULL ? stream->absent_at : UINT64_MAX;
+    const struct transport *transport = stream->transport;
+
+    return transport->input == NULL && !transport->answers_once ? stream->absent_at : UINT64_MAX;
 }
 
 static uint64_t input_due(const struct stream *stream)
@@ -446,7 +467,7 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
         stream->pinged_at = (uint32_t)now;
     else
         stream->ignored_input = 0;
-    if (stream->transport->input == NULL)
+    if (stream->transport->input == NULL && !stream->transport->answers_once)
         stream->absent_at = UINT64_MAX;
     connection_set_deadline(connection);
 }

@@ -13,6 +13,7 @@
 #include "net/connection.h"
 #include "requests/deaf_topics.h"
 #include "requests/leaving.h"
+#include "requests/presence_catch_up.h"
 #include "requests/presence_events.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -146,6 +147,16 @@ static bool take_secret(struct streams *streams, struct stream *stream,
     return true;
 }
 
+/* Of one that polls, and has shown that it is the same one. */
+static struct presence_heard heard_before(const struct service *service,
+                                          const struct stream *stream,
+                                          const struct subscription_body *body)
+{
+    if (!stream->transport->answers_once || !body->connid)
+        return (struct presence_heard){0};
+    return departed_heard(&service->streams->departed, body->connid);
+}
+
 /* presence_since is taken when the client has come, so that it does not hear itself come. On
  * failure nothing is left of it. */
 static bool enter(struct service *service, struct stream *stream,
@@ -242,12 +253,6 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
     return sent;
 }
 
-bool subscribe_caught_up(struct stream *stream)
-{
-    return stream->transport->answers_once ||
-           presence_events_catch_up(service_of(&stream->connection), stream);
-}
-
 /* Apache's mod_proxy_http says by this header that it passes the request on, and waits for us alone
  * then: that its client has closed it notices when it writes. Its WebSockets it watches on both
  * sides. */
@@ -270,17 +275,19 @@ static uint64_t hold_time(const struct config *config, const struct transport *t
  * that count. One that gets everything at once is told at once. */
 static bool send_beginning(struct service *service, struct stream *stream,
                            const struct http_request *request, uint64_t after,
-                           const struct past_rights *past)
+                           const struct past_rights *past, const struct presence_due *due)
 {
     struct connection *connection = &stream->connection;
     const struct transport *transport = stream->transport;
-    bool catches_up = event_log_has_any_after(service->log, after);
+    bool catches_up = event_log_has_any_after(service->log, after) ||
+                      (stream->asked_past && presence_catch_up_is_needed(stream));
 
     return transport->open(connection, request) && send_connected(service, stream, after, past) &&
            ((catches_up && !transport->answers_once) ||
             presence_events_send_available(service, stream, 0)) &&
            (transport->begun == NULL || transport->begun(connection)) &&
-           (!catches_up || replay_begin(service->replays, stream, after, !stream->recovered, past));
+           (!catches_up ||
+            replay_begin(service->replays, stream, after, !stream->recovered, past, due));
 }
 
 bool subscribe_holds_back(const struct stream *stream, uint64_t after,
@@ -297,6 +304,14 @@ bool subscribe_holds_back(const struct stream *stream, uint64_t after,
     return false;
 }
 
+/* What its last answer said is told once more, and then it has it. */
+static uint64_t before_of(const struct presence_due *due, const struct presence_heard *heard)
+{
+    if (heard->is_poll)
+        return due->news_from;
+    return due->is_known ? due->change : UINT64_MAX;
+}
+
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
                      const struct subscription_body *body, const struct transport *transport)
 {
@@ -305,14 +320,20 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
 
     leaving_finish(stream);
     streaming_take(connection, transport);
+    struct presence_heard heard = heard_before(service, stream, body);
     if (!enter(service, stream, request, body))
         return false;
-    uint64_t after = subscribe_find_start(connection, body->last_id,
-                                          body->last_id != NULL ? strlen(body->last_id) : 0);
+    heard.is_poll = heard.is_poll && stream->comes_back;
+    size_t id_length = body->last_id != NULL ? strlen(body->last_id) : 0;
+    uint64_t after = subscribe_find_start(connection, body->last_id, id_length);
+    const struct presence_due due =
+        presence_catch_up_begin(service, body->last_id, id_length, &heard);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
     stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, body->past);
-    if (!send_beginning(service, stream, request, after, body->past))
+    if (transport->answers_once)
+        stream->presence_before = before_of(&due, &heard);
+    if (!send_beginning(service, stream, request, after, body->past, &due))
         return false;
     service->streams->begun++;
     message_debug("stream begun", message_number("connid", (int64_t)stream->connid),

@@ -24,9 +24,6 @@ const char *subscribe_fault(struct connection *connection, const struct subscrip
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault);
-/* Tells a client that has caught up how many streams the client ids have that it watches. False
- * without memory. */
-bool subscribe_caught_up(struct stream *stream);
 /* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
  * the stream whether it asked (last_id is not NULL) and whether nothing is missing. */
 uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);

@@ -11,6 +11,7 @@ struct departed_stream {
     TAILQ_ENTRY(departed_stream) by_age;
     struct stream_identity *identity; /* NULL: unbound */
     uint64_t left_at_ms;
+    struct presence_heard heard;
     unsigned char secret[STREAM_SECRET_SIZE];
 };
 
@@ -80,6 +81,21 @@ void departed_add(struct departed *departed, uint64_t connid,
     if (departed->max_count == 0 || departed->max_age_ms == 0 ||
         !remember_stream(departed, connid, secret, identity, now_ms))
         stream_identity_free(identity);
+}
+
+void departed_note_heard(struct departed *departed, uint64_t connid, struct presence_heard heard)
+{
+    struct hash_node *node = hash_table_find(&departed->by_connid, connid);
+
+    if (node != NULL)
+        departed_stream_of(node)->heard = heard;
+}
+
+struct presence_heard departed_heard(const struct departed *departed, uint64_t connid)
+{
+    struct hash_node *node = hash_table_find(&departed->by_connid, connid);
+
+    return node != NULL ? departed_stream_of(node)->heard : (struct presence_heard){0};
 }
 
 void departed_forget(struct departed *departed, uint64_t connid)

@@ -6,6 +6,7 @@
 
 #include "hash_table.h"
 #include "streams/identities.h"
+#include "streams/presence_past.h"
 #include "streams/stream_secrets.h"
 
 #include <stdbool.h>
@@ -28,6 +29,10 @@ void departed_open(struct departed *departed);
 void departed_add(struct departed *departed, uint64_t connid,
                   const unsigned char secret[STREAM_SECRET_SIZE], struct stream_identity *identity,
                   uint64_t now_ms);
+/* What one that polled has heard of presence; harmless when it is not remembered. */
+void departed_note_heard(struct departed *departed, uint64_t connid, struct presence_heard heard);
+/* All zero for others. */
+struct presence_heard departed_heard(const struct departed *departed, uint64_t connid);
 /* Nobody can come back as this one any more; harmless when it is not remembered. */
 void departed_forget(struct departed *departed, uint64_t connid);
 /* True when this stream ended lately and this secret counts for it (stream_secrets_count()); it is

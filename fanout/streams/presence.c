@@ -104,10 +104,17 @@ struct presence_entry *presence_take_changed(struct presence *presence)
     return entry;
 }
 
-void presence_settle(struct presence *presence, struct presence_entry *entry)
+void presence_settle(struct presence *presence, struct presence_entry *entry, uint64_t sequence)
 {
+    bool was_there = entry->told > 0;
+
     entry->told = entry->instances;
-    if (entry->instances == 0 && !is_pending(presence, entry))
+    presence_past_note_told(&presence->past, sequence, entry->changed);
+    if (entry->instances > 0)
+        return;
+    if (was_there)
+        presence_past_note_gone(&presence->past, entry->changed, entry->clid, entry->length);
+    if (!is_pending(presence, entry))
         forget_entry(presence, entry);
 }
 
@@ -120,11 +127,12 @@ uint32_t presence_count(const struct presence *presence, const char *clid, size_
 
 void presence_free(struct presence *presence)
 {
+    presence_past_free(&presence->past);
     hash_table_free(&presence->by_clid);
 }
 
 uint64_t presence_bytes(const struct presence *presence)
 {
-    return hash_table_bytes(&presence->by_clid) +
+    return hash_table_bytes(&presence->by_clid) + presence_past_bytes(&presence->past) +
            heap_taken_by_many(presence->by_clid.count, presence->bytes);
 }

@@ -5,6 +5,7 @@
 #define ESN_PRESENCE_H
 
 #include "hash_table.h"
+#include "streams/presence_past.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct presence {
     uint64_t changes;                       /* since the start */
     uint64_t seed;
     uint64_t bytes; /* of all entries */
+    struct presence_past past;
 };
 
 /* Counts one more stream of a client id; returns its entry, kept until presence_leave(), or NULL
@@ -40,8 +42,9 @@ void presence_note_change(struct presence *presence, struct presence_entry *entr
 /* The next one whose change is to be told; NULL: there is none. To be given back with
  * presence_settle(), before which it stays. */
 struct presence_entry *presence_take_changed(struct presence *presence);
-/* It was told of. The entry is gone then when no stream has it any more. */
-void presence_settle(struct presence *presence, struct presence_entry *entry);
+/* It was told of, when the log had come to this sequence. The entry is gone then when no stream has
+ * it any more. */
+void presence_settle(struct presence *presence, struct presence_entry *entry, uint64_t sequence);
 /* NULL when no stream has this client id, nor had it when changes were told last. */
 struct presence_entry *presence_find(const struct presence *presence, const char *clid,
                                      size_t length);

@@ -70,6 +70,9 @@ struct stream {
         /* Where it says nothing: it is gone unless it is heard of by then, ms of the loop's clock.
          * UINT64_MAX: it has promised nothing. */
         uint64_t absent_at;
+        /* Of a poll: the change of presence up to which its client had heard of all when it asked.
+         * UINT64_MAX: that is not known. */
+        uint64_t presence_before;
     };
     unsigned char secret[STREAM_SECRET_SIZE];
 };

@@ -44,8 +44,7 @@ static uint64_t weight_of_held(const struct topic_node *node)
     return weight_of(levels, length);
 }
 
-/* Streams that begin hold none yet: names of what is held are seldom looked at. */
-static bool held_watches_many(const struct topic_node *node)
+bool topic_limits_watches_many(const struct topic_node *node)
 {
     bool wildcard = false;
 
@@ -82,7 +81,7 @@ const char *topic_limits_fault(const struct streams *streams, const struct confi
     uint64_t added = weight;
     for (uint32_t i = 0; i < held->count; i++) {
         weight += weight_of_held(held->subscriptions[i].node);
-        patterns += held_watches_many(held->subscriptions[i].node);
+        patterns += topic_limits_watches_many(held->subscriptions[i].node);
     }
     if (patterns > config->max_presence_patterns)
         return "Too many patterns of client ids";

@@ -6,6 +6,7 @@
 #include "requested_topics.h"
 #include "streams/streams.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ extern const char TOPIC_LIMITS_FULL[];
 const char *topic_limits_fault(const struct streams *streams, const struct config *config,
                                const struct subscriber *held, const struct requested_topic *topics,
                                size_t count);
+/* True of a topic that watches more than one client id. */
+bool topic_limits_watches_many(const struct topic_node *node);
 /* Memory of all topics that are held. */
 uint64_t topic_limits_used(const struct streams *streams);
 

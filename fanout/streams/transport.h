@@ -38,7 +38,8 @@ struct transport {
                    struct frame *out);
     /* Queues what stands before the first frame. This and what follows: false without memory. */
     bool (*open)(struct connection *connection, const struct http_request *request);
-    /* All that comes before the first event is queued. NULL: and can be written. */
+    /* All that comes before the first event is queued, or some more of it. NULL: and can be
+     * written. */
     bool (*begun)(struct connection *connection);
     /* Queues what tells client and proxies that the stream still lives. */
     bool (*keep_alive)(struct connection *connection);

@@ -56,7 +56,8 @@ static bool set_opening_aside(struct connection *connection)
 {
     struct output *output = &connection->output;
     struct opening *former = stream_of(connection)->transport_state;
-    struct opening *opening = realloc(former, sizeof *opening + former->allowed + output->length);
+    struct opening *opening =
+        realloc(former, sizeof *opening + former->allowed + former->length + output->length);
 
     if (opening == NULL)
         return false;

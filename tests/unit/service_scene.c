@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "net/connection.h"
+#include "requests/presence_catch_up.h"
 #include "requests/presence_events.h"
 #include "requests/request_reader.h"
 #include "requests/streaming.h"
@@ -104,11 +105,12 @@ void service_scene_open(struct service_scene *scene)
     scene->streams.next_connid = FIRST_CONNID;
     scene->streams.departed.max_count = 100;
     scene->streams.polls.most = 100;
+    scene->streams.presence.past.most = 100;
     scene->streams.departed.max_age_ms = 60000;
     assert_true(stream_secrets_open(&scene->streams.secrets, key, FIRST_CONNID,
                                     loop_now(&scene->net.loop)));
     delivery_open(&scene->delivery, &scene->net, &scene->streams, &scene->log);
-    replay_open(&scene->replays, &scene->delivery, subscribe_caught_up, 4);
+    replay_open(&scene->replays, &scene->delivery, presence_catch_up_tell, 4);
     scene->service = (struct service){.config = &scene->config,
                                       .net = &scene->net,
                                       .streams = &scene->streams,

@@ -167,7 +167,8 @@ static void one_that_catches_up_counts_and_finds_it_in_the_log(void **state)
     struct event event = {.topic = "a", .topic_length = 1, .json = "{}", .json_length = 2};
 
     hold(crowd, 0, SUBSCRIPTION_OPEN, "a");
-    assert_true(replay_begin(&crowd->scene.replays, crowd->streams[0], 0, true, NULL));
+    assert_true(replay_begin(&crowd->scene.replays, crowd->streams[0], 0, true, NULL,
+                             &(struct presence_due){0}));
     assert_int_equal(publish(crowd, "a", 0, "", 0), 1);
     assert_string_equal(queued(crowd, 0), "");
     assert_true(delivery_publish_presence(&crowd->scene.delivery, &event, 1));

@@ -71,36 +71,6 @@ static void one_that_comes_does_not_hear_itself(void **state)
     daemon_stop(&daemon);
 }
 
-/* Presence is not in the log: what happened while it was read is told when it is over. */
-static void one_that_catches_up_and_watches_by_pattern_is_told_who_came(void **state)
-{
-    enum { EVENTS = 20000 };
-    struct daemon daemon;
-    struct client watcher, early, late;
-
-    (void)state;
-    daemon_start(&daemon, "");
-    for (int i = 0; i < EVENTS; i++)
-        (void)daemon_publish(&daemon, "a",
-                             "{\"type\":\"n\",\"detail\":\"xxxxxxxxxxxxxxxxxxxxxx\"}");
-    client_open(&early, &daemon);
-    (void)client_subscribe(&early, "{\"clid\":\"early\",\"ep\":[\"b\"]}");
-    client_open(&watcher, &daemon);
-    (void)client_subscribe(&watcher, "{\"last_id\":\"0-0\",\"ep\":[\"a\",\"@CONNECTION@/+\"]}");
-    client_open(&late, &daemon);
-    (void)client_subscribe(&late, "{\"clid\":\"late\",\"ep\":[\"b\"]}");
-    assert_int_equal(daemon.server->replays.catching_up, 1);
-    client_expect(&watcher, "{\"requested\":\"@CONNECTION@/+\",\"emitted\":\"@CONNECTION@/late\"},"
-                            "\"e\":{\"type\":\"connect\",\"detail\":{\"clid_instances\":1}}");
-    assert_false(client_has(&watcher, "@CONNECTION@/early"));
-    client_close(&early);
-    client_expect(&watcher, "\"emitted\":\"@CONNECTION@/early\"},\"e\":{\"type\":\"disconnect\"");
-    assert_int_equal(client_count(&watcher, "\"emitted\":\"@CONNECTION@/late\""), 1);
-    client_close(&watcher);
-    client_close(&late);
-    daemon_stop(&daemon);
-}
-
 /* So many topics of so many levels that share nothing. */
 static char *large_subscription(unsigned topics, unsigned levels, const char *salt)
 {
@@ -281,7 +251,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crowd_that_comes_at_once_is_told_once),
         cmocka_unit_test(one_that_comes_does_not_hear_itself),
-        cmocka_unit_test(one_that_catches_up_and_watches_by_pattern_is_told_who_came),
         cmocka_unit_test(topics_that_take_too_much_are_refused_in_words),
         cmocka_unit_test(few_patterns_may_watch_client_ids),
         cmocka_unit_test(who_leaves_with_many_topics_is_gone_at_once),
