@@ -112,8 +112,8 @@ const struct config_key config_keys[] = {
      "Most patterns of one stream that watch client ids (`@CONNECTION@/+` and the like): each client that comes or goes costs a "
      "frame for each of them."},
     {"fanout", "max_presence_missed", CONFIG_NUMBER, AT(max_presence_missed), "1000", 0, 10000000, NULL, true, EXPERT, "100",
-     "A client that watches client ids by patterns and catches up is told which of the so many newest ones have come meanwhile: "
-     "each is compared with each of its patterns."},
+     "A client that watches client ids by patterns and comes back is told of so many that came meanwhile, and so many that went "
+     "are remembered for it. When it is more, it is told that what it knew is void, and of the newest ones that are there."},
     {"fanout", "max_replay_kept", CONFIG_SIZE, AT(max_replay_kept), "16M", 65536, 1099511627776, NULL, true, EXPERT, "64M",
      "Most memory that all clients that catch up may take to remember where in the log their topics are. Past it they walk through "
      "the log and compare each event with each of their topics, which takes longer."},

@@ -418,8 +418,7 @@ static void free_replay(struct replay *replay)
 }
 
 bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap, const struct past_rights *past,
-                  const struct presence_due *due)
+                  bool may_have_gap, const struct past_rights *past, const struct presence_due *due)
 {
     struct replay *replay = calloc(1, sizeof *replay);
 

@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-enum { NAME_WORK = 4 /* bytes of a topic's name for a unit of work: it is put together by levels */ };
+enum {
+    NAME_WORK = 4 /* bytes of a topic's name for a unit of work: it is put together by levels */
+};
 
 struct replay_filter {
     struct topic_index index;

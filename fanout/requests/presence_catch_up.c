@@ -36,8 +36,7 @@ struct watches {
 
 static bool is_watch(const struct subscription *subscription)
 {
-    return subscription->kind == SUBSCRIPTION_OPEN &&
-           topic_limits_watches_many(subscription->node);
+    return subscription->kind == SUBSCRIPTION_OPEN && topic_limits_watches_many(subscription->node);
 }
 
 static size_t count_watches(const struct stream *stream)
@@ -199,13 +198,12 @@ static bool tell_count(struct telling *telling, const char *clid, size_t length,
         return false;
     if (topic_has_wildcard(topic->data, topic->length))
         return true;
-    const struct event event = {
-        .topic = topic->data,
-        .topic_length = topic->length,
-        .json = json,
-        .json_length = presence_events_write(json, instances > 0 ? "connect" : "disconnect",
-                                             instances),
-        .sequence = replay_position(service->replays, telling->stream)};
+    const struct event event = {.topic = topic->data,
+                                .topic_length = topic->length,
+                                .json = json,
+                                .json_length = presence_events_write(
+                                    json, instances > 0 ? "connect" : "disconnect", instances),
+                                .sequence = replay_position(service->replays, telling->stream)};
     for (size_t i = 0; i < telling->watches.count; i++) {
         const struct watch *watch = &telling->watches.list[i];
         const char *pattern = telling->watches.names.data + watch->at;
@@ -316,9 +314,7 @@ enum replay_telling presence_catch_up_tell(struct stream *stream, struct presenc
 {
     struct service *service = service_of(&stream->connection);
     const struct presence *presence = &service->streams->presence;
-    struct telling telling = {
-        .service = service, .stream = stream, .due = due, .measure = measure};
-    enum replay_telling result;
+    struct telling telling = {.service = service, .stream = stream, .due = due, .measure = measure};
 
     if (!due->names_told && !stream->transport->answers_once) {
         due->names_told = true;
@@ -329,7 +325,7 @@ enum replay_telling presence_catch_up_tell(struct stream *stream, struct presenc
         stream->presence_since = (uint32_t)presence->changes;
         return REPLAY_TOLD;
     }
-    result = tell_changes(&telling);
+    enum replay_telling result = tell_changes(&telling);
     free_watches(&telling.watches);
     bytes_free(&telling.topic);
     if (result != REPLAY_TOLD)

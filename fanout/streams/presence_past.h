@@ -26,9 +26,9 @@ struct presence_gone {
 
 /* What a client that comes back has to be told of. */
 struct presence_due {
-    bool is_known;   /* it has heard of all changes up to `change` */
-    bool names_told; /* how many streams the client ids have that it watches by name */
-    bool announced;  /* it was told which ones follow */
+    bool is_known;      /* it has heard of all changes up to `change` */
+    bool names_told;    /* how many streams the client ids have that it watches by name */
+    bool announced;     /* it was told which ones follow */
     uint64_t change;    /* up to this one it was told */
     uint64_t gone_from; /* who has gone up to this one it need not know */
     uint64_t news_from; /* of a poll: what comes after this one ends its waiting */

@@ -120,6 +120,16 @@ async function tryGenome(stack, genome, random) {
   return longest;
 }
 
+/** What is among the worst is tried again: the shorter turn counts, since a turn may be long for what the machine did. */
+async function judge(stack, genome, random, found) {
+  const turn = await tryGenome(stack, genome, random);
+  if (found.length >= 10 && turn.cpu_us <= found[9].turn.cpu_us) {
+    return turn;
+  }
+  const again = await tryGenome(stack, genome, random);
+  return again.cpu_us < turn.cpu_us ? again : turn;
+}
+
 /** Searches until isOver(); gives the worst ten. */
 async function search(stack, seed, isOver, onFound = () => {}) {
   const random = new Random(seed);
@@ -127,7 +137,7 @@ async function search(stack, seed, isOver, onFound = () => {}) {
   while (!isOver()) {
     const parent = found.length > 3 && random.below(3) > 0 ? random.of(found.slice(0, 10)).genome : undefined;
     const genome = parent ? mutate(parent, random) : drawGenome(random);
-    const turn = await tryGenome(stack, genome, random);
+    const turn = await judge(stack, genome, random, found);
     found.push({ genome, turn });
     found.sort((a, b) => b.turn.cpu_us - a.turn.cpu_us);
     if (found[0].genome === genome) {
