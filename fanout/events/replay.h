@@ -13,18 +13,12 @@
 #ifndef ESN_REPLAY_H
 #define ESN_REPLAY_H
 
-#include "events/replay_cohort.h"
-#include "events/replay_filter.h"
-#include "log/replay_sources.h"
-#include "streams/presence_past.h"
+#include "events/replay_queue.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-struct delivery;
 struct past_rights;
-struct replay_queue;
 struct stream;
 
 /* Begins after a sequence. may_have_gap: the client was told that the log does not reach back so
@@ -46,45 +40,6 @@ void replay_topics_changed(struct stream *stream);
  * harmless likewise. False without memory. */
 bool replay_withhold(struct stream *stream, const struct bytes *topics);
 
-/* What a slice may cost. */
-struct replay_measure {
-    uint64_t window;  /* bytes queued for the connection */
-    size_t most_work; /* in the units of replay_queue.work */
-    size_t work;      /* done */
-};
-
-enum replay_telling {
-    REPLAY_TOLD,
-    REPLAY_MORE,  /* there is more to be told */
-    REPLAY_FAILED /* without memory: the connection is closed */
-};
-
-/* Tells a slice of what it missed and the log does not have: presence. */
-typedef enum replay_telling replay_tell(struct stream *stream, struct presence_due *due,
-                                        struct replay_measure *measure);
-
-/* All that catch up. */
-struct replay_queue {
-    struct delivery *delivery;
-    /* Called for each that has caught up with the log, until all is told: then it is live. For
-     * those who poll also before that, since the answer says that they have what was before. */
-    replay_tell *tell;
-    struct replay *first, **last;  /* those that have room */
-    struct replay_sources scratch; /* of one slice */
-    struct replay_hits hits;       /* of one event */
-    struct replay_slice slice;     /* that is being made */
-    struct replay_cohorts cohorts; /* those that want the same */
-    uint64_t told;                 /* delivery's count of what those who catch up were told */
-    uint64_t kept_bytes;           /* what connections keep from one slice to the next */
-    uint64_t catching_up;          /* connections, with room or without */
-    uint64_t waiting;              /* those without */
-    uint64_t window;               /* bytes queued for one before it waits, in the present turn */
-    uint64_t events;               /* replayed since the start */
-    uint64_t shared;               /* of those, what was found and formatted for another one */
-    uint64_t shared_bytes;         /* of their frames */
-    uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
-};
-
 void replay_open(struct replay_queue *queue, struct delivery *delivery, replay_tell *tell,
                  uint64_t seed);
 /* Gives slices to those that have room, within the measure of one turn. */
@@ -92,8 +47,6 @@ void replay_run(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the
  * slices queued was written, since that makes room. */
 bool replay_can_go_on(const struct replay_queue *queue);
-/* Memory of what they keep of their topics: that is bounded. */
-uint64_t replay_kept_bytes(const struct replay_queue *queue);
 /* Memory of all, without frames. */
 uint64_t replay_bytes(const struct replay_queue *queue);
 void replay_close(struct replay_queue *queue);

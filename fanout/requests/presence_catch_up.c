@@ -2,6 +2,7 @@
 
 #include "bytes.h"
 #include "config/config.h"
+#include "event_id.h"
 #include "events/delivery.h"
 #include "log/event_log.h"
 #include "requests/presence_events.h"
@@ -94,7 +95,7 @@ struct presence_due presence_catch_up_begin(const struct service *service, const
         due.news_from = told - (uint32_t)((uint32_t)told - heard->through);
         return due;
     }
-    due.is_known = event_log_parse_id(last_id, length, &epoch, &sequence) && epoch == log->epoch &&
+    due.is_known = event_id_read(last_id, length, &epoch, &sequence) && epoch == log->epoch &&
                    sequence <= log->sequence &&
                    presence_past_find(&presence->past, sequence, &due.change);
     return due;
