@@ -86,6 +86,8 @@ static void append_points(struct bytes *out, const struct publish_outcome *outco
     bytes_append_text(out, "]}\n");
 }
 
+enum { ANSWER_SIZE = 256 }; /* bytes to most posts: it is written without growing */
+
 /* How a post is answered, before it is sent. */
 struct answer {
     struct handler_reply reply;
@@ -182,6 +184,7 @@ static void word_outcome(struct answer *answer, const struct publish_outcome *ou
                          const struct handler_request *request)
 {
     *answer = (struct answer){0};
+    (void)bytes_reserve(&answer->body, ANSWER_SIZE);
     if (outcome->event_count == 0)
         word_forbidden(answer, outcome, request);
     else if (!was_taken(outcome))
@@ -215,7 +218,9 @@ void publish_answer_add_outcome(struct bytes *out, const struct handler_request 
 {
     struct answer answer;
     word_outcome(&answer, outcome, request);
-    bytes_append_format(out, "{\"status\":%d,", answer.reply.status);
+    bytes_append_text(out, "{\"status\":");
+    bytes_append_number(out, (uint64_t)answer.reply.status);
+    bytes_append_text(out, ",");
     if (answer.body.failed)
         out->failed = true;
     else /* without its first bracket and the end of its line */

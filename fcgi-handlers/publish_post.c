@@ -9,11 +9,16 @@ _Static_assert((int)FAULT_LOG_SIZE >= (int)BIND_KEY_WHY_SIZE, "it has to fit");
 
 static const struct publish_fault no_memory = {.status = 500, .reason = "Out of memory"};
 
-static bool refuse_for_memory(struct publish_post *post)
+static bool fail_for_memory(struct publish_post *post)
 {
     post->fault = no_memory;
-    post->refused = true;
     return false;
+}
+
+static bool refuse_for_memory(struct publish_post *post)
+{
+    post->refused = true;
+    return fail_for_memory(post);
 }
 
 /* A report says who listens. */
@@ -75,9 +80,10 @@ static bool authorise_points(const struct publish_judge *judge, struct publish_p
 {
     struct publish_request *asked = &post->asked;
     char user[USER_ID_SIZE];
-    post->fault = no_memory;
     post->decisions = calloc(asked->count, sizeof *post->decisions);
-    if (post->decisions == NULL || !find_user(judge, post, user))
+    if (post->decisions == NULL)
+        return fail_for_memory(post);
+    if (!find_user(judge, post, user))
         return false;
     const char *known = user[0] != '\0' ? user : NULL;
     for (size_t i = 0; i < asked->count; i++) {
@@ -85,8 +91,7 @@ static bool authorise_points(const struct publish_judge *judge, struct publish_p
                              &post->decisions[i], &post->fault))
             return false;
     }
-    post->fault = no_memory;
-    return !asked->has_id || publish_request_make_keys(asked, known);
+    return !asked->has_id || publish_request_make_keys(asked, known) || fail_for_memory(post);
 }
 
 /* Refuses the post, or counts the events that it may publish. */

@@ -47,6 +47,7 @@ static bool read_event(struct publish_request *request, struct json_span event,
     json_text_members(event, keys, members, MEMBERS);
     if (json_text_kind(members[TYPE]) != '"')
         return bad(fault, "Invalid object", "type of e should be a string");
+    (void)bytes_reserve(&request->event, event.length + 1); /* more when not all is ASCII */
     bytes_append_text(&request->event, "{\"type\":");
     json_text_write_ascii(&request->event, members[TYPE]);
     if (members[DETAIL].start != NULL) {

@@ -154,6 +154,17 @@ for (const name of Object.keys(servers)) {
       assert.deepEqual(await details(stack, client), [...count(300), ...count(300)]);
     });
 
+    if (name.startsWith('nginx'))
+      test('one of a thousand events is kept off the disk', async () => {
+        const events = count(1000).map((i) => post('x'.repeat(150) + i));
+        // With the token in the query nothing would be logged.
+        const headers = { Authorization: `Bearer ${stack.publishToken}` };
+        assert.equal((await stack.post({ events }, { url, token: null, headers })).status, 200);
+        assert.equal((await details(stack, client)).length, 1000);
+        const log = fs.readFileSync(path.join(stack.folder, 'web', 'nginx.log'), 'utf8');
+        assert.doesNotMatch(log, /temporary file/);
+      });
+
     test('one with a signature is published once, however often it is sent', async () => {
       const body = JSON.stringify({ events: [post(1), post(2)] });
       const headers = signedHeaders({ url, body, key: SECRET, keyid: 'shop' });

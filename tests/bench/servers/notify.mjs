@@ -96,7 +96,11 @@ function daemonAlone(name, label, subscribe, { keepHeaders = false } = {}) {
 }
 
 const webLocations = (dir, daemonPort) => `
-    location = /notify/event { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${dir}/event.sock; }
+    location = /notify/event {
+      include /etc/nginx/fastcgi_params;
+      fastcgi_pass unix:${dir}/event.sock;
+      client_body_buffer_size 256k;
+    }
     location = /empty { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${dir}/empty.sock; }
     location /notify/ {
       proxy_pass http://127.0.0.1:${daemonPort}/;
