@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "doorbell.h"
 #include "messages.h"
+#include "outbox/outbox_table.h"
 #include "outbox_settings.h"
 #include "outbox_worker.h"
 #include "pace.h"
@@ -153,6 +154,22 @@ static int serve(struct outbox *outbox)
     return EXIT_SUCCESS;
 }
 
+/* That the tables are there, for us. */
+static int check_table(const struct outbox *outbox)
+{
+    const struct outbox_limits limits = {.rows = 1, .bytes = 1};
+    struct outbox_table *table = outbox_table_open(&outbox->settings->database.options, &limits);
+    struct outbox_counts counts;
+    bool good = table != NULL && outbox_table_count(table, &counts) == SQL_OK;
+    if (good)
+        printf("%s: good for the user %s\n", outbox->config_path, service_user_current());
+    else
+        fprintf(stderr, "[outbox]: %s; are its tables there (esnctl outbox create-tables)?\n",
+                table != NULL ? outbox_table_error(table) : "out of memory");
+    outbox_table_close(&table);
+    return good ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
 static int start(const char *config, bool check_only)
 {
     struct outbox outbox = {.config_path = config_path(config)};
@@ -166,7 +183,7 @@ static int start(const char *config, bool check_only)
         return EXIT_USAGE;
     }
     if (check_only) {
-        printf("%s: good for the user %s\n", outbox.config_path, service_user_current());
+        status = check_table(&outbox);
     } else {
         configure_log(&outbox);
         status = serve(&outbox);
