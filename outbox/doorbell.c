@@ -66,7 +66,7 @@ static bool open_file(struct doorbell *doorbell, const char *path, unsigned mode
     if (!bind_file(descriptor, &place, mode)) {
         int reason = errno;
         (void)close(descriptor);
-        return fail(error, path, strerror(reason));
+        return reason == EADDRINUSE || fail(error, path, strerror(reason));
     }
     doorbell->descriptor = descriptor;
     doorbell->path = strdup(path);
@@ -116,7 +116,8 @@ static bool open_udp(struct doorbell *doorbell, const char *address,
     doorbell->descriptor = bind_first(found);
     int reason = errno;
     freeaddrinfo(found);
-    return doorbell->descriptor >= 0 || fail(error, address, strerror(reason));
+    return doorbell->descriptor >= 0 || reason == EADDRINUSE ||
+           fail(error, address, strerror(reason));
 }
 
 /* ---- both ---- */

@@ -11,12 +11,13 @@
 enum { DOORBELL_ERROR_SIZE = 400 };
 
 struct doorbell {
-    int descriptor; /* -1: there is none */
+    int descriptor; /* -1: there is none, or it is somebody else's */
     char *path;     /* of a socket file of our own; NULL: none */
 };
 
 /* On descriptor 0 when that is a datagram socket (systemd); else at "unix:PATH" (a file of this
- * mode) or "host:port"; else, with NULL, nowhere. False with a sentence in error. */
+ * mode) or "host:port"; else, with NULL, nowhere. One that somebody else has, as a worker beside this
+ * one, is not opened. False with a sentence in error. */
 bool doorbell_open(struct doorbell *doorbell, const char *address, unsigned mode,
                    char error[DOORBELL_ERROR_SIZE]);
 void doorbell_close(struct doorbell *doorbell);

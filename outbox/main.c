@@ -112,11 +112,20 @@ static void reload(struct outbox *outbox)
     message_info("configuration read again", message_text("file", outbox->config_path));
 }
 
-/* Signals that came during a turn are seen by a wait of no time at all. */
+/* Whoever works has the doorbell, as soon as the one before has left it. */
+static void take_doorbell(struct outbox *outbox, enum outbox_turn turn)
+{
+    const char *address = config_of(outbox)->outbox_doorbell;
+    char error[DOORBELL_ERROR_SIZE];
+    if (turn != TURN_STANDBY && outbox->doorbell.descriptor < 0 && address != NULL)
+        (void)doorbell_open(&outbox->doorbell, address, DOORBELL_MODE, error);
+}
+
 static void work(struct outbox *outbox)
 {
     while (stop_wanted == 0) {
         enum outbox_turn turn = outbox_worker_turn(outbox->worker, &stop_wanted);
+        take_doorbell(outbox, turn);
         uint64_t pause = pace_next(&outbox->pace, config_of(outbox), turn,
                                    outbox_worker_wait_ms(outbox->worker));
         if (doorbell_wait(&outbox->doorbell, pause, pace_is_deaf(turn), &outbox->waiting))

@@ -23,6 +23,7 @@ struct outbox_worker {
     struct outbox_rows rows; /* used again for each reading */
     struct settling settling;
     struct held_queues held;
+    struct bytes names;     /* of those, for the database */
     struct trouble trouble; /* the log says that the table does not answer */
     struct trouble standby; /* likewise, that another worker is at it */
 };
@@ -83,6 +84,7 @@ void outbox_worker_close(struct outbox_worker **worker)
     outbox_rows_free(&old->rows);
     settling_free(&old->settling);
     held_queues_free(&old->held);
+    bytes_free(&old->names);
     free(old);
 }
 
@@ -221,25 +223,32 @@ static bool settle(struct outbox_worker *worker)
 
 enum step { STEP_MORE, STEP_END, STEP_AWAY };
 
-/* One reading after `*after`. */
-static enum step take_step(struct outbox_worker *worker, uint64_t *after, bool *worked)
+static enum sql_status read_rows(struct outbox_worker *worker)
 {
-    struct outbox_rows *rows = &worker->rows;
-    if (!is_well(worker, outbox_table_read(worker->table, *after, rows)))
+    bytes_clear(&worker->names);
+    held_queues_write(&worker->held, &worker->names);
+    const char *names = bytes_terminate(&worker->names);
+    const struct sql_text held = {names, worker->names.length};
+    return names != NULL ? outbox_table_read(worker->table, &held, &worker->rows) : SQL_NO_MEMORY;
+}
+
+/* One reading, and what is to be done with it. */
+static enum step take_step(struct outbox_worker *worker)
+{
+    if (!is_well(worker, read_rows(worker)))
         return STEP_AWAY;
-    if (rows->count == 0)
+    if (worker->rows.count == 0)
         return STEP_END;
-    *after = rows->rows[rows->count - 1].id;
     bool there = publish_rows(worker);
-    *worked |= !settling_is_empty(&worker->settling);
-    bool written = settle(worker);
-    return there && written ? STEP_MORE : STEP_AWAY;
+    bool any = !settling_is_empty(&worker->settling);
+    if (!settle(worker) || !there)
+        return STEP_AWAY;
+    return any ? STEP_MORE : STEP_END;
 }
 
 enum outbox_turn outbox_worker_turn(struct outbox_worker *worker, const volatile sig_atomic_t *stop)
 {
-    uint64_t after = 0;
-    bool worked = false;
+    unsigned steps = 0;
     enum step step = STEP_MORE;
     held_queues_expire(&worker->held, clock_monotonic_ms());
     if (!settle(worker))
@@ -250,12 +259,12 @@ enum outbox_turn outbox_worker_turn(struct outbox_worker *worker, const volatile
         return TURN_STANDBY;
     if (!is_well(worker, lock))
         return TURN_AWAY;
-    while (step == STEP_MORE && *stop == 0)
-        step = take_step(worker, &after, &worked);
+    for (; step == STEP_MORE && *stop == 0; steps++)
+        step = take_step(worker);
     outbox_rows_clear(&worker->rows);
     if (step == STEP_AWAY)
         return TURN_AWAY;
-    return worked ? TURN_WORKED : TURN_IDLE;
+    return steps > 1 ? TURN_WORKED : TURN_IDLE;
 }
 
 uint64_t outbox_worker_wait_ms(const struct outbox_worker *worker)

@@ -22,7 +22,7 @@ struct outbox_worker *outbox_worker_open(const struct outbox_settings *settings,
                                          char error[CONFIG_ERROR_SIZE]);
 void outbox_worker_close(struct outbox_worker **worker);
 
-/* Goes through all rows that are waiting, once. Ends earlier when *stop is set. */
+/* Publishes until nothing waits that may be published. Ends earlier when *stop is set. */
 enum outbox_turn outbox_worker_turn(struct outbox_worker *worker,
                                     const volatile sig_atomic_t *stop);
 /* How long until a queue that waits may be tried; UINT64_MAX: none waits. */

@@ -240,14 +240,12 @@ static bool take_row(const struct sql_text *columns, void *context)
     return reading->bytes < reading->limits->bytes;
 }
 
-enum sql_status outbox_table_read(struct outbox_table *table, uint64_t after,
+enum sql_status outbox_table_read(struct outbox_table *table, const struct sql_text *held,
                                   struct outbox_rows *rows)
 {
-    struct number_text number;
-    const struct sql_text value = number_value(after, &number);
     struct reading reading = {.limits = &table->limits, .rows = rows};
     struct sql_run call = {.statement = table->limits.hold_failed ? OUTBOX_READ_HELD : OUTBOX_READ,
-                           .values = &value,
+                           .values = held,
                            .value_count = 1,
                            .row = take_row,
                            .context = &reading};

@@ -14,6 +14,7 @@ const programs = {
   fanout: path.join(build, 'fanout/esn-fanout'),
   event: path.join(build, 'fcgi-handlers/esn-event'),
   subscribe: path.join(build, 'fcgi-handlers/esn-subscribe'),
+  outbox: path.join(build, 'outbox/esn-outbox'),
   esnctl: path.join(build, 'esnctl/esnctl'),
 };
 
