@@ -10,8 +10,10 @@ const { EventStream } = require('./lib/event-stream');
 const { follow, request } = require('./lib/http');
 const { Subscriber } = require('./lib/subscriber');
 const { servers } = require('./lib/webservers');
+const { WebSocketPeer } = require('./lib/websocket');
 
 const MANY = 1000;
+const OF_A_TICKET = 75; // bound ones of 40 bytes
 const BOUND = 'CASA/NIVEL_AGUA';
 /** Topics of so many bytes that have nothing in common. */
 const topics = (size) => Array.from({ length: MANY - 1 }, (_, i) => `${i}/`.padEnd(size, String.fromCharCode(97 + (i % 26))));
@@ -64,6 +66,34 @@ for (const name of Object.keys(servers)) {
         });
       }
     }
+
+    test('bound, brought to a WebSocket by several tickets', async () => {
+      const { ep } = bodies.bound(40);
+      const ask = async (part) => {
+        const body = JSON.stringify({ ep: part, bind_key: bindKey('luis') });
+        const answer = await request(`${bound.url}ticket`, { method: 'POST', body, agent: false });
+        assert.equal(answer.status, 200, answer.text);
+        return answer.json;
+      };
+      const first = await ask(ep.slice(0, OF_A_TICKET));
+      const { port, pathname } = new URL(first.url && bound.web.mode === 'redirect' ? first.url : bound.url);
+      const peer = await WebSocketPeer.open(Number(port), `${pathname}ws?ticket=${first.ticket}`);
+      peer.answersPings = true;
+      for (let from = OF_A_TICKET; from < MANY; from += OF_A_TICKET) {
+        const { ticket } = await ask(ep.slice(from, from + OF_A_TICKET));
+        await peer.say({ subscribe: [], ticket });
+        const { type, detail } = (await peer.message()).e;
+        assert.deepEqual([type, detail.topics], ['subscribed', Math.min(MANY, from + OF_A_TICKET)]);
+      }
+      const { ticket } = await ask([{ topic: 'one/too/many', binded: true }]);
+      await peer.say({ subscribe: [], ticket });
+      assert.deepEqual((await peer.message()).e, { type: 'error', detail: { error: 'Too many Event Points' } });
+      assert.equal((await say.bound('x')).receivers, 1);
+      const heard = await peer.message();
+      assert.deepEqual([heard.ep.requested, heard.e.type], [BOUND, 'x']);
+      peer.destroy();
+      await bound.stack.untilTotal(0);
+    });
 
     test('a ticket that stands for a body is worth nothing without it, and nothing twice', async () => {
       const body = JSON.stringify(bodies.bound(40));

@@ -75,7 +75,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const { ok, status } = answer;
     const text = ok ? (await answer.text()).trim() : '';
     if (PROOF.test(text)) return text;
-    const final = ok || status === 401 || status === 403 || undefined;
+    const final = ok || status === 401 || status === 403;
     throw failure(final ? LOGIN : DOWN, `No bind key or token from ${url}: HTTP ${status}`, { status, final });
   }
 
@@ -289,7 +289,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     return { _why: why, _lasted: lasted, _hint: hint };
   }
 
-  const it = { _name: name, _cut: cut, _sync: sync, _probe: probe, _took: () => Date.now() - askedAt, _over: undefined };
+  /** @type {any} */
+  const it = { _name: name, _cut: cut, _sync: sync, _probe: probe, _took: () => Date.now() - askedAt };
   it._over = run();
   return it;
 }

@@ -28,7 +28,7 @@ function endBy(signal, end) {
 }
 
 function completed(options) {
-  if (!options?.url) throw TypeError('connect() needs the url of the broker');
+  if (!options?.url) throw TypeError('connect() needs a url');
   const { origin, pathname } = urlOf(options.url);
   const settings = {
     base: origin + pathname.replace(/\/?$/, '/'),

@@ -59,8 +59,11 @@ export interface Options {
   debug?: boolean | undefined;
   /** ms after which a hidden page gives up the connection, until it is shown again. Default: never. */
   hiddenTime?: number | undefined;
-  /** The id after which to begin: an earlier client's `lastId`. Default: with what comes from now on. */
-  lastId?: string | undefined;
+  /**
+   * The id after which to begin: an earlier client's `lastId`, or the position that the backend has rendered into the page (PHP:
+   * `Emitter::position()`). Default: with what comes from now on.
+   */
+  lastId?: string | null | undefined;
 
   /** ms without a sign of life after which the next way in is tried as well. It doubles when all have failed. Default: 600. */
   patience?: number | undefined;

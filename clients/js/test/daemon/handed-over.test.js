@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url);
 const { bindKey } = require('../../../../tests/system/lib/bind-keys.js');
 const { Bound } = require('../../../../tests/system/lib/bound.js');
 
-const MANY = 600; // more than a ticket holds
+const MANY = 1000; // more than a ticket holds, and as many as the broker takes
 
 for (const [web, mode] of Object.entries({ 'Apache with mod_proxy_fcgi': 'redirect', 'nginx': 'accel' })) {
   describe(`handed over by ${mode}`, () => {
@@ -59,14 +59,29 @@ for (const [web, mode] of Object.entries({ 'Apache with mod_proxy_fcgi': 'redire
       await bound.stack.untilTotal(0);
     });
 
-    test('so many topics that no ticket holds them, by the first way in that takes a body', async () => {
-      const listener = await begin(ALL, Array.from({ length: MANY }, (_, i) => `one/of/many/${i}`));
-      await bound.stack.publish(`one/of/many/${MANY - 1}`, 'last');
-      await bound.publish('mine', { as: 'ana', type: 'own' });
-      await Promise.all([listener.heard('last'), listener.heard('own')]);
-      assert.equal(listener.client.transport, 'frames');
-      await listener.client.close();
+    test('so many bound topics that no ticket holds them, by the first way in that takes a body, after a break too', async () => {
+      const listener = await begin(ALL, Array.from({ length: MANY - 1 }, (_, i) => ({ topic: `one/of/many/${i}`, bound: true })));
+      const { client } = listener;
+      assert.equal(client.transport, 'frames');
+      await bound.publish('mine', { as: 'ana', type: 'one' });
+      await listener.heard('one');
+      const { length } = listener.states;
+      client.abort();
+      await until('it has left', () => listener.states.length > length);
+      await bound.publish('mine', { as: 'ana', type: 'two' });
+      await listener.heard('two');
+      assert.deepEqual(listener.types(), ['one', 'two']);
+      await client.close();
       await bound.stack.untilTotal(0);
+    });
+
+    test('so many, and WebSockets alone: it says why it is not connected', async () => {
+      const topics = Array.from({ length: MANY }, (_, i) => ({ topic: `one/of/many/${i}`, bound: true }));
+      const listener = listen({ url: bound.url, transports: ['ws'], topics, bindKey: async () => bindKey('luis') });
+      await until('it has said so', () => listener.errors.length > 0);
+      const { kind, message } = listener.errors[0];
+      assert.deepEqual([kind, message], ['unfit', 'Too many topics for a WebSocket']);
+      await listener.client.close();
     });
   });
 }
