@@ -9,11 +9,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A set that a server gave; freed by the last who uses it. */
 struct key_set {
     atomic_uint users;
     struct jose_keys *keys;
+};
+
+enum { ABSENT_MAX = 8, ABSENT_HEADER_MAX = 128 };
+
+/* The header of a token whose key the server has not: tokens of one maker begin alike. */
+struct absent_key {
+    uint64_t noted_ms; /* monotonic */
+    size_t length;     /* 0: none */
+    char header[ABSENT_HEADER_MAX];
 };
 
 struct token_keys_common {
@@ -23,9 +33,12 @@ struct token_keys_common {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t fetched;
     bool fetching;
-    bool was_asked;
+    bool was_asked, was_asked_for_another;
     uint64_t asked_ms, got_ms; /* monotonic; when it was asked last, and when it answered */
+    uint64_t another_ms;       /* when it was asked last for a key that was not known */
     struct key_set *set;       /* NULL: none was had yet */
+    struct absent_key absent[ABSENT_MAX];
+    size_t next_absent; /* the oldest one */
 };
 
 struct token_keys {
@@ -180,11 +193,12 @@ static bool is_settled(const struct token_keys_common *common, enum want want,
                        const struct key_set *set)
 {
     uint64_t now = clock_monotonic_ms();
-    uint64_t since = common->was_asked ? now - common->asked_ms : UINT64_MAX;
     if (want == WANT_ANOTHER)
-        return common->set != set || (!common->fetching && since < TOKEN_KEYS_UNKNOWN_MS);
+        return common->set != set || (!common->fetching && common->was_asked_for_another &&
+                                      now - common->another_ms < TOKEN_KEYS_UNKNOWN_MS);
     if (common->set == NULL)
         return false;
+    uint64_t since = common->was_asked ? now - common->asked_ms : UINT64_MAX;
     return common->fetching || now - common->got_ms < common->config->token_jwks_time ||
            since < TOKEN_KEYS_RETRY_MS;
 }
@@ -203,6 +217,10 @@ static bool is_mine_to_ask(struct token_keys_common *common, enum want want,
         return false;
     common->fetching = common->was_asked = true;
     common->asked_ms = clock_monotonic_ms();
+    if (want == WANT_ANOTHER) {
+        common->was_asked_for_another = true;
+        common->another_ms = common->asked_ms;
+    }
     return true;
 }
 
@@ -244,6 +262,52 @@ static void refresh(struct token_keys *keys, enum want want, const struct key_se
         ask(keys, want, set);
 }
 
+/* ---- keys that were asked for in vain ---- */
+
+static size_t header_of(const char *token, size_t length)
+{
+    const char *end = memchr(token, '.', length);
+    return end != NULL && end - token <= ABSENT_HEADER_MAX ? (size_t)(end - token) : 0;
+}
+
+static bool is_absent(struct token_keys_common *common, const char *token, size_t length)
+{
+    size_t size = header_of(token, length);
+    uint64_t now = clock_monotonic_ms();
+    bool found = false;
+    (void)pthread_mutex_lock(&common->lock);
+    for (size_t i = 0; i < ABSENT_MAX && size > 0 && !found; i++) {
+        const struct absent_key *absent = &common->absent[i];
+        found = absent->length == size && memcmp(absent->header, token, size) == 0 &&
+                now - absent->noted_ms < TOKEN_KEYS_UNKNOWN_MS;
+    }
+    (void)pthread_mutex_unlock(&common->lock);
+    return found;
+}
+
+static void note_absent(struct token_keys_common *common, const char *token, size_t length)
+{
+    size_t size = header_of(token, length);
+    if (size == 0)
+        return;
+    (void)pthread_mutex_lock(&common->lock);
+    struct absent_key *absent = &common->absent[common->next_absent];
+    common->next_absent = (common->next_absent + 1) % ABSENT_MAX;
+    absent->noted_ms = clock_monotonic_ms();
+    absent->length = size;
+    memcpy(absent->header, token, size);
+    (void)pthread_mutex_unlock(&common->lock);
+}
+
+/* So young that the server would say the same now. */
+static bool is_new(struct token_keys_common *common, const struct key_set *set)
+{
+    (void)pthread_mutex_lock(&common->lock);
+    bool new = common->set == set &&clock_monotonic_ms() - common->got_ms < TOKEN_KEYS_RETRY_MS;
+    (void)pthread_mutex_unlock(&common->lock);
+    return new;
+}
+
 /* ---- tokens ---- */
 
 static enum access_token_result read_with(const struct token_keys *keys, const struct key_set *set,
@@ -276,6 +340,35 @@ static enum token_verdict judge(enum access_token_result result)
     }
 }
 
+/* The token names a key that is not in `set`: it is refused when the server has just said that it
+ * has none of this name, else nobody can say. */
+static enum token_verdict verify_with_another_set(struct token_keys *keys,
+                                                  const struct key_set *set, const char *token,
+                                                  size_t length, struct identity *identity,
+                                                  const char **why)
+{
+    struct token_keys_common *common = keys->common;
+    if (is_absent(common, token, length))
+        return TOKEN_REFUSED;
+    refresh(keys, WANT_ANOTHER, set);
+    struct key_set *newer = use_set(common);
+    enum access_token_result result = newer != set
+                                          ? read_with(keys, newer, token, length, identity, why)
+                                          : ACCESS_TOKEN_UNKNOWN_KEY;
+    enum token_verdict verdict = judge(result);
+    if (result == ACCESS_TOKEN_UNKNOWN_KEY) {
+        if (newer != set || is_new(common, set)) {
+            note_absent(common, token, length);
+        } else {
+            *why = "its key is not known, and the server of [token] jwks_url cannot be asked again "
+                   "yet";
+            verdict = TOKEN_UNAVAILABLE;
+        }
+    }
+    leave_set(newer);
+    return verdict;
+}
+
 static enum token_verdict verify_with_server(struct token_keys *keys, const char *token,
                                              size_t length, struct identity *identity,
                                              const char **why)
@@ -283,19 +376,15 @@ static enum token_verdict verify_with_server(struct token_keys *keys, const char
     refresh(keys, WANT_FRESH, NULL);
     struct key_set *set = use_set(keys->common);
     enum access_token_result result = read_with(keys, set, token, length, identity, why);
-    if (result == ACCESS_TOKEN_UNKNOWN_KEY && set != NULL) {
-        refresh(keys, WANT_ANOTHER, set);
-        struct key_set *newer = use_set(keys->common);
-        if (newer != set)
-            result = read_with(keys, newer, token, length, identity, why);
-        leave_set(newer);
+    enum token_verdict verdict = judge(result);
+    if (set == NULL && result != ACCESS_TOKEN_OK) {
+        *why = "the server of [token] jwks_url has given no keys yet";
+        verdict = TOKEN_UNAVAILABLE;
+    } else if (result == ACCESS_TOKEN_UNKNOWN_KEY) {
+        verdict = verify_with_another_set(keys, set, token, length, identity, why);
     }
-    bool is_blind = set == NULL && result != ACCESS_TOKEN_OK;
     leave_set(set);
-    if (!is_blind)
-        return judge(result);
-    *why = "the server of [token] jwks_url has given no keys yet";
-    return TOKEN_UNAVAILABLE;
+    return verdict;
 }
 
 enum token_verdict token_keys_verify(struct token_keys *keys, const char *token, size_t length,

@@ -17,7 +17,8 @@ struct token_keys_common;
 struct token_keys;
 
 enum {
-    TOKEN_KEYS_UNKNOWN_MS = 10000, /* between two questions for keys that are not known */
+    TOKEN_KEYS_UNKNOWN_MS = 10000, /* between two questions for keys that are not known, and how
+                                      long one that was asked for in vain counts as none */
     TOKEN_KEYS_RETRY_MS = 1000 /* between two for a set that is too old, while the server is away */
 };
 
@@ -37,7 +38,7 @@ bool token_keys_are_there(const struct token_keys *keys);
 enum token_verdict {
     TOKEN_GOOD, /* *identity is filled, the caller frees it; else it is empty */
     TOKEN_REFUSED,
-    TOKEN_UNAVAILABLE /* it may be one of a key that cannot be had now */
+    TOKEN_UNAVAILABLE /* it may be one of a key that cannot be had, or asked for, now */
 };
 
 /* *why: some static words for the log. Waits for the server as long as [token] time_limit, or not

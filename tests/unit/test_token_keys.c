@@ -217,8 +217,38 @@ static void test_an_unknown_kid_is_asked_for_once_in_a_while(void **state)
     assert_int_equal(verify(scene, scene->first_token), TOKEN_GOOD);
     for (int i = 0; i < 50; i++)
         assert_int_equal(verify(scene, scene->second_token), TOKEN_REFUSED);
-    /* The set itself was asked for a moment ago. */
-    assert_in_range(asked(scene), 1, 1 + (clock_monotonic_ms() - began_ms) / TOKEN_KEYS_UNKNOWN_MS);
+    assert_in_range(asked(scene), 2, 2 + (clock_monotonic_ms() - began_ms) / TOKEN_KEYS_UNKNOWN_MS);
+}
+
+/* One that is new a moment after the set was had is asked for at once. */
+static void test_a_new_key_is_asked_for_at_once(void **state)
+{
+    struct scene *scene = *state;
+    assert_int_equal(verify(scene, scene->first_token), TOKEN_GOOD);
+    give(scene, scene->second, "second");
+    assert_int_equal(verify(scene, scene->second_token), TOKEN_GOOD);
+}
+
+/* Strangers with names of their own have used up the questions: whoever comes with a new key is not
+ * refused, but told to come again, and what was asked for in vain stays refused. */
+static void test_strangers_cannot_have_a_new_key_refused(void **state)
+{
+    struct scene *scene = *state;
+    char *stranger = token_of(scene->second, "stranger");
+    scene->config.token_jwks_time = FOR_EVER_MS;
+    assert_int_equal(verify(scene, scene->first_token), TOKEN_GOOD);
+    assert_int_equal(verify(scene, stranger), TOKEN_REFUSED);
+    uint64_t asked_ms = clock_monotonic_ms();
+    give(scene, scene->second, "second");
+    (void)usleep((TOKEN_KEYS_RETRY_MS + 50) * 1000); /* the set is no longer that new */
+    enum token_verdict verdict = verify(scene, scene->second_token);
+    if (clock_monotonic_ms() - asked_ms < TOKEN_KEYS_UNKNOWN_MS) {
+        assert_int_equal(verdict, TOKEN_UNAVAILABLE);
+        assert_int_equal(verify(scene, stranger), TOKEN_REFUSED);
+    }
+    scene->config.token_jwks_time = 0;
+    assert_int_equal(verify(scene, scene->second_token), TOKEN_GOOD);
+    free(stranger);
 }
 
 static void test_one_thread_asks_for_all(void **state)
@@ -272,6 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(test_a_set_is_kept),
         SCENE(test_an_unknown_kid_is_asked_for_once_in_a_while),
+        SCENE(test_a_new_key_is_asked_for_at_once),
+        SCENE(test_strangers_cannot_have_a_new_key_refused),
         SCENE(test_one_thread_asks_for_all),
         SCENE(test_nobody_waits_who_has_an_old_set),
         SCENE(test_without_a_set_nobody_can_say),
