@@ -490,7 +490,11 @@ const struct config_key config_keys[] = {
     {"redis", "watch_sessions", CONFIG_BOOL, AT(redis_watch_sessions), "yes", 0, 0, NULL, false, COMMON, "no",
      "`esn-fanout` listens for the ends of sessions, and ends the streams of those that were deleted, have expired, were emptied or are "
      "another user's now. Redis needs `notify-keyspace-events K$gxe` for it (or `KA`); what it did meanwhile is looked up after "
-     "each break of the connection."},
+     "each break of the connection, and from time to time (`check_time`)."},
+    {"redis", "check_time", CONFIG_DURATION, AT(redis_check_time), "1m", 0, 86400000, NULL, false, EXPERT, "5m",
+     "How often `esn-fanout` looks whether the sessions of all streams are still there, since Redis says nothing of some ends: `FLUSHDB`, or "
+     "a replica that takes over the data of another. It goes through the keys by `SCAN`, a few hundred at a time, and takes no more than a "
+     "twentieth of the time, however many there are. `0`: never."},
     {"redis", "down_time", CONFIG_DURATION, AT(redis_down_time), "1s", 0, 60000, NULL, true, EXPERT, "5s",
      "How long a Redis that did not answer in time counts as down, as `down_time` of `[acl]` says it."},
     {"redis", "max_answer", CONFIG_SIZE, AT(redis_max_answer), "1M", 4096, 536870912, NULL, true, EXPERT, "64k",

@@ -134,7 +134,7 @@ struct config {
     char *redis_session_prefix, *redis_session_user;
     int redis_session_serializer; /* enum config_session */
     bool redis_watch_sessions;
-    uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer;
+    uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer, redis_check_time;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */
     char *handoff_prefix, *handoff_url;

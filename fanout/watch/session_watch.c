@@ -23,7 +23,8 @@ enum {
     LIST_STEPS = 100, /* of a list, likewise */
     ALIVE_MS = 5000,  /* after so long without a message Redis is asked whether it is there */
     PAUSE_MIN_MS = 100,
-    PAUSE_MAX_MS = 5000
+    PAUSE_MAX_MS = 5000,
+    LOOK_SHARE = 20 /* all sessions are looked at for one part in so many of the time */
 };
 
 struct session_watch {
@@ -40,7 +41,11 @@ struct session_watch {
     struct held_sessions *held; /* while they are looked at */
     char cursor[24];            /* of SCAN, meanwhile */
     uint64_t alive_at_ms;       /* when Redis said something last */
-    bool is_known_off;
+    uint64_t look_began_ms;     /* at all that are held */
+    uint64_t
+        look_at_ms; /* when it is time for it again; UINT64_MAX: the list is on its way, or never */
+    bool has_sessions; /* some were seen there */
+    enum session_events_state events_state;
 };
 
 /* ---- notices ---- */
@@ -150,7 +155,10 @@ static void hear(struct session_watch *watch, const struct redis_answer *message
 {
     const char *id;
     size_t length;
-    switch (session_event_read(message, redis_session_prefix(watch->config), &id, &length)) {
+    enum session_event event =
+        session_event_read(message, redis_session_prefix(watch->config), &id, &length);
+    watch->has_sessions = watch->has_sessions || event != SESSION_EVENT_NONE;
+    switch (event) {
     case SESSION_EVENT_ENDED:
         tell_of(watch, NOTICE_ENDED, id, length, NULL);
         break;
@@ -164,14 +172,34 @@ static void hear(struct session_watch *watch, const struct redis_answer *message
 
 /* ---- looking at all that are held ---- */
 
+static void want_list(struct session_watch *watch)
+{
+    const struct notice all = {.kind = NOTICE_WANTS_LIST};
+    watch->look_at_ms = UINT64_MAX;
+    tell_loop(watch, &all);
+}
+
+/* A look that took long is not begun again soon. */
+static void plan_next_look(struct session_watch *watch)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t rest_ms = (now_ms - watch->look_began_ms) * (LOOK_SHARE - 1);
+    if (rest_ms < watch->config->redis_check_time)
+        rest_ms = watch->config->redis_check_time;
+    watch->look_at_ms = watch->config->redis_check_time > 0 ? now_ms + rest_ms : UINT64_MAX;
+}
+
 static void begin_looking(struct session_watch *watch, const struct bytes *list)
 {
+    watch->look_began_ms = clock_monotonic_ms();
     held_sessions_free(&watch->held);
     watch->held = list->failed ? NULL : held_sessions_new(list->data, list->length);
     watch->cursor[0] = '0';
     watch->cursor[1] = '\0';
     if (watch->held != NULL && held_sessions_count(watch->held) == 0)
         held_sessions_free(&watch->held);
+    if (watch->held == NULL)
+        plan_next_look(watch);
 }
 
 static bool look_at_key(struct session_watch *watch, const struct redis_answer *key)
@@ -180,8 +208,10 @@ static bool look_at_key(struct session_watch *watch, const struct redis_answer *
     size_t length, prefix = strlen(redis_session_prefix(watch->config));
     const char *name = redis_answer_text(key, &length);
     if (name == NULL || length < prefix || !session_id_is_valid(name + prefix, length - prefix) ||
-        !session_id_hash(sid, name + prefix, length - prefix) ||
-        !held_sessions_note(watch->held, sid))
+        !session_id_hash(sid, name + prefix, length - prefix))
+        return true;
+    watch->has_sessions = true;
+    if (!held_sessions_note(watch->held, sid))
         return true;
     return look_at(watch, name + prefix, length - prefix);
 }
@@ -206,11 +236,12 @@ static void end_looking(struct session_watch *watch)
     size_t at = 0;
     struct notice notice = {.kind = NOTICE_ENDED};
     const char *sid;
-    while ((sid = held_sessions_next_missing(watch->held, &at)) != NULL) {
+    while (watch->has_sessions && (sid = held_sessions_next_missing(watch->held, &at)) != NULL) {
         memcpy(notice.sid, sid, SESSION_SID_SIZE);
         tell_loop(watch, &notice);
     }
     held_sessions_free(&watch->held);
+    plan_next_look(watch);
 }
 
 /* One step of it, a few hundred keys. False when Redis is away. */
@@ -248,6 +279,17 @@ static bool subscribe(struct session_watch *watch, char error[REDIS_CLIENT_ERROR
 }
 
 /* Says it once, and once when it has changed. */
+static void note_whether_said(struct session_watch *watch, bool is_new)
+{
+    char words[REDIS_CLIENT_ERROR_SIZE];
+    bool was_off = watch->events_state == SESSION_EVENTS_OFF;
+    watch->events_state = session_events_ask(watch->commands, words);
+    if (watch->events_state != SESSION_EVENTS_OFF && (is_new || was_off))
+        message_info("listening to Redis for the ends of sessions");
+    else if (watch->events_state == SESSION_EVENTS_OFF && !was_off)
+        message_warning("Redis does not say when sessions end", message_text("reason", words));
+}
+
 static bool tell_whether_heard(struct session_watch *watch, char error[REDIS_CLIENT_ERROR_SIZE])
 {
     static const struct redis_word ping[] = {{"PING", 4}};
@@ -256,14 +298,25 @@ static bool tell_whether_heard(struct session_watch *watch, char error[REDIS_CLI
         return false;
     redis_answer_free(&answer);
     watch->alive_at_ms = clock_monotonic_ms();
-    char words[REDIS_CLIENT_ERROR_SIZE];
-    bool off = session_events_ask(watch->commands, words) == SESSION_EVENTS_OFF;
-    if (off && !watch->is_known_off)
-        message_warning("Redis does not say when sessions end", message_text("reason", words));
-    else
-        message_info("listening to Redis for the ends of sessions");
-    watch->is_known_off = off;
+    note_whether_said(watch, true);
     return true;
+}
+
+/* One that may not be asked what it says is not asked again: Redis keeps a log of such questions. */
+static void look_again(struct session_watch *watch)
+{
+    if (watch->events_state != SESSION_EVENTS_UNKNOWN)
+        note_whether_said(watch, false);
+    want_list(watch);
+}
+
+/* How long to listen at most before there is something else to do. */
+static uint64_t listen_ms(const struct session_watch *watch)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (watch->held != NULL || watch->look_at_ms <= now_ms)
+        return 0;
+    return watch->look_at_ms - now_ms < ALIVE_MS ? watch->look_at_ms - now_ms : ALIVE_MS;
 }
 
 /* A connection that only listens does not find out by itself that the other side is gone. */
@@ -299,13 +352,14 @@ static bool obey(struct session_watch *watch)
 /* Until Redis is away, or it is time to end. */
 static void serve(struct session_watch *watch, char error[REDIS_CLIENT_ERROR_SIZE])
 {
-    const struct notice all = {.kind = NOTICE_WANTS_LIST};
-    tell_loop(watch, &all);
+    want_list(watch);
     while (!atomic_load(&watch->stopping) && obey(watch)) {
         if (watch_notices_took_loss(&watch->notices))
-            tell_loop(watch, &all);
-        struct redis_answer *message = redis_client_next(watch->events, watch->wake,
-                                                         watch->held != NULL ? 0 : ALIVE_MS, error);
+            want_list(watch);
+        else if (watch->held == NULL && watch->look_at_ms <= clock_monotonic_ms())
+            look_again(watch);
+        struct redis_answer *message =
+            redis_client_next(watch->events, watch->wake, listen_ms(watch), error);
         if (message == NULL && error[0] != '\0')
             return;
         hear(watch, message);

@@ -3,7 +3,9 @@
  * everything below is called.
  *
  * A session's end that falls into a break of the connection is not missed: when there is one again,
- * each session that somebody holds a stream of is looked at. */
+ * each session that somebody holds a stream of is looked at; and from time to time, since Redis says
+ * nothing of FLUSHDB. One that is not there has ended, unless there has never been any: then
+ * sessions are elsewhere, and this Redis serves something else. */
 #ifndef ESN_SESSION_WATCH_H
 #define ESN_SESSION_WATCH_H
 

@@ -12,9 +12,11 @@ const { newFolder, programs } = require('./lib/paths');
 const { Program, run } = require('./lib/program');
 const { Redis } = require('./lib/redis');
 const { Subscriber } = require('./lib/subscriber');
+const { accessToken } = require('./lib/tokens');
 const { until } = require('./lib/wait');
 
 const TOPIC = { topic: 'orders', binded: true };
+const SIGN_SECRET = 'the secret that signs the tokens of these tests';
 
 let sessions = 0;
 /** An id as PHP makes them. */
@@ -42,7 +44,7 @@ class Shop {
         prepare: (stack) => {
           stack.writeTokens('subscribe.key', [keyPair('subscribers').privateKey]);
           stack.writeTokens('redis.password', ['geheim']);
-          stack.writeTokens('sign.secret', ['the secret that signs the tokens of these tests']);
+          stack.writeTokens('sign.secret', [SIGN_SECRET]);
         },
       });
       await shop.bound.add('orders', { owner: 'ana', sub: ['luis', '7'] });
@@ -303,6 +305,47 @@ describe('sessions in Redis', () => {
     assert.equal(away.code, 1);
     assert.match(away.stderr, /^\[redis\] url: .*redis\.sock: /m);
     await shop.redis.start();
+  });
+});
+
+describe('sessions whose end Redis does not tell', () => {
+  const ends = {
+    'FLUSHDB': (shop) => shop.redis.cli('FLUSHDB'),
+    'notifications are off': async (shop, id) => {
+      await shop.redis.cli('CONFIG', 'SET', 'notify-keyspace-events', '');
+      await shop.redis.cli('DEL', `PHPREDIS_SESSION:${id}`);
+    },
+  };
+  for (const [what, end] of Object.entries(ends)) {
+    test(`end their streams all the same: ${what}`, async () => {
+      const shop = await Shop.start({ config: { check_time: '100ms' } });
+      try {
+        const id = newId();
+        await shop.redis.page(id, "$_SESSION['uid'] = 'luis';");
+        const stream = await shop.subscribe(id);
+        await end(shop, id);
+        await stream.takeUntil('dropped');
+      } finally {
+        await shop.stop();
+      }
+    });
+  }
+
+  test('are not those that were never there: Redis serves something else', async () => {
+    const shop = await Shop.start({ config: { check_time: '100ms' }, more: { token: { keys_file: 'sign.secret' } } });
+    try {
+      const sid = `session:${crypto.createHash('sha256').update('a session in a file').digest('hex')}`;
+      const token = accessToken('luis', { key: SIGN_SECRET, claims: { sid } });
+      await shop.redis.cli('SET', 'something', 'else');
+      const stream = await Subscriber.open(shop.bound.url, { token, ep: [TOPIC] });
+      await shop.redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      const looks = async () => Number(/cmdstat_scan:calls=(\d+)/.exec(await shop.redis.cli('INFO', 'commandstats'))?.[1] ?? 0);
+      await until('all was looked at', async () => (await looks()) >= 4);
+      assert.equal(await shop.receivers(), 1);
+      await stream.close();
+    } finally {
+      await shop.stop();
+    }
   });
 });
 
