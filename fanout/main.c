@@ -2,10 +2,12 @@
 #include "config/config.h"
 #include "config/config_check.h"
 #include "messages.h"
+#include "net/tls_memory.h"
 #include "secret.h"
 #include "server.h"
 #include "service_notify.h"
 #include "service_user.h"
+#include "tls_files.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -75,6 +77,19 @@ static bool check_bus_key(const char *path, bool is_public, char error[CONFIG_ER
     return good;
 }
 
+static bool check_certificates(const struct config *config, char error[CONFIG_ERROR_SIZE])
+{
+    _Static_assert((int)TLS_FILES_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+    for (size_t i = 0; config->tls_cert[i] != NULL; i++) {
+        SSL_CTX *rules =
+            tls_files_load(config->tls_cert[i], config->tls_key[i], TLS1_2_VERSION, error);
+        if (rules == NULL)
+            return false;
+        SSL_CTX_free(rules);
+    }
+    return true;
+}
+
 /* What the daemon reads and writes, as the user that it runs as. */
 static int check(const char *path)
 {
@@ -89,7 +104,7 @@ static int check(const char *path)
                 check_tokens(config.ticket_secret_file, error) &&
                 check_bus_key(config.bus_public_key_file, true, error) &&
                 check_bus_key(config.bus_secret_key_file, false, error) &&
-                config_check_log_folder(&config, error);
+                check_certificates(&config, error) && config_check_log_folder(&config, error);
     if (good)
         printf("%s: good for the user %s\n", config.path, service_user_current());
     else
@@ -172,6 +187,8 @@ int main(int argc, char **argv)
     if (!message_write_in_background(config.message_buffer))
         message_warning("no thread for messages: whoever reads them can hold the daemon up");
     give_back_in_pieces();
+    if (config.listen_tls[0] != NULL || config.listen_lines_tls[0] != NULL)
+        tls_memory_count();
     status = serve(&config);
     message_end_background();
     return status;

@@ -195,6 +195,14 @@ static void reload_secrets(struct server *server)
     server->service.admin_tokens = tokens;
 }
 
+static void reload_certificates(struct server *server)
+{
+    char error[NET_ERROR_SIZE];
+
+    if (!net_load_tls(&server->net, error))
+        message_error("certificates not reloaded, the old ones stay", message_text("error", error));
+}
+
 /* Without the file the daemon works, but for what the file says of it. */
 static void load_publishers(struct server *server)
 {
@@ -220,6 +228,7 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     config_apply_reload(&server->config, &fresh, tell_not_reloadable, NULL);
     config_free(&fresh);
     reload_secrets(server);
+    reload_certificates(server);
     load_publishers(server);
     apply_config(server);
     listeners_apply_config(&server->listeners);

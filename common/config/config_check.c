@@ -68,6 +68,31 @@ static void check_listening(struct config_checker *checker, const struct config 
                      checker->key->default_text);
 }
 
+static size_t count_words(char *const *words)
+{
+    size_t count = 0;
+
+    while (words[count] != NULL)
+        count++;
+    return count;
+}
+
+static void check_tls(struct config_checker *checker, const struct config *config)
+{
+    size_t certificates = count_words(config->tls_cert), keys = count_words(config->tls_key);
+
+    check_listen(checker, "listen_lines_tls", config->listen_lines_tls);
+    check_listen(checker, "listen_tls", config->listen_tls);
+    bool listens = config->listen_tls[0] != NULL || config->listen_lines_tls[0] != NULL;
+    checker->key = config_key_find("fanout", "tls_cert");
+    if (listens && certificates == 0)
+        report_fault(checker, "is empty, but listen_tls or listen_lines_tls names an address");
+    checker->key = config_key_find("fanout", "tls_key");
+    if (listens && certificates != keys)
+        report_fault(checker, "has %zu files, but tls_cert has %zu: each certificate needs its key",
+                     keys, certificates);
+}
+
 static void check_proxies(struct config_checker *checker, char *const *words)
 {
     struct address_range range;
@@ -293,6 +318,7 @@ void config_check(const struct config *config, config_check_report *report, void
 {
     struct config_checker checker = {.report = report, .context = context};
     check_listening(&checker, config);
+    check_tls(&checker, config);
     check_proxies(&checker, config->trusted_proxies);
     check_endpoints(&checker, config, "events", config->bus_events);
     check_endpoints(&checker, config, "acks", config->bus_acks);

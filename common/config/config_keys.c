@@ -16,6 +16,8 @@ static const char *const session_serializers[] = {"php", "php_serialize", "json"
 static const char *const proxy_headers[] = {"x-forwarded-for", "forwarded", NULL};
 static const char *const handoffs[] = {"accel", "local", "redirect", "json", NULL};
 
+/* enum config_tls */
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 /* enum config_presence */
 static const char *const presences[] = {"public", "proven", NULL};
 
@@ -60,6 +62,25 @@ const struct config_key config_keys[] = {
      "127.0.0.1:8011 unix:/run/es-web-notify/lines.sock",
      "Where `esn-fanout` accepts raw TCP, one JSON a line both ways (docs/protocol.md section 8), written as in `listen`. "
      "Nothing: nowhere."},
+    {"fanout", "listen_tls", CONFIG_LIST, AT(listen_tls), "", 0, 0, NULL, false, COMMON,
+     "0.0.0.0:443 [::]:443",
+     "Where `esn-fanout` accepts HTTPS itself, written as in `listen`, with `tls_cert` and `tls_key`. Nothing: nowhere; a web "
+     "server in front may speak it instead."},
+    {"fanout", "listen_lines_tls", CONFIG_LIST, AT(listen_lines_tls), "", 0, 0, NULL, false, EXPERT, "0.0.0.0:8883",
+     "The same for raw TCP."},
+    {"fanout", "tls_cert", CONFIG_LIST, AT(tls_cert), "", 0, 0, NULL, true, COMMON,
+     "/etc/es-web-notify/tls.crt",
+     "Certificates in PEM, each with the chain that belongs to it. A client gets the first one that is good for the name it "
+     "asks for, else the first of all. Read again at SIGHUP; when one is faulty, those of before stay and the log says so."},
+    {"fanout", "tls_key", CONFIG_LIST, AT(tls_key), "", 0, 0, NULL, true, COMMON,
+     "/etc/es-web-notify/tls.key",
+     "Their keys in PEM, without passphrase, in the same order; for nobody but `esn-fanout`'s user and group. Keys of elliptic "
+     "curves (P-256) cost the daemon a tenth of RSA's at each new connection."},
+    {"fanout", "tls_min", CONFIG_CHOICE, AT(tls_min), "1.2", 0, 0, tls_versions, true, EXPERT, "1.3",
+     "The oldest version of TLS that is spoken: `1.2` or `1.3`."},
+    {"fanout", "tls_ticket_time", CONFIG_DURATION, AT(tls_ticket_time), "8h", 1000, 86400000, NULL, true, EXPERT, "1h",
+     "The keys of session tickets, with which clients come back for a fraction of a handshake's price, are made anew so often; "
+     "a ticket is good for as long."},
     {"fanout", "stream_time", CONFIG_DURATION, AT(stream_time), "1h", 1000, 604800000, NULL, true, COMMON,
      "10m",
      "How long a stream is held before it ends cleanly and the client subscribes again; `POST /alive` starts it anew. "

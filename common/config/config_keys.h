@@ -50,6 +50,7 @@ enum config_outbox { CONFIG_OUTBOX_ACL, CONFIG_OUTBOX_SQLITE, CONFIG_OUTBOX_MARI
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
 enum config_token_store { CONFIG_TOKEN_STORE_SQLITE, CONFIG_TOKEN_STORE_REDIS };
 enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
+enum config_tls { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 enum config_presence { CONFIG_PRESENCE_PUBLIC, CONFIG_PRESENCE_PROVEN };
 enum config_handoff {
     CONFIG_HANDOFF_ACCEL,
@@ -63,7 +64,10 @@ enum config_handoff {
 
 struct config {
     /* [fanout] */
-    char **listen, **listen_lines;
+    char **listen, **listen_lines, **listen_tls, **listen_lines_tls;
+    char **tls_cert, **tls_key;
+    int tls_min; /* enum config_tls */
+    uint64_t tls_ticket_time;
     uint64_t stream_time, keep_alive, proxied_keep_alive, poll_time, poll_gap, max_polls_between;
     uint64_t max_alive;
     uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;

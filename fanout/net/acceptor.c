@@ -70,7 +70,8 @@ static void refuse_comer(struct net *net, int descriptor, struct arrival arrival
                      ? write_event_stream_refusal(net, answer, sizeof answer)
                      : write_refusal(answer, sizeof answer, net->config, arrival, words);
 
-    (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (!arrival.is_tls) /* where it would be no answer */
+        (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)close(descriptor);
     net->counters.closed[why]++;
     char address[IP_ADDRESS_TEXT_SIZE] = "";

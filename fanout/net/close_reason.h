@@ -21,6 +21,7 @@ enum close_reason {
     CLOSE_SILENT,   /* asked whether it is there, and did not answer */
     CLOSE_EXPIRED,  /* the proof of its user has ended */
     CLOSE_DROPPED,  /* by order of a backend */
+    CLOSE_TLS,      /* no handshake, or what is no TLS */
     CLOSE_REASONS
 };
 

@@ -2,6 +2,7 @@
 #include "net/connection.h"
 
 #include "messages.h"
+#include "net/tls_session.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,10 +20,26 @@ struct connection *connection_of_handle(uv_handle_t *handle)
     return handle->type == UV_TCP ? connection_of_io(handle) : NULL;
 }
 
+struct tls_session *connection_tls(const struct connection *connection)
+{
+    return connection->io.handle.data;
+}
+
+static void free_tls(struct connection *connection)
+{
+    struct tls_session *session = connection_tls(connection);
+
+    tls_session_free(&session);
+    connection->io.handle.data = NULL;
+    connection->secured = false;
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = connection_of_io(handle);
 
+    if (connection->secured)
+        free_tls(connection); /* only now: it may have been closed by what it had read */
     connection->net->connections--;
     if (connection->outlived)
         connection->outlived = false; /* connection_release() frees it */
@@ -93,14 +110,22 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
 
     if (connection == NULL)
         return false;
-    if (!connection_reserve_marks(net, net->connections + 1) ||
+    struct tls_session *session = arrival.is_tls ? tls_session_new(net->tls, descriptor) : NULL;
+    if ((arrival.is_tls && session == NULL) ||
+        !connection_reserve_marks(net, net->connections + 1) ||
         uv_tcp_init(&net->loop.uv, &connection->io.tcp) != 0) {
+        tls_session_free(&session);
         free(client_of(connection));
         return false;
     }
     net->connections++;
     connection->descriptor = descriptor;
     connection->io.handle.data = address;
+    connection->secured = session != NULL;
+    if (connection->secured) {
+        session->address = address;
+        connection->io.handle.data = session;
+    }
     connection->kept_place = arrival.is_kept_place;
     connection->from_proxy = arrival.is_proxy;
     if (arrival.is_proxy && arrival.has_address)
@@ -117,12 +142,20 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
 
 struct counted_address *connection_address(const struct connection *connection)
 {
-    return connection->io.handle.data;
+    return connection->secured ? connection_tls(connection)->address : connection->io.handle.data;
+}
+
+static void put_address(struct connection *connection, struct counted_address *address)
+{
+    if (connection->secured)
+        connection_tls(connection)->address = address;
+    else
+        connection->io.handle.data = address;
 }
 
 struct turn_share *connection_share(const struct connection *connection)
 {
-    struct counted_address *address = connection->io.handle.data;
+    struct counted_address *address = connection_address(connection);
 
     return address != NULL ? &address->share : NULL;
 }
@@ -132,9 +165,9 @@ void connection_set_address(struct connection *connection, struct counted_addres
     struct net *net = connection->net;
 
     loop_watch_charge(&net->loop.watch, connection_share(connection));
-    struct counted_address *former = connection->io.handle.data;
+    struct counted_address *former = connection_address(connection);
     address_limits_leave(&net->addresses, loop_now(&net->loop), &former);
-    connection->io.handle.data = address;
+    put_address(connection, address);
 }
 
 void connection_set_deadline(struct connection *connection)
@@ -214,6 +247,8 @@ void connection_drained(struct connection *connection)
         connection_set_deadline(connection);
         return;
     }
+    if (connection->secured)
+        tls_session_end(connection_tls(connection));
     /* Closing at once could throw away the answer when bytes of the client are still unread (a
      * reset): say that nothing more comes, then wait for its end a little. */
     if (shutdown(connection->descriptor, SHUT_WR) != 0 || !uv_is_active(&connection->io.handle)) {

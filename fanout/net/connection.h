@@ -15,6 +15,7 @@
 
 struct connection;
 struct counted_address;
+struct tls_session;
 
 enum connection_state {
     CONNECTION_READING,   /* waits for a request, or is in the middle of one */
@@ -51,7 +52,8 @@ struct connection {
     const struct connection_user *user;
     struct backlog *backlog; /* while the socket takes no more */
     int descriptor;          /* of the socket, owned by io */
-    uint8_t state;           /* enum connection_state */
+    uint8_t state : 7;       /* enum connection_state */
+    bool secured : 1;        /* has a tls_session */
     uint8_t close_reason;    /* enum close_reason, once known */
     bool marked : 1;         /* in the write queue */
     bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
@@ -66,7 +68,9 @@ struct connection {
 
     struct deadline deadline;
     union {
-        uv_handle_t handle; /* its data: the struct counted_address; NULL: not counted */
+        /* Its data: the struct counted_address, NULL when it is not counted; of one that is secured
+         * the struct tls_session, which has that. */
+        uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp; /* of a Unix socket too: libuv's own handle for those is larger */
     } io;
@@ -76,6 +80,8 @@ struct connection {
  * False without memory: both are still the caller's. */
 bool connection_open(struct net *net, int descriptor, struct arrival arrival,
                      struct counted_address *address);
+/* Of one that is secured. */
+struct tls_session *connection_tls(const struct connection *connection);
 /* Whose it is at present; NULL: nobody knows. */
 struct counted_address *connection_address(const struct connection *connection);
 /* What has been done for it since its work began was for whom it was counted to: charges that, and
@@ -116,6 +122,8 @@ bool connection_has_moved(struct connection *connection);
 uint64_t connection_stall_deadline(const struct connection *connection);
 /* When a slow connection's time is over, or UINT64_MAX. */
 uint64_t connection_slow_deadline(const struct connection *connection);
+/* Writes what of a secured connection the socket did not take at once. */
+void connection_write_sealed(struct connection *connection);
 /* Callbacks of uv_read_start(). */
 void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer);
 void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);

@@ -1,6 +1,8 @@
 /* The reading half of a connection: what comes goes to its user, while it has one that listens. */
 #include "net/connection.h"
 
+#include "net/tls_session.h"
+
 void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct connection *connection = connection_of_io(handle);
@@ -47,6 +49,26 @@ static void take_bytes(struct connection *connection, const char *bytes, size_t 
     }
 }
 
+static void take_sealed(struct connection *connection, const char *sealed, size_t length)
+{
+    struct tls_session *session = connection_tls(connection);
+    const char *bytes;
+    ssize_t count;
+
+    tls_session_give(session, sealed, length);
+    while ((count = tls_session_read(session, &bytes)) > 0 &&
+           connection->state != CONNECTION_CLOSED)
+        take_bytes(connection, bytes, (size_t)count);
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (count == TLS_READ_FAILED)
+        connection_close(connection, session->is_cut ? CLOSE_RESET : CLOSE_TLS);
+    else if (count == TLS_READ_END)
+        on_end(connection, UV_EOF);
+    if (connection->state != CONNECTION_CLOSED)
+        connection_write_sealed(connection); /* of a handshake */
+}
+
 void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct connection *connection = connection_of_io(stream);
@@ -58,6 +80,8 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
     loop_count_client(&connection->net->loop);
     if (count < 0)
         on_end(connection, count);
+    else if (count > 0 && connection->secured)
+        take_sealed(connection, buffer->base, (size_t)count);
     else if (count > 0)
         take_bytes(connection, buffer->base, (size_t)count);
     loop_watch_charge(watch, connection_share(connection));

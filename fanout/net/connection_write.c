@@ -5,23 +5,28 @@
 #include "heap.h"
 #include "messages.h"
 #include "net/send_batch.h"
+#include "net/tls_session.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum {
     WRITE_RANGES = 64,
     WRITE_ROUNDS = 16,
+    SEALED_RECORDS = 4,
     WORTH_BATCH = 4 /* connections; fewer are written one by one */
 };
 
 struct backlog {
     uv_write_t write;
+    struct net *net;
     struct connection *connection; /* NULL once it is closed */
     TAILQ_ENTRY(backlog) by_backlog;
     size_t in_flight; /* bytes handed to the loop */
+    char *sealed;     /* those, of one that is secured; owned */
     uint64_t since;   /* when it began */
     uint64_t written; /* bytes since then, without those in flight */
     int64_t seen;     /* what the other end had, when last looked at; from some number on */
@@ -119,6 +124,61 @@ bool connection_has_moved(struct connection *connection)
     return moved;
 }
 
+static void free_sealed(struct backlog *backlog)
+{
+    if (backlog->sealed != NULL)
+        backlog->net->sealed_bytes -= backlog->in_flight;
+    free(backlog->sealed);
+    backlog->sealed = NULL;
+}
+
+static void free_backlog(struct backlog *backlog)
+{
+    free_sealed(backlog);
+    free(backlog);
+}
+
+/* Seals the oldest bytes, ranges that are short together. False: that cannot be sent. */
+static bool seal_oldest(struct connection *connection)
+{
+    struct tls_session *session = connection_tls(connection);
+    char *gathered = tls_context_gathered(session->context);
+    struct iovec vectors[WRITE_RANGES];
+    int count = output_gather(&connection->output, vectors, WRITE_RANGES);
+    const char *bytes = vectors[0].iov_base;
+    size_t length = 0;
+
+    for (int i = 0; count > 1 && i < count && length < TLS_RECORD; i++) {
+        size_t room = TLS_RECORD - length;
+        size_t part = vectors[i].iov_len < room ? vectors[i].iov_len : room;
+        memcpy(gathered + length, vectors[i].iov_base, part);
+        length += part;
+        bytes = gathered;
+    }
+    if (count == 1)
+        length = vectors[0].iov_len < TLS_RECORD ? vectors[0].iov_len : TLS_RECORD;
+    if (!tls_session_write(session, bytes, length))
+        return false;
+    output_consume(&connection->output, length);
+    return true;
+}
+
+/* For one write of the loop. False: nothing can be sent any more. */
+static bool seal_for_loop(struct connection *connection)
+{
+    struct tls_session *session = connection_tls(connection);
+    struct backlog *backlog = connection->backlog;
+    bool sealed = true;
+
+    session->keeps = true;
+    for (int i = 0; sealed && i < SEALED_RECORDS && connection->output.length > 0; i++)
+        sealed = seal_oldest(connection);
+    session->keeps = false;
+    backlog->sealed = tls_session_take_waiting(session, &backlog->in_flight);
+    backlog->net->sealed_bytes += backlog->in_flight;
+    return sealed && backlog->sealed != NULL;
+}
+
 static int gather(struct connection *connection, uv_buf_t *buffers, size_t *length)
 {
     struct iovec vectors[WRITE_RANGES];
@@ -132,29 +192,45 @@ static int gather(struct connection *connection, uv_buf_t *buffers, size_t *leng
     return count;
 }
 
+static bool has_more(const struct connection *connection)
+{
+    return connection->output.length > 0 ||
+           (connection->secured && connection_tls(connection)->waiting != NULL);
+}
+
+static void end_backlog(struct connection *connection)
+{
+    struct backlog *backlog = connection->backlog;
+
+    connection->backlog = NULL;
+    unlink_backlog(connection->net, backlog);
+    free_backlog(backlog);
+}
+
 static void on_written(uv_write_t *write, int status)
 {
     struct backlog *backlog = write->data;
     struct connection *connection = backlog->connection;
 
     if (connection == NULL) {
-        free(backlog);
+        free_backlog(backlog);
         return;
     }
     if (status < 0) {
         connection_close(connection, CLOSE_RESET);
-        free(backlog);
+        free_backlog(backlog);
         return;
     }
-    output_consume(&connection->output, backlog->in_flight);
     backlog->written += backlog->in_flight;
-    if (connection->output.length > 0) {
+    if (connection->secured)
+        free_sealed(backlog);
+    else
+        output_consume(&connection->output, backlog->in_flight);
+    if (has_more(connection)) {
         continue_backlog(connection);
         return;
     }
-    connection->backlog = NULL;
-    unlink_backlog(connection->net, backlog);
-    free(backlog);
+    end_backlog(connection);
     if (connection->state == CONNECTION_READING)
         (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
     connection_drained(connection);
@@ -165,16 +241,23 @@ static void continue_backlog(struct connection *connection)
 {
     struct backlog *backlog = connection->backlog;
     uv_buf_t buffers[WRITE_RANGES];
-    int count = gather(connection, buffers, &backlog->in_flight);
+    int count = 1;
 
+    if (!connection->secured) {
+        count = gather(connection, buffers, &backlog->in_flight);
+    } else if (seal_for_loop(connection)) {
+        buffers[0] = uv_buf_init(backlog->sealed, (unsigned)backlog->in_flight);
+    } else {
+        end_backlog(connection);
+        connection_close(connection, CLOSE_TLS);
+        return;
+    }
     if (uv_write(&backlog->write, &connection->io.stream, buffers, (unsigned)count, on_written) ==
         0) {
         apply_limits(connection);
         return;
     }
-    connection->backlog = NULL;
-    unlink_backlog(connection->net, backlog);
-    free(backlog);
+    end_backlog(connection);
     connection_close(connection, CLOSE_MEMORY);
 }
 
@@ -186,6 +269,7 @@ static void begin_backlog(struct connection *connection)
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
+    backlog->net = connection->net;
     backlog->connection = connection;
     backlog->write.data = backlog;
     backlog->since = backlog->seen_at = loop_now(&connection->net->loop);
@@ -260,8 +344,36 @@ static void end_writing(struct connection *connection)
         connection_drained(connection);
 }
 
+void connection_write_sealed(struct connection *connection)
+{
+    if (connection->backlog == NULL && connection_tls(connection)->waiting != NULL)
+        begin_backlog(connection);
+}
+
+/* Each record as far as the socket takes it. */
+static void write_secured(struct connection *connection)
+{
+    const struct tls_session *session = connection_tls(connection);
+
+    for (int round = 0; round < WRITE_ROUNDS && connection->output.length > 0; round++) {
+        if (!seal_oldest(connection)) {
+            connection_close(connection, session->is_cut ? CLOSE_RESET : CLOSE_TLS);
+            return;
+        }
+        if (session->waiting != NULL) {
+            begin_backlog(connection);
+            return;
+        }
+    }
+    end_writing(connection);
+}
+
 static void write_now(struct connection *connection)
 {
+    if (connection->secured) {
+        write_secured(connection);
+        return;
+    }
     bool all = true;
 
     for (int round = 0; all && round < WRITE_ROUNDS && connection->output.length > 0; round++) {
@@ -273,10 +385,10 @@ static void write_now(struct connection *connection)
         end_writing(connection);
 }
 
-/* One range, which is what an event or a burst of them is. */
+/* One range, which is what an event or a burst of them is; as it is. */
 static bool fits_batch(const struct connection *connection)
 {
-    return connection->output.length > 0 && connection->output.rest == NULL;
+    return !connection->secured && connection->output.length > 0 && connection->output.rest == NULL;
 }
 
 /* Leaves those that were added in front, and returns how many. Nothing that is done to one
@@ -359,5 +471,5 @@ void connection_relieve_for_others(struct net *net, uint64_t most)
 
 uint64_t connection_backlog_bytes(const struct net *net)
 {
-    return net->backlogs * heap_taken(sizeof(struct backlog));
+    return net->backlogs * heap_taken(sizeof(struct backlog)) + net->sealed_bytes;
 }

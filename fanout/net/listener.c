@@ -13,6 +13,8 @@
 
 enum { BACKLOG = 4096 };
 
+_Static_assert((int)LISTENER_ERROR_SIZE >= (int)NET_ERROR_SIZE, "a sentence has to fit");
+
 struct listener {
     uv_poll_t readable;  /* the loop would throw away what it has no descriptors for */
     int descriptor;      /* -1: given back */
@@ -112,14 +114,14 @@ static int start_listening(struct listeners *listeners, int descriptor, const ch
     return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
-static bool open_one(struct listeners *listeners, const char *address, bool speaks_lines,
+static bool open_one(struct listeners *listeners, const char *address, struct arrival arrival,
                      char error[LISTENER_ERROR_SIZE])
 {
-    const struct arrival arrival = {.is_tcp = listen_socket_path(address) == NULL,
-                                    .speaks_lines = speaks_lines};
+    static const char *const uses[2][2] = {{"HTTP", "HTTPS"}, {"lines", "lines over TLS"}};
     struct listen_sockets sockets;
     char name[LISTEN_NAME_SIZE];
 
+    arrival.is_tcp = listen_socket_path(address) == NULL;
     if (!listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
                             error))
         return false;
@@ -134,16 +136,16 @@ static bool open_one(struct listeners *listeners, const char *address, bool spea
             return false;
         }
         message_info("listening", message_text("address", name),
-                     message_text("for", speaks_lines ? "lines" : "HTTP"));
+                     message_text("for", uses[arrival.speaks_lines][arrival.is_tls]));
     }
     return true;
 }
 
-static bool open_each(struct listeners *listeners, char **addresses, bool speaks_lines,
+static bool open_each(struct listeners *listeners, char **addresses, struct arrival arrival,
                       char error[LISTENER_ERROR_SIZE])
 {
     for (char **address = addresses; *address != NULL; address++)
-        if (!open_one(listeners, *address, speaks_lines, error))
+        if (!open_one(listeners, *address, arrival, error))
             return false;
     return true;
 }
@@ -157,8 +159,13 @@ bool listeners_open(struct listeners *listeners, struct net *net, char error[LIS
         snprintf(error, LISTENER_ERROR_SIZE, "[fanout] listen names no address");
         return false;
     }
-    return open_each(listeners, net->config->listen, false, error) &&
-           open_each(listeners, net->config->listen_lines, true, error);
+    const struct arrival pages = {0}, lines = {.speaks_lines = true};
+    const struct arrival tls_pages = {.is_tls = true};
+    const struct arrival tls_lines = {.speaks_lines = true, .is_tls = true};
+    return net_load_tls(net, error) && open_each(listeners, net->config->listen, pages, error) &&
+           open_each(listeners, net->config->listen_lines, lines, error) &&
+           open_each(listeners, net->config->listen_tls, tls_pages, error) &&
+           open_each(listeners, net->config->listen_lines_tls, tls_lines, error);
 }
 
 void listeners_stop(struct listeners *listeners)

@@ -2,6 +2,7 @@
 
 #include "messages.h"
 #include "net/send_batch.h"
+#include "net/tls_context.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,17 @@ uint8_t net_number_proxy(struct net *net, const struct ip_address *address)
     return at + 1;
 }
 
+bool net_load_tls(struct net *net, char error[NET_ERROR_SIZE])
+{
+    _Static_assert((int)NET_ERROR_SIZE >= (int)TLS_ERROR_SIZE, "a sentence has to fit");
+    if (net->config->listen_tls[0] == NULL && net->config->listen_lines_tls[0] == NULL)
+        return true;
+    if (net->tls != NULL)
+        return tls_context_reload(net->tls, net->config, error);
+    net->tls = tls_context_open(net->config, error);
+    return net->tls != NULL;
+}
+
 void net_close(struct net *net)
 {
     send_batch_close(&net->writes.batch);
@@ -70,6 +82,7 @@ void net_close(struct net *net)
     net->writes = (struct write_queue){0};
     frame_pool_close(&net->frames);
     address_limits_free(&net->addresses);
+    tls_context_close(&net->tls);
     free(net->proxies.ranges);
     net->proxies = (struct net_proxies){0};
     if (uv_loop_close(&net->loop.uv) != 0)

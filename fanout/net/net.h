@@ -18,9 +18,11 @@
 struct backlog;
 struct connection;
 struct send_batch;
+struct tls_context;
 struct service;
 
 enum {
+    NET_ERROR_SIZE = 512,
     NET_READ_BUFFER = 64 * 1024,
     /* Beyond max_connections, so that operators and health checks get in, and whoever else comes is
      * told in its own words why not. */
@@ -31,7 +33,8 @@ enum {
 /* On which kind of socket a client arrived. */
 struct arrival {
     bool is_tcp;
-    bool speaks_lines;  /* not HTTP */
+    bool speaks_lines; /* not HTTP */
+    bool is_tls;
     bool is_kept_place; /* of NET_KEPT_PLACES */
     bool is_proxy;      /* of struct net_proxies */
     bool has_address;
@@ -83,6 +86,8 @@ struct net {
     struct address_limits addresses;
     struct net_proxies proxies;
     struct net_known_proxies known_proxies;
+    uint64_t sealed_bytes;            /* that wait for their sockets */
+    struct tls_context *tls;          /* NULL: nobody comes by TLS */
     TAILQ_HEAD(, backlog) by_backlog; /* slow connections, by the time they began to be */
     uint64_t backlogs;
     uint64_t connections; /* open sockets */
@@ -101,6 +106,9 @@ int net_open(struct net *net, const struct config *config);
 bool net_trust_proxies(struct net *net);
 /* The number of a proxy's address, from 1; 0: there are too many of them. */
 uint8_t net_number_proxy(struct net *net, const struct ip_address *address);
+/* Reads certificates and keys of TLS, at first and again; false with a sentence in error: those of
+ * before stay. */
+bool net_load_tls(struct net *net, char error[NET_ERROR_SIZE]);
 /* Frees what is left when the loop has run to its end. */
 void net_close(struct net *net);
 

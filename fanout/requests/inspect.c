@@ -10,6 +10,7 @@
 #include "http/http_request.h"
 #include "log/event_log.h"
 #include "net/connection.h"
+#include "net/tls_context.h"
 #include "requests/service.h"
 #include "requests/waiting_requests.h"
 #include "streams/stream.h"
@@ -59,6 +60,21 @@ static json_t *closed_counts(const struct service *service)
     for (int reason = 0; reason < CLOSE_REASONS; reason++)
         set_number(closed, close_reason_name(reason), service->net->counters.closed[reason]);
     return closed;
+}
+
+static void add_tls(json_t *state, const struct service *service)
+{
+    if (service->net->tls == NULL)
+        return;
+    const struct tls_counters *counters = tls_context_counters(service->net->tls);
+    json_t *tls = json_object(), *failed = json_object();
+    set_number(tls, "connections", counters->sessions);
+    set_number(tls, "handshakes", counters->handshakes);
+    set_number(tls, "resumed", counters->resumed);
+    for (int failure = 0; failure < TLS_FAILURES; failure++)
+        set_number(failed, tls_failure_name(failure), counters->failed[failure]);
+    (void)json_object_set_new(tls, "failed", failed);
+    (void)json_object_set_new(state, "tls", tls);
 }
 
 /* Streams by transport; encodings that share a name are one transport. */
@@ -163,6 +179,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "log_events", log->events);
     set_number(state, "log_from", log->forgotten + 1);
     add_disk(state, service);
+    add_tls(state, service);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {
         topics += service->streams->topics[kind].topics;
         subscriptions += service->streams->topics[kind].subscriptions;

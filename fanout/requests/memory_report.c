@@ -9,6 +9,8 @@
 #include "http/http_reply.h"
 #include "log/event_log.h"
 #include "net/connection.h"
+#include "net/tls_memory.h"
+#include "net/tls_session.h"
 #include "requests/service.h"
 #include "streams/streams.h"
 #include "used_tickets.h"
@@ -36,6 +38,15 @@ static uint64_t connections_part(const struct service *service)
 static uint64_t addresses_part(const struct service *service)
 {
     return address_limits_bytes(&service->net->addresses);
+}
+
+static uint64_t tls_part(const struct service *service)
+{
+    struct tls_context *tls = service->net->tls;
+
+    return tls == NULL ? 0
+                       : tls_memory_bytes() + tls_context_counters(tls)->sessions *
+                                                  heap_taken(sizeof(struct tls_session));
 }
 
 static uint64_t streams_part(const struct service *service)
@@ -110,6 +121,7 @@ static const struct part parts[] = {
     {"used_tickets", tickets_part},    {"frames", frames_part},     {"addresses", addresses_part},
     {"bodies", bodies_part},           {"replay", replay_part},     {"log", log_part},
     {"seen_events", seen_events_part}, {"reports", reports_part},
+    {"seen_events", seen_events_part}, {"tls", tls_part},
 };
 
 static uint64_t sum_of_parts(const struct service *service)

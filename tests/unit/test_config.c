@@ -439,6 +439,8 @@ static void write_presupposed(char *text, size_t size, const struct config_key *
     } presupposed[] = {
         {"bus", "public_key_file", "k"},
         {"fanout", "max_pending_soft", "64k"},
+        {"fanout", "tls_cert", "c"},
+        {"fanout", "tls_key", "k"},
         {"bind_key", "private_key_file", "k"},
         {"handoff", "url", "http://h/"},
         {"acl", "database", "d"},

@@ -1,6 +1,6 @@
 'use strict';
 
-const http = require('node:http');
+const { send } = require('./secure');
 const { until, within } = require('./wait');
 
 /**
@@ -25,7 +25,7 @@ class EventStream {
 
   #start(url, options, body) {
     return new Promise((resolve, reject) => {
-      const sent = http.request(url, { agent: false, ...options }, (response) => {
+      const sent = send(url, { agent: false, ...options }, (response) => {
         if ([303, 307].includes(response.statusCode)) {
           response.resume();
           const next = response.statusCode === 303 ? { ...options, method: 'GET' } : options;

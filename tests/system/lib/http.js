@@ -1,6 +1,6 @@
 'use strict';
 
-const http = require('node:http');
+const { send } = require('./secure');
 const { within } = require('./wait');
 
 function parseJson(text) {
@@ -18,7 +18,7 @@ function parseJson(text) {
 function request(url, { method = 'GET', headers = {}, body, agent, socketPath } = {}) {
   const bytes = body === undefined ? undefined : Buffer.from(body);
   const answer = new Promise((resolve, reject) => {
-    const sent = http.request(
+    const sent = send(
       url,
       {
         method,

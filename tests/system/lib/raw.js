@@ -1,6 +1,8 @@
 'use strict';
 
 const net = require('node:net');
+const tls = require('node:tls');
+const { authorities } = require('./secure');
 const { LIMIT_MS, within } = require('./wait');
 
 const HEAD_END = '\r\n\r\n';
@@ -93,9 +95,11 @@ class RawConnection {
     RawConnection.#all.clear();
   }
 
-  #start(port, options) {
+  /** With `secure` by TLS; `socket` is Node's own then, for what TLS alone knows. */
+  #start(port, { secure = false, ...options }) {
     return new Promise((resolve, reject) => {
-      this.#socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...options }, resolve);
+      const place = { port, host: '127.0.0.1', allowHalfOpen: true, ...options };
+      this.#socket = secure ? tls.connect({ ca: authorities(), ...place }, resolve) : net.connect(place, resolve);
       this.#socket.setNoDelay(true);
       this.#socket.on('data', (chunk) => {
         this.#bytes = Buffer.concat([this.#bytes, chunk]);
@@ -127,6 +131,10 @@ class RawConnection {
         this.#socket.write(data, () => resolve());
       }
     });
+  }
+
+  get socket() {
+    return this.#socket;
   }
 
   /** Sends FIN and goes on reading. */

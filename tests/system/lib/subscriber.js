@@ -1,8 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const http = require('node:http');
 const { FrameReader } = require('./frames');
+const { send } = require('./secure');
 const { LIMIT_MS, within } = require('./wait');
 
 /** A held stream as a browser holds it, read by the rules of a browser's client. */
@@ -49,7 +49,7 @@ class Subscriber {
       reject(error);
       this.finish();
     };
-    const sent = http.request(url, options, (response) => {
+    const sent = send(url, options, (response) => {
       this.#response = response;
       if ([303, 307].includes(response.statusCode)) {
         response.resume();

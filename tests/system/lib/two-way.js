@@ -10,8 +10,8 @@ class LinePeer {
   emptyLines = 0;
 
   /** Sends the subscription and reads `connected`. */
-  static async open(port, subscription) {
-    const peer = await LinePeer.connect(port);
+  static async open(port, subscription, connection) {
+    const peer = await LinePeer.connect(port, connection);
     await peer.say(subscription);
     const first = await peer.message();
     assert.equal(first.e?.type, 'connected', JSON.stringify(first));
@@ -20,9 +20,9 @@ class LinePeer {
     return peer;
   }
 
-  static async connect(port) {
+  static async connect(port, connection) {
     const peer = new LinePeer();
-    peer.raw = await RawConnection.open(port);
+    peer.raw = await RawConnection.open(port, connection);
     return peer;
   }
 

@@ -92,9 +92,9 @@ class WebSocketPeer {
   answersPings = false;
 
   /** Connects and shakes hands; then `connected` is the detail of the first frame. */
-  static async open(port, target = '/ws', { headers, extra = '' } = {}) {
+  static async open(port, target = '/ws', { headers, extra = '', connection } = {}) {
     const peer = new WebSocketPeer();
-    peer.raw = await RawConnection.open(port);
+    peer.raw = await RawConnection.open(port, connection);
     await peer.raw.write(Buffer.concat([Buffer.from(handshakeText(target, headers)), Buffer.from(extra)]));
     const head = await peer.raw.head();
     assert.equal(head.status, 101, `${head.status} ${head.reason}`);

@@ -1,0 +1,34 @@
+'use strict';
+
+// TLS for the tests: certificates of a moment, and clients that trust them.
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const path = require('node:path');
+
+const trusted = [];
+
+/** Makes NAME.crt and NAME.key for these hosts in a folder, for all clients of this process to trust; {cert, key} are the files. */
+function makeCertificate(folder, name, hosts, { days = 30 } = {}) {
+  const cert = path.join(folder, `${name}.crt`);
+  const key = path.join(folder, `${name}.key`);
+  const names = hosts.map((host) => (/^[\d.]+$/.test(host) ? `IP:${host}` : `DNS:${host}`)).join(',');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert,
+    '-days', String(days), '-subj', `/CN=${hosts[0]}`, '-addext', `subjectAltName=${names}`], { stdio: 'ignore' });
+  fs.chmodSync(key, 0o600);
+  trusted.push(fs.readFileSync(cert, 'utf8'));
+  return { cert, key };
+}
+
+/** All certificates that were made, for the option `ca`. */
+const authorities = () => [...trusted];
+
+/** http.request(), or https.request() when the address says so. */
+function send(url, options, onResponse) {
+  const isSecure = new URL(url).protocol === 'https:';
+  return isSecure ? https.request(url, { ca: authorities(), ...options }, onResponse) : http.request(url, options, onResponse);
+}
+
+module.exports = { authorities, makeCertificate, send };

@@ -1,0 +1,315 @@
+/* TLS of one connection, against OpenSSL's own client on a socket pair. */
+#include "net/tls_session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TEXT = 64 * 1024 };
+
+struct scene {
+    char folder[32], certificate[64], key[64];
+    struct config config;
+    char *certificates[2], *keys[2], *none[1];
+    struct tls_context *context;
+    struct tls_session *session;
+    SSL_CTX *rules;
+    SSL *client;
+    int ours, theirs;
+    char heard[TEXT]; /* what the session gave */
+    size_t heard_length;
+    ssize_t last; /* of tls_session_read() */
+};
+
+static void write_pair(const struct scene *scene)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+
+    assert_non_null(key);
+    assert_non_null(certificate);
+    assert_int_equal(X509_set_version(certificate, 2), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -60));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 3600));
+    X509_NAME *name = X509_get_subject_name(certificate);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)"shop.example", -1, -1, 0),
+                     1);
+    assert_int_equal(X509_set_issuer_name(certificate, name), 1);
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    FILE *file = fopen(scene->certificate, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, certificate), 1);
+    assert_int_equal(fclose(file), 0);
+    file = fopen(scene->key, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(scene->key, 0600), 0);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static void scene_open(struct scene *scene)
+{
+    int pair[2];
+    char error[TLS_ERROR_SIZE] = "";
+
+    memset(scene, 0, sizeof *scene);
+    strcpy(scene->folder, "/tmp/esn-tls-XXXXXX");
+    assert_non_null(mkdtemp(scene->folder));
+    (void)snprintf(scene->certificate, sizeof scene->certificate, "%s/crt", scene->folder);
+    (void)snprintf(scene->key, sizeof scene->key, "%s/key", scene->folder);
+    write_pair(scene);
+    scene->certificates[0] = scene->certificate;
+    scene->keys[0] = scene->key;
+    scene->config.tls_cert = scene->certificates;
+    scene->config.tls_key = scene->keys;
+    scene->config.tls_ticket_time = 3600 * 1000;
+    scene->context = tls_context_open(&scene->config, error);
+    assert_string_equal(error, "no certificate"); /* what it would have said without one */
+    assert_non_null(scene->context);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    scene->ours = pair[0];
+    scene->theirs = pair[1];
+    scene->session = tls_session_new(scene->context, scene->ours);
+    assert_non_null(scene->session);
+    scene->rules = SSL_CTX_new(TLS_client_method());
+    assert_non_null(scene->rules);
+    scene->client = SSL_new(scene->rules);
+    assert_non_null(scene->client);
+    assert_int_equal(SSL_set_fd(scene->client, scene->theirs), 1);
+    SSL_set_connect_state(scene->client);
+}
+
+static void scene_close(struct scene *scene)
+{
+    tls_session_free(&scene->session);
+    assert_null(scene->session);
+    assert_int_equal(tls_context_counters(scene->context)->sessions, 0);
+    SSL_free(scene->client);
+    SSL_CTX_free(scene->rules);
+    tls_context_close(&scene->context);
+    assert_null(scene->context);
+    assert_int_equal(close(scene->ours), 0);
+    assert_int_equal(close(scene->theirs), 0);
+    assert_int_equal(unlink(scene->certificate), 0);
+    assert_int_equal(unlink(scene->key), 0);
+    assert_int_equal(rmdir(scene->folder), 0);
+}
+
+/* Gives the session what its socket has, `piece` bytes at a time. */
+static void scene_read(struct scene *scene, size_t piece)
+{
+    char sealed[TEXT];
+    ssize_t count = recv(scene->ours, sealed, sizeof sealed, MSG_DONTWAIT);
+
+    for (ssize_t at = 0; at < count; at += (ssize_t)piece) {
+        size_t left = (size_t)(count - at);
+        const char *bytes;
+        tls_session_give(scene->session, sealed + at, left < piece ? left : piece);
+        while ((scene->last = tls_session_read(scene->session, &bytes)) > 0) {
+            memcpy(scene->heard + scene->heard_length, bytes, (size_t)scene->last);
+            scene->heard_length += (size_t)scene->last;
+        }
+    }
+}
+
+static void scene_shake_hands(struct scene *scene, size_t piece)
+{
+    for (int i = 0; i < 10 && !(scene->session->is_ready && SSL_is_init_finished(scene->client));
+         i++) {
+        (void)SSL_do_handshake(scene->client);
+        scene_read(scene, piece);
+    }
+    assert_true(scene->session->is_ready);
+    assert_int_equal(tls_context_counters(scene->context)->handshakes, 1);
+}
+
+static void bytes_go_both_ways_however_they_are_cut(void **state)
+{
+    static const size_t pieces[] = {1, 7, 1000, TEXT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct scene scene;
+        char text[32] = "";
+        scene_open(&scene);
+        assert_false(tls_session_write(scene.session, "early", 5));
+        scene_shake_hands(&scene, pieces[i]);
+        assert_int_equal(SSL_write(scene.client, "hello", 5), 5);
+        assert_int_equal(SSL_write(scene.client, " there", 6), 6);
+        scene_read(&scene, pieces[i]);
+        assert_int_equal(scene.last, TLS_READ_NOTHING);
+        assert_int_equal(scene.heard_length, 11);
+        assert_memory_equal(scene.heard, "hello there", 11);
+        assert_true(tls_session_write(scene.session, "and back", 8));
+        assert_int_equal(SSL_read(scene.client, text, sizeof text), 8);
+        assert_string_equal(text, "and back");
+        scene_close(&scene);
+    }
+}
+
+static void sealed(struct scene *scene, char *texts, size_t length)
+{
+    assert_true(tls_session_write(scene->session, texts, length));
+}
+
+/* The socket is full: what is sealed waits, in order, and what is sealed after it waits behind. */
+static void what_the_socket_does_not_take_waits_in_order(void **state)
+{
+    struct scene scene;
+    static char sent[40 * TLS_RECORD], got[sizeof sent];
+    size_t at = 0, taken = 0, length = 0;
+
+    (void)state;
+    scene_open(&scene);
+    scene_shake_hands(&scene, TEXT);
+    for (size_t i = 0; i < sizeof sent; i++)
+        sent[i] = (char)(i * 31 >> 3);
+    while (scene.session->waiting == NULL && at < sizeof sent) {
+        sealed(&scene, sent + at, TLS_RECORD);
+        at += TLS_RECORD;
+    }
+    assert_non_null(scene.session->waiting);
+    sealed(&scene, sent + at, 100);
+    at += 100;
+    char *waiting = tls_session_take_waiting(scene.session, &length);
+    assert_true(length > 100);
+    assert_null(scene.session->waiting);
+    for (size_t put = 0; taken < at;) {
+        ssize_t count =
+            put < length ? send(scene.ours, waiting + put, length - put, MSG_DONTWAIT) : 0;
+        put += count > 0 ? (size_t)count : 0;
+        int read = SSL_read(scene.client, got + taken, (int)(sizeof got - taken));
+        assert_true(read > 0);
+        taken += (size_t)read;
+    }
+    free(waiting);
+    assert_int_equal(taken, at);
+    assert_memory_equal(got, sent, at);
+    scene.session->keeps = true;
+    sealed(&scene, sent, 10);
+    assert_non_null(scene.session->waiting); /* though there is room */
+    scene_close(&scene);
+}
+
+static void each_end_says_that_nothing_more_comes(void **state)
+{
+    struct scene scene;
+    char byte;
+
+    (void)state;
+    scene_open(&scene);
+    scene_shake_hands(&scene, TEXT);
+    assert_int_equal(SSL_shutdown(scene.client), 0);
+    scene_read(&scene, TEXT);
+    assert_int_equal(scene.last, TLS_READ_END);
+    tls_session_end(scene.session);
+    assert_int_equal(SSL_read(scene.client, &byte, 1), 0);
+    assert_int_equal(SSL_get_error(scene.client, 0), SSL_ERROR_ZERO_RETURN);
+    scene_close(&scene);
+}
+
+static void give_garbage(struct scene *scene, const char *bytes)
+{
+    const char *opened;
+
+    tls_session_give(scene->session, bytes, strlen(bytes));
+    scene->last = tls_session_read(scene->session, &opened);
+}
+
+static void what_is_no_tls_is_counted_by_kind(void **state)
+{
+    static const struct {
+        const char *bytes;
+        enum tls_failure failure;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n\r\n", TLS_FAILED_PLAIN},
+        {"no TLS at all", TLS_FAILED_VERSION},
+        {"\x16\x03\x01\x01\x05nonsense, and so many bytes of it that a record's head is whole",
+         TLS_UNFINISHED}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene scene;
+        char answer[256] = "";
+        scene_open(&scene);
+        give_garbage(&scene, cases[i].bytes);
+        const struct tls_counters *counters = tls_context_counters(scene.context);
+        if (cases[i].failure == TLS_UNFINISHED) {
+            assert_int_equal(scene.last, TLS_READ_NOTHING);
+            tls_session_free(&scene.session);
+        } else {
+            assert_int_equal(scene.last, TLS_READ_FAILED);
+            assert_false(tls_session_write(scene.session, "x", 1));
+        }
+        for (int failure = 0; failure < TLS_FAILURES; failure++)
+            assert_int_equal(counters->failed[failure], failure == (int)cases[i].failure);
+        (void)recv(scene.theirs, answer, sizeof answer - 1, MSG_DONTWAIT);
+        assert_int_equal(strncmp(answer, "HTTP/1.1 400 ", 13) == 0,
+                         cases[i].failure == TLS_FAILED_PLAIN);
+        scene_close(&scene);
+    }
+}
+
+static void a_socket_that_is_gone_is_no_failure_of_tls(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_open(&scene);
+    scene_shake_hands(&scene, TEXT);
+    assert_int_equal(shutdown(scene.ours, SHUT_WR), 0);
+    assert_false(tls_session_write(scene.session, "x", 1));
+    assert_true(scene.session->is_cut);
+    assert_false(tls_session_write(scene.session, "x", 1));
+    for (int failure = 0; failure < TLS_FAILURES; failure++)
+        assert_int_equal(tls_context_counters(scene.context)->failed[failure], 0);
+    scene_close(&scene);
+}
+
+static void faulty_files_leave_what_was_there(void **state)
+{
+    struct scene scene;
+    char error[TLS_ERROR_SIZE];
+
+    (void)state;
+    scene_open(&scene);
+    assert_int_equal(chmod(scene.key, 0644), 0);
+    assert_false(tls_context_reload(scene.context, &scene.config, error));
+    assert_non_null(strstr(error, scene.key));
+    scene.config.tls_cert = scene.none;
+    assert_false(tls_context_reload(scene.context, &scene.config, error));
+    assert_string_equal(error, "no certificate");
+    scene_shake_hands(&scene, TEXT);
+    scene_close(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_go_both_ways_however_they_are_cut),
+        cmocka_unit_test(what_the_socket_does_not_take_waits_in_order),
+        cmocka_unit_test(each_end_says_that_nothing_more_comes),
+        cmocka_unit_test(what_is_no_tls_is_counted_by_kind),
+        cmocka_unit_test(a_socket_that_is_gone_is_no_failure_of_tls),
+        cmocka_unit_test(faulty_files_leave_what_was_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
