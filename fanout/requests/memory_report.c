@@ -120,8 +120,7 @@ static const struct part parts[] = {
     {"presence", presence_part},       {"departed", departed_part}, {"polls_between", polls_part},
     {"used_tickets", tickets_part},    {"frames", frames_part},     {"addresses", addresses_part},
     {"bodies", bodies_part},           {"replay", replay_part},     {"log", log_part},
-    {"seen_events", seen_events_part}, {"reports", reports_part},
-    {"seen_events", seen_events_part}, {"tls", tls_part},
+    {"seen_events", seen_events_part}, {"reports", reports_part},   {"tls", tls_part},
 };
 
 static uint64_t sum_of_parts(const struct service *service)
