@@ -238,12 +238,9 @@ static json_t *rights_of(unsigned may)
     static const struct {
         unsigned right;
         const char *word;
-    } rights[] = {{PUBLISHER_MAY_BOUND, "bound"},
-                  {PUBLISHER_MAY_WHISPER, "whisper"},
-                  {PUBLISHER_MAY_PRIVATE, "private"},
-                  {PUBLISHER_MAY_USERS, "users"},
-                  {PUBLISHER_MAY_DROP, "drop"},
-                  {PUBLISHER_MAY_REPORT, "report"}};
+    } rights[] = {{PUBLISHER_MAY_BOUND, "bound"},     {PUBLISHER_MAY_WHISPER, "whisper"},
+                  {PUBLISHER_MAY_PRIVATE, "private"}, {PUBLISHER_MAY_USERS, "users"},
+                  {PUBLISHER_MAY_DROP, "drop"},       {PUBLISHER_MAY_REPORT, "report"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
         if ((may & rights[i].right) != 0)

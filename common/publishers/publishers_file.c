@@ -85,9 +85,12 @@ static bool take_right(struct publishers_reading *reading, struct publisher_entr
     static const struct {
         const char *word;
         unsigned right;
-    } rights[] = {{"bound", PUBLISHER_MAY_BOUND},     {"whisper", PUBLISHER_MAY_WHISPER},
-                  {"private", PUBLISHER_MAY_PRIVATE}, {"users", PUBLISHER_MAY_USERS},
-                  {"drop", PUBLISHER_MAY_DROP},       {"report", PUBLISHER_MAY_REPORT},
+    } rights[] = {{"bound", PUBLISHER_MAY_BOUND},
+                  {"whisper", PUBLISHER_MAY_WHISPER},
+                  {"private", PUBLISHER_MAY_PRIVATE},
+                  {"users", PUBLISHER_MAY_USERS},
+                  {"drop", PUBLISHER_MAY_DROP},
+                  {"report", PUBLISHER_MAY_REPORT},
                   {"none", 0}};
     for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
         if (strcmp(rights[i].word, word) == 0) {

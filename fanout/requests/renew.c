@@ -63,7 +63,8 @@ void renew_take_had(struct stream *stream, const char *id, size_t length)
         reports_had(&service->streams->reports, stream->connid, sequence);
 }
 
-/* A beat, or a word of what it had, renews nothing before half of the time is over, or where that cannot be any more. */
+/* A beat, or a word of what it had, renews nothing before half of the time is over, or where that
+ * cannot be any more. */
 static bool is_beat_alone(const struct stream *stream, const struct renewal *renewal)
 {
     const struct service *service = service_of(&stream->connection);

@@ -53,8 +53,8 @@ void client_receive(struct client *client);
 void client_expect(struct client *client, const char *text);
 /* Turns the daemon until it closes the connection. */
 void client_expect_end(struct client *client);
-/* The next place of a text in what was received; NULL without one. It looks piece by piece, since sanitizers look at all
- * that strstr(3) and memmem(3) are given, each time. */
+/* The next place of a text in what was received; NULL without one. It looks piece by piece, since
+ * sanitizers look at all that strstr(3) and memmem(3) are given, each time. */
 const char *client_find(const struct client *client, const char *from, const char *text);
 
 bool client_has(const struct client *client, const char *text);

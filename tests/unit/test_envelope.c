@@ -185,12 +185,9 @@ static void refuses_other_acknowledgements(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_the_documented_layout),
-        cmocka_unit_test(reads_what_was_written),
-        cmocka_unit_test(says_within_behind_the_rest),
-        cmocka_unit_test(refuses_other_envelopes),
-        cmocka_unit_test(writes_acknowledgements),
-        cmocka_unit_test(reads_acknowledgements),
+        cmocka_unit_test(writes_the_documented_layout),   cmocka_unit_test(reads_what_was_written),
+        cmocka_unit_test(says_within_behind_the_rest),    cmocka_unit_test(refuses_other_envelopes),
+        cmocka_unit_test(writes_acknowledgements),        cmocka_unit_test(reads_acknowledgements),
         cmocka_unit_test(refuses_other_acknowledgements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@
 #include "random.h"
 #include "replay_scene.h"
 
-/* However slow the machine is: nothing that is shared is forgotten for its age, or since a client was told that all is well. */
+/* However slow the machine is: nothing that is shared is forgotten for its age, or since a client
+ * was told that all is well. */
 static void start(struct daemon *daemon)
 {
     daemon_start(daemon, "soft_time = 1h\nkeep_alive = 1h\n");
