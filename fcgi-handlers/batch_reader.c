@@ -1,5 +1,7 @@
 #include "batch_reader.h"
 
+#include "utf8.h"
+
 #include <string.h>
 
 /* What comes next in an object. */
@@ -100,6 +102,11 @@ static enum batch_step give(struct batch_reader *reader, const char **post, size
 static bool pass_value(struct batch_reader *reader, const char *bytes, size_t length)
 {
     for (; reader->looked < length; reader->looked++) {
+        if (reader->quoted && !reader->escaped) {
+            reader->looked += utf8_plain_run(bytes + reader->looked, length - reader->looked);
+            if (reader->looked == length)
+                return false;
+        }
         char byte = bytes[reader->looked];
         if (reader->quoted) {
             reader->quoted = reader->escaped || byte != '"';
