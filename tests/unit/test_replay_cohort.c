@@ -23,7 +23,7 @@
  * was told that all is well. */
 static void start(struct daemon *daemon)
 {
-    daemon_start(daemon, "soft_time = 1h\nkeep_alive = 1h\n");
+    daemon_start(daemon, "soft_time = 1h\nkeep_alive = 1h\nproxied_keep_alive = 1h\n");
     daemon->server->replays.cohorts.max_age_ms = UINT64_MAX;
 }
 
