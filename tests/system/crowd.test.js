@@ -1,6 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Stack } = require('./lib/stack');
 
@@ -66,7 +68,9 @@ for (const io_uring of ['yes', 'no']) {
     });
 
     test('batches are used as configured', () => {
-      assert.equal(/no io_uring/.test(stack.daemon.output()), false);
+      const folder = `/proc/${stack.daemon.pid}/fd`;
+      const opened = fs.readdirSync(folder).map((name) => fs.readlinkSync(path.join(folder, name)));
+      assert.equal(opened.includes('anon_inode:[io_uring]'), io_uring === 'yes', stack.daemon.output());
     });
   });
 }

@@ -48,9 +48,16 @@ final class QuietEmitterTest extends TestCase
 
     public function testWhatIsSentHasAReceipt(): void
     {
-        $quiet = $this->quiet(new FakeTransport(self::sent()));
+        $transport = new FakeTransport(new TransportFailure('refused', permanent: true), self::sent());
+        $this->quiet($transport)->emit(new Event('lost'), EventPoint::shout('a'));
+        self::assertCount(1, $this->reported);
+        self::assertNotSame([], $this->directory->files());
+        $this->clock->advance(5.1);
+        $this->reported = [];
+        $quiet = $this->quiet($transport);
 
         self::assertSame('7-9', $quiet->emit(new Event('t'), EventPoint::shout('a'))->id);
+        self::assertCount(2, $transport->posts);
         self::assertNull($quiet->lastFailure());
         self::assertSame([], $this->reported);
         self::assertSame([], $this->directory->files());
