@@ -6,12 +6,16 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { shuffled } = require('./shuffle');
+
+// What takes long comes first, so that in the end nobody waits for one file alone.
+const LONG = ['lines', 'tokens', 'many-topics', 'ghosts', 'subscribe', 'webservers', 'strangers', 'event-sources', 'client-users', 'story', 'identity'];
 
 const FILE_LIMIT_MS = 10 * 60_000;
 const [logs, countsFile, jobs, ...files] = process.argv.slice(2);
 
 function runFile(file) {
-  const name = path.basename(file).replace(/\.test\.js$/, '');
+  const name = nameOf(file);
   const folder = path.join(logs, name);
   fs.mkdirSync(folder, { recursive: true });
   const output = fs.openSync(path.join(folder, 'output.log'), 'w');
@@ -70,8 +74,20 @@ function tell(run, { passed, failures }) {
   }
 }
 
+const nameOf = (file) => path.basename(file).replace(/\.test\.js$/, '');
+
+/** In the order of a seed, or the long ones first. */
+function inOrder() {
+  const seed = process.env.ESN_SHUFFLE;
+  if (seed) {
+    return shuffled(files, seed);
+  }
+  const rank = (file) => (LONG.includes(nameOf(file)) ? LONG.indexOf(nameOf(file)) : LONG.length);
+  return [...files].sort((a, b) => rank(a) - rank(b));
+}
+
 async function main() {
-  const waiting = [...files];
+  const waiting = inOrder();
   let passed = 0;
   let failed = 0;
   const work = async () => {
