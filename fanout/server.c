@@ -90,6 +90,7 @@ static void on_tick(uv_timer_t *timer)
     event_log_expire(&server->log, now);
     streaming_expire_polls(&server->service);
     revocations_expire(&server->streams.revocations, clock_wall_ms());
+    undelivered_tell(&server->undelivered);
     reports_expire(&server->streams.reports, now);
 }
 
@@ -420,6 +421,10 @@ static bool open_intake(struct server *server, char *error)
                                        .drops = &server->drops};
 
     server->service.intake = server->intake = intake_open(&parts, error);
+    server->undelivered = (struct undelivered){.delivery = &server->delivery,
+                                               .seen = &server->seen,
+                                               .publishers = &server->publishers,
+                                               .intake = server->intake};
     return server->intake != NULL;
 }
 

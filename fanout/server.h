@@ -11,6 +11,7 @@
 #include "events/rate_limits.h"
 #include "events/replay.h"
 #include "events/seen_events.h"
+#include "events/undelivered.h"
 #include "log/event_log.h"
 #include "net/listener.h"
 #include "net/net.h"
@@ -45,6 +46,7 @@ struct server {
     struct drops drops;
     struct dropping dropping;
     struct intake *intake;
+    struct undelivered undelivered;
     struct bus_reader *bus;
     struct waiting_requests waiting;
     struct connections_reports reports;

@@ -53,16 +53,6 @@ static const char *read_alive(struct client_message *message, const json_t *secr
     return read_ticket(message);
 }
 
-static const char *read_had(struct client_message *message, const json_t *id, bool proven,
-                            const struct config *config)
-{
-    (void)proven;
-    (void)config;
-    message->last_id = json_string_value(id);
-    message->last_id_length = json_string_length(id);
-    return message->last_id != NULL ? NULL : "had should be an id";
-}
-
 static const char *read_ping(struct client_message *message, const json_t *value, bool proven,
                              const struct config *config)
 {
@@ -82,15 +72,37 @@ static const struct request {
     {"subscribe", CLIENT_SUBSCRIBE, read_subscribe},
     {"unsubscribe", CLIENT_UNSUBSCRIBE, read_unsubscribe},
     {"alive", CLIENT_ALIVE, read_alive},
-    {"had", CLIENT_HAD, read_had},
     {"ping", CLIENT_PING, read_ping},
 };
+
+/* The one thing that a message asks for; NULL: none, or *fault says that there are several. */
+static const struct request *find_request(const json_t *json, const char **fault)
+{
+    const struct request *found = NULL;
+
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        if (json_object_get(json, requests[i].key) == NULL)
+            continue;
+        if (found != NULL)
+            *fault = "Message asks for several things at once";
+        found = &requests[i];
+    }
+    return found;
+}
+
+/* Beside what it asks for, or alone. */
+static const char *read_had(struct client_message *message)
+{
+    const json_t *had = json_object_get(message->json, "had");
+
+    message->had = json_string_value(had);
+    message->had_length = json_string_length(had);
+    return had == NULL || json_is_null(had) || message->had != NULL ? NULL : "had should be an id";
+}
 
 const char *client_message_read(struct client_message *message, const char *text, size_t length,
                                 bool proven, const struct config *config)
 {
-    const struct request *request = NULL;
-
     *message = (struct client_message){0};
     if (subscription_body_is_too_heavy(text, length, config))
         return SUBSCRIPTION_TOO_HEAVY;
@@ -100,16 +112,15 @@ const char *client_message_read(struct client_message *message, const char *text
         return "Invalid JSON in message";
     if (!json_is_object(message->json))
         return "Message should be an object";
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        if (json_object_get(message->json, requests[i].key) == NULL)
-            continue;
-        if (request != NULL)
-            return "Message asks for several things at once";
-        request = &requests[i];
-    }
+    const char *fault = read_had(message);
+    const struct request *request = find_request(message->json, &fault);
+    if (fault != NULL)
+        return fault;
+    message->kind = request != NULL ? request->kind : CLIENT_HAD;
     if (request == NULL)
-        return "Message should be subscribe, unsubscribe, alive, had or ping";
-    message->kind = request->kind;
+        return message->had != NULL
+                   ? NULL
+                   : "Message should be subscribe, unsubscribe, alive, had or ping";
     return request->read(message, json_object_get(message->json, request->key), proven, config);
 }
 

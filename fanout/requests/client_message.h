@@ -13,7 +13,7 @@ enum client_message_kind {
     CLIENT_SUBSCRIBE,
     CLIENT_UNSUBSCRIBE, /* may name bound topics */
     CLIENT_ALIVE,
-    CLIENT_HAD,
+    CLIENT_HAD, /* nothing but what it had */
     CLIENT_PING
 };
 
@@ -21,9 +21,10 @@ struct client_message {
     struct json_t *json;
     enum client_message_kind kind;
     struct requested_topics topics;
-    const char
-        *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past; with CLIENT_HAD: what it had */
+    const char *last_id; /* with CLIENT_SUBSCRIBE; NULL: it wants no past */
     size_t last_id_length;
+    const char *had; /* id of the newest event that it had; NULL: it does not say */
+    size_t had_length;
     const char *ticket; /* likewise; NULL: none */
     size_t ticket_length;
     const char *secret; /* with CLIENT_ALIVE; may have NUL characters inside */

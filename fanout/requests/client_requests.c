@@ -242,13 +242,6 @@ static bool renew_by_message(struct connection *connection, const struct client_
                          : tell_client(connection, "alive", answer);
 }
 
-/* Which nobody answers: there may be many of them. */
-static bool take_had(struct connection *connection, const struct client_message *message)
-{
-    renew_take_had(stream_of(connection), message->last_id, message->last_id_length);
-    return true;
-}
-
 static bool answer_message(struct connection *connection, const struct client_message *message)
 {
     switch (message->kind) {
@@ -259,7 +252,7 @@ static bool answer_message(struct connection *connection, const struct client_me
     case CLIENT_ALIVE:
         return renew_by_message(connection, message);
     case CLIENT_HAD:
-        return take_had(connection, message);
+        return true; /* nobody waits for an answer */
     default:
         return tell_client(connection, "pong", "{}");
     }
@@ -271,6 +264,8 @@ void client_requests_take(struct connection *connection, const char *text, size_
     const char *fault =
         client_message_read(&message, text, length, stream_user(stream_of(connection)) != NULL,
                             connection->net->config);
+    if (fault == NULL && message.had != NULL)
+        renew_take_had(stream_of(connection), message.had, message.had_length);
     bool answered = fault != NULL ? client_requests_refuse(connection, fault)
                                   : answer_message(connection, &message);
 

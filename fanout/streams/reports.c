@@ -1,8 +1,10 @@
 #include "streams/reports.h"
 
+#include "envelope.h"
 #include "event.h"
 #include "heap.h"
 #include "streams/presence.h"
+#include "streams/report_users.h"
 #include "streams/stream.h"
 
 #include <stdlib.h>
@@ -41,7 +43,7 @@ uint64_t reports_bytes(const struct reports *reports)
     return hash_table_bytes_with(&reports->by_sequence, sizeof(struct report)) +
            hash_table_bytes_with(&reports->clients, sizeof(struct report_client)) +
            hash_table_bytes_with(&reports->receipts, sizeof(struct report_receipt)) +
-           reports->names_bytes;
+           reports->names_bytes + reports->users_bytes;
 }
 
 struct report *reports_find(const struct reports *reports, uint64_t sequence)
@@ -118,6 +120,14 @@ static void free_receipt(struct reports *reports, struct report_receipt *receipt
     release_client(reports, client);
 }
 
+void reports_settle(struct reports *reports, struct report *report)
+{
+    if (report->users == NULL)
+        return;
+    reports->users_bytes -= heap_taken(report->users->size);
+    report_users_free(&report->users);
+}
+
 /* Frees what is left of the oldest ones that are forgotten: so many receipts, at most. */
 static void sweep(struct reports *reports, int most)
 {
@@ -140,6 +150,7 @@ static void give_up(struct reports *reports, struct report *report)
 {
     reports->given_up += !report->is_forgotten;
     report->is_forgotten = true;
+    reports_settle(reports, report);
 }
 
 /* In favour of one that grows; which is given up itself when it is the oldest. */
@@ -162,7 +173,7 @@ void reports_expire(struct reports *reports, uint64_t now_ms)
     {
         if (now_ms - report->made_at_ms <= reports->max_age_ms)
             break;
-        report->is_forgotten = true;
+        report->is_forgotten = report->users == NULL;
     }
     sweep(reports, FREED_IN_TICK);
 }
@@ -172,7 +183,7 @@ void reports_close(struct reports *reports)
     struct report *report;
 
     TAILQ_FOREACH(report, &reports->by_age, by_age)
-    report->is_forgotten = true;
+    give_up(reports, report);
     sweep(reports, -1);
     hash_table_free(&reports->by_sequence);
     hash_table_free(&reports->clients);
@@ -180,6 +191,22 @@ void reports_close(struct reports *reports)
 }
 
 /* ---- what is sent ---- */
+
+/* Without memory, or before its clock has begun, nobody is told anything. */
+static void wait_for_users(struct reports *reports, struct report *report,
+                           const struct event *event, uint64_t now_ms)
+{
+    if ((event->flags & ENVELOPE_WITHIN) == 0 || event->within_ms == 0)
+        return;
+    report->users = report_users_new(report, event);
+    if (report->users == NULL)
+        return;
+    reports->users_bytes += heap_taken(report->users->size);
+    if (!reports->waits_begun)
+        deadlines_start(&reports->waits, now_ms);
+    reports->waits_begun = true;
+    deadlines_set(&reports->waits, &report->users->due, now_ms + event->within_ms);
+}
 
 struct report *reports_begin(struct reports *reports, const struct event *event, uint64_t now_ms)
 {
@@ -197,6 +224,7 @@ struct report *reports_begin(struct reports *reports, const struct event *event,
     report->made_at_ms = now_ms;
     TAILQ_INSERT_TAIL(&reports->by_age, report, by_age);
     reports->made++;
+    wait_for_users(reports, report, event, now_ms);
     make_room(reports, report);
     return report->is_forgotten ? NULL : report;
 }
@@ -228,6 +256,24 @@ static void set_state(struct report_receipt *receipt, enum report_receipt_state 
     receipt->state = (uint8_t)state;
 }
 
+/* NULL: he is not waited for, or not any more. */
+static struct report_user *user_of(const struct report_receipt *receipt)
+{
+    struct report_users *users = receipt->report->users;
+
+    return users != NULL && receipt->user != REPORT_NO_USER ? &users->list[receipt->user] : NULL;
+}
+
+static void note_sent(const struct report_receipt *receipt)
+{
+    struct report_user *user = user_of(receipt);
+
+    if (user == NULL)
+        return;
+    user->sent++;
+    user->is_unsaid = user->is_unsaid || receipt->state == RECEIPT_UNSAID;
+}
+
 /* NULL without memory. */
 static struct report_receipt *add_receipt(struct reports *reports, struct report *report,
                                           const struct stream *stream, uint64_t now_ms)
@@ -246,9 +292,12 @@ static struct report_receipt *add_receipt(struct reports *reports, struct report
     receipt->report = report;
     receipt->client = client;
     receipt->sent_at_ms = now_ms;
+    receipt->user = report->users != NULL ? report_users_find(report->users, stream_user(stream))
+                                          : REPORT_NO_USER;
     client->receipts++;
     LIST_INSERT_HEAD(&client->open, receipt, by_client);
     set_state(receipt, stream->says_had ? RECEIPT_MISSING : RECEIPT_UNSAID);
+    note_sent(receipt);
     return receipt;
 }
 
@@ -277,6 +326,8 @@ static void note_had(struct report_receipt *receipt)
     LIST_REMOVE(receipt, by_client);
     receipt->report->counts[receipt->state]--;
     set_state(receipt, RECEIPT_HAD);
+    if (user_of(receipt) != NULL)
+        user_of(receipt)->had = true;
 }
 
 /* Of what was written in this visit, since an event of before may have been lost, and not be in the

@@ -6,6 +6,7 @@
 #define ESN_REPORTS_H
 
 #include "hash_table.h"
+#include "net/deadlines.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 
 struct event;
 struct report_client;
+struct report_users;
 struct stream;
 
 enum report_receipt_state {
@@ -32,6 +34,7 @@ struct report_receipt {
     LIST_ENTRY(report_receipt) by_client; /* unless it had it */
     uint64_t sent_at_ms;
     uint32_t visit; /* the client's, in which it was written to it last; 0: it was not yet */
+    uint32_t user;  /* place among those who are waited for */
     uint8_t state;  /* enum report_receipt_state */
 };
 
@@ -55,7 +58,8 @@ struct report {
     uint32_t counts[RECEIPT_STATES];
     uint64_t token; /* id of who published it */
     uint64_t made_at_ms;
-    bool is_forgotten; /* not found any more; its receipts are freed a few at a time */
+    struct report_users *users; /* who are waited for; NULL: nobody is, any more */
+    bool is_forgotten;          /* not found any more; its receipts are freed a few at a time */
 };
 
 struct reports {
@@ -64,7 +68,9 @@ struct reports {
     uint64_t seed;               /* random, see hash_bytes() */
     uint64_t max_bytes;          /* set by the owner, like the next; may change at any time */
     uint64_t max_age_ms;
-    uint64_t names_bytes;
+    uint64_t names_bytes, users_bytes;
+    struct deadlines waits; /* of report_users, once begun */
+    bool waits_begun;
     uint64_t made, given_up; /* since the start; of these, forgotten before their time */
 };
 
@@ -88,6 +94,8 @@ void reports_come_back(struct reports *reports, uint64_t connid);
 void reports_resume(struct reports *reports, uint64_t connid, uint64_t through);
 /* It ends. */
 void reports_leave(struct reports *reports, const struct stream *stream, uint64_t now_ms);
+/* All users who were waited for are accounted for. */
+void reports_settle(struct reports *reports, struct report *report);
 /* Forgets what is too old. */
 void reports_expire(struct reports *reports, uint64_t now_ms);
 /* Memory of all. */

@@ -95,7 +95,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const ep = [...asked.values()];
     const body = { ep, ...(clid && { clid }), last_id: feed._position._resume(ep.length) };
     const { ticket, url, text } = needProof(settings, asked) ? await getTicket(body) : {};
-    const who = { ...(!isBeside && link.who), ...more };
+    const who = { ...settings._says, ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
       askedAt = Date.now();
       watch(limit, MUTE);
@@ -122,7 +122,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     try {
       // A page that is hidden may be held up for a minute.
       const promise = beat && 2 * beat + (globalThis.document?.hidden ? 60_000 : 0);
-      know(await post('alive', JSON.stringify({ ...link.who, beat: promise })));
+      know(await post('alive', JSON.stringify({ ...link.who, beat: promise, had: link._had })));
     } catch (error) {
       // Refused for another reason, it was renewed often enough, and ends when its time is over.
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
@@ -160,7 +160,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     know({ ...detail, until });
     alive();
     if (isFirst) {
-      if (speak) pings = setInterval(() => speak({ ping: 1 }), silence / 2.2);
+      if (speak) pings = setInterval(say, silence / 2.2);
+      link._say = say;
       link.at = frame.id;
       link.head = detail.id;
       holds(asked);
@@ -258,7 +259,12 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       return;
     }
     watch(PROBE_LIMIT);
-    if (speak) speak({ ping: 1 });
+    say();
+  }
+
+  /** Anything, to be answered; with what was had, where somebody wants to know (link._had). */
+  function say() {
+    if (speak) speak({ ping: 1, had: link._had });
     else renew();
   }
 

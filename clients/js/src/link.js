@@ -41,6 +41,7 @@ export function createLink(settings, feed) {
     state: 'closed',
     // transport: its name, while connected
     // at: id up to which this connection has told all; head: newest id when it began
+    // _had: newest id that was had of events with a report; _say(): says so on the connection of now, or the last one
     who: {}, // connid and secret of the newest connection
     held: new Map(), // topics in force on this connection, or on the last one
     _over: Promise.resolve(), // when the last connection is over

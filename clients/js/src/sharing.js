@@ -17,6 +17,8 @@ import { isPresence } from './position.js';
 import { canShare, joinTabs } from './tabs.js';
 import { keyOf, missingIn, needProof } from './topics.js';
 
+const SAY_WITHIN = 500; // ms until the broker is told what was had, of events of which it wants to know
+
 const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: new Map(), at: undefined, head: undefined };
 
 /**
@@ -40,9 +42,10 @@ export function createSource(settings, page) {
   let waiting; // what the leader said while this page catches up
   let goal; // id up to which it has to
   let isProven; // the page's user was asked for
+  let saying; // timer: it will be said what was had
   const counts = new Map(); // presence topic: how many streams have the name, also of topics that other tabs want
 
-  const link = createLink(settings, {
+  const link = createLink({ ...settings, _says: { report: true } }, {
     _topics: () => new Map([page._topics(), ...(tabs ? tabs._others() : [])].flatMap((map) => [...map])),
     _position: position,
     _tell: tell,
@@ -103,6 +106,13 @@ export function createSource(settings, page) {
   function tell(kind, value, text) {
     if (tabs) tabs._say(kind, value);
     hand(kind, value, text);
+    if (value?.report && link.transport !== 'poll') {
+      link._had = value.id;
+      saying ||= setTimeout(() => {
+        saying = 0;
+        link._say();
+      }, Math.random() * SAY_WITHIN);
+    }
   }
 
   /** What the leader says. */

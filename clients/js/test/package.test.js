@@ -49,12 +49,12 @@ for (const file of types) {
 const WORDS = [
   ...['alive', 'subscribe', 'unsubscribe', 'ping', 'ep', 'topic', 'binded', 'private', 'clid', 'last_id', 'connid', 'secret', 'wait'],
   ...['ticket', 'bind_key', 'token', 'events', 'id', 'iat', 'requested', 'emitted', 'e', 'type', 'detail', 'timeout', 'retry'],
-  ...['connected', 'subscribed', 'stopping', 'dropped', 'error', 'recovered', 'identity', 'uid', 'clid_instances'],
+  ...['connected', 'subscribed', 'stopping', 'dropped', 'error', 'recovered', 'identity', 'uid', 'clid_instances', 'had'],
   ...['state', 'transport', 'who', 'held', 'at', 'head', 'status', 'frame', 'mark', 'refused'],
   ...['kind', 'message', 'final', 'topics', 'ready', 'off', 'then', 'on', 'once', 'abort', 'close', 'user'],
 ];
 
-const WORDS_OF_THE_WHOLE = ['presence', 'whisper', 'counts', 'tab', 'gone'];
+const WORDS_OF_THE_WHOLE = ['presence', 'whisper', 'counts', 'tab', 'gone', 'report'];
 
 const sources = fs.readdirSync(path.join(root, 'src')).map((file) => fs.readFileSync(path.join(root, 'src', file), 'utf8'));
 const ownNames = new Set(sources.flatMap((text) => text.match(/(?<![\w$])_[a-z]\w+/gi)).filter(Boolean));

@@ -1,7 +1,7 @@
 'use strict';
 
 // A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--path PATH] [--clid NAME] [--ep TOPIC]
-// [--public-key FILE --user NAME]. With a key the streams are bound, those of that user.
+// [--public-key FILE --user NAME] [--report]. With a key the streams are bound, those of that user.
 // Opens N streams and prints "all N connected", then a line "events M" whenever the number of frames beyond `connected`
 // on all streams has reached a multiple of N. A stream that ends is told as "lost I".
 
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     'public-key': { type: 'string' },
     clid: { type: 'string', default: 'held' },
     ep: { type: 'string', default: 'a' },
+    report: { type: 'boolean', default: false },
   },
 });
 
@@ -33,7 +34,7 @@ let opened = 0;
 let connected = 0;
 
 function subscription() {
-  const whole = { ep: [values.ep], clid: values.clid };
+  const whole = { ep: [values.ep], clid: values.clid, report: values.report };
   return key ? { ...whole, ep: [{ topic: values.ep, binded: true }], bind_key: bindKey(values.user, { key }) } : whole;
 }
 
