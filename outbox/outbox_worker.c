@@ -257,8 +257,11 @@ enum outbox_turn outbox_worker_turn(struct outbox_worker *worker, const volatile
     note_standby(worker, lock == SQL_CONFLICT);
     if (lock == SQL_CONFLICT)
         return TURN_STANDBY;
-    if (!is_well(worker, lock))
+    /* It is well when rows can be read, not before. */
+    if (lock != SQL_OK) {
+        (void)is_well(worker, lock);
         return TURN_AWAY;
+    }
     for (; step == STEP_MORE && *stop == 0; steps++)
         step = take_step(worker);
     outbox_rows_clear(&worker->rows);
