@@ -1,7 +1,5 @@
 #include "queue_plan.h"
 
-#include "utf8.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +75,7 @@ void queue_plan_stop(struct queue_plan *plan, const struct outbox_row *row)
 
 bool held_queues_add(struct held_queues *held, const struct sql_text *queue, uint64_t until_ms)
 {
-    if (held->count == HELD_QUEUES_MAX || !utf8_is_valid(queue->text, queue->length))
+    if (held->count == HELD_QUEUES_MAX)
         return false;
     char *name = malloc(queue->length + 1);
     if (name == NULL)
@@ -102,12 +100,13 @@ void held_queues_expire(struct held_queues *held, uint64_t now_ms)
 
 void held_queues_write(const struct held_queues *held, struct bytes *out)
 {
-    bytes_append_text(out, "[");
+    bytes_append_text(out, ",");
     for (size_t i = 0; i < held->count; i++) {
-        bytes_append_text(out, i > 0 ? "," : "");
-        bytes_append_json_string(out, held->queues[i].name, held->queues[i].length);
+        const struct held_queue *queue = &held->queues[i];
+        for (size_t k = 0; k < queue->length; k++)
+            bytes_append_format(out, "%02X", (unsigned)(unsigned char)queue->name[k]);
+        bytes_append_text(out, ",");
     }
-    bytes_append_text(out, "]");
 }
 
 bool held_queues_has(const struct held_queues *held, const struct sql_text *queue)

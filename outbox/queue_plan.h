@@ -44,11 +44,11 @@ struct held_queues {
     size_t count;
 };
 
-/* False when no more can be held, or the name is no UTF-8 and could not be told the database. */
+/* False when no more can be held. */
 bool held_queues_add(struct held_queues *held, const struct sql_text *queue, uint64_t until_ms);
 /* Forgets those whose moment has come. */
 void held_queues_expire(struct held_queues *held, uint64_t now_ms);
-/* Appends their names as a JSON array. */
+/* Appends their names as outbox_table_read() wants them. */
 void held_queues_write(const struct held_queues *held, struct bytes *out);
 bool held_queues_has(const struct held_queues *held, const struct sql_text *queue);
 /* When the first of them may be tried; UINT64_MAX: there is none. */

@@ -7,7 +7,7 @@
 
 #define SQLITE_READ                                                                                \
     "SELECT id, queue, publisher, body, post_key, created_at" EVENTS                               \
-    "WHERE failed_at IS NULL AND queue NOT IN (SELECT value FROM json_each(?))"
+    "WHERE failed_at IS NULL AND instr(?, ',' || hex(queue) || ',') = 0"
 #define SQLITE_NOW "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 const struct sql_statement outbox_statements_sqlite[OUTBOX_STATEMENT_COUNT] = {
@@ -37,7 +37,7 @@ const struct sql_statement outbox_statements_sqlite[OUTBOX_STATEMENT_COUNT] = {
 #define MARIADB_NOW "CAST(UNIX_TIMESTAMP(CURRENT_TIMESTAMP(3)) * 1000 AS UNSIGNED)"
 #define MARIADB_READ                                                                               \
     "SELECT id, queue, publisher, body, post_key, " MARIADB_CREATED EVENTS                         \
-    "WHERE failed_at IS NULL AND NOT JSON_CONTAINS(?, JSON_QUOTE(queue))"
+    "WHERE failed_at IS NULL AND NOT INSTR(?, CONCAT(',', HEX(queue), ','))"
 
 /* Of rows one by one, by their primary key: no gap is locked, where others insert. */
 const struct sql_statement outbox_statements_mariadb[OUTBOX_STATEMENT_COUNT] = {

@@ -6,7 +6,7 @@
 
 enum outbox_statement {
     OUTBOX_LOCK,      /* -> 1: ours */
-    OUTBOX_READ,      /* queues to leave out, a JSON array -> rows; "LIMIT n" is added */
+    OUTBOX_READ,      /* queues to leave out -> rows; "LIMIT n" is added */
     OUTBOX_READ_HELD, /* the same without queues that have a failed row */
     OUTBOX_CONFIRM,
     OUTBOX_FAIL,  /* words, id */

@@ -11,7 +11,8 @@ const { programs } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { until } = require('./lib/wait');
 
-const PUBLISHERS = '[shop]\nsecret_file = shop.key\ntopics = orders/#\nmay = none\n[other]\nsecret_file = shop.key\ntopics = #\n';
+const PUBLISHERS = '[shop]\nsecret_file = shop.key\ntopics = orders/#\nmay = none\n[other]\nsecret_file = shop.key\ntopics = #\n'
+  + '[slow]\nsecret_file = shop.key\ntopics = #\nrate = 1\n';
 
 for (const database of ['sqlite', 'mariadb']) {
   describe(`the outbox in ${database}`, () => {
@@ -21,8 +22,8 @@ for (const database of ['sqlite', 'mariadb']) {
       outbox = await Outbox.start('outbox', {
         database,
         config: {
-          publish: { publishers_file: '$/publishers', time_limit: '1s', down_time_limit: '20ms' },
-          outbox: { publishers: '* shop', poll_max: '20ms' },
+          publish: { publishers_file: '$/publishers', time_limit: '1s', down_time_limit: '20ms', burst: 1 },
+          outbox: { publishers: '* shop slow', poll_max: '20ms' },
         },
         files: { publishers: PUBLISHERS },
       });
@@ -99,6 +100,17 @@ for (const database of ['sqlite', 'mariadb']) {
       await outbox.sql(Outbox.row({ ep: ['orders/2'], e: { type: 'named' } }, { publisher: 'shop' }));
       await heard('named', 1);
       assert.equal((await outbox.stack.look('/state')).publishers.shop.events, 1);
+    });
+
+    it('lets the queue of a publisher that is over its rate wait, and goes on with others', async () => {
+      const queue = 'sl"öw\'s';
+      await outbox.add('slow', Array.from({ length: 1200 }, (_, i) => i), { queue, publisher: 'slow' });
+      await heard('slow', 1);
+      await outbox.add('quick', [1]);
+      await heard('quick', 1);
+      // A reading has 200: those of the queue were left out of it.
+      assert.ok(subscriber.frames.filter(({ json }) => json.e.type === 'slow').length < 900);
+      await outbox.sql("DELETE FROM outgoing_events WHERE publisher = 'slow';");
     });
 
     it('lets rows wait while the daemon is away, which it says once', async () => {
