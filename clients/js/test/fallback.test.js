@@ -130,3 +130,12 @@ test('a log that was begun anew: all of it is heard, nothing of before again', a
   assert.deepEqual(listener.types(), ['one', 'two']);
   assert.equal(listener.client.lastId, '2000-1');
 });
+
+test('an answer that says it is JSON and is not is told as that of something else', async () => {
+  broker = await Broker.start();
+  const fetch = async () => new Response('{"events": [', { headers: { 'content-type': 'application/json' } });
+  listener = listen({ url: broker.url, topics: ['a'], transports: ['poll'], fetch });
+  await until('it is told', () => listener.errors.length > 0);
+  assert.equal(listener.errors[0].kind, 'unfit');
+  assert.match(listener.errors[0].message, /JSON/);
+});

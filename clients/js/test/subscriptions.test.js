@@ -183,3 +183,9 @@ test('debug tells on the console what it does', async (t) => {
   const said = mock.calls.map(({ arguments: words }) => words.join(' '));
   assert.ok(said.includes('es-web-notify: connected') && said.includes('es-web-notify: connected by ws'), said.join());
 });
+
+test('what is taken back before it was in force has ended: its promise says so', async () => {
+  const ready = client.subscribe('a');
+  client.unsubscribe('a');
+  assert.equal(await ready, false);
+});

@@ -73,6 +73,8 @@ final class AnswerReaderTest extends TestCase
             'a list' => [200, '[1]', UnexpectedAnswer::class, 'address'],
             'a page' => [200, '<html>Log in</html>', UnexpectedAnswer::class, 'address'],
             'other JSON' => [200, '{"status":"ok"}', UnexpectedAnswer::class, 'address'],
+            'no topics' => [200, '{"id":"1-2","receivers":5}', UnexpectedAnswer::class, 'address'],
+            'odd topics' => [200, '{"id":"1-2","receivers":5,"ep":"a"}', UnexpectedAnswer::class, 'address'],
             'odd fields' => [200, '{"id":1,"receivers":"5","ep":[]}', UnexpectedAnswer::class, 'address'],
         ];
     }
