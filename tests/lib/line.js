@@ -1,6 +1,6 @@
 'use strict';
 
-// The line between a client and a server, which a test bends: TCP, passed on byte by byte.
+// The line between two parts, which a test bends: TCP or a Unix socket, passed on byte by byte.
 
 const net = require('node:net');
 const { freePort } = require('../system/lib/ports');
@@ -59,7 +59,7 @@ class Direction {
 
 /** libuv resets no socket that was shut down already, and Node would then wait for its end for ever. */
 function reset(socket) {
-  if (socket.writableEnded) socket.destroy();
+  if (socket.writableEnded || !socket.remotePort) socket.destroy(); // a Unix socket knows no reset
   else socket.resetAndDestroy();
 }
 
@@ -139,12 +139,17 @@ class Line {
   toLose; // {pattern, isCut, resolve}
   #isDown = false;
 
-  /** To a server's port, or what else net.connect() takes. */
+  /** To a server's port, or the path of its Unix socket: then a path is given too, `line.path`. */
   static async start(target) {
     const line = new Line();
-    line.target = typeof target === 'number' ? { port: target, host: '127.0.0.1' } : target;
-    line.port = await freePort();
-    line.url = `http://127.0.0.1:${line.port}`;
+    if (typeof target === 'number') {
+      line.target = { port: target, host: '127.0.0.1' };
+      line.port = await freePort();
+      line.url = `http://127.0.0.1:${line.port}`;
+    } else {
+      line.target = { path: target };
+      line.path = `${target}.line`;
+    }
     await line.#listen();
     return line;
   }
@@ -153,7 +158,8 @@ class Line {
     this.server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
       this.connections.add(new Connection(this, client));
     });
-    await new Promise((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
+    const place = this.path ? { path: this.path } : { port: this.port, host: '127.0.0.1' };
+    await new Promise((resolve) => this.server.listen(place, resolve));
   }
 
   /** Resets all connections. New ones come through. */

@@ -34,6 +34,11 @@ class Redis {
     await this.program.until('Redis answers', async () => (await this.#cli('PING')).stdout.trim() === 'PONG');
   }
 
+  /** The same at another socket, a line to this one for instance. */
+  cliAt(socket, ...words) {
+    return run([tool('redis-cli', 'redis-tools'), '-s', socket, ...words]);
+  }
+
   #cli(...words) {
     return run([tool('redis-cli', 'redis-tools'), '-s', this.socket, ...words]);
   }

@@ -83,7 +83,7 @@ class Stack {
       this.startHandler();
     }
     if (this.options.handlers > 0) {
-      await this.#startWeb();
+      await this.startWeb();
     }
   }
 
@@ -138,7 +138,7 @@ class Stack {
   }
 
   /** nginx with /notify/ at the daemon, /notify/event at all handlers in turn, /handler/N/event at one of them. */
-  async #startWeb() {
+  async startWeb() {
     this.webPort = await freePort();
     this.webUrl = `http://127.0.0.1:${this.webPort}`;
     this.eventUrl = `${this.webUrl}/notify/event`;
