@@ -70,6 +70,11 @@ bool envelope_flags_are_sound(uint64_t flags)
     if ((flags & ENVELOPE_WITHIN) != 0 &&
         ((flags & ENVELOPE_REPORT) == 0 || (flags & ENVELOPE_ADDRESSED) == 0))
         return false;
+    if ((flags & ENVELOPE_KEEP) != 0 &&
+        (flags & (ENVELOPE_PATTERN | ENVELOPE_WHISPER | ENVELOPE_TARGETED)) != 0)
+        return false;
+    if ((flags & ENVELOPE_FORGET) != 0 && (flags & ENVELOPE_KEEP) == 0)
+        return false;
     return (flags & ENVELOPE_ADDRESSED) == 0 || (flags & ENVELOPE_TARGETED) != 0;
 }
 

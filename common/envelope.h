@@ -34,9 +34,11 @@ enum envelope_flag {
     ENVELOPE_PRIVATE = 128,   /* only to private subscriptions */
     ENVELOPE_ADDRESSED = 256, /* targeted at users whom the publisher named, and not the database */
     ENVELOPE_EXCEPT = 512,    /* to all but connection `whisper` */
+    ENVELOPE_KEEP = 1024,     /* its topic's last value; neither wildcards, whisper nor targeted */
     ENVELOPE_REPORT = 2048,   /* it is remembered who had it */
     ENVELOPE_WITHIN = 4096,   /* and told which of those users had not, after `within` */
-    ENVELOPE_KNOWN_FLAGS = 1023 | ENVELOPE_REPORT | ENVELOPE_WITHIN
+    ENVELOPE_FORGET = 8192,   /* with KEEP: there is none any more */
+    ENVELOPE_KNOWN_FLAGS = 16383
 };
 
 enum { ENVELOPE_POST_KEY_SIZE = 16 };

@@ -2,8 +2,11 @@
 #ifndef ESN_EVENT_H
 #define ESN_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct log_position;
 
 /* All texts are borrowed. */
 struct event {
@@ -20,6 +23,9 @@ struct event {
     /* With ENVELOPE_REPORT, as it comes from the bus; of the past nobody knows them any more. */
     uint64_t token;     /* id of who published it; 0: nobody's */
     uint32_t within_ms; /* with ENVELOPE_WITHIN */
+    bool is_value;      /* the last value of its topic, said to who asks later */
+    /* Where its receiver goes on that has it, borrowed; NULL: at the event itself. */
+    const struct log_position *place;
 };
 
 #endif

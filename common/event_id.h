@@ -9,4 +9,9 @@
 /* False when the text is none. */
 bool event_id_read(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence);
 
+/* The same of a place in the log, which may have a third number: of its last values, how far they
+ * were had. Without one *values_after is the sequence: all were had. */
+bool event_id_read_place(const char *text, size_t length, uint64_t *epoch, uint64_t *sequence,
+                         uint64_t *values_after);
+
 #endif

@@ -25,6 +25,8 @@ static const char help[] =
     "Options:\n"
     "  --whisper CONNID   only to this connection (listen and `connections --details` show it)\n"
     "  --except CONNID    to all but this connection\n"
+    "  --keep             keep it as the topic's last value, which those get who subscribe later;\n"
+    "                     with the DETAIL null: forget that\n"
     "  --id ID            name the event: sent again with the same ID it is not delivered twice\n"
     "  --url URL          post to URL; one that ends with / gets `event` appended\n"
     "  --token TOKEN      entry token for --url; others can see it in the list of processes\n"
@@ -43,11 +45,12 @@ static const char help[] =
     "\n"
     "Exit status: 0 the daemon has the event (also when nobody listened), 1 failed, 2 usage.\n";
 
-enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_EXCEPT, OPTION_ID, OPTION_TOKEN };
+enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_EXCEPT, OPTION_KEEP, OPTION_ID, OPTION_TOKEN };
 
 struct emission {
     struct settings settings;
     const char *topic, *type, *detail, *whisper, *except, *id, *token;
+    bool keep;
     struct bytes input; /* the detail, when it came from standard input */
     struct bytes body;  /* as posted */
 };
@@ -107,6 +110,8 @@ static int write_body(struct emission *emission)
         bytes_append_format(body, ",\"whisper\":%s", emission->whisper);
     if (emission->except != NULL)
         bytes_append_format(body, ",\"except\":%s", emission->except);
+    if (emission->keep)
+        bytes_append_text(body, ",\"keep\":true");
     bytes_append_text(body, "}],\"e\":{\"type\":");
     bytes_append_json_string(body, emission->type, strlen(emission->type));
     int status = append_detail(emission);
@@ -155,10 +160,12 @@ static int emit_on_open_bus(struct emission *emission, struct publish_request *r
                               .whisper = point->whisper,
                               .event = request->event.data,
                               .event_length = request->event.length};
-    event.flags = (uint16_t)((point->wildcard ? ENVELOPE_PATTERN : 0) |
-                             (point->whispered ? ENVELOPE_WHISPER : 0) |
-                             (point->excepts ? ENVELOPE_EXCEPT : 0) |
-                             (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
+    event.flags =
+        (uint16_t)((point->wildcard ? ENVELOPE_PATTERN : 0) |
+                   (point->whispered ? ENVELOPE_WHISPER : 0) |
+                   (point->excepts ? ENVELOPE_EXCEPT : 0) | (point->keeps ? ENVELOPE_KEEP : 0) |
+                   (point->keeps && request->forgets ? ENVELOPE_FORGET : 0) |
+                   (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event.post_key, point->post_key, sizeof event.post_key);
 
     int status = bus_call(config, &event);
@@ -170,6 +177,7 @@ static int emit_on_bus(struct emission *emission)
     const struct config *config = &emission->settings.config;
     struct publish_limits limits = {.max_depth = (unsigned)config->max_depth,
                                     .max_event_points = 1,
+                                    .max_value = config->log_max_kept / 2,
                                     .max_topic_length = config->max_topic_length,
                                     .max_topic_levels = config->max_topic_levels};
     struct publish_request request;
@@ -272,6 +280,9 @@ static bool take_option(struct emission *emission, int option)
     case OPTION_EXCEPT:
         emission->except = optarg;
         return true;
+    case OPTION_KEEP:
+        emission->keep = true;
+        return true;
     case OPTION_ID:
         emission->id = optarg;
         return true;
@@ -291,6 +302,7 @@ static int run(int argc, char **argv)
         {"json", no_argument, NULL, SETTINGS_OPTION_JSON},
         {"whisper", required_argument, NULL, OPTION_WHISPER},
         {"except", required_argument, NULL, OPTION_EXCEPT},
+        {"keep", no_argument, NULL, OPTION_KEEP},
         {"id", required_argument, NULL, OPTION_ID},
         {"token", required_argument, NULL, OPTION_TOKEN},
         {NULL, 0, NULL, 0},

@@ -64,6 +64,7 @@ static void apply_config(struct server *server)
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
     server->log.max_bytes = server->config.log_max_bytes;
+    server->log.values.max_bytes = server->config.log_max_kept;
     server->log.max_age_ms = server->config.log_max_age;
     server->streams.presence.past.most = server->config.max_presence_missed;
     server->streams.polls.most = server->config.max_polls_between;
@@ -88,6 +89,7 @@ static void on_tick(uv_timer_t *timer)
                          deadlines_are_late(&server->net.deadlines) ? 1 : DEADLINES_TICK_MS,
                          DEADLINES_TICK_MS);
     event_log_expire(&server->log, now);
+    last_values_trim(&server->log.values);
     streaming_expire_polls(&server->service);
     revocations_expire(&server->streams.revocations, clock_wall_ms());
     undelivered_tell(&server->undelivered);

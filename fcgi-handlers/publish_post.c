@@ -42,6 +42,7 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
         .max_depth = (unsigned)config->max_depth,
         .max_event_points = (size_t)config->max_event_points,
         .max_users = (size_t)config->max_users,
+        .max_value = (size_t)(config->log_max_kept / 2),
         .max_topic_length = (size_t)config->max_topic_length,
         .max_topic_levels = (size_t)config->max_topic_levels,
         .max_within_ms = config->report_time,
@@ -126,6 +127,8 @@ static void fill_event(struct bus_event *event, const struct publish_request *po
                    (point->whispered ? ENVELOPE_WHISPER : 0) |
                    (point->excepts ? ENVELOPE_EXCEPT : 0) | (post->reported ? ENVELOPE_REPORT : 0) |
                    (post->within_ms > 0 ? ENVELOPE_WITHIN : 0) |
+                   (point->keeps ? ENVELOPE_KEEP : 0) |
+                   (point->keeps && post->forgets ? ENVELOPE_FORGET : 0) |
                    (post->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event->post_key, point->post_key, sizeof event->post_key);
 }

@@ -53,6 +53,7 @@ static bool read_event(struct publish_request *request, struct json_span event,
     if (members[DETAIL].start != NULL) {
         bytes_append_text(&request->event, ",\"detail\":");
         json_text_write_ascii(&request->event, members[DETAIL]);
+        request->forgets = json_text_kind(members[DETAIL]) == 'n';
     }
     bytes_append_text(&request->event, "}");
     return !request->event.failed || refuse(fault, 500, "Out of memory", NULL);
@@ -184,12 +185,35 @@ static bool read_users(struct publish_point *point, const json_t *list,
            refuse(fault, 500, "Out of memory", NULL);
 }
 
+/* ---- last values ---- */
+
+static bool read_keep(struct publish_point *point, const json_t *value,
+                      const struct publish_request *request, const struct publish_limits *limits,
+                      struct publish_fault *fault)
+{
+    if (!point_members_read_flag(&point->keeps, json_object_get(value, "keep")))
+        return bad(fault, "Invalid Event Point", "keep should be true or false");
+    if (!point->keeps)
+        return true;
+    if (point->whispered || point->targeted || point->addressed)
+        return bad(fault, "Invalid Event Point", "keep goes with neither whisper, targeted nor to");
+    if (point->wildcard)
+        return bad(fault, "Invalid Event Point", "keep needs a topic without wildcards");
+    if (limits->max_value == 0)
+        return bad(fault, "Invalid Event Point", "keep: [log] max_kept is 0, nothing is kept");
+    if (request->event.length > limits->max_value)
+        return refuse(fault, 413, "Event too large to be kept",
+                      "keep takes events of half of [log] max_kept");
+    return true;
+}
+
 /* ---- one event point ---- */
 
 static bool check_members(const json_t *value, struct publish_fault *fault)
 {
-    static const char *const known[] = {"topic",    "whisper",  "except",  "binded", "bound",
-                                        "targeted", "password", "private", "to",     NULL};
+    static const char *const known[] = {"topic", "whisper",  "except",   "binded",
+                                        "bound", "targeted", "password", "private",
+                                        "to",    "keep",     NULL};
     char unknown[POINT_MEMBER_SIZE];
     if (point_members_are_known(value, known, unknown))
         return true;
@@ -199,7 +223,8 @@ static bool check_members(const json_t *value, struct publish_fault *fault)
 }
 
 static bool read_point(struct publish_point *point, const json_t *value,
-                       const struct publish_limits *limits, struct publish_fault *fault)
+                       const struct publish_request *request, const struct publish_limits *limits,
+                       struct publish_fault *fault)
 {
     if (json_is_null(value))
         return bad(fault, "Event Point can't be null", NULL);
@@ -212,7 +237,8 @@ static bool read_point(struct publish_point *point, const json_t *value,
         return false;
     return read_connections(point, value, fault) && read_bonds(point, value, fault) &&
            read_private(point, value, fault) &&
-           read_users(point, json_object_get(value, "to"), limits, fault);
+           read_users(point, json_object_get(value, "to"), limits, fault) &&
+           read_keep(point, value, request, limits, fault);
 }
 
 static bool read_points(struct publish_request *request, struct json_span list,
@@ -235,7 +261,7 @@ static bool read_points(struct publish_request *request, struct json_span list,
         return refuse(fault, 500, "Out of memory", NULL);
     request->count = count;
     for (size_t i = 0; i < count; i++) {
-        if (!read_point(&request->points[i], json_array_get(tree, i), limits, fault))
+        if (!read_point(&request->points[i], json_array_get(tree, i), request, limits, fault))
             return false;
     }
     return true;

@@ -15,6 +15,7 @@ struct publish_limits {
     unsigned max_depth;
     size_t max_event_points;
     size_t max_users; /* in `to` of one */
+    size_t max_value; /* bytes of an event that is kept; 0: none may be */
     size_t max_topic_length;
     size_t max_topic_levels;
     uint64_t max_within_ms; /* for which reports are remembered */
@@ -28,6 +29,7 @@ struct publish_point {
     bool targeted; /* "targeted": true; bound too */
     bool granted;  /* "private": true: for private subscriptions alone */
     bool whispered;
+    bool keeps;           /* "keep": true */
     bool excepts;         /* "except": to all but connection `whisper` */
     bool addressed;       /* "to": for the inboxes of `users` */
     struct bytes users;   /* canonical ids in order, each once, each followed by NUL */
@@ -41,6 +43,7 @@ struct publish_request {
     struct publish_point *points; /* at least one */
     size_t count;
     struct bytes event; /* {"type":...,"detail":...} as it goes to subscribers */
+    bool forgets;       /* its detail is null: with `keeps`, there is no value any more */
     struct bytes id;    /* the publisher's own */
     bool has_id;
     const char *bind_key; /* NULL: none was given */

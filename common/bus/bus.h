@@ -48,8 +48,8 @@ void bus_inbox_close(struct bus_inbox **inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event, drop or question; 0: none now; -1: the engine failed (errno). Hellos are
- * answered inside; messages that are not of this version are counted and skipped. */
+/* 1: *message is the next event, drop or question; 0: none now; -1: the engine failed (errno).
+ * Hellos are answered inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
 /* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
  * message. */

@@ -546,6 +546,10 @@ const struct config_key config_keys[] = {
      "keeps none."},
     {"log", "max_age", CONFIG_DURATION, AT(log_max_age), "1h", 1000, 2592000000ULL, NULL, true, COMMON, "10m",
      "How long events are kept for clients that come back."},
+    {"log", "max_kept", CONFIG_SIZE, AT(log_max_kept), "64M", 0, 1099511627776, NULL, true, COMMON, "256M",
+     "Memory for the last values of topics (events that are published with `\"keep\": true`), which those get who subscribe later. "
+     "They are kept however old they are. When there is no room for another one, the oldest is let go of, which the messages and "
+     "`kept_let_go` of `/state` tell; a single one may have half of it. `0`: such events are refused."},
     {"log", "max_departed", CONFIG_NUMBER, AT(log_max_departed), "100000", 0, 100000000, NULL, true, EXPERT,
      "10000",
      "How many ended streams are remembered (80 bytes each, for `max_age`), so that a client that proves that it is the "

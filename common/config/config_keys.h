@@ -147,7 +147,8 @@ struct config {
     /* [admin] */
     char *admin_token_file;
     /* [log] */
-    uint64_t log_max_bytes, log_max_age, log_max_departed, report_time, max_report_bytes;
+    uint64_t log_max_bytes, log_max_age, log_max_kept, log_max_departed;
+    uint64_t report_time, max_report_bytes;
     char *log_path;
     int log_sync;
     uint64_t log_sync_interval, log_max_unsynced;

@@ -18,6 +18,14 @@ static void take_time(struct delivery *delivery)
     delivery->iat = event_log_iat(delivery->log, clock_wall_ms());
 }
 
+/* A last value says its own id, whoever it is said to. */
+static struct log_position written_position(const struct event *event)
+{
+    if (event->place != NULL && !event->is_value)
+        return *event->place;
+    return (struct log_position){.sequence = event->sequence, .values_after = event->sequence};
+}
+
 static void write_json(struct delivery *delivery, const char *requested, size_t requested_length,
                        const struct event *event)
 {
@@ -28,9 +36,7 @@ static void write_json(struct delivery *delivery, const char *requested, size_t 
     bytes_append_number(json, delivery->iat);
     bytes_append_text(json, ",\"id\":\"");
     delivery->id_offset = json->length;
-    bytes_append_number(json, delivery->log->epoch);
-    bytes_append_text(json, "-");
-    bytes_append_number(json, event->sequence);
+    event_log_write_id(delivery->log, written_position(event), json);
     delivery->id_length = json->length - delivery->id_offset;
     bytes_append_text(json, (event->flags & ENVELOPE_REPORT) != 0 ? "\",\"report\":true" : "\"");
     bytes_append_text(json, ",\"ep\":{\"requested\":");
@@ -39,7 +45,10 @@ static void write_json(struct delivery *delivery, const char *requested, size_t 
     bytes_append_json_string(json, event->topic, event->topic_length);
     bytes_append_text(json, "},\"e\":");
     bytes_append(json, event->json, event->json_length);
-    bytes_append_text(json, "}");
+    bytes_append_text(json, event->is_value ? ",\"kept\":true}" : "}");
+    bytes_clear(&delivery->place);
+    if (event->is_value && event->place != NULL)
+        event_log_write_id(delivery->log, *event->place, &delivery->place);
 }
 
 /* An inbox is asked for by one name, whoever's it is. */
@@ -70,9 +79,13 @@ static bool encode_json(struct delivery *delivery, int kind, const struct transp
                               .id_length = again ? 0 : delivery->id_length,
                               .server_type = server_type};
 
-    if (delivery->json.failed)
+    if (delivery->json.failed || delivery->place.failed)
         return false;
     text.id = text.json + delivery->id_offset;
+    if (delivery->place.length > 0) {
+        text.id = delivery->place.data;
+        text.id_length = again ? 0 : delivery->place.length;
+    }
     delivery->frames_formatted++;
     delivery->bytes_formatted += delivery->json.length;
     return transport_encode(&delivery->net->frames, kind, transport, &text, frame);
@@ -305,7 +318,11 @@ static bool keep_in_log(struct delivery *delivery, const struct publication *pub
     }
     if (!event->sequence)
         event->sequence = event_log_take_sequence(delivery->log);
-    return event_log_append(delivery->log, event, loop_now(&delivery->net->loop));
+    if (!event_log_append(delivery->log, event, loop_now(&delivery->net->loop)))
+        return false;
+    if ((event->flags & ENVELOPE_KEEP) != 0)
+        last_values_take(&delivery->log->values, event);
+    return true;
 }
 
 /* The same, and begins its report. */
@@ -419,7 +436,7 @@ bool delivery_send_to(struct delivery *delivery, struct stream *stream, const ch
 }
 
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
-                   const char *detail, uint64_t sequence)
+                   const char *detail, struct log_position position)
 {
     static const char topic[] = "@SERVER@";
     struct bytes *json = &delivery->told;
@@ -436,7 +453,8 @@ bool delivery_tell(struct delivery *delivery, struct stream *stream, const char 
                                 .topic_length = sizeof topic - 1,
                                 .json = json->data,
                                 .json_length = json->length,
-                                .sequence = sequence};
+                                .sequence = position.sequence,
+                                .place = &position};
     take_time(delivery);
     write_json(delivery, topic, sizeof topic - 1, &event);
     return send_to(delivery, stream, type, false);
@@ -474,12 +492,14 @@ void delivery_close(struct delivery *delivery)
         topic_matches_free(&delivery->matches[kind]);
     bytes_free(&delivery->json);
     bytes_free(&delivery->name);
+    bytes_free(&delivery->place);
     bytes_free(&delivery->told);
 }
 
 uint64_t delivery_bytes(const struct delivery *delivery)
 {
-    uint64_t bytes = delivery->json.capacity + delivery->name.capacity + delivery->told.capacity;
+    uint64_t bytes = delivery->json.capacity + delivery->name.capacity + delivery->place.capacity +
+                     delivery->told.capacity;
 
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         bytes += topic_matches_bytes(&delivery->matches[kind]);

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "event.h"
+#include "log/event_log.h"
 #include "topics/audience.h"
 #include "topics/topic_index.h"
 
@@ -12,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_log;
 struct net;
 struct output;
 struct stream;
@@ -24,9 +24,10 @@ struct delivery {
     struct streams *streams;
     struct event_log *log;
     struct topic_matches matches[SUBSCRIPTION_KINDS];
-    struct bytes json, name;     /* scratch, as what follows */
-    struct bytes told;           /* `e` of one of the broker's own frames */
-    uint64_t iat;                /* of the frames that are written at present */
+    struct bytes json, name; /* scratch, as what follows */
+    struct bytes place;      /* the id of a frame whose receiver does not go on from the event's */
+    struct bytes told;       /* `e` of one of the broker's own frames */
+    uint64_t iat;            /* of the frames that are written at present */
     size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
     uint64_t told_in_replay; /* frames for one stream alone, while that caught up */
@@ -52,10 +53,9 @@ bool delivery_send_to(struct delivery *delivery, struct stream *stream, const ch
 /* The proof by which the stream is heard has ended: nothing more is to be sent, and the stream ends
  * soon. */
 bool delivery_proof_is_over(struct delivery *delivery, struct stream *stream);
-/* Queues one of the broker's own frames: detail is JSON, sequence that of the last event before it.
- */
+/* Queues one of the broker's own frames: detail is JSON, position where the client is. */
 bool delivery_tell(struct delivery *delivery, struct stream *stream, const char *type,
-                   const char *detail, uint64_t sequence);
+                   const char *detail, struct log_position position);
 /* Queues an event for one stream and one of its topics. again: it comes once more, under another. */
 bool delivery_replay(struct delivery *delivery, struct stream *stream,
                      const struct subscription *requested, const struct event *event, bool again);

@@ -251,14 +251,23 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
         bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
+/* A handler with another [log] max_kept: the value of before is the last one no more. */
+static void forget_what_does_not_fit(const struct intake *intake, struct event *event)
+{
+    if ((event->flags & ENVELOPE_KEEP) != 0 && !last_values_fit(&intake->parts.log->values, event))
+        event->flags |= ENVELOPE_FORGET;
+}
+
 static void take_event(struct intake *intake, const struct bus_message *message)
 {
     struct log_entry entry = {.forgotten = intake->parts.log->forgotten,
+                              .let_go = intake->parts.log->values.forgotten,
                               .publisher = message->envelope.publisher,
                               .asked_as = message->envelope.sequence};
 
     seen_events_key(entry.stored.key, &message->envelope);
     entry.stored.event = message->event;
+    forget_what_does_not_fit(intake, &entry.stored.event);
     const struct seen_event *seen =
         seen_events_find(intake->parts.seen, entry.stored.key, loop_now(intake->parts.loop));
     if (seen != NULL) {
@@ -361,6 +370,13 @@ static bool load_revocations(struct intake *intake, struct loading *loading,
     return true;
 }
 
+static void load_value(const struct event *event, void *context)
+{
+    const struct loading *loading = context;
+
+    last_values_take(&loading->parts->log->values, event);
+}
+
 static bool load_log(struct intake *intake, uint64_t *lost_through,
                      char error[LOG_DATABASE_ERROR_SIZE])
 {
@@ -377,7 +393,8 @@ static bool load_log(struct intake *intake, uint64_t *lost_through,
     }
     if (past.state.epoch == 0)
         return true;
-    if (!load_revocations(intake, &loading, error))
+    if (!load_revocations(intake, &loading, error) ||
+        !log_store_load_values(intake->store, load_value, &loading, error))
         return false;
     log->epoch = past.state.epoch;
     event_log_forget(log, past.forgotten);
@@ -387,6 +404,7 @@ static bool load_log(struct intake *intake, uint64_t *lost_through,
     *lost_through = log->lost_through;
     message_info("event log read", message_number("events", (int64_t)log->events),
                  message_number("bytes", (int64_t)event_log_bytes(log)),
+                 message_number("kept", (int64_t)log->values.count),
                  message_number("through", (int64_t)log->stored_head));
     return true;
 }

@@ -67,8 +67,9 @@ static void free_replay(struct replay *replay)
     free(replay);
 }
 
-bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t after,
-                  bool may_have_gap, const struct past_rights *past, const struct presence_due *due)
+bool replay_begin(struct replay_queue *queue, struct stream *stream,
+                  const struct replay_start *start, const struct past_rights *past,
+                  const struct presence_due *due)
 {
     struct replay *replay = calloc(1, sizeof *replay);
 
@@ -80,8 +81,12 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
     }
     replay->queue = queue;
     replay->stream = stream;
-    replay->after = after;
-    replay->may_have_gap = may_have_gap;
+    replay->after = start->position.sequence;
+    replay->in_values = log_position_lacks_values(start->position);
+    replay->values_after = start->position.values_after;
+    replay->first_slot = start->first_slot;
+    replay->may_have_gap = start->may_have_gap;
+    replay->asked_at = log_of(queue)->sequence;
     replay->due = *due;
     replay->tells_first = stream->transport->answers_once;
     replay->iat = log_of(queue)->last_iat;
@@ -95,15 +100,18 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream, uint64_t af
     return true;
 }
 
-uint64_t replay_position(const struct replay_queue *queue, const struct stream *stream)
+struct log_position replay_position(const struct replay_queue *queue, const struct stream *stream)
 {
     const struct stream_identity *identity = stream->identity;
-    uint64_t position = stream->replay != NULL ? stream->replay->after : log_of(queue)->sequence;
+    const struct replay *replay = stream->replay;
+    uint64_t sequence = replay != NULL ? replay->after : log_of(queue)->sequence;
 
     /* Presence has the id of the event before it. */
-    if (identity != NULL && identity->withheld != 0 && identity->withheld <= position)
-        position = identity->withheld - 1;
-    return position;
+    if (identity != NULL && identity->withheld != 0 && identity->withheld <= sequence)
+        sequence = identity->withheld - 1;
+    return (struct log_position){
+        .sequence = sequence,
+        .values_after = replay != NULL && replay->in_values ? replay->values_after : sequence};
 }
 
 const struct presence_due *replay_presence(const struct stream *stream)
@@ -148,6 +156,26 @@ void replay_topics_changed(struct stream *stream)
     replay_drop_kept(stream->replay);
     replay_cohorts_leave(&stream->replay->queue->cohorts, &stream->replay->member);
     stream->replay->walks = false;
+    stream->replay->first_slot = 0; /* which topic stands where may be another */
+}
+
+/* Of topics that come one after the other values may come twice: they are what they are. */
+void replay_add_values(struct stream *stream, uint32_t first_slot)
+{
+    struct replay *replay = stream->replay;
+    const struct subscriber *subscriber = &stream->subscriber;
+
+    if (replay == NULL)
+        return;
+    if (log_of(replay->queue)->values.count > 0) {
+        if (!replay->in_values || first_slot < replay->first_slot)
+            replay->first_slot = first_slot;
+        replay->in_values = true;
+        replay->values_after = 0;
+    }
+    for (uint32_t slot = first_slot; slot < subscriber->count; slot++)
+        if (past_audience_depends_on_user(subscriber->subscriptions[slot].kind))
+            replay->asked_at = log_of(replay->queue)->sequence;
 }
 
 bool replay_withhold(struct stream *stream, const struct bytes *topics)
@@ -204,11 +232,11 @@ static void run_first(struct replay_queue *queue)
     if (replay->tells_first && !tell_due(replay))
         return;
     replay->tells_first = false;
-    if (replay->after < log->sequence && !replay_send_slice(replay)) {
+    if ((replay->in_values || replay->after < log->sequence) && !replay_send_slice(replay)) {
         connection_close(&stream->connection, CLOSE_MEMORY);
         return;
     }
-    if (replay->after < log->sequence)
+    if (replay->in_values || replay->after < log->sequence)
         go_on(replay);
     else if (tell_due(replay))
         replay_abandon(stream);

@@ -19,7 +19,13 @@ struct stream;
 struct replay {
     struct stream *stream;
     struct replay_queue *queue;
-    uint64_t after; /* everything up to this sequence is queued */
+    uint64_t after; /* everything of the log up to this sequence is queued */
+    /* Before that come last values, of those that are not newer than `after`: everything up to this
+     * one is queued. */
+    bool in_values;
+    uint64_t values_after;
+    uint32_t first_slot; /* values are for its subscriptions from this one on */
+    uint64_t asked_at; /* newest event when it asked: who may hear later ones was looked at then */
     bool may_have_gap;
     struct past_audience past;
     struct presence_due due;

@@ -45,6 +45,17 @@ void replay_drop_kept(struct replay *replay)
     replay_sources_free(&replay->kept);
 }
 
+/* Who may hear it is looked at now; it says no more of whom it was left out. */
+static bool may_have_value(const struct replay *replay, const struct logged_event *logged,
+                           const struct subscription *requested)
+{
+    const struct subscription *first =
+        replay->stream->subscriber.subscriptions + replay->first_slot;
+
+    return requested >= first && audience_suits(logged->flags, requested->kind) &&
+           past_audience_may_hear(&replay->past, logged, requested->kind);
+}
+
 /* Whether the event is for this stream, under this topic; notes what the slice has to know of it. */
 static bool may_send(struct replay *replay, const struct logged_event *logged,
                      const struct subscription *requested)
@@ -53,6 +64,8 @@ static bool may_send(struct replay *replay, const struct logged_event *logged,
     struct replay_slice *slice = &replay->queue->slice;
     const struct event event = logged_event_get(logged);
 
+    if (replay->in_values)
+        return may_have_value(replay, logged, requested);
     if (slice->first == UINT64_MAX)
         slice->first = event.sequence;
     if (event.whisper && event.whisper != stream->connid) {
@@ -66,7 +79,8 @@ static bool may_send(struct replay *replay, const struct logged_event *logged,
     if (event.except != 0)
         replay_slice_note_stranger(slice, event.except);
     return audience_may_hear(&event, requested->kind, stream_user(stream)) &&
-           past_audience_may_hear(&replay->past, logged, requested->kind);
+           (event.sequence > replay->asked_at ||
+            past_audience_may_hear(&replay->past, logged, requested->kind));
 }
 
 /* The event is written to this client; false when nobody wants to know. */
@@ -102,8 +116,15 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
 {
     struct replay_queue *queue = replay->queue;
     struct replay_slice *slice = &queue->slice;
-    const struct event event = logged_event_get(logged);
+    const struct log_position place = {replay->after, logged->sequence};
+    struct event event = logged_event_get(logged);
 
+    event.is_value = replay->in_values;
+    if (event.is_value) {
+        event.place = &place;
+        /* Who has it now is not among those to whom it was sent. */
+        event.flags &= (uint16_t)~ENVELOPE_REPORT;
+    }
     queue->events++;
     queue->work += REPLAY_FRAME_WORK;
     if (!delivery_format(queue->delivery, replay->stream->transport, requested, &event, again,
@@ -126,19 +147,41 @@ static bool slice_is_over(const struct replay *replay, uint64_t work_before)
            queue->work - work_before >= REPLAY_SLICE_WORK;
 }
 
+/* ---- where it is ---- */
+
+static uint64_t *place_of(struct replay *replay)
+{
+    return replay->in_values ? &replay->values_after : &replay->after;
+}
+
+/* There is nothing more up to this sequence. */
+static void finish(struct replay *replay, uint64_t through)
+{
+    *place_of(replay) = through;
+    replay->in_values = false;
+    replay_drop_kept(replay);
+}
+
 /* ---- topic by topic ---- */
 
 /* Finding the topics is given up where walking would have cost as much. */
 static enum replay_gathering gather(struct replay *replay)
 {
     struct replay_queue *queue = replay->queue;
+    struct event_log *log = log_of(queue);
     const struct subscriber *subscriber = &replay->stream->subscriber;
-    uint64_t walking = 4 * event_log_count_after(log_of(replay->queue), replay->after) +
-                       8 * (uint64_t)subscriber->count + 64;
+    uint64_t events = replay->in_values
+                          ? last_values_count_after(&log->values, replay->values_after)
+                          : event_log_count_after(log, replay->after);
+    uint64_t walking = 4 * events + 8 * (uint64_t)subscriber->count + 64;
     size_t most = walking < REPLAY_GATHER_MOST ? (size_t)walking : REPLAY_GATHER_MOST, work;
     enum replay_gathering result =
-        replay_sources_gather(&queue->scratch, log_of(replay->queue), subscriber, replay->after,
-                              most, &queue->hits.name, &work);
+        replay->in_values
+            ? replay_sources_gather_values(&queue->scratch, log, subscriber, replay->first_slot,
+                                           replay->values_after, replay->after, most,
+                                           &queue->hits.name, &work)
+            : replay_sources_gather(&queue->scratch, log, subscriber, replay->after, most,
+                                    &queue->hits.name, &work);
 
     queue->work += work;
     return result;
@@ -149,7 +192,7 @@ static void keep_sources(struct replay *replay, struct replay_sources *sources)
 {
     uint64_t bytes = sources->count * sizeof *sources->sources;
 
-    if (sources == &replay->kept)
+    if (sources == &replay->kept || replay->in_values) /* values come and go */
         return;
     replay->walks = !may_keep(replay, bytes);
     if (replay->walks)
@@ -172,12 +215,12 @@ static bool meets_another(struct replay *replay, uint64_t sequence, uint64_t sto
 static bool send_from_sources(struct replay *replay, struct replay_sources *sources,
                               uint64_t stop_at)
 {
-    uint64_t work = replay->queue->work;
+    uint64_t work = replay->queue->work, *place = place_of(replay);
 
     while (sources->count > 0) {
         const struct subscription *requested = sources->sources[0].requested;
         uint64_t sequence = sources->sources[0].next;
-        if (sequence != replay->after &&
+        if (sequence != *place &&
             (slice_is_over(replay, work) || meets_another(replay, sequence, stop_at))) {
             keep_sources(replay, sources);
             return true;
@@ -191,10 +234,9 @@ static bool send_from_sources(struct replay *replay, struct replay_sources *sour
         if (may_send(replay, logged, requested) &&
             !send_to_subscription(replay, logged, requested, again))
             return false;
-        replay->after = sequence;
+        *place = sequence;
     }
-    replay->after = sources->until;
-    replay_drop_kept(replay);
+    finish(replay, sources->until);
     return true;
 }
 
@@ -242,48 +284,65 @@ static bool send_hits(struct replay *replay, const struct logged_event *logged)
     return found == NULL || send_to_subscription(replay, logged, found, false);
 }
 
+/* The one after `current`; NULL, to begin with: after where it is. */
+static const struct logged_event *next_logged(const struct replay *replay,
+                                              const struct logged_event *current)
+{
+    const struct event_log *log = log_of(replay->queue);
+
+    if (!replay->in_values)
+        return current != NULL ? current->newer : event_log_first_after(log, replay->after);
+    const struct logged_event *value = last_values_after(&log->values, replay->values_after);
+    return value != NULL && value->sequence <= replay->after ? value : NULL;
+}
+
 static bool send_walking(struct replay *replay, uint64_t stop_at)
 {
     struct replay_queue *queue = replay->queue;
-    uint64_t work = queue->work;
+    uint64_t work = queue->work, *place = place_of(replay);
 
     if (!make_filter(replay))
         return true; /* the next slice goes on with it */
-    for (const struct logged_event *logged =
-             event_log_first_after(log_of(replay->queue), replay->after);
-         logged != NULL; logged = logged->newer) {
+    for (const struct logged_event *logged = next_logged(replay, NULL); logged != NULL;
+         logged = next_logged(replay, logged)) {
         if (slice_is_over(replay, work) || meets_another(replay, logged->sequence, stop_at))
             return true;
         if (!find_hits(replay, logged))
             return false;
         if (!send_hits(replay, logged))
             return false;
-        replay->after = logged->sequence;
+        *place = logged->sequence;
     }
-    replay->after = log_of(replay->queue)->sequence;
-    replay_drop_kept(replay);
+    finish(replay, replay->in_values ? replay->after : log_of(queue)->sequence);
     return true;
 }
 
 /* ---- slices ---- */
 
+static bool gather_and_send(struct replay *replay, uint64_t stop_at)
+{
+    switch (gather(replay)) {
+    case REPLAY_GATHERED:
+        return send_from_sources(replay, &replay->queue->scratch, stop_at);
+    case REPLAY_TOO_MUCH:
+        replay->walks = !replay->in_values;
+        return send_walking(replay, stop_at);
+    default:
+        return false;
+    }
+}
+
 /* Events in order until the window is full. False without memory. */
 static bool find_events(struct replay *replay, uint64_t stop_at)
 {
+    if (replay->in_values)
+        return gather_and_send(replay, stop_at);
     if (replay->walks)
         return send_walking(replay, stop_at);
     if (replay->kept.count > 0 && replay->after >= log_of(replay->queue)->forgotten)
         return send_from_sources(replay, &replay->kept, stop_at);
     replay_drop_kept(replay);
-    switch (gather(replay)) {
-    case REPLAY_GATHERED:
-        return send_from_sources(replay, &replay->queue->scratch, stop_at);
-    case REPLAY_TOO_MUCH:
-        replay->walks = true;
-        return send_walking(replay, stop_at);
-    default:
-        return false;
-    }
+    return gather_and_send(replay, stop_at);
 }
 
 /* As far as the next slice that was made for another one, at most. */
@@ -311,6 +370,21 @@ static bool make_slice(struct replay *replay, uint64_t stop_at)
     return true;
 }
 
+/* Values are others for whoever comes later, and where they stand is not where the log does. */
+static bool send_values(struct replay *replay)
+{
+    struct replay_queue *queue = replay->queue;
+    struct replay_slice *slice = &queue->slice;
+
+    *slice = (struct replay_slice){.first = UINT64_MAX, .window = queue->window};
+    bool made = find_events(replay, UINT64_MAX) &&
+                connection_queue_all(&replay->stream->connection, &slice->frames);
+    output_clear(&slice->frames);
+    if (slice->events > 0)
+        replay->iat = slice->last_iat;
+    return made;
+}
+
 static bool take_slice(struct replay *replay, const struct replay_slice *slice)
 {
     struct replay_queue *queue = replay->queue;
@@ -336,6 +410,8 @@ bool replay_send_slice(struct replay *replay)
     if (replay->member.cohort == NULL &&
         !replay_cohorts_join(&queue->cohorts, &replay->member, replay->stream))
         return false;
+    if (replay->in_values)
+        return send_values(replay);
     const struct replay_slice *slice =
         replay_cohort_find(&replay->member, replay->after, replay->iat, queue->window, &stop_at);
     return slice != NULL ? take_slice(replay, slice) : make_slice(replay, stop_at);

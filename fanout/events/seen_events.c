@@ -36,6 +36,8 @@ uint32_t seen_events_content(const struct seen_events *events, const struct even
 
     said = hash_bytes(said, &event->whisper, sizeof event->whisper);
     said = hash_bytes(said, &event->except, sizeof event->except);
+    if ((event->flags & ENVELOPE_KEEP) != 0)
+        said = hash_bytes(said, "keep", sizeof "keep");
     if ((event->flags & ENVELOPE_ADDRESSED) != 0)
         said = hash_bytes(said, event->allowed, event->allowed_length);
     return (uint32_t)(said & CONTENT_MASK);

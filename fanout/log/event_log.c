@@ -16,7 +16,9 @@ enum {
 bool event_log_open(struct event_log *log, uint64_t wall_ms, uint64_t seed)
 {
     *log = (struct event_log){.epoch = wall_ms};
-    return topic_index_open(&log->topics, seed) && topic_index_open(&log->targeted, seed);
+    bool opened = topic_index_open(&log->topics, seed);
+    opened = topic_index_open(&log->targeted, seed) && opened;
+    return last_values_open(&log->values, seed) && opened;
 }
 
 static uint64_t greater(uint64_t a, uint64_t b)
@@ -54,12 +56,6 @@ uint64_t event_log_iat(struct event_log *log, uint64_t wall_ms)
     return log->last_iat;
 }
 
-struct logged_topic *event_log_topic_of(const struct topic_node *node)
-{
-    return (struct logged_topic *)(void *)((char *)node->receivers[0].subscriber -
-                                           offsetof(struct logged_topic, subscriber));
-}
-
 bool event_log_has_any_after(const struct event_log *log, uint64_t sequence)
 {
     return log->newest != NULL && log->newest->sequence > sequence;
@@ -83,33 +79,9 @@ uint64_t event_log_count_after(const struct event_log *log, uint64_t sequence)
     return count < log->events ? count : log->events;
 }
 
-static uint64_t event_bytes(const struct logged_event *event)
-{
-    return sizeof *event + event->json_length + event->allowed_length;
-}
-
 static struct logged_event **slot_at(const struct logged_topic *topic, uint32_t position)
 {
     return &topic->events[(topic->start + position) & (topic->capacity - 1)];
-}
-
-const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position)
-{
-    return *slot_at(topic, position);
-}
-
-uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence)
-{
-    uint32_t low = 0, high = topic->count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (logged_topic_at(topic, middle)->sequence > sequence)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
 }
 
 static void topic_free(struct event_log *log, struct logged_topic *topic)
@@ -162,7 +134,7 @@ static void forget_oldest(struct event_log *log)
     if (log->oldest == NULL)
         log->newest = NULL;
     log->forgotten = greater(log->forgotten, event->sequence);
-    log->bytes -= event_bytes(event);
+    log->bytes -= logged_event_bytes(event);
     log->events--;
     log_marks_forget(&log->marks, event);
     free(event);
@@ -225,7 +197,7 @@ static struct logged_topic *find_topic(struct event_log *log, const char *name, 
 {
     const struct topic_node *node = topic_index_find(index_of(log, targeted), name, length);
 
-    return node != NULL && node->receiver_count > 0 ? event_log_topic_of(node) : NULL;
+    return node != NULL && node->receiver_count > 0 ? logged_topic_of(node) : NULL;
 }
 
 static void link_event(struct event_log *log, struct logged_event *event)
@@ -241,26 +213,7 @@ static void link_event(struct event_log *log, struct logged_event *event)
     log->newest = event;
     log_marks_note(&log->marks, event, event->sequence);
     log->events++;
-    log->bytes += event_bytes(event);
-}
-
-static struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms)
-{
-    struct logged_event *logged =
-        malloc(sizeof *logged + event->json_length + event->allowed_length);
-
-    if (logged == NULL)
-        return NULL;
-    *logged = (struct logged_event){.sequence = event->sequence,
-                                    .connid = event->except != 0 ? event->except : event->whisper,
-                                    .logged_at_ms = now_ms,
-                                    .flags = event->flags,
-                                    .json_length = (uint32_t)event->json_length,
-                                    .allowed_length = (uint32_t)event->allowed_length};
-    memcpy(logged->json, event->json, event->json_length);
-    if (event->allowed_length > 0)
-        memcpy(logged->json + event->json_length, event->allowed, event->allowed_length);
-    return logged;
+    log->bytes += logged_event_bytes(event);
 }
 
 static void note_rights(struct event_log *log, const struct event *event)
@@ -295,20 +248,16 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
     return true;
 }
 
-struct event logged_event_get(const struct logged_event *logged)
+void event_log_write_id(const struct event_log *log, struct log_position position,
+                        struct bytes *out)
 {
-    bool excepts = (logged->flags & ENVELOPE_EXCEPT) != 0;
-
-    return (struct event){.topic = logged->topic->name,
-                          .topic_length = logged->topic->length,
-                          .json = logged->json,
-                          .json_length = logged->json_length,
-                          .allowed = logged->json + logged->json_length,
-                          .allowed_length = logged->allowed_length,
-                          .flags = logged->flags,
-                          .whisper = excepts ? 0 : logged->connid,
-                          .except = excepts ? logged->connid : 0,
-                          .sequence = logged->sequence};
+    bytes_append_number(out, log->epoch);
+    bytes_append_text(out, "-");
+    bytes_append_number(out, position.sequence);
+    if (!log_position_lacks_values(position))
+        return;
+    bytes_append_text(out, "-");
+    bytes_append_number(out, position.values_after);
 }
 
 const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
@@ -332,6 +281,7 @@ void event_log_close(struct event_log *log)
     log_marks_free(&log->marks);
     topic_index_close(&log->topics);
     topic_index_close(&log->targeted);
+    last_values_close(&log->values);
 }
 
 uint64_t event_log_heap_bytes(const struct event_log *log)

@@ -1,43 +1,34 @@
 /* The log of recent events: gives every event its id, and keeps the newest ones so that a client
- * that comes back can have what it missed. Bounded by bytes and age, oldest forgotten first; found
- * by topic through an index of its own, so that what one client missed is found without walking
- * what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is the time when the log
+ * that comes back can have what it missed; and the last values of topics (last_values.h). Bounded by
+ * bytes and age, oldest forgotten first; found by topic through an index of its own, so that what
+ * one client missed is found without walking what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is the time when the log
  * was begun, the sequence grows with each event. */
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 
+#include "bytes.h"
 #include "event.h"
+#include "log/last_values.h"
 #include "log/log_marks.h"
+#include "log/logged_event.h"
 #include "topics/topic_index.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct logged_topic;
-
-struct logged_event {
-    struct logged_event *newer;
-    struct logged_topic *topic;
-    uint64_t sequence;
-    uint64_t connid; /* of a whisper, or with ENVELOPE_EXCEPT; or 0 */
-    uint64_t logged_at_ms;
-    uint16_t flags; /* enum envelope_flag: who may hear it */
-    uint32_t json_length, allowed_length;
-    char json[]; /* `e` as canonical ASCII JSON, then the allowed users, each followed by NUL */
+/* How far a client has come. As text an id: "<epoch>-<sequence>", and "-<values_after>" when values
+ * are missing. */
+struct log_position {
+    uint64_t sequence;     /* it has every event up to this one, and of last values ... */
+    uint64_t values_after; /* ... those up to this one, the next ones up to sequence are to come;
+                              sequence or more: it has all */
 };
 
-/* A topic on which something was published; stands in the index as its own only subscriber. */
-struct logged_topic {
-    struct subscriber subscriber;
-    struct subscription subscription;
-    struct logged_event **events; /* a ring, oldest first */
-    uint32_t start, count, capacity;
-    uint32_t gone; /* events that it had and that are forgotten; wraps around */
-    uint32_t length;
-    bool targeted;
-    char name[]; /* followed by a NUL that length does not count */
-};
+static inline bool log_position_lacks_values(struct log_position position)
+{
+    return position.values_after < position.sequence;
+}
 
 struct event_log {
     uint64_t epoch;     /* milliseconds since 1970 when the log was begun */
@@ -55,6 +46,7 @@ struct event_log {
     struct topic_matches matches; /* scratch */
     struct logged_event *oldest, *newest;
     struct log_marks marks;
+    struct last_values values;
     uint64_t events, bytes; /* without the indexes */
     uint64_t
         max_bytes; /* set by the owner, like the next; may change at any time; 0: nothing is kept */
@@ -94,19 +86,15 @@ const struct logged_event *event_log_first_after(const struct event_log *log, ui
 /* How many there are: never too few, and too many by less than LOG_MARKS_EVERY. */
 uint64_t event_log_count_after(const struct event_log *log, uint64_t sequence);
 
+/* The id that stands for a position; event_id_read_place() reads it. */
+void event_log_write_id(const struct event_log *log, struct log_position position,
+                        struct bytes *out);
 /* Finds the logged topics that match a requested one, or all with targeted events; borrowed until
  * the next call or append. NULL without memory. Both give up past so much work, with `cut` of what
  * they give. */
 const struct topic_matches *event_log_match(struct event_log *log, const char *topic, size_t length,
                                             size_t most_work);
 const struct topic_matches *event_log_match_targeted(struct event_log *log, size_t most_work);
-/* The event that was logged, borrowed from the log. */
-struct event logged_event_get(const struct logged_event *logged);
-struct logged_topic *event_log_topic_of(const struct topic_node *node);
-/* Position (0 .. count) of the first event with a sequence above the given one. */
-uint32_t logged_topic_after(const struct logged_topic *topic, uint64_t sequence);
-/* position must be below count. */
-const struct logged_event *logged_topic_at(const struct logged_topic *topic, uint32_t position);
 /* The same, with what the C library takes beside it. */
 uint64_t event_log_heap_bytes(const struct event_log *log);
 

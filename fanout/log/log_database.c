@@ -1,21 +1,22 @@
 #include "log/log_database.h"
 
 #include "log/log_files.h"
+#include "log/log_rows.h"
+#include "log/log_values.h"
 #include "messages.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CHECKSUM_SIZE = 8, PRIVATE_FORMAT = 2 };
+enum { PRIVATE_FORMAT = 2 };
 
 struct log_database {
     sqlite3 *sqlite;
     sqlite3_stmt *insert, *trim, *set_state, *revoke, *expire;
+    struct log_values values;
     EVP_MD_CTX *digest;
     int mark;         /* descriptor of the file that says how far was written */
     uint64_t newest;  /* last row, also of the open transaction */
@@ -35,28 +36,9 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS revocations (kind INTEGER NOT NULL, name BLOB NOT NULL,"
     " at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, checksum BLOB NOT NULL,"
     " PRIMARY KEY (kind, name));"
-    "CREATE INDEX IF NOT EXISTS revocations_until ON revocations (until_ms);";
+    "CREATE INDEX IF NOT EXISTS revocations_until ON revocations (until_ms);" LOG_VALUES_SCHEMA;
 
-/* ---- checksums: SQLite's own checks look at structure only ---- */
-
-struct checked_part {
-    const void *bytes;
-    size_t length;
-};
-
-static bool checksum(struct log_database *database, const struct checked_part *parts, size_t count,
-                     unsigned char out[CHECKSUM_SIZE])
-{
-    bool good = EVP_DigestInit_ex2(database->digest, NULL, NULL) == 1;
-
-    for (size_t i = 0; i < count; i++)
-        good = good && EVP_DigestUpdate(database->digest, parts[i].bytes, parts[i].length) == 1;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    good = good && EVP_DigestFinal_ex(database->digest, digest, NULL) == 1;
-    if (good)
-        memcpy(out, digest, CHECKSUM_SIZE);
-    return good;
-}
+/* ---- checksums ---- */
 
 /* The connection that the row names. */
 static uint64_t connid_of(const struct event *event)
@@ -65,7 +47,7 @@ static uint64_t connid_of(const struct event *event)
 }
 
 static bool event_checksum(struct log_database *database, const struct stored_event *stored,
-                           uint64_t previous, unsigned char out[CHECKSUM_SIZE])
+                           uint64_t previous, unsigned char out[LOG_CHECKSUM_SIZE])
 {
     const struct event *event = &stored->event;
     const uint64_t numbers[] = {
@@ -79,32 +61,31 @@ static bool event_checksum(struct log_database *database, const struct stored_ev
      * to it the checksum is wrong. */
     bool is_private = (event->flags & ENVELOPE_PRIVATE) != 0;
     size_t numbers_size = is_private ? sizeof numbers : sizeof numbers - sizeof *numbers;
-    const struct checked_part parts[] = {{numbers, numbers_size},
-                                         {stored->key, sizeof stored->key},
-                                         {event->topic, event->topic_length},
-                                         {event->json, event->json_length},
-                                         {event->allowed, event->allowed_length}};
+    const struct log_checked parts[] = {{numbers, numbers_size},
+                                        {stored->key, sizeof stored->key},
+                                        {event->topic, event->topic_length},
+                                        {event->json, event->json_length},
+                                        {event->allowed, event->allowed_length}};
 
-    return checksum(database, parts, sizeof parts / sizeof *parts, out);
+    return log_rows_checksum(database->digest, parts, sizeof parts / sizeof *parts, out);
 }
 
 static bool state_checksum(struct log_database *database, const struct log_state *state,
-                           unsigned char out[CHECKSUM_SIZE])
+                           unsigned char out[LOG_CHECKSUM_SIZE])
 {
     const uint64_t numbers[] = {state->epoch, state->head, state->lost_through, state->unsure};
-    const struct checked_part part = {numbers, sizeof numbers};
+    const struct log_checked part = {numbers, sizeof numbers};
 
-    return checksum(database, &part, 1, out);
+    return log_rows_checksum(database->digest, &part, 1, out);
 }
 
 static bool revocation_checksum(struct log_database *database, const struct log_revocation *kept,
-                                unsigned char out[CHECKSUM_SIZE])
+                                unsigned char out[LOG_CHECKSUM_SIZE])
 {
     const uint64_t numbers[] = {kept->kind, kept->at_ms, kept->until_ms, kept->name_length};
-    const struct checked_part parts[] = {{numbers, sizeof numbers},
-                                         {kept->name, kept->name_length}};
+    const struct log_checked parts[] = {{numbers, sizeof numbers}, {kept->name, kept->name_length}};
 
-    return checksum(database, parts, sizeof parts / sizeof *parts, out);
+    return log_rows_checksum(database->digest, parts, sizeof parts / sizeof *parts, out);
 }
 
 /* ---- opening ---- */
@@ -152,7 +133,8 @@ static bool prepare(struct log_database *database)
            sqlite3_prepare_v2(sqlite, "INSERT OR REPLACE INTO revocations VALUES (?1,?2,?3,?4,?5)",
                               -1, &database->revoke, NULL) == SQLITE_OK &&
            sqlite3_prepare_v2(sqlite, "DELETE FROM revocations WHERE until_ms <= ?1", -1,
-                              &database->expire, NULL) == SQLITE_OK;
+                              &database->expire, NULL) == SQLITE_OK &&
+           log_values_prepare(&database->values, sqlite);
 }
 
 /* A database without our tables, but with others, is somebody else's. */
@@ -205,6 +187,7 @@ static void close_sqlite(struct log_database *database)
     sqlite3_finalize(database->set_state);
     sqlite3_finalize(database->revoke);
     sqlite3_finalize(database->expire);
+    log_values_close(&database->values);
     database->insert = database->trim = database->set_state = NULL;
     database->revoke = database->expire = NULL;
     if (sqlite3_close(database->sqlite) != SQLITE_OK)
@@ -295,35 +278,14 @@ void log_database_close(struct log_database **database)
 
 /* ---- reading ---- */
 
-static const char *column_bytes(sqlite3_stmt *row, int column, size_t *length)
-{
-    const void *bytes = sqlite3_column_blob(row, column);
-
-    *length = bytes != NULL ? (size_t)sqlite3_column_bytes(row, column) : 0;
-    return bytes != NULL ? bytes : "";
-}
-
-static bool same_checksum(sqlite3_stmt *row, int column, const unsigned char sum[CHECKSUM_SIZE])
-{
-    size_t length;
-    const char *stored = column_bytes(row, column, &length);
-
-    return length == CHECKSUM_SIZE && memcmp(stored, sum, CHECKSUM_SIZE) == 0;
-}
-
-static uint64_t column_number(sqlite3_stmt *row, int column)
-{
-    return (uint64_t)sqlite3_column_int64(row, column);
-}
-
 static bool read_state(struct log_database *database, sqlite3_stmt *row, struct log_state *state)
 {
-    *state = (struct log_state){.epoch = column_number(row, 0),
-                                .head = column_number(row, 1),
-                                .lost_through = column_number(row, 2),
-                                .unsure = column_number(row, 3) != 0};
-    unsigned char sum[CHECKSUM_SIZE];
-    return state_checksum(database, state, sum) && same_checksum(row, 4, sum);
+    *state = (struct log_state){.epoch = log_rows_number(row, 0),
+                                .head = log_rows_number(row, 1),
+                                .lost_through = log_rows_number(row, 2),
+                                .unsure = log_rows_number(row, 3) != 0};
+    unsigned char sum[LOG_CHECKSUM_SIZE];
+    return state_checksum(database, state, sum) && log_rows_same_checksum(row, 4, sum);
 }
 
 /* False when the state is not what was once written; all 0 when none was. */
@@ -352,23 +314,23 @@ static bool read_row(struct log_database *database, sqlite3_stmt *row, struct st
 {
     struct event *event = &stored->event;
     size_t key_length;
-    const char *key = column_bytes(row, 5, &key_length);
+    const char *key = log_rows_bytes(row, 5, &key_length);
 
-    *stored = (struct stored_event){.event.sequence = column_number(row, 0),
-                                    .wall_ms = column_number(row, 2)};
-    *previous = column_number(row, 1);
-    uint64_t flags = column_number(row, 3);
+    *stored = (struct stored_event){.event.sequence = log_rows_number(row, 0),
+                                    .wall_ms = log_rows_number(row, 2)};
+    *previous = log_rows_number(row, 1);
+    uint64_t flags = log_rows_number(row, 3);
     event->flags = (uint16_t)flags;
-    *((flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = column_number(row, 4);
-    event->topic = column_bytes(row, 6, &event->topic_length);
-    event->json = column_bytes(row, 7, &event->json_length);
-    event->allowed = column_bytes(row, 8, &event->allowed_length);
+    *((flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = log_rows_number(row, 4);
+    event->topic = log_rows_bytes(row, 6, &event->topic_length);
+    event->json = log_rows_bytes(row, 7, &event->json_length);
+    event->allowed = log_rows_bytes(row, 8, &event->allowed_length);
     /* Flags of a later version could narrow who may hear the event. */
     if (key_length != sizeof stored->key || !envelope_flags_are_sound(flags))
         return false;
     memcpy(stored->key, key, sizeof stored->key);
-    unsigned char sum[CHECKSUM_SIZE];
-    return event_checksum(database, stored, *previous, sum) && same_checksum(row, 9, sum);
+    unsigned char sum[LOG_CHECKSUM_SIZE];
+    return event_checksum(database, stored, *previous, sum) && log_rows_same_checksum(row, 9, sum);
 }
 
 /* What was found while the rows were walked. */
@@ -451,7 +413,7 @@ bool log_database_load(struct log_database *database, struct log_past *past,
 static bool read_revocation(struct log_database *database, sqlite3_stmt *row,
                             struct log_revocation *kept)
 {
-    unsigned char sum[CHECKSUM_SIZE];
+    unsigned char sum[LOG_CHECKSUM_SIZE];
     int kind = sqlite3_column_int(row, 0);
 
     *kept = (struct log_revocation){.kind = kind == DROP_USER ? DROP_USER : DROP_SESSION,
@@ -460,7 +422,7 @@ static bool read_revocation(struct log_database *database, sqlite3_stmt *row,
                                     .at_ms = (uint64_t)sqlite3_column_int64(row, 2),
                                     .until_ms = (uint64_t)sqlite3_column_int64(row, 3)};
     return (kind == DROP_USER || kind == DROP_SESSION) && kept->name != NULL &&
-           sqlite3_column_bytes(row, 4) == CHECKSUM_SIZE &&
+           sqlite3_column_bytes(row, 4) == LOG_CHECKSUM_SIZE &&
            revocation_checksum(database, kept, sum) &&
            memcmp(sqlite3_column_blob(row, 4), sum, sizeof sum) == 0;
 }
@@ -492,25 +454,24 @@ bool log_database_load_revocations(struct log_database *database,
     return false;
 }
 
+bool log_database_load_values(struct log_database *database,
+                              void (*visit)(const struct event *, void *context), void *context,
+                              char error[LOG_DATABASE_ERROR_SIZE])
+{
+    int64_t damaged;
+    bool loaded = log_values_load(database->sqlite, database->digest, database->head, visit,
+                                  context, &damaged);
+
+    if (damaged > 0)
+        message_error("last values of topics on disk are damaged: they are not there any more",
+                      message_text("file", database->path), message_number("values", damaged));
+    if (!loaded)
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot read the event log %.200s: %.100s",
+                       database->path, sqlite3_errmsg(database->sqlite));
+    return loaded;
+}
+
 /* ---- writing ---- */
-
-static bool bind_bytes(sqlite3_stmt *row, int column, const void *bytes, size_t length)
-{
-    return sqlite3_bind_blob64(row, column, length ? bytes : "", length, SQLITE_STATIC) ==
-           SQLITE_OK;
-}
-
-static bool bind_number(sqlite3_stmt *row, int column, uint64_t number)
-{
-    return sqlite3_bind_int64(row, column, (sqlite3_int64)number) == SQLITE_OK;
-}
-
-static bool carry_out(sqlite3_stmt *statement, bool bound)
-{
-    bool good = bound && sqlite3_step(statement) == SQLITE_DONE;
-
-    return sqlite3_reset(statement) == SQLITE_OK && good;
-}
 
 bool log_database_begin(struct log_database *database)
 {
@@ -521,55 +482,63 @@ bool log_database_add(struct log_database *database, const struct stored_event *
 {
     sqlite3_stmt *row = database->insert;
     const struct event *event = &stored->event;
-    unsigned char sum[CHECKSUM_SIZE];
+    unsigned char sum[LOG_CHECKSUM_SIZE];
     bool bound = event_checksum(database, stored, database->newest, sum) &&
-                 bind_number(row, 1, event->sequence) && bind_number(row, 2, database->newest) &&
-                 bind_number(row, 3, stored->wall_ms) && bind_number(row, 4, event->flags) &&
-                 bind_number(row, 5, connid_of(event)) &&
-                 bind_bytes(row, 6, stored->key, sizeof stored->key) &&
-                 bind_bytes(row, 7, event->topic, event->topic_length) &&
-                 bind_bytes(row, 8, event->json, event->json_length) &&
-                 bind_bytes(row, 9, event->allowed, event->allowed_length) &&
-                 bind_bytes(row, 10, sum, sizeof sum);
+                 log_rows_bind_number(row, 1, event->sequence) &&
+                 log_rows_bind_number(row, 2, database->newest) &&
+                 log_rows_bind_number(row, 3, stored->wall_ms) &&
+                 log_rows_bind_number(row, 4, event->flags) &&
+                 log_rows_bind_number(row, 5, connid_of(event)) &&
+                 log_rows_bind_bytes(row, 6, stored->key, sizeof stored->key) &&
+                 log_rows_bind_bytes(row, 7, event->topic, event->topic_length) &&
+                 log_rows_bind_bytes(row, 8, event->json, event->json_length) &&
+                 log_rows_bind_bytes(row, 9, event->allowed, event->allowed_length) &&
+                 log_rows_bind_bytes(row, 10, sum, sizeof sum);
 
-    if (!carry_out(row, bound))
+    if (!log_rows_carry_out(row, bound))
         return false;
     database->newest = event->sequence;
-    return true;
+    return (event->flags & ENVELOPE_KEEP) == 0 ||
+           log_values_write(&database->values, database->digest, event);
 }
 
 bool log_database_revoke(struct log_database *database, const struct log_revocation *revocation)
 {
     sqlite3_stmt *row = database->revoke;
-    unsigned char sum[CHECKSUM_SIZE];
+    unsigned char sum[LOG_CHECKSUM_SIZE];
 
-    return carry_out(database->expire, bind_number(database->expire, 1, revocation->at_ms)) &&
-           carry_out(row, revocation_checksum(database, revocation, sum) &&
-                              bind_number(row, 1, revocation->kind) &&
-                              bind_bytes(row, 2, revocation->name, revocation->name_length) &&
-                              bind_number(row, 3, revocation->at_ms) &&
-                              bind_number(row, 4, revocation->until_ms) &&
-                              bind_bytes(row, 5, sum, sizeof sum));
+    return log_rows_carry_out(database->expire,
+                              log_rows_bind_number(database->expire, 1, revocation->at_ms)) &&
+           log_rows_carry_out(
+               row, revocation_checksum(database, revocation, sum) &&
+                        log_rows_bind_number(row, 1, revocation->kind) &&
+                        log_rows_bind_bytes(row, 2, revocation->name, revocation->name_length) &&
+                        log_rows_bind_number(row, 3, revocation->at_ms) &&
+                        log_rows_bind_number(row, 4, revocation->until_ms) &&
+                        log_rows_bind_bytes(row, 5, sum, sizeof sum));
 }
 
 static bool delete_rows(struct log_database *database, uint64_t through)
 {
     return through <= database->deleted ||
-           carry_out(database->trim, bind_number(database->trim, 1, through));
+           log_rows_carry_out(database->trim, log_rows_bind_number(database->trim, 1, through));
 }
 
 static bool write_state(struct log_database *database, const struct log_state *state)
 {
     sqlite3_stmt *row = database->set_state;
-    unsigned char sum[CHECKSUM_SIZE];
+    unsigned char sum[LOG_CHECKSUM_SIZE];
 
-    return carry_out(
-        row, state_checksum(database, state, sum) && bind_number(row, 1, state->epoch) &&
-                 bind_number(row, 2, state->head) && bind_number(row, 3, state->lost_through) &&
-                 bind_number(row, 4, state->unsure) && bind_bytes(row, 5, sum, sizeof sum));
+    return log_rows_carry_out(row, state_checksum(database, state, sum) &&
+                                       log_rows_bind_number(row, 1, state->epoch) &&
+                                       log_rows_bind_number(row, 2, state->head) &&
+                                       log_rows_bind_number(row, 3, state->lost_through) &&
+                                       log_rows_bind_number(row, 4, state->unsure) &&
+                                       log_rows_bind_bytes(row, 5, sum, sizeof sum));
 }
 
-bool log_database_commit(struct log_database *database, struct log_state *state, uint64_t forgotten)
+bool log_database_commit(struct log_database *database, struct log_state *state, uint64_t forgotten,
+                         uint64_t let_go)
 {
     struct log_state written = *state;
 
@@ -577,12 +546,14 @@ bool log_database_commit(struct log_database *database, struct log_state *state,
     /* The newest row stays, so that what was forgotten can be told from what is missing. */
     if (forgotten >= written.head)
         forgotten = written.head > 0 ? written.head - 1 : 0;
-    if (!delete_rows(database, forgotten) || !write_state(database, &written) ||
-        !run(database, "COMMIT"))
+    if (!delete_rows(database, forgotten) || !log_values_trim(&database->values, let_go) ||
+        !write_state(database, &written) || !run(database, "COMMIT"))
         return false;
     *state = written;
     if (forgotten > database->deleted)
         database->deleted = forgotten;
+    if (let_go > database->values.deleted)
+        database->values.deleted = let_go;
     database->head = written.head;
     log_mark_write(database->mark, written.epoch, written.head);
     return true;

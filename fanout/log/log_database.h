@@ -1,6 +1,6 @@
 /* The log of recent events as a file: SQLite in WAL mode. Every row carries a checksum and names
  * the row before it, so that damage and missing rows are found when the file is read, and never
- * believed. One thread at a time; the only file of the daemon that knows SQLite. */
+ * believed. One thread at a time. */
 #ifndef ESN_LOG_DATABASE_H
 #define ESN_LOG_DATABASE_H
 
@@ -64,16 +64,22 @@ bool log_database_load_revocations(struct log_database *database,
                                    void (*visit)(const struct log_revocation *, void *context),
                                    void *context, char error[LOG_DATABASE_ERROR_SIZE]);
 
+/* Gives the last values of topics by sequence; their texts are borrowed. After log_database_load().
+ * Damaged ones are passed over and said in the log. False with a sentence in error. */
+bool log_database_load_values(struct log_database *database,
+                              void (*visit)(const struct event *, void *context), void *context,
+                              char error[LOG_DATABASE_ERROR_SIZE]);
+
 /* One transaction: begin, add (in order of sequence), commit. When one of them says false, nothing
  * of it is kept after log_database_undo(). commit sets state->head, and deletes rows up to
- * `forgotten`. */
+ * `forgotten`, and last values up to `let_go`. */
 bool log_database_begin(struct log_database *database);
 bool log_database_add(struct log_database *database, const struct stored_event *event);
 /* In a transaction: keeps it in place of an earlier one of the same name, and deletes those that are
  * over at its at_ms. */
 bool log_database_revoke(struct log_database *database, const struct log_revocation *revocation);
-bool log_database_commit(struct log_database *database, struct log_state *state,
-                         uint64_t forgotten);
+bool log_database_commit(struct log_database *database, struct log_state *state, uint64_t forgotten,
+                         uint64_t let_go);
 void log_database_undo(struct log_database *database);
 /* Why the last call failed. */
 const char *log_database_error(const struct log_database *database);

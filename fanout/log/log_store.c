@@ -117,6 +117,13 @@ bool log_store_load_revocations(struct log_store *store,
     return log_database_load_revocations(store->database, visit, context, error);
 }
 
+bool log_store_load_values(struct log_store *store,
+                           void (*visit)(const struct event *, void *context), void *context,
+                           char error[LOG_DATABASE_ERROR_SIZE])
+{
+    return log_database_load_values(store->database, visit, context, error);
+}
+
 /* ---- the thread ---- */
 
 static bool write_entry(struct log_store *store, const struct log_entry *entry)
@@ -127,7 +134,7 @@ static bool write_entry(struct log_store *store, const struct log_entry *entry)
 
 static bool write_all(struct log_store *store, const struct queued *batch)
 {
-    uint64_t forgotten = 0;
+    uint64_t forgotten = 0, let_go = 0;
 
     if (!log_database_begin(store->database))
         return false;
@@ -136,8 +143,10 @@ static bool write_all(struct log_store *store, const struct queued *batch)
             return false;
         if (batch->entry.forgotten > forgotten)
             forgotten = batch->entry.forgotten;
+        if (batch->entry.let_go > let_go)
+            let_go = batch->entry.let_go;
     }
-    return log_database_commit(store->database, &store->state, forgotten);
+    return log_database_commit(store->database, &store->state, forgotten, let_go);
 }
 
 static bool write_batch(struct log_store *store, const struct queued *batch)
@@ -252,7 +261,7 @@ static bool start_thread(struct log_store *store)
 static bool write_state(struct log_store *store)
 {
     bool written = log_database_begin(store->database) &&
-                   log_database_commit(store->database, &store->state, 0);
+                   log_database_commit(store->database, &store->state, 0, 0);
 
     if (!written)
         log_database_undo(store->database);

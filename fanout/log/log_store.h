@@ -31,7 +31,8 @@ struct log_store_options {
 struct log_entry {
     struct stored_event stored;
     struct log_revocation revocation; /* with a kind: there is no event in stored */
-    uint64_t forgotten;               /* rows up to this sequence may be deleted */
+    uint64_t forgotten;               /* rows up to this sequence may be deleted, and ... */
+    uint64_t let_go;                  /* ... last values up to this one */
     uint64_t publisher, asked_as;     /* the caller's own, as stored.key is of a revocation */
 };
 
@@ -48,6 +49,10 @@ bool log_store_load(struct log_store *store, struct log_past *past,
 bool log_store_load_revocations(struct log_store *store,
                                 void (*visit)(const struct log_revocation *, void *context),
                                 void *context, char error[LOG_DATABASE_ERROR_SIZE]);
+/* See log_database_load_values(). */
+bool log_store_load_values(struct log_store *store,
+                           void (*visit)(const struct event *, void *context), void *context,
+                           char error[LOG_DATABASE_ERROR_SIZE]);
 /* Writes the state and starts the thread. done(context) is called in the loop when entries may have
  * come back. */
 bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_through,

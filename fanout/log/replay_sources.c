@@ -61,17 +61,37 @@ static const struct topic_matches *find_logged(struct event_log *log,
     return name->failed ? NULL : event_log_match(log, name->data, name->length, most_work);
 }
 
+/* None that came later than is wanted. */
 static bool add_matching(struct replay_sources *heap, const struct topic_matches *matches,
                          const struct subscription *requested, uint64_t after)
 {
     for (size_t i = 0; i < matches->count; i++) {
-        struct replay_source source = {.topic = event_log_topic_of(matches->nodes[i]),
+        struct replay_source source = {.topic = logged_topic_of(matches->nodes[i]),
                                        .requested = requested};
         if (set_place(&source, logged_topic_after(source.topic, after)) &&
-            !add_source(heap, &source))
+            source.next <= heap->until && !add_source(heap, &source))
             return false;
     }
     return true;
+}
+
+static void make_heap(struct replay_sources *sources)
+{
+    for (size_t i = sources->count / 2; i-- > 0;)
+        sift_down(sources, i);
+}
+
+/* An open subscription hears those bound events that are for everybody. */
+static bool last_value_may_suit(enum last_value_kind kind, uint32_t subscription)
+{
+    switch (kind) {
+    case LAST_VALUE_PRIVATE:
+        return subscription == SUBSCRIPTION_PRIVATE;
+    case LAST_VALUE_BOUND:
+        return subscription == SUBSCRIPTION_BOUND || subscription == SUBSCRIPTION_OPEN;
+    default:
+        return subscription == SUBSCRIPTION_OPEN;
+    }
 }
 
 enum replay_gathering replay_sources_gather(struct replay_sources *sources, struct event_log *log,
@@ -90,8 +110,55 @@ enum replay_gathering replay_sources_gather(struct replay_sources *sources, stru
         if (matches->cut || *work >= most_work)
             return REPLAY_TOO_MUCH;
     }
-    for (size_t i = sources->count / 2; i-- > 0;)
-        sift_down(sources, i);
+    make_heap(sources);
+    return REPLAY_GATHERED;
+}
+
+/* Of one requested topic, in those values that it may be for. */
+static enum replay_gathering add_values(struct replay_sources *sources, struct event_log *log,
+                                        const struct subscription *requested, uint64_t after,
+                                        size_t most_work, const struct bytes *name, size_t *work)
+{
+    struct topic_matches *matches = &log->matches;
+
+    for (int kind = 0; kind < LAST_VALUE_KINDS; kind++) {
+        if (!last_value_may_suit((enum last_value_kind)kind, requested->kind))
+            continue;
+        last_values_match(&log->values, (enum last_value_kind)kind, name->data, name->length,
+                          most_work - *work, matches);
+        if (matches->failed || !add_matching(sources, matches, requested, after))
+            return REPLAY_NO_MEMORY;
+        *work += matches->work;
+        if (matches->cut || *work >= most_work)
+            return REPLAY_TOO_MUCH;
+    }
+    return REPLAY_GATHERED;
+}
+
+enum replay_gathering replay_sources_gather_values(struct replay_sources *sources,
+                                                   struct event_log *log,
+                                                   const struct subscriber *subscriber,
+                                                   uint32_t first_slot, uint64_t after,
+                                                   uint64_t until, size_t most_work,
+                                                   struct bytes *name, size_t *work)
+{
+    sources->count = 0;
+    sources->until = until;
+    *work = 0;
+    for (uint32_t slot = first_slot; slot < subscriber->count; slot++) {
+        const struct subscription *requested = &subscriber->subscriptions[slot];
+        if (requested->kind == SUBSCRIPTION_INBOX)
+            continue;
+        bytes_clear(name);
+        topic_node_write_name(requested->node, name);
+        if (name->failed)
+            return REPLAY_NO_MEMORY;
+        enum replay_gathering result =
+            add_values(sources, log, requested, after, most_work, name, work);
+        if (result != REPLAY_GATHERED)
+            return result;
+    }
+    make_heap(sources);
     return REPLAY_GATHERED;
 }
 

@@ -39,6 +39,14 @@ enum replay_gathering {
 enum replay_gathering replay_sources_gather(struct replay_sources *sources, struct event_log *log,
                                             const struct subscriber *subscriber, uint64_t after,
                                             size_t most_work, struct bytes *name, size_t *work);
+/* The same among last values, after one sequence and up to another, of the subscriptions from
+ * first_slot on. They are good until values change. */
+enum replay_gathering replay_sources_gather_values(struct replay_sources *sources,
+                                                   struct event_log *log,
+                                                   const struct subscriber *subscriber,
+                                                   uint32_t first_slot, uint64_t after,
+                                                   uint64_t until, size_t most_work,
+                                                   struct bytes *name, size_t *work);
 /* Gives back room that is not used. */
 void replay_sources_trim(struct replay_sources *sources);
 /* The next event of sources[0]; there must be one. */

@@ -54,7 +54,7 @@ bool client_requests_refuse(struct connection *connection, const char *reason)
     return length < (int)sizeof detail && tell_client(connection, "error", detail);
 }
 
-static bool tell_subscribed(struct connection *connection, uint64_t position,
+static bool tell_subscribed(struct connection *connection, struct log_position position,
                             const struct past_rights *past, bool asked_past)
 {
     const struct service *service = service_of(connection);
@@ -81,15 +81,18 @@ static bool tell_past(struct connection *connection, const struct client_message
     struct service *service = service_of(connection);
     struct stream *stream = stream_of(connection);
     const char *last_id = message->last_id;
-    uint64_t after = subscribe_find_start(connection, last_id, message->last_id_length);
+    struct log_position position =
+        subscribe_find_start(connection, last_id, message->last_id_length);
     const struct presence_due due = presence_catch_up_begin(
         service, last_id, message->last_id_length, &(struct presence_heard){0});
 
-    stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, past);
-    if (!tell_subscribed(connection, after, past, true))
+    subscribe_note_held_back(stream, &position, past);
+    const struct replay_start start = {.position = position, .may_have_gap = !stream->recovered};
+    if (!tell_subscribed(connection, position, past, true))
         return false;
-    if (event_log_has_any_after(service->log, after) || presence_catch_up_is_needed(stream))
-        return replay_begin(service->replays, stream, after, !stream->recovered, past, &due);
+    if (event_log_has_any_after(service->log, position.sequence) ||
+        log_position_lacks_values(position) || presence_catch_up_is_needed(stream))
+        return replay_begin(service->replays, stream, &start, past, &due);
     stream->presence_since = (uint32_t)service->streams->presence.changes;
     return presence_events_send_available(service, stream, 0);
 }
@@ -180,6 +183,30 @@ static bool withhold_past(struct stream *stream, const struct addition *addition
     return done;
 }
 
+/* Of topics that come to one that is live; the others wait meanwhile, and find their events in the
+ * log. */
+static bool tell_values(struct connection *connection, const struct past_rights *past,
+                        uint32_t before)
+{
+    struct service *service = service_of(connection);
+    struct stream *stream = stream_of(connection);
+    const struct replay_start start = {.position = {.sequence = service->log->sequence},
+                                       .first_slot = before};
+
+    struct presence_due due =
+        presence_catch_up_begin(service, NULL, 0, &(struct presence_heard){0});
+    due.names_told = true;
+    return tell_subscribed(connection, start.position, past, false) &&
+           presence_events_send_available(service, stream, before) &&
+           replay_begin(service->replays, stream, &start, past, &due);
+}
+
+static bool lacks_values(const struct stream *stream, uint32_t before)
+{
+    return service_of(&stream->connection)->log->values.count > 0 &&
+           stream->subscriber.count > before;
+}
+
 static bool tell_addition(struct connection *connection, const struct client_message *message,
                           const struct addition *addition, uint32_t before)
 {
@@ -189,6 +216,9 @@ static bool tell_addition(struct connection *connection, const struct client_mes
 
     if (message->last_id != NULL)
         return tell_past(connection, message, past);
+    if (stream->replay == NULL && lacks_values(stream, before))
+        return tell_values(connection, past, before);
+    replay_add_values(stream, before);
     /* One that catches up is told who is there when it has. */
     return tell_subscribed(connection, replay_position(service->replays, stream), past, false) &&
            (stream->replay != NULL ||

@@ -178,6 +178,9 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "replayed_shared", service->replays->shared);
     set_number(state, "log_events", log->events);
     set_number(state, "log_from", log->forgotten + 1);
+    set_number(state, "kept", log->values.count);
+    set_number(state, "kept_bytes", last_values_bytes(&log->values));
+    set_number(state, "kept_let_go", log->values.let_go);
     add_disk(state, service);
     add_tls(state, service);
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++) {

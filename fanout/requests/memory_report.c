@@ -110,17 +110,33 @@ static uint64_t log_part(const struct service *service)
     return event_log_heap_bytes(service->log) + intake_bytes(service->intake);
 }
 
+static uint64_t kept_part(const struct service *service)
+{
+    return last_values_heap_bytes(&service->log->values);
+}
+
 static uint64_t seen_events_part(const struct service *service)
 {
     return seen_events_bytes(service->seen);
 }
 
 static const struct part parts[] = {
-    {"connections", connections_part}, {"streams", streams_part},   {"topics", topics_part},
-    {"presence", presence_part},       {"departed", departed_part}, {"polls_between", polls_part},
-    {"used_tickets", tickets_part},    {"frames", frames_part},     {"addresses", addresses_part},
-    {"bodies", bodies_part},           {"replay", replay_part},     {"log", log_part},
-    {"seen_events", seen_events_part}, {"reports", reports_part},   {"tls", tls_part},
+    {"connections", connections_part},
+    {"streams", streams_part},
+    {"topics", topics_part},
+    {"presence", presence_part},
+    {"departed", departed_part},
+    {"polls_between", polls_part},
+    {"used_tickets", tickets_part},
+    {"frames", frames_part},
+    {"addresses", addresses_part},
+    {"bodies", bodies_part},
+    {"replay", replay_part},
+    {"log", log_part},
+    {"kept", kept_part},
+    {"seen_events", seen_events_part},
+    {"reports", reports_part},
+    {"tls", tls_part},
 };
 
 static uint64_t sum_of_parts(const struct service *service)

@@ -84,9 +84,11 @@ struct presence_due presence_catch_up_begin(const struct service *service, const
 {
     const struct presence *presence = &service->streams->presence;
     const struct event_log *log = service->log;
-    uint64_t told = presence->past.told, epoch, sequence;
+    uint64_t told = presence->past.told, epoch;
     struct presence_due due = {.change = told, .news_from = told, .is_known = true};
 
+    struct log_position asked;
+    due.announced = last_id == NULL; /* it has missed nothing */
     if (last_id == NULL)
         return due;
     if (heard->is_poll) {
@@ -95,9 +97,10 @@ struct presence_due presence_catch_up_begin(const struct service *service, const
         due.news_from = told - (uint32_t)((uint32_t)told - heard->through);
         return due;
     }
-    due.is_known = event_id_read(last_id, length, &epoch, &sequence) && epoch == log->epoch &&
-                   sequence <= log->sequence &&
-                   presence_past_find(&presence->past, sequence, &due.change);
+    due.is_known =
+        event_id_read_place(last_id, length, &epoch, &asked.sequence, &asked.values_after) &&
+        epoch == log->epoch && asked.sequence <= log->sequence &&
+        presence_past_find(&presence->past, asked.sequence, &due.change);
     return due;
 }
 
@@ -199,12 +202,13 @@ static bool tell_count(struct telling *telling, const char *clid, size_t length,
         return false;
     if (topic_has_wildcard(topic->data, topic->length))
         return true;
-    const struct event event = {.topic = topic->data,
-                                .topic_length = topic->length,
-                                .json = json,
-                                .json_length = presence_events_write(
-                                    json, instances > 0 ? "connect" : "disconnect", instances),
-                                .sequence = replay_position(service->replays, telling->stream)};
+    const struct event event = {
+        .topic = topic->data,
+        .topic_length = topic->length,
+        .json = json,
+        .json_length =
+            presence_events_write(json, instances > 0 ? "connect" : "disconnect", instances),
+        .sequence = replay_position(service->replays, telling->stream).sequence};
     for (size_t i = 0; i < telling->watches.count; i++) {
         const struct watch *watch = &telling->watches.list[i];
         const char *pattern = telling->watches.names.data + watch->at;

@@ -57,9 +57,10 @@ static const char *renew_proof(struct stream *stream, const struct renewal *rene
 void renew_take_had(struct stream *stream, const char *id, size_t length)
 {
     const struct service *service = service_of(&stream->connection);
-    uint64_t epoch, sequence;
+    uint64_t epoch, sequence, values_after;
 
-    if (event_id_read(id, length, &epoch, &sequence) && epoch == service->log->epoch)
+    if (event_id_read_place(id, length, &epoch, &sequence, &values_after) &&
+        epoch == service->log->epoch)
         reports_had(&service->streams->reports, stream->connid, sequence);
 }
 

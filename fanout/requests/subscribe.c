@@ -193,30 +193,44 @@ static bool enter(struct service *service, struct stream *stream,
                            body->topics.list, body->topics.count, UINT64_MAX) == NULL;
 }
 
-uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length)
+/* Without values that it could lack it lacks none. */
+static struct log_position position_at(const struct event_log *log, uint64_t sequence,
+                                       uint64_t values_after)
+{
+    bool lacks = log->values.count > 0 && values_after < sequence;
+
+    return (struct log_position){sequence, lacks ? values_after : sequence};
+}
+
+struct log_position subscribe_find_start(struct connection *connection, const char *last_id,
+                                         size_t length)
 {
     struct stream *stream = stream_of(connection);
     const struct event_log *log = service_of(connection)->log;
-    uint64_t epoch, sequence;
+    struct log_position asked;
+    uint64_t epoch;
 
     stream->asked_past = last_id != NULL;
     stream->recovered = false;
-    if (last_id == NULL || !event_id_read(last_id, length, &epoch, &sequence))
-        return log->sequence;
-    if (epoch < log->epoch)
-        return 0; /* all that this log has came after what the client had */
-    if (epoch > log->epoch || sequence > log->sequence)
-        return log->sequence;
+    if (last_id == NULL ||
+        !event_id_read_place(last_id, length, &epoch, &asked.sequence, &asked.values_after))
+        return position_at(log, log->sequence, 0);
+    if (epoch < log->epoch) /* all that this log has came after what the client had */
+        return position_at(log, log->forgotten, 0);
+    if (epoch > log->epoch || asked.sequence > log->sequence)
+        return position_at(log, log->sequence, 0);
     if (stream->comes_back)
-        reports_resume(&service_of(connection)->streams->reports, stream->connid, sequence);
-    stream->recovered = event_log_has_all_after(log, sequence);
-    return sequence;
+        reports_resume(&service_of(connection)->streams->reports, stream->connid, asked.sequence);
+    stream->recovered = event_log_has_all_after(log, asked.sequence);
+    if (stream->recovered)
+        return position_at(log, asked.sequence, asked.values_after);
+    return position_at(log, asked.sequence > log->forgotten ? asked.sequence : log->forgotten, 0);
 }
 
 /* Its frame's id is where the stream begins, so that a client that is cut off right after it
  * resumes from there. */
-static bool send_connected(struct service *service, struct stream *stream, uint64_t after,
-                           const struct past_rights *past)
+static bool send_connected(struct service *service, struct stream *stream,
+                           struct log_position start, const struct past_rights *past)
 {
     struct bytes detail = BYTES_EMPTY;
     char secret[2 * STREAM_SECRET_SIZE + 1];
@@ -248,7 +262,7 @@ static bool send_connected(struct service *service, struct stream *stream, uint6
                           stream->recovered ? ",\"recovered\":true" : ",\"recovered\":false");
     bytes_append_text(&detail, "}");
     bool sent = bytes_terminate(&detail) != NULL &&
-                delivery_tell(service->delivery, stream, "connected", detail.data, after);
+                delivery_tell(service->delivery, stream, "connected", detail.data, start);
     bytes_free(&detail);
     return sent;
 }
@@ -274,24 +288,25 @@ static uint64_t hold_time(const struct config *config, const struct transport *t
 /* A client that catches up is told who is there when it has caught up: what happens meanwhile is in
  * that count. One that gets everything at once is told at once. */
 static bool send_beginning(struct service *service, struct stream *stream,
-                           const struct http_request *request, uint64_t after,
+                           const struct http_request *request, struct log_position position,
                            const struct past_rights *past, const struct presence_due *due)
 {
     struct connection *connection = &stream->connection;
     const struct transport *transport = stream->transport;
-    bool catches_up = event_log_has_any_after(service->log, after) ||
+    const struct replay_start start = {.position = position, .may_have_gap = !stream->recovered};
+    bool catches_up = event_log_has_any_after(service->log, position.sequence) ||
+                      log_position_lacks_values(position) ||
                       (stream->asked_past && presence_catch_up_is_needed(stream));
 
-    return transport->open(connection, request) && send_connected(service, stream, after, past) &&
+    return transport->open(connection, request) &&
+           send_connected(service, stream, position, past) &&
            ((catches_up && !transport->answers_once) ||
             presence_events_send_available(service, stream, 0)) &&
            (transport->begun == NULL || transport->begun(connection)) &&
-           (!catches_up ||
-            replay_begin(service->replays, stream, after, !stream->recovered, past, due));
+           (!catches_up || replay_begin(service->replays, stream, &start, past, due));
 }
 
-bool subscribe_holds_back(const struct stream *stream, uint64_t after,
-                          const struct past_rights *past)
+static bool holds_back(const struct stream *stream, uint64_t after, const struct past_rights *past)
 {
     const struct event_log *log = service_of(&stream->connection)->log;
     bool bound = log->newest_bound > after && (past == NULL || !past->topics_known);
@@ -312,6 +327,15 @@ static uint64_t before_of(const struct presence_due *due, const struct presence_
     return due->is_known ? due->change : UINT64_MAX;
 }
 
+void subscribe_note_held_back(struct stream *stream, struct log_position *start,
+                              const struct past_rights *past)
+{
+    if (!stream->recovered || !holds_back(stream, start->sequence, past))
+        return;
+    stream->recovered = false;
+    *start = position_at(service_of(&stream->connection)->log, start->sequence, 0);
+}
+
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
                      const struct subscription_body *body, const struct transport *transport)
 {
@@ -325,15 +349,15 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
         return false;
     heard.is_poll = heard.is_poll && stream->comes_back;
     size_t id_length = body->last_id != NULL ? strlen(body->last_id) : 0;
-    uint64_t after = subscribe_find_start(connection, body->last_id, id_length);
+    struct log_position start = subscribe_find_start(connection, body->last_id, id_length);
     const struct presence_due due =
         presence_catch_up_begin(service, body->last_id, id_length, &heard);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
-    stream->recovered = stream->recovered && !subscribe_holds_back(stream, after, body->past);
+    subscribe_note_held_back(stream, &start, body->past);
     if (transport->answers_once)
         stream->presence_before = before_of(&due, &heard);
-    if (!send_beginning(service, stream, request, after, body->past, &due))
+    if (!send_beginning(service, stream, request, start, body->past, &due))
         return false;
     service->streams->begun++;
     message_debug("stream begun", message_number("connid", (int64_t)stream->connid),

@@ -3,6 +3,8 @@
 #ifndef ESN_SUBSCRIBE_H
 #define ESN_SUBSCRIBE_H
 
+#include "log/event_log.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,13 +26,15 @@ const char *subscribe_fault(struct connection *connection, const struct subscrip
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault);
-/* The sequence after which a stream goes on: where the client was, or the head of the log. Notes in
- * the stream whether it asked (last_id is not NULL) and whether nothing is missing. */
-uint64_t subscribe_find_start(struct connection *connection, const char *last_id, size_t length);
-/* True when bound events after this sequence may be among those that are not replayed, since nobody
- * has looked whether the stream's user may still hear them. */
-bool subscribe_holds_back(const struct stream *stream, uint64_t after,
-                          const struct past_rights *past);
+/* Where a stream goes on: where the client was, or the head of the log; without last values, unless
+ * something may be missing. Notes in the stream whether it asked (last_id is not NULL) and whether
+ * nothing is missing. */
+struct log_position subscribe_find_start(struct connection *connection, const char *last_id,
+                                         size_t length);
+/* Where bound events after the start may be among those that are not replayed, since nobody has
+ * looked whether the stream's user may still hear them, something is missing. */
+void subscribe_note_held_back(struct stream *stream, struct log_position *start,
+                              const struct past_rights *past);
 /* The stream is heard as the user of a ticket, if that has one, and no longer than the proof lasts;
  * of several proofs of one user, than the first to end. False without memory. */
 bool subscribe_keep_identity(struct stream *stream, const struct subscription_body *body);

@@ -18,7 +18,7 @@ struct http_request;
 struct frame_text {
     const char *json; /* ASCII (docs/protocol.md section 2) */
     size_t length;
-    const char *id;          /* of the event; a part of json */
+    const char *id;          /* from which its receiver goes on */
     size_t id_length;        /* 0: not to be resumed from */
     const char *server_type; /* of the broker's own frames; NULL: an event */
 };

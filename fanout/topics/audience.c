@@ -17,8 +17,7 @@ enum subscription_kind audience_kind_of(const struct requested_topic *topic)
                : SUBSCRIPTION_BOUND;
 }
 
-/* Which kinds of event a kind of subscription is for, whoever its user. */
-static bool suits(uint16_t flags, enum subscription_kind kind)
+bool audience_suits(uint16_t flags, enum subscription_kind kind)
 {
     bool targeted = (flags & ENVELOPE_TARGETED) != 0;
 
@@ -36,7 +35,7 @@ static bool suits(uint16_t flags, enum subscription_kind kind)
 static bool may_hear(const struct event *event, size_t allowed_length, enum subscription_kind kind,
                      const char *user)
 {
-    return suits(event->flags, kind) &&
+    return audience_suits(event->flags, kind) &&
            (kind == SUBSCRIPTION_OPEN || kind == SUBSCRIPTION_PRIVATE ||
             rights_may_hear(event->flags, event->allowed, allowed_length, user));
 }
@@ -53,7 +52,7 @@ bool audience_has(struct audience *audience, enum subscription_kind kind, const 
     /* Flags alone often decide; only then is the list looked at. */
     if (may_hear(event, 0, kind, user))
         return true;
-    if (!suits(event->flags, kind) || user == NULL || event->allowed_length == 0)
+    if (!audience_suits(event->flags, kind) || user == NULL || event->allowed_length == 0)
         return false;
     if (!audience->filled && !audience->failed) {
         audience->filled = user_set_fill(&audience->users, event->allowed, event->allowed_length);

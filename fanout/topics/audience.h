@@ -28,6 +28,8 @@ struct audience {
 /* What subscribing to this topic makes: a bound @USER@ is an inbox. */
 enum subscription_kind audience_kind_of(const struct requested_topic *topic);
 
+/* Which kinds of event (flags) a kind of subscription is for, whoever its user. */
+bool audience_suits(uint16_t flags, enum subscription_kind kind);
 /* True when a subscription of this kind and user (NULL: none) may hear it. */
 bool audience_has(struct audience *audience, enum subscription_kind kind, const char *user);
 /* For events of the log, one receiver at a time. */

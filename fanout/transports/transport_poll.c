@@ -87,19 +87,22 @@ static bool queue_answer(struct connection *connection, struct output *events)
     const struct service *service = service_of(connection);
     const struct stream *stream = stream_of(connection);
     const struct opening *opening = stream->transport_state;
-    char tail[64];
-    int tail_length = snprintf(tail, sizeof tail, "],\"id\":\"%llu-%llu\"}",
-                               (unsigned long long)service->log->epoch,
-                               (unsigned long long)replay_position(service->replays, stream));
+    struct bytes tail = BYTES_EMPTY;
 
-    return http_reply_json_head(connection, opening->bytes, opening->allowed,
-                                sizeof head - 1 + opening->length - 1 + events->length +
-                                    (size_t)tail_length) &&
-           connection_queue_bytes(connection, head, sizeof head - 1) &&
-           connection_queue_bytes(connection, opening->bytes + opening->allowed + 1,
-                                  opening->length - 1) &&
-           output_join(&connection->output, events) &&
-           connection_queue_bytes(connection, tail, (size_t)tail_length);
+    bytes_append_text(&tail, "],\"id\":\"");
+    event_log_write_id(service->log, replay_position(service->replays, stream), &tail);
+    bytes_append_text(&tail, "\"}");
+    bool queued = !tail.failed &&
+                  http_reply_json_head(connection, opening->bytes, opening->allowed,
+                                       sizeof head - 1 + opening->length - 1 + events->length +
+                                           tail.length) &&
+                  connection_queue_bytes(connection, head, sizeof head - 1) &&
+                  connection_queue_bytes(connection, opening->bytes + opening->allowed + 1,
+                                         opening->length - 1) &&
+                  output_join(&connection->output, events) &&
+                  connection_queue_bytes(connection, tail.data, tail.length);
+    bytes_free(&tail);
+    return queued;
 }
 
 static bool end_poll(struct connection *connection, enum close_reason reason)

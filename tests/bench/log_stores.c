@@ -137,7 +137,7 @@ static bool sqlite_append(uint64_t first, unsigned count, uint64_t forgotten)
         if (!log_database_add(database, &event))
             return false;
     }
-    return log_database_commit(database, &state, forgotten);
+    return log_database_commit(database, &state, forgotten, 0);
 }
 
 static void sqlite_close(void)

@@ -134,7 +134,6 @@ static uint16_t flags_of(uint64_t sequence)
 
     if (excepts(sequence))
         return (uint16_t)(ENVELOPE_EXCEPT | (flags & ENVELOPE_PATTERN));
-
     if (sequence % 4 == 0)
         return (uint16_t)(ENVELOPE_PRIVATE | (flags & (ENVELOPE_PATTERN | ENVELOPE_WHISPER)));
     return (flags & ENVELOPE_TARGETED) != 0 && sequence % 2 != 0 ? flags | ENVELOPE_ADDRESSED
@@ -229,7 +228,7 @@ static void fill_log(struct log_database *database, uint64_t count)
             assert_true(log_database_begin(database));
         assert_true(log_database_add(database, stored_event_make(sequence)));
         if (sequence % 4 == 0 || sequence == count)
-            assert_true(log_database_commit(database, &state, 0));
+            assert_true(log_database_commit(database, &state, 0, 0));
     }
 }
 

@@ -167,7 +167,8 @@ static void one_that_catches_up_counts_and_finds_it_in_the_log(void **state)
     struct event event = {.topic = "a", .topic_length = 1, .json = "{}", .json_length = 2};
 
     hold(crowd, 0, SUBSCRIPTION_OPEN, "a");
-    assert_true(replay_begin(&crowd->scene.replays, crowd->streams[0], 0, true, NULL,
+    assert_true(replay_begin(&crowd->scene.replays, crowd->streams[0],
+                             &(struct replay_start){.may_have_gap = true}, NULL,
                              &(struct presence_due){0}));
     assert_int_equal(publish(crowd, "a", 0, "", 0), 1);
     assert_string_equal(queued(crowd, 0), "");
@@ -310,7 +311,8 @@ static void one_stream_can_be_told_something(void **state)
     struct crowd *crowd = *state;
     struct stream *stream = crowd->streams[0];
 
-    assert_true(delivery_tell(&crowd->scene.delivery, stream, "pong", "{}", 5));
+    assert_true(
+        delivery_tell(&crowd->scene.delivery, stream, "pong", "{}", (struct log_position){5, 5}));
     const char *frame = queued(crowd, 0);
     assert_non_null(strstr(frame, "\"id\":\"7-5\",\"ep\":{\"requested\":\"@SERVER@\","
                                   "\"emitted\":\"@SERVER@\"},"

@@ -49,7 +49,7 @@ static size_t count_after(struct event_log *log, const char *requested, uint64_t
 
     assert_non_null(matches);
     for (size_t i = 0; i < matches->count; i++) {
-        const struct logged_topic *topic = event_log_topic_of(matches->nodes[i]);
+        const struct logged_topic *topic = logged_topic_of(matches->nodes[i]);
         count += topic->count - logged_topic_after(topic, sequence);
     }
     return count;
@@ -297,6 +297,9 @@ static void ids_are_read_strictly(void **state)
                                       "1-",
                                       "-1",
                                       "1-2-",
+                                      "1-2-3-",
+                                      "1-2-3-4",
+                                      "1-2-x",
                                       "1-2 ",
                                       " 1-2",
                                       "1--2",
@@ -304,14 +307,24 @@ static void ids_are_read_strictly(void **state)
                                       "1-a",
                                       "99999999999999999999-1",
                                       "1-99999999999999999999"};
-    uint64_t epoch, sequence;
+    struct log_position position;
+    uint64_t epoch;
 
     (void)state;
-    assert_true(event_id_read("12-345", 6, &epoch, &sequence));
+    assert_true(
+        event_id_read_place("12-345", 6, &epoch, &position.sequence, &position.values_after));
     assert_int_equal(epoch, 12);
-    assert_int_equal(sequence, 345);
+    assert_int_equal(position.sequence, 345);
+    assert_false(log_position_lacks_values(position));
+    assert_true(
+        event_id_read_place("12-345-34", 9, &epoch, &position.sequence, &position.values_after));
+    assert_false(event_id_read("12-345-34", 9, &epoch, &position.sequence));
+    assert_int_equal(position.sequence, 345);
+    assert_int_equal(position.values_after, 34);
+    assert_true(log_position_lacks_values(position));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(event_id_read(bad[i], strlen(bad[i]), &epoch, &sequence));
+        assert_false(event_id_read_place(bad[i], strlen(bad[i]), &epoch, &position.sequence,
+                                         &position.values_after));
 }
 
 /* ---- what was seen before ---- */

@@ -35,7 +35,12 @@ static bool read_post(void)
     static const char body[] =
         "{\"id\":\"once\",\"ep\":[\"a\",{\"topic\":\"b/c\",\"whisper\":7},\"d/+\"],"
         "\"bind_key\":\"k\",\"e\":{\"type\":\"t\",\"detail\":{\"x\":[1,\"\\u00e9\",1e400]}}}";
-    static const struct publish_limits limits = {10, 5, 5, 20, 4, 60000};
+    static const struct publish_limits limits = {.max_depth = 10,
+                                                 .max_event_points = 5,
+                                                 .max_users = 5,
+                                                 .max_topic_length = 20,
+                                                 .max_topic_levels = 4,
+                                                 .max_within_ms = 60000};
     struct publish_request request;
     struct publish_fault fault = {0};
     bool good = publish_request_parse(&request, body, sizeof body - 1, &limits, &fault);

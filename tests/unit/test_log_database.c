@@ -50,7 +50,7 @@ static void write_events(struct log_database *database, struct log_state *state,
     assert_true(log_database_begin(database));
     for (uint64_t sequence = first; sequence <= last; sequence++)
         assert_true(log_database_add(database, stored_event_make(sequence)));
-    assert_true(log_database_commit(database, state, forgotten));
+    assert_true(log_database_commit(database, state, forgotten, 0));
 }
 
 /* What a daemon that is started now believes. */
@@ -477,7 +477,7 @@ static void a_full_disk_fails_transactions_and_nothing_else(void **state)
     while (good) {
         good = log_database_begin(database) &&
                log_database_add(database, stored_event_make(++sequence)) &&
-               log_database_commit(database, &now, 0);
+               log_database_commit(database, &now, 0, 0);
         assert_true(sequence < 1000);
     }
     log_database_undo(database);
@@ -485,7 +485,7 @@ static void a_full_disk_fails_transactions_and_nothing_else(void **state)
     for (int i = 0; i < 5; i++) {
         assert_false(log_database_begin(database) &&
                      log_database_add(database, stored_event_make(++sequence)) &&
-                     log_database_commit(database, &now, 0));
+                     log_database_commit(database, &now, 0, 0));
         log_database_undo(database);
     }
     limit_file_size(RLIM_INFINITY);

@@ -60,7 +60,7 @@ static void keep_drop(struct log_database *database, enum drop_kind kind, const 
 
     assert_true(log_database_begin(database));
     assert_true(log_database_revoke(database, &kept));
-    assert_true(log_database_commit(database, &state, 0));
+    assert_true(log_database_commit(database, &state, 0, 0));
 }
 
 static struct revoked read_revoked(const struct stored_files *files)

@@ -174,8 +174,8 @@ static void where_it_goes_on_is_found(void **state)
     static const struct start starts[] = {
         {"7-3", 3, true},   /* all of it is there */
         {"7-4", 4, true},   /* it has everything */
-        {"7-1", 1, false},  /* the log does not reach back so far */
-        {"6-9", 0, false},  /* of a log before this one: all that there is */
+        {"7-1", 2, false},  /* the log does not reach back so far */
+        {"6-9", 2, false},  /* of a log before this one: all that there is */
         {"8-1", 4, false},  /* of a log that is not there yet */
         {"7-9", 4, false},  /* that was never given */
         {"else", 4, false}, /* no id at all */
@@ -189,11 +189,12 @@ static void where_it_goes_on_is_found(void **state)
     event_log_forget(&scene->log, 2);
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         const char *id = starts[i].last_id;
-        assert_int_equal(subscribe_find_start(connection, id, strlen(id)), starts[i].after);
+        assert_int_equal(subscribe_find_start(connection, id, strlen(id)).sequence,
+                         starts[i].after);
         assert_true(stream_of(connection)->asked_past);
         assert_int_equal(stream_of(connection)->recovered, starts[i].recovered);
     }
-    assert_int_equal(subscribe_find_start(connection, NULL, 0), 4);
+    assert_int_equal(subscribe_find_start(connection, NULL, 0).sequence, 4);
     assert_false(stream_of(connection)->asked_past);
     assert_int_equal(close(peer), 0);
 }

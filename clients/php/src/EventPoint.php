@@ -86,6 +86,9 @@ final class EventPoint implements \JsonSerializable
         if (isset($this->options['except'])) {
             throw new InvalidEvent('An event for one connection alone leaves nobody out.');
         }
+        if (isset($this->options['keep'])) {
+            throw new InvalidEvent('What is for one connection alone is no last value of a topic.');
+        }
         return new self($this->topic, ['whisper' => $connectionId] + $this->options);
     }
 
@@ -97,6 +100,20 @@ final class EventPoint implements \JsonSerializable
             throw new InvalidEvent('An event for one connection alone leaves nobody out.');
         }
         return new self($this->topic, ['except' => $connectionId] + $this->options);
+    }
+
+    /**
+     * The same event point, whose event is kept as the topic's last value: whoever subscribes later gets it. An event with the detail null
+     * leaves the topic without one.
+     */
+    public function keep(): self
+    {
+        foreach (['whisper', 'targeted', 'to'] as $option) {
+            if (isset($this->options[$option])) {
+                throw new InvalidEvent('What is for a connection or for users alone is no last value of a topic.');
+            }
+        }
+        return new self($this->topic, ['keep' => true] + $this->options);
     }
 
     private static function checkConnection(int $connectionId): void

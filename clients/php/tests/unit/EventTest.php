@@ -38,6 +38,11 @@ final class EventTest extends TestCase
             'bound whisper' => ['{"topic":"a","whisper":1,"binded":true}', EventPoint::bound('a')->onlyTo(1)],
             'except' => ['{"topic":"a","except":7}', EventPoint::shout('a')->except(7)],
             'private, except' => ['{"topic":"a","except":7,"private":true}', EventPoint::private('a')->except(7)],
+            'keep' => ['{"topic":"a","keep":true}', EventPoint::shout('a')->keep()],
+            'bound, except, keep' => [
+                '{"topic":"a","keep":true,"except":7,"binded":true}',
+                EventPoint::bound('a')->except(7)->keep(),
+            ],
             'targeted' => ['{"topic":"a","binded":true,"targeted":true}', EventPoint::targeted('a')],
             'targeted, password' => [
                 '{"topic":"a","binded":true,"password":"p","targeted":true}',
@@ -62,6 +67,10 @@ final class EventTest extends TestCase
             'not UTF-8' => [static fn () => EventPoint::targeted("a/\xff")],
             'negative connection' => [static fn () => EventPoint::whisper('a', -1)],
             'except nobody that can be' => [static fn () => EventPoint::shout('a')->except(-1)],
+            'a whisper that is kept' => [static fn () => EventPoint::whisper('a', 1)->keep()],
+            'a value that is whispered' => [static fn () => EventPoint::shout('a')->keep()->onlyTo(1)],
+            'kept for users' => [static fn () => EventPoint::user('ana', 'a')->keep()],
+            'kept in inboxes' => [static fn () => EventPoint::targeted('a')->keep()],
             'whisper and except' => [static fn () => EventPoint::whisper('a', 1)->except(2)],
             'except and whisper' => [static fn () => EventPoint::shout('a')->except(2)->onlyTo(1)],
             'connection beyond JavaScript' => [static fn () => EventPoint::whisper('a', 2 ** 53)],
