@@ -171,6 +171,10 @@ test('other users and other names do not share', async () => {
 const without = {
   'Web Locks': () => delete Navigator.prototype.locks,
   'BroadcastChannel': () => delete window.BroadcastChannel,
+  'the right to use channels': () =>
+    (window.BroadcastChannel = function () {
+      throw new DOMException('', 'SecurityError');
+    }),
   'the right to use locks': () => (LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))),
 };
 

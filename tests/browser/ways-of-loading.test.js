@@ -6,6 +6,8 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Line } = require('../lib/line');
+const { launch } = require('./lib/browsers');
+const { ClientTab } = require('./lib/client-tab');
 const { browserName, setScene } = require('./lib/scene');
 const { builds } = require('./lib/site');
 
@@ -59,6 +61,46 @@ describe(`under a policy for its content in ${browserName}`, () => {
   test('that names no address of WebSockets and others of HTTP: the next transport', async () => {
     const tab = await scene.open({ topics: ['a'] }, { policy: policyOf('http:') });
     await hearsAll(tab);
+  });
+});
+
+describe(`where a page may do little in ${browserName}`, () => {
+  test('without an origin, as in a sandbox, with no storage, locks or channels: a connection of its own', async () => {
+    const tab = await scene.open({ topics: ['a'] }, { policy: 'sandbox allow-scripts' });
+    await hearsAll(tab);
+    assert.equal(await tab.evaluate(() => origin), 'null');
+    assert.deepEqual(await tab.faults(), []);
+  });
+
+  if (browserName === 'firefox') {
+    test('where the user lets the site keep nothing: a connection of its own', async () => {
+      const strict = await launch(browserName, { prefs: { 'network.cookie.cookieBehavior': 2 } });
+      try {
+        const profile = await strict.newProfile();
+        const tab = await ClientTab.open(profile, scene.site, { url: scene.url, topics: ['a'] });
+        assert.match(await tab.evaluate(() => navigator.locks.request('a', () => {}).catch(String)), /SecurityError/);
+        await hearsAll(tab);
+        assert.deepEqual(await tab.faults(), []);
+      } finally {
+        await strict.close();
+      }
+    });
+  }
+
+  test('in a worker', async () => {
+    const tab = await scene.open({ topics: [] });
+    await tab.evaluate((url) => {
+      const script = `importScripts('${location.origin}/es-web-notify.js');
+        const client = EsWebNotify.connect({ url: '${url}', topics: ['a'] });
+        client.on('@state', (state) => postMessage(state));
+        client.on('*', ({ type }) => postMessage(type));`;
+      window.said = [];
+      window.worker = new Worker(URL.createObjectURL(new Blob([script])));
+      worker.onmessage = ({ data }) => said.push(data);
+    }, scene.url);
+    await tab.until(() => said.includes('connected'));
+    await scene.stack.publish('a', 'one');
+    await tab.until(() => said.includes('one'));
   });
 });
 

@@ -5,8 +5,13 @@
 const BEAT = 5000; // between two questions of a tab that is shown
 const LIMIT = 4000; // for the leader's answer
 
-/** Truthy in a browser that has what it takes, which is not on pages without TLS. */
-export const canShare = () => globalThis.document && globalThis.BroadcastChannel && globalThis.navigator?.locks;
+/** Truthy where a page has what it takes: not without TLS, nor in Firefox where the user lets the site keep nothing. */
+export function canShare() {
+  try {
+    new BroadcastChannel('').close();
+    return globalThis.document && navigator.locks;
+  } catch {}
+}
 
 /**
  * Joins the tabs that share `name`. `client`:

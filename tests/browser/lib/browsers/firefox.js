@@ -2,6 +2,8 @@
 
 // Firefox ESR by WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/), which it speaks itself.
 
+const fs = require('node:fs');
+const path = require('node:path');
 const { newFolder, tool } = require('../../../system/lib/paths');
 const { Program } = require('../../../system/lib/program');
 const { until } = require('../../../system/lib/wait');
@@ -85,9 +87,12 @@ class FirefoxProfile {
 class Firefox {
   name = 'Firefox';
 
-  static async launch() {
+  /** `prefs`: settings of about:config. */
+  static async launch({ prefs = {} } = {}) {
     const browser = new Firefox();
     browser.folder = newFolder('firefox');
+    const lines = Object.entries(prefs).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+    fs.writeFileSync(path.join(browser.folder, 'user.js'), lines.join(''));
     const log = `${browser.folder}/log`;
     const words = ['--headless', '--no-remote', '--remote-debugging-port=0', '--profile', browser.folder, 'about:blank'];
     const env = { HOME: browser.folder, MOZ_CRASHREPORTER_DISABLE: '1' };

@@ -5,9 +5,10 @@
 
 const drivers = { chromium: './chromium', firefox: './firefox', webkit: './webkit' };
 
-function launch(name) {
+/** `options` are those of the driver. */
+function launch(name, options) {
   if (!Object.hasOwn(drivers, name)) throw new Error(`no browser is called ${name}: ${Object.keys(drivers).join(', ')}`);
-  return require(drivers[name]).launch();
+  return require(drivers[name]).launch(options);
 }
 
 module.exports = { launch, browsers: Object.keys(drivers) };
