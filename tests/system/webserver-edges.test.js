@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { request } = require('./lib/http');
 const { EventStream } = require('./lib/event-stream');
+const { Subscriber } = require('./lib/subscriber');
 const { until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
@@ -46,6 +47,21 @@ for (const name of Object.keys(servers)) {
         const answer = await post(path, event);
         assert.deepEqual([answer.status, answer.json?.error], [404, 'Not found'], `${path}: ${answer.text}`);
       }
+    });
+
+    test('a site that compresses holds no event back', async () => {
+      const headers = { 'Accept-Encoding': 'gzip, deflate, br' };
+      const page = await request(new URL('/page.html', web.url), { agent: false, headers });
+      assert.ok(page.headers['content-encoding'], 'it compresses');
+      const streams = [
+        await EventStream.open(`${web.url}sse?ep=a`, { headers }),
+        await EventStream.open(web.url, { method: 'POST', body: '{"ep":["a"]}', headers }),
+        await Subscriber.open(web.url, ['a'], { headers }),
+      ];
+      for (const { rawHeaders } of streams) assert.doesNotMatch(rawHeaders.join(), /content-encoding/i);
+      await web.stack.publish('a', 'x');
+      await Promise.all(streams.map((stream) => stream.takeUntil('x')));
+      streams.forEach((stream) => stream.close());
     });
 
     test('a daemon that is away is 503 and when to come back, and to an event stream 200 and the same', async () => {

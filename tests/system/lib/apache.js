@@ -17,6 +17,9 @@ const MODULES = {
   proxy_http: 'apache2-bin',
   proxy_fcgi: 'apache2-bin',
   rewrite: 'apache2-bin',
+  filter: 'apache2-bin',
+  deflate: 'apache2-bin',
+  brotli: 'apache2-bin',
   setenvif: 'apache2-bin',
   cgid: 'apache2-bin',
   fcgid: 'libapache2-mod-fcgid',
@@ -47,6 +50,7 @@ async function startApache(folder, port, directives) {
   const own = path.join(folder, 'apache');
   const root = path.join(own, 'htdocs');
   fs.mkdirSync(root, { recursive: true });
+  fs.writeFileSync(path.join(root, 'page.html'), '<!doctype html><title>page</title>');
   const file = path.join(own, 'apache.conf');
   fs.writeFileSync(
     file,
@@ -70,6 +74,11 @@ MaxSpareThreads 512
 DocumentRoot ${root}
 LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined
 CustomLog ${own}/access.log ${LOGGED}
+<Files page.html>
+ForceType text/html
+</Files>
+# As Debian's own site does, and with what is newer.
+AddOutputFilterByType BROTLI_COMPRESS;DEFLATE text/html text/plain text/event-stream application/json
 ${directives}
 </VirtualHost>
 `,

@@ -38,6 +38,7 @@ class EventStream {
           return;
         }
         this.headers = response.headers;
+        this.rawHeaders = response.rawHeaders;
         response.setEncoding('utf8');
         response.on('data', (text) => this.#take(text));
         response.on('error', () => {});

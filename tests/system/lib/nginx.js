@@ -32,6 +32,10 @@ http {
   access_log ${own}/access.log;
 ${temporary}
   client_max_body_size 64m;
+  gzip on;
+  gzip_types *;
+  gzip_proxied any;
+  gzip_min_length 1;
 ${http}
   server {
     listen 127.0.0.1:${port};
