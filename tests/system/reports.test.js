@@ -3,11 +3,13 @@
 // Reports: who had an event that was posted with `report`, by what clients say themselves.
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, afterEach, before, describe, test } = require('node:test');
 const { EventStream } = require('./lib/event-stream');
 const { request } = require('./lib/http');
+const { programs } = require('./lib/paths');
 const { RawConnection } = require('./lib/raw');
 const { signedHeaders } = require('./lib/signing');
 const { Stack } = require('./lib/stack');
@@ -283,6 +285,18 @@ describe('reports', () => {
     const refused = await stack.post(event('x'), { token: secretOf('plain') });
     assert.deepEqual([refused.status, refused.json.error, refused.json.detail], [403, 'Not yours', '`may` of the publisher does not have report']);
     assert.equal((await stack.post(event('x', { report: false }), { token: secretOf('plain') })).status, 200);
+  });
+
+  test('the operator asks with esnctl', async () => {
+    const client = await stack.subscribe({ ep: [TOPIC], clid: 'tablet', report: true });
+    const { id } = await publish(stack, 'x');
+    const esnctl = (...words) => spawnSync(programs.esnctl, ['report', '--config', stack.file, ...words], { encoding: 'utf8' });
+    const told = esnctl(id);
+    assert.match(told.stdout, new RegExp(`^sent 1, had 0, missing 1\\n${client.connid} +open +\\d+ ms  tablet\\n$`), told.stderr);
+    assert.deepEqual(JSON.parse(esnctl('--json', id).stdout).missing[0].clid, 'tablet');
+    const wrong = [esnctl('1-1'), esnctl('x'), esnctl()].map(({ status, stderr }) => [status, /no report|no id|needs the ID/.test(stderr)]);
+    assert.deepEqual(wrong, [[1, true], [2, true], [2, true]]);
+    await client.close();
   });
 
   test('a question may be signed', async () => {

@@ -12,6 +12,7 @@ use EsWebNotify\Http\AnswerReader;
 use EsWebNotify\Http\CurlTransport;
 use EsWebNotify\Http\HttpAnswer;
 use EsWebNotify\Http\Post;
+use EsWebNotify\Http\ReportReader;
 use EsWebNotify\Http\RetryingPost;
 use EsWebNotify\Http\Transport;
 use EsWebNotify\Quiet\DownMemory;
@@ -33,6 +34,8 @@ final class Emitter implements EventEmitter
     private readonly RetryingPost $post;
     private bool $hasPublisher = false;
     private string|int|null $publisher = null;
+    /** @var array{report?: true|array{within: int}} of what is posted */
+    private array $wish = [];
 
     /**
      * @param string            $url      of the broker's /event, with or without "?token=..."
@@ -60,6 +63,22 @@ final class Emitter implements EventEmitter
         $copy = clone $this;
         $copy->hasPublisher = true;
         $copy->publisher = $user;
+        return $copy;
+    }
+
+    /**
+     * An emitter of whose events report() knows who had them. A publisher with a name needs `may = report`.
+     *
+     * @param int|null $within seconds after which the broker tells, on the private topic `@SERVER@/undelivered` or
+     *                         `@SERVER@/undelivered/PUBLISHER`, which of the users named by EventPoint::user() had not had it
+     */
+    public function withReport(?int $within = null): self
+    {
+        if ($within !== null && $within < 1) {
+            throw new InvalidEvent('"within" is a number of seconds, 1 or more.');
+        }
+        $copy = clone $this;
+        $copy->wish = ['report' => $within === null ? true : ['within' => $within]];
         return $copy;
     }
 
@@ -112,7 +131,7 @@ final class Emitter implements EventEmitter
         $bound = $this->checkPoints($points);
         $body = function () use ($id, $event, $points, $bound): string {
             $key = $bound ? ['bind_key' => $this->bindKeys->forPublishing($this->publisher)] : [];
-            return self::json(['id' => $id] + $key + ['ep' => array_values($points), 'e' => $event]);
+            return self::json(['id' => $id] + $key + ['ep' => array_values($points), 'e' => $event] + $this->wish);
         };
         return (new AnswerReader())->read($this->send($this->url, $body));
     }
@@ -136,6 +155,18 @@ final class Emitter implements EventEmitter
     public function position(): string
     {
         return (new AnswerReader())->readPosition($this->send($this->url, static fn (): ?string => null));
+    }
+
+    /**
+     * Who had an event of withReport(): Receipt::$id, or that of one of its topics. Null: it is not known, since it was emitted without,
+     * or too long ago ([log] report_time), or the broker was started anew.
+     *
+     * @throws NotifyException
+     */
+    public function report(string $id): ?Report
+    {
+        $url = Address::beside($this->url, 'event/' . rawurlencode($id));
+        return (new ReportReader())->read($this->send($url, static fn (): ?string => null));
     }
 
     /** @param \Closure(): ?string $body null: GET */

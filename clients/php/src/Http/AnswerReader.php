@@ -53,8 +53,12 @@ final class AnswerReader
         return is_string($id) && $id !== '' ? $id : throw self::notTheBrokers();
     }
 
-    /** @throws NotifyException */
-    private function fail(HttpAnswer $answer): never
+    /**
+     * Of one that is not 200.
+     *
+     * @throws NotifyException
+     */
+    public function fail(HttpAnswer $answer): never
     {
         match ($answer->status) {
             400, 413 => throw $this->invalid($answer),
@@ -82,7 +86,7 @@ final class AnswerReader
         return new Receipt(is_string($id) ? $id : '', $fields['receivers'], $this->results($answer));
     }
 
-    private static function notTheBrokers(): UnexpectedAnswer
+    public static function notTheBrokers(): UnexpectedAnswer
     {
         return new UnexpectedAnswer('The answer 200 is not the broker\'s: is the address right?', 200);
     }
