@@ -66,6 +66,21 @@ describe('esnctl', () => {
     await second.close();
   });
 
+  test('emit: keeps the last value, and forgets it', async () => {
+    const values = async () => {
+      const client = await stack.subscribe(['shop/open', 'a']);
+      const [frames] = await stack.drain('a', client);
+      await client.close();
+      return frames.filter(({ json }) => json.kept).map(({ json }) => json.e.detail);
+    };
+    for (const by of [[], ['--url', `${stack.webUrl}/notify/`]]) {
+      await good(['emit', ...by, '--keep', 'shop/open', 'changed', 'true']);
+      assert.deepEqual(await values(), [true]);
+      await good(['emit', ...by, '--keep', 'shop/open', 'changed', 'null']);
+      assert.deepEqual(await values(), []);
+    }
+  });
+
   test('emit: says why it did not', async () => {
     for (const words of [
       ['emit', 'a', 'x', '{'],

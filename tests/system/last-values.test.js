@@ -4,10 +4,15 @@
 
 const assert = require('node:assert/strict');
 const { after, afterEach, before, describe, test } = require('node:test');
-const { TRANSPORTS } = require('./lib/every-transport');
+const { EventStream } = require('./lib/event-stream');
+const { TRANSPORTS, queryOf } = require('./lib/every-transport');
 const { END, granted, placeOf, startBound, token } = require('./lib/granted');
 const { RawConnection } = require('./lib/raw');
+const { Stack } = require('./lib/stack');
+const { LinePeer, takeUntil } = require('./lib/two-way');
+const { WebSocketPeer } = require('./lib/websocket');
 
+const MANY = 1500;
 const BOUND = 'CASA/lamp';
 const bound = (topic) => ({ topic, binded: true });
 
@@ -144,5 +149,135 @@ for (const log of ['memory', 'disk']) {
         await bed.esnctl('topic', 'revoke', 'sub', BOUND, 'eva');
       });
     }
+
+    test('many values come in parts, each once and in order, on every transport', async () => {
+      const count = Array.from({ length: MANY }, (_, i) => `${i}`);
+      const events = count.map((i) => ({ ep: [{ topic: `many/${i}`, keep: true }], e: { type: 'value', detail: { i, text: 'x'.repeat(150) } } }));
+      for (let at = 0; at < MANY; at += 500) {
+        const { status, json } = await bed.stack.post({ events: events.slice(at, at + 500) }, { url: `${bed.url}event` });
+        assert.deepEqual([status, json.events.every((event) => event.status === 200)], [200, true]);
+      }
+      for (const [name, way] of Object.entries(TRANSPORTS)) {
+        const client = await open(['many/#'], {}, way);
+        const type = `end-${++ends}`;
+        await bed.post(END, { type });
+        const frames = (await client.takeUntil(type)).filter(({ ep }) => ep.requested === 'many/#');
+        assert.ok(frames.every(({ kept }) => kept === true), name);
+        assert.deepEqual(frames.map(({ e }) => e.detail.i), count, name);
+        await client.close();
+      }
+    });
+
+    for (const name of ['websocket', 'lines']) {
+      test(`${name}: topics that come later bring their values, and nothing that comes meanwhile is lost`, async () => {
+        const at = `later/${name}`;
+        await keep(`${at}/a`, 'a');
+        await keep(`${at}/b`, 'b');
+        const peer = await (name === 'lines'
+          ? LinePeer.open(bed.linesPort, { ep: [`${at}/a`, END] })
+          : WebSocketPeer.open(bed.web.port, `/notify/ws?${queryOf({ ep: [`${at}/a`, END] })}`));
+        const client = { takeUntil: (type) => takeUntil(peer, type) };
+        assert.deepEqual(await heard(client), [['=a']]);
+        peer.say({ subscribe: [`${at}/b`, `${at}/a`] });
+        await client.takeUntil('subscribed');
+        await keep(`${at}/a`, 'a2');
+        await keep(`${at}/b`, 'b2');
+        const [values] = await heard(client);
+        assert.deepEqual(values.filter((value) => value.startsWith('=')), ['=b']);
+        assert.deepEqual(values.filter((value) => !value.startsWith('=')), ['a2', 'b2']);
+        peer.destroy();
+      });
+    }
+
+    test('an EventSource that is cut off in between goes on where it was', async () => {
+      await keep('cut/a', 'a');
+      await keep('cut/b', 'b');
+      const stream = await EventStream.open(`${bed.url}sse?ep=cut/%23`);
+      const values = [(await stream.takeUntil('value')).at(-1), (await stream.takeUntil('value')).at(-1)];
+      stream.close();
+      assert.deepEqual(values.map(({ json }) => json.e.detail), ['a', 'b']);
+      assert.match(values[0].id, /^\d+-\d+-\d+$/);
+      assert.deepEqual(await hears(['cut/#'], { last_id: values[0].id }), ['=b']);
+      assert.deepEqual(await hears(['cut/#'], { last_id: values[1].id }), []);
+      assert.deepEqual(await hears(['cut/#'], { last_id: `${values[1].json.id}-0` }), ['=a', '=b']);
+    });
+
+    test('except leaves out of the event, not of the value', async () => {
+      const client = await open(['but/a']);
+      const { connid } = client.connected;
+      await keep({ topic: 'but/a', except: connid }, 'moved');
+      assert.deepEqual(await heard(client), [[]]);
+      await client.close();
+      assert.deepEqual(await hears(['but/a']), ['=moved']);
+    });
+
+    test('what cannot be kept is refused in words', async () => {
+      for (const [point, detail] of [
+        [{ topic: 'a/+', keep: true }, 'keep needs a topic without wildcards'],
+        [{ topic: 'a', whisper: 7, keep: true }, 'keep goes with neither whisper, targeted nor to'],
+        [{ topic: 'a', to: ['ana'], keep: true }, 'keep goes with neither whisper, targeted nor to'],
+        [{ topic: 'a', binded: true, targeted: true, keep: true }, 'keep goes with neither whisper, targeted nor to'],
+        [{ topic: 'a', keep: 'yes' }, 'keep should be true or false'],
+      ]) {
+        const answer = await bed.post(point);
+        assert.deepEqual([answer.status, answer.json.error, answer.json.detail], [400, 'Invalid Event Point', detail]);
+      }
+    });
+  });
+}
+
+for (const log of ['memory', 'disk']) {
+  describe(`room for last values (log in ${log})`, () => {
+    let stack;
+    before(async () => {
+      const path = log === 'disk' ? { path: 'log.db' } : {};
+      stack = await Stack.start(`values-${log}`, { handlers: 1, config: { log: { max_bytes: '64k', max_kept: '64k', ...path } } });
+    });
+    after(() => stack?.stop());
+
+    const keep = async (topic, detail) => {
+      const answer = await stack.post({ ep: [{ topic, keep: true }], e: { type: 'value', detail } });
+      assert.equal(answer.status, 200, answer.text);
+    };
+
+    async function values(topic) {
+      const client = await stack.subscribe([topic, 'end']);
+      const [frames] = await stack.drain('end', client);
+      await client.close();
+      return frames.filter(({ json }) => json.kept).map(({ json }) => json.e.detail);
+    }
+
+    test('they outlive the log and the daemon; the oldest are let go of, which is told', async () => {
+      await keep('first', 'first');
+      for (let i = 0; i < 200; i++) {
+        await stack.publish('other', 'x', 'y'.repeat(1000));
+      }
+      assert.ok((await stack.look('/state')).log_from > 1, 'the log has forgotten its event');
+      assert.deepEqual(await values('first'), ['first']);
+      if (log === 'disk') {
+        await stack.daemon.end();
+        await stack.startDaemon();
+        await stack.publishInTheEnd('anywhere', 'back');
+        assert.deepEqual(await values('first'), ['first']);
+      }
+      const large = await stack.post({ ep: [{ topic: 'large', keep: true }], e: { type: 'value', detail: 'z'.repeat(40_000) } });
+      assert.deepEqual([large.status, large.json.error], [413, 'Event too large to be kept']);
+      for (let i = 0; i < 100; i++) {
+        await keep(`t/${i}`, 'v'.repeat(1000));
+      }
+      const { kept, kept_bytes: bytes, kept_let_go: gone } = await stack.look('/state');
+      assert.ok(kept > 20 && kept < 100 && bytes <= 65536, `${kept} values, ${bytes} bytes`);
+      assert.equal(gone, 101 - kept);
+      assert.deepEqual(await values('first'), []);
+      assert.equal((await values('t/#')).length, kept);
+      await stack.daemon.untilLog(/last values of topics are let go of/);
+      assert.ok((await stack.look('/memory')).kept > 0);
+      if (log === 'disk') {
+        await stack.daemon.end('SIGKILL');
+        await stack.startDaemon();
+        await stack.publishInTheEnd('anywhere', 'back again');
+        assert.equal((await values('t/#')).length, kept);
+      }
+    });
   });
 }

@@ -20,7 +20,8 @@ export function createPosition(last) {
 
     /** Everything up to this id was heard. */
     _mark(id) {
-      if (last && id !== last && isUpTo(id, last)) return;
+      // Of one event the newer is said later: how far its topics' last values were had.
+      if (last && isOfOneLog(id, last) && parts(id)[1] < parts(last)[1]) return;
       last = id;
       heard = undefined;
     },

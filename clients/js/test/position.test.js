@@ -25,6 +25,17 @@ test('a log that was begun anew begins anew here', () => {
   assert.equal(position._last(), '3-0');
 });
 
+test('of one place in the log that is newer which has more of the last values', () => {
+  const position = createPosition();
+  position._begin('1-7-0');
+  position._mark('1-7-5');
+  assert.equal(position._resume(2), '1-7-5');
+  position._mark('1-7');
+  position._mark('1-6-6');
+  assert.equal(position._last(), '1-7');
+  assert.equal(position._take(frame('1-8')), true);
+});
+
 test('presence has no ids of its own', () => {
   const position = createPosition('1-9');
   assert.equal(position._take(frame('1-9', '@CONNECTION@/x')), true);
