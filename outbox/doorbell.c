@@ -80,7 +80,7 @@ static bool split_address(const char *address, char host[256], char port[16])
     const char *colon = strrchr(address, ':');
     bool bracketed = address[0] == '[' && colon != NULL && colon > address && colon[-1] == ']';
     size_t length = colon == NULL ? 0 : (size_t)(colon - address) - (bracketed ? 2 : 0);
-    if (colon == NULL || length == 0 || length >= 256 || strlen(colon + 1) >= 16)
+    if (colon == NULL || length == 0 || length >= 256 || colon[1] == '\0' || strlen(colon) > 16)
         return false;
     (void)snprintf(host, 256, "%.*s", (int)length, address + bracketed);
     (void)snprintf(port, 16, "%s", colon + 1);
