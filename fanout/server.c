@@ -61,6 +61,7 @@ static void apply_config(struct server *server)
         message_error("trusted_proxies not taken over, the old ones stay",
                       message_error_code(ENOMEM));
     server->service.bodies.most = server->config.max_body_total;
+    server->service.bodies.most_of_address = server->config.max_body_per_address;
     server->seen.max_count = server->config.remember_events;
     server->seen.max_age_ms = server->config.remember_time;
     server->log.max_bytes = server->config.log_max_bytes;

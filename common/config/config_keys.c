@@ -113,6 +113,10 @@ const struct config_key config_keys[] = {
      EXPERT, "1G",
      "Most bytes that the bodies of all requests under way may hold together. Where there is no room left, the one that "
      "has been coming in longest gives way and is answered `503`: so bodies that never become whole keep nobody out."},
+    {"fanout", "max_body_per_address", CONFIG_SIZE, AT(max_body_per_address), "64M", 65536, 1099511627776, NULL, true,
+     EXPERT, "256M",
+     "The same for those of one address, of which one more is answered `503`: so a few addresses do not make all others give way. "
+     "Behind a web server it is the client's own (`trusted_proxies`)."},
     {"fanout", "max_headers", CONFIG_SIZE, AT(max_headers), "16k", 512, 1048576, NULL, true, EXPERT, "32k",
      "Largest request line and headers together; more is `431`."},
     {"fanout", "max_topics", CONFIG_NUMBER, AT(max_topics), "1000", 1, 1000000, NULL, true, COMMON, "100",
@@ -128,6 +132,11 @@ const struct config_key config_keys[] = {
      EXPERT, "1G",
      "Most memory that the topics of all streams may take; those that many hold count once. One stream may take a sixteenth "
      "of what is left; whoever wants more is answered `503`."},
+    {"fanout", "max_topics_per_address", CONFIG_SIZE, AT(max_topics_per_address), "64M", 4096, 1099511627776, NULL, true,
+     EXPERT, "256M",
+     "Most memory that the topics of all streams of one address may take, counted as `max_topics_size` is. Whoever wants more is "
+     "answered `503`. Behind a web server it is the client's own address that counts (`trusted_proxies`). Many may share one: the "
+     "default has room for a thousand pages of a hundred topics of five levels."},
     {"fanout", "max_presence_patterns", CONFIG_NUMBER, AT(max_presence_patterns), "10", 0, 1000000, NULL, true,
      EXPERT, "1",
      "Most patterns of one stream that watch client ids (`@CONNECTION@/+` and the like): each client that comes or goes costs a "

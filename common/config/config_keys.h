@@ -70,8 +70,10 @@ struct config {
     uint64_t tls_ticket_time;
     uint64_t stream_time, keep_alive, proxied_keep_alive, poll_time, poll_gap, max_polls_between;
     uint64_t max_alive;
-    uint64_t max_body, max_body_total, max_headers, max_topics, max_topic_length, max_topic_levels;
-    uint64_t max_topics_size, max_topics_total, max_presence_patterns, max_presence_missed;
+    uint64_t max_body, max_body_total, max_body_per_address, max_headers, max_topics,
+        max_topic_length, max_topic_levels;
+    uint64_t max_topics_size, max_topics_total, max_topics_per_address;
+    uint64_t max_presence_patterns, max_presence_missed;
     uint64_t max_replay_kept, max_replay_shared;
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread,
         retry_time;

@@ -242,6 +242,25 @@ static void run_first(struct replay_queue *queue)
         replay_abandon(stream);
 }
 
+/* Each address has its share, however many clients of it catch up: one that has had it comes
+ * again behind the others. False when there is no time for another one. */
+static bool run_or_put_off(struct replay_queue *queue)
+{
+    struct loop_watch *watch = &queue->delivery->net->loop.watch;
+    struct replay *first = queue->first;
+    struct turn_share *share = connection_share(&first->stream->connection);
+
+    if (!loop_watch_admits(watch, share)) {
+        unlink_replay(first);
+        link_last(first);
+        return loop_watch_has_time(watch);
+    }
+    run_first(queue);
+    loop_watch_charge(watch, share);
+    loop_watch_end_work(watch);
+    return loop_watch_has_time(watch);
+}
+
 /* Those who catch up wait rather than push slow ones out, and go on when something was written. */
 static uint64_t most_held(const struct net *net)
 {
@@ -288,14 +307,16 @@ void replay_run(struct replay_queue *queue)
     uint64_t begun = delivery->bytes_formatted + queue->shared_bytes, work = queue->work,
              slices = 0;
 
+    loop_watch_begin_slice(&delivery->net->loop.watch);
     set_window(queue);
     trim_shared(queue);
     if (queue->first != NULL)
         connection_relieve_for_others(delivery->net, most_held(delivery->net));
     while (replay_can_go_on(queue) &&
            delivery->bytes_formatted + queue->shared_bytes - begun < REPLAY_TURN_BYTES &&
-           queue->work - work < REPLAY_TURN_WORK && slices++ < REPLAY_TURN_SLICES)
-        run_first(queue);
+           queue->work - work < REPLAY_TURN_WORK && slices++ < REPLAY_TURN_SLICES &&
+           run_or_put_off(queue))
+        ;
     loop_watch_did(&delivery->net->loop.watch, LOOP_REPLAY, queue->work - work);
 }
 

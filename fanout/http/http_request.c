@@ -13,6 +13,7 @@
 static const char malformed[] = "Malformed HTTP request";
 static const char invalid_target[] = "Invalid request target";
 static const char too_many[] = "Too many requests at once";
+static const char too_many_of_one[] = "Too many requests at once from this address";
 
 struct http_request {
     llhttp_t parser;
@@ -191,7 +192,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
     if (length > request->limits.max_body - request->body.length)
         return refuse_request(request, 413, "Body too large");
     if (!input_budget_charge(request->limits.bodies, &request->charge, length))
-        return refuse_request(request, 503, too_many);
+        return refuse_request(request, 503,
+                              request->charge.address_is_full ? too_many_of_one : too_many);
     bytes_append(&request->body, at, length);
     return request->body.failed ? refuse_request(request, 503, "Out of memory") : 0;
 }
@@ -247,6 +249,12 @@ struct http_request *http_request_new(const struct http_limits *limits)
     request->limits = *limits;
     request->charge.give_up = give_up_body;
     return request;
+}
+
+bool http_request_count_for(struct http_request *request, uint64_t *of_address)
+{
+    return input_budget_count_for(request->limits.bodies, &request->charge, of_address) ||
+           refuse_request(request, 503, too_many_of_one) == 0;
 }
 
 void http_request_free(struct http_request **request)

@@ -35,6 +35,9 @@ struct http_request;
 
 /* NULL without memory. The limits are copied. */
 struct http_request *http_request_new(const struct http_limits *limits);
+/* Its body counts for an address, see input_budget_count_for(). False: it is refused, as with
+ * HTTP_REFUSED, when it is not whole. */
+bool http_request_count_for(struct http_request *request, uint64_t *of_address);
 void http_request_free(struct http_request **request);
 
 /* Takes bytes as they come, in pieces of any size; *consumed says how many. Not to be called again

@@ -29,6 +29,8 @@ static void give_back(struct input_budget *budget, struct input_charge *charge)
     if (charge->bytes == 0)
         return;
     budget->used -= charge->bytes;
+    if (charge->of_address != NULL)
+        *charge->of_address -= charge->bytes;
     charge->bytes = 0;
     if (charge->give_up != NULL)
         unlink_charge(budget, charge);
@@ -46,12 +48,36 @@ static void make_room(struct input_budget *budget, const struct input_charge *ch
     }
 }
 
+static bool address_has_room(struct input_budget *budget, struct input_charge *charge,
+                             size_t length)
+{
+    uint64_t used = charge->of_address != NULL ? *charge->of_address : 0;
+
+    charge->address_is_full = charge->of_address != NULL && budget->most_of_address > 0 &&
+                              used + length > budget->most_of_address;
+    budget->refused_of_address += charge->address_is_full;
+    return !charge->address_is_full;
+}
+
+bool input_budget_count_for(struct input_budget *budget, struct input_charge *charge,
+                            uint64_t *of_address)
+{
+    if (charge->of_address != NULL)
+        *charge->of_address -= charge->bytes;
+    charge->of_address = of_address;
+    if (of_address != NULL)
+        *of_address += charge->bytes;
+    return charge->bytes == 0 || budget == NULL || address_has_room(budget, charge, 0);
+}
+
 bool input_budget_charge(struct input_budget *budget, struct input_charge *charge, size_t length)
 {
     if (charge->given_up)
         return false;
     if (budget == NULL || length == 0)
         return true;
+    if (!address_has_room(budget, charge, length))
+        return false;
     if (charge->bytes + length <= budget->most)
         make_room(budget, charge, length);
     if (budget->used + length > budget->most)
@@ -60,6 +86,8 @@ bool input_budget_charge(struct input_budget *budget, struct input_charge *charg
         link_newest(budget, charge);
     budget->used += length;
     charge->bytes += length;
+    if (charge->of_address != NULL)
+        *charge->of_address += length;
     return true;
 }
 

@@ -19,8 +19,9 @@ struct counted_address {
     TAILQ_ENTRY(counted_address) by_age; /* while it has no connection */
     struct turn_share share;
     uint64_t connections;
-    uint64_t waiting;       /* requests that wait for its share, see requests/waiting_requests.h */
-    uint64_t topics_weight; /* of the topics of its streams, see streams/topic_limits.h */
+    uint64_t waiting; /* requests that wait for its share, see requests/waiting_requests.h */
+    uint64_t topics;  /* bytes of those of its streams, see streams/topic_limits.h */
+    uint64_t bodies;  /* bytes that are coming in, see http/input_budget.h */
     uint64_t left_at_ms;
     struct ip_address network;
 };

@@ -153,6 +153,13 @@ static void put_address(struct connection *connection, struct counted_address *a
         connection->io.handle.data = address;
 }
 
+uint64_t *connection_bodies(const struct connection *connection)
+{
+    struct counted_address *address = connection->io.handle.data;
+
+    return address != NULL ? &address->bodies : NULL;
+}
+
 struct turn_share *connection_share(const struct connection *connection)
 {
     struct counted_address *address = connection_address(connection);

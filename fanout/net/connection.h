@@ -87,6 +87,8 @@ struct counted_address *connection_address(const struct connection *connection);
 /* What has been done for it since its work began was for whom it was counted to: charges that, and
  * counts it to another one, or to nobody (NULL). Takes over what counts it. */
 void connection_set_address(struct connection *connection, struct counted_address *address);
+/* Bytes of what is coming in from that address; NULL: nobody's. */
+uint64_t *connection_bodies(const struct connection *connection);
 /* NULL: nobody's. */
 struct turn_share *connection_share(const struct connection *connection);
 /* Queues shared bytes; they are written before the loop sleeps. False without memory (the

@@ -154,11 +154,12 @@ static const char *hold_addition(struct stream *stream, const struct addition *a
     const struct requested_topics *topics = &addition->topics;
     const char *user =
         addition->brought.body.user != NULL ? addition->brought.body.user : stream_user(stream);
-    const char *fault = topic_limits_fault(service->streams, service->config, &stream->subscriber,
-                                           topics->list, topics->count);
+    uint64_t before = topic_limits_weight(stream);
+    const char *fault = topic_limits_fault(service->streams, stream, topics->list, topics->count);
     if (fault == NULL)
         fault = held_topics_add(service->streams->topics, &stream->subscriber, user, topics->list,
                                 topics->count, service->config->max_topics);
+    topic_limits_charge(stream, before);
     replay_topics_changed(stream);
     return fault;
 }
@@ -247,10 +248,12 @@ static bool add_topics(struct connection *connection, const struct client_messag
 static bool remove_topics(struct connection *connection, const struct client_message *message)
 {
     struct stream *stream = stream_of(connection);
+    uint64_t weight = topic_limits_weight(stream);
     bool done =
         held_topics_remove(service_of(connection)->streams->topics, &stream->subscriber,
                            stream_user(stream), message->topics.list, message->topics.count);
 
+    topic_limits_charge(stream, weight);
     replay_topics_changed(stream);
     if (!done)
         return client_requests_refuse(connection, REQUESTED_TOPICS_NO_MEMORY);

@@ -122,9 +122,15 @@ static json_t *strangers_of(const struct service *service)
 
     set_number(strangers, "topics_bytes", topic_limits_used(service->streams));
     set_number(strangers, "topics_most", config->max_topics_total);
+    set_number(strangers, "topics_most_per_address", config->max_topics_per_address);
+    set_number(strangers, "topics_refused", service->streams->refused_topics);
+    set_number(strangers, "topics_refused_per_address",
+               service->streams->refused_topics_of_address);
     set_number(strangers, "bodies_bytes", service->bodies.used);
     set_number(strangers, "bodies_most", service->bodies.most);
     set_number(strangers, "bodies_given_up", service->bodies.given_up);
+    set_number(strangers, "bodies_most_per_address", service->bodies.most_of_address);
+    set_number(strangers, "bodies_refused_per_address", service->bodies.refused_of_address);
     set_number(strangers, "replay_bytes", replay_kept_bytes(service->replays));
     set_number(strangers, "replay_most", config->max_replay_kept);
     set_number(strangers, "replay_work", service->replays->work);

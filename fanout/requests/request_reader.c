@@ -18,9 +18,12 @@ static bool have_request(struct connection *connection)
     struct http_limits limits = {config->max_headers, config->max_body,
                                  &service_of(connection)->bodies};
 
+    if (stream->request != NULL)
+        return true;
+    stream->request = http_request_new(&limits);
     if (stream->request == NULL)
-        stream->request = http_request_new(&limits);
-    return stream->request != NULL;
+        return false;
+    return http_request_count_for(stream->request, connection_bodies(connection));
 }
 
 /* Out of the connection's hands: answering may close it, or make a stream of it. */
@@ -45,27 +48,49 @@ static void refuse_request(struct connection *connection)
 void request_reader_answer(struct connection *connection, struct http_request *request)
 {
     service_of(connection)->answer(connection, request);
+    http_request_free(&request);
     if (connection->state == CONNECTION_READING)
         client_address_leave(connection);
-    http_request_free(&request);
 }
 
-/* A proxy's connection says only now whose it is. What follows in the same bytes could not be kept
- * meanwhile; no proxy sends it. */
+/* A proxy's connection says in the head of each request whose it is. */
+static bool enter_address(struct connection *connection, const struct http_request *request)
+{
+    return !connection->from_proxy || connection_address(connection) != NULL ||
+           client_address_enter(connection, request);
+}
+
+/* What follows in the same bytes could not be kept meanwhile; no proxy sends it. */
 static void answer_or_hold(struct connection *connection, bool is_last)
 {
     struct http_request *request = take_request(connection);
 
-    if (!client_address_enter(connection, request))
+    if (!enter_address(connection, request))
         http_request_free(&request);
     else if (!connection->from_proxy || !is_last || !waiting_requests_hold(connection, request))
         request_reader_answer(connection, request);
+}
+
+/* Whose it is has to be known while it comes in. False: it was refused. */
+static bool begin_body(struct connection *connection, struct http_request *request)
+{
+    if (!enter_address(connection, request)) {
+        http_request_free(&stream_of(connection)->request);
+        return false;
+    }
+    if (http_request_count_for(request, connection_bodies(connection)))
+        return true;
+    refuse_request(connection);
+    return false;
 }
 
 static void wait_for_more(struct connection *connection, bool had_begun, bool had_head)
 {
     struct http_request *request = stream_of(connection)->request;
 
+    if (had_head != http_request_head_is_complete(request) &&
+        !begin_body(connection, stream_of(connection)->request))
+        return;
     if (had_begun != http_request_has_begun(request) ||
         had_head != http_request_head_is_complete(request))
         connection_set_deadline(connection);

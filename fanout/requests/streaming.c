@@ -9,6 +9,7 @@
 #include "requests/service.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/topic_limits.h"
 #include "streams/transport.h"
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     forget_transport_state(stream);
     if (!connid)
         return;
+    topic_limits_release(stream);
     leaving_begin(stream);
     streams->of_encoding[stream->encoding]--;
     hash_table_remove(&streams->by_connid, &stream->by_connid);

@@ -147,6 +147,16 @@ static bool take_secret(struct streams *streams, struct stream *stream,
     return true;
 }
 
+static bool take_topics(struct streams *streams, struct stream *stream,
+                        const struct requested_topics *topics)
+{
+    const char *fault = held_topics_add(streams->topics, &stream->subscriber, stream_user(stream),
+                                        topics->list, topics->count, UINT64_MAX);
+
+    topic_limits_charge(stream, 0);
+    return fault == NULL;
+}
+
 /* Of one that polls, and has shown that it is the same one. */
 static struct presence_heard heard_before(const struct service *service,
                                           const struct stream *stream,
@@ -189,8 +199,7 @@ static bool enter(struct service *service, struct stream *stream,
     loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
     return take_secret(streams, stream, body) && subscribe_keep_identity(stream, body) &&
            keep_headers(stream, request) &&
-           held_topics_add(streams->topics, &stream->subscriber, stream_user(stream),
-                           body->topics.list, body->topics.count, UINT64_MAX) == NULL;
+           take_topics(streams, stream, &body->topics);
 }
 
 /* Without values that it could lack it lacks none. */
@@ -370,9 +379,8 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
 const char *subscribe_fault(struct connection *connection, const struct subscription_body *body)
 {
     leaving_finish(stream_of(connection));
-    return topic_limits_fault(service_of(connection)->streams, connection->net->config,
-                              &stream_of(connection)->subscriber, body->topics.list,
-                              body->topics.count);
+    return topic_limits_fault(service_of(connection)->streams, stream_of(connection),
+                              body->topics.list, body->topics.count);
 }
 
 void subscribe_refuse_for_now(struct connection *connection, const struct http_request *request,
@@ -395,7 +403,7 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
 {
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
-    if (fault == TOPIC_LIMITS_FULL)
+    if (fault == TOPIC_LIMITS_FULL || fault == TOPIC_LIMITS_ADDRESS)
         subscribe_refuse_for_now(connection, request, transport, fault, 5);
     else if (fault != NULL)
         http_reply_error(connection, request, fault == REQUESTED_TOPICS_NO_MEMORY ? 503 : 400,

@@ -1,11 +1,14 @@
 #include "streams/topic_limits.h"
 
+#include "config/config.h"
+#include "net/address_limits.h"
 #include "topic.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 const char TOPIC_LIMITS_FULL[] = "Too many topics are held at present";
+const char TOPIC_LIMITS_ADDRESS[] = "Too many topics are held from this address at present";
 
 enum { SHARES = 16 /* one may take so much of what is left */ };
 
@@ -67,10 +70,49 @@ uint64_t topic_limits_used(const struct streams *streams)
     return used;
 }
 
-const char *topic_limits_fault(const struct streams *streams, const struct config *config,
-                               const struct subscriber *held, const struct requested_topic *topics,
-                               size_t count)
+uint64_t topic_limits_weight(const struct stream *stream)
 {
+    const struct subscriber *held = &stream->subscriber;
+    uint64_t weight = 0;
+
+    for (uint32_t i = 0; i < held->count; i++)
+        weight += weight_of_held(held->subscriptions[i].node);
+    return weight;
+}
+
+void topic_limits_charge(struct stream *stream, uint64_t before)
+{
+    struct counted_address *address = connection_address(&stream->connection);
+
+    if (address != NULL)
+        address->topics += topic_limits_weight(stream) - before;
+}
+
+void topic_limits_release(struct stream *stream)
+{
+    struct counted_address *address = connection_address(&stream->connection);
+
+    if (address != NULL)
+        address->topics -= topic_limits_weight(stream);
+}
+
+static const char *fault_of_address(struct streams *streams, const struct stream *stream,
+                                    uint64_t added)
+{
+    const struct counted_address *address = connection_address(&stream->connection);
+    uint64_t most = stream->connection.net->config->max_topics_per_address;
+
+    if (address == NULL || added <= most - (address->topics < most ? address->topics : most))
+        return NULL;
+    streams->refused_topics_of_address++;
+    return TOPIC_LIMITS_ADDRESS;
+}
+
+const char *topic_limits_fault(struct streams *streams, const struct stream *stream,
+                               const struct requested_topic *topics, size_t count)
+{
+    const struct config *config = stream->connection.net->config;
+    const struct subscriber *held = &stream->subscriber;
     uint64_t used = topic_limits_used(streams), patterns = 0, weight = 0;
     uint64_t left = used < config->max_topics_total ? config->max_topics_total - used : 0;
 
@@ -87,5 +129,9 @@ const char *topic_limits_fault(const struct streams *streams, const struct confi
         return "Too many patterns of client ids";
     if (weight > config->max_topics_size)
         return "Topics are too large together";
-    return added > left / SHARES ? TOPIC_LIMITS_FULL : NULL;
+    if (added > left / SHARES) {
+        streams->refused_topics++;
+        return TOPIC_LIMITS_FULL;
+    }
+    return fault_of_address(streams, stream, added);
 }

@@ -222,6 +222,7 @@ static void lines_input(struct connection *connection, const char *bytes, size_t
     struct begun_line begun = take_begun(connection);
 
     line_input_move(&begun.input, &limits);
+    (void)input_budget_count_for(limits.bodies, &begun.input.charge, connection_bodies(connection));
     while (length > 0 && listens(connection)) {
         size_t consumed;
         enum line_verdict verdict =

@@ -126,6 +126,7 @@ static bool begin_speech(struct connection *connection)
         return false;
     }
     speech->due = message_time(connection);
+    websocket_input_count_for(speech->input, connection_bodies(connection));
     stream_of(connection)->transport_state = speech;
     return true;
 }

@@ -86,6 +86,11 @@ struct websocket_input *websocket_input_new(const struct websocket_limits *limit
     return input;
 }
 
+void websocket_input_count_for(struct websocket_input *input, uint64_t *of_address)
+{
+    (void)input_budget_count_for(input->limits.bodies, &input->charge, of_address);
+}
+
 static void forget_message(struct websocket_input *input)
 {
     input_budget_release(input->limits.bodies, &input->charge);

@@ -29,6 +29,8 @@ struct websocket_input;
 /* NULL without memory. The limits are copied. It holds more than 4 KiB: an idle connection needs
  * none. */
 struct websocket_input *websocket_input_new(const struct websocket_limits *limits);
+/* Its message counts for an address, see input_budget_count_for(). */
+void websocket_input_count_for(struct websocket_input *input, uint64_t *of_address);
 void websocket_input_free(struct websocket_input **input);
 
 /* Takes bytes as they come, in pieces of any size, until there is something to do; *consumed says

@@ -381,6 +381,51 @@ static void each_that_wants_everything_costs_the_same(void **state)
     daemon_stop(&daemon);
 }
 
+static void resume_from(struct client *client, struct daemon *daemon, unsigned number,
+                        unsigned address)
+{
+    char body[128], request[256];
+    int length =
+        snprintf(body, sizeof body, "{\"ep\":[\"#\",\"own/%u\"],\"last_id\":\"0-0\"}", number);
+
+    client_open(client, daemon);
+    (void)snprintf(request, sizeof request,
+                   "POST / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.%u\r\n"
+                   "Content-Length: %d\r\n\r\n%s",
+                   address, length, body);
+    assert_true(client_send_text(client, request));
+}
+
+/* By the real address, which a proxy says. */
+static void a_crowd_of_one_address_has_one_share_of_what_catching_up_takes(void **state)
+{
+    enum { EVENTS = 2000, CROWD = 20 };
+    struct daemon daemon;
+    struct client crowd[CROWD], other;
+
+    (void)state;
+    daemon_start(&daemon, "soft_time = 1h\n");
+    for (unsigned number = 0; number < EVENTS; number++)
+        replay_publish(&daemon, "a", number, 500);
+    for (unsigned i = 0; i < CROWD; i++)
+        resume_from(&crowd[i], &daemon, i, 66);
+    resume_from(&other, &daemon, CROWD, 67);
+    while (!client_has(&other, ":[1999,")) {
+        daemon_turn(&daemon);
+        client_receive(&other);
+        for (unsigned i = 0; i < CROWD; i++)
+            client_receive(&crowd[i]);
+    }
+    assert_true(daemon.server->replays.catching_up > CROWD / 2);
+    for (unsigned i = 0; i < CROWD; i++) {
+        client_expect(&crowd[i], ":[1999,");
+        (void)replay_check(&crowd[i], 0, EVENTS);
+        client_close(&crowd[i]);
+    }
+    client_close(&other);
+    daemon_stop(&daemon);
+}
+
 static void random_topic(uint64_t *random, char topic[16], unsigned wildcards)
 {
     static const char levels[] = "abc+#";
@@ -518,6 +563,7 @@ int main(void)
         cmocka_unit_test(what_is_forgotten_meanwhile_makes_no_gap),
         cmocka_unit_test(overlapping_patterns_cost_a_turn_no_more_than_others),
         cmocka_unit_test(what_many_deep_patterns_need_is_made_in_slices),
+        cmocka_unit_test(a_crowd_of_one_address_has_one_share_of_what_catching_up_takes),
         cmocka_unit_test(each_that_wants_everything_costs_the_same),
         cmocka_unit_test(both_ways_find_what_the_topics_say),
         cmocka_unit_test(those_who_do_not_read_stop_nobody),
