@@ -1,5 +1,7 @@
 #include "net/address_limits.h"
 
+#include "net/net.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,6 +182,24 @@ static void comings_and_goings_in_any_order(void **state)
     address_limits_free(limits);
 }
 
+static void proxies_are_known_by_numbers_as_far_as_they_go(void **state)
+{
+    static struct net net;
+    struct ip_address address = {0};
+
+    (void)state;
+    for (int i = 1; i <= NET_PROXIES_KNOWN; i++) {
+        address.bytes[IP_ADDRESS_SIZE - 1] = (unsigned char)i;
+        assert_int_equal(net_number_proxy(&net, &address), i);
+        assert_memory_equal(&net.known_proxies.list[i - 1], &address, sizeof address);
+    }
+    address.bytes[0] = 1;
+    assert_int_equal(net_number_proxy(&net, &address), 0);
+    address.bytes[0] = 0;
+    address.bytes[IP_ADDRESS_SIZE - 1] = 2;
+    assert_int_equal(net_number_proxy(&net, &address), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +209,7 @@ int main(void)
         cmocka_unit_test(which_network_it_is_can_be_said),
         cmocka_unit_test(what_an_address_has_used_is_remembered_for_a_moment),
         cmocka_unit_test(comings_and_goings_in_any_order),
+        cmocka_unit_test(proxies_are_known_by_numbers_as_far_as_they_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
