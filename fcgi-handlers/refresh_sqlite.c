@@ -34,10 +34,11 @@ static bool fail(const struct refresh_store *store, char error[REFRESH_STORE_ERR
 
 /* ---- opening ---- */
 
-/* SQLite would make it readable for everybody. */
+/* SQLite would make it readable for everybody. Nobody else needs it, nor the two files beside it, which get its mode:
+ * the folder is that of the registered topics, which esn-event writes. */
 static void make_file(const char *path)
 {
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file >= 0)
         (void)close(file);
 }

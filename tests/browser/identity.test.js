@@ -5,9 +5,11 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const https = require('node:https');
 const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { request } = require('../system/lib/http');
 const { newFolder, source } = require('../system/lib/paths');
+const { freePort } = require('../system/lib/ports');
 const { run } = require('../system/lib/program');
 const { Subscriber } = require('../system/lib/subscriber');
 const { until } = require('../system/lib/wait');
@@ -36,6 +38,55 @@ async function inShell({ state, env }, ...headings) {
   fs.rmSync(folder, { recursive: true, force: true });
   assert.equal(ended.code, 0, ended.stdout + ended.stderr);
   return ended.stdout;
+}
+
+/** The same site over https as well, with a certificate of its own, and [token] cookie; gives its address. */
+async function startHttps({ state, env }) {
+  const port = await freePort();
+  const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const made = await run(['openssl', ...words, '-keyout', `${state}/conf/https.key`, '-out', `${state}/conf/https.pem`]);
+  assert.equal(made.code, 0, made.stderr);
+  fs.chmodSync(`${state}/conf/https.key`, 0o644); // nginx runs as quickstart's own user
+  const edit = (file, changes) => fs.writeFileSync(file, replaced(fs.readFileSync(file, 'utf8'), changes));
+  const { port: plain } = new URL(env.ESN_DEMO_URL);
+  const listen = `listen 127.0.0.1:${plain} backlog=4096;`;
+  const secure = `listen 127.0.0.1:${port} ssl; ssl_certificate ${state}/conf/https.pem; ssl_certificate_key ${state}/conf/https.key;`;
+  edit(`${state}/conf/nginx.conf`, { [listen]: `${listen} ${secure}` });
+  edit(`${state}/conf/es-web-notify.conf`, { 'sign_file = token.keys\n': 'sign_file = token.keys\ncookie = yes\n' });
+  process.kill(Number(fs.readFileSync(`${state}/run/nginx.pid`, 'utf8')), 'SIGHUP');
+  process.kill(supervisorOf(`${state}/install/libexec/esn-subscribe`), 'SIGTERM'); // quickstart starts it again
+  await until('esn-subscribe is there again, behind https, with cookies', async () => {
+    const answer = await exchange(`https://127.0.0.1:${port}/notify/token`);
+    return answer?.statusCode === 400 && answer.headers['set-cookie'] !== undefined;
+  });
+  return `https://127.0.0.1:${port}/`;
+}
+
+/** The process of a program that is no child of another one of it. */
+function supervisorOf(file) {
+  const parents = new Map();
+  for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, parent] = /^PPid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+      if (fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] === file) parents.set(pid, parent);
+    } catch {
+      // it has ended
+    }
+  }
+  return Number([...parents].find(([, parent]) => !parents.has(parent))[0]);
+}
+
+/** What becomes of a refresh token that is none; undefined: nobody answers. */
+function exchange(url) {
+  return new Promise((resolve) => {
+    const headers = { Origin: new URL(url).origin, Cookie: '__Host-esn-refresh=none', 'Content-Length': '0' };
+    const sent = https.request(url, { method: 'POST', rejectUnauthorized: false, agent: false, headers }, (answer) => {
+      answer.resume();
+      resolve(answer);
+    });
+    sent.on('error', () => resolve(undefined));
+    sent.end();
+  });
 }
 
 const ways = {
@@ -201,6 +252,45 @@ describe('docs/identity.md, with a plain quickstart', () => {
       assert.doesNotMatch(said, /"error"/);
     });
   }
+
+  test('Access and refresh, in a cookie: the lines of a page do over https what they say', async () => {
+    const url = await startHttps(started);
+    const shop = new Shop(started);
+    const [declarations, opening, logout] = identity.blocks('Access and refresh', 'js')[0].split(/^(?=await )/m);
+    const [, ...without] = opening.split('\n'); // the line with the bind key, which is for once
+    // What scripts of the page could see of it.
+    const spy = `window.seen = [];
+      const real = fetch;
+      window.fetch = async (...words) => {
+        const answer = await real(...words);
+        if (String(words[0]).endsWith('/token')) seen.push([answer.status, answer.status === 200 ? Object.keys(await answer.clone().json()) : []]);
+        return answer;
+      };`;
+    const page = (lines) => `<!doctype html><script src="/js/es-web-notify.js"></script><script>${spy}
+      const { connect } = EsWebNotify; window.heard = []; window.errors = [];</script><script type="module">
+      ${declarations} ${lines}
+      notify.on('*', ({ type }) => heard.push(type)); notify.on('@error', ({ kind }) => errors.push(kind));
+      window.notify = notify; window.logout = async () => { ${logout} };</script>`;
+    shop.write('cookie.html', page(opening));
+    shop.write('again.html', page(without.join('\n')));
+    const profile = await browser.newProfile();
+    const tab = await profile.openTab();
+    await tab.goto(`${url}house/page.php`);
+    for (const name of ['cookie.html', 'again.html', 'again.html']) { // loaded anew it needs no bind key
+      await tab.goto(`${url}${name}`);
+      await tab.until(() => window.notify?.state === 'connected');
+      assert.equal(await shop.emit(name.replace('.html', ''), USER('ana')), 1);
+      await tab.until((type) => heard.includes(type), name.replace('.html', ''));
+      assert.deepEqual(await tab.evaluate(() => [document.cookie.includes('esn'), seen.flat(2).includes('refresh_token'), errors]), [false, false, []]);
+    }
+    await tab.evaluate(() => logout());
+    await tab.until(() => notify.state === 'closed');
+    assert.deepEqual(await tab.evaluate(() => errors), ['dropped']);
+    await tab.goto(`${url}again.html`);
+    await tab.until(() => window.notify?.state === 'closed');
+    assert.deepEqual(await tab.evaluate(() => errors), ['login']);
+    await profile.close();
+  });
 
   test('the whole configuration is good, with what esnctl makes for it', async () => {
     const own = newFolder('whole');

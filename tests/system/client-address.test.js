@@ -3,7 +3,10 @@
 // Behind a web server the daemon knows its clients apart, and none of them can say that it is somebody else.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { after, before, describe, test } = require('node:test');
+const { newFolder } = require('./lib/paths');
+const { startProxy } = require('./lib/proxies');
 const { RawConnection } = require('./lib/raw');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
@@ -72,6 +75,36 @@ describe('addresses behind web servers', { concurrency: true }, () => {
       });
     });
   }
+});
+
+describe('addresses behind HAProxy, as docs/clients.md advises', () => {
+  let stack;
+  let proxy;
+  let folder;
+  before(async () => {
+    folder = newFolder('haproxy');
+    stack = await Stack.start('haproxy', { handlers: 1, config: { fanout: { max_connections_per_address: 2 } } });
+    proxy = await startProxy('HAProxy', folder, stack.port);
+  });
+  after(async () => {
+    await proxy?.stop();
+    await stack?.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('each client has its own, whatever it says in headers, and limits are for each', async () => {
+    const forged = { 'X-Forwarded-For': `${FORGED}, 127.0.0.1` };
+    const held = [
+      await subscribe(proxy.port, '127.0.0.77', '/', forged),
+      await subscribe(proxy.port, '127.0.0.77', '/', forged),
+      await subscribe(proxy.port, '127.0.0.78', '/', forged),
+    ];
+    await untilAddresses(stack, ['127.0.0.77', '127.0.0.77', '127.0.0.78']);
+    const refused = await subscribe(proxy.port, '127.0.0.77', '/', forged);
+    assert.equal((await refused.answer()).status, 503);
+    [...held, refused].forEach((connection) => connection.destroy());
+    await stack.untilTotal(0);
+  });
 });
 
 describe('whom the daemon believes', () => {

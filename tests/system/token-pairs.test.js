@@ -239,9 +239,11 @@ for (const [web, store] of [
         await until('tokens are given again', async () => (await desk.ask({ bind_key: bindKey('luis') })).status === 200);
       });
     } else {
-      test('are kept in a file for its owner and group alone', () => {
-        const { mode } = fs.statSync(path.join(desk.bound.stack.folder, 'tokens.db'));
-        assert.equal(mode & 0o007, 0);
+      test('are kept in files for their owner alone', () => {
+        for (const end of ['', '-wal', '-shm']) {
+          const { mode } = fs.statSync(path.join(desk.bound.stack.folder, `tokens.db${end}`));
+          assert.equal(mode & 0o777, 0o600, end);
+        }
       });
     }
   });

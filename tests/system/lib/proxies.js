@@ -16,6 +16,7 @@ global
 defaults
   mode http
   option abortonclose
+  option forwardfor
   option http-no-delay
   timeout connect 5s
   timeout client 2m
@@ -23,6 +24,7 @@ defaults
   timeout tunnel 1h
 frontend page
   bind 127.0.0.1:${port}
+  http-request del-header X-Forwarded-For
   default_backend broker
 backend broker
   server daemon 127.0.0.1:${daemon}

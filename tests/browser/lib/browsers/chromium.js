@@ -13,6 +13,7 @@ const { Tab } = require('./tab');
 const WORDS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
   ...['--disable-component-update', '--disable-sync', '--mute-audio', '--password-store=basic', '--remote-debugging-port=0'],
+  '--ignore-certificate-errors', // self-made ones
 ];
 
 class ChromiumTab extends Tab {

@@ -99,7 +99,7 @@ class Firefox {
     browser.program = new Program('firefox', [tool('firefox-esr', 'firefox-esr'), ...words], { log, env });
     const [, url] = await browser.program.untilLog(/WebDriver BiDi listening on (ws:\S+)/);
     browser.socket = await JsonSocket.open(`${url}/session`);
-    await browser.socket.ask('session.new', { capabilities: {} });
+    await browser.socket.ask('session.new', { capabilities: { alwaysMatch: { acceptInsecureCerts: true } } });
     return browser;
   }
 

@@ -86,7 +86,8 @@ class WebKitProfile {
     profile.url = `http://127.0.0.1:${port}/session`;
     const options = { binary: miniBrowser(), args: ['--automation'] };
     await profile.program.until('it answers', () => request(`http://127.0.0.1:${port}/status`, { agent: false }));
-    const { sessionId } = await profile.ask('POST', '', { capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': options } } });
+    const alwaysMatch = { acceptInsecureCerts: true, 'webkitgtk:browserOptions': options };
+    const { sessionId } = await profile.ask('POST', '', { capabilities: { alwaysMatch } });
     profile.url = `${profile.url}/${sessionId}`;
     profile.first = await profile.ask('GET', '/window');
     return profile;
