@@ -44,7 +44,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     controller.abort();
   };
 
-  const watch = (time, kind = DOWN, message = 'Nothing was heard') => {
+  const watch = (time, kind = DOWN, message = 'Silence') => {
     clearTimeout(timer);
     timer = setTimeout(() => cut(failure(kind, message)), time);
   };
@@ -281,7 +281,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
         _speak: (how) => (speak = how),
         _refuse: (reason) => cut(failure(REFUSED, reason)),
       });
-      if (!connectedAt) throw failure(UNFIT, 'It ended at once');
+      if (!connectedAt) throw failure(UNFIT, 'Ended at once');
     } catch (error) {
       why ||= named(error);
     }

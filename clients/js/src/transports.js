@@ -69,7 +69,7 @@ async function ws(link) {
   const { ep = [], last_id, ...who } = body || {};
   let asks = ep.length; // else the topics are in the ticket, or there are none
   const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics for a WebSocket');
+  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics');
   const address = `${url.replace(/^http/, 'ws').split('?')[0]}ws?${query || new URLSearchParams(who)}`;
   const socket = orUnfit(() => new link.WebSocket(address)); // a policy of the page may forbid it
   let connected; // the frame, until the topics are in force

@@ -156,7 +156,7 @@ for (const transport of ALL) {
       connection.send = () => {};
       await until('it was given up', () => listener.errors.length > 0);
       await listener.client.ready();
-      assert.deepEqual([listener.errors[0].kind, listener.errors[0].message], ['down', 'Nothing was heard']);
+      assert.deepEqual([listener.errors[0].kind, listener.errors[0].message], ['down', 'Silence']);
       assert.equal(listener.meter.peak, 1);
     });
 
