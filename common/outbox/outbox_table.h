@@ -44,9 +44,10 @@ const char *outbox_table_error(const struct outbox_table *table);
  * connection (MariaDB: GET_LOCK()) or the process (SQLite: flock(2) on a file beside the database),
  * so that nobody waits for one that was killed. */
 enum sql_status outbox_table_lock(struct outbox_table *table);
-/* The first waiting rows by id, without those of the queues in `held`: the names in hexadecimal, as in
- * ",6F6E65,74776F,", so that no encoding comes in between. Always from the beginning: ids are given before they are committed, so that a smaller one may appear at any time,
- * and has to go before what is behind it in its queue. */
+/* The first waiting rows by id, without those of the queues in `held`: the names in hexadecimal, as
+ * in ",6F6E65,74776F,", so that no encoding comes in between. Always from the beginning: ids are
+ * given before they are committed, so that a smaller one may appear at any time, and has to go
+ * before what is behind it in its queue. */
 enum sql_status outbox_table_read(struct outbox_table *table, const struct sql_text *held,
                                   struct outbox_rows *rows);
 void outbox_rows_clear(struct outbox_rows *rows);

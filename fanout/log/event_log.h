@@ -1,8 +1,9 @@
 /* The log of recent events: gives every event its id, and keeps the newest ones so that a client
  * that comes back can have what it missed; and the last values of topics (last_values.h). Bounded by
  * bytes and age, oldest forgotten first; found by topic through an index of its own, so that what
- * one client missed is found without walking what it did not subscribe to. Ids are "<epoch>-<sequence>": the epoch is the time when the log
- * was begun, the sequence grows with each event. */
+ * one client missed is found without walking what it did not subscribe to. Ids are
+ * "<epoch>-<sequence>": the epoch is the time when the log was begun, the sequence grows with each
+ * event. */
 #ifndef ESN_EVENT_LOG_H
 #define ESN_EVENT_LOG_H
 

@@ -198,8 +198,7 @@ static bool enter(struct service *service, struct stream *stream,
     stream->presence_since = (uint32_t)streams->presence.changes;
     loop_watch_did(&service->net->loop.watch, LOOP_SUBSCRIBED, body->topics.count);
     return take_secret(streams, stream, body) && subscribe_keep_identity(stream, body) &&
-           keep_headers(stream, request) &&
-           take_topics(streams, stream, &body->topics);
+           keep_headers(stream, request) && take_topics(streams, stream, &body->topics);
 }
 
 /* Without values that it could lack it lacks none. */

@@ -31,10 +31,10 @@ struct streams {
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];
-    uint64_t begun;         /* since the start, like the next */
-    uint64_t dropped;       /* polls between two requests included */
+    uint64_t begun;                                     /* since the start, like the next */
+    uint64_t dropped;                                   /* polls between two requests included */
     uint64_t refused_topics, refused_topics_of_address; /* requests for more than there is room */
-    uint64_t headers_bytes; /* memory of all that are kept */
+    uint64_t headers_bytes;                             /* memory of all that are kept */
 };
 
 /* Random, see hash_bytes(); each is for one table. */

@@ -1,5 +1,5 @@
-/* Loaded before a test program (LD_PRELOAD; tests/run --shuffle does): runs the tests of a group in the order that the seed
- * in ESN_SHUFFLE makes, the same again for the same seed. */
+/* Loaded before a test program (LD_PRELOAD; tests/run --shuffle does): runs the tests of a group in
+ * the order that the seed in ESN_SHUFFLE makes, the same again for the same seed. */
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
