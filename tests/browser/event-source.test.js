@@ -5,6 +5,7 @@
 // at all, since no web server is before the daemon, Firefox gives up, and nothing can be done for it.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { describe, test } = require('node:test');
 const { until } = require('../system/lib/wait');
 const { Stack } = require('../system/lib/stack');
@@ -22,6 +23,37 @@ const WAYS = {
   'behind Apache with mod_fcgid': { start: behind('Apache with mod_fcgid'), isAnswered: true },
   'sent to the daemon by Apache with mod_proxy_fcgi': { start: behind('Apache with mod_proxy_fcgi'), isAnswered: false },
 };
+
+/** What pages take where they want headers with their EventSource; it says in the query what it had last. */
+const POLYFILL = fs.readFileSync(require.resolve('event-source-polyfill'), 'utf8');
+
+describe('event-source-polyfill', () => {
+  const scene = setScene('polyfill', { start: behind('nginx') });
+
+  test('has what it missed when its stream was ended and when the daemon was away', async () => {
+    const tab = await scene.profile.openTab();
+    await tab.goto(scene.site.blank);
+    await tab.evaluate(([code, url]) => {
+      (0, eval)(code);
+      Object.assign(window, { heard: [], connected: 0, source: new EventSourcePolyfill(url, { headers: { 'X-Page': 'shop' } }) });
+      source.addEventListener('connected', () => connected++);
+      source.onmessage = ({ data }) => heard.push(JSON.parse(data).e.type);
+    }, [POLYFILL, new URL('sse?ep=a', scene.url.replace(/\/?$/, '/')).href]);
+    await tab.until(() => connected === 1);
+    await scene.stack.publish('a', 'one');
+    await tab.until(() => heard.length === 1);
+    scene.stack.daemon.signal('SIGUSR1');
+    await scene.stack.publishInTheEnd('a', 'two');
+    await tab.until(() => heard.length === 2);
+    await scene.stack.daemon.end('SIGKILL');
+    await scene.stack.startDaemon();
+    await scene.stack.publishInTheEnd('a', 'three');
+    await tab.until(() => heard.length === 3);
+    assert.deepEqual(await tab.evaluate(() => heard), ['one', 'two', 'three']);
+    assert.ok(await tab.evaluate(() => connected) >= 3);
+    await tab.evaluate(() => source.close());
+  });
+});
 
 for (const [way, { start, isAnswered }] of Object.entries(WAYS)) {
   describe(`an EventSource of ${browserName} ${way}`, () => {

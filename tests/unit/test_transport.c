@@ -104,6 +104,31 @@ static void sse_streams(void **state)
     daemon_stop(&daemon);
 }
 
+/* None at once, not all in one moment. */
+static void event_sources_come_back_spread_over_a_time_that_has_a_floor(void **state)
+{
+    enum { MANY = 20, MOST = 4000 };
+    struct daemon daemon;
+    unsigned long least = MOST, most = 0;
+
+    (void)state;
+    daemon_start(&daemon, "[fanout]\nretry_time = 4s\n");
+    for (int i = 0; i < MANY; i++) {
+        struct client client;
+        char text[16];
+        open_with(&client, &daemon, "GET /sse?ep=a HTTP/1.1\r\nHost: x\r\n\r\n");
+        client_expect(&client, "\"connected\"");
+        take(&client, "retry: ", "\n", text, sizeof text);
+        unsigned long retry = strtoul(text, NULL, 10);
+        least = retry < least ? retry : least;
+        most = retry > most ? retry : most;
+        client_close(&client);
+    }
+    assert_in_range(least, MOST / 4, MOST);
+    assert_in_range(most, least + 1, MOST);
+    daemon_stop(&daemon);
+}
+
 static void post_with_accept_is_sse(void **state)
 {
     struct daemon daemon;
@@ -347,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_encoded_for_their_stream),
         cmocka_unit_test(sse_streams),
+        cmocka_unit_test(event_sources_come_back_spread_over_a_time_that_has_a_floor),
         cmocka_unit_test(post_with_accept_is_sse),
         cmocka_unit_test(queries_are_refused_with_a_reason),
         cmocka_unit_test(a_poll_waits_for_an_event),
