@@ -161,7 +161,8 @@ static char *sign_with_ed25519(EVP_PKEY *key, const char *payload)
     bool good = !out.failed && ed25519_sign(key, signature, out.data, out.length);
     bytes_append_text(&out, ".");
     append_base64url(&out, signature, good ? sizeof signature : 0);
-    char *text = good && !out.failed ? strndup(out.data, out.length) : NULL;
+    const char *signed_text = bytes_terminate(&out); /* NULL without memory */
+    char *text = good && signed_text != NULL ? strdup(signed_text) : NULL;
     bytes_free(&out);
     return text;
 }

@@ -34,7 +34,7 @@ function sources(folder) {
 }
 
 test('what is to be looked for in the journal is what the programs say', () => {
-  const all = ['common', 'fanout', 'fcgi-handlers'].map(sources).join('');
+  const all = ['common', 'fanout', 'fcgi-handlers', 'outbox'].map(sources).join('');
   const words = table('in the journal').map(([cell]) => /`([^`]+)`/.exec(cell)[1]);
   assert.ok(words.length >= 6);
   assert.deepEqual(words.filter((text) => !all.includes(`"${text}`)), []);

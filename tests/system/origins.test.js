@@ -48,7 +48,7 @@ for (const name of Object.keys(servers)) {
         'a drop': [200, post('drop', '{"uid": "nobody"}', bearer)],
         'a ticket': [200, post('ticket', JSON.stringify({ ep: ['a'], token }))],
         'no ticket': [400, post('ticket', '{"ep": [], "token": "wrong"}')],
-        'a poll': [[200, 303], get('poll?ep=a&wait=0')],
+        'a poll': [[200, 303, 307], get('poll?ep=a&wait=0')],
         'a refused poll': [400, get('poll')],
         'a renewal': [[400, 307], post('alive', '{}')],
         'a look': [401, get('state')],

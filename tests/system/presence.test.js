@@ -222,7 +222,7 @@ describe('looking in', () => {
     const { connections, transports, clids, topics } = await stack.look('/state');
     assert.deepEqual([connections, transports.frames, clids, topics], [1, 1, 1, 2]);
     const memory = await stack.look('/memory');
-    for (const part of ['resident', 'heap_used', 'explained', 'connections', 'streams', 'topics', 'presence']) {
+    for (const part of ['resident', 'explained', 'connections', 'streams', 'topics', 'presence']) {
       assert.ok(memory[part] > 0, `${part} in ${JSON.stringify(memory)}`);
     }
   });
