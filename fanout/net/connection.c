@@ -155,7 +155,7 @@ static void put_address(struct connection *connection, struct counted_address *a
 
 uint64_t *connection_bodies(const struct connection *connection)
 {
-    struct counted_address *address = connection->io.handle.data;
+    struct counted_address *address = connection_address(connection);
 
     return address != NULL ? &address->bodies : NULL;
 }

@@ -43,10 +43,12 @@ for (const name of Object.keys(servers)) {
     });
 
     test('what stands behind a path is another path', async () => {
-      for (const path of ['event/x', 'event/', 'eventx', 'ticket/x', 'sse/x', 'poll/x']) {
+      for (const path of ['event/x/y', 'eventx', 'ticket/x', 'sse/x', 'poll/x']) {
         const answer = await post(path, event);
         assert.deepEqual([answer.status, answer.json?.error], [404, 'Not found'], `${path}: ${answer.text}`);
       }
+      const report = await post('event/x', event); // where only who looks may come
+      assert.deepEqual([report.status, report.json?.error], [405, 'Method Not Allowed'], report.text);
     });
 
     test('a site that compresses holds no event back', async () => {
