@@ -25,6 +25,8 @@ void handler_reply_write_head(struct bytes *out, int status, const char *reason,
 
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply)
 {
+    if (reply->body != NULL && reply->body->failed)
+        return handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
     struct bytes head = BYTES_EMPTY;
     handler_reply_write_head(&head, reply->status, reply->reason, handler_reply_reach(request));
     if (reply->headers != NULL)

@@ -23,7 +23,7 @@ void handler_reply_write_head(struct bytes *out, int status, const char *reason,
                               struct handler_reach reach);
 
 struct handler_reach handler_reply_reach(const struct handler_request *request);
-/* False when the web server is gone. */
+/* False when the web server is gone. A body for which there was no memory is answered 500. */
 bool handler_reply_send(struct handler_request *request, const struct handler_reply *reply);
 
 /* Answers the question that browsers ask first (OPTIONS): any page may post. */

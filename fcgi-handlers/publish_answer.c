@@ -206,10 +206,7 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
     word_outcome(&answer, outcome, request);
     answer.reply.body = &answer.body;
     answer.reply.headers = answer.headers[0] != '\0' ? answer.headers : NULL;
-    if (answer.body.failed)
-        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
-    else
-        (void)handler_reply_send(request, &answer.reply);
+    (void)handler_reply_send(request, &answer.reply);
     bytes_free(&answer.body);
 }
 

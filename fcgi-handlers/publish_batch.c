@@ -176,10 +176,8 @@ static void answer_batch(struct course *course)
     const struct handler_reply reply = {.status = course->fault != NULL ? 400 : 200,
                                         .reason = course->fault != NULL ? "Bad Request" : "OK",
                                         .body = &body};
-    if (body.failed || course->answers.failed)
-        (void)handler_reply_send_error(course->request, 500, "Out of memory", NULL, NULL);
-    else
-        (void)handler_reply_send(course->request, &reply);
+    body.failed = body.failed || course->answers.failed;
+    (void)handler_reply_send(course->request, &reply);
     bytes_free(&body);
 }
 

@@ -34,9 +34,7 @@ for (const log of ['memory', 'disk']) {
     const all = (point) => (typeof point === 'string' ? { topic: point } : point);
     const restart = async () => {
       if (log === 'disk') {
-        await bed.stack.daemon.end();
-        await bed.stack.startDaemon();
-        await bed.stack.publishInTheEnd('anywhere', 'back');
+        await bed.stack.restartDaemon();
       }
     };
 

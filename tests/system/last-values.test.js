@@ -65,9 +65,7 @@ for (const log of ['memory', 'disk']) {
 
     const restart = async () => {
       if (isOnDisk) {
-        await bed.stack.daemon.end();
-        await bed.stack.startDaemon();
-        await bed.stack.publishInTheEnd('anywhere', 'back');
+        await bed.stack.restartDaemon();
       }
     };
 

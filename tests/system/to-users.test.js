@@ -51,9 +51,7 @@ for (const log of ['memory', 'disk']) {
     const close = (...clients) => Promise.all(clients.map((client) => client.close()));
     const restart = async () => {
       if (log === 'disk') {
-        await bed.stack.daemon.end();
-        await bed.stack.startDaemon();
-        await bed.stack.publishInTheEnd('anywhere', 'back');
+        await bed.stack.restartDaemon();
       }
     };
 

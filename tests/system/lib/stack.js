@@ -124,6 +124,13 @@ class Stack {
     });
   }
 
+  /** Ends the daemon and starts it again; handlers know it again when this is done. */
+  async restartDaemon() {
+    await this.daemon.end();
+    await this.startDaemon();
+    await this.publishInTheEnd('anywhere', 'back');
+  }
+
   startHandler() {
     const index = this.handlers.length;
     const socket = path.join(this.folder, `event${index}.sock`);

@@ -28,18 +28,22 @@ for (const [web, mode] of Object.entries({ 'Apache with mod_proxy_fcgi': 'redire
       return listener;
     };
 
+    const hearsAfterABreakToo = async (listener) => {
+      await bound.publish('mine', { as: 'ana', type: 'one' });
+      await listener.heard('one');
+      const { length } = listener.states;
+      listener.client.abort();
+      await until('it has left', () => listener.states.length > length);
+      await bound.publish('mine', { as: 'ana', type: 'two' });
+      await listener.heard('two');
+    };
+
     for (const transport of ALL) {
       test(`bound topics by ${transport}, after a break too`, async () => {
         const listener = await begin([transport]);
         const { client } = listener;
         assert.deepEqual([client.transport, client.user], [transport, 'luis']);
-        await bound.publish('mine', { as: 'ana', type: 'one' });
-        await listener.heard('one');
-        const { length } = listener.states;
-        client.abort();
-        await until('it has left', () => listener.states.length > length);
-        await bound.publish('mine', { as: 'ana', type: 'two' });
-        await listener.heard('two');
+        await hearsAfterABreakToo(listener);
         await client.subscribe('open').ready;
         await bound.stack.publish('open', 'three');
         await listener.heard('three');
@@ -63,13 +67,7 @@ for (const [web, mode] of Object.entries({ 'Apache with mod_proxy_fcgi': 'redire
       const listener = await begin(ALL, Array.from({ length: MANY - 1 }, (_, i) => ({ topic: `one/of/many/${i}`, bound: true })));
       const { client } = listener;
       assert.equal(client.transport, 'frames');
-      await bound.publish('mine', { as: 'ana', type: 'one' });
-      await listener.heard('one');
-      const { length } = listener.states;
-      client.abort();
-      await until('it has left', () => listener.states.length > length);
-      await bound.publish('mine', { as: 'ana', type: 'two' });
-      await listener.heard('two');
+      await hearsAfterABreakToo(listener);
       assert.deepEqual(listener.types(), ['one', 'two']);
       await client.close();
       await bound.stack.untilTotal(0);
