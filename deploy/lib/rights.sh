@@ -26,6 +26,8 @@ print_rights_conf() {
 prepare_rights() {
     [[ $acl == sqlite ]] && { prepare_sqlite || fail "cannot make $dir/data/topics.db"; }
     [[ $acl == mariadb ]] || return 0
+    # A server that starts removes the temporary tables of others that share its folder for them.
+    "${as_run_user[@]}" mkdir -m 700 -- "$dir/run/mariadb" || exit 1
     [[ -d $dir/data/mariadb ]] || install_mariadb
     start_service mariadb
     wait_for_mariadb
@@ -49,7 +51,8 @@ install_mariadb() {
     say "making the database; the log is $dir/log/mariadb-install.log"
     rm -rf -- "$dir/data/mariadb.new"
     "${as_run_user[@]}" mariadb-install-db --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb.new" \
-        --skip-test-db --auth-root-authentication-method=socket --auth-root-socket-user="$run_user" \
+        --tmpdir="$dir/run/mariadb" --skip-test-db \
+        --auth-root-authentication-method=socket --auth-root-socket-user="$run_user" \
         >"$dir/log/mariadb-install.log" 2>&1 9>&- </dev/null && mv -- "$dir/data/mariadb.new" "$dir/data/mariadb" ||
         fail "MariaDB cannot be set up; the log is $dir/log/mariadb-install.log"
 }

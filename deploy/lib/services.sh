@@ -43,8 +43,9 @@ start_service() { # PROGRAM
             launch "$1" "$dir/install/libexec/$1" --config "$conf" --listen "unix:$sockets/${1#esn-}.sock" --workers 4
             ;;
         mariadb)
-            launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --skip-networking \
-                --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" --innodb-buffer-pool-size=32M
+            launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --tmpdir="$dir/run/mariadb" \
+                --skip-networking --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" \
+                --innodb-buffer-pool-size=32M
             ;;
         # It tells the daemon of sessions that end: docs/protocol.md, "Sessions in Redis".
         redis)

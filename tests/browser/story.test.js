@@ -77,9 +77,16 @@ const ways = {
 
 describe('the story of two users', () => {
   let folder;
+  let temporary;
+  let ofAnother;
   before(() => {
     folder = newFolder('story');
     fs.chmodSync(folder, 0o755); // quickstart's programs are not root's
+    temporary = `${folder}/tmp`;
+    ofAnother = `${temporary}/#sql-temptable-1-1-1.MAD`;
+    fs.mkdirSync(temporary);
+    fs.chmodSync(temporary, 0o777);
+    fs.writeFileSync(ofAnother, '');
   });
   after(() => {
     if (!process.env.ESN_TEST_LOGS) {
@@ -95,13 +102,17 @@ describe('the story of two users', () => {
       const change = (sql) => changeRights(started.state, started.env, sql);
 
       before(async () => {
-        started = await startQuickstart(folder, options);
+        started = await startQuickstart(folder, options, { TMPDIR: temporary });
         change(`UPDATE registered_topics SET sub = '["ana"]' WHERE topic = '${TOPIC}';`);
         [ana, luis] = await Promise.all(['ana', 'luis'].map((user) => openPage(started.env, user)));
       });
       after(async () => {
         await Promise.all([ana, luis].map((user) => user?.close()));
         assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart');
+      });
+
+      test('a table that another MariaDB of the machine has in the temporary folder stays', () => {
+        assert.ok(fs.existsSync(ofAnother));
       });
 
       test('the second never hears what it may not', async () => {

@@ -3,9 +3,11 @@
 // Registered topics in MariaDB: the suite that `make check` runs on SQLite, against a server of its own.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const path = require('node:path');
 const { before, describe, test } = require('node:test');
-const { build, source, tool } = require('./lib/paths');
+const { MariaDb } = require('./lib/mariadb');
+const { build, newFolder, source, tool } = require('./lib/paths');
 const { run } = require('./lib/program');
 
 const RESULT = /^\[ +(OK|FAILED) +\] (?:mariadb: )?(\w+)$/;
@@ -38,3 +40,16 @@ for (const program of ['test_acl', 'test_acl_rights', 'test_acl_failures']) {
     });
   });
 }
+
+test('a server of the tests leaves the temporary tables of others where they are', async (t) => {
+  const folder = newFolder('other-tables');
+  const table = path.join(folder, '#sql-temptable-1-1-1.MAD');
+  fs.writeFileSync(table, '');
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = folder;
+  t.after(() => (TMPDIR === undefined ? delete process.env.TMPDIR : (process.env.TMPDIR = TMPDIR)));
+  const server = await MariaDb.create(folder);
+  t.after(() => server.stop());
+  assert.ok(fs.existsSync(table));
+  assert.equal((await server.sql('SELECT @@tmpdir')).trim(), server.tmp);
+});

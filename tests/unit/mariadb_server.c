@@ -64,11 +64,14 @@ void mariadb_server_create(struct mariadb_server *server)
         give_up(strerror(errno));
     (void)snprintf(server->socket, sizeof server->socket, "%s/socket", server->folder);
     bool root = geteuid() == 0;
+    /* A server that starts removes the temporary tables of others that share its folder for them. */
+    run_command("mkdir %s/tmp", server->folder);
     if (root)
-        run_command("chown %s %s", ordinary_user, server->folder);
-    run_command("mariadb-install-db --no-defaults %s%s --datadir=%s/data --skip-test-db "
-                "--auth-root-authentication-method=normal > %s/install.log 2>&1",
-                root ? "--user=" : "", root ? ordinary_user : "", server->folder, server->folder);
+        run_command("chown -R %s %s", ordinary_user, server->folder);
+    run_command("mariadb-install-db --no-defaults %s%s --datadir=%s/data --tmpdir=%s/tmp "
+                "--skip-test-db --auth-root-authentication-method=normal > %s/install.log 2>&1",
+                root ? "--user=" : "", root ? ordinary_user : "", server->folder, server->folder,
+                server->folder);
     make_certificates(server);
 }
 
@@ -98,8 +101,10 @@ static void become_ordinary(pid_t parent)
 
 static void become_server(const struct mariadb_server *server, bool tls)
 {
-    char data[96], socket_path[128], port[32], log[96], ca[128], certificate[128], key[128];
+    char data[96], temporary[96], socket_path[128], port[32], log[96], ca[128], certificate[128],
+        key[128];
     (void)snprintf(data, sizeof data, "--datadir=%s/data", server->folder);
+    (void)snprintf(temporary, sizeof temporary, "--tmpdir=%s/tmp", server->folder);
     (void)snprintf(socket_path, sizeof socket_path, "--socket=%s", server->socket);
     (void)snprintf(port, sizeof port, "--port=%u", server->port);
     (void)snprintf(log, sizeof log, "--log-error=%s/data/log", server->folder);
@@ -109,6 +114,7 @@ static void become_server(const struct mariadb_server *server, bool tls)
     const char *const arguments[] = {"mariadbd",
                                      "--no-defaults",
                                      data,
+                                     temporary,
                                      socket_path,
                                      port,
                                      log,

@@ -7,11 +7,11 @@ const { Program } = require('../../system/lib/program');
 
 const LIMIT_MS = 300_000; // it builds
 
-/** deploy/quickstart with its state in FOLDER/state: {quickstart, state, env, readEnv}. `readEnv` reads its env anew. */
-async function startQuickstart(folder, options = []) {
+/** deploy/quickstart with its state in FOLDER/state: {quickstart, state, env, readEnv}; ENV: variables for it. `readEnv` reads its env anew. */
+async function startQuickstart(folder, options = [], env = {}) {
   const state = `${folder}/state`;
   const command = [`${source}/deploy/quickstart`, '--no-install', '--dir', state, '--port', String(await freePort())];
-  const quickstart = new Program('quickstart', [...command, ...options], { log: `${folder}/quickstart.log` });
+  const quickstart = new Program('quickstart', [...command, ...options], { log: `${folder}/quickstart.log`, env });
   await quickstart.until('DIR/env is there', () => fs.existsSync(`${state}/env`), LIMIT_MS);
   const readEnv = () => {
     const lines = fs.readFileSync(`${state}/env`, 'utf8').trim().split('\n');

@@ -19,7 +19,10 @@ function answersOn(socket) {
   });
 }
 
-/** A MariaDB of a test's own, in a folder and on a Unix socket. */
+/**
+ * A MariaDB of a test's own, in a folder and on a Unix socket. Its temporary tables are there too: a server that starts
+ * removes all that it finds where it puts its own, those of others that run (mysql_rm_tmp_tables()).
+ */
 class MariaDb {
   /** durable: each commit is flushed to the disk before it is answered, as MariaDB does by default. */
   static async create(folder, { durable = false } = {}) {
@@ -28,11 +31,13 @@ class MariaDb {
     server.folder = path.join(folder, 'mariadb');
     server.socket = path.join(server.folder, 'socket');
     fs.mkdirSync(server.folder);
+    fs.mkdirSync(server.tmp);
     const installed = await run([
       tool('mariadb-install-db', 'mariadb-server'),
       '--no-defaults',
       ...asUser(),
       `--datadir=${server.folder}/data`,
+      `--tmpdir=${server.tmp}`,
       '--skip-test-db',
       '--auth-root-authentication-method=normal',
     ]);
@@ -53,6 +58,7 @@ class MariaDb {
         ...asUser(),
         `--datadir=${this.folder}/data`,
         `--socket=${this.socket}`,
+        `--tmpdir=${this.tmp}`,
         '--skip-networking',
         '--innodb-buffer-pool-size=32M',
         `--innodb-flush-log-at-trx-commit=${this.flush}`,
@@ -60,6 +66,10 @@ class MariaDb {
       { log: path.join(this.folder, 'mariadbd.log') },
     );
     await this.program.until('MariaDB listens', () => answersOn(this.socket));
+  }
+
+  get tmp() {
+    return path.join(this.folder, 'tmp');
   }
 
   /** The section [acl] of who uses it. */
