@@ -17,9 +17,11 @@ Makes slips in C, JavaScript and PHP, one at a time, and says which of them no t
   --seed N        of the choice (default: a random one, which is printed)
   --count N       how many slips (default 300)
   --only TEXT     only in files whose path contains it; may be given again
-  --kinds A,B     only these tests: unit, system, js, js-daemon, php, php-broker (default: all)
+  --kinds A,B     only these tests: unit, system, js, js-daemon, browser, php, php-broker (default: all)
+  --tests A,B     only the tests of these names (default: all)
+  --again         only those that survived in --dir before: the same seed and count, the code as it was, perhaps other tests
   --jobs N        so many tests of C at a time (default 2)
-  --patience N    seconds of tests of a kind for one slip (default 90); what was not noticed by then survives
+  --patience N    seconds of tests of a kind for one slip (default 120); what was not noticed by then survives
   --minutes N     begin with no further slip after so long (default: no limit)
   --dir DIR       where source copy, build, logs and results go (default: a new folder)
   --list          only show the slips that were chosen
@@ -27,7 +29,7 @@ Slips that change nothing stand in tests/mutants/equivalent.txt with the reason.
 
 const { values: options } = parseArgs({ options: {
   seed: { type: 'string' }, count: { type: 'string', default: '300' }, only: { type: 'string', multiple: true, default: [] },
-  kinds: { type: 'string' }, patience: { type: 'string', default: '90' }, jobs: { type: 'string', default: '2' }, minutes: { type: 'string', default: 'Infinity' },
+  kinds: { type: 'string' }, tests: { type: 'string' }, again: { type: 'boolean' }, patience: { type: 'string', default: '120' }, jobs: { type: 'string', default: '2' }, minutes: { type: 'string', default: 'Infinity' },
   dir: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } });
 const say = (text) => console.log(text);
@@ -62,10 +64,9 @@ function copyTree(source) {
 }
 
 /** Some more than are wanted, since the compiler refuses some; none overlaps another of its file. */
-function choose(slips, count, random) {
-  const shuffled = slips.map((slip) => [random(), slip]).sort(([a], [b]) => a - b).map(([, slip]) => slip);
+function choose(slips, count) {
   const chosen = [];
-  for (const slip of shuffled) {
+  for (const slip of [...slips].sort((a, b) => a.rank - b.rank)) {
     if (chosen.length >= count) break;
     const overlaps = chosen.some((other) => other.file === slip.file && other.start < Math.max(slip.end, slip.start + 1) && slip.start < Math.max(other.end, other.start + 1));
     if (!overlaps) chosen.push(slip);
@@ -80,21 +81,23 @@ function describe(slip) {
 }
 
 /** Each language with its tests in stages, from near and quick to far and slow: the second looks at what the first missed. */
-function stagesOf(source, dir, build) {
+function stagesOf(copies, dir, build) {
   const slots = Array.from({ length: Number(options.jobs) }, (_, i) => switchSlot(path.join(dir, 'slots', String(i))));
-  const inPlace = (name, traced) => [sourceSlot(source, path.join(dir, 'slots', name), { traced })];
+  const inPlace = (name, traced) => [sourceSlot(copies[name], path.join(dir, 'slots', name), { traced })];
   const kindOf = (tests, kind) => tests.filter((test) => test.kind === kind);
-  const c = build ? testsOfC(source, build) : [];
-  const js = testsOfJavascript(source, build);
+  const c = build ? testsOfC(copies.c, build) : [];
+  const js = testsOfJavascript(copies.js, build);
   return [
     { language: 'c', slots, stages: [() => kindOf(c, 'unit'), () => kindOf(c, 'system')] },
-    { language: 'js', slots: inPlace('js', true), stages: [() => kindOf(js, 'js'), () => kindOf(js, 'js-daemon')] },
-    { language: 'php', slots: inPlace('php', false), stages: [() => testsOfPhp(source), async (started) => {
+    { language: 'js', slots: inPlace('js', true), stages: [() => kindOf(js, 'js'), () => kindOf(js, 'js-daemon'), () => kindOf(js, 'browser')] },
+    { language: 'php', slots: inPlace('php', false), stages: [() => testsOfPhp(copies.php), async (started) => {
       started.push(await startQuickstart(root, dir));
-      return testsOfPhp(source, started.at(-1).env);
+      return testsOfPhp(copies.php, started.at(-1).env);
     }] },
   ];
 }
+
+const isAmong = (list, name) => !list || list.split(',').includes(name);
 
 /** Lets the tests of one language look at its slips, stage by stage. */
 async function judgeLanguage({ slots, stages }, slips, { logs, until, tell }) {
@@ -102,7 +105,7 @@ async function judgeLanguage({ slots, stages }, slips, { logs, until, tell }) {
   let left = slips;
   for (const [number, stage] of stages.entries()) {
     if (!left.length) break;
-    const tests = (await stage(started)).filter((test) => !options.kinds || options.kinds.split(',').includes(test.kind));
+    const tests = (await stage(started)).filter(({ kind, name }) => isAmong(options.kinds, kind) && isAmong(options.tests, name));
     if (!tests.length) continue;
     const useful = await tryTests(tests, { slots, logs, say });
     const patience = Number(options.patience) * 1000;
@@ -113,43 +116,65 @@ async function judgeLanguage({ slots, stages }, slips, { logs, until, tell }) {
   await Promise.all(started.map((quickstart) => quickstart.stop()));
 }
 
+/** What is known of the slips that were tried in this folder before. */
+function formerResults(file) {
+  if (!options.again) return [];
+  if (!fs.existsSync(file)) throw new Error(`--again: nothing was tried in --dir before: ${file} is missing`);
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
+}
+
+/** All that are known, each with its number and its place in the order of the seed. */
+function findSlips(source, files, seed) {
+  const random = randomFrom(seed);
+  const wanted = (slip) => !options.only.length || options.only.some((text) => slip.file.includes(text));
+  return [...findC(source, files), ...findJavascript(source, files), ...findPhp(source, files)]
+    .map((slip, number) => ({ ...slip, number, rank: random() })).filter(wanted);
+}
+
+function makeCopies(dir) {
+  const copies = { c: path.join(dir, 'source'), js: path.join(dir, 'source-js'), php: path.join(dir, 'source-php') };
+  const [files] = Object.values(copies).map(copyTree);
+  return { copies, files };
+}
+
 async function main() {
   if (options.help) return say(USAGE);
   const seed = Number(options.seed ?? Math.floor(Math.random() * 1e9));
   const dir = path.resolve(options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'esn-mutants-')));
-  const source = path.join(dir, 'source');
   const logs = path.join(dir, 'logs');
   const until = Date.now() + Number(options.minutes) * 60_000;
   fs.mkdirSync(logs, { recursive: true });
   fs.chmodSync(dir, 0o755);
-  const files = copyTree(source);
-  const wanted = (slip) => !options.only.length || options.only.some((text) => slip.file.includes(text));
-  const all = [...findC(source, files), ...findJavascript(source, files), ...findPhp(source, files)].filter(wanted);
+  const { copies, files } = makeCopies(dir);
+  const all = findSlips(copies.c, files, seed);
   const equivalents = equivalentsIn(path.join(root, 'tests/mutants/equivalent.txt'));
   const different = all.filter((slip) => !equivalents.has(slip.file, slip.rule, fold(slip.before), fold(slip.after)));
   say(`seed ${seed}; ${all.length} slips are known, ${all.length - different.length} of them change nothing; in ${dir}`);
-  const chosen = choose(different, Math.ceil(Number(options.count) * 1.3), randomFrom(seed));
+  const chosen = choose(different, Math.ceil(Number(options.count) * 1.3));
   if (options.list) return chosen.forEach((slip) => say(describe(slip)));
-  const built = await buildC({ source, dir, say }, chosen.filter((slip) => slip.language === 'c'));
-  const others = chosen.filter((slip) => slip.language !== 'c');
-  const judged = choose([...built.slips, ...others], Number(options.count), randomFrom(seed));
-  const results = [];
+  const file = path.join(dir, 'results.json');
+  const former = formerResults(file);
+  const built = await buildC({ source: copies.c, dir, say }, chosen.filter((slip) => slip.language === 'c'));
+  const taken = choose([...built.slips, ...chosen.filter((slip) => slip.language !== 'c')], Number(options.count));
+  const judged = taken.filter((slip) => !options.again || former.some((one) => !one.by && one.slip === describe(slip)));
+  const results = former.filter((one) => !judged.some((slip) => describe(slip) === one.slip));
   const tell = (slip, by) => {
-    results.push({ file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by, reached: slip.reached });
-    fs.writeFileSync(path.join(dir, 'results.json'), JSON.stringify(results, null, 1));
+    results.push({ slip: describe(slip), file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by, reached: slip.reached });
+    fs.writeFileSync(file, JSON.stringify(results, null, 1));
     say(by ? `noticed   ${describe(slip)}  (${by})` : `SURVIVED  ${describe(slip)}  (${slip.reached ?? 0} tests come by)`);
   };
-  await Promise.all(stagesOf(source, dir, built.build).map((one) => {
+  await Promise.all(stagesOf(copies, dir, built.build).map((one) => {
     const mine = judged.filter((slip) => slip.language === one.language);
     return mine.length && judgeLanguage(one, mine, { logs, until, tell });
   }));
-  report(results, seed, judged.length);
+  const isOf = (one) => !equivalents.has(one.file, one.rule, one.before, one.after);
+  report(results.filter(isOf), seed, taken.length);
 }
 
 function report(results, seed, chosen) {
   const survivors = results.filter((result) => !result.by);
   say(`\nseed ${seed}: ${results.length} of ${chosen} slips were tried, ${results.length - survivors.length} noticed (${(100 * (1 - survivors.length / results.length)).toFixed(1)} %)`);
-  for (const one of survivors) say(`  ${one.file}:${one.line}: ${one.rule}: ${one.before} -> ${one.after}`);
+  for (const one of survivors) say(`  ${one.slip}  (${one.reached} tests come by)`);
 }
 
 await main();

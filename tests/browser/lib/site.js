@@ -64,10 +64,10 @@ class Site {
   }
 
   /**
-   * The address of a page that loads the client as `build` says (classic, module, source), after the text of a script
-   * `before`, under the Content-Security-Policy `policy`.
+   * The address of a page that loads the client as `build` says (classic, module, source; tests of slips say source), after
+   * the text of a script `before`, under the Content-Security-Policy `policy`.
    */
-  page({ build = 'classic', before = '', policy } = {}) {
+  page({ build = process.env.ESN_PAGE_BUILD ?? 'classic', before = '', policy } = {}) {
     const query = new URLSearchParams({ build });
     if (before) {
       const name = `/before-${Object.keys(this.#scripts).length}.js`;

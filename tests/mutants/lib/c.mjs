@@ -5,7 +5,7 @@ import { run } from './process.mjs';
 import { slipsOfText } from './slips.mjs';
 import { lineOf } from './text.mjs';
 
-const FOLDERS = ['common', 'fanout', 'fcgi-handlers', 'esnctl'];
+const FOLDERS = ['common', 'fanout', 'fcgi-handlers', 'esnctl', 'outbox'];
 const ROUNDS = 12; // of building without what the compiler refuses
 
 export function findC(source, files) {
@@ -15,12 +15,12 @@ export function findC(source, files) {
   });
 }
 
-/** Those of the chosen slips that the compiler took, each with its number; they do not overlap. */
+/** Those of the chosen slips that the compiler took; they do not overlap. */
 export async function buildC({ source, dir, say }, slips) {
   const state = { source, build: path.join(dir, 'build'), folder: path.join(dir, 'switch'), originals: new Map() };
   fs.mkdirSync(state.folder, { recursive: true });
   fs.mkdirSync(state.build, { recursive: true });
-  let left = slips.map((slip, number) => ({ ...slip, number }));
+  let left = slips;
   await configure(state, dir);
   for (let round = 1; round <= ROUNDS; round++) {
     writeSources(state, left);
@@ -67,7 +67,7 @@ function writeSources({ source, originals }, slips) {
     let at = 0;
     for (const slip of slips.filter((one) => one.file === file).sort((a, b) => a.start - b.start)) {
       text += original.slice(at, slip.start);
-      const edit = slip.text.replaceAll('ESN_SLIP(@)', `ESN_SLIP(${slip.number})`);
+      const edit = slip.text.replace(/\b(ESN_SLIP\w*)\(@/g, `$1(${slip.number}`);
       slip.lines = [lineOf(text, text.length), lineOf(text + edit, text.length + edit.length)];
       text += edit;
       at = slip.end;

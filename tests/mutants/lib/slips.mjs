@@ -5,6 +5,14 @@ import { closingBracket, maskText, splitAt, trimRange } from './text.mjs';
 
 const SWITCH = 'ESN_SLIP(@)';
 
+// What reads and nothing else: it may be looked at although the slip would not do so.
+const isPure = (condition) => !/\w\s*\(|\+\+|--|(?<![=!<>])=(?!=)/.test(condition);
+
+/** The switches of conditions that become false, or true. */
+const never = (c) => (isPure(c) ? `(!ESN_SLIP_ON(@) && ESN_SLIP_IF(@, ${c}))` : `(!${SWITCH} && (${c}))`);
+const always = (c) => (isPure(c) ? `(ESN_SLIP_ON(@) || ESN_SLIP_UNLESS(@, ${c}))` : `(${SWITCH} || (${c}))`);
+const either = (changed, c) => (isPure(c) ? `ESN_SLIP_EITHER(@, ${changed}, ${c})` : `(${SWITCH} ? (${changed}) : (${c}))`);
+
 /** Every slip that the rules know in a C or PHP source. */
 export function slipsOfText(source, language) {
   const text = { source, language, masked: maskText(source, language) };
@@ -64,7 +72,7 @@ function returned({ masked }, from) {
 
 function* wholeCondition(text, range) {
   yield slip(text, 'condition negated', range, (c) => `(${SWITCH} ? !(${c}) : (${c}))`, `!(${textOf(text, range)})`);
-  yield slip(text, 'limit not applied', range, (c) => `(!${SWITCH} && (${c}))`, 'false');
+  yield slip(text, 'limit not applied', range, never, 'false');
 }
 
 function textOf({ source }, [from, to]) {
@@ -77,8 +85,7 @@ function* parts(text, range) {
     const found = splitAt(text.masked, ...range, separator);
     if (found.length < 2) continue;
     for (const part of found) {
-      const switched = neutral === 'true' ? (c) => `(${SWITCH} || (${c}))` : (c) => `(!${SWITCH} && (${c}))`;
-      yield slip(text, 'part of a condition left out', part, switched, neutral);
+      yield slip(text, 'part of a condition left out', part, neutral === 'true' ? always : never, neutral);
       yield* parts(text, part);
     }
     return;
@@ -96,7 +103,7 @@ function* comparison(text, range) {
   if (!match || /[?=](?!=)/.test(topLevel(masked).replace(/[=!<>]=/g, '  '))) return;
   const operator = [range[0] + match.index, range[0] + match.index + match[1].length];
   const changed = text.source.slice(range[0], operator[0]) + OFF_BY_ONE[match[1]] + text.source.slice(operator[1], range[1]);
-  yield slip(text, 'comparison off by one', range, (c) => `(${SWITCH} ? (${changed}) : (${c}))`, changed);
+  yield slip(text, 'comparison off by one', range, (c) => either(changed, c), changed);
 }
 
 /** With what stands in brackets blanked out. */

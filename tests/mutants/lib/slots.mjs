@@ -19,6 +19,7 @@ export function switchSlot(folder) {
     takeBack: () => fs.writeFileSync(now, '-1'),
     prepareTrace() {
       fs.writeFileSync(reached, Buffer.alloc(MOST));
+      fs.chmodSync(reached, 0o666); // some programs become another user
       return { env: {}, read() {
         const marks = fs.readFileSync(reached);
         fs.rmSync(reached);
@@ -39,8 +40,8 @@ export function sourceSlot(source, folder, { traced }) {
       fs.writeFileSync(path.join(source, slip.file), text.slice(0, slip.start) + slip.plain + text.slice(slip.end));
     },
     takeBack: (slip) => fs.writeFileSync(path.join(source, slip.file), text),
-    prepareTrace() {
-      if (!traced) return { env: {}, read: () => () => true };
+    prepareTrace({ kind }) {
+      if (!traced || kind === 'browser') return { env: {}, read: () => () => true };
       const coverage = path.join(folder, 'coverage');
       fs.rmSync(coverage, { recursive: true, force: true });
       return { env: { NODE_V8_COVERAGE: coverage }, read: () => readCoverage(coverage) };

@@ -26,10 +26,14 @@ export function testsOfC(source, build) {
   ];
 }
 
+// With pages that load the client from its sources. What of it they run is not traced.
+const IN_PAGES = ['tabs', 'users', 'life-cycle', 'client', 'client-life', 'client-users'];
+
 export function testsOfJavascript(source, build) {
   const folder = path.join(source, 'clients/js/test');
   return [...filesIn(folder, '.test.js').map((file) => nodeTest('js', file, { ESN_BUILD: build })),
-    ...filesIn(path.join(folder, 'daemon'), '.test.js').map((file) => nodeTest('js-daemon', file, { ESN_BUILD: build }))];
+    ...filesIn(path.join(folder, 'daemon'), '.test.js').map((file) => nodeTest('js-daemon', file, { ESN_BUILD: build })),
+    ...IN_PAGES.map((name) => nodeTest('browser', path.join(source, 'tests/browser', `${name}.test.js`), { ESN_BUILD: build, ESN_PAGE_BUILD: 'source' }))];
 }
 
 /** Those of its suites that need no broker, or with the environment of a quickstart those that do. */
@@ -60,7 +64,7 @@ export async function tryTests(tests, { slots, logs, say }) {
   const useful = [];
   await Promise.all(slots.map(async (slot) => {
     for (let test; (test = waiting.shift());) {
-      const trace = slot.prepareTrace();
+      const trace = slot.prepareTrace(test);
       const log = path.join(logs, `${test.kind}-${test.name}.log`);
       const result = await slot.run(test, { env: trace.env, log });
       if (result.ok) useful.push({ ...test, milliseconds: result.milliseconds, reaches: trace.read() });
@@ -93,7 +97,7 @@ function countAt(ranges, offset) {
   return best?.count ?? 0;
 }
 
-/** From nearest to farthest: those whose name is the module's, then by how long they take. */
+/** From nearest to farthest: those whose name is the module's, then the quick ones. */
 export function nearestFirst(tests, slip) {
   const words = path.basename(slip.file).replace(/\.\w+$/, '').split(/[_-]/);
   const distance = (test) => test.name.split(/[_-]/).filter((word) => words.includes(word)).length;
