@@ -1,10 +1,13 @@
 // The rules, on a few lines: what is found, and that it is put in where it was found.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { switchedText } from './lib/c.mjs';
 import { equivalentsIn } from './lib/equivalent.mjs';
+import { switchSlot } from './lib/slots.mjs';
 import { slipsOfText } from './lib/slips.mjs';
 
 const C = `#include "a.h" /* if (no) no(); */
@@ -42,6 +45,38 @@ test('each is switched in where it stands, and an else keeps its if', () => {
   const slip = slipsOfText(source, 'c').find((one) => one.before === 'g(a);');
   assert.equal(source.slice(slip.start, slip.end), 'g(a);');
   assert.equal(slip.text, '{ if (!ESN_SLIP(@)) { g(a); } }');
+});
+
+test('switched on, a slip is what it says; a test comes by where it would make a difference', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-slips-'));
+  const source = '#include <stdlib.h>\n\nint main(int count, char **words)\n{\n    int a = atoi(words[1]);\n    if (a > 3 && count == 2)\n        return 1;\n    return 0;\n}\n';
+  const slips = slipsOfText(source, 'c').map((one, number) => ({ ...one, number }));
+  const library = new URL('./lib/', import.meta.url).pathname;
+  const slot = switchSlot(path.join(folder, 'slot'));
+  const found = {};
+  for (const slip of slips) {
+    fs.writeFileSync(path.join(folder, 'a.c'), switchedText(source, [slip]));
+    execFileSync('cc', ['-include', `${library}switch.h`, '-o', path.join(folder, 'a'), path.join(folder, 'a.c'), `${library}switch.c`]);
+    const run = async (word) => (await slot.run({ command: path.join(folder, 'a'), args: [word] })).ok;
+    const of = (found[`${slip.rule}: ${slip.before} -> ${slip.after}`] = []);
+    for (const word of ['3', '4']) {
+      const trace = slot.prepareTrace({});
+      const before = await run(word);
+      const comesBy = trace.read()(slip);
+      slot.put(slip);
+      of.push([comesBy, before !== (await run(word))]);
+      slot.takeBack(slip);
+    }
+  }
+  fs.rmSync(folder, { recursive: true });
+  const [no, yes] = [[false, false], [true, true]];
+  assert.deepEqual(found, {
+    'condition negated: a > 3 && count == 2 -> !(a > 3 && count == 2)': [yes, yes],
+    'limit not applied: a > 3 && count == 2 -> false': [no, yes],
+    'part of a condition left out: a > 3 -> true': [yes, no],
+    'comparison off by one: a > 3 -> a >= 3': [yes, no],
+    'part of a condition left out: count == 2 -> true': [no, no],
+  });
 });
 
 test('in PHP', () => {

@@ -7,6 +7,7 @@ const { after, before, describe, test } = require('node:test');
 const { Bound } = require('./lib/bound');
 const { request } = require('./lib/http');
 const { programs } = require('./lib/paths');
+const { freePort } = require('./lib/ports');
 const { run } = require('./lib/program');
 const { Subscriber } = require('./lib/subscriber');
 const { SECRET, accessToken } = require('./lib/tokens');
@@ -35,13 +36,13 @@ class KeyServer {
         response.end(JSON.stringify({ keys: server.keys.map((key) => key.jwk) }));
       }
     });
-    await server.listen(0);
-    server.port = server.http.address().port;
+    server.port = await freePort(); // it stays the server's while that is away
+    await server.listen();
     return server;
   }
 
-  listen(port = this.port) {
-    return new Promise((resolve) => this.http.listen(port, '127.0.0.1', resolve));
+  listen() {
+    return new Promise((resolve) => this.http.listen(this.port, '127.0.0.1', resolve));
   }
 
   stop() {

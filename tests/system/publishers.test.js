@@ -168,10 +168,14 @@ for (const name of Object.keys(servers)) {
 
     test('and when its time is over it is a stranger’s', async () => {
       const body = event('news/late');
-      const created = Math.floor(Date.now() / 1000) - 28;
-      const headers = signedHeaders({ url, body, ...news, created });
-      const post = () => stack.post(body, { url, token: null, headers });
-      const first = await post();
+      // Nearly over, but not before it arrives, however slow the machine is.
+      let first;
+      let post;
+      for (let left = 2; !first || (first.status === 404 && left < 30); left *= 2) {
+        const headers = signedHeaders({ url, body, ...news, created: Math.floor(Date.now() / 1000) - 30 + left });
+        post = () => stack.post(body, { url, token: null, headers });
+        first = await post();
+      }
       assert.equal(first.status, 200, first.text);
       const late = await until('it is refused', async () => {
         const again = await post();

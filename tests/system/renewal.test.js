@@ -9,6 +9,7 @@ const { Subscriber } = require('./lib/subscriber');
 const { claims, ticket } = require('./lib/tickets');
 const { SECRET, accessToken } = require('./lib/tokens');
 const { LinePeer, ask } = require('./lib/two-way');
+const { until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 const { WebSocketPeer } = require('./lib/websocket');
 
@@ -64,16 +65,16 @@ describe('a newer proof', () => {
     test(`lets a stream of ${name} live as long as it does`, async () => {
       const stream = await way.open(proof({ until: inSeconds(300) }));
       assert.ok(stream.connected.timeout <= 300_000);
-      const until = inSeconds(900);
-      const answer = await way.renew(stream, { ticket: proof({ until }) });
+      const later = inSeconds(900);
+      const answer = await way.renew(stream, { ticket: proof({ until: later }) });
       assert.equal(answer.status, 200, JSON.stringify(answer.json));
       const { timeout, secret } = answer.json;
       assert.ok(timeout > 300_000 && timeout <= 900_000, `${timeout}`);
-      assert.equal(answer.json.until, Math.round(until * 1000));
+      assert.equal(answer.json.until, Math.round(later * 1000));
       // More often than max_alive, and one that ends sooner takes nothing away.
       Object.assign(stream.connected, { secret });
       const again = await way.renew(stream, { ticket: proof({ until: inSeconds(100) }) });
-      assert.deepEqual([again.status, again.json.until], [200, Math.round(until * 1000)]);
+      assert.deepEqual([again.status, again.json.until], [200, Math.round(later * 1000)]);
       await way.close(stream);
       await stack.untilTotal(0);
     });
@@ -120,7 +121,8 @@ describe('a newer proof', () => {
 
   test('that is too late loses nothing, and presence says at once who has gone', async () => {
     const watcher = await stack.subscribe(['@CONNECTION@/late']);
-    const stream = await Subscriber.open(`${stack.url}/?ticket=${proof({ until: inSeconds(1), clid: 'late' })}`);
+    const stream = await until('a stream begins before its proof ends', () =>
+      Subscriber.open(`${stack.url}/?ticket=${proof({ until: inSeconds(1), clid: 'late' })}`));
     const frames = await stream.takeUntil('expired');
     await stream.ended();
     const gone = (await watcher.takeUntil('disconnect')).at(-1).json;

@@ -221,7 +221,7 @@ for (const [kind, way] of Object.entries(WAYS)) {
         lines: true,
         config: {
           fanout: {
-            ...{ max_messages: 30, max_message: '2k', body_time: '1s', keep_alive: '1s', stream_time: '3s' },
+            ...{ max_messages: 30, max_message: '2k', body_time: '1s' },
             ...{ max_pending: '1M', max_pending_soft: '256k', linger_time: '500ms' },
           },
         },
@@ -270,18 +270,7 @@ for (const [kind, way] of Object.entries(WAYS)) {
       await endsWith(peer, 1008, 'Line not received in time');
     });
 
-    test('silence is broken, and the stream ends when its time is over', async () => {
-      const peer = await way.open(stack, { ep: ['a'] });
-      assert.equal(peer.connected.timeout, 3000);
-      const { keepAlives, code } = await peer.silence();
-      assert.ok(keepAlives >= 1);
-      assert.equal(code, way.name === 'websocket' ? 1000 : undefined);
-    });
-
     test('a reader that is too slow is closed, and the others have everything', async () => {
-      stack.writeConfig({ fanout: { stream_time: '1h' } });
-      stack.daemon.signal('SIGHUP');
-      await stack.daemon.untilLog(/configuration reloaded/);
       const reader = await way.open(stack, { ep: ['big'] });
       const sleeper = await way.open(stack, { ep: ['big'], clid: 'sleeper' });
       sleeper.raw.pause();
@@ -295,6 +284,19 @@ for (const [kind, way] of Object.entries(WAYS)) {
       assert.deepEqual(counts, Array.from({ length: count }, (_, i) => i));
       assert.equal((await stack.look('/state')).closed.slow, 1);
     });
+  });
+
+  test(`silence on ${kind} is broken, and the stream ends when its time is over`, async () => {
+    const stack = await Stack.start('time', { lines: true, config: { fanout: { keep_alive: '1s', stream_time: '3s' } } });
+    try {
+      const peer = await way.open(stack, { ep: ['a'] });
+      assert.equal(peer.connected.timeout, 3000);
+      const { keepAlives, code } = await peer.silence();
+      assert.ok(keepAlives >= 1);
+      assert.equal(code, way.name === 'websocket' ? 1000 : undefined);
+    } finally {
+      await stack.stop();
+    }
   });
 
   describe(`the daemon's end, as seen on ${kind}`, () => {

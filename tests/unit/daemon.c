@@ -22,7 +22,7 @@
 #include "messages.h"
 #include "net/connection.h"
 
-enum { LIMIT_SECONDS = 30, RECEIVE_SIZE = 256 * 1024 };
+enum { LIMIT_SECONDS = 120, RECEIVE_SIZE = 256 * 1024 };
 
 static void write_config(struct daemon *daemon, const char *path, const char *fanout_lines)
 {

@@ -1,6 +1,5 @@
 #include "mariadb_server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -15,6 +14,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "free_port.h"
 
 enum { COMMAND_SIZE = 1024, START_LIMIT_S = 120 };
 
@@ -73,19 +74,6 @@ void mariadb_server_create(struct mariadb_server *server)
                 root ? "--user=" : "", root ? ordinary_user : "", server->folder, server->folder,
                 server->folder);
     make_certificates(server);
-}
-
-/* A port that was free a moment ago. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe < 0 || bind(probe, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(probe, (struct sockaddr *)&address, &size) != 0)
-        give_up(strerror(errno));
-    (void)close(probe);
-    return ntohs(address.sin_port);
 }
 
 /* Also sees to it that the server ends with the test program, however that ends. */

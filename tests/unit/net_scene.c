@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { LIMIT_SECONDS = 30 };
+enum { LIMIT_SECONDS = 120 };
 
 struct scene_totals scene_totals;
 

@@ -24,7 +24,7 @@
 #include "events/seen_events.h"
 #include "messages.h"
 
-enum { LIMIT_SECONDS = 30, MOST_EVENTS = 20 };
+enum { LIMIT_SECONDS = 120, MOST_EVENTS = 20 };
 
 struct station {
     struct service_scene scene;

@@ -18,7 +18,7 @@
 #include "log/log_store.h"
 #include "random.h"
 
-enum { EPOCH = 99, LIMIT_SECONDS = 30, KILLS = 20 };
+enum { EPOCH = 99, LIMIT_SECONDS = 120, KILLS = 20 };
 
 struct scene {
     struct stored_files files;

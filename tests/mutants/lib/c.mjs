@@ -57,22 +57,27 @@ async function configure(state, dir) {
   }
 }
 
-/** The sources with what is left switched in; where each slip stands in them then. */
+/** A source with its slips switched in; each is told at which lines it stands then. */
+export function switchedText(original, slips) {
+  let text = '';
+  let at = 0;
+  for (const slip of [...slips].sort((a, b) => a.start - b.start)) {
+    text += original.slice(at, slip.start);
+    const edit = slip.text.replace(/\b(ESN_SLIP\w*)\(@/g, `$1(${slip.number}`);
+    slip.lines = [lineOf(text, text.length), lineOf(text + edit, text.length + edit.length)];
+    text += edit;
+    at = slip.end;
+  }
+  return text + original.slice(at);
+}
+
+/** Writes the sources with what is left. */
 function writeSources({ source, originals }, slips) {
   for (const file of new Set([...slips.map((slip) => slip.file), ...originals.keys()])) {
     const target = path.join(source, file);
     if (!originals.has(file)) originals.set(file, fs.readFileSync(target, 'utf8'));
     const original = originals.get(file);
-    let text = '';
-    let at = 0;
-    for (const slip of slips.filter((one) => one.file === file).sort((a, b) => a.start - b.start)) {
-      text += original.slice(at, slip.start);
-      const edit = slip.text.replace(/\b(ESN_SLIP\w*)\(@/g, `$1(${slip.number}`);
-      slip.lines = [lineOf(text, text.length), lineOf(text + edit, text.length + edit.length)];
-      text += edit;
-      at = slip.end;
-    }
-    text += original.slice(at);
+    const text = switchedText(original, slips.filter((one) => one.file === file));
     if (fs.readFileSync(target, 'utf8') !== text) fs.writeFileSync(target, text);
   }
 }

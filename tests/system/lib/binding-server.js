@@ -6,6 +6,7 @@ const net = require('node:net');
 const path = require('node:path');
 const tls = require('node:tls');
 const { tool } = require('./paths');
+const { freePort } = require('./ports');
 const { run } = require('./program');
 
 /** An HTTP answer with a length. */
@@ -30,14 +31,14 @@ class BindingServer {
     const take = (socket) => binding.#take(socket);
     binding.server = secure ? tls.createServer(secure, take) : net.createServer(take);
     binding.server.on('tlsClientError', () => {});
-    await binding.listen(0);
-    binding.port = binding.server.address().port;
+    binding.port = await freePort(); // it stays the server's while that is away
+    await binding.listen();
     binding.url = `${secure ? 'https' : 'http'}://127.0.0.1:${binding.port}/binding.php`;
     return binding;
   }
 
-  listen(port = this.port) {
-    return new Promise((resolve) => this.server.listen(port, '127.0.0.1', resolve));
+  listen() {
+    return new Promise((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
   }
 
   #take(socket) {

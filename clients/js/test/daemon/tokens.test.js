@@ -82,20 +82,22 @@ describe('access tokens', () => {
   });
 
   test('of nobody who is logged in end the client, also when they are exchanged', async () => {
-    let asked = 0;
+    let wasThere = false;
     const gone = Object.assign(Error('log in again'), { final: true });
     const listener = await begin('ws', async () => {
-      if (++asked > 1) throw gone;
+      if (wasThere) throw gone;
       return accessToken('luis', { seconds: 2 });
     });
+    wasThere = true;
     await until('it has ended', () => listener.client.state === 'closed');
     assert.deepEqual(listener.errors.map(({ kind, final }) => [kind, final]), [['login', true]]);
     await end(listener);
   });
 
   test('of somebody else end the client, and nothing of his is heard', async () => {
-    let asked = 0;
-    const listener = await begin('sse', async () => accessToken(++asked > 1 ? 'eva' : 'luis', { seconds: 2 }));
+    let wasThere = false;
+    const listener = await begin('sse', async () => accessToken(wasThere ? 'eva' : 'luis', { seconds: 2 }));
+    wasThere = true;
     await until('it has ended', () => listener.client.state === 'closed');
     assert.deepEqual(listener.errors.map(({ kind }) => kind), ['identity']);
     await end(listener);

@@ -3,7 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { WebSocketServer } from 'ws';
+
+const { freePort } = createRequire(import.meta.url)('../../../../tests/system/lib/ports.js');
 
 const matches = (pattern, topic) =>
   pattern === topic || (pattern.endsWith('/#') && `${topic}/`.startsWith(pattern.slice(0, -1)));
@@ -108,8 +111,8 @@ export class Broker {
       if (this.mute.includes('ws')) return undefined;
       sockets.handleUpgrade(request, socket, head, (peer) => this.#serveSocket(peer, request));
     });
-    await new Promise((resolve) => this.server.listen(this.port ?? 0, '127.0.0.1', resolve));
-    this.port = this.server.address().port;
+    this.port ??= await freePort(); // it stays the broker's while that is away
+    await new Promise((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
     this.url = `http://127.0.0.1:${this.port}/notify/`;
   }
 
