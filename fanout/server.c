@@ -112,9 +112,9 @@ static void on_before_sleep(uv_prepare_t *prepare)
     bool all_answered = !waiting_requests_run(&server->service);
     connections_report_run(&server->service);
     replay_run(&server->replays);
-    connection_flush(&server->net);
+    bool all_written = !connection_flush(&server->net);
     if (replay_can_go_on(&server->replays) || connections_report_can_go_on(&server->service) ||
-        !all_told || !all_dropped || !all_answered || !all_left)
+        !all_told || !all_dropped || !all_answered || !all_left || !all_written)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -126,7 +126,7 @@ static void on_after_sleep(uv_check_t *check)
     struct server *server = check->data;
 
     (void)presence_events_flush(&server->service, false);
-    connection_flush(&server->net);
+    (void)connection_flush(&server->net);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -507,6 +507,7 @@ void server_close(struct server *server)
     publisher_counts_free(&server->publishers);
     secret_list_free(&server->service.admin_tokens);
     ticket_gate_close(&server->service.tickets);
+    connection_drop_marks(&server->net);
     net_close(&server->net);
     config_free(&server->config);
 }

@@ -125,9 +125,9 @@ const struct config_key config_keys[] = {
      "256", "Longest topic in bytes, for subscribers and publishers."},
     {"fanout", "max_topic_levels", CONFIG_NUMBER, AT(max_topic_levels), "64", 1, 10000, NULL, true, EXPERT,
      "16", "Most levels of a topic, for subscribers and publishers."},
-    {"fanout", "max_topics_size", CONFIG_SIZE, AT(max_topics_size), "2M", 4096, 1073741824, NULL, true, EXPERT, "256k",
-     "Most memory that the topics of one stream may take, if nobody else held any of them: about 120 bytes a level. More is "
-     "`400`."},
+    {"fanout", "max_topics_size", CONFIG_SIZE, AT(max_topics_size), "1M", 4096, 1073741824, NULL, true, EXPERT, "256k",
+     "Most memory that the topics of one stream may take, if nobody else held any of them: about 90 bytes a level, so that a "
+     "thousand topics of ten levels fit. More is `400`."},
     {"fanout", "max_topics_total", CONFIG_SIZE, AT(max_topics_total), "128M", 1048576, 1099511627776, NULL, true,
      EXPERT, "1G",
      "Most memory that the topics of all streams may take; those that many hold count once. One stream may take a sixteenth "

@@ -10,12 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURN_BYTES = 256 * 1024 };
+enum { ROUND_BYTES = 256 * 1024 };
+
+/* What may still be taken until all that had to be written when it began were written. Bounded in
+ * bytes too: it is queued for a client before it can read any of it. */
+struct round {
+    uint64_t events;
+    size_t bytes;
+    uint64_t end; /* as net->writes.taken counts */
+    int got;      /* as of bus_inbox_next(); 0: the inbox is empty */
+};
 
 struct bus_reader {
     struct net *net;
     struct intake *intake;
     struct bus_inbox *inbox;
+    struct round round;
     bool paused;
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
@@ -23,50 +33,60 @@ struct bus_reader {
 
 static void on_again(uv_idle_t *idle);
 
-/* What may still be taken before the loop goes on. Bounded in bytes too: it is queued for a client
- * before it can read any of it. */
-struct turn {
-    uint64_t events;
-    size_t bytes;
-    int got; /* as of bus_inbox_next(); 0: the inbox is empty */
-};
-
-static void take_some(struct bus_reader *reader, struct turn *turn)
+static void take_some(struct bus_reader *reader)
 {
+    struct round *round = &reader->round;
     struct bus_message message;
 
-    while (turn->got >= 0 && turn->events > 0 && turn->bytes > 0 &&
-           (turn->got = bus_inbox_next(reader->inbox, &message)) == 1) {
-        turn->events--;
+    while (round->got >= 0 && round->events > 0 && round->bytes > 0 &&
+           (round->got = bus_inbox_next(reader->inbox, &message)) == 1) {
+        round->events--;
         loop_watch_did(&reader->net->loop.watch, LOOP_EVENTS, 1);
-        turn->bytes -=
-            message.event.json_length < turn->bytes ? message.event.json_length : turn->bytes;
+        round->bytes -=
+            message.event.json_length < round->bytes ? message.event.json_length : round->bytes;
         intake_take(reader->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
 }
 
+static bool is_over(const struct bus_reader *reader)
+{
+    return reader->net->writes.taken >= reader->round.end;
+}
+
+static void begin_round(struct bus_reader *reader)
+{
+    const struct net *net = reader->net;
+
+    reader->round =
+        (struct round){.events = net->config->bus_batch, .bytes = ROUND_BYTES, .got = 1};
+    take_some(reader);
+    reader->round.end = net->writes.taken + connection_marks(net);
+}
+
 /* What comes while many receivers are written is taken in between: those whose turn is still to
- * come get it in the same write, and nobody waits for the last of them. Only until each had its
- * turn, since the loop has others to look after. */
+ * come get it in the same write, and nobody waits for the last of them. When a turn of the loop has
+ * no more time for writing, the round goes on in the next one. */
 static void take_turn(struct bus_reader *reader)
 {
     struct net *net = reader->net;
-    struct turn turn = {.events = net->config->bus_batch, .bytes = TURN_BYTES, .got = 1};
 
     loop_begin_batch(&net->loop);
     if (reader->paused)
         return;
-    take_some(reader, &turn);
-    for (size_t left = connection_marks(net); left > SEND_BATCH_MOST; left -= SEND_BATCH_MOST) {
-        (void)connection_flush_some(net);
-        take_some(reader, &turn);
-    }
-    connection_flush(net);
-    if (turn.got < 0)
+    loop_watch_begin_writing(&net->loop.watch);
+    if (is_over(reader))
+        begin_round(reader);
+    else
+        take_some(reader);
+    while (!is_over(reader) && loop_watch_may_write(&net->loop.watch) && connection_flush_some(net))
+        take_some(reader);
+    if (reader->round.got < 0) {
         message_error("cannot read the bus", message_error_code(errno));
+        reader->round.got = 0; /* it is said once */
+    }
     /* The inbox tells of new messages only after it was emptied once. */
-    if (turn.got == 1)
+    if (reader->round.got == 1)
         (void)uv_idle_start(&reader->again, on_again);
     else
         (void)uv_idle_stop(&reader->again);

@@ -34,17 +34,29 @@ static void free_tls(struct connection *connection)
     connection->secured = false;
 }
 
+/* When the loop has let go of it, and it stands in no queue. */
+static void free_unused(struct connection *connection)
+{
+    if (connection->descriptor < 0 && !connection->outlived && !connection->marked)
+        free(client_of(connection));
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = connection_of_io(handle);
 
     if (connection->secured)
         free_tls(connection); /* only now: it may have been closed by what it had read */
-    connection->net->connections--;
-    if (connection->outlived)
-        connection->outlived = false; /* connection_release() frees it */
-    else
-        free(client_of(connection));
+    connection->descriptor = -1;
+    connection->net->connections -= !connection->marked; /* connection_unmark() counts it */
+    free_unused(connection);
+}
+
+void connection_unmark(struct connection *connection)
+{
+    connection->marked = false;
+    connection->net->connections -= connection->descriptor < 0;
+    free_unused(connection);
 }
 
 void connection_outlive(struct connection *connection)
@@ -54,10 +66,8 @@ void connection_outlive(struct connection *connection)
 
 void connection_release(struct connection *connection)
 {
-    if (connection->outlived)
-        connection->outlived = false; /* on_closed() frees it */
-    else
-        free(client_of(connection));
+    connection->outlived = false;
+    free_unused(connection);
 }
 
 void connection_close(struct connection *connection, enum close_reason reason)

@@ -104,11 +104,16 @@ void connection_mark(struct connection *connection);
 bool connection_reserve_marks(struct net *net, uint64_t connections);
 /* How many are marked. */
 size_t connection_marks(const struct net *net);
+/* It has left the queue; one that is closed is freed where the loop has let go of it. */
+void connection_unmark(struct connection *connection);
 /* Writes the oldest marked connections, as many as go in one system call. True while others are
- * left: none may stay marked when the loop goes on, since those that are closed are freed then. */
+ * left. */
 bool connection_flush_some(struct net *net);
-/* Writes every marked connection. */
-void connection_flush(struct net *net);
+/* Writes marked connections, as many as this turn of the loop has time for. True while others are
+ * left: they are to be written in the next turn, before the loop sleeps. */
+bool connection_flush(struct net *net);
+/* Empties the queue when nothing is open any more. */
+void connection_drop_marks(struct net *net);
 /* Writes what the sockets of these connections take (no more than SEND_BATCH_MOST). The rest stays
  * queued; limits for slow clients are applied here. */
 void connection_write_all(struct net *net, struct connection **connections, size_t count);

@@ -1,5 +1,5 @@
 /* What is to be written: bytes are queued for a connection, which is marked then and written with
- * many others before the loop sleeps. */
+ * many others before the loop sleeps, in slices of a turn where there are many. */
 #include "net/connection.h"
 
 #include "net/send_batch.h"
@@ -41,6 +41,19 @@ void connection_mark(struct connection *connection)
     queue->marked[queue->end++] = connection;
 }
 
+/* The oldest marked one leaves the queue. */
+static struct connection *take_oldest(struct write_queue *queue)
+{
+    struct connection *oldest = queue->marked[queue->start++];
+
+    queue->taken++;
+    if (queue->start < queue->end)
+        __builtin_prefetch(queue->marked[queue->start]);
+    else
+        queue->start = queue->end = 0;
+    return oldest;
+}
+
 /* Takes the oldest marked ones off the queue. Closes what is doomed, which may mark others: those
  * that are taken stay marked until the end, so that none is taken twice. Returns how many there
  * are. */
@@ -49,15 +62,15 @@ static size_t take_marked(struct write_queue *queue, struct connection *taken[SE
     size_t count = 0;
 
     while (queue->start < queue->end && count < SEND_BATCH_MOST) {
-        struct connection *connection = queue->marked[queue->start++];
-        if (queue->start < queue->end)
-            __builtin_prefetch(queue->marked[queue->start]);
-        if (!connection->doomed) {
+        struct connection *connection = take_oldest(queue);
+        bool is_closed = connection->state == CONNECTION_CLOSED;
+        if (!is_closed && !connection->doomed) {
             taken[count++] = connection;
             continue;
         }
-        connection->marked = false;
-        connection_close(connection, CLOSE_MEMORY);
+        if (!is_closed)
+            connection_close(connection, CLOSE_MEMORY);
+        connection_unmark(connection);
     }
     for (size_t i = 0; i < count; i++)
         taken[i]->marked = false;
@@ -78,16 +91,27 @@ bool connection_flush_some(struct net *net)
     connection_write_all(net, taken, count);
     if (queue->start == queue->end)
         connection_relieve_memory(net); /* may mark others */
-    if (queue->start < queue->end)
+    return queue->start < queue->end;
+}
+
+bool connection_flush(struct net *net)
+{
+    loop_watch_begin_writing(&net->loop.watch);
+    while (connection_flush_some(net)) {
+        if (loop_watch_may_write(&net->loop.watch))
+            continue;
+        connection_relieve_memory(net);
         return true;
-    queue->start = queue->end = 0;
+    }
     return false;
 }
 
-void connection_flush(struct net *net)
+void connection_drop_marks(struct net *net)
 {
-    while (connection_flush_some(net))
-        ;
+    struct write_queue *queue = &net->writes;
+
+    while (queue->start < queue->end)
+        connection_unmark(take_oldest(queue));
 }
 
 bool connection_queue(struct connection *connection, const struct frame *frame)

@@ -216,8 +216,8 @@ static void on_written(uv_write_t *write, int status)
         free_backlog(backlog);
         return;
     }
-    if (status < 0) {
-        connection_close(connection, CLOSE_RESET);
+    if (status < 0 || connection->doomed) {
+        connection_close(connection, status < 0 ? CLOSE_RESET : CLOSE_MEMORY);
         free_backlog(backlog);
         return;
     }

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-enum { READ_MOST_NS = 2000000 };
+enum { READ_MOST_NS = 2000000, WRITE_MOST_NS = 2000000 };
 
 const char *const loop_work_names[LOOP_WORKS] = {"read",   "subscribed", "left",   "closed",
                                                  "events", "replay",     "written"};
@@ -28,6 +28,20 @@ bool loop_watch_has_time(struct loop_watch *watch)
 {
     /* The thread's own clock is a system call, this one is not. */
     return has_time(watch, clock_ns(CLOCK_MONOTONIC));
+}
+
+void loop_watch_begin_writing(struct loop_watch *watch)
+{
+    watch->writing_since_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+bool loop_watch_may_write(struct loop_watch *watch)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+    watch->written_ns += now - watch->writing_since_ns;
+    watch->writing_since_ns = now;
+    return watch->written_ns < WRITE_MOST_NS;
 }
 
 void loop_watch_begin_slice(struct loop_watch *watch)
@@ -93,6 +107,7 @@ void loop_watch_end_turn(struct loop_watch *watch, uint64_t now_ms)
         keep_longest(watch, &watch->now);
     watch->cpu_before_ns = cpu;
     watch->read_since_ns = 0;
+    watch->written_ns = 0;
     watch->turns++;
     turn_shares_end_turn(&watch->shares, READ_MOST_NS);
     watch->now = (struct loop_turn){0};

@@ -34,6 +34,7 @@ struct loop_watch {
     struct loop_turn seconds[LOOP_WATCH_SECONDS]; /* the longest of each, by at_ms */
     uint64_t cpu_before_ns; /* of the thread, when the present turn began; 0: not known */
     uint64_t read_since_ns; /* when the present turn began to read; 0: it has not */
+    uint64_t writing_since_ns, written_ns; /* in the present turn */
     uint64_t turns;
     uint64_t put_off;          /* sockets that a turn had no time for */
     struct turn_shares shares; /* of who asks */
@@ -51,6 +52,10 @@ static inline void loop_watch_did(struct loop_watch *watch, enum loop_work work,
 /* False when this turn has read for long enough: what else has come is read in the next one, after
  * events, writes and timers have had theirs. */
 bool loop_watch_has_time(struct loop_watch *watch);
+/* Writing begins, or goes on. */
+void loop_watch_begin_writing(struct loop_watch *watch);
+/* False when this turn has written for long enough, since loop_watch_begin_writing() and before. */
+bool loop_watch_may_write(struct loop_watch *watch);
 /* What follows has time of its own: whoever comes before it cannot use it up. */
 void loop_watch_begin_slice(struct loop_watch *watch);
 /* The same, where it is not this address that used more than its share while others want something

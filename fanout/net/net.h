@@ -66,6 +66,7 @@ struct net_client {
 struct write_queue {
     struct connection **marked; /* [start, end) */
     size_t start, end, capacity;
+    uint64_t taken;           /* connections that had their turn, or were closed before it */
     struct send_batch *batch; /* writes many in one system call; NULL: each by itself */
 };
 

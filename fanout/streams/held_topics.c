@@ -105,7 +105,7 @@ static const char *add_one(struct topic_index *indexes, struct subscriber *subsc
     size_t length;
     const char *name = name_of(topic, kind, user, &length);
 
-    if (has_node(held, topic_index_find(index, name, length)))
+    if (held->count > 0 && has_node(held, topic_index_find(index, name, length)))
         return NULL;
     if (subscriber->count >= most)
         return "Too many Event Points";

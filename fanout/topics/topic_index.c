@@ -31,12 +31,11 @@ static uint64_t hash_level(const struct topic_index *index, const struct topic_n
                       length);
 }
 
-static struct topic_node *find_child(const struct topic_index *index,
-                                     const struct topic_node *parent, const char *level,
-                                     size_t length)
+static struct topic_node *find_hashed(const struct topic_index *index,
+                                      const struct topic_node *parent, const char *level,
+                                      size_t length, uint64_t hash)
 {
-    struct hash_node *found =
-        hash_table_find(&index->levels, hash_level(index, parent, level, length));
+    struct hash_node *found = hash_table_find(&index->levels, hash);
 
     for (; found != NULL; found = hash_table_find_next(found)) {
         struct topic_node *node = node_of(found);
@@ -45,6 +44,15 @@ static struct topic_node *find_child(const struct topic_index *index,
             return node;
     }
     return NULL;
+}
+
+static struct topic_node *find_child(const struct topic_index *index,
+                                     const struct topic_node *parent, const char *level,
+                                     size_t length)
+{
+    if (parent->first_child == NULL)
+        return NULL;
+    return find_hashed(index, parent, level, length, hash_level(index, parent, level, length));
 }
 
 static struct topic_node *node_new(struct topic_node *parent, const char *level, size_t length)
@@ -60,14 +68,13 @@ static struct topic_node *node_new(struct topic_node *parent, const char *level,
 }
 
 static struct topic_node *add_child(struct topic_index *index, struct topic_node *parent,
-                                    const char *level, size_t length)
+                                    const char *level, size_t length, uint64_t hash)
 {
     struct topic_node *node = node_new(parent, level, length);
 
     if (node == NULL)
         return NULL;
-    if (!hash_table_add(&index->levels, &node->by_level,
-                        hash_level(index, parent, level, length))) {
+    if (!hash_table_add(&index->levels, &node->by_level, hash)) {
         free(node);
         return NULL;
     }
@@ -82,6 +89,16 @@ static struct topic_node *add_child(struct topic_index *index, struct topic_node
         parent->rest = node;
     index->bytes += sizeof *node + length;
     return node;
+}
+
+static struct topic_node *find_or_add(struct topic_index *index, struct topic_node *parent,
+                                      const char *level, size_t length)
+{
+    uint64_t hash = hash_level(index, parent, level, length);
+    struct topic_node *node =
+        parent->first_child != NULL ? find_hashed(index, parent, level, length, hash) : NULL;
+
+    return node != NULL ? node : add_child(index, parent, level, length, hash);
 }
 
 /* Forgets a node, and then its parents, that have neither receivers nor children. */
@@ -173,9 +190,7 @@ bool topic_index_add(struct topic_index *index, struct subscriber *subscriber, u
     size_t level_length;
 
     while (topic_next_level(&topic, &length, &level, &level_length)) {
-        child = find_child(index, node, level, level_length);
-        if (child == NULL)
-            child = add_child(index, node, level, level_length);
+        child = find_or_add(index, node, level, level_length);
         if (child == NULL) {
             prune(index, node);
             return false;

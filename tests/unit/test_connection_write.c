@@ -105,6 +105,63 @@ static void many_are_written_in_batches(void **state)
     write_to_many(true);
 }
 
+/* What a turn has no time for is written in the next one; who is closed meanwhile is in nobody's
+ * way, and its memory stays until its place in the queue has come. */
+static void what_a_turn_has_no_time_for_is_written_in_the_next(void **state)
+{
+    enum { MANY = 6 * SEND_BATCH_MOST };
+    const uint64_t long_ns = 1000000000;
+    struct net_scene scene;
+    struct scene_client *clients[MANY];
+    int peers[MANY];
+
+    (void)state;
+    net_scene_open(&scene);
+    struct loop_watch *watch = &scene.net.loop.watch;
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = net_scene_connect(&scene, CONNECTION_STREAMING);
+        peers[i] = clients[i]->peer;
+        queue(clients[i], "on");
+    }
+    connection_close(&clients[MANY - 1]->connection, CLOSE_CLIENT);
+    watch->written_ns = long_ns;
+    assert_true(connection_flush(&scene.net));
+    assert_int_equal(connection_marks(&scene.net), MANY - SEND_BATCH_MOST);
+    watch->written_ns = long_ns;
+    (void)uv_run(&scene.net.loop.uv,
+                 UV_RUN_NOWAIT); /* writes once, and lets go of the closed one */
+    assert_int_equal(connection_marks(&scene.net), MANY - 2 * SEND_BATCH_MOST);
+    assert_int_equal(scene.net.connections, MANY);
+    while (connection_flush(&scene.net))
+        watch->written_ns = long_ns;
+    assert_int_equal(scene.net.connections, MANY - 1);
+    for (int i = 0; i < MANY; i++) {
+        expect(peers[i], i < MANY - 1 ? "on" : "");
+        assert_int_equal(close(peers[i]), 0);
+    }
+    net_scene_close(&scene);
+}
+
+/* Those that are closed by the loop, with a place in the queue, go with it. */
+static void who_is_closed_in_the_queue_is_not_left_behind(void **state)
+{
+    struct net_scene scene;
+
+    (void)state;
+    net_scene_open(&scene);
+    struct scene_client *client = net_scene_connect(&scene, CONNECTION_STREAMING);
+    int peer = client->peer;
+    (void)uv_check_stop(&scene.after_sleep);
+    queue(client, "late");
+    connection_close(&client->connection, CLOSE_CLIENT);
+    (void)uv_run(&scene.net.loop.uv, UV_RUN_NOWAIT);
+    assert_int_equal(scene.net.connections, 1);
+    connection_drop_marks(&scene.net);
+    assert_int_equal(scene.net.connections, 0);
+    net_scene_close(&scene);
+    assert_int_equal(close(peer), 0);
+}
+
 static void a_user_may_hold_back(void **state)
 {
     struct net_scene scene;
@@ -337,6 +394,8 @@ int main(void)
         cmocka_unit_test(what_is_queued_goes_out_in_order_and_the_user_hears_of_it),
         cmocka_unit_test(many_are_written_one_by_one),
         cmocka_unit_test(many_are_written_in_batches),
+        cmocka_unit_test(what_a_turn_has_no_time_for_is_written_in_the_next),
+        cmocka_unit_test(who_is_closed_in_the_queue_is_not_left_behind),
         cmocka_unit_test(a_user_may_hold_back),
         cmocka_unit_test(one_that_is_doomed_is_closed_before_the_loop_sleeps),
         cmocka_unit_test(the_rest_waits_for_one_that_is_slow),

@@ -58,6 +58,21 @@ static void a_turn_reads_for_a_while_and_the_next_one_again(void **state)
     assert_true(loop_watch_has_time(&watch));
 }
 
+static void writing_has_time_of_its_own(void **state)
+{
+    struct loop_watch watch = {0};
+
+    (void)state;
+    loop_watch_begin_writing(&watch);
+    work_for(10000000);
+    assert_false(loop_watch_may_write(&watch));
+    loop_watch_begin_writing(&watch);
+    assert_false(loop_watch_may_write(&watch));
+    assert_true(loop_watch_has_time(&watch));
+    loop_watch_end_turn(&watch, 1);
+    assert_true(watch.written_ns == 0);
+}
+
 static void each_work_has_a_word(void **state)
 {
     (void)state;
@@ -70,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_turn_is_kept_with_what_it_did),
         cmocka_unit_test(a_turn_reads_for_a_while_and_the_next_one_again),
+        cmocka_unit_test(writing_has_time_of_its_own),
         cmocka_unit_test(each_work_has_a_word),
     };
 

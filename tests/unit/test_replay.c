@@ -321,7 +321,7 @@ static void what_many_deep_patterns_need_is_made_in_slices(void **state)
     uint64_t made = 0;
 
     (void)state;
-    daemon_start(&daemon, "");
+    daemon_start(&daemon, "max_topics_size = 2M\n");
     for (unsigned number = 0; number < TOPICS; number++) {
         replay_deep_topic(text, number, 5);
         replay_publish(&daemon, text, number, 1);

@@ -93,6 +93,13 @@ const cases = {
       ),
     ),
 
+  // Polls on one connection: what the first one held has to go before the next one begins.
+  'as many levels as one may have, again and again': (target, size) =>
+    keepComing(target, Math.ceil(20 * size), 300, (i) => {
+      const ep = range(180, (topic) => `${i}.${topic}${'/x'.repeat(59)}`);
+      return new Stranger(target).say(i % 2 ? subscription(ep) : post('/poll', JSON.stringify({ ep, wait: 0 })).repeat(4));
+    }),
+
   'a thousand topics each, who come and go': (target, size) =>
     keepComing(target, Math.ceil(200 * size), 300, (i) =>
       new Stranger(target).say(subscription(range(1000, (topic) => `${i}/x/${topic}`))),
