@@ -44,6 +44,7 @@ static inline int esn_slip_either(int number, int slipped, int condition)
 #define ESN_SLIP_ON(number) ((number) == esn_slip_now)
 #define ESN_SLIP_IF(number, condition) esn_slip_if(number, !!(condition))
 #define ESN_SLIP_UNLESS(number, condition) esn_slip_unless(number, !!(condition))
-#define ESN_SLIP_EITHER(number, slipped, condition) esn_slip_either(number, !!(slipped), !!(condition))
+#define ESN_SLIP_EITHER(number, slipped, condition)                                                \
+    esn_slip_either(number, !!(slipped), !!(condition))
 
 #endif
