@@ -47,6 +47,11 @@ test('each is switched in where it stands, and an else keeps its if', () => {
   assert.equal(slip.text, '{ if (!ESN_SLIP(@)) { g(a); } }');
 });
 
+test('a choice between two values is left as it is', () => {
+  const source = 'int f(int a)\n{\n    return a && b ? c : d;\n}\n';
+  assert.deepEqual(found(source, 'c'), []);
+});
+
 test('switched on, a slip is what it says; a test comes by where it would make a difference', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-slips-'));
   const source = '#include <stdlib.h>\n\nint main(int count, char **words)\n{\n    int a = atoi(words[1]);\n    if (a > 3 && count == 2)\n        return 1;\n    return 0;\n}\n';

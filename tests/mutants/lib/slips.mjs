@@ -81,6 +81,7 @@ function textOf({ source }, [from, to]) {
 
 /** Parts of a && b and a || b that are left out, comparisons that are off by one; into brackets too. */
 function* parts(text, range) {
+  if (topLevel(text.masked.slice(...range)).includes('?')) return; // there the parts are no conditions alone
   for (const [separator, neutral] of [['||', 'false'], ['&&', 'true']]) {
     const found = splitAt(text.masked, ...range, separator);
     if (found.length < 2) continue;
@@ -100,7 +101,7 @@ const OFF_BY_ONE = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' };
 function* comparison(text, range) {
   const masked = text.masked.slice(...range);
   const match = /(?<![-<>=])([<>]=?)(?![<>=])/.exec(topLevel(masked));
-  if (!match || /[?=](?!=)/.test(topLevel(masked).replace(/[=!<>]=/g, '  '))) return;
+  if (!match || /=(?!=)/.test(topLevel(masked).replace(/[=!<>]=/g, '  '))) return;
   const operator = [range[0] + match.index, range[0] + match.index + match[1].length];
   const changed = text.source.slice(range[0], operator[0]) + OFF_BY_ONE[match[1]] + text.source.slice(operator[1], range[1]);
   yield slip(text, 'comparison off by one', range, (c) => either(changed, c), changed);

@@ -8,6 +8,7 @@ use EsWebNotify\BindKey\BindKeyMaker;
 use EsWebNotify\Event;
 use EsWebNotify\EventPoint;
 use EsWebNotify\Exception\InvalidEvent;
+use EsWebNotify\Exception\InvalidUser;
 use EsWebNotify\Exception\NotStored;
 use EsWebNotify\Outbox;
 use EsWebNotify\Tests\Support\Keys;
@@ -85,6 +86,8 @@ final class OutboxTest extends TestCase
         $this->assertRefused(InvalidEvent::class, 'BindKeyMaker', points: [EventPoint::bound('a')]);
         $this->assertRefused(InvalidEvent::class, 'cannot be written as JSON', points: [EventPoint::shout('a')], detail: "\xff");
         self::assertSame([], $this->rows());
+        $this->expectException(InvalidUser::class);
+        (new Outbox())->onBehalfOf('*');
     }
 
     public function testBoundEventsHaveABindKey(): void
