@@ -40,6 +40,16 @@ final class Drop implements \JsonSerializable
         }
     }
 
+    /** As it is posted. */
+    public function json(): string
+    {
+        try {
+            return json_encode($this, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+        } catch (\JsonException $error) {
+            throw new InvalidEvent("The order cannot be written as JSON: {$error->getMessage()}.", 0, $error);
+        }
+    }
+
     /** @return array<string, string|int> */
     public function jsonSerialize(): array
     {

@@ -5,16 +5,22 @@ declare(strict_types=1);
 namespace EsWebNotify;
 
 use EsWebNotify\BindKey\BindKeyMaker;
+use EsWebNotify\Exception\BatchIncomplete;
+use EsWebNotify\Exception\BrokerUnreachable;
 use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Exception\Unauthorised;
+use EsWebNotify\Exception\UnexpectedAnswer;
 use EsWebNotify\Http\Address;
 use EsWebNotify\Http\AnswerReader;
+use EsWebNotify\Http\BatchPost;
 use EsWebNotify\Http\CurlTransport;
 use EsWebNotify\Http\HttpAnswer;
 use EsWebNotify\Http\Post;
 use EsWebNotify\Http\ReportReader;
 use EsWebNotify\Http\RetryingPost;
 use EsWebNotify\Http\Transport;
+use EsWebNotify\Quiet\AfterResponse;
 use EsWebNotify\Quiet\DownMemory;
 use EsWebNotify\Quiet\FileDownMemory;
 use EsWebNotify\Quiet\QuietEmitter;
@@ -26,14 +32,9 @@ use EsWebNotify\Time\SystemClock;
 /** Hands events to the broker. */
 final class Emitter implements EventEmitter
 {
-    private const JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
-        | JSON_PRESERVE_ZERO_FRACTION;
-
-    private const MAX_ID_BYTES = 200;
-
     private readonly RetryingPost $post;
-    private bool $hasPublisher = false;
-    private string|int|null $publisher = null;
+    /** @var list<string|int|null> the user who says bound events; empty: nobody was named */
+    private array $onBehalf = [];
     /** @var array{report?: true|array{within: int}} of what is posted */
     private array $wish = [];
 
@@ -50,7 +51,7 @@ final class Emitter implements EventEmitter
         private TimeLimits $limits = new TimeLimits(),
         ?Transport $transport = null,
         private readonly Clock $clock = new SystemClock(),
-        Backoff $backoff = new Backoff(),
+        private readonly Backoff $backoff = new Backoff(),
         private readonly ?PostSigner $signer = null,
     ) {
         $this->post = new RetryingPost($transport ?? CurlTransport::shared(), $clock, $backoff);
@@ -61,8 +62,7 @@ final class Emitter implements EventEmitter
     {
         UserId::onTheWire($user);
         $copy = clone $this;
-        $copy->hasPublisher = true;
-        $copy->publisher = $user;
+        $copy->onBehalf = [$user];
         return $copy;
     }
 
@@ -112,7 +112,7 @@ final class Emitter implements EventEmitter
      */
     public function emit(Event $event, EventPoint ...$points): Receipt
     {
-        return $this->emitOnce(bin2hex(random_bytes(16)), $event, ...$points);
+        return $this->emitOutgoing($this->prepare(null, $event, array_values($points), []));
     }
 
     /**
@@ -125,15 +125,22 @@ final class Emitter implements EventEmitter
      */
     public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt
     {
-        if ($id === '' || strlen($id) > self::MAX_ID_BYTES) {
-            throw new InvalidEvent('The id of an event has 1 to ' . self::MAX_ID_BYTES . ' bytes.');
-        }
-        $bound = $this->checkPoints($points);
-        $body = function () use ($id, $event, $points, $bound): string {
-            $key = $bound ? ['bind_key' => $this->bindKeys->forPublishing($this->publisher)] : [];
-            return self::json(['id' => $id] + $key + ['ep' => array_values($points), 'e' => $event] + $this->wish);
-        };
-        return (new AnswerReader())->read($this->send($this->url, $body));
+        return $this->emitOutgoing($this->prepare($id, $event, array_values($points), []));
+    }
+
+    public function batch(): Batch
+    {
+        return new Batch($this->prepare(...), $this->deliver(...));
+    }
+
+    /**
+     * One that gathers events and sends them when the page has been answered. The arguments are those of quiet().
+     *
+     * @param (\Closure(NotifyException): void)|null $report
+     */
+    public function afterResponse(float $timeLimit = 1.0, ?\Closure $report = null, ?DownMemory $memory = null): AfterResponse
+    {
+        return $this->quiet($timeLimit, $report, $memory)->afterResponse();
     }
 
     public function drop(
@@ -143,7 +150,7 @@ final class Emitter implements EventEmitter
         ?string $client = null,
         ?int $for = null,
     ): int {
-        $drop = self::json(new Drop($user, $session, $connection, $client, $for));
+        $drop = (new Drop($user, $session, $connection, $client, $for))->json();
         return (new AnswerReader())->readDropped($this->send(Address::beside($this->url, 'drop'), static fn (): string => $drop));
     }
 
@@ -188,24 +195,41 @@ final class Emitter implements EventEmitter
         return $this->signer->headers($url, $body ?? '', (int) floor($this->clock->unixTime()), $body === null ? 'GET' : 'POST');
     }
 
-    /**
-     * @param array<EventPoint> $points
-     *
-     * @return bool whether a bind key is needed
-     */
-    private function checkPoints(array $points): bool
+    private function emitOutgoing(OutgoingEvent $event): Receipt
     {
-        if ($points === []) {
-            throw new InvalidEvent('An event needs at least one event point.');
+        return (new AnswerReader())->read($this->send($this->url, fn (): string => $event->body($this->bindKeys)));
+    }
+
+    /**
+     * @param list<OutgoingEvent> $events
+     *
+     * @return list<Receipt>
+     */
+    private function deliver(array $events): array
+    {
+        $post = fn (\Closure $body, TimeLimits $limits): HttpAnswer => $this->withTimeLimits($limits)->send($this->url, $body);
+        $text = fn (OutgoingEvent $event): string => $event->body($this->bindKeys);
+        $outcomes = (new BatchPost($events, $post, $text, $this->clock, $this->backoff))->send($this->limits);
+        $failures = array_filter($outcomes, static fn (Receipt|NotifyException $one): bool => $one instanceof NotifyException);
+        if ($failures === []) {
+            return $outcomes;
         }
-        $bound = array_filter($points, static fn (EventPoint $point): bool => $point->isBound()) !== [];
-        if ($bound && $this->bindKeys === null) {
+        $isOfAll = static fn (Receipt|NotifyException $one): bool => $one instanceof BrokerUnreachable || $one instanceof Unauthorised
+            || $one instanceof UnexpectedAnswer;
+        throw array_filter($outcomes, $isOfAll) === $outcomes ? $outcomes[0] : new BatchIncomplete($outcomes);
+    }
+
+    /**
+     * @param list<EventPoint>      $points
+     * @param list<string|int|null> $onBehalf of a batch; empty: as onBehalfOf() was told
+     */
+    private function prepare(?string $id, Event $event, array $points, array $onBehalf): OutgoingEvent
+    {
+        $outgoing = new OutgoingEvent($id, $event, $points, $onBehalf === [] ? $this->onBehalf : $onBehalf, $this->wish);
+        if ($outgoing->isBound && $this->bindKeys === null) {
             throw new InvalidEvent('A bound event needs a BindKeyMaker in the emitter.');
         }
-        if ($bound && !$this->hasPublisher) {
-            throw new InvalidEvent('A bound event needs a publisher: call onBehalfOf() first.');
-        }
-        return $bound;
+        return $outgoing;
     }
 
     /** @return list<string> */
@@ -216,15 +240,5 @@ final class Emitter implements EventEmitter
             $headers[] = 'Authorization: Bearer ' . $this->token;
         }
         return $headers;
-    }
-
-    /** @param array<string, mixed>|\JsonSerializable $body */
-    private static function json(array|\JsonSerializable $body): string
-    {
-        try {
-            return json_encode($body, self::JSON);
-        } catch (\JsonException $error) {
-            throw new InvalidEvent("The event cannot be written as JSON: {$error->getMessage()}.", 0, $error);
-        }
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace EsWebNotify;
 
 use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\Quiet\AfterResponse;
 
 /**
  * What Emitter, its quiet() and, in tests, Testing\RecordingEmitter have in common: the type that an application asks for where it
@@ -30,6 +31,12 @@ interface EventEmitter
      * @throws NotifyException
      */
     public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt|false;
+
+    /** An empty batch, whose send() posts what was added to it together. */
+    public function batch(): Batch;
+
+    /** One that gathers events and sends them when the page has been answered; quiet, and one for each request. */
+    public function afterResponse(): AfterResponse;
 
     /**
      * Ends the streams of one user, session, connection or client id: their pages hear no more, and do not come back by themselves.

@@ -61,7 +61,7 @@ final class AnswerReader
     public function fail(HttpAnswer $answer): never
     {
         match ($answer->status) {
-            400, 413 => throw $this->invalid($answer),
+            400, 413, 422 => throw $this->invalid($answer),
             401, 404 => throw new Unauthorised(
                 "The broker answered {$answer->status}: the entry token or the address is wrong.",
                 $answer->status,

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace EsWebNotify\Quiet;
 
+use EsWebNotify\Batch;
 use EsWebNotify\Emitter;
 use EsWebNotify\Event;
 use EsWebNotify\EventEmitter;
@@ -40,6 +41,20 @@ final class QuietEmitter implements EventEmitter
         return $this->tryTo(static fn (Emitter $emitter): Receipt => $emitter->emitOnce($id, $event, ...$points));
     }
 
+    /** What cannot be an event throws in its add() here too: it is known before anything is sent. */
+    public function batch(): Batch
+    {
+        // Of one that throws: its events, and what becomes of them there.
+        return $this->emitter->batch()->deliveredBy(
+            fn (\Closure $deliver): array|false => $this->tryTo(static fn (): array => $deliver()),
+        );
+    }
+
+    public function afterResponse(): AfterResponse
+    {
+        return new AfterResponse($this->batch(), $this->report);
+    }
+
     public function drop(
         string|int|null $user = null,
         #[\SensitiveParameter] ?string $session = null,
@@ -74,8 +89,8 @@ final class QuietEmitter implements EventEmitter
         return $this->failure;
     }
 
-    /** @param \Closure(Emitter): (Receipt|int|string) $send */
-    private function tryTo(\Closure $send): Receipt|int|string|false
+    /** @param \Closure(Emitter): (Receipt|list<Receipt>|int|string) $send */
+    private function tryTo(\Closure $send): Receipt|array|int|string|false
     {
         if (!$this->memory->mayTry()) {
             // Not reported: whoever found it down has done so.

@@ -4,12 +4,14 @@ declare(strict_types=1);
 
 namespace EsWebNotify\Testing;
 
+use EsWebNotify\Batch;
 use EsWebNotify\Drop;
 use EsWebNotify\Event;
 use EsWebNotify\EventEmitter;
 use EsWebNotify\EventPoint;
-use EsWebNotify\Exception\InvalidEvent;
 use EsWebNotify\Exception\NotifyException;
+use EsWebNotify\OutgoingEvent;
+use EsWebNotify\Quiet\AfterResponse;
 use EsWebNotify\Receipt;
 use EsWebNotify\TopicResult;
 use EsWebNotify\UserId;
@@ -24,8 +26,8 @@ final class RecordingEmitter implements EventEmitter
     private readonly \ArrayObject $emitted;
     /** @var \ArrayObject<int, Drop> likewise */
     private readonly \ArrayObject $dropped;
-    private bool $onBehalf = false;
-    private string|int|null $publisher = null;
+    /** @var list<string|int|null> */
+    private array $onBehalf = [];
 
     /**
      * @param Receipt|NotifyException|false|null $outcome what each emit() returns or throws; null: a receipt by which every event
@@ -41,22 +43,33 @@ final class RecordingEmitter implements EventEmitter
     {
         UserId::onTheWire($user);
         $copy = clone $this;
-        $copy->onBehalf = true;
-        $copy->publisher = $user;
+        $copy->onBehalf = [$user];
         return $copy;
     }
 
     public function emit(Event $event, EventPoint ...$points): Receipt|false
     {
-        return $this->record(null, $event, array_values($points));
+        return $this->record($this->prepare(null, $event, array_values($points), []));
     }
 
     public function emitOnce(string $id, Event $event, EventPoint ...$points): Receipt|false
     {
-        if ($id === '' || strlen($id) > 200) {
-            throw new InvalidEvent('The id of an event has 1 to 200 bytes.');
-        }
-        return $this->record($id, $event, array_values($points));
+        return $this->record($this->prepare($id, $event, array_values($points), []));
+    }
+
+    /** What is sent with it is kept as if it had been emitted one by one. */
+    public function batch(): Batch
+    {
+        return new Batch($this->prepare(...), function (array $events): array|false {
+            $receipts = array_map($this->record(...), $events);
+            return in_array(false, $receipts, true) ? false : $receipts;
+        });
+    }
+
+    /** What is emitted is kept at once. */
+    public function afterResponse(): AfterResponse
+    {
+        return new AfterResponse($this->batch(), static fn (NotifyException $failure): never => throw $failure, limit: 1);
     }
 
     public function drop(
@@ -114,19 +127,26 @@ final class RecordingEmitter implements EventEmitter
         return array_values(array_filter($this->events(), $isWanted));
     }
 
-    /** @param list<EventPoint> $points */
-    private function record(?string $id, Event $event, array $points): Receipt|false
+    /**
+     * @param list<EventPoint>      $points
+     * @param list<string|int|null> $onBehalf of a batch; empty: as onBehalfOf() was told
+     */
+    private function prepare(?string $id, Event $event, array $points, array $onBehalf): OutgoingEvent
     {
-        if ($points === []) {
-            throw new InvalidEvent('An event needs at least one event point.');
-        }
-        $bound = array_filter($points, static fn (EventPoint $point): bool => $point->isBound()) !== [];
-        if ($bound && !$this->onBehalf) {
-            throw new InvalidEvent('A bound event needs a publisher: call onBehalfOf() first.');
-        }
-        $this->emitted[] = new EmittedEvent($event, $points, $id, $this->onBehalf, $this->publisher);
+        return new OutgoingEvent($id, $event, $points, $onBehalf === [] ? $this->onBehalf : $onBehalf);
+    }
+
+    private function record(OutgoingEvent $event): Receipt|false
+    {
+        $this->emitted[] = new EmittedEvent(
+            $event->event,
+            $event->points,
+            $event->givenId,
+            $event->onBehalf !== [],
+            $event->onBehalf[0] ?? null,
+        );
         $this->throwWhatWasGiven();
-        return $this->outcome ?? self::sent(count($this->emitted), $points);
+        return $this->outcome ?? self::sent(count($this->emitted), $event->points);
     }
 
     private function throwWhatWasGiven(): void
