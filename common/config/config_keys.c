@@ -257,7 +257,8 @@ const struct config_key config_keys[] = {
     {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true, COMMON,
      "64k", "Largest body of `POST /event` in bytes, and of each post of a batch; more is `413`."},
     {"publish", "max_batch_body", CONFIG_SIZE, AT(max_batch_body), "16000000", 1, 1073741824, NULL, true, EXPERT,
-     "1M", "Largest body of a batch in bytes. It is read as it comes: only a signed one is held whole."},
+     "1M", "Largest body of a batch in bytes. It is read as it comes: only a signed one is held whole. The "
+     "web server has a limit of its own, which has to be above it; those of `deploy/` are 16 MiB."},
     {"publish", "max_events", CONFIG_NUMBER, AT(max_events), "1000", 1, 1000000, NULL, true, EXPERT,
      "100", "Most posts in one batch; those beyond are not taken."},
     {"publish", "max_depth", CONFIG_NUMBER, AT(max_depth), "100", 4, 100000, NULL, true, EXPERT, "32",
