@@ -16,6 +16,12 @@ static void explain_sockets(char *const *endpoints)
     }
 }
 
+void bus_call_explain(const struct config *config)
+{
+    explain_sockets(config->bus_events);
+    explain_sockets(config->bus_acks);
+}
+
 static int send_one(const struct config *config, struct bus_publisher *publisher,
                     struct bus_event *event)
 {
@@ -24,8 +30,7 @@ static int send_one(const struct config *config, struct bus_publisher *publisher
         return COMMAND_GOOD;
     if (event->acknowledged)
         return COMMAND_GOOD;
-    explain_sockets(config->bus_events);
-    explain_sockets(config->bus_acks);
+    bus_call_explain(config);
     return command_fail("no daemon took it within %u ms; does esn-fanout run, on the endpoints of "
                         "[bus]?",
                         limit);

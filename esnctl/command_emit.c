@@ -3,7 +3,10 @@
 #include "bus_call.h"
 #include "bytes.h"
 #include "commands.h"
+#include "emit_lines.h"
+#include "event_id.h"
 #include "json_text.h"
+#include "report_view.h"
 #include "settings.h"
 #include "utf8.h"
 
@@ -11,12 +14,21 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { REPORT_WAIT_MS = 5000, REPORT_PAUSE_MS = 100 };
 
 static const char help[] =
     "Usage: esnctl emit [OPTION...] TOPIC TYPE [DETAIL]\n"
+    "       esnctl emit --lines [OPTION...]\n"
     "\n"
     "Publishes one event of TYPE on TOPIC. DETAIL is any JSON value; - reads it from standard\n"
     "input; without it the event has none. Says how many streams the daemon gave it to.\n"
+    "\n"
+    "With --lines standard input has the events, one post a line as POST /event takes it\n"
+    "({\"ep\": [...], \"e\": {...}}), and each is answered with the number of its line, as soon "
+    "as\n"
+    "it is published. It ends where the daemon takes nothing any more.\n"
     "\n"
     "By default the event goes on the bus, as esn-event sends it: the daemon has to run, and you\n"
     "need write access to the bus's sockets. With --url it goes through the web server and\n"
@@ -27,11 +39,15 @@ static const char help[] =
     "  --except CONNID    to all but this connection\n"
     "  --keep             keep it as the topic's last value, which those get who subscribe later;\n"
     "                     with the DETAIL null: forget that\n"
+    "  --report           wait up to five seconds until all who say so had it, and print who had "
+    "it\n"
     "  --id ID            name the event: sent again with the same ID it is not delivered twice\n"
     "  --url URL          post to URL; one that ends with / gets `event` appended\n"
     "  --token TOKEN      entry token for --url; others can see it in the list of processes\n"
     "  --token-file FILE  file with the entry token (default: [publish] token_file)\n"
-    "  --json             say the result as JSON: {\"id\": ..., \"receivers\": ...}\n"
+    "  --json             say the result as JSON: {\"id\": ..., \"receivers\": ...}, or, of each\n"
+    "                     line, what POST /event answers, behind \"line\"; a report as GET\n"
+    "                     /event/ID does\n"
     "  --config FILE      configuration (default: ESN_CONF, else " SYSCONFDIR
     "/es-web-notify.conf)\n"
     "  --help             this text\n"
@@ -41,18 +57,31 @@ static const char help[] =
     "  esnctl emit news/today hello '{\"text\": \"It works\"}'\n"
     "  esnctl emit --whisper 17 desk/3 note '\"only for you\"'\n"
     "  date +'\"%s\"' | esnctl emit clock tick -\n"
+    "  jq -c '.orders[] | {ep: [\"orders/\\(.id)\"], e: {type: \"paid\"}}' today.json | esnctl "
+    "emit --lines\n"
     "  esnctl emit --url https://example.org/notify/ --token-file entry.token news/today hello\n"
     "\n"
-    "Exit status: 0 the daemon has the event (also when nobody listened), 1 failed, 2 usage.\n";
+    "Exit status: 0 the daemon has the event, or all of them (also when nobody listened), 1 "
+    "failed,\n"
+    "2 usage.\n";
 
-enum { OPTION_WHISPER = SETTINGS_OPTION_OWN, OPTION_EXCEPT, OPTION_KEEP, OPTION_ID, OPTION_TOKEN };
+enum {
+    OPTION_WHISPER = SETTINGS_OPTION_OWN,
+    OPTION_EXCEPT,
+    OPTION_KEEP,
+    OPTION_ID,
+    OPTION_TOKEN,
+    OPTION_LINES,
+    OPTION_REPORT
+};
 
 struct emission {
     struct settings settings;
     const char *topic, *type, *detail, *whisper, *except, *id, *token;
-    bool keep;
-    struct bytes input; /* the detail, when it came from standard input */
-    struct bytes body;  /* as posted */
+    bool keep, lines, report;
+    struct bytes input;                 /* the detail, when it came from standard input */
+    struct bytes body;                  /* as posted */
+    struct http_client_request request; /* by HTTP */
 };
 
 /* ---- what is sent ---- */
@@ -115,15 +144,18 @@ static int write_body(struct emission *emission)
     bytes_append_text(body, "}],\"e\":{\"type\":");
     bytes_append_json_string(body, emission->type, strlen(emission->type));
     int status = append_detail(emission);
-    bytes_append_text(body, "}}");
+    bytes_append_text(body, emission->report ? "},\"report\":true}" : "}}");
     if (status == COMMAND_GOOD && body->failed)
         return command_fail("out of memory");
     return status;
 }
 
+/* A report has all of it, and more. */
 static void print_result(const struct emission *emission, const char *id, uint64_t receivers,
                          bool again)
 {
+    if (emission->settings.json && emission->report)
+        return;
     if (emission->settings.json)
         (void)printf("{\"id\":\"%s\",\"receivers\":%" PRIu64 "%s}\n", id, receivers,
                      again ? ",\"double\":true" : "");
@@ -133,7 +165,48 @@ static void print_result(const struct emission *emission, const char *id, uint64
                      receivers == 1 ? "stream" : "streams", id);
 }
 
+/* ---- the report ---- */
+
+/* Asks until all had it, or for as long as anybody would wait. `ask` gets one answer; false: there
+ * is none, and why was said. */
+static int show_report(const struct emission *emission,
+                       bool (*ask)(const struct emission *emission, const char *id,
+                                   struct bytes *report),
+                       const char *id)
+{
+    struct bytes report = BYTES_EMPTY;
+    int status = COMMAND_FAILED;
+    for (unsigned waited = 0; ask(emission, id, &report); waited += REPORT_PAUSE_MS) {
+        if (report_view_is_complete(&report) || waited >= REPORT_WAIT_MS) {
+            status = report_view_print(&report, emission->settings.json);
+            break;
+        }
+        (void)usleep(REPORT_PAUSE_MS * 1000);
+        bytes_clear(&report);
+    }
+    bytes_free(&report);
+    return status;
+}
+
 /* ---- on the bus ---- */
+
+static bool ask_on_bus(const struct emission *emission, const char *id, struct bytes *report)
+{
+    struct question question = {.kind = QUESTION_REPORT};
+    unsigned char record[QUESTION_SIZE];
+    if (!event_id_read(id, strlen(id), &question.epoch, &question.sequence))
+        return false;
+    struct bus_event asked = bus_event_of_question(&question, 0, record, report);
+    if (bus_call(&emission->settings.config, &asked) != COMMAND_GOOD)
+        return false;
+    if (asked.ack.status == ACK_DELIVERED && !report->failed)
+        return true;
+    (void)command_fail(asked.ack.status == ACK_UNKNOWN
+                           ? "the daemon keeps no report of this event: [log] report_time or "
+                             "max_report_bytes is too small"
+                           : "the daemon is overloaded");
+    return false;
+}
 
 static int tell_acknowledged(const struct emission *emission, const struct bus_event *event)
 {
@@ -146,7 +219,7 @@ static int tell_acknowledged(const struct emission *emission, const struct bus_e
         return command_fail("the daemon refused the event: it is overloaded");
     (void)snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, event->epoch, event->ack.event_sequence);
     print_result(emission, id, event->ack.receivers, event->ack.status == ACK_DOUBLE);
-    return COMMAND_GOOD;
+    return emission->report ? show_report(emission, ask_on_bus, id) : COMMAND_GOOD;
 }
 
 static int emit_on_open_bus(struct emission *emission, struct publish_request *request)
@@ -165,6 +238,7 @@ static int emit_on_open_bus(struct emission *emission, struct publish_request *r
                    (point->whispered ? ENVELOPE_WHISPER : 0) |
                    (point->excepts ? ENVELOPE_EXCEPT : 0) | (point->keeps ? ENVELOPE_KEEP : 0) |
                    (point->keeps && request->forgets ? ENVELOPE_FORGET : 0) |
+                   (request->reported ? ENVELOPE_REPORT : 0) |
                    (request->has_id ? ENVELOPE_HAS_POST_KEY : 0));
     memcpy(event.post_key, point->post_key, sizeof event.post_key);
 
@@ -193,7 +267,47 @@ static int emit_on_bus(struct emission *emission)
 
 /* ---- by HTTP ---- */
 
-static int read_reply(struct emission *emission, const struct http_client_answer *answer)
+static const char *event_path(const struct settings *settings)
+{
+    size_t length = strlen(settings->url);
+    return length > 0 && settings->url[length - 1] == '/' ? "/event" : NULL;
+}
+
+/* The address of the event's report: that of /event, and the id before its query. */
+static bool aim_at_report(const struct http_client_request *post, const char *id, char **address)
+{
+    int path = (int)strcspn(post->url, "?#");
+    if (asprintf(address, "%.*s/%s%s", path, post->url, id, post->url + path) >= 0)
+        return true;
+    *address = NULL;
+    return false;
+}
+
+static bool ask_by_http(const struct emission *emission, const char *id, struct bytes *report)
+{
+    struct http_client_request request = emission->request;
+    struct http_client_answer answer;
+    char *address;
+    if (!aim_at_report(&request, id, &address)) {
+        (void)command_fail("out of memory");
+        return false;
+    }
+    request.url = address;
+    request.body = NULL;
+    bool good = http_client_perform(&request, &answer);
+    if (!good)
+        (void)command_fail("%s", answer.error);
+    else if (answer.status == 200)
+        bytes_append(report, answer.body.data, answer.body.length);
+    else
+        (void)command_fail("%ld: no report of this event", answer.status);
+    good = good && answer.status == 200;
+    http_client_answer_free(&answer);
+    free(address);
+    return good;
+}
+
+static int read_reply(const struct emission *emission, const struct http_client_answer *answer)
 {
     json_t *reply = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     const char *error = json_string_value(json_object_get(reply, "error"));
@@ -208,26 +322,33 @@ static int read_reply(struct emission *emission, const struct http_client_answer
     else
         print_result(emission, id,
                      (uint64_t)json_integer_value(json_object_get(reply, "receivers")), false);
+    if (status == COMMAND_GOOD && emission->report)
+        status = show_report(emission, ask_by_http, id);
     json_decref(reply);
     return status;
 }
 
-static int emit_by_http(struct emission *emission)
+/* Where posts go, and with which token. */
+static bool aim(struct emission *emission)
 {
     struct settings *settings = &emission->settings;
-    struct http_client_request request = {.body = emission->body.data,
-                                          .body_length = emission->body.length};
-    struct http_client_answer answer;
-    size_t length = strlen(settings->url);
-    const char *path = length > 0 && settings->url[length - 1] == '/' ? "/event" : NULL;
     bool has_token = emission->token != NULL || strstr(settings->url, "token=") != NULL;
     if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
-        !settings_aim(settings, path, &request))
-        return COMMAND_FAILED;
+        !settings_aim(settings, event_path(settings), &emission->request))
+        return false;
     if (emission->token != NULL)
-        request.token = emission->token;
-    int status = http_client_perform(&request, &answer) ? read_reply(emission, &answer)
-                                                        : command_fail("%s", answer.error);
+        emission->request.token = emission->token;
+    return true;
+}
+
+static int emit_by_http(struct emission *emission)
+{
+    struct http_client_answer answer;
+    emission->request.body = emission->body.data;
+    emission->request.body_length = emission->body.length;
+    int status = http_client_perform(&emission->request, &answer)
+                     ? read_reply(emission, &answer)
+                     : command_fail("%s", answer.error);
     http_client_answer_free(&answer);
     return status;
 }
@@ -243,6 +364,10 @@ static bool is_connection_id(const char *text)
 
 static int check_arguments(const struct emission *emission)
 {
+    bool has_own = emission->whisper != NULL || emission->except != NULL || emission->keep ||
+                   emission->report || emission->id != NULL;
+    if (emission->lines && has_own)
+        return command_usage(&command_emit, "with --lines each line says that by itself");
     const char *const texts[] = {emission->topic, emission->type, emission->id};
     if (emission->whisper != NULL && !is_connection_id(emission->whisper))
         return command_usage(&command_emit, "--whisper should be a connection's number");
@@ -263,8 +388,11 @@ static int emit(struct emission *emission)
     int status = check_arguments(emission);
     if (status != COMMAND_GOOD)
         return status;
-    if (!settings_load(&emission->settings))
+    if (!settings_load(&emission->settings) || (emission->settings.url != NULL && !aim(emission)))
         return COMMAND_FAILED;
+    if (emission->lines)
+        return emit_lines(&emission->settings,
+                          emission->settings.url != NULL ? &emission->request : NULL);
     status = write_body(emission);
     if (status != COMMAND_GOOD)
         return status;
@@ -289,6 +417,12 @@ static bool take_option(struct emission *emission, int option)
     case OPTION_TOKEN:
         emission->token = optarg;
         return true;
+    case OPTION_LINES:
+        emission->lines = true;
+        return true;
+    case OPTION_REPORT:
+        emission->report = true;
+        return true;
     default:
         return settings_take_option(&emission->settings, option);
     }
@@ -305,6 +439,8 @@ static int run(int argc, char **argv)
         {"keep", no_argument, NULL, OPTION_KEEP},
         {"id", required_argument, NULL, OPTION_ID},
         {"token", required_argument, NULL, OPTION_TOKEN},
+        {"lines", no_argument, NULL, OPTION_LINES},
+        {"report", no_argument, NULL, OPTION_REPORT},
         {NULL, 0, NULL, 0},
     };
     struct emission emission = {0};
@@ -315,11 +451,14 @@ static int run(int argc, char **argv)
         if (!take_option(&emission, option))
             return command_usage_option(&command_emit);
     }
-    if (argc - optind < 2 || argc - optind > 3)
-        return command_usage(&command_emit, "needs TOPIC and TYPE, and at most a DETAIL more");
-    emission.topic = argv[optind];
-    emission.type = argv[optind + 1];
-    emission.detail = argc - optind == 3 ? argv[optind + 2] : NULL;
+    int words = argc - optind;
+    if (emission.lines ? words > 0 : words < 2 || words > 3)
+        return command_usage(&command_emit, "%s",
+                             emission.lines ? "--lines reads all from standard input"
+                                            : "needs TOPIC and TYPE, and at most a DETAIL more");
+    emission.topic = words > 0 ? argv[optind] : NULL;
+    emission.type = words > 1 ? argv[optind + 1] : NULL;
+    emission.detail = words > 2 ? argv[optind + 2] : NULL;
     int status = emit(&emission);
     settings_free(&emission.settings);
     bytes_free(&emission.input);

@@ -3,10 +3,9 @@
 #include "bytes.h"
 #include "commands.h"
 #include "event_id.h"
+#include "report_view.h"
 #include "settings.h"
 
-#include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char help[] =
@@ -26,41 +25,6 @@ static const char help[] =
     "\n"
     "Exit status: 0 good, 1 failed or not known, 2 usage.\n";
 
-static void print_stream(const json_t *stream)
-{
-    const char *user = json_string_value(json_object_get(stream, "uid"));
-
-    (void)printf("%-18lld %-5s %8lld ms  %s%s%s\n",
-                 (long long)json_integer_value(json_object_get(stream, "connid")),
-                 json_string_value(json_object_get(stream, "state")),
-                 (long long)json_integer_value(json_object_get(stream, "ms")),
-                 user != NULL ? user : "", user != NULL ? "  " : "",
-                 json_string_value(json_object_get(stream, "clid")));
-}
-
-static int print_report(const struct bytes *text)
-{
-    json_t *report = json_loadb(text->data, text->length, 0, NULL);
-    const json_t *missing = json_object_get(report, "missing"), *stream;
-    size_t i;
-
-    if (!json_is_array(missing)) {
-        json_decref(report);
-        return command_fail("the daemon's answer is none of this version");
-    }
-    (void)printf("sent %lld, had %lld, missing %zu",
-                 (long long)json_integer_value(json_object_get(report, "sent")),
-                 (long long)json_integer_value(json_object_get(report, "had")),
-                 json_array_size(missing));
-    const json_t *more = json_object_get(report, "more");
-    if (more != NULL)
-        (void)printf(" and %lld more", (long long)json_integer_value(more));
-    (void)printf("\n");
-    json_array_foreach(missing, i, stream) print_stream(stream);
-    json_decref(report);
-    return COMMAND_GOOD;
-}
-
 static int ask(const struct settings *settings, const struct question *question)
 {
     unsigned char record[QUESTION_SIZE];
@@ -73,10 +37,8 @@ static int ask(const struct settings *settings, const struct question *question)
                               "[log] report_time, or before the daemon was started");
     else if (status == COMMAND_GOOD && (asked.ack.status != ACK_DELIVERED || text.failed))
         status = command_fail("the daemon is overloaded");
-    else if (status == COMMAND_GOOD && settings->json)
-        (void)fwrite(text.data, 1, text.length, stdout);
     else if (status == COMMAND_GOOD)
-        status = print_report(&text);
+        status = report_view_print(&text, settings->json);
     bytes_free(&text);
     return status;
 }

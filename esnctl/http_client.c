@@ -41,21 +41,25 @@ static bool add_header(struct http_exchange *exchange, const char *header)
     return true;
 }
 
+static bool add_value(struct http_exchange *exchange, const char *name, const char *value)
+{
+    char *header = NULL;
+    if (asprintf(&header, "%s%s", name, value) < 0)
+        return false;
+    bool added = add_header(exchange, header);
+    free(header);
+    return added;
+}
+
 static bool set_headers(struct http_exchange *exchange)
 {
-    const char *token = exchange->request->token;
+    const char *token = exchange->request->token, *type = exchange->request->content_type;
     /* "Expect:" without a value: libcurl should not wait for 100 Continue before it posts. */
-    if (!add_header(exchange, "Content-Type: application/json") || !add_header(exchange, "Expect:"))
+    if (!add_value(exchange, "Content-Type: ", type != NULL ? type : "application/json") ||
+        !add_header(exchange, "Expect:"))
         return false;
-    if (token != NULL) {
-        char *header = NULL;
-        if (asprintf(&header, "Authorization: Bearer %s", token) < 0)
-            return false;
-        bool added = add_header(exchange, header);
-        free(header);
-        if (!added)
-            return false;
-    }
+    if (token != NULL && !add_value(exchange, "Authorization: Bearer ", token))
+        return false;
     return curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK;
 }
 

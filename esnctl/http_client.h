@@ -8,10 +8,11 @@
 enum { HTTP_CLIENT_ERROR_SIZE = 512 };
 
 struct http_client_request {
-    const char *url;         /* http:// or https:// */
-    const char *socket_path; /* NULL: by TCP */
-    const char *token;       /* for Authorization: Bearer; NULL: none */
-    const char *body;        /* posted; NULL: GET */
+    const char *url;          /* http:// or https:// */
+    const char *socket_path;  /* NULL: by TCP */
+    const char *token;        /* for Authorization: Bearer; NULL: none */
+    const char *body;         /* posted; NULL: GET */
+    const char *content_type; /* of the body; NULL: JSON */
     size_t body_length;
     /* Gets the body of a 200 piece by piece, for as long as it goes on; false ends the exchange.
      * NULL: the body is gathered in the answer, and the exchange has half a minute. */

@@ -2,24 +2,9 @@
 #ifndef ESN_PUBLISH_ANSWER_H
 #define ESN_PUBLISH_ANSWER_H
 
-#include "authorise_point.h"
-#include "bus/bus.h"
 #include "handler_request.h"
-#include "publish_request.h"
+#include "publish_words.h"
 
-struct publisher;
-
-struct publish_outcome {
-    const struct publisher *publisher; /* who posts */
-    const struct publish_request *post;
-    const struct point_decision *decisions; /* one for each event point */
-    const struct bus_event *events;         /* one for each that was granted, in the same order */
-    size_t event_count;
-};
-
-/* 200: the daemon has all that was granted; 403: nothing was; 503: the daemon did not acknowledge
- * all of it in time; 429: it refused some because the token has published too much, and what is
- * "sent" is delivered. */
 void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome);
 /* The same for one post of a batch: appends an object that begins with the status. */
 void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,

@@ -7,9 +7,9 @@
 #include "bus/bus.h"
 #include "bytes.h"
 #include "config/config.h"
-#include "publish_answer.h"
 #include "publish_queue.h"
 #include "publish_request.h"
+#include "publish_words.h"
 #include "publishers/publishers.h"
 
 #include <stdbool.h>
