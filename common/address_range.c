@@ -64,3 +64,13 @@ bool address_range_contains(const struct address_range *ranges, size_t count, co
 
     return ip_address_read(&read, address) && address_range_has(ranges, count, &read);
 }
+
+bool address_range_any_has(char *const *words, const struct ip_address *address)
+{
+    struct address_range range;
+
+    for (; *words != NULL; words++)
+        if (address_range_read(&range, *words) && address_range_has(&range, 1, address))
+            return true;
+    return false;
+}

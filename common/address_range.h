@@ -22,4 +22,7 @@ bool address_range_contains(const struct address_range *ranges, size_t count, co
 bool address_range_has(const struct address_range *ranges, size_t count,
                        const struct ip_address *address);
 
+/* The same for ranges as they are written; what is none counts for nothing. */
+bool address_range_any_has(char *const *words, const struct ip_address *address);
+
 #endif

@@ -7,6 +7,9 @@
 /* Milliseconds since some fixed point in the past; never goes back (CLOCK_MONOTONIC). */
 uint64_t clock_monotonic_ms(void);
 
+/* The same in nanoseconds. */
+uint64_t clock_monotonic_ns(void);
+
 /* Milliseconds since 1970-01-01 UTC; may jump either way (CLOCK_REALTIME). */
 uint64_t clock_wall_ms(void);
 

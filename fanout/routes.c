@@ -1,13 +1,17 @@
 #include "routes.h"
 
+#include "address_range.h"
+#include "config/config.h"
 #include "credentials.h"
-#include "events/intake.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
+#include "requests/client_address.h"
 #include "requests/connections_report.h"
+#include "requests/health.h"
 #include "requests/inspect.h"
 #include "requests/memory_report.h"
+#include "requests/metrics_report.h"
 #include "requests/renew.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -17,40 +21,36 @@
 #include <string.h>
 #include <strings.h>
 
+/* Who may have an answer, and at which door. */
+enum route_for {
+    FOR_CLIENTS,
+    FOR_ADMIN,   /* with the admin token */
+    FOR_METRICS, /* with that, or from an address that may; at the door for metrics too */
+    FOR_HEALTH   /* anybody, also when the daemon is full; at the door for metrics too */
+};
+
 struct route {
     const char *path;
     enum http_request_method method;
-    bool admin;  /* needs the admin token */
+    enum route_for reader;
     bool stream; /* has no head to be asked for alone */
     void (*answer)(struct connection *, const struct http_request *);
 };
 
-static void answer_health(struct connection *connection, const struct http_request *request)
-{
-    static const char ok[] = "{\"status\":\"ok\"}";
-
-    const char *trouble = intake_trouble(service_of(connection)->intake);
-
-    if (connection->net->stopping)
-        http_reply_error(connection, request, 503, "Stopping");
-    else if (trouble != NULL)
-        http_reply_error(connection, request, 503, trouble);
-    else
-        http_reply_json(connection, request, 200, "OK", ok, sizeof ok - 1);
-}
-
 static const struct route routes[] = {
-    {"/", HTTP_METHOD_POST, false, true, transport_frames_answer},
-    {"/", HTTP_METHOD_GET, false, true, transport_frames_answer},
-    {"/sse", HTTP_METHOD_GET, false, true, transport_sse_answer},
-    {"/poll", HTTP_METHOD_POST, false, true, transport_poll_answer},
-    {"/poll", HTTP_METHOD_GET, false, true, transport_poll_answer},
-    {"/ws", HTTP_METHOD_GET, false, true, transport_websocket_answer},
-    {"/alive", HTTP_METHOD_POST, false, false, renew_answer},
-    {"/connections", HTTP_METHOD_GET, true, false, connections_report_answer},
-    {"/state", HTTP_METHOD_GET, true, false, inspect_state},
-    {"/memory", HTTP_METHOD_GET, true, false, memory_report_answer},
-    {"/healthz", HTTP_METHOD_GET, false, false, answer_health},
+    {"/", HTTP_METHOD_POST, FOR_CLIENTS, true, transport_frames_answer},
+    {"/", HTTP_METHOD_GET, FOR_CLIENTS, true, transport_frames_answer},
+    {"/sse", HTTP_METHOD_GET, FOR_CLIENTS, true, transport_sse_answer},
+    {"/poll", HTTP_METHOD_POST, FOR_CLIENTS, true, transport_poll_answer},
+    {"/poll", HTTP_METHOD_GET, FOR_CLIENTS, true, transport_poll_answer},
+    {"/ws", HTTP_METHOD_GET, FOR_CLIENTS, true, transport_websocket_answer},
+    {"/alive", HTTP_METHOD_POST, FOR_CLIENTS, false, renew_answer},
+    {"/connections", HTTP_METHOD_GET, FOR_ADMIN, false, connections_report_answer},
+    {"/state", HTTP_METHOD_GET, FOR_ADMIN, false, inspect_state},
+    {"/memory", HTTP_METHOD_GET, FOR_ADMIN, false, memory_report_answer},
+    {"/metrics", HTTP_METHOD_GET, FOR_METRICS, false, metrics_report_answer},
+    {"/healthz", HTTP_METHOD_GET, FOR_HEALTH, false, health_answer_alive},
+    {"/readyz", HTTP_METHOD_GET, FOR_HEALTH, false, health_answer_ready},
 };
 
 static bool takes(const struct route *route, enum http_request_method method)
@@ -74,13 +74,29 @@ static const struct route *find_route(const char *path, enum http_request_method
     return of_path;
 }
 
-static bool is_admin(const struct connection *connection, const struct http_request *request)
+static bool has_admin_token(const struct connection *connection, const struct http_request *request)
 {
     const struct secret_list *tokens = &service_of(connection)->admin_tokens;
 
     return credentials_find(tokens, http_request_query_text(request),
                             http_request_header(request, HTTP_HEADER_AUTHORIZATION)) <
            tokens->count;
+}
+
+static bool has_address(const struct connection *connection, const struct http_request *request)
+{
+    struct ip_address client;
+
+    return client_address_find(connection, request, &client) &&
+           address_range_any_has(connection->net->config->metrics_addresses, &client);
+}
+
+static bool may_read(const struct connection *connection, const struct http_request *request,
+                     const struct route *route)
+{
+    return (route->reader != FOR_ADMIN && route->reader != FOR_METRICS) ||
+           has_admin_token(connection, request) ||
+           (route->reader == FOR_METRICS && has_address(connection, request));
 }
 
 /* There is room for operators and health checks alone. An EventSource would be closed for good by
@@ -114,8 +130,9 @@ void routes_answer(struct connection *connection, const struct http_request *req
     enum http_request_method method = http_request_method(request);
     const struct route *route = find_route(http_request_path(request), method);
 
-    if (connection->kept_place &&
-        (route == NULL || !(route->admin || route->answer == answer_health)))
+    if (connection->for_metrics && route != NULL && route->reader < FOR_METRICS)
+        route = NULL;
+    if (connection->kept_place && (route == NULL || route->reader == FOR_CLIENTS))
         refuse_full(connection, request);
     else if (method == HTTP_METHOD_OPTIONS)
         http_reply_preflight(connection, request);
@@ -123,7 +140,7 @@ void routes_answer(struct connection *connection, const struct http_request *req
         http_reply_error(connection, request, 404, "Not found");
     else if (!takes(route, method))
         refuse_method(connection, request, route);
-    else if (route->admin && !is_admin(connection, request))
+    else if (!may_read(connection, request, route))
         http_reply_error_with(connection, request, 401, "Admin token missing or wrong",
                               "WWW-Authenticate: Bearer");
     else

@@ -103,11 +103,18 @@ static unsigned event_settings_threads(const struct config *config)
     return (unsigned)config->publish_threads;
 }
 
+static const char *event_settings_metrics(const struct config *config)
+{
+    return config->metrics_listen_event;
+}
+
 const struct handler_settings event_settings_kind = {.load = event_settings_load,
                                                      .unload = event_settings_unload,
                                                      .check = event_settings_check,
                                                      .warn = event_settings_warn,
-                                                     .threads = event_settings_threads};
+                                                     .threads = event_settings_threads,
+                                                     .metrics_listen = event_settings_metrics,
+                                                     .publishes = true};
 
 struct bus_options event_settings_bus(const struct event_settings *settings)
 {

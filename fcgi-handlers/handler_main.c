@@ -1,5 +1,6 @@
 #include "handler_main.h"
 
+#include "handler_counters.h"
 #include "handler_reply.h"
 #include "handler_serve.h"
 #include "listen_socket.h"
@@ -25,20 +26,34 @@ struct options {
     bool check_only;
 };
 
-static bool open_sockets(struct handler *handler, const char *address)
+static bool open_sockets(const struct handler *handler, struct listen_sockets *sockets,
+                         const char *address, const char *use)
 {
     const struct config *config = handler_config(handler);
     char error[LISTEN_ERROR_SIZE], name[LISTEN_NAME_SIZE];
-    if (!listen_socket_open(&handler->sockets, address, (unsigned)config->bus_mode, BACKLOG,
-                            error)) {
+    if (!listen_socket_open(sockets, address, (unsigned)config->bus_mode, BACKLOG, error)) {
         message_error("cannot start", message_text("reason", error));
         return false;
     }
-    for (size_t i = 0; i < handler->sockets.count; i++) {
-        listen_socket_name(handler->sockets.descriptors[i], name);
-        message_info("listening", message_text("address", name));
+    for (size_t i = 0; i < sockets->count; i++) {
+        listen_socket_name(sockets->descriptors[i], name);
+        message_info("listening", message_text("address", name), message_text("for", use));
     }
     return true;
+}
+
+/* Workers share both. */
+static bool open_metrics(struct handler *handler)
+{
+    const struct handler_settings *settings = handler->program->settings;
+    const char *address =
+        settings->metrics_listen != NULL ? settings->metrics_listen(handler_config(handler)) : NULL;
+    if (address == NULL)
+        return true;
+    if (handler_counters_share())
+        return open_sockets(handler, &handler->metrics, address, "metrics");
+    message_error("cannot count", message_error_code(errno));
+    return false;
 }
 
 /* ---- with workers ---- */
@@ -77,7 +92,10 @@ static int serve_with_workers(struct handler *handler, const struct options *opt
     handler->workers = count;
     handler->listen = options->listen != NULL ? options->listen : "descriptor 0";
     handler->sockets = (struct listen_sockets){.descriptors = {STDIN_FILENO}, .count = 1};
-    if (options->listen != NULL && !open_sockets(handler, options->listen))
+    if (options->listen != NULL &&
+        !open_sockets(handler, &handler->sockets, options->listen, "FastCGI"))
+        return EXIT_FAILURE;
+    if (!open_metrics(handler))
         return EXIT_FAILURE;
     handler->listener = handler->sockets.descriptors[0];
     int status = workers_run(&plan);

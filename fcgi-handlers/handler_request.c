@@ -1,6 +1,8 @@
 #include "handler_request.h"
 
 #include "big_endian.h"
+#include "clock.h"
+#include "handler_counters.h"
 
 #include <errno.h>
 #include <fastcgi.h>
@@ -32,6 +34,8 @@ struct handler_request {
     bool here;    /* all its bytes have come */
     bool limited; /* its web server has to keep time */
     size_t written;
+    uint64_t begun_ns;
+    int status; /* of the answer; 0: it has none, or is handed on to the daemon */
     char **variables;
     char *const *origins;
     bool announced;   /* CONTENT_LENGTH was there and a number */
@@ -231,6 +235,8 @@ bool handler_request_begin(struct handler_request *request)
     if (request->listener != HANDLER_CGI) {
         request->limited = false;
         request->written = 0;
+        request->status = 0;
+        request->begun_ns = clock_monotonic_ns();
         if (!request->here)
             limit_peer_time(request);
         if (FCGX_Accept_r(&request->fcgi) < 0)
@@ -361,11 +367,23 @@ void handler_request_finish(struct handler_request *request)
     else if (request->listener != HANDLER_CGI)
         FCGX_Finish_r(&request->fcgi);
     request->done = true;
+    if (request->written > 0)
+        handler_counters_note_request(request->status, clock_monotonic_ns() - request->begun_ns);
+}
+
+/* RFC 3875, section 6.3.3. Without the field it goes on elsewhere. */
+static int read_status(const char *data, size_t length)
+{
+    static const char field[] = "Status: ";
+    bool has_status = length > sizeof field + 2 && memcmp(data, field, sizeof field - 1) == 0;
+    return has_status ? atoi(data + sizeof field - 1) : 0;
 }
 
 bool handler_request_write(struct handler_request *request, const void *data, size_t length)
 {
     if (request->listener != HANDLER_CGI) {
+        if (request->written == 0)
+            request->status = read_status(data, length);
         request->written += length;
         if (request->written > SMALL_ANSWER)
             limit_peer_time(request);

@@ -1,6 +1,7 @@
 #include "handler_serve.h"
 
 #include "messages.h"
+#include "metrics_port.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -306,6 +307,16 @@ static int serve_with_door(struct crew *crew)
     return ready && !crew->failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static struct metrics_port *begin_metrics(const struct handler *handler)
+{
+    return metrics_port_begin(
+        &(struct metrics_port_options){.config = handler_config(handler),
+                                       .sockets = &handler->metrics,
+                                       .handler = handler->program->name,
+                                       .workers = handler->workers,
+                                       .publishes = handler->program->settings->publishes});
+}
+
 int handler_serve(void *context)
 {
     struct handler *handler = context;
@@ -323,7 +334,9 @@ int handler_serve(void *context)
     if (handler->listener != HANDLER_CGI &&
         !message_write_in_background(handler_config(handler)->message_buffer))
         message_warning("no thread for messages: whoever reads them can hold requests up");
+    struct metrics_port *metrics = begin_metrics(handler);
     int status = serve_with_door(&crew);
+    metrics_port_end(&metrics);
     close_door(&crew);
     message_end_background();
     return status;

@@ -12,6 +12,7 @@ struct handler {
     void *settings;                /* owned; begins with a struct config */
     int listener;                  /* HANDLER_CGI: none */
     struct listen_sockets sockets; /* all that it listens on, when supervised */
+    struct listen_sockets metrics; /* where it tells its metrics, when supervised */
     bool supervised;
     /* Called once this process takes requests. */
     void (*serving)(const struct handler *handler);

@@ -1,5 +1,7 @@
 #include "publish_queue.h"
 
+#include "clock.h"
+#include "handler_counters.h"
 #include "messages.h"
 #include "trouble.h"
 
@@ -78,9 +80,11 @@ static void tell_change(struct publish_queue *queue, bool published)
 
 static void publish(struct publish_queue *queue, struct bus_event *events, size_t count)
 {
+    uint64_t begun_ns = clock_monotonic_ns();
     bool published = publish_queue_connect(queue) &&
                      bus_publish(queue->bus, events, count, (unsigned)queue->config->publish_time,
                                  (unsigned)queue->config->publish_down_time);
+    handler_counters_note_events(events, count, clock_monotonic_ns() - begun_ns);
     tell_change(queue, published);
 }
 

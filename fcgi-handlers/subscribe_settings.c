@@ -131,7 +131,14 @@ static unsigned subscribe_settings_threads(const struct config *config)
     return (unsigned)config->subscribe_threads;
 }
 
+static const char *subscribe_settings_metrics(const struct config *config)
+{
+    return config->metrics_listen_subscribe;
+}
+
 const struct handler_settings subscribe_settings_kind = {.load = subscribe_settings_load,
                                                          .unload = subscribe_settings_unload,
                                                          .warn = subscribe_settings_warn,
-                                                         .threads = subscribe_settings_threads};
+                                                         .threads = subscribe_settings_threads,
+                                                         .metrics_listen =
+                                                             subscribe_settings_metrics};

@@ -46,9 +46,10 @@ static void check_socket_path(const struct config_checker *checker, const char *
                      sizeof address.sun_path - 1);
 }
 
-static void check_listen(struct config_checker *checker, const char *name, char *const *words)
+static void check_listen(struct config_checker *checker, const char *section, const char *name,
+                         char *const *words)
 {
-    checker->key = config_key_find("fanout", name);
+    checker->key = config_key_find(section, name);
     for (; *words != NULL; words++) {
         struct net_address address;
         if (strncmp(*words, "unix:", 5) == 0)
@@ -60,8 +61,8 @@ static void check_listen(struct config_checker *checker, const char *name, char 
 
 static void check_listening(struct config_checker *checker, const struct config *config)
 {
-    check_listen(checker, "listen_lines", config->listen_lines);
-    check_listen(checker, "listen", config->listen);
+    check_listen(checker, "fanout", "listen_lines", config->listen_lines);
+    check_listen(checker, "fanout", "listen", config->listen);
     if (config->listen[0] == NULL)
         report_fault(checker,
                      "is empty; without an address nobody could subscribe, write such as %s",
@@ -81,8 +82,8 @@ static void check_tls(struct config_checker *checker, const struct config *confi
 {
     size_t certificates = count_words(config->tls_cert), keys = count_words(config->tls_key);
 
-    check_listen(checker, "listen_lines_tls", config->listen_lines_tls);
-    check_listen(checker, "listen_tls", config->listen_tls);
+    check_listen(checker, "fanout", "listen_lines_tls", config->listen_lines_tls);
+    check_listen(checker, "fanout", "listen_tls", config->listen_tls);
     bool listens = config->listen_tls[0] != NULL || config->listen_lines_tls[0] != NULL;
     checker->key = config_key_find("fanout", "tls_cert");
     if (listens && certificates == 0)
@@ -91,6 +92,36 @@ static void check_tls(struct config_checker *checker, const struct config *confi
     if (listens && certificates != keys)
         report_fault(checker, "has %zu files, but tls_cert has %zu: each certificate needs its key",
                      keys, certificates);
+}
+
+/* It admits by address, which who comes through a socket file has none of. */
+static void check_handler_metrics(struct config_checker *checker, const struct config *config,
+                                  const char *name, const char *word)
+{
+    struct net_address address;
+
+    checker->key = config_key_find("metrics", name);
+    if (word == NULL)
+        return;
+    if (!net_address_read(&address, word))
+        report_fault(checker, "\"%s\" should be host:port or [ipv6]:port", word);
+    else if (config->metrics_addresses[0] == NULL)
+        report_fault(checker, "answers nobody while addresses is empty");
+}
+
+static void check_metrics(struct config_checker *checker, const struct config *config)
+{
+    struct address_range range;
+
+    check_listen(checker, "metrics", "listen", config->metrics_listen);
+    checker->key = config_key_find("metrics", "addresses");
+    for (char *const *word = config->metrics_addresses; *word != NULL; word++)
+        if (!address_range_read(&range, *word))
+            report_fault(checker,
+                         "\"%s\" should be an address, or a range of them such as 10.0.0.0/8",
+                         *word);
+    check_handler_metrics(checker, config, "listen_event", config->metrics_listen_event);
+    check_handler_metrics(checker, config, "listen_subscribe", config->metrics_listen_subscribe);
 }
 
 static void check_proxies(struct config_checker *checker, char *const *words)
@@ -320,6 +351,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_listening(&checker, config);
     check_tls(&checker, config);
     check_proxies(&checker, config->trusted_proxies);
+    check_metrics(&checker, config);
     check_endpoints(&checker, config, "events", config->bus_events);
     check_endpoints(&checker, config, "acks", config->bus_acks);
 

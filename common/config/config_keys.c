@@ -45,6 +45,7 @@ const struct config_section config_sections[] = {
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
     {"web", "Whose pages may use the broker from their browsers."},
     {"admin", "Who may look in."},
+    {"metrics", "What Prometheus and its like are told, at `/metrics` (docs/operate.md)."},
     {"log",
      "The daemon's log of recent events, from which clients that come back get what they missed."},
     {"messages", "What the programs say of themselves."},
@@ -548,8 +549,20 @@ const struct config_key config_keys[] = {
 
     {"admin", "token_file", CONFIG_PATH, AT(admin_token_file), "", 0, 0, NULL, true, COMMON,
      "/etc/es-web-notify/admin.token",
-     "File of admin tokens, one a line, for `/connections`, `/state` and `/memory` (`token=` in the query or "
-     "`Authorization: Bearer`). Without one these routes answer `401` to everybody."},
+     "File of admin tokens, one a line, for `/connections`, `/state`, `/memory` and `/metrics` (`token=` in the query or "
+     "`Authorization: Bearer`). Without one these routes answer `401` to everybody, but for `[metrics] addresses`."},
+
+    {"metrics", "addresses", CONFIG_LIST, AT(metrics_addresses), "", 0, 0, NULL, true, COMMON, "127.0.0.1 10.0.0.0/8",
+     "Who may read `/metrics` without the admin token: addresses and ranges of them. Behind a trusted proxy it is the client's own "
+     "address that counts; what another proxy passes on needs the token. Nobody, when it is empty."},
+    {"metrics", "listen", CONFIG_LIST, AT(metrics_listen), "", 0, 0, NULL, false, COMMON, "10.0.0.5:9308",
+     "Where `esn-fanout` answers `/metrics`, `/healthz` and `/readyz`, and nothing else, beside the addresses of `[fanout] listen`, "
+     "where they are as well; written as there. It is another door, not another rule: `addresses` and the admin token count here too."},
+    {"metrics", "listen_event", CONFIG_TEXT, AT(metrics_listen_event), "", 0, 0, NULL, false, COMMON, "10.0.0.5:9309",
+     "Where `esn-event` with `--workers` answers `/metrics`, for all of its workers together and for `addresses` alone: it knows no "
+     "admin token. Empty: nowhere."},
+    {"metrics", "listen_subscribe", CONFIG_TEXT, AT(metrics_listen_subscribe), "", 0, 0, NULL, false, COMMON, "10.0.0.5:9310",
+     "The same of `esn-subscribe`."},
 
     {"log", "max_bytes", CONFIG_SIZE, AT(log_max_bytes), "64M", 0, 1099511627776, NULL, true, COMMON, "1G",
      "Memory for recent events, so that clients that come back get what they missed; the oldest are forgotten first. `0` "

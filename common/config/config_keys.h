@@ -148,6 +148,8 @@ struct config {
     char **web_origins;
     /* [admin] */
     char *admin_token_file;
+    /* [metrics] */
+    char **metrics_listen, **metrics_addresses, *metrics_listen_event, *metrics_listen_subscribe;
     /* [log] */
     uint64_t log_max_bytes, log_max_age, log_max_kept, log_max_departed;
     uint64_t report_time, max_report_bytes;

@@ -27,6 +27,7 @@ struct bus_reader {
     struct bus_inbox *inbox;
     struct round round;
     bool paused;
+    bool failed; /* the last time that it was looked at */
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
 };
@@ -38,6 +39,7 @@ static void take_some(struct bus_reader *reader)
     struct round *round = &reader->round;
     struct bus_message message;
 
+    written_watch_take(&reader->net->written);
     while (round->got >= 0 && round->events > 0 && round->bytes > 0 &&
            (round->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         round->events--;
@@ -81,7 +83,8 @@ static void take_turn(struct bus_reader *reader)
         take_some(reader);
     while (!is_over(reader) && loop_watch_may_write(&net->loop.watch) && connection_flush_some(net))
         take_some(reader);
-    if (reader->round.got < 0) {
+    reader->failed = reader->round.got < 0;
+    if (reader->failed) {
         message_error("cannot read the bus", message_error_code(errno));
         reader->round.got = 0; /* it is said once */
     }
@@ -196,4 +199,9 @@ void bus_reader_free(struct bus_reader **reader)
 uint64_t bus_reader_malformed(const struct bus_reader *reader)
 {
     return bus_inbox_malformed(reader->inbox);
+}
+
+const char *bus_reader_trouble(const struct bus_reader *reader)
+{
+    return reader->failed ? "The bus cannot be read" : NULL;
 }

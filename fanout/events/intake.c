@@ -11,7 +11,7 @@
 #include "log/event_log.h"
 #include "log/log_files.h"
 #include "messages.h"
-#include "net/loop.h"
+#include "net/connection.h"
 #include "secret.h"
 #include "streams/revocations.h"
 #include "topic.h"
@@ -57,13 +57,15 @@ static uint32_t content_of(const struct seen_events *seen, const struct event *e
 
 /* ---- delivering and acknowledging ---- */
 
-static bool deliver_event(struct intake *intake, const struct stored_event *stored,
-                          uint32_t *receivers)
+static bool deliver_event(struct intake *intake, const struct log_entry *entry, uint32_t *receivers)
 {
-    struct event event = stored->event;
+    struct event event = entry->stored.event;
 
     if (!delivery_publish(intake->parts.delivery, &event, receivers))
         return false;
+    struct net *net = intake->parts.delivery->net;
+    written_watch_deliver(&net->written, entry->taken_ns,
+                          net->writes.taken + connection_marks(net));
     intake->counters.events++;
     intake->trouble = ACK_DELIVERED;
     return true;
@@ -96,10 +98,17 @@ const char *intake_trouble(const struct intake *intake)
                : "Events are refused: out of memory";
 }
 
+static void count_refused(struct intake *intake, enum ack_status status)
+{
+    intake->counters.overloads++;
+    intake->counters.unstored += status == ACK_UNSTORED;
+    intake->counters.topics += status == ACK_TOPIC;
+}
+
 static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_status status)
 {
     entry->stored.event.sequence = 0;
-    intake->counters.overloads++;
+    count_refused(intake, status);
     acknowledge_event(intake, entry, status, 0);
 }
 
@@ -153,7 +162,7 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
 {
     uint32_t receivers = 0;
 
-    if (!deliver_event(intake, &entry->stored, &receivers)) {
+    if (!deliver_event(intake, entry, &receivers)) {
         refuse_event(intake, entry, ACK_OVERLOAD);
         return;
     }
@@ -187,14 +196,14 @@ static void settle_event(struct intake *intake, const struct log_entry *entry, b
 {
     uint32_t receivers = 0;
 
-    if (stored && deliver_event(intake, &entry->stored, &receivers)) {
+    if (stored && deliver_event(intake, entry, &receivers)) {
         seen_events_settle(intake->parts.seen, entry->stored.key, receivers);
         acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
         return;
     }
     seen_events_forget(intake->parts.seen, entry->stored.key);
-    intake->counters.overloads++;
     note_trouble(intake, stored ? ACK_OVERLOAD : ACK_UNSTORED);
+    count_refused(intake, intake->trouble);
     acknowledge_event(intake, entry, intake->trouble, 0);
 }
 
@@ -246,6 +255,8 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
                            .event_sequence = seen->event_sequence,
                            .receivers = seen->receivers,
                            .status = ACK_DOUBLE};
+    } else {
+        intake->counters.others++;
     }
     if (!same || !seen->pending)
         bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
@@ -262,6 +273,7 @@ static void take_event(struct intake *intake, const struct bus_message *message)
 {
     struct log_entry entry = {.forgotten = intake->parts.log->forgotten,
                               .let_go = intake->parts.log->values.forgotten,
+                              .taken_ns = intake->parts.delivery->net->written.taken_ns,
                               .publisher = message->envelope.publisher,
                               .asked_as = message->envelope.sequence};
 

@@ -86,6 +86,7 @@ bool replay_begin(struct replay_queue *queue, struct stream *stream,
     replay->values_after = start->position.values_after;
     replay->first_slot = start->first_slot;
     replay->may_have_gap = start->may_have_gap;
+    replay->is_resume = stream->asked_past;
     replay->asked_at = log_of(queue)->sequence;
     replay->due = *due;
     replay->tells_first = stream->transport->answers_once;
@@ -126,12 +127,19 @@ static void set_waiting(struct replay *replay, bool waits)
     replay->waits = waits;
 }
 
+void replay_count_resume(struct replay_queue *queue, uint64_t events)
+{
+    histogram_add(&queue->lengths, &histogram_counts, events, 1);
+}
+
 void replay_abandon(struct stream *stream)
 {
     struct replay *replay = stream->replay;
 
     if (replay == NULL)
         return;
+    if (replay->is_resume)
+        replay_count_resume(replay->queue, replay->events);
     unlink_replay(replay);
     set_waiting(replay, false);
     replay_drop_kept(replay);

@@ -42,6 +42,9 @@ struct log_position replay_position(const struct replay_queue *queue, const stru
 /* The stream ends, or has room again; harmless when it does not catch up. */
 void replay_abandon(struct stream *stream);
 void replay_continue(struct stream *stream);
+/* A client that said where it was has been given so many events; those that catch up are counted when
+ * that is over. */
+void replay_count_resume(struct replay_queue *queue, uint64_t events);
 /* Its topics are not what they were; harmless likewise. */
 void replay_topics_changed(struct stream *stream);
 /* It has topics more, from this slot on, of which it is to be given the last values; harmless

@@ -5,6 +5,7 @@
 #include "events/past_audience.h"
 #include "events/replay_cohort.h"
 #include "events/replay_filter.h"
+#include "histogram.h"
 #include "log/replay_sources.h"
 #include "streams/presence_past.h"
 
@@ -36,6 +37,8 @@ struct replay {
     uint64_t kept_bytes;         /* of those, counted in the queue */
     struct replay_member member; /* of those that want the same */
     uint64_t iat;                /* of its newest frame */
+    uint64_t events;             /* replayed so far */
+    bool is_resume;              /* it said where it was */
     struct replay *next,
         **link; /* in the queue while it has room; link NULL while it waits for the socket */
 };
@@ -76,6 +79,7 @@ struct replay_queue {
     uint64_t events;               /* replayed since the start */
     uint64_t shared;               /* of those, what was found and formatted for another one */
     uint64_t shared_bytes;         /* of their frames */
+    struct histogram lengths;      /* events of resumes that are over, in histogram_counts */
     uint64_t work; /* topics, events and subscriptions looked at, and frames made; see replay.c */
 };
 

@@ -126,6 +126,7 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
         event.flags &= (uint16_t)~ENVELOPE_REPORT;
     }
     queue->events++;
+    replay->events++;
     queue->work += REPLAY_FRAME_WORK;
     if (!delivery_format(queue->delivery, replay->stream->transport, requested, &event, again,
                          &slice->frames))
@@ -392,6 +393,7 @@ static bool take_slice(struct replay *replay, const struct replay_slice *slice)
     replay_drop_kept(replay);
     queue->work += REPLAY_TAKING_WORK + slice->frames.length / REPLAY_TAKING_BYTES;
     queue->events += slice->events;
+    replay->events += slice->events;
     queue->shared += slice->events;
     queue->shared_bytes += slice->frames.length;
     for (uint32_t i = 0; i < slice->report_count; i++)

@@ -15,6 +15,9 @@ struct http_request;
  * reason: a plain ASCII phrase, used as reason phrase too. */
 void http_reply_json(struct connection *connection, const struct http_request *request, int status,
                      const char *reason, const char *json, size_t length);
+/* 200 with a text of another type, which is to be asked for anew each time. */
+void http_reply_text(struct connection *connection, const struct http_request *request,
+                     const char *content_type, const char *text, size_t length);
 /* {"error": reason} */
 void http_reply_error(struct connection *connection, const struct http_request *request, int status,
                       const char *reason);

@@ -168,8 +168,9 @@ static bool write_batch(struct log_store *store, const struct queued *batch)
  * whoever comes back after the next start, who must be told. */
 static void store_batch(struct log_store *store, struct queued *batch)
 {
+    uint64_t begun_ns = clock_monotonic_ns(), count = 0;
     bool written = write_batch(store, batch);
-    uint64_t count = 0;
+    uint64_t took_ns = clock_monotonic_ns() - begun_ns;
 
     for (struct queued *item = batch; item != NULL; item = item->next) {
         item->stored = written;
@@ -179,6 +180,7 @@ static void store_batch(struct log_store *store, struct queued *batch)
     }
     pthread_mutex_lock(&store->lock);
     store->figures.transactions++;
+    histogram_add(&store->figures.times, &histogram_times, took_ns, 1);
     *(written ? &store->figures.stored : &store->figures.failed) += count;
     store->writing_since = 0;
     while (batch != NULL) {

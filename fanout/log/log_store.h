@@ -4,6 +4,7 @@
 #ifndef ESN_LOG_STORE_H
 #define ESN_LOG_STORE_H
 
+#include "histogram.h"
 #include "log/log_database.h"
 
 #include <stdbool.h>
@@ -33,7 +34,8 @@ struct log_entry {
     struct log_revocation revocation; /* with a kind: there is no event in stored */
     uint64_t forgotten;               /* rows up to this sequence may be deleted, and ... */
     uint64_t let_go;                  /* ... last values up to this one */
-    uint64_t publisher, asked_as;     /* the caller's own, as stored.key is of a revocation */
+    /* The caller's own, as stored.key is of a revocation. */
+    uint64_t publisher, asked_as, taken_ns;
 };
 
 struct log_store;
@@ -77,6 +79,7 @@ struct log_store_figures {
     uint64_t stored;         /* entries, since the start */
     uint64_t failed;
     uint64_t transactions;
+    struct histogram times; /* of those, in histogram_times */
 };
 struct log_store_figures log_store_figures(struct log_store *store);
 

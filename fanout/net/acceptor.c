@@ -159,7 +159,7 @@ static void note_address(struct arrival *arrival, const struct net *net,
     const struct net_proxies *proxies = &net->proxies;
 
     arrival->has_address = ip_address_of_socket(&arrival->address, (const struct sockaddr *)peer);
-    if (arrival->speaks_lines) /* where nobody could say whose they are */
+    if (arrival->speaks_lines || arrival->is_for_metrics) /* nobody says whose they are */
         return;
     arrival->is_proxy = arrival->has_address
                             ? address_range_has(proxies->ranges, proxies->count, &arrival->address)

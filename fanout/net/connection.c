@@ -137,6 +137,7 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
         connection->io.handle.data = session;
     }
     connection->kept_place = arrival.is_kept_place;
+    connection->for_metrics = arrival.is_for_metrics;
     connection->from_proxy = arrival.is_proxy;
     if (arrival.is_proxy && arrival.has_address)
         connection->proxy = net_number_proxy(net, &arrival.address);

@@ -52,7 +52,8 @@ struct connection {
     const struct connection_user *user;
     struct backlog *backlog; /* while the socket takes no more */
     int descriptor;          /* of the socket, owned by io */
-    uint8_t state : 7;       /* enum connection_state */
+    uint8_t state : 6;       /* enum connection_state */
+    bool for_metrics : 1;    /* alone, see struct arrival */
     bool secured : 1;        /* has a tls_session */
     uint8_t close_reason;    /* enum close_reason, once known */
     bool marked : 1;         /* in the write queue */

@@ -89,6 +89,7 @@ bool connection_flush_some(struct net *net)
     size_t count = take_marked(queue, taken);
 
     connection_write_all(net, taken, count);
+    written_watch_advance(&net->written, queue->taken);
     if (queue->start == queue->end)
         connection_relieve_memory(net); /* may mark others */
     return queue->start < queue->end;

@@ -118,6 +118,8 @@ static bool open_one(struct listeners *listeners, const char *address, struct ar
                      char error[LISTENER_ERROR_SIZE])
 {
     static const char *const uses[2][2] = {{"HTTP", "HTTPS"}, {"lines", "lines over TLS"}};
+    const char *use =
+        arrival.is_for_metrics ? "metrics" : uses[arrival.speaks_lines][arrival.is_tls];
     struct listen_sockets sockets;
     char name[LISTEN_NAME_SIZE];
 
@@ -135,8 +137,7 @@ static bool open_one(struct listeners *listeners, const char *address, struct ar
             listen_socket_close(&sockets);
             return false;
         }
-        message_info("listening", message_text("address", name),
-                     message_text("for", uses[arrival.speaks_lines][arrival.is_tls]));
+        message_info("listening", message_text("address", name), message_text("for", use));
     }
     return true;
 }
@@ -162,10 +163,12 @@ bool listeners_open(struct listeners *listeners, struct net *net, char error[LIS
     const struct arrival pages = {0}, lines = {.speaks_lines = true};
     const struct arrival tls_pages = {.is_tls = true};
     const struct arrival tls_lines = {.speaks_lines = true, .is_tls = true};
+    const struct arrival metrics = {.is_for_metrics = true};
     return net_load_tls(net, error) && open_each(listeners, net->config->listen, pages, error) &&
            open_each(listeners, net->config->listen_lines, lines, error) &&
            open_each(listeners, net->config->listen_tls, tls_pages, error) &&
-           open_each(listeners, net->config->listen_lines_tls, tls_lines, error);
+           open_each(listeners, net->config->listen_lines_tls, tls_lines, error) &&
+           open_each(listeners, net->config->metrics_listen, metrics, error);
 }
 
 void listeners_stop(struct listeners *listeners)

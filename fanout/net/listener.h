@@ -16,7 +16,7 @@ struct listeners {
     struct listener *first; /* chained */
 };
 
-/* Listens on every address of [fanout] listen and listen_lines; false with a sentence in error.
+/* Listens on every address of [fanout] listen and its like, and of [metrics] listen; false with a sentence in error.
  * What was opened is to be stopped and freed either way. */
 bool listeners_open(struct listeners *listeners, struct net *net, char error[LISTENER_ERROR_SIZE]);
 /* Accepts nobody any more and leaves the loop, which must run once more before listeners_free();

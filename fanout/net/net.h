@@ -9,6 +9,7 @@
 #include "net/deadlines.h"
 #include "net/frame.h"
 #include "net/loop.h"
+#include "net/written_watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +36,9 @@ struct arrival {
     bool is_tcp;
     bool speaks_lines; /* not HTTP */
     bool is_tls;
-    bool is_kept_place; /* of NET_KEPT_PLACES */
-    bool is_proxy;      /* of struct net_proxies */
+    bool is_for_metrics; /* alone, and health: [metrics] listen */
+    bool is_kept_place;  /* of NET_KEPT_PLACES */
+    bool is_proxy;       /* of struct net_proxies */
     bool has_address;
     struct ip_address address;
 };
@@ -94,6 +96,7 @@ struct net {
     uint64_t connections; /* open sockets */
     uint64_t max_connections;
     struct net_counters counters;
+    struct written_watch written;
     bool stopping;                     /* no connection is kept for another request */
     char read_buffer[NET_READ_BUFFER]; /* one for all connections: reading is done by the end of
                                           its callback */

@@ -84,3 +84,13 @@ void client_address_leave(struct connection *connection)
     if (connection->from_proxy && connection_address(connection) != NULL)
         connection_set_address(connection, NULL);
 }
+
+bool client_address_find(const struct connection *connection, const struct http_request *request,
+                         struct ip_address *client)
+{
+    if (connection->from_proxy && find_forwarded(connection, request, client))
+        return true;
+    return http_request_header(request, HTTP_HEADER_X_FORWARDED_FOR) == NULL &&
+           http_request_header(request, HTTP_HEADER_FORWARDED) == NULL &&
+           find_peer(connection, client);
+}

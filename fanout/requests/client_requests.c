@@ -86,13 +86,14 @@ static bool tell_past(struct connection *connection, const struct client_message
     const struct presence_due due = presence_catch_up_begin(
         service, last_id, message->last_id_length, &(struct presence_heard){0});
 
-    subscribe_note_held_back(stream, &position, past);
+    subscribe_settle_recovery(stream, &position, past);
     const struct replay_start start = {.position = position, .may_have_gap = !stream->recovered};
     if (!tell_subscribed(connection, position, past, true))
         return false;
     if (event_log_has_any_after(service->log, position.sequence) ||
         log_position_lacks_values(position) || presence_catch_up_is_needed(stream))
         return replay_begin(service->replays, stream, &start, past, &due);
+    replay_count_resume(service->replays, 0);
     stream->presence_since = (uint32_t)service->streams->presence.changes;
     return presence_events_send_available(service, stream, 0);
 }

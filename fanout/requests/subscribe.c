@@ -306,6 +306,8 @@ static bool send_beginning(struct service *service, struct stream *stream,
                       log_position_lacks_values(position) ||
                       (stream->asked_past && presence_catch_up_is_needed(stream));
 
+    if (!catches_up && stream->asked_past)
+        replay_count_resume(service->replays, 0);
     return transport->open(connection, request) &&
            send_connected(service, stream, position, past) &&
            ((catches_up && !transport->answers_once) ||
@@ -335,13 +337,17 @@ static uint64_t before_of(const struct presence_due *due, const struct presence_
     return due->is_known ? due->change : UINT64_MAX;
 }
 
-void subscribe_note_held_back(struct stream *stream, struct log_position *start,
-                              const struct past_rights *past)
+void subscribe_settle_recovery(struct stream *stream, struct log_position *start,
+                               const struct past_rights *past)
 {
-    if (!stream->recovered || !holds_back(stream, start->sequence, past))
-        return;
-    stream->recovered = false;
-    *start = position_at(service_of(&stream->connection)->log, start->sequence, 0);
+    struct service *service = service_of(&stream->connection);
+
+    if (stream->recovered && holds_back(stream, start->sequence, past)) {
+        stream->recovered = false;
+        *start = position_at(service->log, start->sequence, 0);
+    }
+    if (stream->asked_past)
+        service->streams->resumes[stream->recovered]++;
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
@@ -362,7 +368,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
         presence_catch_up_begin(service, body->last_id, id_length, &heard);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
-    subscribe_note_held_back(stream, &start, body->past);
+    subscribe_settle_recovery(stream, &start, body->past);
     if (transport->answers_once)
         stream->presence_before = before_of(&due, &heard);
     if (!send_beginning(service, stream, request, start, body->past, &due))

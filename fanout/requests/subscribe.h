@@ -32,9 +32,10 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
 struct log_position subscribe_find_start(struct connection *connection, const char *last_id,
                                          size_t length);
 /* Where bound events after the start may be among those that are not replayed, since nobody has
- * looked whether the stream's user may still hear them, something is missing. */
-void subscribe_note_held_back(struct stream *stream, struct log_position *start,
-                              const struct past_rights *past);
+ * looked whether the stream's user may still hear them, something is missing. Counts how it ended,
+ * for one that asked. */
+void subscribe_settle_recovery(struct stream *stream, struct log_position *start,
+                               const struct past_rights *past);
 /* The stream is heard as the user of a ticket, if that has one, and no longer than the proof lasts;
  * of several proofs of one user, than the first to end. False without memory. */
 bool subscribe_keep_identity(struct stream *stream, const struct subscription_body *body);

@@ -32,6 +32,7 @@ struct streams {
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];
     uint64_t begun;                                     /* since the start, like the next */
+    uint64_t resumes[2];                                /* not recovered, recovered */
     uint64_t dropped;                                   /* polls between two requests included */
     uint64_t refused_topics, refused_topics_of_address; /* requests for more than there is room */
     uint64_t headers_bytes;                             /* memory of all that are kept */

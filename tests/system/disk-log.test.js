@@ -251,7 +251,7 @@ describe('the disk of a log that is synced always is full', () => {
       assert.equal(answer.json.error, 'The fan-out daemon cannot write its log to the disk');
       assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
     }
-    await assert.rejects(stack.look('/healthz'), /the log cannot be written to the disk/);
+    await assert.rejects(stack.look('/readyz'), /the log cannot be written to the disk/);
     const visitor = await stack.subscribe({ ep: ['a'], clid: 'visitor' });
     await client.takeUntil('connect');
     assert.ok((await stack.look('/state')).log_not_stored >= 4);
