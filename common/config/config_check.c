@@ -95,18 +95,14 @@ static void check_tls(struct config_checker *checker, const struct config *confi
 }
 
 /* It admits by address, which who comes through a socket file has none of. */
-static void check_handler_metrics(struct config_checker *checker, const struct config *config,
-                                  const char *name, const char *word)
+static void check_handler_metrics(struct config_checker *checker, const char *name,
+                                  const char *word)
 {
     struct net_address address;
 
     checker->key = config_key_find("metrics", name);
-    if (word == NULL)
-        return;
-    if (!net_address_read(&address, word))
+    if (word != NULL && !net_address_read(&address, word))
         report_fault(checker, "\"%s\" should be host:port or [ipv6]:port", word);
-    else if (config->metrics_addresses[0] == NULL)
-        report_fault(checker, "answers nobody while addresses is empty");
 }
 
 static void check_metrics(struct config_checker *checker, const struct config *config)
@@ -120,8 +116,8 @@ static void check_metrics(struct config_checker *checker, const struct config *c
             report_fault(checker,
                          "\"%s\" should be an address, or a range of them such as 10.0.0.0/8",
                          *word);
-    check_handler_metrics(checker, config, "listen_event", config->metrics_listen_event);
-    check_handler_metrics(checker, config, "listen_subscribe", config->metrics_listen_subscribe);
+    check_handler_metrics(checker, "listen_event", config->metrics_listen_event);
+    check_handler_metrics(checker, "listen_subscribe", config->metrics_listen_subscribe);
 }
 
 static void check_proxies(struct config_checker *checker, char *const *words)
