@@ -113,12 +113,13 @@ static void on_before_sleep(uv_prepare_t *prepare)
     connections_report_run(&server->service);
     replay_run(&server->replays);
     bool all_written = !connection_flush(&server->net);
+    loop_watch_end_turn(&server->net.loop.watch, loop_now(&server->net.loop));
+    bool all_read = !connection_resume_put_off(&server->net);
     if (replay_can_go_on(&server->replays) || connections_report_can_go_on(&server->service) ||
-        !all_told || !all_dropped || !all_answered || !all_left || !all_written)
+        !all_told || !all_dropped || !all_answered || !all_left || !all_written || !all_read)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
-    loop_watch_end_turn(&server->net.loop.watch, loop_now(&server->net.loop));
 }
 
 static void on_after_sleep(uv_check_t *check)

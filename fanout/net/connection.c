@@ -87,6 +87,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection_set_address(connection, NULL);
     deadlines_remove(&connection->deadline);
     connection_drop_output(connection);
+    connection_stop_reading(connection);
     uv_close(&connection->io.handle, on_closed);
 }
 
@@ -97,7 +98,7 @@ static int start_io(struct connection *connection)
     if (error)
         (void)close(connection->descriptor);
     else
-        error = uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+        error = connection_start_reading(connection);
     return error;
 }
 

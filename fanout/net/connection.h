@@ -52,9 +52,10 @@ struct connection {
     const struct connection_user *user;
     struct backlog *backlog; /* while the socket takes no more */
     int descriptor;          /* of the socket, owned by io */
-    uint8_t state : 6;       /* enum connection_state */
+    uint8_t state : 5;       /* enum connection_state */
     bool for_metrics : 1;    /* alone, see struct arrival */
     bool secured : 1;        /* has a tls_session */
+    bool put_off : 1;        /* is in net->put_off */
     uint8_t close_reason;    /* enum close_reason, once known */
     bool marked : 1;         /* in the write queue */
     bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
@@ -132,9 +133,17 @@ uint64_t connection_stall_deadline(const struct connection *connection);
 uint64_t connection_slow_deadline(const struct connection *connection);
 /* Writes what of a secured connection the socket did not take at once. */
 void connection_write_sealed(struct connection *connection);
-/* Callbacks of uv_read_start(). */
-void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer);
-void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
+/* Its user gets what comes, as turns of the loop have time for it. 0, or an error of libuv. */
+int connection_start_reading(struct connection *connection);
+void connection_stop_reading(struct connection *connection);
+/* It could be read from, but not in this turn: the loop does not look at its socket until it is
+ * resumed, the oldest first. */
+void connection_put_off(struct connection *connection);
+/* It needs not be resumed, if it was put off. */
+void connection_take_from_put_off(struct connection *connection);
+/* Resumes as many as a turn may have time for, by the shares of their addresses. True while others
+ * wait: the loop is not to sleep. */
+bool connection_resume_put_off(struct net *net);
 /* Forgets what is queued; for connection_close(). */
 void connection_drop_output(struct connection *connection);
 /* For deadlines_advance(). */

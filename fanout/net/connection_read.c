@@ -3,12 +3,12 @@
 
 #include "net/tls_session.h"
 
-void connection_give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct connection *connection = connection_of_io(handle);
 
     (void)suggested;
-    /* Without room libuv reads nothing, and the socket is reported again in the next turn. */
+    /* Without room libuv reads nothing. */
     if (!loop_watch_admits(&connection->net->loop.watch, connection_share(connection))) {
         *buffer = uv_buf_init(NULL, 0);
         return;
@@ -23,7 +23,7 @@ static void on_end(struct connection *connection, ssize_t error)
     if (connection->state == CONNECTION_ENDING && error == UV_EOF) {
         /* It has said all it wants to say, but may still read the answer. */
         connection->keep_alive = false;
-        (void)uv_read_stop(&connection->io.stream);
+        connection_stop_reading(connection);
         return;
     }
     if (connection->state == CONNECTION_LINGERING)
@@ -69,13 +69,15 @@ static void take_sealed(struct connection *connection, const char *sealed, size_
         connection_write_sealed(connection); /* of a handshake */
 }
 
-void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct connection *connection = connection_of_io(stream);
     struct loop_watch *watch = &connection->net->loop.watch;
 
-    if (count == UV_ENOBUFS)
+    if (count == UV_ENOBUFS) {
+        connection_put_off(connection);
         return;
+    }
     loop_watch_did(watch, LOOP_READ, 1);
     loop_count_client(&connection->net->loop);
     if (count < 0)
@@ -86,4 +88,18 @@ void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
         take_bytes(connection, buffer->base, (size_t)count);
     loop_watch_charge(watch, connection_share(connection));
     loop_watch_end_work(watch);
+}
+
+int connection_start_reading(struct connection *connection)
+{
+    if (connection->put_off)
+        return 0;
+    int error = uv_read_start(&connection->io.stream, give_buffer, on_read);
+    return error == UV_EALREADY ? 0 : error;
+}
+
+void connection_stop_reading(struct connection *connection)
+{
+    connection_take_from_put_off(connection);
+    (void)uv_read_stop(&connection->io.stream);
 }

@@ -232,7 +232,7 @@ static void on_written(uv_write_t *write, int status)
     }
     end_backlog(connection);
     if (connection->state == CONNECTION_READING)
-        (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+        (void)connection_start_reading(connection);
     connection_drained(connection);
 }
 
@@ -277,7 +277,7 @@ static void begin_backlog(struct connection *connection)
     link_backlog(connection->net, backlog);
     /* A client that does not read its answers gets no more of them. */
     if (connection->state == CONNECTION_READING)
-        (void)uv_read_stop(&connection->io.stream);
+        connection_stop_reading(connection);
     continue_backlog(connection);
     if (connection->state == CONNECTION_CLOSED)
         return;

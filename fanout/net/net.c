@@ -80,6 +80,8 @@ void net_close(struct net *net)
     send_batch_close(&net->writes.batch);
     free(net->writes.marked);
     net->writes = (struct write_queue){0};
+    free(net->put_off.waiting);
+    net->put_off = (struct put_off_queue){0};
     frame_pool_close(&net->frames);
     address_limits_free(&net->addresses);
     tls_context_close(&net->tls);

@@ -72,6 +72,12 @@ struct write_queue {
     struct send_batch *batch; /* writes many in one system call; NULL: each by itself */
 };
 
+/* A ring of connections that could be read from when a turn of the loop had no time left for them. */
+struct put_off_queue {
+    struct connection **waiting;
+    size_t start, count, capacity;
+};
+
 struct net_counters {
     uint64_t accepted;              /* connections, those refused at once too */
     uint64_t refused_full;          /* connections answered 503 */
@@ -86,6 +92,7 @@ struct net {
     struct deadlines deadlines;
     struct frame_pool frames;
     struct write_queue writes;
+    struct put_off_queue put_off;
     struct address_limits addresses;
     struct net_proxies proxies;
     struct net_known_proxies known_proxies;

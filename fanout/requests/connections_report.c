@@ -300,7 +300,7 @@ static bool end_report(struct connections_report *report)
         return false;
     free_report(connection);
     connection->user = &request_reader_user;
-    (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+    (void)connection_start_reading(connection);
     connection_end_writing(connection, CLOSE_DONE);
     return true;
 }
@@ -390,7 +390,7 @@ static bool begin_report(struct connection *connection, const struct http_reques
     connection->user = &report_user;
     connection->state = CONNECTION_STREAMING;
     /* What follows is the next request; and who has said all it wants to say is answered. */
-    (void)uv_read_stop(&connection->io.stream);
+    connection_stop_reading(connection);
     connection_set_deadline(connection);
     return true;
 }

@@ -108,7 +108,7 @@ static bool hold(struct connection *connection, struct http_request *request)
     connection_address(connection)->waiting++;
     stream_of(connection)->transport_state = held;
     connection->user = &waiting_user;
-    (void)uv_read_stop(&connection->io.stream);
+    connection_stop_reading(connection);
     connection_set_deadline(connection);
     return true;
 }
@@ -135,7 +135,7 @@ static void answer_held(struct connection *connection)
     struct loop_watch *watch = &connection->net->loop.watch;
     struct http_request *request = release(connection);
 
-    (void)uv_read_start(&connection->io.stream, connection_give_buffer, connection_on_read);
+    (void)connection_start_reading(connection);
     service_of(connection)->waiting->answer(connection, request);
     loop_watch_charge(watch, connection_share(connection));
     loop_watch_end_work(watch);
