@@ -7,7 +7,7 @@
 
 enum {
     FIRST_CAPACITY = 256,     /* a power of 2 */
-    RESUMED_MOST = 256,       /* what a turn reads of small requests */
+    RESUMED_MOST = 128,       /* what a turn reads of small requests */
     LOOKED_AT_MOST = 4 * 1024 /* of those whose addresses have used their shares */
 };
 
