@@ -25,10 +25,16 @@ function makeCertificate(folder, name, hosts, { days = 30 } = {}) {
 /** All certificates that were made, for the option `ca`. */
 const authorities = () => [...trusted];
 
+// Connections that nobody uses end here before a web server ends them (Apache: 5 s), which it may do in the very moment in which
+// the next request is sent on one.
+const kept = { keepAlive: true, timeout: 1000 };
+const agents = { 'http:': new http.Agent(kept), 'https:': new https.Agent(kept) };
+
 /** http.request(), or https.request() when the address says so. */
-function send(url, options, onResponse) {
-  const isSecure = new URL(url).protocol === 'https:';
-  return isSecure ? https.request(url, { ca: authorities(), ...options }, onResponse) : http.request(url, options, onResponse);
+function send(url, { agent, ...options }, onResponse) {
+  const { protocol } = new URL(url);
+  const ways = { ...options, agent: agent ?? agents[protocol] };
+  return protocol === 'https:' ? https.request(url, { ca: authorities(), ...ways }, onResponse) : http.request(url, ways, onResponse);
 }
 
 module.exports = { authorities, makeCertificate, send };
