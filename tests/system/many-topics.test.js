@@ -22,7 +22,7 @@ for (const name of Object.keys(servers)) {
   describe(`${MANY} topics behind ${name}`, () => {
     let bound;
     before(async () => {
-      bound = await Bound.start({ web: name, config: { fanout: { keep_alive: '1s', poll_gap: '2s', max_body: '1M' } } });
+      bound = await Bound.start({ web: name, config: { fanout: { keep_alive: '1s', poll_gap: '2s', max_body: '1M', max_topics_size: '2M' } } });
       await bound.add(BOUND, { sub: ['luis'] });
     });
     after(() => bound?.stop());
