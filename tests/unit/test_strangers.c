@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "net/connection.h"
 
@@ -246,6 +247,49 @@ static void a_poll_of_many_topics_is_followed_by_another_one(void **state)
     daemon_stop(&daemon);
 }
 
+enum { READY = 1500 };
+
+static bool all_are_accepted(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->net.connections == READY;
+}
+
+/* libuv names those that are ready again and again in one turn, when they are more than a thousand.
+ */
+static void who_is_put_off_is_asked_once_in_a_turn(void **state)
+{
+    struct daemon daemon;
+    struct client *clients = calloc(READY, sizeof *clients);
+
+    (void)state;
+    assert_non_null(clients);
+    daemon_start(&daemon, "");
+    for (int i = 0; i < READY; i++) {
+        client_open(&clients[i], &daemon);
+        daemon_turn(&daemon);
+    }
+    daemon_turn_until(&daemon, all_are_accepted, &daemon);
+    for (int i = 0; i < READY; i++)
+        assert_int_equal(send(clients[i].descriptor, "GET /", 5, 0), 5);
+    struct loop_watch *watch = &daemon.server->net.loop.watch;
+    uint64_t before = watch->put_off;
+    uv_prepare_t *before_sleep = &daemon.server->before_sleep;
+    (void)uv_prepare_stop(before_sleep);
+    watch->read_since_ns = 1; /* so long ago that this turn has no time left */
+    daemon_turn(&daemon);
+    assert_in_range(watch->put_off - before, 1024, 3 * READY);
+    (void)uv_prepare_start(before_sleep, before_sleep->prepare_cb);
+    for (int i = 0; i < READY; i++) {
+        assert_true(client_send_text(&clients[i], "healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+        client_expect(&clients[i], "HTTP/1.1 200");
+        client_close(&clients[i]);
+    }
+    daemon_stop(&daemon);
+    free(clients);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +299,7 @@ int main(void)
         cmocka_unit_test(few_patterns_may_watch_client_ids),
         cmocka_unit_test(who_leaves_with_many_topics_is_gone_at_once),
         cmocka_unit_test(a_poll_of_many_topics_is_followed_by_another_one),
+        cmocka_unit_test(who_is_put_off_is_asked_once_in_a_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
