@@ -88,7 +88,7 @@ bool envelope_read(struct envelope *out, const void *bytes, size_t length)
     uint64_t flags = big_endian_read(in + AT_FLAGS, 2);
     if (!envelope_flags_are_sound(flags) || in[AT_ZERO] != 0 || length != size_of(flags))
         return false;
-    if (in[AT_KIND] < ENVELOPE_HELLO || in[AT_KIND] > ENVELOPE_QUESTION)
+    if (in[AT_KIND] < ENVELOPE_HELLO || in[AT_KIND] > ENVELOPE_REFUSAL)
         return false;
     *out = (struct envelope){
         .kind = (enum envelope_kind)in[AT_KIND],

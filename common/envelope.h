@@ -20,7 +20,8 @@ enum envelope_kind {
     ENVELOPE_EVENT = 2,
     ENVELOPE_DROP = 3,
     ENVELOPE_POSITION = 4, /* asks for the newest event's id */
-    ENVELOPE_QUESTION = 5  /* asks who had an event */
+    ENVELOPE_QUESTION = 5, /* asks who had an event */
+    ENVELOPE_REFUSAL = 6   /* tells of a post that was not published */
 };
 enum envelope_flag {
     ENVELOPE_PATTERN = 1,    /* the topic has wildcards */

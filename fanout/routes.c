@@ -8,6 +8,7 @@
 #include "net/connection.h"
 #include "requests/client_address.h"
 #include "requests/connections_report.h"
+#include "requests/explain.h"
 #include "requests/health.h"
 #include "requests/inspect.h"
 #include "requests/memory_report.h"
@@ -47,6 +48,7 @@ static const struct route routes[] = {
     {"/alive", HTTP_METHOD_POST, FOR_CLIENTS, false, renew_answer},
     {"/connections", HTTP_METHOD_GET, FOR_ADMIN, false, connections_report_answer},
     {"/state", HTTP_METHOD_GET, FOR_ADMIN, false, inspect_state},
+    {"/explain", HTTP_METHOD_GET, FOR_ADMIN, false, explain_answer},
     {"/memory", HTTP_METHOD_GET, FOR_ADMIN, false, memory_report_answer},
     {"/metrics", HTTP_METHOD_GET, FOR_METRICS, false, metrics_report_answer},
     {"/healthz", HTTP_METHOD_GET, FOR_HEALTH, false, health_answer_alive},

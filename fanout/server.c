@@ -75,6 +75,7 @@ static void apply_config(struct server *server)
     server->streams.revocations.most = server->config.max_revocations;
     server->streams.reports.max_bytes = server->config.max_report_bytes;
     server->streams.reports.max_age_ms = server->config.report_time;
+    server->streams.decisions.max_bytes = server->config.max_decisions_bytes;
     message_configure("esn-fanout", (enum message_level)server->config.message_level,
                       (enum message_destination)server->config.message_destination);
     message_limit(server->config.message_burst, server->config.message_rate);
@@ -385,6 +386,7 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
     server->service.stop_seed = seeds.stop;
     bool has_streams = streams_open(&server->streams, &seeds.streams);
     bool has_log = event_log_open(&server->log, wall_ms, seeds.log);
+    server->streams.decisions.newest = &server->log.sequence;
     if (!has_streams || !has_log)
         snprintf(error, SERVER_ERROR_SIZE, "out of memory");
     return has_streams && has_log;
@@ -461,6 +463,7 @@ static bool open_parts(struct server *server, char *error)
         !ticket_gate_open(&service->tickets, &server->config, wall, error))
         return false;
     service->tickets.revocations = &server->streams.revocations;
+    service->tickets.decisions = &server->streams.decisions;
     apply_config(server);
     open_batch(server);
     open_drops(server);

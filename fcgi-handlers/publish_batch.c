@@ -2,6 +2,7 @@
 
 #include "handler_reply.h"
 #include "publish_answer.h"
+#include "publish_refusals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ static void publish_gathered(struct course *course)
     publish_posts_serve(posts, count, course->judge, &events);
     for (size_t i = 0; i < count; i++) {
         answer_post(course, posts[i]);
+        publish_refusals_tell(course->judge->queue, posts[i]);
         publish_post_free(posts[i]);
     }
     free(events);

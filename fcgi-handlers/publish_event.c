@@ -11,6 +11,7 @@
 #include "publish_position.h"
 #include "publish_post.h"
 #include "publish_queue.h"
+#include "publish_refusals.h"
 #include "publish_report.h"
 #include "publish_request.h"
 #include "publisher_gate.h"
@@ -118,7 +119,7 @@ static struct publish_judge judge_of(const struct publish_service *service)
                                   .queue = service->queue};
 }
 
-static void answer(struct post *post)
+static void answer(struct post *post, struct publish_queue *queue)
 {
     const struct publish_outcome outcome = publish_post_outcome(&post->post);
     if (post->post.refused)
@@ -126,6 +127,7 @@ static void answer(struct post *post)
     else
         publish_answer_outcome(post->request, &outcome);
     handler_request_finish(post->request);
+    publish_refusals_tell(queue, &post->post);
     publish_post_free(&post->post);
 }
 
@@ -138,7 +140,7 @@ static void serve(const struct publish_service *service, struct post *posts, siz
         together[i] = &posts[i].post;
     publish_posts_serve(together, count, &judge, &events);
     for (size_t i = 0; i < count; i++)
-        answer(&posts[i]);
+        answer(&posts[i], service->queue);
     free(events);
 }
 

@@ -61,11 +61,10 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
 /* ---- who may ---- */
 
 /* Once for each post. A key that nobody asked for has to be right all the same. */
-static bool find_user(const struct publish_judge *judge, struct publish_post *post,
-                      char user[USER_ID_SIZE])
+static bool find_user(const struct publish_judge *judge, struct publish_post *post)
 {
     const struct publish_request *asked = &post->asked;
-    user[0] = '\0';
+    post->user[0] = '\0';
     if (asked->bind_key == NULL)
         return true;
     post->fault = (struct publish_fault){.status = 400, .reason = "Bind keys are not configured"};
@@ -73,20 +72,19 @@ static bool find_user(const struct publish_judge *judge, struct publish_post *po
         return false;
     post->fault.reason = "Invalid Bind Key";
     return bind_key_read(judge->bind_keys, asked->bind_key, asked->bind_key_length,
-                         post->proof_s != 0 ? post->proof_s : clock_wall_ms() / 1000, user,
+                         post->proof_s != 0 ? post->proof_s : clock_wall_ms() / 1000, post->user,
                          post->fault.log);
 }
 
 static bool authorise_points(const struct publish_judge *judge, struct publish_post *post)
 {
     struct publish_request *asked = &post->asked;
-    char user[USER_ID_SIZE];
     post->decisions = calloc(asked->count, sizeof *post->decisions);
     if (post->decisions == NULL)
         return fail_for_memory(post);
-    if (!find_user(judge, post, user))
+    if (!find_user(judge, post))
         return false;
-    const char *known = user[0] != '\0' ? user : NULL;
+    const char *known = post->user[0] != '\0' ? post->user : NULL;
     for (size_t i = 0; i < asked->count; i++) {
         if (!authorise_point(judge->authority, &asked->points[i], post->publisher, known,
                              &post->decisions[i], &post->fault))

@@ -11,6 +11,7 @@
 #include "publish_request.h"
 #include "publish_words.h"
 #include "publishers/publishers.h"
+#include "user_id.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 struct publish_post {
     const struct publisher *publisher;
     struct publish_request asked;
+    char user[USER_ID_SIZE];          /* of its bind key; "": none */
     struct point_decision *decisions; /* one for each event point */
     uint64_t proof_s;                 /* when its bind key has to be valid, since 1970; 0: now */
     bool refused;

@@ -9,6 +9,7 @@
 #include "envelope.h"
 #include "event.h"
 #include "question.h"
+#include "refusal.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@ struct bus_message {
     struct event event; /* it has no sequence yet */
     struct drop drop;
     struct question question;
+    struct refusal refusal;
 };
 
 /* Binds. NULL on failure, with a sentence in error. The caller closes. */
@@ -48,7 +50,7 @@ void bus_inbox_close(struct bus_inbox **inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
-/* 1: *message is the next event, drop or question; 0: none now; -1: the engine failed (errno).
+/* 1: *message is the next event, drop, question or refusal; 0: none now; -1: the engine failed (errno).
  * Hellos are answered inside; messages that are not of this version are counted and skipped. */
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message);
 /* Queues an acknowledgement; bus_inbox_flush() sends those queued, those of one publisher in one
@@ -88,6 +90,8 @@ struct bus_event {
 /* A drop is sent as events are, and acknowledged with the number of streams that it ended. Borrows
  * the drop's name and the record, which it fills. */
 struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE]);
+/* Of a post that was not published. Borrows the record, which refusal_write() made. */
+struct bus_event bus_event_of_refusal(const struct bytes *record);
 /* A question is asked again until it is answered, and answered each time as things are then. It is
  * about what is this publisher's; 0: anybody's. Borrows the record, which it fills, and the answer. */
 struct bus_event bus_event_of_question(const struct question *question, uint64_t publisher,

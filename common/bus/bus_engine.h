@@ -19,6 +19,7 @@ enum { BUS_PUBLISHER_ID_SIZE = 8 };
 #define BUS_DROP_TOPIC "@drop@"
 #define BUS_POSITION_TOPIC "@position@"
 #define BUS_QUESTION_TOPIC "@question@"
+#define BUS_REFUSAL_TOPIC "@refusal@"
 
 struct bus_engine {
     void *context;

@@ -29,7 +29,8 @@ static bool subscribe_topics(void *socket, const char *const *prefixes)
     bool all = bus_socket_subscribe(socket, BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
                bus_socket_subscribe(socket, BUS_DROP_TOPIC, strlen(BUS_DROP_TOPIC)) &&
                bus_socket_subscribe(socket, BUS_POSITION_TOPIC, strlen(BUS_POSITION_TOPIC)) &&
-               bus_socket_subscribe(socket, BUS_QUESTION_TOPIC, strlen(BUS_QUESTION_TOPIC));
+               bus_socket_subscribe(socket, BUS_QUESTION_TOPIC, strlen(BUS_QUESTION_TOPIC)) &&
+               bus_socket_subscribe(socket, BUS_REFUSAL_TOPIC, strlen(BUS_REFUSAL_TOPIC));
     for (; all && *prefixes != NULL; prefixes++)
         all = bus_socket_subscribe(socket, *prefixes, strlen(*prefixes));
     return all;
@@ -155,6 +156,13 @@ static bool borrow_question(struct bus_message *message, zmq_msg_t *parts)
                          zmq_msg_size(&parts[BUS_EVENT]));
 }
 
+static bool borrow_refusal(struct bus_message *message, zmq_msg_t *parts)
+{
+    message->event = (struct event){0};
+    return refusal_read(&message->refusal, zmq_msg_data(&parts[BUS_EVENT]),
+                        zmq_msg_size(&parts[BUS_EVENT]));
+}
+
 /* False when there is nothing for the caller in the parts; a hello is answered here. */
 static bool read_message(struct bus_inbox *inbox, int count, struct bus_message *message)
 {
@@ -175,6 +183,9 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
     }
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_QUESTION &&
         borrow_question(message, parts))
+        return true;
+    if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_REFUSAL &&
+        borrow_refusal(message, parts))
         return true;
     if (known && count == BUS_EVENT_PARTS && message->envelope.kind == ENVELOPE_EVENT) {
         borrow_event(&message->event, parts, &message->envelope);

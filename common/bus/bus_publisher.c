@@ -255,6 +255,16 @@ struct bus_event bus_event_of_position(void)
                               .event = ""};
 }
 
+struct bus_event bus_event_of_refusal(const struct bytes *record)
+{
+    return (struct bus_event){.kind = ENVELOPE_REFUSAL,
+                              .topic = BUS_REFUSAL_TOPIC,
+                              .topic_length = strlen(BUS_REFUSAL_TOPIC),
+                              .allowed = "",
+                              .event = record->data,
+                              .event_length = record->length};
+}
+
 struct bus_event bus_event_of_question(const struct question *question, uint64_t publisher,
                                        unsigned char record[QUESTION_SIZE], struct bytes *answer)
 {

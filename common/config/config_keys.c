@@ -582,6 +582,9 @@ const struct config_key config_keys[] = {
     {"log", "max_report_bytes", CONFIG_SIZE, AT(max_report_bytes), "64M", 0, 1099511627776, NULL, true, EXPERT, "256M",
      "Memory for reports, about 200 bytes for each stream that an event was sent to; the oldest are forgotten first. `0` "
      "remembers none."},
+    {"log", "max_decisions_bytes", CONFIG_SIZE, AT(max_decisions_bytes), "4M", 0, 1099511627776, NULL, true, EXPERT, "16M",
+     "Memory for what `esnctl explain` answers from beside the log: when streams began, ended, took topics and let them go, and "
+     "why subscriptions and posts were refused, 40 to 200 bytes each; the oldest is forgotten first. `0` keeps nothing."},
     {"log", "path", CONFIG_PATH, AT(log_path), "", 0, 0, NULL, false, COMMON, "/var/lib/es-web-notify/log/events",
      "File that keeps the log, so that a daemon that ended in whatever way goes on with it when it starts again: clients get "
      "what they missed, and an `id` that was posted before is recognised. Needs a folder of the daemon's own, beside it lie "

@@ -152,7 +152,7 @@ struct config {
     char **metrics_listen, **metrics_addresses, *metrics_listen_event, *metrics_listen_subscribe;
     /* [log] */
     uint64_t log_max_bytes, log_max_age, log_max_kept, log_max_departed;
-    uint64_t report_time, max_report_bytes;
+    uint64_t report_time, max_report_bytes, max_decisions_bytes;
     char *log_path;
     int log_sync;
     uint64_t log_sync_interval, log_max_unsynced;

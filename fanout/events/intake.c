@@ -13,7 +13,9 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "secret.h"
+#include "streams/decisions.h"
 #include "streams/revocations.h"
+#include "streams/streams.h"
 #include "topic.h"
 
 #include <errno.h>
@@ -53,6 +55,29 @@ static uint32_t content_of(const struct seen_events *seen, const struct event *e
     if (!(event->flags & ENVELOPE_HAS_POST_KEY))
         return 0;
     return seen_events_content(seen, event);
+}
+
+static struct publisher_count *publisher_of(const struct intake *intake,
+                                            const struct bus_message *message)
+{
+    const struct publisher_counts *known = intake->parts.publishers;
+
+    return known != NULL ? publisher_counts_find(known, message->envelope.token) : NULL;
+}
+
+/* What the daemon itself does not publish. first: sequence of the event that was there before. */
+static void note_refusal(struct intake *intake, const struct bus_message *message,
+                         const char *reason, uint64_t first)
+{
+    const struct publisher_count *publisher = publisher_of(intake, message);
+
+    decisions_note_unpublished(&intake->parts.delivery->streams->decisions,
+                               &(struct unpublished){.reason = reason,
+                                                     .user = "",
+                                                     .by = publisher != NULL ? publisher->name : "",
+                                                     .topic = message->event.topic,
+                                                     .topic_length = message->event.topic_length,
+                                                     .first = first});
 }
 
 /* ---- delivering and acknowledging ---- */
@@ -118,14 +143,6 @@ static void refuse_event(struct intake *intake, struct log_entry *entry, enum ac
     refuse_as(intake, entry, why);
 }
 
-static struct publisher_count *publisher_of(const struct intake *intake,
-                                            const struct bus_message *message)
-{
-    const struct publisher_counts *known = intake->parts.publishers;
-
-    return known != NULL ? publisher_counts_find(known, message->envelope.token) : NULL;
-}
-
 /* How long the token has to wait until it may publish this one; 0: it may now. */
 static uint64_t wait_of(struct intake *intake, const struct bus_message *message,
                         const struct publisher_count *publisher)
@@ -151,6 +168,7 @@ static bool refuse_limited(struct intake *intake, const struct bus_message *mess
     if (wait == 0)
         return false;
     intake->counters.limited++;
+    note_refusal(intake, message, "too many events", 0);
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher,
                           &(struct ack){.sequence = message->envelope.sequence,
                                         .wait_ms = (uint32_t)wait,
@@ -249,6 +267,9 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
     struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_OTHER};
     bool same = content_of(intake->parts.seen, event) == seen->content;
 
+    if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0)
+        note_refusal(intake, message, same ? "double" : "id of another event",
+                     seen->event_sequence);
     if (same) {
         intake->counters.doubles++;
         ack = (struct ack){.sequence = message->envelope.sequence,
@@ -287,6 +308,7 @@ static void take_event(struct intake *intake, const struct bus_message *message)
         return;
     }
     if (is_over_limits(intake, &entry.stored.event)) {
+        note_refusal(intake, message, "over the daemon's limits", 0);
         refuse_as(intake, &entry, ACK_TOPIC); /* to try again would be of no use */
         return;
     }
@@ -312,6 +334,26 @@ static void tell_position(struct intake *intake, const struct bus_message *messa
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
+/* ---- what was not published ---- */
+
+static void note_unpublished(const struct intake *intake, const struct refusal *refusal)
+{
+    decisions_note_unpublished(&intake->parts.delivery->streams->decisions,
+                               &(struct unpublished){.reason = refusal->reason,
+                                                     .by = refusal->by,
+                                                     .user = refusal->user,
+                                                     .topic = refusal->topic,
+                                                     .topic_length = strlen(refusal->topic)});
+}
+
+static void take_refusal(struct intake *intake, const struct bus_message *message)
+{
+    const struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_DELIVERED};
+
+    note_unpublished(intake, &message->refusal);
+    bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
+}
+
 void intake_take(struct intake *intake, const struct bus_message *message)
 {
     if (message->envelope.kind == ENVELOPE_QUESTION)
@@ -320,6 +362,8 @@ void intake_take(struct intake *intake, const struct bus_message *message)
         drops_take(intake->parts.drops, message);
     else if (message->envelope.kind == ENVELOPE_POSITION)
         tell_position(intake, message);
+    else if (message->envelope.kind == ENVELOPE_REFUSAL)
+        take_refusal(intake, message);
     else
         take_event(intake, message);
 }

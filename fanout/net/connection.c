@@ -76,6 +76,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
 
     if (connection->state == CONNECTION_CLOSED)
         return;
+    connection->close_reason = (uint8_t)reason;
     connection->user->left(connection);
     connection->state = CONNECTION_CLOSED;
     net->counters.closed[reason]++;

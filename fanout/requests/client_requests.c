@@ -87,6 +87,7 @@ static bool tell_past(struct connection *connection, const struct client_message
         service, last_id, message->last_id_length, &(struct presence_heard){0});
 
     subscribe_settle_recovery(stream, &position, past);
+    decisions_note_began(&service->streams->decisions, stream, position.sequence);
     const struct replay_start start = {.position = position, .may_have_gap = !stream->recovered};
     if (!tell_subscribed(connection, position, past, true))
         return false;
@@ -149,6 +150,28 @@ static void free_addition(struct addition *addition)
     message_ticket_free(&addition->brought);
 }
 
+static void note_addition(struct service *service, const struct stream *stream,
+                          const struct addition *addition)
+{
+    struct decisions *decisions = &service->streams->decisions;
+
+    decisions_note_topics(decisions, DECISION_ADDED, stream, &addition->topics);
+    decisions_note_deaf(decisions, stream, addition->brought.body.past);
+}
+
+/* Who asks for it is known by its stream. */
+static void note_refused(const struct stream *stream, const struct client_message *message,
+                         const char *fault)
+{
+    struct service *service = service_of(&stream->connection);
+    struct bytes clid = BYTES_EMPTY;
+
+    bytes_append(&clid, stream->presence->clid, stream->presence->length);
+    decisions_note_refused(&service->streams->decisions, stream_user(stream),
+                           bytes_terminate(&clid), fault, &message->topics);
+    bytes_free(&clid);
+}
+
 static const char *hold_addition(struct stream *stream, const struct addition *addition)
 {
     struct service *service = service_of(&stream->connection);
@@ -162,6 +185,8 @@ static const char *hold_addition(struct stream *stream, const struct addition *a
                                 topics->count, service->config->max_topics);
     topic_limits_charge(stream, before);
     replay_topics_changed(stream);
+    if (fault == NULL)
+        note_addition(service, stream, addition);
     return fault;
 }
 
@@ -238,6 +263,8 @@ static bool add_topics(struct connection *connection, const struct client_messag
     const char *fault = find_addition(&addition, stream, message);
     if (fault == NULL)
         fault = hold_addition(stream, &addition);
+    if (fault != NULL)
+        note_refused(stream, message, fault);
     bool done = fault != NULL ? client_requests_refuse(connection, fault)
                               : message_ticket_take_identity(&addition.brought, stream) &&
                                     withhold_past(stream, &addition) &&
@@ -258,6 +285,8 @@ static bool remove_topics(struct connection *connection, const struct client_mes
     replay_topics_changed(stream);
     if (!done)
         return client_requests_refuse(connection, REQUESTED_TOPICS_NO_MEMORY);
+    decisions_note_topics(&service_of(connection)->streams->decisions, DECISION_REMOVED, stream,
+                          &message->topics);
     return tell_count(connection, "unsubscribed");
 }
 

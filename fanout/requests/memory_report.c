@@ -80,6 +80,11 @@ static uint64_t reports_part(const struct service *service)
     return reports_bytes(&service->streams->reports);
 }
 
+static uint64_t decisions_part(const struct service *service)
+{
+    return decisions_bytes(&service->streams->decisions);
+}
+
 static uint64_t polls_part(const struct service *service)
 {
     return poll_gap_bytes(&service->streams->polls);
@@ -136,6 +141,7 @@ static const struct part parts[] = {
     {"kept", kept_part},
     {"seen_events", seen_events_part},
     {"reports", reports_part},
+    {"decisions", decisions_part},
     {"tls", tls_part},
 };
 

@@ -74,9 +74,15 @@ static void remember_client(struct streams *streams, struct stream *stream, enum
     stream->identity = NULL;
 }
 
+/* Of one that polls: each answer ends a stream. */
+static bool does_not_come_back(enum close_reason reason)
+{
+    return reason == CLOSE_DROPPED || reason == CLOSE_EXPIRED || reason == CLOSE_SLOW;
+}
+
 /* Takes the stream out of the index, of presence and of the table of streams, and tells who watches
  * its client id. */
-static void leave_streams(struct stream *stream, enum leaving leaving)
+static void leave_streams(struct stream *stream, enum leaving leaving, enum close_reason reason)
 {
     struct service *service = service_of(&stream->connection);
     struct streams *streams = service->streams;
@@ -86,6 +92,8 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
     forget_transport_state(stream);
     if (!connid)
         return;
+    if (!stream->transport->answers_once || does_not_come_back(reason))
+        decisions_note_ended(&streams->decisions, stream, reason);
     topic_limits_release(stream);
     leaving_begin(stream);
     streams->of_encoding[stream->encoding]--;
@@ -102,7 +110,7 @@ static void leave_streams(struct stream *stream, enum leaving leaving)
 
 static void stream_left(struct connection *connection)
 {
-    leave_streams(stream_of(connection), LEAVES);
+    leave_streams(stream_of(connection), LEAVES, (enum close_reason)connection->close_reason);
 }
 
 enum { EXPIRE_MOST = 256 }; /* clients in one tick: the others in the next */
@@ -130,13 +138,15 @@ void streaming_end(struct connection *connection, enum close_reason reason)
                              !connection->dirty_input && !connection->net->stopping;
     if (!transport->end(connection, reason)) {
         if (reason == CLOSE_DROPPED)
-            leave_streams(stream, DROPPED);
+            leave_streams(stream, DROPPED, reason);
         connection_close(connection, CLOSE_MEMORY);
         return;
     }
-    leave_streams(stream, reason == CLOSE_DROPPED   ? DROPPED
-                          : transport->answers_once ? ANSWERED
-                                                    : LEAVES);
+    leave_streams(stream,
+                  reason == CLOSE_DROPPED   ? DROPPED
+                  : transport->answers_once ? ANSWERED
+                                            : LEAVES,
+                  reason);
     connection->user = &request_reader_user;
     connection_end_writing(connection, reason);
 }
@@ -273,7 +283,7 @@ void streaming_drop(struct connection *connection)
         streaming_end(connection, CLOSE_DROPPED);
         return;
     }
-    leave_streams(stream, DROPPED);
+    leave_streams(stream, DROPPED, CLOSE_DROPPED);
     connection_close(connection, CLOSE_MEMORY);
 }
 

@@ -350,6 +350,15 @@ void subscribe_settle_recovery(struct stream *stream, struct log_position *start
         service->streams->resumes[stream->recovered]++;
 }
 
+static void note_decisions(struct service *service, const struct stream *stream,
+                           const struct subscription_body *body, uint64_t start)
+{
+    struct decisions *decisions = &service->streams->decisions;
+
+    decisions_note_began(decisions, stream, start);
+    decisions_note_deaf(decisions, stream, body->past);
+}
+
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
                      const struct subscription_body *body, const struct transport *transport)
 {
@@ -369,6 +378,7 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
     subscribe_settle_recovery(stream, &start, body->past);
+    note_decisions(service, stream, body, start.sequence);
     if (transport->answers_once)
         stream->presence_before = before_of(&due, &heard);
     if (!send_beginning(service, stream, request, start, body->past, &due))
@@ -402,12 +412,21 @@ void subscribe_refuse_for_now(struct connection *connection, const struct http_r
         http_reply_error_with(connection, request, 503, reason, header);
 }
 
+static void note_refused(struct service *service, const struct subscription_body *body,
+                         const char *fault)
+{
+    decisions_note_refused(&service->streams->decisions, body->user, body->clid, fault,
+                           &body->topics);
+}
+
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault)
 {
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
+    if (fault != NULL)
+        note_refused(service_of(connection), body, fault);
     if (fault == TOPIC_LIMITS_FULL || fault == TOPIC_LIMITS_ADDRESS)
         subscribe_refuse_for_now(connection, request, transport, fault, 5);
     else if (fault != NULL)

@@ -41,10 +41,15 @@ void ticket_gate_close(struct ticket_gate *gate)
     secret_list_free(&gate->secrets);
 }
 
-static enum ticket_gate_result refuse_ticket(struct ticket *ticket, enum ticket_gate_result result,
-                                             const char *why)
+static enum ticket_gate_result refuse_ticket(const struct ticket_gate *gate, struct ticket *ticket,
+                                             enum ticket_gate_result result, const char *why)
 {
+    char reason[128];
+
     message_info("ticket refused", message_text("why", why));
+    (void)snprintf(reason, sizeof reason, "ticket refused: %s", why);
+    if (gate->decisions != NULL)
+        decisions_note_refused(gate->decisions, ticket->user, ticket->clid, reason, NULL);
     ticket_free(ticket);
     return result;
 }
@@ -90,19 +95,21 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
         result = ticket_read(ticket, &rules, text, length, wall_s, &why);
     if (result != TICKET_OK)
         return refuse_ticket(
-            ticket, result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED,
-            why);
+            gate, ticket,
+            result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED, why);
     if (is_from_before(gate, &rules, ticket, now))
-        return refuse_ticket(ticket, TICKET_GATE_TOO_OLD, "from before the start");
+        return refuse_ticket(gate, ticket, TICKET_GATE_TOO_OLD, "from before the start");
     if (is_dropped(gate, ticket, wall_s))
-        return refuse_ticket(ticket, TICKET_GATE_DROPPED, "its user or session was dropped since");
+        return refuse_ticket(gate, ticket, TICKET_GATE_DROPPED,
+                             "its user or session was dropped since");
     switch (used_tickets_take(gate->used, ticket->id, ticket->forget_after_s, wall_s)) {
     case USED_TICKETS_FIRST:
         return TICKET_GATE_OPEN;
     case USED_TICKETS_AGAIN:
-        return refuse_ticket(ticket, TICKET_GATE_REFUSED, "used before");
+        return refuse_ticket(gate, ticket, TICKET_GATE_REFUSED, "used before");
     case USED_TICKETS_UNKNOWN:
-        return refuse_ticket(ticket, TICKET_GATE_TOO_OLD, "from before the clock was set back");
+        return refuse_ticket(gate, ticket, TICKET_GATE_TOO_OLD,
+                             "from before the clock was set back");
     default:
         message_warning("ticket refused: the memory of used ones is full",
                         message_number("max_used", (int64_t)config->ticket_max_used));

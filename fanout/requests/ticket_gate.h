@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "secret.h"
+#include "streams/decisions.h"
 #include "streams/revocations.h"
 #include "ticket.h"
 
@@ -15,7 +16,8 @@ struct ticket_gate {
     struct secret_list secrets;
     struct used_tickets *used;
     uint64_t opened_ms;                    /* by the wall clock of then */
-    const struct revocations *revocations; /* set by the owner; NULL: none */
+    const struct revocations *revocations; /* set by the owner; NULL: none; likewise ... */
+    struct decisions *decisions;           /* ... where refusals are noted */
 };
 
 /* What a client is told of TICKET_GATE_DROPPED. */

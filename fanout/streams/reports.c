@@ -1,5 +1,6 @@
 #include "streams/reports.h"
 
+#include "clock.h"
 #include "envelope.h"
 #include "event.h"
 #include "heap.h"
@@ -249,6 +250,12 @@ static struct report_receipt *find_receipt(const struct reports *reports,
     return NULL;
 }
 
+const struct report_receipt *reports_find_receipt(const struct reports *reports,
+                                                  const struct report *report, uint64_t connid)
+{
+    return find_receipt(reports, report, connid);
+}
+
 static void set_state(struct report_receipt *receipt, enum report_receipt_state state)
 {
     LIST_INSERT_HEAD(&receipt->report->receipts[state], receipt, by_report);
@@ -326,6 +333,7 @@ static void note_had(struct report_receipt *receipt)
     LIST_REMOVE(receipt, by_client);
     receipt->report->counts[receipt->state]--;
     set_state(receipt, RECEIPT_HAD);
+    receipt->had_at_ms = clock_wall_ms();
     if (user_of(receipt) != NULL)
         user_of(receipt)->had = true;
 }

@@ -31,7 +31,10 @@ struct report_receipt {
     struct report *report;
     struct report_client *client;
     LIST_ENTRY(report_receipt) by_report; /* in the list of its state */
-    LIST_ENTRY(report_receipt) by_client; /* unless it had it */
+    union {
+        LIST_ENTRY(report_receipt) by_client; /* unless it had it */
+        uint64_t had_at_ms;                   /* else when it said so, wall clock */
+    };
     uint64_t sent_at_ms;
     uint32_t visit; /* the client's, in which it was written to it last; 0: it was not yet */
     uint32_t user;  /* place among those who are waited for */
@@ -94,6 +97,9 @@ void reports_come_back(struct reports *reports, uint64_t connid);
 void reports_resume(struct reports *reports, uint64_t connid, uint64_t through);
 /* It ends. */
 void reports_leave(struct reports *reports, const struct stream *stream, uint64_t now_ms);
+/* NULL: it was not for this client, or that is not known. */
+const struct report_receipt *reports_find_receipt(const struct reports *reports,
+                                                  const struct report *report, uint64_t connid);
 /* All users who were waited for are accounted for. */
 void reports_settle(struct reports *reports, struct report *report);
 /* Forgets what is too old. */

@@ -1,5 +1,6 @@
 #include "streams/streams.h"
 
+#include "clock.h"
 #include "heap.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ bool streams_open(struct streams *streams, const struct streams_seeds *seeds)
     streams->identities.seed = seeds->identities;
     revocations_open(&streams->revocations, seeds->revocations);
     reports_open(&streams->reports, seeds->reports);
+    decisions_open(&streams->decisions, clock_wall_ms());
     for (int kind = 0; kind < SUBSCRIPTION_KINDS; kind++)
         opened = topic_index_open(&streams->topics[kind], seeds->topics) && opened;
     return opened;
@@ -30,6 +32,7 @@ void streams_close(struct streams *streams)
     identities_close(&streams->identities);
     revocations_free(&streams->revocations);
     reports_close(&streams->reports);
+    decisions_close(&streams->decisions);
     hash_table_free(&streams->by_connid);
 }
 

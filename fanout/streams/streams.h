@@ -5,6 +5,7 @@
 
 #include "hash_table.h"
 #include "net/frame.h"
+#include "streams/decisions.h"
 #include "streams/departed.h"
 #include "streams/identities.h"
 #include "streams/poll_gap.h"
@@ -28,6 +29,7 @@ struct streams {
     struct identities identities;
     struct revocations revocations;
     struct reports reports;
+    struct decisions decisions;
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];

@@ -93,8 +93,8 @@ static void refuses_other_envelopes(void **state)
     assert_true(reads_with(4, ENVELOPE_HELLO));
     assert_true(reads_with(4, ENVELOPE_DROP));
     assert_true(reads_with(4, ENVELOPE_POSITION));
-    assert_true(reads_with(4, ENVELOPE_QUESTION));
-    assert_false(reads_with(4, 6));
+    assert_true(reads_with(4, ENVELOPE_REFUSAL));
+    assert_false(reads_with(4, ENVELOPE_REFUSAL + 1));
     assert_false(reads_with(5, 1));
     assert_false(reads_with(6, 2));
     assert_true(reads_with(7, 0x7f));

@@ -1,0 +1,446 @@
+#include "requests/explain.h"
+
+#include "clock.h"
+#include "envelope.h"
+#include "event_id.h"
+#include "http/http_reply.h"
+#include "http/http_request.h"
+#include "log/event_log.h"
+#include "net/connection.h"
+#include "requests/service.h"
+#include "requests/stream_past.h"
+#include "requests/verdict.h"
+#include "streams/stream.h"
+#include "streams/streams.h"
+#include "streams/transport.h"
+#include "topic.h"
+#include "utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NAMED_MOST = 20,       /* events of a topic, refusals */
+    MATCH_WORK = 100000,   /* of finding the topics that are named by a pattern */
+    MATCHES_LOOKED_AT = 64 /* of those topics */
+};
+
+/* What is asked for; texts are empty when they are not. */
+struct inquiry {
+    struct bytes id, topic, user, clid, connid, as;
+    struct stream_whose whose;
+    const char *fault; /* static; NULL: none */
+};
+
+/* ---- the query ---- */
+
+static const char *read_text(struct inquiry *inquiry, const struct http_request *request,
+                             const char *name, struct bytes *text)
+{
+    if (!http_request_query(request, name, text))
+        return NULL;
+    const char *value = bytes_terminate(text);
+    if (value == NULL || !utf8_is_valid(text->data, text->length) ||
+        strlen(value) != text->length) {
+        inquiry->fault = "A value should be UTF-8";
+        return NULL;
+    }
+    return value;
+}
+
+static bool read_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0';
+}
+
+static void read_inquiry(struct inquiry *inquiry, const struct http_request *request)
+{
+    *inquiry = (struct inquiry){0};
+    (void)read_text(inquiry, request, "id", &inquiry->id);
+    (void)read_text(inquiry, request, "topic", &inquiry->topic);
+    inquiry->whose.user = read_text(inquiry, request, "user", &inquiry->user);
+    inquiry->whose.clid = read_text(inquiry, request, "clid", &inquiry->clid);
+    const char *as = read_text(inquiry, request, "as", &inquiry->as);
+    const char *connid = read_text(inquiry, request, "connid", &inquiry->connid);
+    if (as != NULL)
+        inquiry->whose.user = as;
+    if (connid != NULL && !read_number(connid, &inquiry->whose.connid))
+        inquiry->fault = "connid should be a number";
+    if (inquiry->fault == NULL && (inquiry->id.length == 0) == (inquiry->topic.length == 0))
+        inquiry->fault = "Say id or topic";
+}
+
+static void free_inquiry(struct inquiry *inquiry)
+{
+    bytes_free(&inquiry->id);
+    bytes_free(&inquiry->topic);
+    bytes_free(&inquiry->user);
+    bytes_free(&inquiry->clid);
+    bytes_free(&inquiry->connid);
+    bytes_free(&inquiry->as);
+}
+
+/* ---- refusals ---- */
+
+static bool is_text(const char *wanted, const char *text)
+{
+    return wanted == NULL || (text != NULL && strcmp(wanted, text) == 0);
+}
+
+static void write_refused(struct bytes *out, const struct decision *decision)
+{
+    const char *user = decision_next_text(decision, NULL);
+    const char *clid = decision_next_text(decision, user);
+    const char *reason = decision_next_text(decision, clid);
+
+    bytes_append_format(out, "{\"at\":%llu", (unsigned long long)decision->at_ms);
+    verdict_add_text(out, "reason", reason, strlen(reason));
+    if (*user != '\0')
+        verdict_add_text(out, "user", user, strlen(user));
+    verdict_add_text(out, "clid", clid, strlen(clid));
+    bytes_append_text(out, ",\"topics\":[");
+    const char *topic = decision_next_text(decision, reason);
+    for (int i = 0; topic != NULL && i < NAMED_MOST; i++) {
+        bytes_append_text(out, i > 0 ? "," : "");
+        bytes_append_json_string(out, topic + 1, strlen(topic + 1));
+        topic = decision_next_text(decision, topic);
+    }
+    bytes_append_text(out, "]}");
+}
+
+static bool is_refusal_of(const struct decision *decision, const struct stream_whose *whose)
+{
+    if (decision->kind != DECISION_REFUSED)
+        return false;
+    const char *user = decision_next_text(decision, NULL);
+    return is_text(whose->user, user) && is_text(whose->clid, decision_next_text(decision, user));
+}
+
+static void write_unpublished(struct bytes *out, const struct service *service,
+                              const struct decision *decision)
+{
+    const char *user = decision_next_text(decision, NULL);
+    const char *by = decision_next_text(decision, user);
+    const char *reason = decision_next_text(decision, by);
+    const char *topic = decision_next_text(decision, reason);
+
+    bytes_append_format(out, "{\"at\":%llu", (unsigned long long)decision->at_ms);
+    verdict_add_text(out, "reason", reason, strlen(reason));
+    verdict_add_text(out, "topic", topic, strlen(topic));
+    if (*by != '\0')
+        verdict_add_text(out, "by", by, strlen(by));
+    if (*user != '\0')
+        verdict_add_text(out, "user", user, strlen(user));
+    if (decision->other != 0)
+        bytes_append_format(out, ",\"id\":\"%llu-%llu\"", (unsigned long long)service->log->epoch,
+                            (unsigned long long)decision->other);
+    bytes_append_text(out, "}");
+}
+
+/* Of this event, said again; or on this topic. */
+static bool is_unpublished_of(const struct decision *decision, const struct inquiry *inquiry,
+                              uint64_t sequence)
+{
+    if (decision->kind != DECISION_UNPUBLISHED)
+        return false;
+    if (sequence != 0)
+        return decision->other == sequence;
+    const char *topic = decision->text + decision->text_length - 1;
+    while (topic > decision->text && topic[-1] != '\0')
+        topic--;
+    return topic_matches(topic, strlen(topic), inquiry->topic.data, inquiry->topic.length);
+}
+
+/* The newest ones of a kind, oldest first. */
+struct newest {
+    const struct decision *list[NAMED_MOST];
+    size_t count; /* also of those that were more */
+};
+
+static void add_newest(struct newest *newest, const struct decision *decision)
+{
+    newest->list[newest->count++ % NAMED_MOST] = decision;
+}
+
+static const struct decision *newest_at(const struct newest *newest, size_t i)
+{
+    size_t first = newest->count > NAMED_MOST ? newest->count - NAMED_MOST : 0;
+
+    return first + i < newest->count ? newest->list[(first + i) % NAMED_MOST] : NULL;
+}
+
+static void write_refusals(struct bytes *out, const struct service *service,
+                           const struct inquiry *inquiry, uint64_t sequence)
+{
+    const struct decisions *decisions = &service->streams->decisions;
+    struct newest unpublished = {.count = 0}, refused = {.count = 0};
+    struct decision_place place = {0};
+    const struct decision *decision;
+    bool asks_whose = inquiry->whose.user != NULL || inquiry->whose.clid != NULL;
+
+    while ((decision = decisions_next(decisions, &place)) != NULL) {
+        if (is_unpublished_of(decision, inquiry, sequence))
+            add_newest(&unpublished, decision);
+        else if (asks_whose && is_refusal_of(decision, &inquiry->whose))
+            add_newest(&refused, decision);
+    }
+    bytes_append_text(out, ",\"unpublished\":[");
+    for (size_t i = 0; (decision = newest_at(&unpublished, i)) != NULL; i++) {
+        bytes_append_text(out, i > 0 ? "," : "");
+        write_unpublished(out, service, decision);
+    }
+    bytes_append_text(out, "],\"refused\":[");
+    for (size_t i = 0; (decision = newest_at(&refused, i)) != NULL; i++) {
+        bytes_append_text(out, i > 0 ? "," : "");
+        write_refused(out, decision);
+    }
+    bytes_append_text(out, "]");
+}
+
+/* ---- events ---- */
+
+static uint64_t wall_time_of(const struct service *service, const struct logged_event *logged)
+{
+    return clock_wall_ms() - (loop_now(&service->net->loop) - logged->logged_at_ms);
+}
+
+/* A word for who hears it. */
+static const char *kind_of(uint16_t flags)
+{
+    if ((flags & ENVELOPE_WHISPER) != 0)
+        return "whisper";
+    if ((flags & ENVELOPE_TARGETED) != 0)
+        return (flags & ENVELOPE_ADDRESSED) != 0 ? "to users" : "targeted";
+    if ((flags & ENVELOPE_PRIVATE) != 0)
+        return "private";
+    return (flags & ENVELOPE_BOUND) != 0 ? "bound" : "plain";
+}
+
+static size_t users_of(const struct event *event)
+{
+    size_t users = 0;
+
+    for (size_t i = 0; i < event->allowed_length; i++)
+        users += event->allowed[i] == '\0';
+    return users;
+}
+
+static void write_event(struct bytes *out, const struct service *service,
+                        const struct logged_event *logged)
+{
+    const struct event event = logged_event_get(logged);
+
+    bytes_append_format(out, "{\"id\":\"%llu-%llu\",\"at\":%llu",
+                        (unsigned long long)service->log->epoch, (unsigned long long)event.sequence,
+                        (unsigned long long)wall_time_of(service, logged));
+    verdict_add_text(out, "topic", event.topic, event.topic_length);
+    verdict_add_text(out, "kind", kind_of(event.flags), strlen(kind_of(event.flags)));
+    if (event.allowed_length > 0)
+        verdict_add_number(out, "users", users_of(&event));
+    if ((event.flags & ENVELOPE_EVERYONE) != 0)
+        bytes_append_text(out, ",\"everyone\":true");
+    if ((event.flags & ENVELOPE_ALL_USERS) != 0)
+        bytes_append_text(out, ",\"all_users\":true");
+    if (event.except != 0)
+        verdict_add_number(out, "except", event.except);
+    verdict_add_number(out, "bytes", event.json_length);
+    bytes_append_text(out, "}");
+}
+
+static void write_stream_head(struct bytes *out, const struct stream_past *past)
+{
+    bytes_append_format(out, "{\"connid\":%llu,\"state\":\"%s\"", (unsigned long long)past->connid,
+                        past->live != NULL ? "open" : "gone");
+    if (past->user[0] != '\0')
+        verdict_add_text(out, "user", past->user, strlen(past->user));
+    if (past->clid[0] != '\0')
+        verdict_add_text(out, "clid", past->clid, strlen(past->clid));
+    if (past->live != NULL)
+        verdict_add_text(out, "transport", past->live->transport->name,
+                         strlen(past->live->transport->name));
+}
+
+typedef void write_one(struct bytes *out, const void *context, const struct stream_past *past);
+
+/* Of streams that had ended before the event (sequence; 0: by now) one says it all, the newest; and
+ * none, beside one that is held by now. */
+static bool is_one_more(const struct stream_past *past, uint64_t sequence, size_t written,
+                        size_t *ended)
+{
+    bool is_over =
+        sequence != 0 ? stream_past_at(past, sequence).how == THEN_ENDED : past->live == NULL;
+
+    return is_over && ((sequence == 0 && written > 0) || (*ended)++ > 0);
+}
+
+static void write_streams(struct bytes *out, const struct service *service,
+                          const struct stream_whose *whose, uint64_t sequence, write_one *write,
+                          const void *context)
+{
+    struct stream_pasts pasts;
+    size_t written = 0, ended = 0;
+
+    stream_pasts_find(&pasts, service->streams, whose);
+    out->failed = out->failed || pasts.failed;
+    bytes_append_text(out, ",\"streams\":[");
+    for (size_t i = 0; !pasts.failed && i < pasts.count; i++) {
+        if (is_one_more(&pasts.list[i], sequence, written, &ended))
+            continue;
+        bytes_append_text(out, written++ > 0 ? "," : "");
+        write_stream_head(out, &pasts.list[i]);
+        write(out, context, &pasts.list[i]);
+        bytes_append_text(out, "}");
+    }
+    bytes_append_text(out, "]");
+    if (ended > 1)
+        verdict_add_number(out, "ended_before", ended - 1);
+    if (pasts.more > 0)
+        verdict_add_number(out, "more", pasts.more);
+    verdict_add_number(out, "known_since", service->streams->decisions.since_ms);
+    stream_pasts_free(&pasts);
+}
+
+static void write_verdict(struct bytes *out, const void *context, const struct stream_past *past)
+{
+    bytes_append_text(out, ",");
+    verdict_write(out, context, past);
+}
+
+/* Why nothing can be said of an event. */
+static const char *why_unknown(const struct event_log *log, uint64_t epoch, uint64_t sequence)
+{
+    if (epoch != log->epoch)
+        return epoch < log->epoch ? "another-log" : "never";
+    if (sequence == 0 || sequence > log->sequence)
+        return "never";
+    return sequence <= log->forgotten ? "forgotten" : "never";
+}
+
+static void write_about_event(struct bytes *out, const struct service *service,
+                              struct inquiry *inquiry)
+{
+    const struct event_log *log = service->log;
+    uint64_t epoch, sequence;
+
+    if (!event_id_read(inquiry->id.data, inquiry->id.length, &epoch, &sequence)) {
+        inquiry->fault = "id should be that of an event";
+        return;
+    }
+    const struct logged_event *logged =
+        epoch == log->epoch && sequence > 0 ? event_log_first_after(log, sequence - 1) : NULL;
+    if (logged == NULL || logged->sequence != sequence) {
+        bytes_append_format(out, "{\"cause\":\"%s\"", why_unknown(log, epoch, sequence));
+        bytes_append_format(out, ",\"newest\":\"%llu-%llu\"", (unsigned long long)log->epoch,
+                            (unsigned long long)log->sequence);
+        bytes_append_format(out, ",\"oldest\":\"%llu-%llu\"}\n", (unsigned long long)log->epoch,
+                            (unsigned long long)(log->forgotten + 1));
+        return;
+    }
+    const struct verdict_question question = {
+        .service = service, .logged = logged, .at_ms = wall_time_of(service, logged)};
+    bytes_append_text(out, "{\"event\":");
+    write_event(out, service, logged);
+    write_streams(out, service, &inquiry->whose, sequence, write_verdict, &question);
+    write_refusals(out, service, inquiry, sequence);
+    bytes_append_text(out, "}\n");
+}
+
+/* ---- topics ---- */
+
+static int newer_first(const void *a, const void *b)
+{
+    const struct logged_event *const *left = a, *const *right = b;
+
+    return ((*left)->sequence < (*right)->sequence) - ((*left)->sequence > (*right)->sequence);
+}
+
+static size_t take_newest(const struct topic_matches *matches, const struct logged_event **found,
+                          size_t count, size_t most)
+{
+    for (size_t i = 0; i < matches->count && i < MATCHES_LOOKED_AT; i++) {
+        const struct logged_topic *topic = logged_topic_of(matches->nodes[i]);
+        for (uint32_t j = 0; j < topic->count && j < NAMED_MOST && count < most; j++)
+            found[count++] = logged_topic_at(topic, topic->count - 1 - j);
+    }
+    return count;
+}
+
+static void write_published(struct bytes *out, const struct service *service,
+                            const struct inquiry *inquiry)
+{
+    enum { MOST = MATCHES_LOOKED_AT * NAMED_MOST };
+    const struct logged_event **found = calloc(MOST, sizeof *found);
+    size_t count = 0;
+    const struct topic_matches *matches =
+        event_log_match(service->log, inquiry->topic.data, inquiry->topic.length, MATCH_WORK);
+
+    if (found == NULL || matches == NULL) {
+        out->failed = true;
+        free((void *)found);
+        return;
+    }
+    count = take_newest(matches, found, count, MOST);
+    qsort((void *)found, count, sizeof *found, newer_first);
+    bytes_append_text(out, ",\"published\":[");
+    for (size_t i = 0; i < count && i < NAMED_MOST; i++) {
+        bytes_append_text(out, i > 0 ? "," : "");
+        write_event(out, service, found[i]);
+    }
+    bytes_append_text(out, "]");
+    free((void *)found);
+}
+
+static void write_hearing(struct bytes *out, const void *context, const struct stream_past *past)
+{
+    const struct inquiry *inquiry = context;
+    struct bytes topics = BYTES_EMPTY;
+
+    if (past->live != NULL) {
+        (void)stream_past_topics(past, past->count, &topics);
+        verdict_write_hearing(out, &topics, inquiry->topic.data, inquiry->topic.length);
+        out->failed = out->failed || topics.failed;
+    }
+    const struct decision *ending = past->live == NULL ? stream_past_ending(past, 0) : NULL;
+    if (ending != NULL) {
+        const char *reason = close_reason_name((enum close_reason)ending->reason);
+        verdict_add_number(out, "ended", ending->at_ms);
+        verdict_add_text(out, "reason", reason, strlen(reason));
+    }
+    bytes_free(&topics);
+}
+
+static void write_about_topic(struct bytes *out, const struct service *service,
+                              const struct inquiry *inquiry)
+{
+    bytes_append_text(out, "{\"topic\":");
+    bytes_append_json_string(out, inquiry->topic.data, inquiry->topic.length);
+    write_published(out, service, inquiry);
+    if (inquiry->whose.user != NULL || inquiry->whose.clid != NULL || inquiry->whose.connid != 0)
+        write_streams(out, service, &inquiry->whose, 0, write_hearing, inquiry);
+    write_refusals(out, service, inquiry, 0);
+    bytes_append_text(out, "}\n");
+}
+
+void explain_answer(struct connection *connection, const struct http_request *request)
+{
+    const struct service *service = service_of(connection);
+    struct inquiry inquiry;
+    struct bytes text = BYTES_EMPTY;
+
+    read_inquiry(&inquiry, request);
+    if (inquiry.fault == NULL && inquiry.id.length > 0)
+        write_about_event(&text, service, &inquiry);
+    else if (inquiry.fault == NULL)
+        write_about_topic(&text, service, &inquiry);
+    if (inquiry.fault != NULL)
+        http_reply_error(connection, request, 400, inquiry.fault);
+    else if (text.failed)
+        http_reply_error(connection, request, 503, "Out of memory");
+    else
+        http_reply_json(connection, request, 200, "OK", text.data, text.length);
+    bytes_free(&text);
+    free_inquiry(&inquiry);
+}

@@ -1,0 +1,414 @@
+'use strict';
+
+// esnctl explain: each cause of "it does not arrive" is brought about, and named with its time.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, afterEach, before, describe, test } = require('node:test');
+const { bindKey } = require('./lib/bind-keys');
+const { Bound } = require('./lib/bound');
+const { request } = require('./lib/http');
+const { programs } = require('./lib/paths');
+const { run } = require('./lib/program');
+const { Subscriber } = require('./lib/subscriber');
+const { claims, ticket } = require('./lib/tickets');
+const { SECRET, accessToken } = require('./lib/tokens');
+const { LinePeer, ask } = require('./lib/two-way');
+const { until } = require('./lib/wait');
+const { freePort } = require('./lib/ports');
+const { Stack } = require('./lib/stack');
+
+const TICKETS = 'the secret of the tickets of these tests';
+const SHOP = 'the secret of the shop, 0123456789';
+const SLACK_MS = 1000; // the time of an event is that of the turn of the loop in which it came
+
+const publishers = `[shop]
+secret_file = shop.key
+topics = shop/#
+may = none
+[fast]
+secret_file = fast.key
+topics = #
+may = report users whisper private bound
+rate = 1
+`;
+
+describe('esnctl explain', () => {
+  let bound;
+  let stack;
+  let linesPort;
+  before(async () => {
+    linesPort = await freePort();
+    bound = await Bound.start({
+      config: {
+        token: { keys_file: 'token.keys' },
+        publish: { publishers_file: 'publishers.conf' },
+        fanout: { listen_lines: `127.0.0.1:${linesPort}`, max_pending: '64k', max_pending_soft: '16k', soft_time: '1h' },
+      },
+      prepare: (own) => {
+        own.writeTokens('token.keys', [SECRET]);
+        own.writeTokens('shop.key', [SHOP]);
+        own.writeTokens('fast.key', [`${SHOP} 2`]);
+        fs.writeFileSync(path.join(own.folder, 'publishers.conf'), publishers);
+      },
+    });
+    stack = bound.stack;
+  });
+  after(() => bound?.stop());
+  afterEach(() => stack.untilTotal(0));
+
+  const esnctl = (words) => run([programs.esnctl, 'explain', ...words], { env: { ESN_CONF: stack.file } });
+
+  /** The daemon's JSON; the sentences have to name the same causes. */
+  async function explain(...words) {
+    const [json, text] = await Promise.all([esnctl(['--json', ...words]), esnctl(words)]);
+    assert.equal(json.code, 0, json.stderr);
+    assert.equal(text.code, 0, text.stderr);
+    const answer = JSON.parse(json.stdout);
+    for (const { cause } of answer.streams ?? []) {
+      if (cause) {
+        assert.ok(text.stdout.includes(`[${cause}]`), `${cause} in ${text.stdout}`);
+      }
+    }
+    return { ...answer, text: text.stdout };
+  }
+
+  /** Does something; gives what came of it and the time that it took. */
+  async function timed(what) {
+    const from = Date.now();
+    const value = await what();
+    return { value, from, to: Date.now() };
+  }
+
+  const isWithin = (at, { from, to }) =>
+    assert.ok(at >= from - SLACK_MS && at <= to + SLACK_MS, `${at} is between ${from} and ${to}`);
+
+  /** Publishes; gives the event's id and when. */
+  async function publish(point, { type = 'x', ...more } = {}) {
+    const { value, ...time } = await timed(() => bound.post(point, { type, ...more }));
+    assert.equal(value.status, 200, value.text);
+    return { id: value.json.id, receivers: value.json.receivers, ...time };
+  }
+
+  const open = (ep, more = {}) => Subscriber.open(`${stack.url}/`, { ep, clid: 'ana', ...more });
+  const proof = (more) => ticket(claims({ iat: Date.now() / 1000, uid: 'ana', ...more }), { secret: TICKETS });
+
+  /** The one stream's cause, which has this name, and happened in this time. */
+  async function causeOf(event, words, name, time) {
+    const answer = await explain(event.id, ...words);
+    assert.equal(answer.streams.length, 1, answer.text);
+    const [stream] = answer.streams;
+    assert.equal(stream.cause, name, answer.text);
+    if (time) {
+      isWithin(stream.at, time);
+    }
+    isWithin(answer.event.at, event);
+    return stream;
+  }
+
+  test('not subscribed, and subscribed to a near name', async () => {
+    const cases = [
+      [['weather/today'], 'not-subscribed'],
+      [['Orders/47'], 'near-name', 'Orders/47', /capital/],
+      [['order/47'], 'near-name', 'order/47', /letter/],
+      [['orders/47/'], 'near-name', 'orders/47/', /slash/],
+      [['weather', 'orders'], 'near-name', 'orders', /levels/],
+      [['orders/48'], 'not-subscribed'],
+    ];
+    for (const [ep, cause, topic, near] of cases) {
+      const { value: client, ...came } = await timed(() => open(ep));
+      const event = await publish('orders/47');
+      const stream = await causeOf(event, ['--connid', String(client.connid)], cause, topic && came);
+      assert.equal(stream.topic, topic);
+      assert.match(stream.near ?? '', near ?? /^$/);
+      await client.close();
+      await stack.untilTotal(0);
+    }
+  });
+
+  test('subscribed later, and not any more', async () => {
+    const peer = await LinePeer.open(linesPort, { ep: ['weather'], clid: 'ana' });
+    const words = ['--connid', String(peer.connected.connid)];
+    const first = await publish('orders/1');
+    const came = await timed(() => ask(peer, { subscribe: ['orders/#'] }));
+    await causeOf(first, words, 'subscribed-later', came);
+    const second = await publish('orders/1');
+    await causeOf(second, words, 'written', second);
+    const went = await timed(() => ask(peer, { unsubscribe: ['orders/#'] }));
+    const third = await publish('orders/1');
+    await causeOf(third, words, 'unsubscribed', went);
+    await causeOf(second, words, 'written', second);
+    peer.destroy();
+  });
+
+  test('came later; had it, or catches up, when it comes back', async () => {
+    const first = await publish('orders/2');
+    const { value: client, ...came } = await timed(() => open(['orders/2']));
+    await causeOf(first, ['--connid', String(client.connid)], 'came-later', came);
+    const second = await publish('orders/2');
+    const { connid, secret } = client.connected;
+    const ended = await timed(async () => {
+      await client.close();
+      await stack.untilTotal(0);
+    });
+    const third = await publish('orders/2');
+    const words = ['--connid', String(connid)];
+    const stream = await causeOf(third, words, 'ended', ended);
+    assert.equal(stream.reason, 'client');
+    const before = await causeOf(second, words, 'written', second);
+    isWithin(before.ended, ended);
+    const { value: back, ...cameBack } = await timed(() =>
+      open(['orders/2'], { connid, secret, last_id: second.id }),
+    );
+    assert.equal(back.connid, connid);
+    await back.takeUntil('x');
+    const caught = await causeOf(third, words, 'written', cameBack);
+    assert.equal(caught.caught_up, true);
+    await back.close();
+    await stack.untilTotal(0);
+    const later = await timed(() => open(['orders/2'], { clid: 'later', last_id: third.id }));
+    await causeOf(third, ['--clid', 'later'], 'had-before', later);
+    await later.value.close();
+  });
+
+  test('whispered to another, left out, private, not bound', async () => {
+    const [first, second] = [await open(['orders/3']), await open(['orders/3'], { clid: 'ben' })];
+    const whispered = await publish({ topic: 'orders/3', whisper: first.connid });
+    const stream = await causeOf(whispered, ['--clid', 'ben'], 'whispered', whispered);
+    assert.equal(stream.to, first.connid);
+    const excepted = await publish({ topic: 'orders/3', except: second.connid });
+    await causeOf(excepted, ['--clid', 'ben'], 'excluded', excepted);
+    await causeOf(excepted, ['--connid', String(first.connid)], 'written', excepted);
+    const hidden = await publish({ topic: 'orders/3', private: true });
+    await causeOf(hidden, ['--clid', 'ben'], 'not-private', hidden);
+    await bound.add('orders/3', { owner: 'cleo', sub: ['cleo'] });
+    const tied = await publish({ topic: 'orders/3', binded: true }, { as: 'cleo' });
+    const loose = await causeOf(tied, ['--clid', 'ben'], 'not-bound', tied);
+    assert.equal(loose.topic, 'orders/3');
+    await Promise.all([first.close(), second.close()]);
+  });
+
+  test('without the right, since when; hears no plain events; has no inbox, or another has it', async () => {
+    await bound.add('orders/4', { owner: 'cleo', sub: ['ana', 'cleo'] });
+    const client = await bound.subscribe('ana', ['orders/4'], { clid: 'tied' });
+    const heard = await publish({ topic: 'orders/4', binded: true }, { as: 'cleo' });
+    await bound.esnctl('topic', 'revoke', 'sub', 'orders/4', 'ana');
+    const words = ['--user', 'ana', '--clid', 'tied'];
+    const unheard = await publish({ topic: 'orders/4', binded: true }, { as: 'cleo' });
+    const stream = await causeOf(unheard, words, 'no-right', unheard);
+    assert.equal(stream.heard_until.id, heard.id);
+    isWithin(stream.heard_until.at, heard);
+    assert.equal(stream.told, undefined);
+    await causeOf(heard, words, 'written', heard);
+    const plain = await publish('orders/4');
+    assert.equal((await causeOf(plain, words, 'plain-event', plain)).subscribed, 'bound');
+    const other = await publish({ topic: 'orders/4', to: ['cleo'] });
+    await causeOf(other, words, 'no-inbox');
+    await client.close();
+    await stack.untilTotal(0);
+    const { value: again, ...told } = await timed(() => bound.subscribe('ana', ['orders/4', '@USER@'], { clid: 'told' }));
+    const last = await publish({ topic: 'orders/4', binded: true }, { as: 'cleo' });
+    isWithin((await causeOf(last, ['--user', 'ana', '--clid', 'told'], 'no-right', last)).told, told);
+    const elsewhere = await publish({ topic: 'orders/4', to: ['cleo'] });
+    await causeOf(elsewhere, ['--user', 'ana', '--clid', 'told'], 'to-others', elsewhere);
+    await again.close();
+  });
+
+  test('closed as slow, and what waits for one that does not read', async () => {
+    const client = await open(['big'], { clid: 'slow' });
+    client.pause();
+    const words = ['--clid', 'slow'];
+    const detail = 'x'.repeat(30_000);
+    let event;
+    let closed;
+    const waiting = await until('something waits', async () => {
+      closed = await timed(async () => {
+        event = await publish('big', { detail });
+      });
+      const [stream] = (await explain(event.id, ...words)).streams;
+      return stream.cause === 'waiting' && stream;
+    });
+    assert.ok(waiting.bytes > 0);
+    await until('it is closed', async () => {
+      closed = await timed(() => publish('big', { detail }));
+      return (await stack.look('/connections'))['@TOTAL@'] === 0;
+    });
+    const stream = await causeOf(event, words, 'slow', closed);
+    isWithin(stream.queued, event);
+    assert.ok(stream.bytes > 0);
+    const late = await publish('big');
+    assert.equal((await causeOf(late, words, 'ended', closed)).reason, 'slow');
+    await client.close();
+  });
+
+  test('the proof has ended, and the session was dropped', async () => {
+    const { value: client, ...came } = await timed(async () => {
+      const stream = await Subscriber.open(`${stack.url}/?ticket=${proof({ ep: ['orders/5'], clid: 'short', until: Date.now() / 1000 + 1 })}`);
+      await stream.takeUntil('expired');
+      return stream;
+    });
+    const event = await publish('orders/5');
+    assert.equal((await causeOf(event, ['--clid', 'short'], 'ended', came)).reason, 'expired');
+    await client.close();
+    const second = await Subscriber.open(`${stack.url}/?ticket=${proof({ ep: ['orders/5'], clid: 'gone', uid: 'zoe' })}`);
+    const old = proof({ ep: ['orders/5'], clid: 'gone', uid: 'zoe' });
+    await until('the clock goes on', ((now) => () => Date.now() > now)(Date.now()));
+    const dropped = await timed(() =>
+      run([programs.esnctl, 'drop', '--for', '60', 'uid', 'zoe'], { env: { ESN_CONF: stack.file } }),
+    );
+    assert.equal(dropped.value.code, 0, dropped.value.stderr);
+    await second.takeUntil('dropped');
+    const refused = await timed(() => request(`${stack.url}/?ticket=${old}`, { agent: false }));
+    assert.equal(refused.value.status, 403);
+    const missed = await publish('orders/5');
+    const answer = await explain(missed.id, '--user', 'zoe');
+    assert.equal(answer.streams[0].cause, 'ended');
+    assert.equal(answer.streams[0].reason, 'dropped');
+    isWithin(answer.streams[0].at, dropped);
+    assert.match(answer.refused.at(-1).reason, /dropped since/);
+    isWithin(answer.refused.at(-1).at, refused);
+    assert.match(answer.text, /refused to subscribe at .*dropped since/);
+    await second.close();
+  });
+
+  test('not granted, by the daemon and by esn-subscribe', async () => {
+    const topic = 'orders/6';
+    const refused = await timed(() =>
+      request(`${stack.url}/`, { method: 'POST', agent: false, body: JSON.stringify({ clid: 'bare', ep: [{ topic, private: true }] }) }),
+    );
+    assert.equal(refused.value.status, 400);
+    const event = await publish({ topic, private: true });
+    const answer = await explain(event.id, '--clid', 'bare');
+    assert.deepEqual(answer.streams, []);
+    assert.match(answer.text, /\[nobody\]/);
+    assert.equal(answer.refused.length, 1, answer.text);
+    isWithin(answer.refused[0].at, refused);
+    const token = accessToken('mia', { claims: { esn: { sub: ['other/#'] } } });
+    const asked = await request(bound.url, { method: 'POST', agent: false, body: JSON.stringify({ ep: [{ topic, private: true }], token }) });
+    assert.equal(asked.status, 400);
+    assert.match(asked.text, /Not granted/);
+    const log = path.join(stack.folder, 'esn-subscribe.log');
+    const ended = await esnctl(['--as', 'mia', topic, '--messages', log]);
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stdout, /message: .*topic not granted.*orders\/6.*mia/);
+  });
+
+  test('said to have been had, and not', async () => {
+    const client = await open(['orders/7'], { clid: 'says', report: true });
+    const event = await publish('orders/7', { report: true });
+    const written = await causeOf(event, ['--clid', 'says'], 'written', event);
+    assert.equal(written.said, false);
+    const { connid, secret } = client.connected;
+    const had = await timed(() =>
+      request(`${stack.url}/alive`, { method: 'POST', agent: false, body: JSON.stringify({ connid, secret, had: event.id }) }),
+    );
+    const stream = await causeOf(event, ['--clid', 'says'], 'had', had);
+    isWithin(stream.written, event);
+    await client.close();
+  });
+
+  test('never published: forbidden, unregistered, not yours, double, limited, wrong key', async () => {
+    const unpublished = async (topic) => (await explain(topic)).unpublished;
+    const isNoted = (topic, reason, time, more = {}) =>
+      until(`${reason} is known`, async () => {
+        const found = (await unpublished(topic)).find((one) => one.reason === reason);
+        if (found) {
+          isWithin(found.at, time);
+          const { at: _at, ...rest } = found;
+          assert.deepEqual(rest, { reason, topic, ...more });
+        }
+        return found;
+      });
+    await bound.add('rights/1', { owner: 'cleo', pub: ['cleo'] });
+    const forbidden = await timed(() => bound.post({ topic: 'rights/1', binded: true }, { as: 'ben' }));
+    assert.equal(forbidden.value.status, 403);
+    await isNoted('rights/1', 'forbidden', forbidden, { user: 'ben' });
+    const unknown = await timed(() => bound.post({ topic: 'rights/none', binded: true }, { as: 'ben' }));
+    assert.equal(unknown.value.status, 403);
+    await isNoted('rights/none', 'unregistered', unknown, { user: 'ben' });
+    const key = await timed(() => bound.post({ topic: 'rights/key', binded: true }, { key: 'no key at all' }));
+    assert.equal(key.value.status, 400);
+    await isNoted('rights/key', 'Invalid Bind Key', key);
+    const post = (token, topic, more = {}) =>
+      stack.post({ ep: [topic], e: { type: 'x' }, ...more }, { url: `${bound.url}event`, token });
+    const foreign = await timed(() => post(SHOP, 'rights/2'));
+    assert.equal(foreign.value.status, 403);
+    await isNoted('rights/2', 'not yours', foreign, { by: 'shop' });
+    const first = await publish('rights/3', { id: 'same' });
+    const double = await timed(() => bound.post('rights/3', { type: 'x', id: 'same' }));
+    assert.equal(double.value.json.ep[0].duplicate, true);
+    await isNoted('rights/3', 'double', double, { id: first.id });
+    assert.equal((await explain(first.id)).unpublished[0].reason, 'double');
+    const limited = await timed(async () => {
+      let answer;
+      do {
+        answer = await post(`${SHOP} 2`, 'rights/4');
+      } while (answer.status === 200);
+      return answer;
+    });
+    assert.equal(limited.value.status, 429);
+    await isNoted('rights/4', 'too many events', limited, { by: 'fast' });
+  });
+
+  test('would it: what a user hears of a topic', async () => {
+    const client = await bound.subscribe('ana', ['rooms/1'], { clid: 'would' });
+    const answer = await explain('--as', 'ana', 'rooms/1');
+    assert.deepEqual(answer.streams.map(({ connid, hears }) => [connid, hears]), [[client.connid, ['bound']]]);
+    const near = await explain('--as', 'ana', 'room/1');
+    assert.deepEqual([near.streams[0].hears, near.streams[0].topic], [[], 'rooms/1']);
+    assert.match(near.text, /hears nothing of it: it is subscribed to rooms\/1, a letter or two apart/);
+    const { id } = await publish('rooms/1');
+    assert.equal((await explain('rooms/#')).published[0].id, id);
+    await client.close();
+    assert.match((await explain('--as', 'nobody at all', 'rooms/1')).text, /\[nobody\]/);
+  });
+
+  test('ids of which nothing is known, and who may ask', async () => {
+    const { id } = await publish('orders/8');
+    const [epoch, sequence] = id.split('-').map(Number);
+    for (const [word, cause] of [
+      [`${epoch}-${sequence + 1000}`, 'never'],
+      [`${epoch - 1}-1`, 'another-log'],
+    ]) {
+      const ended = await esnctl([word]);
+      assert.equal(ended.code, 1);
+      assert.ok(ended.stderr.includes(`[${cause}]`), ended.stderr);
+    }
+    const bare = await stack.get(`/explain?id=${id}`);
+    assert.equal(bare.status, 401);
+    const headers = { Authorization: `Bearer ${stack.adminToken}` };
+    for (const query of ['', '?id=x', `?id=${id}&topic=a`, `?id=${id}&connid=x`]) {
+      assert.equal((await stack.get(`/explain${query}`, { headers })).status, 400, query);
+    }
+    assert.ok(!(await stack.get(`/explain?id=${id}`, { headers })).text.includes('secret'));
+  });
+});
+
+describe('what explain remembers', () => {
+  test('is bounded, and nothing is kept when it is to be nothing', async () => {
+    const stack = await Stack.start('decisions', { config: { log: { max_decisions_bytes: '128k' } } });
+    try {
+      const ep = Array.from({ length: 50 }, (_, i) => `a/rather/long/topic/${i}`);
+      for (let i = 0; i < 100; i++) {
+        await (await stack.subscribe({ ep, clid: `client-${i}` })).close();
+      }
+      await stack.untilTotal(0);
+      const { decisions } = await stack.look('/memory');
+      assert.ok(decisions > 0 && decisions <= 128 * 1024, `${decisions}`);
+      assert.deepEqual((await stack.look('/explain?topic=a&clid=client-0')).streams, []);
+      assert.equal((await stack.look('/explain?topic=a&clid=client-99')).streams.length, 1);
+    } finally {
+      await stack.stop();
+    }
+    const bare = await Stack.start('no-decisions', { config: { log: { max_decisions_bytes: '0' } } });
+    try {
+      await (await bare.subscribe(['a'])).close();
+      await bare.untilTotal(0);
+      assert.equal((await bare.look('/memory')).decisions, 0);
+      assert.deepEqual((await bare.look('/explain?topic=a&clid=x')).streams, []);
+    } finally {
+      await bare.stop();
+    }
+  });
+});
