@@ -91,6 +91,7 @@ static void on_tick(uv_timer_t *timer)
                          deadlines_are_late(&server->net.deadlines) ? 1 : DEADLINES_TICK_MS,
                          DEADLINES_TICK_MS);
     event_log_expire(&server->log, now);
+    busy_topics_pass(&server->delivery.busy, now);
     last_values_trim(&server->log.values);
     streaming_expire_polls(&server->service);
     revocations_expire(&server->streams.revocations, clock_wall_ms());
@@ -367,7 +368,7 @@ static void open_service(struct server *server)
  * each is for one thing. */
 struct seeds {
     struct streams_seeds streams;
-    uint64_t log, seen, addresses, rates, replays, retry, stop;
+    uint64_t log, seen, addresses, rates, replays, retry, stop, busy;
 };
 
 static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
@@ -383,6 +384,7 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
     server->net.addresses.seed = seeds.addresses;
     replay_open(&server->replays, &server->delivery, presence_catch_up_tell, seeds.replays);
     server->service.retry_seed = seeds.retry;
+    server->delivery.busy.seed = seeds.busy;
     server->service.stop_seed = seeds.stop;
     bool has_streams = streams_open(&server->streams, &seeds.streams);
     bool has_log = event_log_open(&server->log, wall_ms, seeds.log);

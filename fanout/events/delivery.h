@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "event.h"
+#include "events/busy_topics.h"
 #include "log/event_log.h"
 #include "topics/audience.h"
 #include "topics/topic_index.h"
@@ -30,6 +31,7 @@ struct delivery {
     uint64_t iat;            /* of the frames that are written at present */
     size_t id_offset, id_length; /* of the event's id in json */
     uint64_t frames_formatted, bytes_formatted, deliveries;
+    struct busy_topics busy;
     uint64_t told_in_replay; /* frames for one stream alone, while that caught up */
 };
 

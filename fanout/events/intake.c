@@ -91,6 +91,7 @@ static bool deliver_event(struct intake *intake, const struct log_entry *entry, 
     struct net *net = intake->parts.delivery->net;
     written_watch_deliver(&net->written, entry->taken_ns,
                           net->writes.taken + connection_marks(net));
+    busy_topics_note(&intake->parts.delivery->busy, event.topic, event.topic_length, *receivers);
     intake->counters.events++;
     intake->trouble = ACK_DELIVERED;
     return true;

@@ -168,6 +168,11 @@ void connection_close(struct connection *connection, enum close_reason reason);
 void connection_outlive(struct connection *connection);
 void connection_release(struct connection *connection);
 
+/* Those whose sockets take no more, the one that has waited longest first, with the ms of the loop's
+ * clock since when; until visit says false. */
+void connection_each_slow(const struct net *net,
+                          bool (*visit)(const struct connection *, uint64_t since, void *context),
+                          void *context);
 /* Memory that slow connections and the queue of what is to be written take beside connections. */
 uint64_t connection_backlog_bytes(const struct net *net);
 uint64_t connection_marks_bytes(const struct net *net);

@@ -473,3 +473,14 @@ uint64_t connection_backlog_bytes(const struct net *net)
 {
     return net->backlogs * heap_taken(sizeof(struct backlog)) + net->sealed_bytes;
 }
+
+void connection_each_slow(const struct net *net,
+                          bool (*visit)(const struct connection *, uint64_t since, void *context),
+                          void *context)
+{
+    const struct backlog *backlog;
+
+    TAILQ_FOREACH(backlog, &net->by_backlog, by_backlog)
+    if (!visit(backlog->connection, backlog->since, context))
+        return;
+}

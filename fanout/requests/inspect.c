@@ -11,6 +11,7 @@
 #include "log/event_log.h"
 #include "net/connection.h"
 #include "net/tls_context.h"
+#include "requests/busiest.h"
 #include "requests/service.h"
 #include "requests/waiting_requests.h"
 #include "streams/stream.h"
@@ -216,5 +217,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "reports_given_up", service->streams->reports.given_up);
     (void)json_object_set_new(state, "closed", closed_counts(service));
     (void)json_object_set_new(state, "turns", turns_of(&net->loop));
+    (void)json_object_set_new(state, "busiest_topics", busiest_topics(service));
+    (void)json_object_set_new(state, "slowest_streams", slowest_streams(service));
     reply_tree(connection, request, state);
 }
