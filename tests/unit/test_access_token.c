@@ -656,6 +656,9 @@ static void test_files(void **state)
     assert_int_equal(fchmod(file, 0644), 0);
     assert_null(jose_keys_load(path, error));
     assert_non_null(strstr(error, "others can open it"));
+    assert_true(fchmod(file, 0600) == 0 && ftruncate(file, sizeof text - 1 - 10) == 0);
+    assert_null(jose_keys_load(path, error));
+    assert_non_null(strstr(error, "a secret has fewer than 32 characters"));
     char *pem = pem_of(p256);
     assert_true(ftruncate(file, 0) == 0 && pwrite(file, pem, strlen(pem), 0) > 0);
     keys = jose_keys_load(path, error); /* public: others may read it */

@@ -31,6 +31,10 @@ static void test_what_is_in_a_range(void **state)
     assert_false(is_in("2001:db8::/33", "2001:db8:8000::1"));
     assert_true(is_in("10.0.0.0/8", "::ffff:10.1.2.3")); /* the same, as IPv6 has it */
     assert_true(is_in("::1", "0:0:0:0:0:0:0:1"));
+    assert_true(is_in("192.0.2.7/32", "192.0.2.7")); /* one alone, said in full */
+    assert_false(is_in("192.0.2.7/32", "192.0.2.6"));
+    assert_true(is_in("2001:db8::7/128", "2001:db8::7"));
+    assert_false(is_in("2001:db8::7/128", "2001:db8::6"));
 }
 
 static void test_what_is_no_address_is_nowhere(void **state)

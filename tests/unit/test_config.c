@@ -331,6 +331,13 @@ static void an_outbox_is_named_whole(void **state)
     load_well(scene, "[outbox]\npublishers = shop *\n");
 }
 
+static void what_has_no_meaning_empty_is_refused(void **state)
+{
+    load_badly(*state, "[bus]\nacks =\n[redis]\nsession_user =\n",
+               "@:2: [bus] acks: is empty; write such as ipc:///run/es-web-notify/acks\n"
+               "@:4: [redis] session_user: is empty; write such as uid");
+}
+
 static void an_open_bus_needs_keys(void **state)
 {
     static const char *const open[] = {"*",    "0.0.0.0",   "10.0.0.5",         "eth0",
@@ -615,6 +622,7 @@ int main(void)
         TEST(a_port_is_needed_for_lines_too),
         TEST(a_database_is_named_whole),
         TEST(an_outbox_is_named_whole),
+        TEST(what_has_no_meaning_empty_is_refused),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),
         TEST(a_reload_takes_what_it_may),

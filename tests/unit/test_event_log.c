@@ -301,6 +301,7 @@ static void ids_are_read_strictly(void **state)
                                       "1-2-3-4",
                                       "1-2-x",
                                       "1-2 ",
+                                      "1-",
                                       " 1-2",
                                       "1--2",
                                       "a-1",

@@ -223,7 +223,9 @@ static void test_what_cannot_be_read_is_refused(void **state)
                {"s=();created=1234567890123456", "s=::"},
                {"s=();keyid=7", "s=::"},
                {"s=();keyid", "s=::"},
-               {"S=()", "S=::"}};
+               {"S=()", "S=::"},
+               {"{=()", "{=::"},
+               {"a|b=()", "a|b=::"}};
     struct http_signature signature;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (http_signature_read(&signature, bad[i].input, bad[i].value) == NULL)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,18 @@ static void tokens_are_read_one_a_line(void **state)
     assert_string_equal(scene->list.values[0], "first");
     assert_true(load_text(scene, 0640, ""));
     assert_int_equal(scene->list.count, 0);
+}
+
+/* errno says what went wrong with a call that failed, and nothing after one that did not. */
+static void what_went_wrong_before_does_not_matter(void **state)
+{
+    struct scene *scene = *state;
+    assert_true(load_text(scene, 0600, "first\n"));
+    secret_list_free(&scene->list);
+    errno = EINTR;
+    assert_true(secret_list_load(&scene->list, scene->path, scene->error));
+    assert_int_equal(scene->list.count, 1);
+    assert_string_equal(scene->list.values[0], "first");
 }
 
 static void no_path_gives_an_empty_list(void **state)
@@ -211,6 +224,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(tokens_are_read_one_a_line),
+        TEST(what_went_wrong_before_does_not_matter),
         TEST(no_path_gives_an_empty_list),
         TEST(files_open_to_others_are_refused_with_their_mode),
         TEST(files_that_are_no_text_are_refused),

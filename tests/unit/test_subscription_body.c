@@ -370,6 +370,12 @@ static void a_query_says_the_same(void **state)
     assert_true(!body.topics.list[0].bound && body.topics.list[1].bound &&
                 body.topics.list[2].bound);
     subscription_body_free(&body);
+    /* Of one name, and yet two. */
+    assert_null(subscription_body_read_query(&body, "ep=a&bound=a&ep=a&bound=a&bind_key=k",
+                                             SUBSCRIPTION_PROOF, &config));
+    assert_int_equal(body.topics.count, 2);
+    assert_int_not_equal(body.topics.list[0].bound, body.topics.list[1].bound);
+    subscription_body_free(&body);
     assert_string_equal(subscription_body_read_query(&body, "clid=x", 0, &config), "Topic missing");
     subscription_body_free(&body);
     assert_null(subscription_body_read_query(&body, "clid=x", SUBSCRIPTION_TOPICS_LATER, &config));
