@@ -19,7 +19,7 @@ Makes slips in C, JavaScript and PHP, one at a time, and says which of them no t
   --only TEXT     only in files whose path contains it; may be given again
   --kinds A,B     only these tests: unit, system, js, js-daemon, browser, php, php-broker (default: all)
   --tests A,B     only the tests of these names (default: all)
-  --again         only those that survived in --dir before: the same seed and count, the code as it was, perhaps other tests
+  --again         only what was not noticed in --dir before: the same seed and count, the code as it was, perhaps other tests
   --jobs N        so many tests of C at a time (default 2)
   --patience N    seconds of tests of a kind for one slip (default 120); what was not noticed by then survives
   --minutes N     begin with no further slip after so long (default: no limit)
@@ -156,7 +156,7 @@ async function main() {
   const former = formerResults(file);
   const built = await buildC({ source: copies.c, dir, say }, chosen.filter((slip) => slip.language === 'c'));
   const taken = choose([...built.slips, ...chosen.filter((slip) => slip.language !== 'c')], Number(options.count));
-  const judged = taken.filter((slip) => !options.again || former.some((one) => !one.by && one.slip === describe(slip)));
+  const judged = taken.filter((slip) => !former.some((one) => one.by && one.slip === describe(slip)));
   const results = former.filter((one) => !judged.some((slip) => describe(slip) === one.slip));
   const tell = (slip, by) => {
     results.push({ slip: describe(slip), file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by, reached: slip.reached });

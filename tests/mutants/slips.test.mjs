@@ -97,6 +97,27 @@ test('in PHP', () => {
   ]);
 });
 
+test('of a file the chosen tests alone are run, and no suite without one is set up', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-cases-'));
+  const file = path.join(folder, 'a.test.js');
+  const suite = (name) => `describe('${name}', () => { before(() => say('begin ${name}')); for (const n of ['one', 'two']) test(n, () => say('${name} ' + n)); });`;
+  fs.writeFileSync(file, `const { before, describe, test } = require('node:test'); const say = (text) => require('node:fs').appendFileSync('said', text + ', ');
+${suite('a')} describe('outer', () => { ${suite('b')} }); test('alone', () => say('alone'));`);
+  const ran = (env) => {
+    fs.rmSync(path.join(folder, 'said'), { force: true });
+    execFileSync(process.execPath, ['--require', new URL('./lib/cases.cjs', import.meta.url).pathname, file], { cwd: folder, env: { ...process.env, NODE_TEST_CONTEXT: '', ...env } });
+    return fs.readFileSync(path.join(folder, 'said'), 'utf8');
+  };
+  assert.equal(ran({}), 'begin a, a one, a two, begin b, b one, b two, alone, ');
+  assert.equal(ran({ ESN_ONLY: '["outer > b > two"]' }), 'begin b, b two, ');
+  assert.equal(ran({ ESN_ONLY: '["a > one","alone"]' }), 'begin a, a one, alone, ');
+  const slot = switchSlot(path.join(folder, 'slot'));
+  const trace = slot.prepareTrace();
+  ran({ ...trace.env, ESN_SLIPS: path.join(folder, 'slot') });
+  assert.deepEqual(trace.read().casesOf({ number: 1 }), []);
+  fs.rmSync(folder, { recursive: true });
+});
+
 test('equivalents need a reason', () => {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'esn-equivalent-')), 'list');
   fs.writeFileSync(file, '# a comment\na.c | call left out | g(a); | ; | f() does it again\n');

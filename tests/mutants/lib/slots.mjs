@@ -6,11 +6,24 @@ import { readCoverage } from './tests.mjs';
 
 const MOST = 65536; // as in switch.h
 
+function readCases(file) {
+  if (!fs.existsSync(file)) return [];
+  return fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map(JSON.parse).map((one) => ({ ...one, slips: new Set(one.slips) }));
+}
+
+/** What came last, at the end of a file of tests, is that of its last one. */
+function whatWasReached(cases, marks) {
+  const isLeft = (slip) => marks[slip.number] === 1;
+  const casesOf = (slip) => cases.filter((one, i) => one.slips.has(slip.number) || (i === cases.length - 1 && isLeft(slip)));
+  return Object.assign((slip) => isLeft(slip) || casesOf(slip).length > 0, { casesOf });
+}
+
 /** For programs with switches: a folder that the environment names. */
 export function switchSlot(folder) {
   fs.mkdirSync(folder, { recursive: true });
   const now = path.join(folder, 'now');
   const reached = path.join(folder, 'reached');
+  const cases = path.join(folder, 'cases');
   fs.rmSync(reached, { force: true });
   fs.writeFileSync(now, '-1');
   return {
@@ -20,10 +33,11 @@ export function switchSlot(folder) {
     prepareTrace() {
       fs.writeFileSync(reached, Buffer.alloc(MOST));
       fs.chmodSync(reached, 0o666); // some programs become another user
-      return { env: {}, read() {
+      fs.rmSync(cases, { force: true });
+      return { env: { ESN_TRACE: '1' }, read() {
         const marks = fs.readFileSync(reached);
         fs.rmSync(reached);
-        return (slip) => marks[slip.number] === 1;
+        return whatWasReached(readCases(cases), marks);
       } };
     },
   };

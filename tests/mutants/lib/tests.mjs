@@ -9,11 +9,12 @@ function filesIn(folder, ending) {
   return fs.readdirSync(folder).filter((name) => name.endsWith(ending)).map((name) => path.join(folder, name));
 }
 
+const cases = new URL('./cases.cjs', import.meta.url).pathname;
 const reporter = new URL('./stop-at-first.mjs', import.meta.url).pathname;
 
 function nodeTest(kind, file, env) {
   return { kind, name: path.basename(file).replace('.test.js', ''), command: process.execPath, env,
-    args: [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout', file] };
+    args: [`--require=${cases}`, `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', file] };
 }
 
 /** Of C: the unit test programs, then the files of system tests. */
@@ -97,9 +98,15 @@ function countAt(ranges, offset) {
   return best?.count ?? 0;
 }
 
+/** Of those of its tests that come by the slip, where that is known. */
+function timeOf({ milliseconds, reaches }, slip) {
+  const cases = reaches.casesOf?.(slip) ?? [];
+  return cases.length ? cases.reduce((sum, one) => sum + one.milliseconds, 0) : milliseconds;
+}
+
 /** From nearest to farthest: those whose name is the module's, then the quick ones. */
 export function nearestFirst(tests, slip) {
   const words = path.basename(slip.file).replace(/\.\w+$/, '').split(/[_-]/);
   const distance = (test) => test.name.split(/[_-]/).filter((word) => words.includes(word)).length;
-  return tests.filter((test) => test.reaches(slip)).sort((a, b) => distance(b) - distance(a) || a.milliseconds - b.milliseconds);
+  return tests.filter((test) => test.reaches(slip)).sort((a, b) => distance(b) - distance(a) || timeOf(a, slip) - timeOf(b, slip));
 }
