@@ -572,9 +572,39 @@ static void test_when_it_is_full(void **state)
     used_tickets_close(&used);
 }
 
+/* Of 4,096 slots 2,048 are in use, `alive` of them by tickets that live on. How many slots there are
+ * for them once they were counted, and for the fifteen more that came meanwhile. */
+static size_t slots_after_counting(int alive)
+{
+    enum { HALF = 2048, TO_COUNT = 16, SLOT_SIZE = 24 };
+    struct used_tickets *used = used_tickets_open(100000);
+    char id[32];
+    assert_non_null(used);
+    for (int i = 0; i < HALF + TO_COUNT - 1; i++) {
+        uint64_t now = i < HALF ? NOW : NOW + 20, end = i < HALF - alive ? NOW + 10 : NOW + 1000;
+        (void)snprintf(id, sizeof id, "counted %d", i);
+        assert_int_equal(used_tickets_take(used, id, end, now), USED_TICKETS_FIRST);
+    }
+    size_t before = used_tickets_bytes(used);
+    assert_int_equal(used_tickets_take(used, "last", NOW + 1000, NOW + 20), USED_TICKETS_FIRST);
+    size_t slots = (used_tickets_bytes(used) - before) / SLOT_SIZE;
+    used_tickets_close(&used);
+    return slots;
+}
+
+/* Four slots for each that lives, and for as many as may come while they are moved. */
+static void used_tickets_are_counted_each_once(void **state)
+{
+    enum { MOST = 4096 / 4 - 15 - 16 - 1 };
+    (void)state;
+    assert_int_equal(slots_after_counting(MOST), 4096);
+    assert_int_equal(slots_after_counting(MOST + 1), 8192);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(used_tickets_are_counted_each_once),
         cmocka_unit_test(test_comes_back_as_it_went),
         cmocka_unit_test(test_what_may_be_missing),
         cmocka_unit_test(test_says_what_may_be_heard_of_the_past),
