@@ -288,6 +288,10 @@ describe('a log with sync = never that may not grow', () => {
   test('events are delivered all the same, and clients are told of the gap after the next start', async () => {
     const client = await stack.subscribe(['a']);
     const first = await stack.publish('a', 'kept');
+    await until('it is stored, as all before it', async () => {
+      const { log_stored: stored, log_events: events } = await stack.look('/state');
+      return stored === events;
+    });
     await allowFileSize(4096);
     for (let i = 0; i < 5; i++) {
       await stack.publish('a', `e${i}`);

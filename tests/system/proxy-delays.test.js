@@ -10,9 +10,11 @@ const { Stack } = require('./lib/stack');
 const { Subscriber } = require('./lib/subscriber');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
-const EVENTS = 60;
+const EVENTS = 120;
 /** How many of the events after it may have come directly, and one not yet by the proxy: a delayed one is behind by some 40. */
 const BEHIND = 10;
+/** So many have to be no further behind. Where each is delayed, far fewer are; where a proxy waits for its turn, not all. */
+const ENOUGH = 36;
 
 const ways = {
   ...Object.fromEntries(Object.keys(servers).map((name) => [name, () => BehindWebServer.start(name)])),
@@ -50,7 +52,7 @@ for (const [name, start] of Object.entries(ways)) {
           behind.push(count(direct) - count(proxied));
         }
         behind.sort((a, b) => a - b);
-        assert.ok(behind[EVENTS / 2] <= BEHIND, `${behind[EVENTS / 2]} events behind in the median`);
+        assert.ok(behind[ENOUGH] <= BEHIND, `${behind} events behind`);
         await proxied.until('all have come', () => count(proxied) === EVENTS + 1);
         direct.close();
         proxied.close();
