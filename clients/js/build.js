@@ -30,13 +30,13 @@ async function make(source, format, file) {
     target: 'es2022',
     legalComments: 'none',
     external: ['es-web-notify', 'react', 'vue'],
+    mangleProps: INTERNAL,
   });
   const { code } = await minify(outputFiles[0].text, {
     ecma: 2020,
     module: format === 'esm',
     toplevel: true,
     compress: { passes: 4, unsafe: true, unsafe_arrows: true, lhs_constants: false },
-    mangle: { properties: { regex: INTERNAL } },
     format: { ascii_only: true },
   });
   await fs.writeFile(path.join(folder, file), `${code}\n`);

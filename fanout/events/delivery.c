@@ -26,6 +26,14 @@ static struct log_position written_position(const struct event *event)
     return (struct log_position){.sequence = event->sequence, .values_after = event->sequence};
 }
 
+/* Who begins later hears a last value as `kept`; who is there, or comes back, as the event that it is. */
+static const char *last_value_member(const struct event *event)
+{
+    if (event->is_value)
+        return ",\"kept\":true}";
+    return (event->flags & ENVELOPE_KEEP) != 0 ? ",\"keep\":true}" : "}";
+}
+
 static void write_json(struct delivery *delivery, const char *requested, size_t requested_length,
                        const struct event *event)
 {
@@ -45,7 +53,7 @@ static void write_json(struct delivery *delivery, const char *requested, size_t 
     bytes_append_json_string(json, event->topic, event->topic_length);
     bytes_append_text(json, "},\"e\":");
     bytes_append(json, event->json, event->json_length);
-    bytes_append_text(json, event->is_value ? ",\"kept\":true}" : "}");
+    bytes_append_text(json, last_value_member(event));
     bytes_clear(&delivery->place);
     if (event->is_value && event->place != NULL)
         event_log_write_id(delivery->log, *event->place, &delivery->place);

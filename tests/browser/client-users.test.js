@@ -98,11 +98,11 @@ test('the address of a bind key that answers nobody ends the client: log in', as
   await login('');
   const tab = await scene.open({ topics: [INBOX], bindKey: '/bind-key' });
   await tab.untilState('closed');
-  assert.match((await tab.evaluate(() => errors)).join(), /^login: No bind key or token from .*: HTTP 403$/);
+  assert.match((await tab.evaluate(() => errors)).join(), /^login: No proof from .*: HTTP 403$/);
   await login('ana');
   const right = await scene.open({ topics: [INBOX], bindKey: '/bind-key' });
   assert.equal(await right.ready(), true);
   const wrong = await scene.open({ topics: [INBOX], bindKey: '/blank' });
   await wrong.untilState('closed');
-  assert.match((await wrong.evaluate(() => errors)).join(), /^login: No bind key or token from .*: HTTP 200$/);
+  assert.match((await wrong.evaluate(() => errors)).join(), /^login: No proof from .*: HTTP 200$/);
 });

@@ -49,6 +49,8 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     timer = setTimeout(() => cut(failure(kind, message)), time);
   };
 
+  const tell = (...said) => feed._tell('frame', ...said);
+
   const alive = () => {
     heardAt = Date.now();
     if (connectedAt) watch(silence);
@@ -76,7 +78,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     const text = ok ? (await answer.text()).trim() : '';
     if (PROOF.test(text)) return text;
     const final = ok || status === 401 || status === 403;
-    throw failure(final ? LOGIN : DOWN, `No bind key or token from ${url}: HTTP ${status}`, { status, final });
+    throw failure(final ? LOGIN : DOWN, `No proof from ${url}: HTTP ${status}`, { status, final });
   }
 
   async function getTicket(body) {
@@ -93,7 +95,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     asked = link._choose(feed._topics());
     keepOnly(asked); // what is not asked for is in force no longer, also for a tab that begins to want it now
     const ep = [...asked.values()];
-    const body = { ep, ...(clid && { clid }), last_id: feed._position._resume(ep.length) };
+    const body = { ep, ...(clid && { clid }), last_id: feed._position._resume(ep.length, missingIn(feed._since, asked).length, link.at) };
     const { ticket, url, text } = needProof(settings, asked) ? await getTicket(body) : {};
     const who = { ...settings._says, ...(!isBeside && link.who), ...more };
     if (!connectedAt) {
@@ -117,25 +119,27 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     else if (isProof || settings.renew) renewal = setTimeout(isProof ? exchange : renew, Math.min(Math.max(time, settings.backoff), LONGEST_TIMER));
   }
 
+  async function prolong(more) {
+    if (speak) speak({ alive: link.who.secret, ...more });
+    else know(await post('alive', JSON.stringify({ ...link.who, ...more })));
+  }
+
   async function renew() {
-    if (speak) return speak({ alive: link.who.secret });
     try {
       // A page that is hidden may be held up for a minute.
-      const promise = beat && 2 * beat + (globalThis.document?.hidden ? 60_000 : 0);
-      know(await post('alive', JSON.stringify({ ...link.who, beat: promise, had: link._had })));
+      await prolong({ beat: beat && 2 * beat + (globalThis.document?.hidden ? 60_000 : 0), had: link._had });
     } catch (error) {
       // Refused for another reason, it was renewed often enough, and ends when its time is over.
       if (error.kind !== REFUSED || error.message === 'Invalid data') return cut(failure(DOWN, error.message));
     }
-    alive();
+    if (!speak) alive();
   }
 
   /** Another proof keeps this connection; where it cannot, the next connection comes with one. */
   async function exchange() {
     try {
       const { ticket } = await getTicket({ ep: [...link.held.values()].filter((one) => one.private) });
-      if (speak) speak({ alive: link.who.secret, ticket });
-      else know(await post('alive', JSON.stringify({ ...link.who, ticket })));
+      await prolong({ ticket });
     } catch (error) {
       if (error.final) cut(named(error));
       else if (error.kind === REFUSED) proofOver();
@@ -164,13 +168,13 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
       link._say = say;
       link.at = frame.id;
       link.head = detail.id;
-      holds(asked);
+      link._hold(asked);
       link._won(it);
-      feed._tell('frame', frame, text);
+      tell(frame, text);
       if (beat && !speak && name !== 'poll') renew(); // the daemon knows from the beginning when to expect the next
     } else if (missingIn(link.held, asked).length) {
       link.head = detail.id; // another poll, with other topics
-      holds(asked);
+      link._hold(asked);
       feed._change();
     }
     return sync();
@@ -180,23 +184,19 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     link.held = new Map([...link.held].filter(([key]) => topics.has(key)));
   }
 
-  function holds(topics) {
-    link.held = topics;
-    link._proved(topics);
-  }
-
   const serverSays = {
     connected: begin,
     stopping(frame, text) {
       hint = frame.e.detail.retry;
-      feed._tell('frame', frame, text);
+      tell(frame, text);
       if (name === 'poll') cut(failure(DOWN, 'Stopping'));
     },
+    presence: tell,
     dropped: () => feed._tell('dropped'),
     expired: proofOver,
     subscribed({ id }) {
-      if (!isUpTo(id, link.at)) link.at = id;
-      holds(new Map([...link.held, ...pending]));
+      if (isUpTo(link.at, id)) link.at = id;
+      link._hold(new Map([...link.held, ...pending]));
       pending = undefined;
       feed._change();
       sync();
@@ -215,11 +215,11 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
     if (why) return;
     const { type, detail } = frame.e;
     if (frame.ep.requested === '@SERVER@') {
-      if (detail.deaf) settings.log('hears nothing of', detail.deaf);
+      if (detail.deaf) settings.log('deaf to', detail.deaf);
       serverSays[type]?.(frame, text);
     } else if (connectedAt) {
-      if (!isPresence(frame)) link.at = frame.id;
-      feed._tell('frame', frame, text);
+      if (!frame.kept && !isPresence(frame)) link.at = frame.id;
+      tell(frame, text);
     }
   }
 
@@ -281,7 +281,7 @@ export function attempt(settings, feed, link, name, isBeside, limit) {
         _speak: (how) => (speak = how),
         _refuse: (reason) => cut(failure(REFUSED, reason)),
       });
-      if (!connectedAt) throw failure(UNFIT, 'Ended at once');
+      if (!connectedAt) throw failure(UNFIT, 'Ended');
     } catch (error) {
       why ||= named(error);
     }

@@ -1,6 +1,6 @@
 // Which transports are tried, in which order, when the next is begun beside the one under way, and how long to wait in between.
 
-import { AGAIN, MUTE, STOPPED, UNFIT } from './failure.js';
+import { AGAIN, MUTE, UNFIT } from './failure.js';
 
 const LONGEST_PATIENCE = 15_000;
 const LIMIT = 15; // times the patience
@@ -51,7 +51,7 @@ export function createChoice({ names, remembered, patience, backoff, maxBackoff 
      */
     _after({ _why: why, _lasted: lasted, _hint: hint }) {
       const { kind, wait = 0, final } = why || {};
-      if (kind === AGAIN || kind === STOPPED || final) return undefined;
+      if (kind === AGAIN || final) return undefined;
       if (lasted > 10 * backoff) failures = 0;
       if (hint !== undefined) return hint;
       if (lasted > backoff && !why) return undefined; // its time was over

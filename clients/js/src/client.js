@@ -3,20 +3,20 @@
 import { createEmitter } from './emitter.js';
 import { DROPPED, failure } from './failure.js';
 import { watchPage } from './page.js';
-import { createPosition, isPresence } from './position.js';
+import { createPosition, isPresence, isUpTo, lacksValues } from './position.js';
 import { createSubscriptions } from './subscriptions.js';
 import { keyOf, missingIn, nameOf, normalised } from './topics.js';
+import { transports } from './transports.js';
 import { urlOf } from './url.js';
 
 const DEFAULTS = {
-  transports: ['ws', 'frames', 'sse', 'poll'],
+  transports: Object.keys(transports),
   patience: 600, // so that the fourth way in is tried within 2 s
   silence: 60_000, // two keep-alives of the broker
   backoff: 1000,
   maxBackoff: 30_000,
   betterTime: 300_000,
   renew: true,
-  share: true,
   hiddenTime: Infinity,
   fetch: (url, init) => fetch(url, init),
 };
@@ -28,7 +28,7 @@ function endBy(signal, end) {
 }
 
 function completed(options) {
-  if (!options?.url) throw TypeError('connect() needs a url');
+  if (!options?.url) throw TypeError('No url');
   const { origin, pathname } = urlOf(options.url);
   const settings = {
     base: origin + pathname.replace(/\/?$/, '/'),
@@ -51,7 +51,7 @@ export function createClient(createSource, options) {
   const settings = completed(options);
   const { _on: on, _emit: emit } = createEmitter();
   const position = createPosition(settings.lastId);
-  const told = new Map(); // wanted presence topic: how many streams have the name, as the page knows
+  const told = new Map(); // wanted topic: of presence, how many streams have the name, as the page knows; else the newest last value's id
   /** @type {import('../types/index.js').State} */
   let state = 'closed';
   let isOpen = true; // until close()
@@ -73,18 +73,20 @@ export function createClient(createSource, options) {
     status({ state: now, held, at, head }) {
       if (now === 'connected') {
         position._begin(at);
-        subscriptions._hold(held, createPosition(head)._reaches(at) ? head : at);
+        subscriptions._hold(held, isUpTo(at, head) ? head : at);
       }
       look();
     },
     mark: position._mark,
     /** All tabs are told, so that none of them comes back in the place of another. */
-    dropped: () => fail(failure(DROPPED, 'The application has ended it', { final: true })),
+    dropped: () => fail(failure(DROPPED, 'Dropped', { final: true })),
     frame(frame, text = JSON.stringify(frame)) {
-      const { id, ep } = frame;
-      const isPast = !isPresence(frame) && subscriptions._isPast(ep.requested, id);
-      if (ep.requested === '@SERVER@') hearServer(frame, text);
-      else if (position._take(frame) && !isPast) deliver(frame, text);
+      const { id, ep, kept, keep } = frame;
+      const { requested } = ep;
+      if (requested === '@SERVER@') return hearServer(frame, text);
+      // From before the page has asked for it: of that it has the last values alone.
+      const isPast = !isPresence(frame) && subscriptions._isPast(requested, id);
+      if (kept || (position._take(frame) && (keep || !isPast))) deliver(frame, text, isPast);
     },
     refused([keys, why]) {
       const error = failure(why.kind, why.message, { ...why, topics: keys.map((key) => key.slice(2)) });
@@ -99,8 +101,9 @@ export function createClient(createSource, options) {
   }
 
   function hearServer(frame, text) {
-    const { detail } = frame.e;
+    const { type, detail } = frame.e;
     emit('@frame', frame, text);
+    emit(`@${type}`, detail);
     if (detail.recovered === false) emit('@gap', { id: detail.id });
   }
 
@@ -119,18 +122,22 @@ export function createClient(createSource, options) {
     emit('@state', state);
   }
 
-  function deliver(frame, text) {
-    const { id, iat, ep, e } = frame;
+  function deliver(frame, text, isPast) {
+    const { id, iat, ep, e, keep, kept = isPast } = frame;
     const { requested, emitted: topic } = ep;
     const { type, detail } = e;
     if (!subscriptions._isWanted(requested)) return;
+    if (kept || keep) {
+      if (isUpTo(id, told.get(requested))) return; // of one topic each is newer than those before
+      told.set(requested, id);
+    }
     emit('@frame', frame, text);
     if (isPresence(frame) && requested === topic) {
       const count = +detail.clid_instances;
       if (told.get(topic) === count) return; // each connection says again who is there, and each poll
       told.set(topic, count);
     }
-    const event = { type, detail, topic, requested, id, iat };
+    const event = { type, detail, topic, requested, id, iat, kept };
     emit(`@topic ${requested}`, event);
     if (type[0] !== '@') emit(type, event);
     emit('*', event);
@@ -147,16 +154,10 @@ export function createClient(createSource, options) {
     look();
   }
 
-  const ready = () =>
-    new Promise((resolve) => {
-      const off = on('@state', check);
-      function check() {
-        if (isOpen && state !== 'connected') return;
-        off();
-        resolve(isOpen);
-      }
-      check();
-    });
+  async function ready() {
+    while (isOpen && state !== 'connected') await new Promise((resolve) => client.once('@state', resolve));
+    return isOpen;
+  }
 
   /** @param {any} more {signal, last} */
   function add(topics, handler, more) {
@@ -249,7 +250,11 @@ export function createClient(createSource, options) {
     },
   };
 
-  for (const topic of settings.topics || []) add([topic], undefined, { last: settings.lastId });
+  const { lastId: last } = settings;
+  for (const topic of settings.topics || []) {
+    add([topic], undefined, { last });
+    if (last && !lacksValues(last)) told.set(nameOf(topic), last);
+  }
   const enter = () => isOpen && source._enter();
   const unwatch = watchPage({ _probe: source._probe, _enter: enter, _leave: source._leave }, settings.hiddenTime);
   enter();

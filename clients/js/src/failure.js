@@ -7,8 +7,7 @@ export const REFUSED = 'refused'; // the broker does not like what it was asked
 export const IDENTITY = 'identity'; // the user is another one than the page is for
 export const LOGIN = 'login'; // the application gives no proof of who this is
 export const DROPPED = 'dropped'; // the application has ended this user's or session's streams
-export const AGAIN = 'again'; // the client itself wants to connect anew
-export const STOPPED = 'stopped'; // the client itself wants to end
+export const AGAIN = 'again'; // the client itself wants to connect anew, or to end
 
 /**
  * An Error with `kind`, and where known `status`, `topics`, and `wait`: milliseconds that the other side asks for. After one
@@ -30,7 +29,7 @@ export async function checkAnswer(answer) {
   const { status, headers } = answer;
   // A page instead of the broker's answer: the address is that of something else.
   if (answer.ok && !/html/.test(headers.get('content-type'))) return answer;
-  const words = answer.ok ? { error: 'HTML instead of an answer' } : await answer.json().catch(() => {}); // if they are the broker's own
+  const words = answer.ok ? { error: 'HTML' } : await answer.json().catch(() => {}); // if they are the broker's own
   const kind = status === 400 || status === 413 ? REFUSED : status === 429 || status >= 500 ? DOWN : UNFIT;
   throw failure(kind, words?.error || `HTTP ${status}`, { status, wait: 1000 * headers.get('retry-after') || 0 });
 }

@@ -4,7 +4,7 @@
 
 import { attempt } from './attempt.js';
 import { createChoice } from './choice.js';
-import { AGAIN, DOWN, MUTE, STOPPED, UNFIT, failure, isTooMuch } from './failure.js';
+import { AGAIN, DOWN, MUTE, UNFIT, failure, isTooMuch } from './failure.js';
 import { createPosition } from './position.js';
 
 const LOOK_LIMIT = 10_000; // for a better way in to show that it is open
@@ -55,7 +55,8 @@ export function createLink(settings, feed) {
 
     // for attempts
     _choose: choose,
-    _proved(topics) {
+    _hold(topics) {
+      link.held = topics;
       for (const key of topics.keys()) good.add(key);
       most *= 2;
     },
@@ -116,7 +117,7 @@ export function createLink(settings, feed) {
     goOn = undefined;
     clearTimeout(next);
     current = winner;
-    cutAll(failure(STOPPED), winner);
+    cutAll(failure(AGAIN), winner);
     choice._worked(name, winner._took());
     feed._memory?.(name);
     log('connected by', name);
@@ -139,14 +140,13 @@ export function createLink(settings, feed) {
   function lookFor(better) {
     const scout = createLink(
       { ...settings, transports: better, clid: '', ticket: undefined, betterTime: Infinity, identity: {} },
-      { _topics: () => new Map(), _position: createPosition(), _tell() {}, _error: done, _change: done },
+      { _topics: () => new Map(), _position: createPosition(), _tell() {}, _error() {}, _change: done },
     );
-    const limit = setTimeout(done, LOOK_LIMIT, true);
     const here = current;
+    setTimeout(done, LOOK_LIMIT, true);
     function done(isOver) {
       const name = scout.transport;
       if (!name && !isOver) return;
-      clearTimeout(limit);
       scout._stop();
       if (here !== current || !here) return;
       if (name) {
@@ -175,7 +175,7 @@ export function createLink(settings, feed) {
     wake?.();
     if (softly) return;
     link.state = 'closed';
-    cutAll(failure(STOPPED));
+    cutAll(failure(AGAIN));
   }
 
   function probe(surely) {

@@ -1,12 +1,20 @@
 // How far a page has heard: what it resumes from, and what is a double.
 
-/** An id is EPOCH-SEQUENCE. The second number grows; the first is another when the broker's log was begun anew. */
-const parts = (id) => id.split('-').map(Number);
+/**
+ * An id is EPOCH-SEQUENCE. The second number grows; the first is another when the broker's log was begun anew. While last values
+ * are to come there is a third one: up to which sequence they were had.
+ */
+const parts = (id) => `${id}`.split('-').map(Number);
 
-const isOfOneLog = (id, other) => parts(id)[0] === parts(other)[0];
+/** True when `id` is not after `other`, in the same log. Either may be missing. */
+export function isUpTo(id, other) {
+  const [epoch, sequence] = parts(id);
+  const [log, most] = parts(other);
+  return epoch === log && sequence <= most;
+}
 
-/** True when `id` is not after `other`, in the same log. */
-export const isUpTo = (id, other) => isOfOneLog(id, other) && parts(id)[1] <= parts(other)[1];
+/** Whether last values are to come. */
+export const lacksValues = (id) => /-.*-/.test(id);
 
 /** Presence is not in the log: its frames have the id of the event before. */
 export const isPresence = ({ ep }) => ep.emitted.startsWith('@CONNECTION@/');
@@ -21,25 +29,22 @@ export function createPosition(last) {
     /** Everything up to this id was heard. */
     _mark(id) {
       // Of one event the newer is said later: how far its topics' last values were had.
-      if (last && isOfOneLog(id, last) && parts(id)[1] < parts(last)[1]) return;
+      if (isUpTo(id, last) && !isUpTo(last, id)) return;
       last = id;
       heard = undefined;
     },
 
     /** A connection begins here: news only to who has heard nothing yet, or of another log. */
     _begin(id) {
-      if (!last || !isOfOneLog(id, last)) position._mark(id);
+      if (!isUpTo(id, last) && !isUpTo(last, id)) position._mark(id);
     },
-
-    /** Whether all up to this id was heard. */
-    _reaches: (id) => !!last && isUpTo(id, last),
 
     /** True for a frame that is new, and heard from now on. An event comes once for each requested topic it matches. */
     _take(frame) {
       const { id, ep } = frame;
       if (isPresence(frame)) return true;
-      if (last && isUpTo(id, last)) {
-        if (id !== last || !heard || heard.has(ep.requested)) return false;
+      if (isUpTo(id, last)) {
+        if (!isUpTo(last, id) || !heard || heard.has(ep.requested)) return false;
         heard.add(ep.requested);
       } else {
         last = id;
@@ -50,12 +55,13 @@ export function createPosition(last) {
 
     /**
      * The id to go on from. With several topics the newest event may be still to come under another one: then it is
-     * the id before, and what was heard already is known to be a double.
+     * the id before, and what was heard already is known to be a double. Last values are asked for when a topic is new, or
+     * when they were to come at `at`, where the connection of before was.
      */
-    _resume(topics) {
-      if (!heard || topics < 2) return last;
-      const [epoch, sequence] = parts(last);
-      return `${epoch}-${sequence - 1}`;
+    _resume(topics, isNew, at) {
+      if (!last) return last;
+      const [epoch, sequence, values = lacksValues(at) ? 0 : ''] = parts(last);
+      return [epoch, heard && topics > 1 ? sequence - 1 : sequence, isNew ? 0 : values].join('-').replace(/-$/, '');
     },
   };
   return position;

@@ -3,8 +3,8 @@
 // Each page knows by itself how far it has heard, and which topics it wants. It follows another tab only from where that tab's
 // connection covers it: all of its topics are in force there, and the leader knows that it wants them, else it might be dropping
 // one; and it has heard everything up to where that connection is now;
-// what it lacks until then it fetches itself, by polls of its own, and keeps what the leader says meanwhile. What the leader says
-// is numbered: a follower that has missed something begins that anew. A page whose topics are heard as a user connects by
+// what it lacks until then it fetches itself, by polls of its own, and keeps what the leader says meanwhile. So it does with the
+// last values of topics that were in force already when it began to want them. What the leader says is numbered: a follower that has missed something begins that anew. A page whose topics are heard as a user connects by
 // itself first: the broker says in `connected` who that is, and the page goes to the tabs of that user. Which mode it is in:
 //   prove   connects by itself to learn whose page it is
 //   join    has met the tabs, and waits for the lock or for a leader that covers it; hears its own connection, if it has one
@@ -13,7 +13,7 @@
 
 import { createLink } from './link.js';
 import { memory } from './memory.js';
-import { isPresence } from './position.js';
+import { createPosition, isPresence, isUpTo, lacksValues } from './position.js';
 import { canShare, joinTabs } from './tabs.js';
 import { keyOf, missingIn, needProof } from './topics.js';
 
@@ -32,21 +32,23 @@ const NO_STATUS = { state: 'connecting', transport: undefined, who: {}, held: ne
  *   _error(failure)
  */
 export function createSource(settings, page) {
-  const { base, share, clid, user, log } = settings;
+  const { base, share = true, clid, user, log } = settings;
   const { _position: position } = page;
   let mode; // undefined: takes no part
   let tabs;
   /** @type {any} */
   let status = NO_STATUS; // of the leader
   let isInSync; // with the leader
-  let waiting; // what the leader said while this page catches up
+  let waiting; // what the connection said while this page catches up
   let goal; // id up to which it has to
+  const lacking = new Map(); // links that fetch last values: the topics whose
   let isProven; // the page's user was asked for
   let saying; // timer: it will be said what was had
   const counts = new Map(); // presence topic: how many streams have the name, also of topics that other tabs want
 
   const link = createLink({ ...settings, _says: { report: true } }, {
     _topics: () => new Map([page._topics(), ...(tabs ? tabs._others() : [])].flatMap((map) => [...map])),
+    _since: { has: (key) => page._since.has(key) || link.held.has(key) },
     _position: position,
     _tell: tell,
     _change() {
@@ -59,20 +61,47 @@ export function createSource(settings, page) {
   });
 
   const known = () => new Map([...page._topics()].filter(([key]) => page._since.has(key)));
+  const unknown = () => new Map([...page._topics()].filter(([key]) => !page._since.has(key)));
 
-  const catcher = createLink(
-    { ...settings, transports: ['poll'], clid: '' },
-    {
-      _topics: known,
-      _position: position,
-      _tell(kind, value, text) {
-        hand(kind, value, text);
-        if (kind === 'mark' && position._reaches(goal)) catchUpDone();
-      },
-      _change() {},
-      _error: page._error,
+  const createFetcher = (feed) => createLink({ ...settings, transports: ['poll'], clid: '' }, { _change() {}, _error: page._error, ...feed });
+
+  const catcher = createFetcher({
+    _topics: known,
+    _since: page._since,
+    _position: position,
+    _tell(kind, value, text) {
+      hand(kind, value, text);
+      if (kind === 'mark' && isUpTo(goal, position._last())) {
+        catcher._stop();
+        goal = undefined;
+        goOn();
+      }
     },
-  );
+  });
+
+  /** Up to the id `from`; what comes after it is said by the connection. */
+  function fetchValues(topics, from) {
+    if (!topics.size) return;
+    const _position = createPosition(from);
+    const fetcher = createFetcher({
+      _topics: () => topics,
+      _since: new Map(),
+      _position,
+      _tell(kind, value) {
+        if (value.kept) hand(kind, value);
+        if (kind !== 'mark') return;
+        _position._mark(value);
+        if (!lacksValues(value)) {
+          fetcher._stop();
+          lacking.delete(fetcher);
+          goOn();
+        }
+      },
+    });
+    lacking.set(fetcher, topics);
+    waiting ||= [];
+    fetcher._start();
+  }
 
   /** What the connection is like, also for other tabs: names that stay as they are. */
   function ownStatus() {
@@ -105,7 +134,8 @@ export function createSource(settings, page) {
   /** What the own connection says, to this page and, when it leads, to the others. */
   function tell(kind, value, text) {
     if (tabs) tabs._say(kind, value);
-    hand(kind, value, text);
+    if (waiting) wait(kind, value, text);
+    else hand(kind, value, text);
     if (value?.report && link.transport !== 'poll') {
       link._had = value.id;
       saying ||= setTimeout(() => {
@@ -119,8 +149,8 @@ export function createSource(settings, page) {
   function told(kind, value, isNext) {
     if (kind === 'status') status = value;
     if (!isNext) lose();
-    if (isInSync) hand(kind, value);
-    else if (waiting) waiting.push([kind, value]);
+    if (waiting) wait(kind, value);
+    else if (isInSync) hand(kind, value);
     else if (kind === 'status') tryToFollow();
     else if (kind === 'refused' || kind === 'dropped') page._tell(kind, value);
   }
@@ -132,16 +162,25 @@ export function createSource(settings, page) {
     mode = 'follow';
     link._stop();
     waiting = [['status', status]];
-    goal = at;
-    if (!position._last() || !known().size || position._reaches(at)) return catchUpDone();
-    log('catches up from', position._last(), 'to', at);
-    catcher._start();
+    fetchValues(unknown(), at);
+    if (position._last() && known().size && !isUpTo(at, position._last())) {
+      goal = at;
+      log('catches up from', position._last(), 'to', at);
+      catcher._start();
+    }
+    goOn();
     return page._change();
   }
 
-  function catchUpDone() {
+  function wait(kind, ...said) {
+    waiting.push([kind, ...said]);
+    if (kind === 'status') page._change();
+  }
+
+  /** When this page has what it lacked. */
+  function goOn() {
+    if (goal || lacking.size) return;
     const said = waiting;
-    catcher._stop();
     waiting = undefined;
     isInSync = true;
     for (const one of said) hand(...one);
@@ -149,8 +188,13 @@ export function createSource(settings, page) {
 
   function lose() {
     isInSync = false;
-    waiting = undefined;
+    waiting = goal = undefined;
     catcher._stop();
+    for (const [fetcher, topics] of lacking) {
+      fetcher._stop();
+      for (const key of topics.keys()) page._since.delete(key);
+    }
+    lacking.clear();
   }
 
   /** By the proven user; what a page says of its user can only part it from others. */
@@ -229,8 +273,10 @@ export function createSource(settings, page) {
       if (tabs && !isProven && needProof(settings, page._topics())) {
         leave();
         enter();
-      } else {
-        tabs?._turn();
+      } else if (tabs) {
+        tabs._turn();
+        const { held } = mode === 'follow' ? status : link;
+        if (mode === 'lead' || isInSync) fetchValues(new Map([...unknown()].filter(([key]) => held.has(key))), position._last());
       }
       tellCounts();
     },

@@ -79,7 +79,7 @@ export function createSubscriptions(changed) {
     /** Whether something came before the page has asked for it, under this name; also of what it does not want. */
     _isPast(name, id) {
       const from = [...wanted].filter(([, topic]) => nameOf(topic) === name).map(([key]) => since.get(key));
-      return from.every((last) => last && isUpTo(id, last));
+      return from.every((last) => isUpTo(id, last));
     },
 
     _endAll(error) {

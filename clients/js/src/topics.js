@@ -10,7 +10,7 @@ export function normalised(one, settings) {
   for (const key in one) if (!KNOWN.includes(key)) throw TypeError(`A topic has no "${key}"`);
   const isBound = one.bound || one.binded;
   if (!isBound && !one.private) return topic;
-  if (!hasProof(settings)) throw TypeError('It needs bindKey, token or ticket');
+  if (!hasProof(settings)) throw TypeError('No bindKey, token or ticket');
   return { topic, ...(isBound && { binded: true }), ...(one.private && { private: true }) };
 }
 

@@ -60,20 +60,19 @@ async function poll(link) {
 }
 
 const GOING_AWAY = 1001; // and 1000: a clean end
-const TOO_BIG = 1009;
+const TOO_BIG = 1009; // more topics than go into a message
 const CLOSE_LIMIT = 2000; // a peer that is gone does not answer the closing
-const MOST = 60_000; // characters of topics in a message; the broker's limit is 64 KiB ([fanout] max_message)
 
 async function ws(link) {
   const { _body: body, _query: query, _text: text, _url: url = link.base } = await link._subscription();
   const { ep = [], last_id, ...who } = body || {};
   let asks = ep.length; // else the topics are in the ticket, or there are none
-  const wish = JSON.stringify({ subscribe: ep, last_id });
-  if (text || wish.length > MOST) throw failure(UNFIT, 'Too many topics');
+  if (text) throw failure(UNFIT, 'Too many topics');
   const address = `${url.replace(/^http/, 'ws').split('?')[0]}ws?${query || new URLSearchParams(who)}`;
   const socket = orUnfit(() => new link.WebSocket(address)); // a policy of the page may forbid it
   let connected; // the frame, until the topics are in force
   let over, limit, isOpen;
+  const say = (message) => socket.send(JSON.stringify(message));
   const finish = () => {
     socket.close();
     // What is not open yet need not be waited for.
@@ -102,15 +101,15 @@ async function ws(link) {
       link._signal.onabort = finish;
       socket.onopen = () => {
         isOpen = true;
-        link._speak((message) => socket.send(JSON.stringify(message)));
-        if (asks) socket.send(wish);
+        link._speak(say);
+        if (asks) say({ subscribe: ep, last_id });
       };
       socket.onmessage = hear;
       socket.onerror = () => {}; // onclose follows
       socket.onclose = ({ code }) =>
         code <= GOING_AWAY
           ? resolve()
-          : reject(failure(isOpen && code !== TOO_BIG ? DOWN : UNFIT, `WebSocket closed with ${code}`));
+          : reject(failure(isOpen && code !== TOO_BIG ? DOWN : UNFIT, `WebSocket ${code}`));
       if (link._signal.aborted) finish();
     });
   } finally {
@@ -119,9 +118,10 @@ async function ws(link) {
   }
 }
 
+/** In the order in which they are tried. */
 export const transports = {
   ws,
-  frames: (link) => stream(link),
+  frames: stream,
   sse: (link) => stream(link, { headers: { Accept: 'text/event-stream' } }),
   poll,
 };

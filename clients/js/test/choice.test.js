@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createChoice } from '../src/choice.js';
-import { AGAIN, DOWN, MUTE, REFUSED, STOPPED, UNFIT, failure } from '../src/failure.js';
+import { AGAIN, DOWN, MUTE, REFUSED, UNFIT, failure } from '../src/failure.js';
 
 const names = ['ws', 'frames', 'sse', 'poll'];
 const choiceOf = (more) => createChoice({ names, patience: 600, backoff: 1000, maxBackoff: 30_000, ...more });
@@ -71,7 +71,6 @@ test('a connection that lasted makes up for failures before', () => {
 
 test('what the client itself wants needs no waiting; what the broker refuses does', () => {
   assert.equal(choiceOf()._after(failed(AGAIN)), undefined);
-  assert.equal(choiceOf()._after(failed(STOPPED)), undefined);
   const choice = choiceOf();
   assert.ok(choice._after(failed(REFUSED)) >= 0);
 });

@@ -145,7 +145,7 @@ test('topics: bound and binded are one word; another one is an error that names 
 });
 
 test('without the address of a broker it says so', () => {
-  assert.throws(() => listen({}), /needs a url/);
+  assert.throws(() => listen({}), /No url/);
   assert.throws(() => listen(), TypeError);
 });
 

@@ -45,6 +45,7 @@ for (const transport of ALL) {
         topic: 'news/today',
         requested: 'news/#',
         id: broker.head,
+        kept: false,
       });
       assert.ok(iat > 0);
     });

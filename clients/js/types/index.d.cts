@@ -100,6 +100,8 @@ export interface Event<Detail = any, Type extends string = string> {
   id?: string;
   /** ms since 1970 by the broker's clock. */
   iat?: number;
+  /** It is its topic's last value, from before the page had this topic. Missing of presence that another tab had asked for before. */
+  kept?: boolean;
 }
 
 /** As the broker wrote it: docs/protocol.md, section 2. */
@@ -108,6 +110,8 @@ export interface Frame {
   id?: string;
   ep: { requested: string; emitted: string };
   e: { type: string; detail?: any };
+  kept?: true;
+  keep?: true;
 }
 
 /** Why an attempt to connect came to nothing, or why a connection ended. */
@@ -166,6 +170,11 @@ export interface Client<Events extends object = Details> {
   on(what: '@error', handler: (failure: Failure) => void, limits?: Limits): Off;
   /** Something may be missing: the broker does not reach back so far. The page should ask its backend for the state of things. */
   on(what: '@gap', handler: (gap: { id: string }) => void, limits?: Limits): Off;
+  /**
+   * Presence by patterns (`@CONNECTION@/+`) is told anew, by the events that follow. `changes`: what has changed meanwhile.
+   * `all`: what was known is void, each name that is there follows. `newest`: likewise, but there are too many: the newest follow.
+   */
+  on(what: '@presence', handler: (presence: { told: 'changes' | 'all' | 'newest' }) => void, limits?: Limits): Off;
   /** Every frame for this page with its text, those of the server itself too. */
   on(what: '@frame', handler: (frame: Frame, text: string) => void, limits?: Limits): Off;
   /** Events of a requested topic; with `type`, of this type alone. */

@@ -126,7 +126,7 @@ test('an address that answers pages is unfit', async () => {
   const html = async () => new Response('<!doctype html><title>shop</title>', { headers: { 'Content-Type': 'text/html' } });
   listener = listen({ url: `${line.url}/`, topics: ['a'], WebSocket: undefined, fetch: html });
   await until('it is told', () => listener.errors.length > 0);
-  assert.deepEqual([listener.errors[0].kind, listener.errors[0].message], ['unfit', 'HTML instead of an answer']);
+  assert.deepEqual([listener.errors[0].kind, listener.errors[0].message], ['unfit', 'HTML']);
 });
 
 describe('1,000 bound topics behind nginx', () => {

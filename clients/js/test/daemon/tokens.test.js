@@ -131,7 +131,7 @@ describe('access tokens', () => {
     try {
       const topics = [MINE, { topic: 'nobody’s', bound: true }];
       const listener = await begin('ws', async () => accessToken('eva'), { topics, debug: true });
-      const [, deaf] = said.find(([what]) => what.startsWith('hears'));
+      const [, deaf] = said.find(([what]) => what.startsWith('deaf'));
       assert.deepEqual(deaf, [{ topic: 'mine', reason: 'forbidden' }, { topic: 'nobody’s', reason: 'unregistered' }]);
       await end(listener);
     } finally {
