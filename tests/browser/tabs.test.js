@@ -157,6 +157,45 @@ test('topics, presence and whispers of a second tab', async () => {
   assert.equal((await first.heard()).includes('second only b'), false);
 });
 
+for (const transport of TRANSPORTS) {
+  test(`last values by ${transport}: each tab hears each once, whoever asked for the topic first`, async () => {
+    const at = (name) => `${transport}/${name}`;
+    const keep = (name, detail) => scene.stack.post({ ep: [{ topic: at(name), keep: true }], e: { type: 'value', detail } });
+    const openOne = (...names) => open({ topics: [...names.map(at), 'end'], transports: [transport] });
+    const values = (tab) =>
+      tab.evaluate(() => heard.filter(({ type }) => type === 'value').map(({ kept, detail }) => (kept ? '=' : '') + detail));
+    const untilValue = (tab, detail) => tab.until((wanted) => heard.some((event) => event.detail === wanted), detail);
+    const end = async (type, ...tabs) => {
+      await scene.stack.publish('end', type);
+      await Promise.all(tabs.map((tab) => tab.untilHeard(type)));
+    };
+
+    await keep('a', 'a1');
+    await keep('b', 'b1');
+    const first = await openOne('a');
+    await untilValue(first, 'a1');
+    const second = await openOne('a');
+    await untilValue(second, 'a1');
+    await second.evaluate((topic) => client.subscribe(topic).ready, at('b'));
+    await untilValue(second, 'b1');
+    await end('one', first, second);
+    assert.deepEqual([await values(first), await values(second)], [['=a1'], ['=a1', '=b1']]);
+    await first.evaluate((topic) => client.subscribe(topic).ready, at('b'));
+    await untilValue(first, 'b1');
+    await keep('b', 'b2');
+    const third = await openOne('a', 'b');
+    await untilValue(third, 'b2');
+    await end('two', first, second, third);
+    assert.deepEqual(await values(third), ['=a1', '=b2']);
+    await first.close();
+    await keep('a', 'a2');
+    await end('three', second, third);
+    assert.deepEqual(await values(second), ['=a1', '=b1', 'b2', 'a2']);
+    assert.deepEqual(await values(third), ['=a1', '=b2', 'a2']);
+    await scene.stack.untilTotal(1);
+  });
+}
+
 test('other users and other names do not share', async () => {
   const tabs = [
     await open({ topics: ['a'], share: 'ana' }),

@@ -43,7 +43,7 @@ window.listen = (options, { bound } = {}) => {
     return answer.text();
   };
   window.client = connect({ ...options, ...(bound && { bindKey }) });
-  client.on('*', ({ type, topic, requested, detail, id }) => heard.push({ type, topic, requested, detail, id }));
+  client.on('*', ({ type, topic, requested, detail, id, kept }) => heard.push({ type, topic, requested, detail, id, kept }));
   client.on('@state', (state) => states.push(state));
   client.on('@error', ({ kind, message }) => errors.push(kind + ': ' + message));
 };
