@@ -16,6 +16,7 @@
 #include "requests/renew.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
+#include "requests/window.h"
 #include "retry_after.h"
 #include "transports/transports.h"
 
@@ -25,6 +26,7 @@
 /* Who may have an answer, and at which door. */
 enum route_for {
     FOR_CLIENTS,
+    FOR_PAGE,    /* anybody, also when the daemon is full */
     FOR_ADMIN,   /* with the admin token */
     FOR_METRICS, /* with that, or from an address that may; at the door for metrics too */
     FOR_HEALTH   /* anybody, also when the daemon is full; at the door for metrics too */
@@ -51,6 +53,12 @@ static const struct route routes[] = {
     {"/explain", HTTP_METHOD_GET, FOR_ADMIN, false, explain_answer},
     {"/memory", HTTP_METHOD_GET, FOR_ADMIN, false, memory_report_answer},
     {"/metrics", HTTP_METHOD_GET, FOR_METRICS, false, metrics_report_answer},
+    {"/window", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
+    {"/window/window.css", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
+    {"/window/window.js", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
+    {"/window/ask.js", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
+    {"/window/chart.js", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
+    {"/window/words.js", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
     {"/healthz", HTTP_METHOD_GET, FOR_HEALTH, false, health_answer_alive},
     {"/readyz", HTTP_METHOD_GET, FOR_HEALTH, false, health_answer_ready},
 };

@@ -108,19 +108,27 @@ void http_reply_json(struct connection *connection, const struct http_request *r
     reply(connection, request, status, reason, "", json, length);
 }
 
-void http_reply_text(struct connection *connection, const struct http_request *request,
-                     const char *content_type, const char *text, size_t length)
+void http_reply_text_with(struct connection *connection, const struct http_request *request,
+                          const char *content_type, const char *header, const char *text,
+                          size_t length)
 {
     struct bytes out = BYTES_EMPTY;
 
     begin_reply(&out, connection, request, 200, "OK");
     bytes_append_format(&out,
-                        "Cache-Control: no-store\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
-                        content_type, length);
+                        "Cache-Control: no-store\r\nContent-Type: %s\r\n%s%s"
+                        "Content-Length: %zu\r\n",
+                        content_type, header, *header ? "\r\n" : "", length);
     connection_header(&out, stays_open(connection, request));
     if (!is_head_request(request))
         bytes_append(&out, text, length);
     finish_reply(&out, connection, request);
+}
+
+void http_reply_text(struct connection *connection, const struct http_request *request,
+                     const char *content_type, const char *text, size_t length)
+{
+    http_reply_text_with(connection, request, content_type, "", text, length);
 }
 
 void http_reply_error_with(struct connection *connection, const struct http_request *request,

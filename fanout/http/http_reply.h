@@ -18,6 +18,10 @@ void http_reply_json(struct connection *connection, const struct http_request *r
 /* 200 with a text of another type, which is to be asked for anew each time. */
 void http_reply_text(struct connection *connection, const struct http_request *request,
                      const char *content_type, const char *text, size_t length);
+/* The same with more header lines, as http_reply_error_with(). */
+void http_reply_text_with(struct connection *connection, const struct http_request *request,
+                          const char *content_type, const char *header, const char *text,
+                          size_t length);
 /* {"error": reason} */
 void http_reply_error(struct connection *connection, const struct http_request *request, int status,
                       const char *reason);

@@ -8,6 +8,7 @@
 #include "requests/service.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
+#include "streams/transport.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@
 
 enum {
     PIECE_BYTES = 32 * 1024, /* written before others have their turn; one stream may be larger */
-    PIECE_BUCKETS = 512      /* looked at for it */
+    PIECE_BUCKETS = 512,     /* looked at for it, and ... */
+    PIECE_TOPICS = 4096      /* ... topics compared with what is searched for */
 };
 
 /* One answer that is being written. */
@@ -27,6 +29,9 @@ struct connections_report {
     bool is_ready;  /* in the queue: what was written has been taken */
     bool has_moved; /* likewise, since that was looked at */
     bool details, chunked, has_clid, has_some;
+    uint64_t left;      /* streams that are still to be told at most */
+    uint64_t compared;  /* topics, since the last piece */
+    struct bytes match; /* what a stream has to have somewhere; empty: anything */
     size_t cursor;
     struct bytes clid;  /* of whom alone, has_clid */
     struct bytes piece; /* since the last one was queued */
@@ -162,12 +167,66 @@ static void write_body(struct bytes *json, const struct stream *stream)
     bytes_free(&name);
 }
 
-static bool is_wanted(const struct connections_report *report, const struct stream *stream)
+static bool has_clid(const struct connections_report *report, const struct stream *stream)
 {
     return !report->has_clid ||
            (stream->presence->length == report->clid.length &&
             (report->clid.length == 0 ||
              memcmp(stream->presence->clid, report->clid.data, report->clid.length) == 0));
+}
+
+static bool contains(const struct bytes *match, const char *text, size_t length)
+{
+    return memmem(text, length, match->data, match->length) != NULL;
+}
+
+static bool has_topic(struct connections_report *report, const struct stream *stream)
+{
+    struct bytes name = BYTES_EMPTY;
+    bool found = false;
+
+    for (uint32_t i = 0; i < stream->subscriber.count && !found; i++) {
+        report->compared++;
+        bytes_clear(&name);
+        if (stream->subscriber.subscriptions[i].kind == SUBSCRIPTION_INBOX)
+            bytes_append_text(&name, AUDIENCE_INBOX_TOPIC);
+        else
+            topic_node_write_name(stream->subscriber.subscriptions[i].node, &name);
+        found = !name.failed && contains(&report->match, name.data, name.length);
+    }
+    bytes_free(&name);
+    return found;
+}
+
+/* Its number as a whole; of all else some part. */
+static bool has_match(struct connections_report *report, const struct stream *stream)
+{
+    const struct bytes *match = &report->match;
+    const char *user = stream_user(stream);
+    char address[COUNTED_ADDRESS_TEXT_SIZE], connid[24];
+
+    if (match->length == 0)
+        return true;
+    int length = snprintf(connid, sizeof connid, "%llu", (unsigned long long)stream->connid);
+    counted_address_write(connection_address(&stream->connection), address);
+    return ((size_t)length == match->length && contains(match, connid, (size_t)length)) ||
+           contains(match, stream->presence->clid, stream->presence->length) ||
+           (user != NULL && contains(match, user, strlen(user))) ||
+           contains(match, address, strlen(address)) || has_topic(report, stream);
+}
+
+static void write_figures(struct bytes *json, const struct stream *stream)
+{
+    const struct connection *connection = &stream->connection;
+    uint64_t now = loop_now(&connection->net->loop);
+
+    bytes_append_format(json,
+                        "\"transport\":\"%s\",\"pending_bytes\":%llu,\"catching_up\":%s,"
+                        "\"ends_in_ms\":%llu,\"quiet_ms\":%llu,",
+                        stream->transport->name, (unsigned long long)connection->output.length,
+                        stream->replay != NULL ? "true" : "false",
+                        (unsigned long long)(stream->ends_at > now ? stream->ends_at - now : 0),
+                        (unsigned long long)(now - connection->written_at));
 }
 
 static void separate(struct connections_report *report)
@@ -182,13 +241,15 @@ static void write_details(struct hash_node *by_connid, void *context)
     const struct stream *stream = stream_of_connid_node(by_connid);
     struct bytes *json = &report->piece;
 
-    if (!is_wanted(report, stream))
+    if (report->left == 0 || !has_clid(report, stream) || !has_match(report, stream))
         return;
+    report->left--;
     char address[COUNTED_ADDRESS_TEXT_SIZE];
     separate(report);
-    bytes_append_format(
-        json, "\"%llu\":{\"address\":\"%s\",\"headers\":", (unsigned long long)stream->connid,
-        counted_address_write(connection_address(&stream->connection), address));
+    bytes_append_format(json, "\"%llu\":{\"address\":\"%s\",", (unsigned long long)stream->connid,
+                        counted_address_write(connection_address(&stream->connection), address));
+    write_figures(json, stream);
+    bytes_append_text(json, "\"headers\":");
     write_headers(json, stream);
     bytes_append_text(json, ",\"body\":");
     write_body(json, stream);
@@ -239,6 +300,7 @@ static void free_report(struct connection *connection)
     set_ready(report, false);
     stream_of(connection)->transport_state = NULL;
     bytes_free(&report->clid);
+    bytes_free(&report->match);
     bytes_free(&report->piece);
     free(report);
 }
@@ -249,9 +311,14 @@ static void look_further(struct connections_report *report)
     const struct hash_table *table =
         report->details ? &streams->by_connid : &streams->presence.by_clid;
 
-    for (int i = 0; i < PIECE_BUCKETS && report->piece.length < PIECE_BYTES; i++) {
+    report->compared = 0;
+    for (int i = 0;
+         i < PIECE_BUCKETS && report->piece.length < PIECE_BYTES && report->compared < PIECE_TOPICS;
+         i++) {
         report->cursor = hash_table_walk(table, report->cursor,
                                          report->details ? write_details : write_count, report);
+        if (report->left == 0)
+            report->cursor = 0;
         if (report->cursor == 0)
             return;
     }
@@ -395,25 +462,71 @@ static bool begin_report(struct connection *connection, const struct http_reques
     return true;
 }
 
-static void reply_report(struct connection *connection, const struct http_request *request,
-                         bool details, bool has_clid, struct bytes *clid)
+/* What is asked for. */
+struct report_query {
+    bool details, has_clid;
+    struct bytes clid, match;
+    uint64_t limit;
+};
+
+static void free_query(struct report_query *query)
 {
-    if (http_request_method(request) == HTTP_METHOD_HEAD) {
-        if (http_reply_stream_head(connection, request, "application/json;charset=utf-8"))
-            connection_end_answer(connection, connection->keep_alive);
-        else
-            connection_close(connection, CLOSE_MEMORY);
-        return;
+    bytes_free(&query->clid);
+    bytes_free(&query->match);
+}
+
+static bool read_number(const struct bytes *text, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < text->length; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9' || i > 15)
+            return false;
+        *out = *out * 10 + (uint64_t)(text->data[i] - '0');
     }
+    return text->length > 0;
+}
+
+/* False: the limit is no number. */
+static bool read_query(struct report_query *query, const struct http_request *request)
+{
+    struct bytes details = BYTES_EMPTY, limit = BYTES_EMPTY;
+
+    query->has_clid = http_request_query(request, "clid", &query->clid);
+    (void)http_request_query(request, "match", &query->match);
+    query->details = http_request_query(request, "details", &details) && details.length == 4 &&
+                     memcmp(details.data, "true", 4) == 0;
+    query->limit = UINT64_MAX;
+    bool is_sound =
+        !http_request_query(request, "limit", &limit) || read_number(&limit, &query->limit);
+    bytes_free(&details);
+    bytes_free(&limit);
+    return is_sound;
+}
+
+static void reply_head(struct connection *connection, const struct http_request *request)
+{
+    if (http_reply_stream_head(connection, request, "application/json;charset=utf-8"))
+        connection_end_answer(connection, connection->keep_alive);
+    else
+        connection_close(connection, CLOSE_MEMORY);
+}
+
+/* Takes the texts of the query over. */
+static void reply_report(struct connection *connection, const struct http_request *request,
+                         struct report_query *query)
+{
     struct connections_report *report = calloc(1, sizeof *report);
+
     if (report == NULL) {
         http_reply_error(connection, request, 503, "Out of memory");
         return;
     }
-    report->details = details;
-    report->has_clid = has_clid;
-    report->clid = *clid;
-    *clid = BYTES_EMPTY;
+    report->details = query->details;
+    report->has_clid = query->has_clid && query->details;
+    report->left = query->details ? query->limit : UINT64_MAX;
+    report->clid = query->clid;
+    report->match = query->match;
+    query->clid = query->match = BYTES_EMPTY;
     report->connection = connection;
     stream_of(connection)->transport_state = report;
     if (!begin_report(connection, request, report)) {
@@ -422,22 +535,28 @@ static void reply_report(struct connection *connection, const struct http_reques
     }
 }
 
+static void reply_count(struct connection *connection, const struct http_request *request,
+                        const struct bytes *clid)
+{
+    char count[16];
+    int length = snprintf(count, sizeof count, "%u",
+                          presence_count(&service_of(connection)->streams->presence,
+                                         clid->data != NULL ? clid->data : "", clid->length));
+
+    http_reply_json(connection, request, 200, "OK", count, (size_t)length);
+}
+
 void connections_report_answer(struct connection *connection, const struct http_request *request)
 {
-    struct bytes clid = BYTES_EMPTY, details = BYTES_EMPTY;
-    bool has_clid = http_request_query(request, "clid", &clid);
-    bool has_details = http_request_query(request, "details", &details) && details.length == 4 &&
-                       memcmp(details.data, "true", 4) == 0;
+    struct report_query query = {0};
 
-    if (has_details || !has_clid) {
-        reply_report(connection, request, has_details, has_clid && has_details, &clid);
-    } else {
-        char count[16];
-        int length = snprintf(count, sizeof count, "%u",
-                              presence_count(&service_of(connection)->streams->presence,
-                                             clid.data != NULL ? clid.data : "", clid.length));
-        http_reply_json(connection, request, 200, "OK", count, (size_t)length);
-    }
-    bytes_free(&clid);
-    bytes_free(&details);
+    if (!read_query(&query, request))
+        http_reply_error(connection, request, 400, "limit should be a number");
+    else if (query.has_clid && !query.details)
+        reply_count(connection, request, &query.clid);
+    else if (http_request_method(request) == HTTP_METHOD_HEAD)
+        reply_head(connection, request);
+    else
+        reply_report(connection, request, &query);
+    free_query(&query);
 }

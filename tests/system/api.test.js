@@ -232,6 +232,7 @@ describe('openapi.yaml', () => {
     await ask('get /connections', 200, { headers: admin() });
     await ask('get /connections', 200, { headers: admin(), query: { clid: 'seen' } });
     await ask('get /connections', 200, { headers: admin(), query: { details: 'true' } });
+    await ask('get /connections', 400, { headers: admin(), query: { details: 'true', limit: 'all' } });
     await stream.close();
     for (const route of ['connections', 'state', 'memory', 'metrics']) {
       await ask(`get /${route}`, 200, { headers: admin() });

@@ -89,4 +89,29 @@ describe('looking at many streams', () => {
     );
     assert.equal(JSON.parse((await old.answer()).text)['@TOTAL@'], STREAMS);
   });
+
+  test('is searched by name, user, address, topic and number, and cut off after so many', async () => {
+    const find = async (match, limit) => {
+      const query = new URLSearchParams({ details: 'true', match, ...(limit === undefined ? {} : { limit }) });
+      return Object.keys(await stack.look(`/connections?${query}`)).map(Number);
+    };
+    const streams = [];
+    for (const [clid, topic] of [['oven-1', 'kitchen/oven/1'], ['oven-2', 'kitchen/oven/2'], ['lamp', 'hall/+/lamp']]) {
+      streams.push(await stack.subscribe({ ep: [topic, `searched/${clid}`], clid }));
+    }
+    const [first, second, lamp] = streams.map((stream) => stream.connid);
+    assert.deepEqual((await find('oven-')).sort(), [first, second].sort());
+    assert.deepEqual(await find('hall/+'), [lamp]);
+    assert.deepEqual(await find('searched/oven-2'), [second]);
+    assert.deepEqual(await find(String(first)), [first]);
+    assert.deepEqual(await find(String(first).slice(0, -1)), [], 'a number counts as a whole');
+    assert.equal((await find('searched/', 2)).length, 2);
+    assert.equal((await find('searched/', 0)).length, 0);
+    assert.deepEqual(await find('nowhere'), []);
+    const [one] = Object.values(await stack.look(`/connections?details=true&match=${lamp}`));
+    assert.equal(one.transport, 'frames');
+    assert.deepEqual([one.pending_bytes, one.catching_up], [0, false]);
+    assert.ok(one.ends_in_ms > 0 && one.quiet_ms >= 0);
+    await Promise.all(streams.map((stream) => stream.close()));
+  });
 });
