@@ -374,7 +374,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
 struct loading {
     const struct intake_parts *parts;
     uint64_t wall_ms, age_ms; /* age of the last event */
-    uint64_t doubles, failures, not_revoked;
+    uint64_t failures, not_revoked;
 };
 
 /* Ages only shrink, however the wall clock jumped while events were written. Times before the
@@ -395,10 +395,8 @@ static void load_event(const struct stored_event *stored, void *context)
     uint64_t time = time_of(loading, stored->wall_ms);
 
     /* Was refused for want of memory after it had been written, and then sent again. */
-    if (seen_events_find(parts->seen, stored->key, time) != NULL) {
-        loading->doubles++;
+    if (seen_events_find(parts->seen, stored->key, time) != NULL)
         return;
-    }
     if (!event_log_append(parts->log, &stored->event, time) ||
         !seen_events_add(parts->seen, stored->key, content_of(parts->seen, &stored->event),
                          stored->event.sequence, 0, time))

@@ -341,12 +341,14 @@ static void a_place_where_no_file_can_be_is_an_error(void **state)
     char error[LOG_DATABASE_ERROR_SIZE] = "", path[5000];
 
     (void)state;
+    int flags = fcntl(STDIN_FILENO, F_GETFD);
     assert_null(log_database_open("/proc/nowhere/log", true, error));
     assert_non_null(strstr(error, "/proc/nowhere/log"));
     assert_null(log_database_open("/tmp", true, error));
     memset(path, 'p', sizeof path - 1);
     path[sizeof path - 1] = '\0';
     assert_null(log_database_open(path, true, error));
+    assert_int_equal(fcntl(STDIN_FILENO, F_GETFD), flags); /* nobody else's file was closed */
 }
 
 /* For what makes the module say a lot. Returns what to give back to hear it again. */

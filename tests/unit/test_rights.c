@@ -211,6 +211,10 @@ static void test_missing_lists_are_empty(void **state)
         assert_int_equal(rights_check_publisher(&row, "ana", NULL), RIGHTS_GRANTED);
         assert_int_equal(rights_check_publisher(&row, "eva", NULL), RIGHTS_FORBIDDEN);
         assert_false(hears(&row, "eva"));
+        struct user_list list = {0};
+        assert_int_equal(user_list_read(&list, row.sub.text, row.sub.length), USER_LIST_OK);
+        assert_int_equal(list.count + list.ignored, 0);
+        user_list_free(&list);
     }
 }
 

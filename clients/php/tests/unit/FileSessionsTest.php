@@ -68,4 +68,16 @@ final class FileSessionsTest extends TestCase
             self::assertEqualsWithDelta(1.0, array_sum($clock->slept), 0.1);
         }
     }
+
+    /** PHP without its module posix, as the images of some containers have it. */
+    public function testWithoutPosixFilesAreReadAllTheSame(): void
+    {
+        flock($this->held, LOCK_UN);
+        $code = 'require $argv[1]; echo json_encode((new EsWebNotify\\Binding\\FileSessions($argv[2]))->read("x"));';
+        $words = [PHP_BINARY, '-d', 'disable_functions=posix_geteuid,posix_getuid', '-r', $code,
+            __DIR__ . '/../../autoload.php', $this->directory->path];
+        exec(implode(' ', array_map(escapeshellarg(...), $words)) . ' 2>&1', $lines, $status);
+
+        self::assertSame([0, ['[]']], [$status, $lines]);
+    }
 }
