@@ -1,6 +1,7 @@
 // Each way in against a server on this machine.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Broker } from './lib/broker.js';
 import { isWhole } from './lib/client.js';
@@ -222,6 +223,15 @@ for (const transport of ALL) {
       });
     }
 
+    if (['frames', 'sse'].includes(transport)) {
+      test('with a beat it says at once, and then each time, until when it has to be heard of again', async () => {
+        await begin({ topics: ['a'], beat: 40 });
+        const beats = () => broker.requests.filter(({ path }) => path === 'alive').map(({ body }) => body.beat);
+        await until('it was renewed thrice', () => beats().length >= 3);
+        assert.deepEqual([...new Set(beats())], [80]);
+      });
+    }
+
     test('bound topics: each connection with a bind key and a ticket of its own', async () => {
       const keys = [];
       const bindKey = async () => {
@@ -300,4 +310,30 @@ test('a frame that comes under one of its topics only before a break comes under
   ]);
   await listener.client.close();
   await broker.close();
+});
+
+describe('an address that gives bind keys', () => {
+  for (const [status, text, kind, final] of [
+    [200, '<html>', 'login', true],
+    [401, '', 'login', true],
+    [403, '', 'login', true],
+    [404, '', 'down', false],
+    [500, '', 'down', false],
+  ]) {
+    test(`${status} ${text}: ${final ? 'nobody is logged in' : 'it is asked again'}`, async () => {
+      const keys = http.createServer((_, response) => response.writeHead(status).end(text));
+      await new Promise((resolve) => keys.listen(0, '127.0.0.1', resolve));
+      const bindKey = `http://127.0.0.1:${keys.address().port}/key`;
+      const broker = await Broker.start();
+      const listener = listen({ url: broker.url, topics: [{ topic: 'mine', bound: true }], bindKey, transports: ['frames'] });
+      await until('it says so', () => listener.errors.length > 0);
+      assert.deepEqual([listener.errors[0].kind, listener.errors[0].status, listener.errors[0].final], [kind, status, final]);
+      if (final) await until('it has ended', () => listener.client.state === 'closed');
+      else await until('it says so again', () => listener.errors.length > 1);
+      await listener.client.close();
+      await broker.close();
+      keys.close();
+      keys.closeAllConnections();
+    });
+  }
 });
