@@ -57,7 +57,8 @@ describe('/memory explains the heap', () => {
     await fillLog(stack, 20_000);
     const memory = await expectExplained();
     assert.ok(memory.log > 20_000 * 200, JSON.stringify(memory));
-    assert.ok(memory.seen_events > 20_000 * 80, JSON.stringify(memory));
+    // [bus] remember_events says about a hundred bytes each.
+    assert.ok(memory.seen_events > 20_000 * 80 && memory.seen_events < 20_000 * 125, JSON.stringify(memory));
   });
 
   test('with streams that are held, with topics, names and headers', async () => {

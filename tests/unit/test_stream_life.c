@@ -98,6 +98,33 @@ static void poll_as(struct client *client, const char *name, const char *more)
     client_expect(client, "],\"id\":");
 }
 
+/* Those who poll and never come back would be held for as long as they like. */
+static void no_more_are_expected_back_than_there_is_room_for(void **state)
+{
+    enum { POLLERS = 5, ROOM = 2 };
+    static const char *const names[POLLERS] = {"a", "b", "c", "d", "e"};
+    struct daemon daemon;
+    struct client pollers[POLLERS];
+    uint32_t present = 0;
+
+    (void)state;
+    daemon_start(&daemon, "poll_gap = 10m\nmax_polls_between = 2\n");
+    for (int i = 0; i < POLLERS; i++) {
+        client_open(&pollers[i], &daemon);
+        poll_as(&pollers[i], names[i], "");
+        poll_as(&pollers[i], names[i], ""); /* who has come back is expected to do so again */
+    }
+    for (int i = 0; i < POLLERS; i++)
+        present += presence_count(&daemon.server->streams.presence, names[i], 1);
+    assert_int_equal(present, ROOM);
+    poll_as(&pollers[0], names[0], ""); /* its place is its own */
+    poll_as(&pollers[POLLERS - 1], names[POLLERS - 1], "");
+    assert_int_equal(presence_count(&daemon.server->streams.presence, names[0], 1), 1);
+    for (int i = 0; i < POLLERS; i++)
+        client_close(&pollers[i]);
+    daemon_stop(&daemon);
+}
+
 static void a_name_that_changes_between_two_polls_is_another_one(void **state)
 {
     static const char *const names[] = {"ana", "anab", "an", "eva"};
@@ -201,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(how_often_it_was_renewed_does_not_count_for_the_next),
+        cmocka_unit_test(no_more_are_expected_back_than_there_is_room_for),
         cmocka_unit_test(a_name_that_changes_between_two_polls_is_another_one),
         cmocka_unit_test(a_poll_that_catches_up_is_told_who_is_there),
         cmocka_unit_test(pings_give_an_unfinished_message_no_more_time),

@@ -6,6 +6,8 @@
 const { Stranger, post, range, subscription } = require('./stranger-cases');
 const { pause } = require('./wait');
 
+const WORST = 10;
+
 /** Numbers below `most` that follow from a seed (xorshift). */
 class Random {
   #state;
@@ -123,29 +125,30 @@ async function tryGenome(stack, genome, random) {
 /** What is among the worst is tried again: the shorter turn counts, since a turn may be long for what the machine did. */
 async function judge(stack, genome, random, found) {
   const turn = await tryGenome(stack, genome, random);
-  if (found.length >= 10 && turn.cpu_us <= found[9].turn.cpu_us) {
+  if (found.length >= WORST && turn.cpu_us <= found[WORST - 1].turn.cpu_us) {
     return turn;
   }
   const again = await tryGenome(stack, genome, random);
   return again.cpu_us < turn.cpu_us ? again : turn;
 }
 
-/** Searches until isOver(); gives the worst ten. */
+/** Searches until isOver(); gives the worst ten. onFound({ rank, turn, genome }) is called for each that is among them when it is found. */
 async function search(stack, seed, isOver, onFound = () => {}) {
   const random = new Random(seed);
   let found = [];
   while (!isOver()) {
-    const parent = found.length > 3 && random.below(3) > 0 ? random.of(found.slice(0, 10)).genome : undefined;
+    const parent = found.length > 3 && random.below(3) > 0 ? random.of(found.slice(0, WORST)).genome : undefined;
     const genome = parent ? mutate(parent, random) : drawGenome(random);
     const turn = await judge(stack, genome, random, found);
     found.push({ genome, turn });
     found.sort((a, b) => b.turn.cpu_us - a.turn.cpu_us);
-    if (found[0].genome === genome) {
-      onFound(found[0]);
-    }
     found = found.slice(0, 50);
+    const rank = found.findIndex((each) => each.genome === genome);
+    if (rank >= 0 && rank < WORST) {
+      onFound({ rank: rank + 1, turn, genome });
+    }
   }
-  return found.slice(0, 10);
+  return found.slice(0, WORST);
 }
 
 module.exports = { Random, search };
