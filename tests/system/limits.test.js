@@ -35,6 +35,7 @@ describe('connections of one address', () => {
     assert.deepEqual(JSON.parse(refused.text), { error: 'Too many connections from this address' });
     assert.equal(refused.headers['retry-after'], '5');
     assert.equal(refused.headers['access-control-allow-origin'], '*');
+    await stack.daemon.untilLog(/connection refused reason=address address=127\.0\.0\.2\n/);
     const other = await from('127.0.0.3');
     await other.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
     assert.equal((await other.answer()).status, 200);

@@ -117,6 +117,11 @@ for (const name of Object.keys(servers)) {
         assert.deepEqual([head.status, head.reason], [403, 'Origin not allowed'], origin);
         raw.destroy();
       }
+      // What is no handshake is told so first, whoever asks.
+      const raw = await RawConnection.open(web.stack.port);
+      await raw.write(handshakeText('/ws?ep=a', { Origin: OTHER, 'Sec-WebSocket-Version': '8' }));
+      assert.equal((await raw.head()).status, 426);
+      raw.destroy();
     });
 
     if (handlersAreOurs(name)) {

@@ -167,6 +167,7 @@ for (const [database, log] of [['sqlite', 'memory'], ['sqlite', 'disk'], ['maria
         await bound.mariadb.sql('RENAME TABLE registered_topics TO away');
       }
       const stream = await bound.subscribe('luis', [topic, INBOX], { last_id });
+      await bound.web.handler.untilLog(/bound events that clients missed are held back.* does not answer/);
       if (database === 'sqlite') {
         fs.renameSync(`${bound.sqlite}.away`, bound.sqlite);
       } else {

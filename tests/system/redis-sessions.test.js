@@ -108,6 +108,7 @@ for (const [web, config, settings, login] of WRITERS) {
       assert.equal(await shop.receivers(), 1);
       await stream.close();
       await shop.bound.stack.untilTotal(0);
+      await shop.bound.stack.daemon.untilLog(/info esn-fanout: listening to Redis for the ends of sessions/);
     });
 
     test('that have no user are sessions without a user', async () => {
