@@ -51,10 +51,12 @@ void publish_answer_outcome(struct handler_request *request, const struct publis
     bytes_free(&words.body);
 }
 
-void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
-                                const struct publish_outcome *outcome)
+int publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
+                               const struct publish_outcome *outcome)
 {
-    log_outcome(request, outcome, publish_words_add_outcome(out, outcome));
+    int status = publish_words_add_outcome(out, outcome);
+    log_outcome(request, outcome, status);
+    return status;
 }
 
 static void log_fault(const struct handler_request *request, const struct publisher *publisher,

@@ -6,9 +6,10 @@
 #include "publish_words.h"
 
 void publish_answer_outcome(struct handler_request *request, const struct publish_outcome *outcome);
-/* The same for one post of a batch: appends an object that begins with the status. */
-void publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
-                                const struct publish_outcome *outcome);
+/* The same for one post of a batch: appends an object that begins with the status, and returns
+ * that. */
+int publish_answer_add_outcome(struct bytes *out, const struct handler_request *request,
+                               const struct publish_outcome *outcome);
 void publish_answer_add_fault(struct bytes *out, const struct handler_request *request,
                               const struct publisher *publisher, const struct publish_fault *fault);
 /* Strangers, and whose signature is not of this body, are all told 404, as for a path that is not

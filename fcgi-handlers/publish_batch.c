@@ -21,6 +21,7 @@ struct course {
     size_t read; /* bytes of the body */
     struct bytes answers;
     size_t answered;
+    bool held;          /* the daemon did not take one: those behind it are not to come before it */
     const char *fault;  /* static: why it ends here; NULL: it is good so far */
     const char *detail; /* static, or NULL */
 };
@@ -39,6 +40,9 @@ bool publish_batch_is(const struct handler_request *request, const struct bytes 
 
 /* ---- answers ---- */
 
+static const struct publish_fault behind = {.status = 503,
+                                            .reason = "An event before it was not taken"};
+
 static void answer_post(struct course *course, const struct publish_post *post)
 {
     bytes_append_text(&course->answers, course->answered++ > 0 ? "," : "");
@@ -47,7 +51,17 @@ static void answer_post(struct course *course, const struct publish_post *post)
         return;
     }
     const struct publish_outcome outcome = publish_post_outcome(post);
-    publish_answer_add_outcome(&course->answers, course->request, &outcome);
+    int status = publish_answer_add_outcome(&course->answers, course->request, &outcome);
+    course->held = course->held || status == 429 || status == 503;
+}
+
+static void answer_held(struct course *course, const struct publish_post *post)
+{
+    bytes_append_text(&course->answers, course->answered++ > 0 ? "," : "");
+    if (post->refused)
+        publish_answer_add_fault(&course->answers, course->request, post->publisher, &post->fault);
+    else
+        publish_words_add_fault(&course->answers, &behind);
 }
 
 static void publish_gathered(struct course *course)
@@ -57,10 +71,16 @@ static void publish_gathered(struct course *course)
     size_t count = course->gathered;
     for (size_t i = 0; i < count; i++)
         posts[i] = &course->posts[i];
-    publish_posts_serve(posts, count, course->judge, &events);
+    bool held = course->held;
+    if (!held)
+        publish_posts_serve(posts, count, course->judge, &events);
     for (size_t i = 0; i < count; i++) {
-        answer_post(course, posts[i]);
-        publish_refusals_tell(course->judge->queue, posts[i]);
+        if (held) {
+            answer_held(course, posts[i]);
+        } else {
+            answer_post(course, posts[i]);
+            publish_refusals_tell(course->judge->queue, posts[i]);
+        }
         publish_post_free(posts[i]);
     }
     free(events);

@@ -4,8 +4,10 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { FastCgi, STDIN, postBytes, record } = require('./lib/fastcgi');
 const { signedHeaders } = require('./lib/signing');
 const { Stack } = require('./lib/stack');
+const { until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
 const post = (detail, more = {}) => ({ ep: ['a'], e: { type: 'x', detail }, ...more });
@@ -114,6 +116,38 @@ describe('batches', () => {
       assert.equal(answer.status, 200, answer.text);
       assert.deepEqual(answer.json.events.map((event) => [event.status, event.ep[0].result]), [[503, 'unacknowledged'], [503, 'unacknowledged']]);
     } finally {
+      await other.stop();
+    }
+  });
+
+  test('behind one that the daemon did not take no other is published, so that order is kept', async () => {
+    const other = await Stack.start('batch-order', { handlers: 1, workers: 1, config: { publish: { time_limit: '300ms' } } });
+    const [handler] = other.handlers;
+    const connection = new FastCgi(handler.socket);
+    try {
+      const hears = await other.subscribe(['#']);
+      // Long enough that the handler, which reads 64 KiB at a time, has the first 64 of them when 80 are sent.
+      const padded = (i) => ({ type: 'x', detail: i, dropped: 'x'.repeat(2500) });
+      const posts = count(100).map((i) => ({ ...post(i, { id: `order-${i}` }), e: padded(i) }));
+      const body = JSON.stringify({ events: posts });
+      const half = body.indexOf('"dropped"', 80 * 2560);
+      other.daemon.signal('SIGSTOP');
+      const first = postBytes(other.publishToken, body.slice(0, half), { announced: body.length });
+      await connection.send(first.subarray(0, -8)); // without the end of the body
+      await handler.untilLog(/does not take events/);
+      other.daemon.signal('SIGCONT');
+      await other.look('/state'); // it is awake
+      await connection.send(Buffer.concat([record(STDIN, 1, Buffer.from(body.slice(half))), record(STDIN, 1)]));
+      const { json } = await connection.answer();
+      const answers = json.events.map(({ status, error }) => [status, error]);
+      assert.deepEqual(answers.slice(64), count(36).map(() => [503, 'An event before it was not taken']));
+      assert.deepEqual([...new Set(answers.slice(0, 64).map(([status]) => status))], [503]);
+      await until('all are taken', async () => (await other.post({ events: posts })).json?.events.every(({ status }) => status === 200));
+      assert.deepEqual(await details(other, hears), count(100));
+      await hears.close();
+    } finally {
+      other.daemon.signal('SIGCONT');
+      connection.destroy();
       await other.stop();
     }
   });

@@ -24,4 +24,10 @@ describe('clients that come and go at random under a flow of events have every o
     const log = { path: '$/log', sync: 'always' };
     check(await runResuming('resume', { ...often, durationMs: 10_000, kills: 5, longestOutageMs: 500, log }), 5);
   });
+
+  test('that come in batches, while the daemon and workers of the handler are killed', async () => {
+    const log = { path: '$/log', sync: 'always' };
+    const batches = { rate: 1500, batch: 200, killsWorkers: true };
+    check(await runResuming('resume', { ...often, ...batches, durationMs: 5000, kills: 3, longestOutageMs: 500, log }), 3);
+  });
 });

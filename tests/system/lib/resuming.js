@@ -6,6 +6,9 @@ const { Stack } = require('./stack');
 const { Subscriber } = require('./subscriber');
 const { pause, until } = require('./wait');
 
+const BATCH_SOURCES = 4;
+const MAX_EVENTS = 1000; // of a batch
+
 function chance(list) {
   return list[Math.floor(Math.random() * list.length)];
 }
@@ -18,6 +21,7 @@ class Source {
 
   constructor(stack, topic, intervalMs) {
     this.topic = topic;
+    this.parts = [this];
     this.done = this.#run(stack, intervalMs);
   }
 
@@ -43,6 +47,73 @@ class Source {
       await this.#post(stack, number);
       this.acknowledged = number + 1;
       await pause(Math.max(0, began + number * intervalMs - Date.now()));
+    }
+  }
+}
+
+/**
+ * Posts numbered events on its topics in batches of up to `most`, those again with their ids that were not answered 200. What is taken of a
+ * batch is its beginning, so that order is kept.
+ */
+class BatchSource {
+  #due = []; // events that were not answered 200
+  #next;
+
+  constructor(stack, topics, intervalMs, most) {
+    this.parts = topics.map((topic) => ({ topic, acknowledged: 0, refusals: 0, longestWait: 0 }));
+    this.#next = topics.map(() => 0);
+    this.done = this.#run(stack, intervalMs, most);
+  }
+
+  #add(most) {
+    for (let count = 1 + Math.floor(Math.random() * most); count > 0; count--) {
+      const part = Math.floor(Math.random() * this.parts.length);
+      this.#due.push({ part, number: this.#next[part]++, since: Date.now() });
+    }
+  }
+
+  #body() {
+    return this.#due.slice(0, MAX_EVENTS).map(({ part, number }) => {
+      const { topic } = this.parts[part];
+      return { id: `${topic}#${number}`, ep: [topic], e: { type: 'n', detail: number } };
+    });
+  }
+
+  async #post(stack) {
+    const posts = this.#body();
+    const answer = Math.random() < 0.5
+      ? await stack.post({ events: posts })
+      : await stack.post(posts.map((post) => JSON.stringify(post)).join('\n'), { headers: { 'Content-Type': 'application/x-ndjson' } });
+    if (answer.status !== 200) {
+      assert.ok([502, 503, 504].includes(answer.status), `${answer.status} ${answer.text.slice(0, 300)}`); // the handler was killed: nothing is known
+      return;
+    }
+    const { events } = answer.json;
+    assert.equal(events.length, posts.length);
+    const taken = events.findIndex(({ status }) => status !== 200);
+    this.#settle(taken < 0 ? events.length : taken, events);
+  }
+
+  #settle(taken, events) {
+    for (const { part, number, since } of this.#due.splice(0, taken)) {
+      const source = this.parts[part];
+      assert.equal(number, source.acknowledged, `${source.topic}: another one was answered 200`);
+      source.acknowledged++;
+      source.longestWait = Math.max(source.longestWait, Date.now() - since);
+    }
+    for (const [index, { status, error }] of events.slice(taken).entries()) {
+      assert.equal(status, 503, `${status} ${error}: behind the first that was not taken none is`);
+      this.parts[this.#due[index].part].refusals++;
+    }
+  }
+
+  async #run(stack, intervalMs, most) {
+    for (const began = Date.now(), pauses = [0]; !this.isStopped || this.#due.length > 0; pauses[0]++) {
+      if (!this.isStopped && this.#due.length < 5 * most) {
+        this.#add(most);
+      }
+      await this.#post(stack);
+      await pause(this.#due.length > 0 ? 20 : Math.max(0, began + pauses[0] * intervalMs - Date.now()));
     }
   }
 }
@@ -197,12 +268,16 @@ function sum(list, of) {
 }
 
 /** Kills the daemon so many times, at moments spread at random over the time, and leaves it dead for a while. */
-async function killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty) {
+async function killNowAndThen(stack, { kills, durationMs, longestOutageMs, killsWorkers }, isFaulty) {
   const outages = [];
   for (let kill = 0; kill < kills && !isFaulty(); kill++) {
     const part = durationMs / (kills + 1);
     await pause(part * (0.5 + Math.random()));
     const began = Date.now();
+    if (killsWorkers) {
+      process.kill(chance(stack.handlers[0].children()), 'SIGKILL');
+      await pause(part * 0.3 * Math.random());
+    }
     stack.daemon.signal('SIGKILL');
     assert.equal(await stack.daemon.ended, 'SIGKILL');
     await pause(Math.random() * longestOutageMs);
@@ -212,10 +287,23 @@ async function killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isF
   return outages;
 }
 
-async function publishFor(stack, topics, { durationMs, rate, kills = 0, longestOutageMs }, isFaulty) {
-  const sources = topics.map((topic) => new Source(stack, topic, (1000 * topics.length) / rate));
+/** Each topic has a source of its own; with batches, some topics share one. */
+function startSources(stack, topics, { rate, batch }) {
+  if (!batch) {
+    return topics.map((topic) => new Source(stack, topic, (1000 * topics.length) / rate));
+  }
+  const size = Math.ceil(topics.length / BATCH_SOURCES);
+  const groups = Array.from({ length: BATCH_SOURCES }, (_, i) => topics.slice(i * size, (i + 1) * size)).filter((group) => group.length > 0);
+  return groups.map((group) => new BatchSource(stack, group, (1000 * groups.length * (batch + 1)) / 2 / rate, batch));
+}
+
+async function publishFor(stack, topics, options, isFaulty) {
+  const { durationMs, kills = 0 } = options;
+  const sources = startSources(stack, topics, options);
+  const failed = Promise.all(sources.map((source) => source.done));
+  failed.catch(() => {}); // told below
   const began = Date.now();
-  const outagesMs = await killNowAndThen(stack, { kills, durationMs, longestOutageMs }, isFaulty);
+  const outagesMs = await killNowAndThen(stack, { ...options, kills }, isFaulty);
   while (Date.now() < began + durationMs && !isFaulty()) {
     await pause(20);
   }
@@ -223,8 +311,8 @@ async function publishFor(stack, topics, { durationMs, rate, kills = 0, longestO
   for (const source of sources) {
     source.isStopped = true;
   }
-  await Promise.all(sources.map((source) => source.done));
-  return { sources, seconds, outagesMs };
+  await failed;
+  return { sources: sources.flatMap((source) => source.parts), seconds, outagesMs };
 }
 
 async function runOn(stack, clients, topics, options) {
@@ -250,7 +338,8 @@ async function runOn(stack, clients, topics, options) {
 
 /**
  * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
- * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder.
+ * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder. `batch`: events are
+ * posted in batches of up to so many. `killsWorkers`: with the daemon, workers of esn-event are killed.
  */
 async function runResuming(label, options) {
   const { topicCount = 20, clientCount, log = {}, longestVisitMs } = options;
