@@ -81,6 +81,6 @@ ALTER USER $rights_user@localhost IDENTIFIED BY '$rights_password';
 GRANT SELECT, INSERT, UPDATE, DELETE ON notify.* TO $rights_user@localhost;
 USE notify;
 END
-        cat -- "$clone/schema/mariadb.sql" "$here/demo/topics.sql"
+        cat -- "$clone/schema/mariadb.sql" "$clone/schema/outbox-mariadb.sql" "$here/demo/topics.sql"
     } | ask_mariadb >>"$dir/log/mariadb.log" 2>&1
 }

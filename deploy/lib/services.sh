@@ -22,7 +22,7 @@ choose_services() {
     services=(esn-fanout)
     [[ $redis == yes ]] && services=(redis esn-fanout)
     [[ $acl == mariadb ]] && services=(mariadb "${services[@]}")
-    services+=(esn-event)
+    services+=(esn-event esn-outbox)
     [[ $handoff == local ]] || services+=(esn-subscribe) # else mod_fcgid starts it
     services+=(php-fpm "$web")
 }
@@ -31,6 +31,7 @@ start_services() {
     local service
     choose_services
     prepare_rights
+    prepare_outbox
     for service in "${services[@]}"; do
         [[ -n ${pid_of[$service]:-} ]] || start_service "$service"
     done
@@ -42,6 +43,7 @@ start_service() { # PROGRAM
         esn-event | esn-subscribe)
             launch "$1" "$dir/install/libexec/$1" --config "$conf" --listen "unix:$sockets/${1#esn-}.sock" --workers 4
             ;;
+        esn-outbox) launch "$1" "$dir/install/libexec/$1" --config "$conf" ;;
         mariadb)
             launch "$1" mariadbd --no-defaults "${mariadb_user[@]}" --datadir="$dir/data/mariadb" --tmpdir="$dir/run/mariadb" \
                 --skip-networking --socket="$sockets/database.sock" --pid-file="$dir/run/mariadb.pid" \
@@ -208,6 +210,8 @@ ESN_TICKET_SECRET=$dir/conf/ticket.token
 ESN_SHOP_KEY=$dir/conf/shop.key
 ESN_SESSION_PATH=$dir/data/sessions
 ESN_RIGHTS_DSN='$rights_dsn'
+ESN_OUTBOX_DSN='$outbox_dsn'
+ESN_OUTBOX_DOORBELL=$outbox_doorbell
 END
     [[ -z $rights_user ]] || printf 'ESN_RIGHTS_USER=%s\nESN_RIGHTS_PASSWORD=%s\n' "$rights_user" "$rights_password"
     [[ $redis == no ]] || echo "ESN_REDIS_SOCKET=$sockets/redis.sock"

@@ -12,6 +12,7 @@ write_settings() {
         keep_key_pair publish && keep_key_pair subscribe || exit 1
     root_for_mariadb
     choose_rights
+    choose_outbox
     choose_fanout_port
     base_url=http://127.0.0.1:$port/notify/
     event_url=${base_url}event
@@ -72,6 +73,9 @@ path = $dir/data/events/log
 
 [acl]
 $(print_rights_conf)
+
+[outbox]
+$(print_outbox_conf)
 
 [bind_key]
 private_key_file = publish.private.pem
