@@ -5,6 +5,8 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { runCgi } = require('./lib/cgi');
+const { programs } = require('./lib/paths');
+const { run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
@@ -83,6 +85,15 @@ for (const log of ['memory', 'disk']) {
       if (log === 'disk') {
         assert.deepEqual(await hearsFrom(before, 'first'), ['first']);
       }
+    });
+
+    test('the operator asks with esnctl, on the bus or as a backend does it', async () => {
+      const { id } = (await stack.post({ ep: ['a'], e: { type: 'x' } })).json;
+      const ask = (...words) => run([programs.esnctl, 'position', ...words], { env: { ESN_CONF: stack.file } });
+      for (const by of [[], ['--url', `${stack.webUrl}/notify/`], ['--url', stack.eventUrl]]) {
+        assert.deepEqual([(await ask(...by)).stdout, (await ask('--json', ...by)).stdout], [`${id}\n`, `{"id":"${id}"}\n`]);
+      }
+      assert.deepEqual([(await ask('x')).code, (await ask('--url', 'http://127.0.0.1:1/', '--token-file', '/nowhere')).code], [2, 1]);
     });
 
     test('it is for publishers', async () => {
