@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { request } = require('./lib/http');
 const { Subscriber } = require('./lib/subscriber');
+const { until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
 for (const name of Object.keys(servers)) {
@@ -70,6 +71,27 @@ for (const name of Object.keys(servers)) {
         assert.ok([200, 204].includes(options.status), `${target} ${options.status}`);
         assert.equal(options.headers['access-control-allow-origin'], '*');
       }
+    });
+
+    test('health, metrics and the window are reached, metrics by who may alone', async () => {
+      const get = (target, headers) => request(`${url}${target}`, { agent: false, headers });
+      const expected = [['healthz', 200], ['readyz', 200], ['metrics', 401], ['state', 401], ['window', 200], ['window/window.js', 200], ['window/none', 404]];
+      for (const [target, status] of expected) {
+        assert.equal((await get(target)).status, status, target);
+      }
+      const metrics = await get('metrics', { Authorization: `Bearer ${stack.adminToken}` });
+      assert.match(metrics.text, /^# HELP esn_build_info /);
+      assert.match((await get('window')).headers['content-security-policy'], /^default-src 'none'/);
+      const named = { metrics: { addresses: '127.0.0.1' }, handoff: { mode: web.mode, url: `${stack.url}/` } };
+      stack.writeConfig(named);
+      stack.daemon.signal('SIGHUP');
+      await until('an address that is named reads them', async () => (await get('metrics')).status === 200);
+      const lie = await get('metrics', { 'X-Forwarded-For': '203.0.113.7' });
+      assert.equal(lie.status, 200, 'what a client says of itself counts for nothing, and so not against it');
+      stack.writeConfig({ ...named, metrics: { addresses: '203.0.113.7' } });
+      stack.daemon.signal('SIGHUP');
+      await until('the list is another one', async () => (await get('metrics')).status === 401);
+      assert.equal((await get('metrics', { 'X-Forwarded-For': '203.0.113.7' })).status, 401, 'nor for it');
     });
 
     test('a stream is renewed, and ends cleanly with the daemon', async () => {
