@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEAD_SIZE = 8192, CLIENT_MS = 5000 };
+enum { HEAD_SIZE = 8192, CLIENT_MS = 5000, LINGER_MS = 1000 };
 
 struct metrics_port {
     struct metrics_port_options options;
@@ -129,7 +129,18 @@ static void serve_client(const struct metrics_port *port, int client)
         send_error(client, "404 Not Found", "Only /metrics is here", deadline);
     else
         send_error(client, "405 Method Not Allowed", "Method not allowed", deadline);
+}
+
+/* To close over what the client still sends would be a reset, which can overtake the answer. */
+static void end_client(int client)
+{
+    uint64_t deadline = clock_monotonic_ms() + LINGER_MS;
+    char unread[4096];
     (void)shutdown(client, SHUT_WR);
+    while (wait_for(client, POLLIN, deadline) &&
+           recv(client, unread, sizeof unread, MSG_DONTWAIT) > 0)
+        continue;
+    (void)close(client);
 }
 
 /* Whoever else comes is answered before anything of it is read. */
@@ -152,7 +163,7 @@ static void take_client(const struct metrics_port *port, int listener)
     else
         send_error(client, "403 Forbidden", "This address is not in [metrics] addresses",
                    clock_monotonic_ms() + CLIENT_MS);
-    (void)close(client);
+    end_client(client);
 }
 
 /* ---- the thread ---- */

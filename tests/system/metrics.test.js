@@ -9,6 +9,7 @@ const { after, before, describe, test } = require('node:test');
 const { request } = require('./lib/http');
 const { freePort } = require('./lib/ports');
 const { checkMetrics, labelsOf, samplesOf } = require('./lib/prometheus');
+const { RawConnection } = require('./lib/raw');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 const { WebSocketPeer } = require('./lib/websocket');
@@ -200,6 +201,15 @@ describe('metrics', () => {
       assert.ok(now.get('process_resident_memory_bytes') > 1_000_000);
       assert.ok(now.get('process_max_fds') >= now.get('process_open_fds'));
       assert.ok(now.get('process_cpu_seconds_total') > 0);
+    });
+
+    test('a client that says nothing at a handler\'s door holds up no post, and is sent away', async () => {
+      const silent = await RawConnection.open(eventPort);
+      await stack.publish('counted/q', 'x');
+      assert.match(await silent.rest(), /^HTTP\/1\.1 400 /);
+      const wordy = await RawConnection.open(eventPort);
+      await wordy.write(`GET /metrics HTTP/1.1\r\nX: ${'x'.repeat(9000)}`);
+      assert.match(await wordy.rest(), /^HTTP\/1\.1 400 /);
     });
 
     test('a handler counts for all of its workers, also for those that have ended', async () => {
