@@ -5,6 +5,10 @@
 
 declare(strict_types=1);
 
+if (PHP_SAPI !== 'cli') {
+    http_response_code(404);
+    exit;
+}
 require dirname(__DIR__, 2) . '/clients/php/autoload.php';
 
 use EsWebNotify\Event;

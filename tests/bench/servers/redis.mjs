@@ -15,6 +15,7 @@ export const redis = {
     const port = await freePort();
     writeFileSync(join(dir, 'redis.conf'), [
       'bind 127.0.0.1', 'protected-mode no', `port ${port}`, 'daemonize no', 'save ""', 'appendonly no', 'maxclients 15000', 'tcp-backlog 4096',
+      'client-output-buffer-limit pubsub 0 0 0', // a busy subscriber is waited for, and not closed
       `dir ${dir}`, ''].join('\n'));
     const server = startServer(dir, 'redis-server', REDIS, [join(dir, 'redis.conf')]);
     await waitForServer(server, port);
