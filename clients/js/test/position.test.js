@@ -36,6 +36,30 @@ test('of one place in the log that is newer which has more of the last values', 
   assert.equal(position._take(frame('1-8')), true);
 });
 
+test('last values are asked for with a topic that is new, and again when they were to come and did not', () => {
+  const position = createPosition();
+  assert.equal(position._resume(1, true), undefined);
+  position._begin('1-7-0');
+  assert.equal(position._resume(1, false, '1-7-0'), '1-7-0');
+  position._mark('1-7-5');
+  assert.equal(position._resume(1, false, '1-7-5'), '1-7-5', 'a poll goes on where it was');
+  assert.equal(position._resume(1, true, '1-7-5'), '1-7-0', 'but for a topic that is new');
+  position._take(frame('1-8'));
+  assert.equal(position._resume(1, false, '1-8'), '1-8');
+  assert.equal(position._resume(2, true, '1-8'), '1-7-0');
+  assert.equal(position._resume(1, false, '1-8-0'), '1-8-0', 'of a connection that was cut before they had come');
+  position._begin('1-7-0');
+  assert.equal(position._take(frame('1-8')), false, 'what was heard is known after that');
+});
+
+test('a position of another log, or none, is begun anew', () => {
+  for (const last of [undefined, null, '9-3']) {
+    const position = createPosition(last);
+    position._begin('1-7-0');
+    assert.equal(position._last(), '1-7-0');
+  }
+});
+
 test('presence has no ids of its own', () => {
   const position = createPosition('1-9');
   assert.equal(position._take(frame('1-9', '@CONNECTION@/x')), true);
