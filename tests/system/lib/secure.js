@@ -10,12 +10,16 @@ const path = require('node:path');
 
 const trusted = [];
 
-/** Makes NAME.crt and NAME.key for these hosts in a folder, for all clients of this process to trust; {cert, key} are the files. */
-function makeCertificate(folder, name, hosts, { days = 30 } = {}) {
+/**
+ * Makes NAME.crt and NAME.key for these hosts in a folder, for all clients of this process to trust; {cert, key} are the files.
+ * `wrapper`: command words before those of openssl.
+ */
+function makeCertificate(folder, name, hosts, { days = 30, wrapper = [] } = {}) {
+  const [command, ...words] = [...wrapper, 'openssl'];
   const cert = path.join(folder, `${name}.crt`);
   const key = path.join(folder, `${name}.key`);
   const names = hosts.map((host) => (/^[\d.]+$/.test(host) ? `IP:${host}` : `DNS:${host}`)).join(',');
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert,
+  execFileSync(command, [...words, 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert,
     '-days', String(days), '-subj', `/CN=${hosts[0]}`, '-addext', `subjectAltName=${names}`], { stdio: 'ignore' });
   fs.chmodSync(key, 0o600);
   trusted.push(fs.readFileSync(cert, 'utf8'));
