@@ -11,8 +11,10 @@
 #include "redis/redis_config.h"
 #include "secret.h"
 #include "sessions/session_events.h"
+#include "tls_files.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,6 +212,36 @@ static bool check_redis(const struct config *config, struct look *look)
     return good;
 }
 
+/* As the daemon reads them, and whether browsers take them today. */
+static bool check_certificate(const char *certificate, const char *key, struct look *look)
+{
+    char error[TLS_FILES_ERROR_SIZE];
+    if (is_out_of_reach(certificate, CONFIG_READER_FANOUT, look) ||
+        is_out_of_reach(key, CONFIG_READER_FANOUT, look))
+        return true;
+    SSL_CTX *rules = tls_files_load(certificate, key, TLS1_2_VERSION, error);
+    if (rules == NULL) {
+        (void)fprintf(stderr, "%s\n", error);
+        return false;
+    }
+    const X509 *own = SSL_CTX_get0_certificate(rules);
+    bool expired = own != NULL && X509_cmp_current_time(X509_get0_notAfter(own)) < 0;
+    if (expired)
+        (void)fprintf(stderr, "%s: the certificate has expired\n", certificate);
+    SSL_CTX_free(rules);
+    return !expired;
+}
+
+static bool check_certificates(const struct config *config, struct look *look)
+{
+    bool good = true;
+    for (size_t i = 0; config->tls_cert != NULL && config->tls_cert[i] != NULL &&
+                       config->tls_key != NULL && config->tls_key[i] != NULL;
+         i++)
+        good = check_certificate(config->tls_cert[i], config->tls_key[i], look) && good;
+    return good;
+}
+
 static bool check_log(const struct config *config, const struct look *look)
 {
     if ((look->readers & (CONFIG_READER_FANOUT | CONFIG_READER_STRANGER)) == 0)
@@ -242,6 +274,7 @@ bool config_checks_pass(const struct config *config, unsigned readers, bool *par
     good = check_key(config->bus_secret_key_file, false, CONFIG_READER_FANOUT, &look) && good;
     good = check_database(config, &look) && good;
     good = check_redis(config, &look) && good;
+    good = check_certificates(config, &look) && good;
     good = check_log(config, &look) && good;
     *partly = look.partly;
     return good;

@@ -255,6 +255,12 @@ ${server}
     expectFinding(await look(cert('old', '127.0.0.1', 1, [tool('faketime', 'faketime'), '-f', '-9d'])), 'certificate-expired', /ssl_certificate/, PLACE);
     expectFinding(await look(cert('other', 'other.example', 90)), 'certificate-name', /ssl_certificate/, PLACE);
     expectFinding(await look(good, null), 'certificate-untrusted', /chain/, PLACE);
+    const own = ({ cert: tls_cert, key: tls_key }) => confWith('tls', { fanout: { listen_tls: '127.0.0.1:8443', tls_cert, tls_key } });
+    const check = (conf) => run([programs.esnctl, 'check-config', '--config', conf]);
+    assert.equal((await check(own(good))).code, 0);
+    const expired = await check(own(cert('older', '127.0.0.1', 1, [tool('faketime', 'faketime'), '-f', '-9d'])));
+    assert.match(expired.stderr, /older\.crt: the certificate has expired/);
+    assert.equal(expired.code, 1);
   });
 
   test('pages of an origin that may not; fewer files than connections', async () => {
