@@ -14,7 +14,7 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         *buffer = uv_buf_init(NULL, 0);
         return;
     }
-    *buffer = uv_buf_init(connection->net->read_buffer, NET_READ_BUFFER);
+    *buffer = uv_buf_init(connection->net->read_buffer, NET_READ_PIECE);
 }
 
 static void on_end(struct connection *connection, ssize_t error)

@@ -25,6 +25,8 @@ struct service;
 enum {
     NET_ERROR_SIZE = 512,
     NET_READ_BUFFER = 64 * 1024,
+    /* Taken at once: all requests in it are answered before the time of the turn is looked at. */
+    NET_READ_PIECE = 16 * 1024,
     /* Beyond max_connections, so that operators and health checks get in, and whoever else comes is
      * told in its own words why not. */
     NET_KEPT_PLACES = 256,
