@@ -31,7 +31,7 @@ run_step() { # COMMAND...
 copy_sources() {
     local folder
     cd -- "$clone" || return 1
-    install -C -m 644 -t "$dir/source" -- configure.ac Makefile.am README.md LICENSE || return 1
+    install -C -m 644 -t "$dir/source" -- configure.ac Makefile.am README*.md LICENSE || return 1
     # Only names like sources': what a build in the clone made there would be taken for up to date.
     find */ \( -name '.?*' -o -name 'build*' -o -name node_modules -o -name vendor \) -prune -o -type d -print |
         while IFS= read -r folder; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints C with the bytes of the page's files: make-window-files FOLDER
+# Prints C with the bytes of the page's files: make-window-files.sh FOLDER
 set -eu
 type_of() {
     case $1 in
