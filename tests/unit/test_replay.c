@@ -577,10 +577,49 @@ static void those_who_do_not_read_stop_nobody(void **state)
     daemon_stop(&daemon);
 }
 
+/* Who has been told that something may be missing is not ended because more of it was forgotten
+ * before its turn came. */
+static void who_knows_of_a_gap_may_have_a_wider_one(void **state)
+{
+    enum { EVENTS = 3000, SIZE = 1000, CLIENTS = 20 };
+    static const char request[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 28\r\n\r\n"
+                                  "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}";
+    struct daemon daemon;
+    struct client clients[CLIENTS];
+    unsigned number = 0, later = 0;
+
+    (void)state;
+    daemon_start(&daemon, "[log]\nmax_bytes = 4M\n");
+    for (; number < EVENTS; number++)
+        replay_publish(&daemon, "t", number, SIZE);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&clients[i], &daemon);
+        assert_true(client_send(&clients[i], request, sizeof request - 1));
+    }
+    while (daemon.server->replays.catching_up < CLIENTS)
+        daemon_turn(&daemon);
+    for (const struct replay *replay = daemon.server->replays.first; replay != NULL;
+         replay = replay->next)
+        later += replay->may_have_gap;
+    assert_true(later > 0);
+    for (; number < 3 * EVENTS; number++)
+        replay_publish(&daemon, "t", number, SIZE);
+    while (!nobody_catches_up(&daemon)) {
+        for (int i = 0; i < CLIENTS; i++)
+            client_receive(&clients[i]);
+        daemon_turn(&daemon);
+    }
+    assert_true(daemon.server->net.counters.closed[CLOSE_SLOW] <= CLIENTS - later);
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
+        cmocka_unit_test(who_knows_of_a_gap_may_have_a_wider_one),
         cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
         cmocka_unit_test(the_log_is_searched_once_for_one_that_comes_back),
         cmocka_unit_test(the_loop_does_not_sleep_while_one_that_has_room_catches_up),
