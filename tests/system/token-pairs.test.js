@@ -187,10 +187,14 @@ for (const [web, store] of [
       assert.deepEqual((await desk.ask({ refresh_token: winner.refresh_token })).json, INVALID, 'the theft was noticed');
       const fresh = await desk.pair();
       const proof = newProof();
-      const same = await Promise.all(
-        Array.from({ length: 100 }, () => desk.ask({ refresh_token: fresh.refresh_token, proof })),
-      );
-      assert.deepEqual([...new Set(same.map((answer) => answer.json.refresh_token))].length, 1, 'one pair for all');
+      // A machine that is too busy for the store's limit of time may say 503: asked again, as the client does.
+      const exchanged = () =>
+        until('it is exchanged', async () => {
+          const answer = await desk.ask({ refresh_token: fresh.refresh_token, proof });
+          return answer.status !== 503 && answer;
+        });
+      const same = await Promise.all(Array.from({ length: 100 }, exchanged));
+      assert.deepEqual([...new Set(same.map((answer) => answer.json.refresh_token ?? answer.text))].length, 1, 'one pair for all');
       await desk.refresh(same[0].json.refresh_token);
     });
 
