@@ -156,7 +156,6 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
     close_handle((uv_handle_t *)&server->on_user);
-    close_handle((uv_handle_t *)&server->on_cut);
     close_handle((uv_handle_t *)&server->stop_timer);
 }
 
@@ -254,12 +253,6 @@ static void on_release_signal(uv_signal_t *signal, int number)
         stopping_release_streams(&server->service);
 }
 
-static void on_cut_signal(uv_signal_t *signal, int number)
-{
-    (void)signal; /* that it came was enough */
-    (void)number;
-}
-
 static int start_handles(struct server *server)
 {
     uv_loop_t *loop = &server->net.loop.uv;
@@ -267,7 +260,7 @@ static int start_handles(struct server *server)
 
     server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
     server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
-    server->on_user.data = server->on_cut.data = server;
+    server->on_user.data = server;
     if (!error)
         error = uv_timer_init(loop, &server->stop_timer);
     server->stop_timer.data = server;
@@ -286,8 +279,6 @@ static int start_handles(struct server *server)
     if (!error)
         error = uv_signal_init(loop, &server->on_user);
     if (!error)
-        error = uv_signal_init(loop, &server->on_cut);
-    if (!error)
         error = uv_timer_start(&server->tick, on_tick, DEADLINES_TICK_MS, DEADLINES_TICK_MS);
     if (!error)
         error = uv_prepare_start(&server->before_sleep, on_before_sleep);
@@ -301,8 +292,6 @@ static int start_handles(struct server *server)
         error = uv_signal_start(&server->on_hangup, on_reload_signal, SIGHUP);
     if (!error)
         error = uv_signal_start(&server->on_user, on_release_signal, SIGUSR1);
-    if (!error)
-        error = uv_signal_start(&server->on_cut, on_cut_signal, LOOP_CUT_SIGNAL);
     return error;
 }
 

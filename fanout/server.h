@@ -57,7 +57,7 @@ struct server {
     uv_prepare_t before_sleep;
     uv_check_t after_sleep;
     uv_idle_t busy; /* keeps the loop awake while clients catch up */
-    uv_signal_t on_terminate, on_interrupt, on_hangup, on_user, on_cut;
+    uv_signal_t on_terminate, on_interrupt, on_hangup, on_user;
     uv_timer_t stop_timer;
     uint64_t stop_deadline;
 };

@@ -10,7 +10,6 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     (void)suggested;
     /* Without room libuv reads nothing. */
     if (!loop_watch_admits(&connection->net->loop.watch, connection_share(connection))) {
-        loop_cut_turn(&connection->net->loop);
         *buffer = uv_buf_init(NULL, 0);
         return;
     }

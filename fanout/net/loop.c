@@ -33,16 +33,6 @@ void loop_set_between(struct loop *loop, void (*between)(void *context), void *c
     loop->between_context = context;
 }
 
-void loop_cut_turn(struct loop *loop)
-{
-    uint64_t turn = loop->watch.turns + 1;
-
-    if (loop->cut_short == turn)
-        return;
-    loop->cut_short = turn;
-    (void)raise(LOOP_CUT_SIGNAL);
-}
-
 void loop_begin_batch(struct loop *loop)
 {
     loop->clients = 0;

@@ -4,7 +4,6 @@
 
 #include "net/loop_watch.h"
 
-#include <signal.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -12,8 +11,7 @@ struct loop {
     uv_loop_t uv;
     void (*between)(void *context); /* see loop_set_between() */
     void *between_context;
-    unsigned clients;   /* served since it was called */
-    uint64_t cut_short; /* the turn of which loop_cut_turn() was called last, from 1 */
+    unsigned clients; /* served since it was called */
     struct loop_watch watch;
     char date[32]; /* HTTP date of date_second */
     int64_t date_second;
@@ -34,12 +32,6 @@ const char *loop_date(struct loop *loop);
 void loop_set_between(struct loop *loop, void (*between)(void *context), void *context);
 /* To be called for every such client. */
 void loop_count_client(struct loop *loop);
-/* This turn has no time for sockets any more. libuv looks for more of them up to 48 times, when so many
- * are ready, before it goes on, and those that were put off are found again each time: with thousands
- * that took 20 ms. When a signal has come it goes on at once (uv__io_poll()); the owner of the loop
- * has to watch for this one (uv_signal_start()), which means nothing else. */
-enum { LOOP_CUT_SIGNAL = SIGURG };
-void loop_cut_turn(struct loop *loop);
 /* It was just looked after, anyhow: a whole batch may come before the next call. */
 void loop_begin_batch(struct loop *loop);
 
