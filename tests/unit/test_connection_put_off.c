@@ -14,7 +14,7 @@ static bool resume(struct net_scene *scene)
     return connection_resume_put_off(&scene->net);
 }
 
-enum { CROWD = 600 };
+enum { CROWD = 300 };
 
 struct crowd {
     struct net_scene *scene;
