@@ -375,8 +375,14 @@ void handler_request_finish(struct handler_request *request)
 static int read_status(const char *data, size_t length)
 {
     static const char field[] = "Status: ";
-    bool has_status = length > sizeof field + 2 && memcmp(data, field, sizeof field - 1) == 0;
-    return has_status ? atoi(data + sizeof field - 1) : 0;
+    enum { DIGITS = 3, BEFORE = sizeof field - 1 };
+    int status = 0;
+
+    if (length < BEFORE + DIGITS || memcmp(data, field, BEFORE) != 0)
+        return 0;
+    for (const char *digit = data + BEFORE; digit < data + BEFORE + DIGITS; digit++)
+        status = 10 * status + (*digit - '0');
+    return status;
 }
 
 bool handler_request_write(struct handler_request *request, const void *data, size_t length)

@@ -15,6 +15,19 @@ static bool read_file(struct web_config *config, const char *path, const char *f
 
 /* ---- statements ---- */
 
+/* NULL without memory. */
+static char *copy_text(const struct bytes *text)
+{
+    char *copy = malloc(text->length + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (text->length > 0)
+        memcpy(copy, text->data, text->length);
+    copy[text->length] = '\0';
+    return copy;
+}
+
 static bool add_statement(struct web_config *config, const struct bytes *text, const char *file,
                           unsigned line, size_t block)
 {
@@ -27,10 +40,8 @@ static bool add_statement(struct web_config *config, const struct bytes *text, c
         config->capacity = capacity;
     }
     struct web_statement *statement = &config->list[config->count];
-    *statement = (struct web_statement){.text = strndup(text->data, text->length),
-                                        .file = strdup(file),
-                                        .line = line,
-                                        .block = block};
+    *statement = (struct web_statement){
+        .text = copy_text(text), .file = strdup(file), .line = line, .block = block};
     config->count++;
     return statement->text != NULL && statement->file != NULL;
 }
