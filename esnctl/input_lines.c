@@ -42,10 +42,12 @@ static bool read_more(struct input_lines *lines)
 /* False: what is here is no whole line. */
 static bool take_line(struct input_lines *lines, struct input_line *line)
 {
-    const char *start = lines->bytes.data + lines->taken;
     size_t left = lines->bytes.length - lines->taken;
-    const char *end = left > 0 ? memchr(start, '\n', left) : NULL;
-    bool is_whole = end != NULL || (lines->ended && left > 0);
+    if (left == 0)
+        return false;
+    const char *start = lines->bytes.data + lines->taken;
+    const char *end = memchr(start, '\n', left);
+    bool is_whole = end != NULL || lines->ended;
     bool too_long = !is_whole && left > lines->longest;
     if (!is_whole && !too_long)
         return false;

@@ -85,6 +85,8 @@ bool settings_aim(struct settings *settings, const char *path, struct http_clien
     const char *listen = settings->config.listen[0];
     const char *below = path != NULL ? path : "/";
     int length;
+    free(settings->address);
+    settings->address = NULL;
     if (settings->url != NULL && path == NULL) {
         length = asprintf(&settings->address, "%s", settings->url);
     } else if (settings->url != NULL) {

@@ -380,8 +380,8 @@ static int read_status(const char *data, size_t length)
 
     if (length < BEFORE + DIGITS || memcmp(data, field, BEFORE) != 0)
         return 0;
-    for (const char *digit = data + BEFORE; digit < data + BEFORE + DIGITS; digit++)
-        status = 10 * status + (*digit - '0');
+    for (size_t i = 0; i < DIGITS; i++)
+        status = 10 * status + (data[BEFORE + i] - '0');
     return status;
 }
 

@@ -82,11 +82,18 @@ static void greet(struct connection *connection, struct arrival arrival)
     scene_client_of(connection)->deadline = UINT64_MAX - DEADLINES_TICK_MS;
 }
 
+/* However long it takes. */
+static void flush_all(struct net *net)
+{
+    while (connection_flush(net))
+        continue;
+}
+
 static void flush(uv_check_t *check)
 {
     struct net_scene *scene = check->data;
 
-    connection_flush(&scene->net);
+    (void)connection_flush(&scene->net);
 }
 
 void net_scene_open(struct net_scene *scene)
@@ -116,7 +123,7 @@ void net_scene_close(struct net_scene *scene)
 {
     uv_walk(&scene->net.loop.uv, close_one, NULL);
     uv_close((uv_handle_t *)&scene->after_sleep, NULL);
-    connection_flush(&scene->net);
+    flush_all(&scene->net);
     assert_int_equal(uv_run(&scene->net.loop.uv, UV_RUN_DEFAULT), 0);
     assert_int_equal(scene->net.connections, 0);
     assert_int_equal(scene->net.backlogs, 0);
@@ -128,10 +135,16 @@ void net_scene_close(struct net_scene *scene)
 
 void net_scene_turn(struct net_scene *scene)
 {
-    connection_flush(&scene->net);
-    (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
-    loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
-    connection_flush(&scene->net);
+    flush_all(&scene->net);
+    bool again;
+    do {
+        (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
+        loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
+        again = !scene->leaves_put_off && scene->net.put_off.count > 0;
+        if (again)
+            (void)connection_resume_put_off(&scene->net);
+    } while (again);
+    flush_all(&scene->net);
 }
 
 void net_scene_turn_until(struct net_scene *scene, bool (*is_true)(void *), void *context)

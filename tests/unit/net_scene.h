@@ -14,6 +14,7 @@ struct net_scene {
     struct config config;
     struct net net;
     uv_check_t after_sleep;
+    bool leaves_put_off; /* whom a turn had no time for is left to the test */
 };
 
 /* What a connection's user was told, and what it is to say. */
@@ -32,7 +33,8 @@ struct scene_client {
 void net_scene_open(struct net_scene *scene);
 /* Closes what is left, and asserts that nothing is held any more. */
 void net_scene_close(struct net_scene *scene);
-/* Writes what is queued, one turn of the loop without sleeping, and writes again. */
+/* Writes what is queued, one turn of the loop without sleeping (others, while somebody could not be
+ * read in it), and writes again. */
 void net_scene_turn(struct net_scene *scene);
 /* Turns until it is true, at most half a minute; asserts that it became true. */
 void net_scene_turn_until(struct net_scene *scene, bool (*is_true)(void *), void *context);

@@ -83,7 +83,8 @@ static void flush(uv_check_t *check)
     struct service_scene *scene = check->data;
 
     assert_true(presence_events_flush(&scene->service, true));
-    connection_flush(&scene->net);
+    while (connection_flush(&scene->net))
+        continue;
 }
 
 void service_scene_open(struct service_scene *scene)
@@ -141,7 +142,8 @@ void service_scene_close(struct service_scene *scene)
     streaming_expire_polls(&scene->service);
     uv_walk(&scene->net.loop.uv, close_one, NULL);
     uv_close((uv_handle_t *)&scene->after_sleep, NULL);
-    connection_flush(&scene->net);
+    while (connection_flush(&scene->net))
+        continue;
     assert_int_equal(uv_run(&scene->net.loop.uv, UV_RUN_DEFAULT), 0);
     assert_true(presence_events_flush(&scene->service, true));
     leaving_finish_all(&scene->service);
@@ -161,11 +163,19 @@ void service_scene_close(struct service_scene *scene)
 
 void service_scene_turn(struct service_scene *scene)
 {
-    connection_flush(&scene->net);
-    (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
-    loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
+    while (connection_flush(&scene->net))
+        continue;
+    bool again;
+    do {
+        (void)uv_run(&scene->net.loop.uv, UV_RUN_NOWAIT);
+        loop_watch_end_turn(&scene->net.loop.watch, loop_now(&scene->net.loop));
+        again = scene->net.put_off.count > 0;
+        if (again)
+            (void)connection_resume_put_off(&scene->net);
+    } while (again);
     replay_run(&scene->replays);
-    connection_flush(&scene->net);
+    while (connection_flush(&scene->net))
+        continue;
 }
 
 struct search {

@@ -47,6 +47,7 @@ static void what_a_turn_has_no_time_for_is_read_in_one_of_the_next(void **state)
 
     (void)state;
     net_scene_open(&scene);
+    scene.leaves_put_off = true;
     struct crowd both = {&scene,
                          2,
                          {net_scene_connect(&scene, CONNECTION_READING),
@@ -76,6 +77,7 @@ static void one_that_is_closed_meanwhile_is_forgotten(void **state)
 
     (void)state;
     net_scene_open(&scene);
+    scene.leaves_put_off = true;
     struct scene_client *clients[] = {net_scene_connect(&scene, CONNECTION_READING),
                                       net_scene_connect(&scene, CONNECTION_READING)};
     int peers[] = {clients[0]->peer, clients[1]->peer};
@@ -99,6 +101,7 @@ static void one_that_is_no_longer_to_be_read_is_not(void **state)
 
     (void)state;
     net_scene_open(&scene);
+    scene.leaves_put_off = true;
     struct scene_client *client = net_scene_connect(&scene, CONNECTION_READING);
     int peer = client->peer;
     scene_client_send(client, "late");
@@ -127,6 +130,7 @@ static void a_crowd_comes_in_the_order_in_which_it_was_put_off(void **state)
 
     (void)state;
     net_scene_open(&scene);
+    scene.leaves_put_off = true;
     for (int i = 0; i < CROWD; i++) {
         crowd[i] = net_scene_connect(&scene, CONNECTION_READING);
         peers[i] = crowd[i]->peer;
@@ -158,6 +162,7 @@ static void who_has_used_its_share_waits_behind_those_who_have_not(void **state)
 
     (void)state;
     net_scene_open(&scene);
+    scene.leaves_put_off = true;
     for (int i = 0; i < 2; i++) {
         clients[i] = net_scene_connect(&scene, CONNECTION_READING);
         peers[i] = clients[i]->peer;
