@@ -121,8 +121,9 @@ static int drop_on_bus(struct drop_call *call)
 
 /* ---- by HTTP ---- */
 
-static int read_reply(const struct drop_call *call, const struct http_client_answer *answer)
+static int read_reply(void *context, const struct http_client_answer *answer)
 {
+    const struct drop_call *call = context;
     json_t *reply = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     const char *error = json_string_value(json_object_get(reply, "error"));
     const json_t *dropped = json_object_get(reply, "dropped");
@@ -141,20 +142,11 @@ static int read_reply(const struct drop_call *call, const struct http_client_ans
 
 static int drop_by_http(struct drop_call *call)
 {
-    struct settings *settings = &call->settings;
     struct http_client_request request = {.body = call->body.data,
                                           .body_length = call->body.length};
-    struct http_client_answer answer;
-    size_t length = strlen(settings->url);
-    const char *path = length > 0 && settings->url[length - 1] == '/' ? "/drop" : NULL;
-    bool has_token = strstr(settings->url, "token=") != NULL;
-    if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
-        !settings_aim(settings, path, &request))
-        return COMMAND_FAILED;
-    int status = http_client_perform(&request, &answer) ? read_reply(call, &answer)
-                                                        : command_fail("%s", answer.error);
-    http_client_answer_free(&answer);
-    return status;
+    return settings_aim_at_event(&call->settings, "/drop", NULL, &request)
+               ? settings_exchange(&request, read_reply, call)
+               : COMMAND_FAILED;
 }
 
 /* ---- options ---- */

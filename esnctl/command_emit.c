@@ -267,12 +267,6 @@ static int emit_on_bus(struct emission *emission)
 
 /* ---- by HTTP ---- */
 
-static const char *event_path(const struct settings *settings)
-{
-    size_t length = strlen(settings->url);
-    return length > 0 && settings->url[length - 1] == '/' ? "/event" : NULL;
-}
-
 /* The address of the event's report: that of /event, and the id before its query. */
 static bool aim_at_report(const struct http_client_request *post, const char *id, char **address)
 {
@@ -307,8 +301,9 @@ static bool ask_by_http(const struct emission *emission, const char *id, struct 
     return good;
 }
 
-static int read_reply(const struct emission *emission, const struct http_client_answer *answer)
+static int read_reply(void *context, const struct http_client_answer *answer)
 {
+    const struct emission *emission = context;
     json_t *reply = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     const char *error = json_string_value(json_object_get(reply, "error"));
     const char *id = json_string_value(json_object_get(reply, "id"));
@@ -331,26 +326,15 @@ static int read_reply(const struct emission *emission, const struct http_client_
 /* Where posts go, and with which token. */
 static bool aim(struct emission *emission)
 {
-    struct settings *settings = &emission->settings;
-    bool has_token = emission->token != NULL || strstr(settings->url, "token=") != NULL;
-    if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
-        !settings_aim(settings, event_path(settings), &emission->request))
-        return false;
-    if (emission->token != NULL)
-        emission->request.token = emission->token;
-    return true;
+    return settings_aim_at_event(&emission->settings, "/event", emission->token,
+                                 &emission->request);
 }
 
 static int emit_by_http(struct emission *emission)
 {
-    struct http_client_answer answer;
     emission->request.body = emission->body.data;
     emission->request.body_length = emission->body.length;
-    int status = http_client_perform(&emission->request, &answer)
-                     ? read_reply(emission, &answer)
-                     : command_fail("%s", answer.error);
-    http_client_answer_free(&answer);
-    return status;
+    return settings_exchange(&emission->request, read_reply, emission);
 }
 
 /* ---- options ---- */

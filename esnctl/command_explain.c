@@ -79,8 +79,9 @@ static bool write_path(const struct explain_call *call, struct bytes *path)
            bytes_terminate(path) != NULL;
 }
 
-static int print_answer(const struct explain_call *call, const struct http_client_answer *answer)
+static int print_answer(void *context, const struct http_client_answer *answer)
 {
+    const struct explain_call *call = context;
     json_t *tree = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     const char *error = json_string_value(json_object_get(tree, "error"));
     int status = COMMAND_GOOD;
@@ -104,19 +105,15 @@ static int ask(struct explain_call *call)
 {
     struct settings *settings = &call->settings;
     struct http_client_request request = {0};
-    struct http_client_answer answer;
     struct bytes path = BYTES_EMPTY;
     int status = COMMAND_FAILED;
     if (!settings_load(settings) ||
         !settings_load_tokens(settings, settings->config.admin_token_file))
         return COMMAND_FAILED;
-    if (!write_path(call, &path)) {
+    if (!write_path(call, &path))
         status = command_fail("out of memory");
-    } else if (settings_aim(settings, path.data, &request)) {
-        status = http_client_perform(&request, &answer) ? print_answer(call, &answer)
-                                                        : command_fail("%s", answer.error);
-        http_client_answer_free(&answer);
-    }
+    else if (settings_aim(settings, path.data, &request))
+        status = settings_exchange(&request, print_answer, call);
     bytes_free(&path);
     if (status == COMMAND_GOOD && call->messages != NULL)
         status = explain_words_print_messages(call->messages,

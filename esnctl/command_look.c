@@ -93,8 +93,9 @@ static void print_details(json_t *reply)
     }
 }
 
-static int print_reply(const struct look *look, const struct http_client_answer *answer)
+static int print_reply(void *context, const struct http_client_answer *answer)
 {
+    const struct look *look = context;
     json_t *reply = json_loadb(answer->body.data, answer->body.length, JSON_DECODE_ANY, NULL);
     int status = COMMAND_GOOD;
     if (answer->status != 200)
@@ -141,19 +142,15 @@ static int ask(struct look *look)
 {
     struct settings *settings = &look->settings;
     struct http_client_request request = {0};
-    struct http_client_answer answer;
     if (!settings_load(settings) ||
         !settings_load_tokens(settings, settings->config.admin_token_file))
         return COMMAND_FAILED;
     char *path = path_of(look);
     if (path == NULL)
         return command_fail("out of memory");
-    int status = COMMAND_FAILED;
-    if (settings_aim(settings, path, &request)) {
-        status = http_client_perform(&request, &answer) ? print_reply(look, &answer)
-                                                        : command_fail("%s", answer.error);
-        http_client_answer_free(&answer);
-    }
+    int status = settings_aim(settings, path, &request)
+                     ? settings_exchange(&request, print_reply, look)
+                     : COMMAND_FAILED;
     free(path);
     return status;
 }

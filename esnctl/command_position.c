@@ -46,8 +46,9 @@ static int ask_on_bus(const struct settings *settings)
     return print_position(settings, id);
 }
 
-static int read_reply(const struct settings *settings, const struct http_client_answer *answer)
+static int read_reply(void *context, const struct http_client_answer *answer)
 {
+    const struct settings *settings = context;
     json_t *reply = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     const char *error = json_string_value(json_object_get(reply, "error"));
     const char *id = json_string_value(json_object_get(reply, "id"));
@@ -67,17 +68,9 @@ static int read_reply(const struct settings *settings, const struct http_client_
 static int ask_by_http(struct settings *settings)
 {
     struct http_client_request request = {0};
-    struct http_client_answer answer;
-    size_t length = strlen(settings->url);
-    const char *path = length > 0 && settings->url[length - 1] == '/' ? "/event" : NULL;
-    bool has_token = strstr(settings->url, "token=") != NULL;
-    if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
-        !settings_aim(settings, path, &request))
-        return COMMAND_FAILED;
-    int status = http_client_perform(&request, &answer) ? read_reply(settings, &answer)
-                                                        : command_fail("%s", answer.error);
-    http_client_answer_free(&answer);
-    return status;
+    return settings_aim_at_event(settings, "/event", NULL, &request)
+               ? settings_exchange(&request, read_reply, settings)
+               : COMMAND_FAILED;
 }
 
 static int ask(struct settings *settings)

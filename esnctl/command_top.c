@@ -161,8 +161,9 @@ static void print_picture(const struct top *top, json_t *state, uint64_t now_ms)
 
 /* ---- again and again ---- */
 
-static int take_answer(struct top *top, const struct http_client_answer *answer)
+static int take_answer(void *context, const struct http_client_answer *answer)
 {
+    struct top *top = context;
     uint64_t now = clock_monotonic_ms();
     if (answer->status == 401)
         return command_fail("401: the daemon wants the admin token; see [admin] token_file of its "
@@ -182,13 +183,9 @@ static int take_answer(struct top *top, const struct http_client_answer *answer)
 static int show(struct top *top)
 {
     struct http_client_request request = {0};
-    struct http_client_answer answer;
-    if (!settings_aim(&top->settings, "/state", &request))
-        return COMMAND_FAILED;
-    int status = http_client_perform(&request, &answer) ? take_answer(top, &answer)
-                                                        : command_fail("%s", answer.error);
-    http_client_answer_free(&answer);
-    return status;
+    return settings_aim(&top->settings, "/state", &request)
+               ? settings_exchange(&request, take_answer, top)
+               : COMMAND_FAILED;
 }
 
 static int watch(struct top *top)

@@ -112,6 +112,31 @@ bool settings_aim(struct settings *settings, const char *path, struct http_clien
     return true;
 }
 
+bool settings_aim_at_event(struct settings *settings, const char *path, const char *token,
+                           struct http_client_request *request)
+{
+    size_t length = strlen(settings->url);
+    bool is_folder = length > 0 && settings->url[length - 1] == '/';
+    bool has_token = token != NULL || strstr(settings->url, "token=") != NULL;
+    if ((!has_token && !settings_load_tokens(settings, settings->config.publish_token_file)) ||
+        !settings_aim(settings, is_folder ? path : NULL, request))
+        return false;
+    if (token != NULL)
+        request->token = token;
+    return true;
+}
+
+int settings_exchange(const struct http_client_request *request,
+                      int (*read)(void *context, const struct http_client_answer *answer),
+                      void *context)
+{
+    struct http_client_answer answer;
+    int status = http_client_perform(request, &answer) ? read(context, &answer)
+                                                       : command_fail("%s", answer.error);
+    http_client_answer_free(&answer);
+    return status;
+}
+
 void settings_free(struct settings *settings)
 {
     config_free(&settings->config);

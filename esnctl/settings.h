@@ -47,6 +47,15 @@ bool settings_load_tokens(struct settings *settings, const char *configured);
  * address that the configuration lets the daemon listen on. What it points at lives as long as the
  * settings. False after it said why. */
 bool settings_aim(struct settings *settings, const char *path, struct http_client_request *request);
+/* The same for a service of esn-event: `path` below --url when that ends in a slash, else --url as it
+ * is; with the publish token, unless the address or `token` (NULL: none) is one. */
+bool settings_aim_at_event(struct settings *settings, const char *path, const char *token,
+                           struct http_client_request *request);
+/* Has it answered, and what comes read: the status of `read`, or COMMAND_FAILED after it said why
+ * nothing came. */
+int settings_exchange(const struct http_client_request *request,
+                      int (*read)(void *context, const struct http_client_answer *answer),
+                      void *context);
 void settings_free(struct settings *settings);
 
 #endif
