@@ -5,7 +5,8 @@
  *   4. what was left over of a batch of the bus (bus_reader.c),
  *   5. requests that wait for their client's share are answered, streams that are dropped end, a slice
  *      of the log for each that catches up, then all that is queued is written,
- *   6. it sleeps, unless somebody can go on catching up (on_before_sleep). */
+ *   6. sockets that the turn had no time to read are looked at again, and it sleeps, unless
+ *      somebody has to wait or can go on catching up (on_before_sleep). */
 #include "server.h"
 
 #include "clock.h"
