@@ -90,7 +90,6 @@ ServerName localhost
 ServerTokens Prod
 PidFile $dir/run/apache.pid
 DefaultRuntimeDir $dir/run
-Mutex file:$dir/run
 ErrorLog $dir/log/apache.log
 LogLevel warn
 Listen 127.0.0.1:$port

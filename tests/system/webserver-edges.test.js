@@ -66,6 +66,17 @@ for (const name of Object.keys(servers)) {
       streams.forEach((stream) => stream.close());
     });
 
+    test('a burst of requests ends none of its processes', async () => {
+      const stays = await EventStream.open(`${web.url}sse?ep=a`);
+      const ask = () => send('token', { body: '{"refresh_token": "none"}' });
+      for (let round = 0; round < 4; round++) {
+        const answers = await Promise.all(Array.from({ length: 100 }, ask));
+        assert.deepEqual([...new Set(answers.map(({ status }) => status))], [answers[0].status]);
+      }
+      assert.equal(stays.isOver, false);
+      stays.close();
+    });
+
     test('a daemon that is away is 503 and when to come back, and to an event stream 200 and the same', async () => {
       const stream = await EventStream.open(`${web.url}sse?ep=a`);
       assert.ok(stream.retry >= 100 && stream.retry <= 400, `retry: ${stream.retry}`);

@@ -58,7 +58,6 @@ async function startApache(folder, port, directives) {
 ServerName localhost
 PidFile ${own}/pid
 DefaultRuntimeDir ${own}
-Mutex file:${own}
 ErrorLog ${own}/error.log
 LogLevel warn
 Listen 127.0.0.1:${port}
@@ -86,6 +85,11 @@ ${directives}
   const apache = new Program('apache', [...asOrdinaryUser(), tool('apache2', 'apache2-bin'), '-D', 'FOREGROUND', '-f', file], {
     log: path.join(folder, 'apache.log'),
   });
+  /** Lines of its log that tell of a process which has ended with all that it held. */
+  apache.faults = () => {
+    const lines = fs.readFileSync(path.join(own, 'error.log'), 'utf8').split('\n');
+    return lines.filter((line) => /:(emerg|alert|crit)\]|exit signal/.test(line));
+  };
   await apache.until('apache answers', () => request(`http://127.0.0.1:${port}/`, { agent: false }));
   return apache;
 }

@@ -107,6 +107,7 @@ class BehindWebServer {
     const codes = [await this.server?.end(), await this.handler?.end()];
     await this.stack.stop();
     assert.deepEqual(codes, [0, 0], 'exit codes of web server and esn-subscribe');
+    assert.deepEqual(this.server.faults?.() ?? [], []);
   }
 }
 
