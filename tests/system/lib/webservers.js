@@ -105,9 +105,10 @@ class BehindWebServer {
 
   async stop() {
     const codes = [await this.server?.end(), await this.handler?.end()];
+    const faults = this.server?.faults?.() ?? [];
     await this.stack.stop();
     assert.deepEqual(codes, [0, 0], 'exit codes of web server and esn-subscribe');
-    assert.deepEqual(this.server.faults?.() ?? [], []);
+    assert.deepEqual(faults, []);
   }
 }
 
