@@ -4,6 +4,8 @@
 #include "acl/acl_config.h"
 #include "acl/acl_examine.h"
 #include "bind_key.h"
+#include "bus/bus.h"
+#include "clock.h"
 #include "config/config.h"
 #include "config/config_check.h"
 #include "identity/jws_signer.h"
@@ -14,6 +16,7 @@
 #include "tls_files.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +86,31 @@ static bool check_key(const char *path, bool is_public, unsigned readers, struct
     return good;
 }
 
+/* The public key lies beside the private one, by the name that `esnctl keygen bind` gives it; where
+ * it does not, or is not for us, there is nothing to say. */
+static bool check_bind_pair(const struct bind_key_options *options, struct bind_key_reader *reader)
+{
+    char path[PATH_MAX], user[USER_ID_SIZE], why[BIND_KEY_WHY_SIZE], error[BIND_KEY_ERROR_SIZE];
+    struct bytes key = BYTES_EMPTY;
+    uint64_t now_s = clock_wall_ms() / 1000;
+    size_t length = strlen(options->private_key_file);
+    if (length < 4 || length >= sizeof path ||
+        strcmp(options->private_key_file + length - 4, ".key") != 0)
+        return true;
+    (void)snprintf(path, sizeof path, "%.*s.pub", (int)length - 4, options->private_key_file);
+    if (access(path, R_OK) != 0)
+        return true;
+    bool good = bind_key_make(&key, path, options->padding, now_s, "check", error);
+    if (!good) {
+        (void)fprintf(stderr, "%s\n", error);
+    } else if (!bind_key_read(reader, key.data, key.length, now_s, user, why)) {
+        (void)fprintf(stderr, "%s: is not the public key of %s\n", path, options->private_key_file);
+        good = false;
+    }
+    bytes_free(&key);
+    return good;
+}
+
 static bool check_bind_key(const struct bind_key_options *options, unsigned readers,
                            struct look *look)
 {
@@ -92,7 +120,7 @@ static bool check_bind_key(const struct bind_key_options *options, unsigned read
     struct bind_key_reader *reader = bind_key_reader_open(options, error);
     if (reader == NULL)
         (void)fprintf(stderr, "%s\n", error);
-    bool good = reader != NULL;
+    bool good = reader != NULL && check_bind_pair(options, reader);
     bind_key_reader_close(&reader);
     return good;
 }
@@ -161,6 +189,24 @@ static bool check_token_signer(const char *path, struct look *look)
         (void)fprintf(stderr, "%s\n", error);
     bool good = signer != NULL;
     jws_signer_free(&signer);
+    return good;
+}
+
+/* Who reads both of the bus's keys sees whether they are one pair. */
+static bool check_bus_keys(const struct config *config, struct look *look)
+{
+    const char *open = config->bus_public_key_file, *closed = config->bus_secret_key_file;
+    char public_key[SECRET_BUS_KEY_SIZE], secret_key[SECRET_BUS_KEY_SIZE], error[SECRET_ERROR_SIZE];
+    bool good = check_key(open, true, CONFIG_READER_FANOUT | CONFIG_READER_EVENT, look);
+    good = check_key(closed, false, CONFIG_READER_FANOUT, look) && good;
+    if (!good || open == NULL || closed == NULL || access(closed, R_OK) != 0 ||
+        !secret_bus_key_load(public_key, open, true, error) ||
+        !secret_bus_key_load(secret_key, closed, false, error))
+        return good;
+    good = bus_keys_are_pair(public_key, secret_key);
+    explicit_bzero(secret_key, sizeof secret_key);
+    if (!good)
+        (void)fprintf(stderr, "%s: is not the public key of %s\n", open, closed);
     return good;
 }
 
@@ -268,10 +314,7 @@ bool config_checks_pass(const struct config *config, unsigned readers, bool *par
     good = check_token_keys(config->token_keys_file, &look) && good;
     good = check_jwks(config, &look) && good;
     good = check_token_signer(config->token_sign_file, &look) && good;
-    good = check_key(config->bus_public_key_file, true, CONFIG_READER_FANOUT | CONFIG_READER_EVENT,
-                     &look) &&
-           good;
-    good = check_key(config->bus_secret_key_file, false, CONFIG_READER_FANOUT, &look) && good;
+    good = check_bus_keys(config, &look) && good;
     good = check_database(config, &look) && good;
     good = check_redis(config, &look) && good;
     good = check_certificates(config, &look) && good;

@@ -30,6 +30,9 @@ struct bus_options {
 
 enum { BUS_ERROR_SIZE = 256 };
 
+/* Whether these two CURVE keys are a pair. */
+bool bus_keys_are_pair(const char *public_key, const char *secret_key);
+
 /* ---- daemon's side ---- */
 struct bus_inbox;
 

@@ -103,6 +103,12 @@ static bool prepare_for_tcp(void *socket, const struct bus_options *options, enu
     return ready;
 }
 
+bool bus_keys_are_pair(const char *public_key, const char *secret_key)
+{
+    char derived[CURVE_KEY_TEXT + 1];
+    return zmq_curve_public(derived, secret_key) == 0 && strcmp(derived, public_key) == 0;
+}
+
 static const char *key_fault(const struct bus_options *options, enum bus_side side)
 {
     const char *open = options->server_public_key;
