@@ -14,8 +14,9 @@ static const char help[] =
     "\n"
     "Goes through the web server as a page would, to the address under which pages have the\n"
     "broker, such as https://shop.example/notify/: name, certificate, each transport, whether\n"
-    "frames and events come at once, compression, WebSockets, silent streams, other origins, what\n"
-    "is open that should not be. On the same machine also the web server's configuration and\n"
+    "frames and events come at once, compression, WebSockets, HTTP/2, silent streams, other\n"
+    "origins, what is open that should not be. On the same machine also the web server's "
+    "configuration and\n"
     "processes, what check-config looks at (as root: as each service's user), the database, the\n"
     "kernel's settings. Of each finding: what was seen, why it matters, the line to change, and "
     "in\n"
@@ -24,10 +25,12 @@ static const char help[] =
     "Options:\n"
     "  --origin O          pages come from there, such as https://www.shop.example\n"
     "  --wait SECONDS      how long to wait for what should come at once (default: 15)\n"
+    "  --late SECONDS      what comes later than this comes late (default: 2; 0: whenever)\n"
     "  --patience SECONDS  how long a stream without events is watched (default: 35; 0: not)\n"
     "  --ca FILE           certificates that are trusted, in place of the system's\n"
     "  --web-config FILE   the web server's configuration, where it is not found by itself\n"
     "  --remote            only what can be seen from outside\n"
+    "  --ignore NAME       as if this finding had not been found; may be said again for others\n"
     "  --json              the findings as JSON\n"
     "  --token-file FILE   file with an entry token (default: [publish] token_file)\n"
     "  --config FILE       configuration (default: ESN_CONF, else " SYSCONFDIR
@@ -43,13 +46,15 @@ static const char help[] =
 enum {
     OPTION_ORIGIN = SETTINGS_OPTION_OWN,
     OPTION_WAIT,
+    OPTION_LATE,
     OPTION_PATIENCE,
     OPTION_CA,
     OPTION_WEB_CONFIG,
-    OPTION_REMOTE
+    OPTION_REMOTE,
+    OPTION_IGNORE
 };
 
-enum { WAIT_MS = 15000, PATIENCE_MS = 35000, MOST_SECONDS = 86400 };
+enum { WAIT_MS = 15000, LATE_MS = 2000, PATIENCE_MS = 35000, MOST_SECONDS = 86400 };
 
 /* ---- looking ---- */
 
@@ -107,6 +112,8 @@ static int look(struct doctor *doctor, bool remote)
         doctor_look_at_web_server(doctor);
         doctor_look_at_host(doctor);
     }
+    for (size_t i = 0; i < doctor->ignored_count; i++)
+        findings_forget(&doctor->findings, doctor->ignored[i]);
     bool printed = findings_print(&doctor->findings, doctor->settings.json);
     if (!printed)
         return command_fail("standard output cannot be written");
@@ -127,6 +134,14 @@ static bool read_seconds(const char *text, unsigned *ms)
     return true;
 }
 
+static bool ignore(struct doctor *doctor, const char *name)
+{
+    if (!findings_know(name) || doctor->ignored_count == DOCTOR_IGNORED)
+        return false;
+    doctor->ignored[doctor->ignored_count++] = name;
+    return true;
+}
+
 /* False: it is none of these, or not as it should be. */
 static bool take_option(struct doctor *doctor, int option, bool *remote)
 {
@@ -136,6 +151,8 @@ static bool take_option(struct doctor *doctor, int option, bool *remote)
         return true;
     case OPTION_WAIT:
         return read_seconds(optarg, &doctor->wait_ms);
+    case OPTION_LATE:
+        return read_seconds(optarg, &doctor->late_ms);
     case OPTION_PATIENCE:
         return read_seconds(optarg, &doctor->patience_ms);
     case OPTION_CA:
@@ -144,6 +161,8 @@ static bool take_option(struct doctor *doctor, int option, bool *remote)
     case OPTION_WEB_CONFIG:
         doctor->web_config = optarg;
         return true;
+    case OPTION_IGNORE:
+        return ignore(doctor, optarg);
     case OPTION_REMOTE:
         *remote = true;
         return true;
@@ -190,13 +209,15 @@ static int run(int argc, char **argv)
         {"json", no_argument, NULL, SETTINGS_OPTION_JSON},
         {"origin", required_argument, NULL, OPTION_ORIGIN},
         {"wait", required_argument, NULL, OPTION_WAIT},
+        {"late", required_argument, NULL, OPTION_LATE},
         {"patience", required_argument, NULL, OPTION_PATIENCE},
         {"ca", required_argument, NULL, OPTION_CA},
         {"web-config", required_argument, NULL, OPTION_WEB_CONFIG},
         {"remote", no_argument, NULL, OPTION_REMOTE},
+        {"ignore", required_argument, NULL, OPTION_IGNORE},
         {NULL, 0, NULL, 0},
     };
-    struct doctor doctor = {.wait_ms = WAIT_MS, .patience_ms = PATIENCE_MS};
+    struct doctor doctor = {.wait_ms = WAIT_MS, .late_ms = LATE_MS, .patience_ms = PATIENCE_MS};
     bool remote = false;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {

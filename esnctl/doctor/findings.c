@@ -66,15 +66,20 @@ static const struct finding_advice advices[] = {
      "proxy_http_version 1.1;", "SetEnv force-proxy-request-1.0: without it", SITE},
     {"websocket", "pages fall back to other transports, or have none",
      "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;", "ProxyPass ... upgrade=websocket", SITE},
+    {"http2", "a browser opens six connections to a server of HTTP/1.1: pages that hold a stream each, in as many tabs, leave none for anything else",
+     "listen 443 ssl http2; (from nginx 1.25.1 on: http2 on;)", "Protocols h2 http/1.1 (a2enmod http2)", SITE},
     {"idle-timeout", "silent streams are cut, and pages come back again and again",
      "proxy_read_timeout 1d;", "ProxyPass ... timeout=86400", SITE},
     {"cors", "the browser does not let the page read the answer",
      "[web] origins: with this origin", NULL, CONF},
     {"fanout-open", "whoever reaches it goes past what the web server decides, and can speak to the daemon itself",
      "internal;", "Require env REDIRECT_STATUS", "the web server's site, location /_fanout/"},
-    {"admin-open", "strangers read who is connected", "[admin] token_file", NULL, CONF},
+    {"admin-open", "strangers read who is connected",
+     "proxy_set_header Authorization: without the admin token", "RequestHeader set Authorization: without the admin token", SITE},
     {"worker-connections", "each stream takes two of nginx's connections: when they are used up, nobody gets in",
      "worker_connections 8192;", "MaxRequestWorkers 8192", MAIN},
+    {"mutex-file", "several threads of a process wait for such a lock, which the kernel takes for a deadlock: mod_fcgid then ends the whole of Apache, with all streams that it holds",
+     "Mutex default", NULL, MAIN},
     {"worker-files", "each connection is an open file of the worker",
      "worker_rlimit_nofile 16384;", "ulimit -n 16384", MAIN},
     {"logged-query", "queries can hold tickets and bind keys, which the access log then has",
@@ -150,6 +155,38 @@ void findings_add(struct findings *findings, const char *name, const char *file,
         findings->failed = true;
 }
 
+bool findings_know(const char *name)
+{
+    return find_advice(name) != NULL;
+}
+
+static void free_finding(struct finding *finding)
+{
+    free(finding->seen);
+    free(finding->file);
+    free(finding->line);
+}
+
+void findings_forget(struct findings *findings, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < findings->count; i++) {
+        if (strcmp(findings->list[i].advice->name, name) == 0)
+            free_finding(&findings->list[i]);
+        else
+            findings->list[kept++] = findings->list[i];
+    }
+    findings->count = kept;
+}
+
+void findings_note_delay(struct findings *findings, const char *way, const struct delay *delay)
+{
+    if (findings->delay_count == FINDINGS_DELAYS)
+        return;
+    findings->ways[findings->delay_count] = way;
+    findings->delays[findings->delay_count++] = *delay;
+}
+
 /* ---- printing ---- */
 
 static const char *line_of(const struct findings *findings, const struct finding *finding)
@@ -187,7 +224,34 @@ static void print_json(const struct findings *findings)
         print_member("line", line_of(findings, finding), ", ");
         print_member("file", file_of(finding), "}");
     }
+    (void)printf("],\n \"delays\": [");
+    for (size_t i = 0; i < findings->delay_count; i++) {
+        const struct delay *delay = &findings->delays[i];
+        (void)printf("%s\n  {", i > 0 ? "," : "");
+        print_member("way", findings->ways[i], ", ");
+        (void)printf("\"first_byte_ms\": %ld, \"first_frame_ms\": %ld, \"event_ms\": %ld}",
+                     delay->first_byte_ms, delay->first_frame_ms, delay->event_ms);
+    }
     (void)printf("]}\n");
+}
+
+static void print_delay(const char *what, long ms, const char *end)
+{
+    if (ms >= 0)
+        (void)printf("%s after %ld ms%s", what, ms, end);
+    else
+        (void)printf("%s not seen%s", what, end);
+}
+
+/* What was measured, whether anything is wrong or not. */
+static void print_delays(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->delay_count; i++) {
+        (void)printf("%s: ", findings->ways[i]);
+        print_delay("first byte", findings->delays[i].first_byte_ms, ", ");
+        print_delay("first frame", findings->delays[i].first_frame_ms, ", ");
+        print_delay("an event", findings->delays[i].event_ms, "\n");
+    }
 }
 
 static void print_text(const struct findings *findings)
@@ -202,6 +266,7 @@ static void print_text(const struct findings *findings)
         (void)printf("Nothing is wrong, as far as it was looked at.\n");
     else
         (void)printf("%zu %s\n", findings->count, findings->count == 1 ? "finding" : "findings");
+    print_delays(findings);
 }
 
 bool findings_print(const struct findings *findings, bool json)
@@ -215,11 +280,8 @@ bool findings_print(const struct findings *findings, bool json)
 
 void findings_free(struct findings *findings)
 {
-    for (size_t i = 0; i < findings->count; i++) {
-        free(findings->list[i].seen);
-        free(findings->list[i].file);
-        free(findings->list[i].line);
-    }
+    for (size_t i = 0; i < findings->count; i++)
+        free_finding(&findings->list[i]);
     free(findings->list);
     *findings = (struct findings){0};
 }

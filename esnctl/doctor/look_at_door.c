@@ -75,14 +75,10 @@ static void look_at_health(struct doctor *doctor, struct probe *probe)
     const char *body = bytes_terminate(&probe->body);
     if (body == NULL)
         body = "";
-    if (probe->status >= 502 && strstr(body, "\"error\":\"Events are refused") == NULL &&
-        strstr(body, "Stopping") == NULL)
+    if (probe->status >= 502)
         findings_add(&doctor->findings, "daemon-away",
                      doctor_place_of(doctor, "proxy_pass", "ProxyPass"), NULL,
                      "%shealthz is answered %ld", doctor->url, probe->status);
-    else if (probe->status == 503)
-        findings_add(&doctor->findings, "not-ready", NULL, NULL, "%shealthz: %.200s", doctor->url,
-                     body);
     else if (probe->status != 200 || strstr(body, "\"status\"") == NULL)
         findings_add(&doctor->findings, "prefix", NULL, NULL,
                      "%shealthz is answered %ld, and not by the broker", doctor->url,
@@ -95,6 +91,21 @@ static void open_door(struct doctor *doctor, struct probe *probe, struct probe_r
     *request = doctor_request(doctor, url, origin);
     probe_open(probe, request);
     (void)probe_until(probe, "", doctor->wait_ms);
+}
+
+/* It lives: does it take events? */
+static void look_at_readiness(struct doctor *doctor)
+{
+    char url[DOCTOR_URL_SIZE], origin[DOCTOR_URL_SIZE];
+    struct probe_request request;
+    struct probe probe;
+    (void)snprintf(url, sizeof url, "%sreadyz", doctor->url);
+    open_door(doctor, &probe, &request, url, origin);
+    const char *body = bytes_terminate(&probe.body);
+    if (probe.status == 503)
+        findings_add(&doctor->findings, "not-ready", NULL, NULL, "%s: %.200s", url,
+                     body != NULL ? body : "");
+    probe_close(&probe);
 }
 
 bool doctor_look_at_door(struct doctor *doctor)
@@ -124,5 +135,7 @@ bool doctor_look_at_door(struct doctor *doctor)
     look_at_health(doctor, &probe);
     bool reached = probe.status == 200 && !findings_have(&doctor->findings, "prefix");
     probe_close(&probe);
+    if (reached)
+        look_at_readiness(doctor);
     return reached;
 }

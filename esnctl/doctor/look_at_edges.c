@@ -45,18 +45,8 @@ static bool write_inner_url(const struct doctor *doctor, char out[DOCTOR_URL_SIZ
 static const char *place_of_inner(struct doctor *doctor)
 {
     const char *prefix = doctor->settings.config.handoff_prefix;
-    static const char *const names[] = {"location", "<Location"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct web_statement *statement = NULL;
-        while ((statement = web_config_next(&doctor->web, names[i], statement)) != NULL) {
-            if (strstr(statement->text, prefix) == NULL)
-                continue;
-            (void)snprintf(doctor->place, sizeof doctor->place, "%s:%u", statement->file,
-                           statement->line);
-            return doctor->place;
-        }
-    }
-    return NULL;
+    const char *place = doctor_place_with(doctor, "location", prefix);
+    return place != NULL ? place : doctor_place_with(doctor, "<Location", prefix);
 }
 
 static void look_at_inner(struct doctor *doctor)
@@ -76,6 +66,13 @@ static void look_at_inner(struct doctor *doctor)
     probe_close(&probe);
 }
 
+/* Without [admin] token_file nobody is let in: it is the web server that says the token for all. */
+static const char *place_of_admin(struct doctor *doctor)
+{
+    const char *place = doctor_place_with(doctor, "proxy_set_header", "Authorization");
+    return place != NULL ? place : doctor_place_with(doctor, "RequestHeader", "Authorization");
+}
+
 static void look_at_admin(struct doctor *doctor)
 {
     char url[DOCTOR_URL_SIZE];
@@ -86,8 +83,8 @@ static void look_at_admin(struct doctor *doctor)
     probe_open(&probe, &request);
     (void)probe_until(&probe, "", doctor->wait_ms);
     if (probe.status == 200)
-        findings_add(&doctor->findings, "admin-open", NULL, NULL, "%s is answered without a token",
-                     url);
+        findings_add(&doctor->findings, "admin-open", place_of_admin(doctor), NULL,
+                     "%s is answered without a token", url);
     probe_close(&probe);
 }
 

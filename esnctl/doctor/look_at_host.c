@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LEAST_BACKLOG = 1024, LEAST_PORTS = 10000, LINE_SIZE = 4096 };
+enum { LEAST_BACKLOG = 1024, LEAST_PORTS = 10000, LINE_SIZE = 4096, UNIT_STATE_SIZE = 64 };
 
 /* ---- what check-config says ---- */
 
@@ -145,7 +145,24 @@ static void look_at_kernel(struct doctor *doctor)
 
 /* ---- units ---- */
 
-/* Where the units are installed: each that is there has to run. */
+/* The one word that systemctl says of a unit; "": it is not installed. */
+static void ask_unit(const char *verb, const char *unit, char state[UNIT_STATE_SIZE])
+{
+    char command[256];
+    (void)snprintf(command, sizeof command,
+                   "systemctl cat %s >/dev/null 2>&1 && systemctl %s %s 2>/dev/null", unit, verb,
+                   unit);
+    FILE *in = popen(command, "r");
+    state[0] = '\0';
+    if (in == NULL)
+        return;
+    if (fgets(state, UNIT_STATE_SIZE, in) == NULL)
+        state[0] = '\0';
+    (void)pclose(in);
+    state[strcspn(state, "\n")] = '\0';
+}
+
+/* Where the units are installed: each that is there has to run, now and after the next start. */
 static void look_at_units(struct doctor *doctor)
 {
     static const char *const units[] = {"esn-fanout.service", "esn-event.socket",
@@ -153,20 +170,14 @@ static void look_at_units(struct doctor *doctor)
     if (access("/run/systemd/system", F_OK) != 0)
         return;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        char command[256], line[128], state[64] = "";
-        (void)snprintf(command, sizeof command,
-                       "systemctl cat %s >/dev/null 2>&1 && systemctl is-active %s 2>/dev/null",
-                       units[i], units[i]);
-        FILE *in = popen(command, "r");
-        if (in == NULL)
-            continue;
-        if (fgets(state, sizeof state, in) == NULL)
-            state[0] = '\0';
-        (void)pclose(in);
-        state[strcspn(state, "\n")] = '\0';
+        char line[128], active[UNIT_STATE_SIZE], enabled[UNIT_STATE_SIZE];
+        ask_unit("is-active", units[i], active);
+        ask_unit("is-enabled", units[i], enabled);
         (void)snprintf(line, sizeof line, "systemctl enable --now %s", units[i]);
-        if (state[0] != '\0' && strcmp(state, "active") != 0)
-            findings_add(&doctor->findings, "units", NULL, line, "%s is %s", units[i], state);
+        if ((active[0] != '\0' && strcmp(active, "active") != 0) ||
+            strcmp(enabled, "disabled") == 0)
+            findings_add(&doctor->findings, "units", NULL, line, "%s is %s and %s", units[i],
+                         active, enabled);
     }
 }
 

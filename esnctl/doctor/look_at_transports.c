@@ -12,10 +12,10 @@
 
 enum { TOPIC_SIZE = 64, BODY_SIZE = 512 };
 
-enum way { WAY_FRAMES, WAY_SSE, WAY_POLL, WAY_WEBSOCKET, WAYS };
+enum way { WAY_FRAMES, WAY_SSE, WAY_POLL, WAY_WEBSOCKET, WAY_HTTP2, WAYS };
 
 static const char *const way_names[WAYS] = {"a POST with frames", "Server-Sent Events", "long-poll",
-                                            "a WebSocket"};
+                                            "a WebSocket", "Server-Sent Events over HTTP/2"};
 
 /* One transport that is looked at; the texts are those of its request. */
 struct trial {
@@ -25,6 +25,8 @@ struct trial {
     char url[DOCTOR_URL_SIZE], origin[DOCTOR_URL_SIZE], body[BODY_SIZE + DOCTOR_URL_SIZE];
     struct probe_request request;
     struct probe probe;
+    uint64_t began_ms;
+    struct delay delay;
 };
 
 /* ---- requests ---- */
@@ -53,7 +55,7 @@ static void write_handshake(struct trial *trial)
 
 static void begin(struct trial *trial, struct doctor *doctor, enum way way)
 {
-    static const char *const paths[WAYS] = {"", "sse?ep=", "poll?wait=0&ep=", "ws"};
+    static const char *const paths[WAYS] = {"", "sse?ep=", "poll?wait=0&ep=", "ws", "sse?ep="};
     unsigned char random[8];
     trial->doctor = doctor;
     trial->way = way;
@@ -62,10 +64,13 @@ static void begin(struct trial *trial, struct doctor *doctor, enum way way)
         memcpy(&number, random, sizeof number);
     (void)snprintf(trial->topic, sizeof trial->topic, "esnctl-doctor/%llx",
                    (unsigned long long)number);
-    bool in_query = way == WAY_SSE || way == WAY_POLL;
+    bool in_query = way == WAY_SSE || way == WAY_POLL || way == WAY_HTTP2;
     (void)snprintf(trial->url, sizeof trial->url, "%s%s%s", doctor->url, paths[way],
                    in_query ? trial->topic : "");
     trial->request = doctor_request(doctor, trial->url, trial->origin);
+    trial->request.wants_http2 = trial->request.stays = way == WAY_HTTP2;
+    trial->delay = (struct delay){-1, -1, -1};
+    trial->began_ms = clock_monotonic_ms();
     if (way == WAY_FRAMES)
         (void)snprintf(trial->body, sizeof trial->body, "{\"ep\":[\"%s\"]}", trial->topic);
     if (way == WAY_WEBSOCKET)
@@ -147,12 +152,44 @@ static void judge_nothing(struct trial *trial)
                      way_names[trial->way], doctor->wait_ms);
 }
 
+static long ms_since(uint64_t began_ms)
+{
+    return (long)(clock_monotonic_ms() - began_ms);
+}
+
+static void judge_delay(struct trial *trial, const char *what, long ms)
+{
+    struct doctor *doctor = trial->doctor;
+    if (doctor->late_ms != 0 && ms > (long)doctor->late_ms)
+        findings_add(&doctor->findings, "buffered", place_of_proxy(doctor, "proxy_buffering"), NULL,
+                     "%s: %s came after %ld ms", way_names[trial->way], what, ms);
+}
+
+/* False: it is not spoken, or all that is to be seen was seen. */
+static bool speaks_http2(const struct trial *trial)
+{
+    struct doctor *doctor = trial->doctor;
+    if (trial->probe.http_version == 20)
+        return trial->probe.status < 300 || trial->probe.status >= 400; /* handed on: elsewhere */
+    if (trial->probe.http_version != 0)
+        findings_add(&doctor->findings, "http2", doctor_place_of(doctor, "listen", "Protocols"),
+                     NULL, "%s is answered by HTTP/1.1, though HTTP/2 was offered", trial->url);
+    return trial->probe.http_version == 0;
+}
+
 /* True when it has begun. */
 static bool has_begun(struct trial *trial)
 {
     long good = trial->way == WAY_WEBSOCKET ? 101 : 200;
-    if (wait_for(trial, "\"connected\""))
+    bool has_frame = wait_for(trial, "\"connected\"");
+    if (trial->way == WAY_HTTP2 && !speaks_http2(trial))
+        return false;
+    if (has_frame) {
+        trial->delay.first_byte_ms = (long)(trial->probe.answered_ms - trial->began_ms);
+        trial->delay.first_frame_ms = ms_since(trial->began_ms);
+        judge_delay(trial, "the first frame", trial->delay.first_frame_ms);
         return true;
+    }
     if (trial->probe.status != 0 && trial->probe.status != good)
         judge_status(trial);
     else if (!judge_hand_off(trial) && trial->probe.fault == PROBE_GOOD)
@@ -220,12 +257,17 @@ static void look_at_event(struct trial *trial)
 {
     static const char type[] = "esnctl-doctor-event";
     struct doctor *doctor = trial->doctor;
+    uint64_t posted_ms = clock_monotonic_ms();
     if (trial->way == WAY_POLL || !can_publish(doctor) || !publish(doctor, trial->topic, type))
         return;
-    if (!wait_for(trial, type))
+    if (wait_for(trial, type)) {
+        trial->delay.event_ms = ms_since(posted_ms);
+        judge_delay(trial, "an event", trial->delay.event_ms);
+    } else {
         findings_add(&doctor->findings, "buffered", place_of_proxy(doctor, "proxy_buffering"), NULL,
                      "%s: an event that was taken did not come in %u ms", way_names[trial->way],
                      doctor->wait_ms);
+    }
 }
 
 /* ---- lasting ---- */
@@ -261,15 +303,25 @@ static void look_at_compression(struct doctor *doctor)
     probe_close(&trial.probe);
 }
 
+/* Browsers speak it over TLS alone. */
+static bool is_there_for(const struct doctor *doctor, enum way way)
+{
+    return way != WAY_HTTP2 ||
+           (strncmp(doctor->url, "https://", 8) == 0 &&
+            (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0);
+}
+
 void doctor_look_at_transports(struct doctor *doctor)
 {
-    bool lasts = true;
     for (enum way way = WAY_FRAMES; way < WAYS; way++) {
         struct trial trial = {0};
+        if (!is_there_for(doctor, way))
+            continue;
         begin(&trial, doctor, way);
         if (has_begun(&trial)) {
             look_at_event(&trial);
-            if (way == WAY_SSE && lasts)
+            findings_note_delay(&doctor->findings, way_names[way], &trial.delay);
+            if (way == WAY_SSE)
                 look_at_patience(&trial);
         }
         probe_close(&trial.probe);

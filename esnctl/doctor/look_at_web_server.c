@@ -1,6 +1,7 @@
 /* The web server's own configuration and processes, where they are on this machine and may be read. */
 #include "doctor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,16 @@ const char *doctor_place_of(struct doctor *doctor, const char *nginx, const char
     const struct web_statement *of = web_config_find(
         &doctor->web, doctor->web.kind == WEB_SERVER_APACHE ? apache : nginx, pass->block);
     return write_place(doctor, of != NULL ? of : pass);
+}
+
+const char *doctor_place_with(struct doctor *doctor, const char *name, const char *text)
+{
+    const struct web_statement *statement = NULL;
+    while ((statement = web_config_next(&doctor->web, name, statement)) != NULL) {
+        if (strstr(statement->text, text) != NULL)
+            return write_place(doctor, statement);
+    }
+    return NULL;
 }
 
 /* ---- nginx ---- */
@@ -103,6 +114,71 @@ static void look_at_workers(struct doctor *doctor)
                      "MaxRequestWorkers is %ld, and each stream takes one of them", workers);
 }
 
+/* True when a list of words behind the first one has this one; without any it is about all. */
+static bool is_about(const struct web_statement *mutex, const char *name)
+{
+    size_t length = strlen(name);
+    const char *word = strchr(web_statement_value(mutex), ' ');
+    if (word == NULL)
+        return strcmp(name, "default") == 0;
+    for (; word != NULL; word = strchr(word, ' ')) {
+        word++;
+        if (strncasecmp(word, name, length) == 0 && (word[length] == ' ' || word[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* What holds for a mutex of this name: the last that names it, else the last that is about all. */
+static const struct web_statement *find_mutex(const struct web_config *web, const char *name)
+{
+    const struct web_statement *statement = NULL, *own = NULL, *common = NULL;
+    while ((statement = web_config_next(web, "Mutex", statement)) != NULL) {
+        if (is_about(statement, name))
+            own = statement;
+        else if (is_about(statement, "default"))
+            common = statement;
+    }
+    return own != NULL ? own : common;
+}
+
+/* fcntl(2), as which "file" is too: its EDEADLK knows processes, not threads. */
+static bool is_fcntl(const struct web_statement *mutex)
+{
+    const char *how = web_statement_value(mutex);
+    size_t length = strcspn(how, ": ");
+    return (length == 4 && strncasecmp(how, "file", length) == 0) ||
+           (length == 5 && strncasecmp(how, "fcntl", length) == 0);
+}
+
+static void look_at_mutexes(struct doctor *doctor)
+{
+    static const char *const names[] = {"fcgid-proctbl", "fcgid-pipe"};
+    const struct web_statement *module = NULL;
+    while ((module = web_config_next(&doctor->web, "LoadModule", module)) != NULL &&
+           strncmp(web_statement_value(module), "fcgid_module ", 13) != 0)
+        continue;
+    for (size_t i = 0; module != NULL && i < sizeof names / sizeof *names; i++) {
+        const struct web_statement *mutex = find_mutex(&doctor->web, names[i]);
+        if (mutex == NULL || !is_fcntl(mutex))
+            continue;
+        findings_add(&doctor->findings, "mutex-file", write_place(doctor, mutex), NULL,
+                     "%s, and mod_fcgid is loaded, whose mutex %s is of that kind", mutex->text,
+                     names[i]);
+        return;
+    }
+}
+
+static void look_at_apache_log(struct doctor *doctor)
+{
+    const struct web_statement *pass = find_pass(doctor);
+    const struct web_statement *log =
+        pass != NULL ? web_config_find(&doctor->web, "CustomLog", pass->block) : NULL;
+    if (log != NULL && strstr(log->text, " env=") == NULL)
+        findings_add(&doctor->findings, "logged-query", write_place(doctor, log), NULL,
+                     "requests of subscribers are written to the access log with their queries");
+}
+
 /* ---- sockets of the handlers ---- */
 
 /* The path behind "unix:" in a statement; false: there is none. */
@@ -121,7 +197,7 @@ static void look_at_socket(struct doctor *doctor, const struct web_statement *st
     char path[PATH_MAX];
     if (!find_socket(statement, path))
         return;
-    if (access(path, F_OK) != 0 && geteuid() == 0)
+    if (access(path, F_OK) != 0 && errno == ENOENT)
         findings_add(&doctor->findings, "socket-missing", write_place(doctor, statement), NULL,
                      "%s is not there", path);
     else if (access(path, F_OK) == 0 && doctor->server.master != 0 &&
@@ -152,6 +228,8 @@ void doctor_look_at_web_server(struct doctor *doctor)
         look_at_log(doctor);
     } else {
         look_at_workers(doctor);
+        look_at_mutexes(doctor);
+        look_at_apache_log(doctor);
     }
     look_at_sockets(doctor);
 }

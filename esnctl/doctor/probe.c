@@ -19,9 +19,16 @@ struct probe_exchange {
     char value[VALUE_SIZE]; /* what probe_header() gave */
 };
 
+static void note_answered(struct probe *probe)
+{
+    if (probe->answered_ms == 0)
+        probe->answered_ms = clock_monotonic_ms();
+}
+
 static size_t take_head(char *data, size_t size, size_t count, void *context)
 {
     struct probe *probe = context;
+    note_answered(probe);
     if (strncmp(data, "HTTP/", size * count < 5 ? size * count : 5) == 0)
         bytes_clear(&probe->head); /* one behind a redirection */
     bytes_append(&probe->head, data, size * count);
@@ -278,6 +285,7 @@ static void read_raw(struct probe *probe, unsigned limit_ms)
         judge(probe, code);
         return;
     }
+    note_answered(probe);
     bytes_append(&probe->head, bytes, got);
     bytes_append(&probe->body, bytes, got);
     const char *head = bytes_terminate(&probe->head);

@@ -35,6 +35,7 @@ struct probe {
     const struct probe_request *request;
     long status, http_version; /* 10, 11, 20; 0: no answer yet */
     struct bytes head, body;   /* of the last answer, where redirections were followed */
+    uint64_t answered_ms;      /* monotonic clock, when its first byte came; 0: none has */
     bool ended;                /* the answer, or the connection */
     enum probe_fault fault;
     char error[PROBE_ERROR_SIZE];

@@ -102,6 +102,21 @@ describe('an installation behind nginx', () => {
     assert.match(machine.run('esnctl check-config'), /good for the user esn-fanout\n.*good for the user esn-event\n.*good for the user esn-subscribe$/);
   });
 
+  it('is sound to esnctl doctor, which says which unit does not run, or will not after the next start', () => {
+    const look = () => JSON.parse(machine.try('esnctl doctor --json --wait 60 --late 0 --patience 0 http://localhost/notify/ 2>/dev/null').output).findings;
+    assert.deepEqual(look(), []);
+    for (const [spoil, unit, state, mend] of [
+      ['systemctl stop esn-subscribe.socket esn-subscribe', 'esn-subscribe.socket', 'inactive and enabled', 'systemctl start esn-subscribe.socket esn-subscribe'],
+      ['systemctl --quiet disable esn-fanout', 'esn-fanout.service', 'active and disabled', 'systemctl --quiet enable esn-fanout'],
+    ]) {
+      machine.run(spoil);
+      const [finding] = look().filter(({ name }) => name === 'units');
+      assert.deepEqual([finding?.seen, finding?.line], [`${unit} is ${state}`, `systemctl enable --now ${unit}`]);
+      machine.run(mend);
+    }
+    assert.deepEqual(look(), []);
+  });
+
   it('is restarted and reloaded without waiting for streams', async () => {
     const [lines] = section('When the web server is restarted');
     await story.assertRestartsLetGo(machine, 'nginx', lines.text, '/run/nginx.pid');

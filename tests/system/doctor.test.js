@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { startApache } = require('./lib/apache');
@@ -19,13 +20,16 @@ const { BehindWebServer } = require('./lib/webservers');
 const isRoot = process.getuid() === 0;
 const ORIGIN = 'https://shop.example';
 
-/** What doctor says; its exit status has to fit. */
-async function doctor(conf, words) {
-  const ended = await run([programs.esnctl, 'doctor', '--json', '--patience', '0', ...words], { env: { ESN_CONF: conf } });
-  const { findings } = JSON.parse(ended.stdout || 'null') ?? assert.fail(ended.stderr);
-  assert.equal(ended.code, findings.length > 0 ? 1 : 0, ended.stderr);
-  return findings;
+/** What doctor finds and measures; its exit status has to fit. `wrapper`: command words before it. */
+async function examine(conf, words, wrapper = []) {
+  const command = [...wrapper, programs.esnctl, 'doctor', '--json', '--patience', '0', '--late', '60', ...words];
+  const ended = await run(command, { env: { ESN_CONF: conf } });
+  const answer = JSON.parse(ended.stdout || 'null') ?? assert.fail(ended.stderr);
+  assert.equal(ended.code, answer.findings.length > 0 ? 1 : 0, ended.stderr);
+  return answer;
 }
+
+const doctor = async (conf, words) => (await examine(conf, words)).findings;
 
 /** The finding of this name, with the line and file that are to be changed. */
 function expectFinding(findings, name, line, file) {
@@ -98,7 +102,7 @@ http {
   gzip_proxied any;
   gzip_min_length 1;
   server {
-    listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
+    listen 127.0.0.1:${port}${tls ? ` ssl${tls.speaks ?? ' http2'}` : ''};
     ${tls ? `ssl_certificate ${tls.cert};\n    ssl_certificate_key ${tls.key};` : ''}
 ${server}
   }
@@ -111,6 +115,22 @@ ${server}
     const name = tls?.host ?? '127.0.0.1';
     await nginx.until('nginx listens', () => fs.existsSync(path.join(folder, 'pid')));
     return `http${tls ? 's' : ''}://${name}:${port}/notify/`;
+  }
+
+  /** A handler of this configuration; gives its socket. */
+  async function startHandler(program, name, conf) {
+    const socket = path.join(newFolder(), 'handler.sock');
+    const handler = new Program(name, [program, '--config', conf, '--listen', `unix:${socket}`, '--workers', '1'], { log: `${socket}.log` });
+    started.push(handler);
+    await handler.until('it listens', () => fs.existsSync(socket));
+    return socket;
+  }
+
+  /** The same configuration without the lines of this key. */
+  function fileWithout(conf, key) {
+    const file = `${conf}.without`;
+    fs.writeFileSync(file, fs.readFileSync(conf, 'utf8').replaceAll(new RegExp(`^${key} = .*\\n`, 'gm'), ''));
+    return file;
   }
 
   /** A configuration beside the stack's own, with these sections changed. */
@@ -137,8 +157,13 @@ ${server}
   test('a sound one has no finding', async () => {
     const findings = await doctor(stack.file, ['--wait', '60', '--patience', '1', '--origin', 'http://shop.example', web.url]);
     assert.deepEqual(findings, []);
-    const ended = await run([programs.esnctl, 'doctor', '--wait', '60', '--patience', '0', web.url], { env: { ESN_CONF: stack.file } });
+    const words = ['--wait', '60', '--late', '60', '--patience', '0', web.url];
+    const ended = await run([programs.esnctl, 'doctor', ...words], { env: { ESN_CONF: stack.file } });
     assert.match(ended.stdout, /^Nothing is wrong/);
+    for (const way of ['a POST with frames', 'Server-Sent Events', 'a WebSocket']) {
+      assert.match(ended.stdout, new RegExp(`^${way}: first byte after \\d+ ms, first frame after \\d+ ms, an event after \\d+ ms$`, 'm'));
+    }
+    assert.match(ended.stdout, /^long-poll: first byte after \d+ ms, first frame after \d+ ms, an event not seen$/m);
     assert.equal(ended.code, 0);
   });
 
@@ -153,6 +178,8 @@ ${server}
     ['another inner prefix', [['/_fanout/', '/_inner/']], 'handoff-prefix', /location \^~ \/_fanout\/|prefix/, /site/],
     ['/_fanout/ is open', [['location ^~ /_fanout/ {\n    internal;', 'location ^~ /_fanout/ {']], 'fanout-open', /^internal;$/, NGINX],
     ['queries are logged', [['access_log off;', '']], 'logged-query', /^access_log off;$/, NGINX],
+    ['a transport that something refuses', [['location = /_fanout/sse {', 'location = /notify/sse { return 403; }\nlocation = /_fanout/sse {']],
+      'not-subscribed', /locations of deploy\/nginx/, /site/],
     ['small bodies', [['client_max_body_size 16m;', 'client_max_body_size 1k;']], 'body-limit', /^client_max_body_size 16m;$/, NGINX],
   ];
   for (const [name, changes, finding, line, file, words = []] of sites) {
@@ -178,18 +205,15 @@ ${server}
     const away = await start(changed([`127.0.0.1:${stack.port}`, `127.0.0.1:${port}`]));
     expectFinding(await doctor(stack.file, [away]), 'daemon-away', /esn-fanout.*proxy_pass/, NGINX);
     const noEvent = await start(changed([stack.handlers[0].socket, '/nowhere/event.sock']));
-    expectFinding(await doctor(stack.file, [noEvent]), 'event-away', /esn-event\.socket/, NGINX);
+    const withoutEvent = await doctor(stack.file, [noEvent]);
+    expectFinding(withoutEvent, 'event-away', /esn-event\.socket/, NGINX);
+    expectFinding(withoutEvent, 'socket-missing', /fastcgi_pass/, NGINX);
     const noSubscribe = await start(changed([web.subscribeSocket, '/nowhere/subscribe.sock']));
     expectFinding(await doctor(stack.file, [noSubscribe]), 'subscribe-away', /esn-subscribe\.socket/, NGINX);
   });
 
   test('the web server may not open the sockets', async () => {
-    const socket = path.join(newFolder(), 'event.sock');
-    const handler = new Program('esn-event-closed', [programs.event, '--config', stack.file, '--listen', `unix:${socket}`, '--workers', '1'], {
-      log: `${socket}.log`,
-    });
-    started.push(handler);
-    await handler.until('it listens', () => fs.existsSync(socket));
+    const socket = await startHandler(programs.event, 'esn-event-closed', stack.file);
     fs.chmodSync(socket, isRoot ? 0o600 : 0);
     const url = await start(changed([stack.handlers[0].socket, socket]), { user: 'nobody nogroup' });
     expectFinding(await doctor(stack.file, [url]), 'socket-group', /adduser www-data esn-web/, /group/);
@@ -209,14 +233,107 @@ ${server}
     const secret = confWith('other-secret', { ticket: { secret_file: path.join(stack.folder, 'other.secret') } }, () =>
       stack.writeTokens('other.secret', ['another secret than that of the daemon, as long as it has to be']),
     );
-    const socket = path.join(newFolder(), 'subscribe.sock');
-    const handler = new Program('esn-subscribe-other', [programs.subscribe, '--config', secret, '--listen', `unix:${socket}`, '--workers', '1'], {
-      log: `${socket}.log`,
-    });
-    started.push(handler);
-    await handler.until('it listens', () => fs.existsSync(socket));
+    const socket = await startHandler(programs.subscribe, 'esn-subscribe-other', secret);
     const mixed = await start(changed([web.subscribeSocket, socket]));
     expectFinding(await doctor(stack.file, [mixed]), 'ticket-secret', /\[ticket\] secret_file/, /esn-subscribe/);
+  });
+
+  test('a web server that says the admin token for everybody', async () => {
+    const header = `proxy_set_header Authorization "Bearer ${stack.adminToken}";`;
+    const url = await start(changed(['location /notify/ {\n', `location /notify/ {\n    ${header}\n`]));
+    const finding = expectFinding(await doctor(stack.file, [url]), 'admin-open', /proxy_set_header Authorization/, NGINX);
+    const [file, line] = finding.file.split(':');
+    assert.equal(fs.readFileSync(file, 'utf8').split('\n')[line - 1].trim(), header);
+  });
+
+  test('what the token may not do, and a disk that is full', async () => {
+    const narrow = confWith('narrow', { publish: { token_file: path.join(stack.folder, 'narrow.key'), publishers_file: path.join(stack.folder, 'narrow.publishers') } }, () => {
+      stack.writeTokens('narrow.key', ['the secret of one that may not do much']);
+      fs.writeFileSync(path.join(stack.folder, 'narrow.publishers'), '[narrow]\nsecret_file = narrow.key\ntopics = shop/#\n');
+    });
+    const socket = await startHandler(programs.event, 'narrow', fileWithout(narrow, 'token_file'));
+    const url = await start(changed([stack.handlers[0].socket, socket]));
+    expectFinding(await doctor(narrow, [url]), 'publish-failed', /journal/, /esn-event/);
+
+    const disk = path.join(newFolder(), 'disk');
+    const mount = `mount -t tmpfs -o size=1m none '${disk}' && exec "$@"`;
+    fs.mkdirSync(disk);
+    const full = await Stack.start('full', {
+      handlers: 1,
+      config: { log: { path: path.join(disk, 'log') } },
+      wrapper: [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--mount', 'sh', '-c', mount, 'sh'],
+    });
+    try {
+      const e = { type: 'x', detail: 'x'.repeat(100_000) };
+      await until('the disk is full', async () => (await full.post({ ep: ['a'], e })).status === 503);
+      const away = await start(changed([`127.0.0.1:${stack.port}`, `127.0.0.1:${full.port}`], [stack.handlers[0].socket, full.handlers[0].socket]));
+      const finding = expectFinding(await doctor(full.file, [away]), 'not-ready', /journal of esn-fanout/, /journalctl/);
+      assert.match(finding.seen, /the log cannot be written to the disk/);
+    } finally {
+      await full.stop();
+    }
+  });
+
+  test('what comes late', async () => {
+    // A line on which what the daemon answers to an EventSource takes its time.
+    const sockets = new Set();
+    const line = net.createServer((from) => {
+      const to = net.connect(stack.port, '127.0.0.1');
+      let delay = 0;
+      for (const socket of [from, to]) {
+        sockets.add(socket);
+        socket.on('error', () => {}).on('close', () => [from, to].forEach((each) => each.destroy()));
+      }
+      from.on('data', (bytes) => {
+        delay = bytes.includes('GET /sse') ? 1200 : delay;
+        to.write(bytes);
+      });
+      to.on('data', (bytes) => setTimeout(() => from.write(bytes), delay));
+    });
+    const port = await freePort();
+    await new Promise((resolve) => line.listen(port, '127.0.0.1', resolve));
+    const url = await start(changed([`127.0.0.1:${stack.port}`, `127.0.0.1:${port}`]));
+    const { findings, delays } = await examine(stack.file, ['--wait', '60', '--late', '1', url]);
+    const late = findings.filter(({ name }) => name === 'buffered').map(({ seen }) => seen);
+    assert.ok(late.some((seen) => /^Server-Sent Events: the first frame came after \d{4,} ms$/.test(seen)), late.join());
+    assert.ok(late.some((seen) => /^Server-Sent Events: an event came after \d{4,} ms$/.test(seen)), late.join());
+    assert.ok(delays.find(({ way }) => way === 'Server-Sent Events').event_ms >= 1000);
+    sockets.forEach((socket) => socket.destroy());
+    line.close();
+  });
+
+  test('no such name; a kernel with little room', async () => {
+    // A network of its own, in which no name is known and the kernel's settings may be changed.
+    const settings = 'echo 128 >/proc/sys/net/core/somaxconn; echo 30000 30999 >/proc/sys/net/ipv4/ip_local_port_range; exec "$@"';
+    const wrapper = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--net', 'sh', '-ec', settings, 'sh'];
+    const { findings } = await examine(stack.file, ['http://shop.invalid/notify/'], wrapper);
+    expectFinding(findings, 'dns', /name/, /DNS/);
+    assert.match(expectFinding(findings, 'kernel-backlog', /^net\.core\.somaxconn = 4096$/, /sysctl\.d/).seen, /128/);
+    assert.match(expectFinding(findings, 'kernel-ports', /^net\.ipv4\.ip_local_port_range/, /sysctl\.d/).seen, /1000 ports/);
+  });
+
+  test('keys that do not fit together', async () => {
+    const [folder, other] = [newFolder(), newFolder()];
+    for (const each of [folder, other]) {
+      const { code, stderr } = await run([programs.esnctl, 'keygen', '--dir', each, 'bind']);
+      assert.equal(code, 0, stderr);
+    }
+    const [bindPublic, busPublic, busSecret] = ['bind.pub', 'bus.pub', 'bus.key'].map((name) => path.join(folder, name));
+    // As curve_keygen(1) makes them.
+    fs.writeFileSync(busPublic, 'Gc-ox*dU+{613c@k1FpY4vwTOI(r)!eg<)m9)742\n');
+    fs.writeFileSync(busSecret, 'ejigVq$QBN6F+yIF0<Fg:.]7@t-DOQ6jDq$OqCtX\n', { mode: 0o600 });
+    const conf = confWith('keys', {
+      bind_key: { private_key_file: path.join(folder, 'bind.key') },
+      bus: { public_key_file: busPublic, secret_key_file: busSecret },
+    });
+    const faults = async () => (await run([programs.esnctl, 'check-config', '--config', conf])).stderr;
+    assert.doesNotMatch(await faults(), /is not the public key/);
+    fs.copyFileSync(path.join(other, 'bind.pub'), bindPublic);
+    fs.writeFileSync(busPublic, 'zQx/8+VQvHkL5OH9#+C7Yf*sS*h$gid/^f9vN8zt\n');
+    const findings = (await doctor(conf, [await start(site)])).filter(({ name }) => name === 'check-config');
+    for (const file of [bindPublic, busPublic]) {
+      assert.ok(findings.some((one) => one.file === file && /is not the public key of/.test(one.seen)), JSON.stringify(findings));
+    }
   });
 
   test('the binding server is down, and there is no database', async () => {
@@ -250,6 +367,12 @@ ${server}
     const good = cert('good', '127.0.0.1', 90);
     const look = async (tls, ca = tls.cert) => doctor(stack.file, [...(ca ? ['--ca', ca] : []), await start(site, { tls })]);
     assert.deepEqual(await look(good), []);
+    const { delays } = await examine(stack.file, ['--ca', good.cert, await start(site, { tls: good })]);
+    assert.ok(delays.find(({ way }) => way === 'Server-Sent Events over HTTP/2').event_ms >= 0);
+    const old = await start(site, { tls: { ...good, speaks: '' } });
+    const findings = await doctor(stack.file, ['--ca', good.cert, old]);
+    expectFinding(findings, 'http2', /^listen 443 ssl http2;/, /nginx\.conf:\d+$/);
+    assert.deepEqual(await doctor(stack.file, ['--ca', good.cert, '--ignore', 'http2', old]), []);
     const PLACE = /nginx\.conf:\d+$/;
     expectFinding(await look(cert('soon', '127.0.0.1', 3)), 'certificate-soon', /ssl_certificate/, PLACE);
     expectFinding(await look(cert('old', '127.0.0.1', 1, [tool('faketime', 'faketime'), '-f', '-9d'])), 'certificate-expired', /ssl_certificate/, PLACE);
@@ -283,39 +406,91 @@ ${server}
     await bad();
     await bad('ftp://shop.example/');
     await bad('--patience', 'x', 'http://shop.example/');
+    await bad('--ignore', 'nothing of that name', 'http://shop.example/');
     const ended = await run([programs.esnctl, 'doctor', '--patience', '0', await start(changed(['gzip off;', '']))], { env: { ESN_CONF: stack.file } });
     assert.match(ended.stdout, /^compressed: .*\n {2}why: .*\n {2}change: gzip off;\n {2}in: \/.*nginx\.conf:\d+\n/m);
   });
 });
 
-describe('doctor behind Apache', () => {
-  test('a sound one; mod_deflate; mod_proxy_fcgi that does not hand on', async () => {
-    const web = await BehindWebServer.start('Apache with mod_fcgid');
-    const servers = [];
-    try {
-      assert.deepEqual(await doctor(web.stack.file, ['--wait', '60', web.url]), []);
-      const adapted = (file) =>
-        fs
-          .readFileSync(path.join(source, 'deploy/apache', file), 'utf8')
-          .replaceAll('127.0.0.1:8010', `127.0.0.1:${web.stack.port}`)
-          .replaceAll('/run/es-web-notify/event.sock', web.stack.handlers[0].socket)
-          .replaceAll('/run/es-web-notify/subscribe.sock', web.subscribeSocket)
-          .replaceAll('/usr/local/libexec/esn-subscribe', programs.subscribe)
-          .replaceAll('/etc/es-web-notify.conf', web.stack.file);
-      const start = async (name, directives) => {
-        const folder = path.join(web.stack.folder, name);
-        fs.mkdirSync(folder);
-        const port = await freePort();
-        servers.push(await startApache(folder, port, directives));
-        return `http://127.0.0.1:${port}/notify/`;
-      };
-      const deflate = await start('deflate', adapted('es-web-notify.conf').replaceAll('SetEnv no-gzip 1', '').replaceAll('SetEnv no-brotli 1', ''));
-      expectFinding(await doctor(web.stack.file, [deflate]), 'compressed', /^SetEnv no-gzip 1$/, /apache\.conf:\d+$|site/);
-      const local = await start('proxy-fcgi', adapted('es-web-notify-redirect.conf'));
-      expectFinding(await doctor(web.stack.file, ['--wait', '5', local]), 'handoff', /mode = redirect/, /es-web-notify\.conf/);
-    } finally {
-      await Promise.all(servers.map((server) => server.end()));
-      await web.stop();
+describe('doctor behind Apache', { concurrency: 4 }, () => {
+  let web;
+  const servers = [];
+  before(async () => {
+    web = await BehindWebServer.start('Apache with mod_fcgid');
+  });
+  after(async () => {
+    await Promise.all(servers.map((server) => server.end()));
+    await web?.stop();
+  });
+
+  const adapted = (file) =>
+    fs
+      .readFileSync(path.join(source, 'deploy/apache', file), 'utf8')
+      .replaceAll('127.0.0.1:8010', `127.0.0.1:${web.stack.port}`)
+      .replaceAll('/run/es-web-notify/event.sock', web.stack.handlers[0].socket)
+      .replaceAll('/run/es-web-notify/subscribe.sock', web.subscribeSocket)
+      .replaceAll('/usr/local/libexec/esn-subscribe', programs.subscribe)
+      .replaceAll('/etc/es-web-notify.conf', web.stack.file);
+
+  async function start(name, directives, adapt) {
+    const folder = path.join(web.stack.folder, name);
+    fs.mkdirSync(folder);
+    const port = await freePort();
+    servers.push(await startApache(folder, port, directives, adapt));
+    return `http://127.0.0.1:${port}/notify/`;
+  }
+
+  /** Apache's configuration with these lines changed: each is there. */
+  const changed = (...changes) => (text) =>
+    changes.reduce((whole, [from, to]) => {
+      assert.match(whole, from);
+      return whole.replace(from, to);
+    }, text);
+
+  test('a sound one', async () => {
+    assert.deepEqual(await doctor(web.stack.file, ['--wait', '60', web.url]), []);
+  });
+
+  test('mod_deflate, and mod_proxy_fcgi that does not hand on', async () => {
+    const deflate = await start('deflate', adapted('es-web-notify.conf').replaceAll('SetEnv no-gzip 1', '').replaceAll('SetEnv no-brotli 1', ''));
+    expectFinding(await doctor(web.stack.file, [deflate]), 'compressed', /^SetEnv no-gzip 1$/, /apache\.conf:\d+$|site/);
+    const local = await start('proxy-fcgi', adapted('es-web-notify-redirect.conf'));
+    expectFinding(await doctor(web.stack.file, ['--wait', '5', local]), 'handoff', /mode = redirect/, /es-web-notify\.conf/);
+  });
+
+  test('few workers, and queries in its log', async () => {
+    const url = await start('few', adapted('es-web-notify.conf'), changed([/^MaxRequestWorkers 512$/m, 'MaxRequestWorkers 128'], [/ env=!es-web-notify/, '']));
+    const findings = await doctor(web.stack.file, [url]);
+    expectFinding(findings, 'worker-connections', /^MaxRequestWorkers 8192$/, /apache\.conf:\d+$/);
+    expectFinding(findings, 'logged-query', /^CustomLog \.\.\. env=!es-web-notify$/, /apache\.conf:\d+$/);
+  });
+
+  test('mod_fcgid with mutexes on which threads deadlock', async () => {
+    const withMutex = async (name, lines) => {
+      const text = lines.join('\n').replaceAll('FOLDER', path.join(web.stack.folder, name));
+      const url = await start(name, adapted('es-web-notify.conf'), changed([/^(Mutex .*\n)?(?=ErrorLog)/m, `${text}\n`]));
+      return doctor(web.stack.file, ['--wait', '60', url]);
+    };
+    for (const [name, ...lines] of [
+      ['file', 'Mutex file:FOLDER'],
+      ['fcntl', 'Mutex default', 'Mutex fcntl:FOLDER fcgid-proctbl fcgid-pipe'],
+      ['later', 'Mutex pthread default', 'Mutex file:FOLDER default'],
+    ]) {
+      const finding = expectFinding(await withMutex(name, lines), 'mutex-file', /^Mutex default$/, /apache\.conf:\d+$/);
+      assert.match(finding.seen, /^Mutex (file|fcntl):/);
     }
+    assert.deepEqual(await withMutex('pthread', ['Mutex file:FOLDER default', 'Mutex pthread fcgid-proctbl fcgid-pipe']), []);
+  });
+
+  test('a sound one with HTTP/2', async () => {
+    const { cert, key } = makeCertificate(web.stack.folder, 'apache', ['127.0.0.1'], { days: 90 });
+    const modules = ['ssl', 'socache_shmcb', 'http2'].map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so\n`).join('');
+    const site = `SSLEngine on\nSSLCertificateFile ${cert}\nSSLCertificateKeyFile ${key}\n`;
+    const url = await start('http2', adapted('es-web-notify.conf'), changed([/^FcgidIPCDir/m, `${modules}$&`], [/^DocumentRoot/m, `${site}Protocols h2 http/1.1\n$&`]));
+    const { findings, delays } = await examine(web.stack.file, ['--wait', '60', '--ca', cert, url.replace('http:', 'https:')]);
+    assert.deepEqual(findings, []);
+    assert.ok(delays.find(({ way }) => way === 'Server-Sent Events over HTTP/2').event_ms >= 0);
+    const old = await start('http1', adapted('es-web-notify.conf'), changed([/^FcgidIPCDir/m, `${modules}$&`], [/^DocumentRoot/m, `${site}$&`]));
+    expectFinding(await doctor(web.stack.file, ['--ca', cert, old.replace('http:', 'https:')]), 'http2', /^Protocols h2/, /apache\.conf:\d+$/);
   });
 });

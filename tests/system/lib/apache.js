@@ -45,8 +45,11 @@ function asOrdinaryUser() {
   return process.getuid() === 0 ? [tool('unshare', 'util-linux'), '--user', '--map-user=1000', '--map-group=1000'] : [];
 }
 
-/** Starts Apache in the foreground with the given directives in its only virtual host. */
-async function startApache(folder, port, directives) {
+/**
+ * Starts Apache in the foreground with the given directives in its only virtual host. `adapt(text)`: what its whole
+ * configuration is to be.
+ */
+async function startApache(folder, port, directives, adapt = (text) => text) {
   const own = path.join(folder, 'apache');
   const root = path.join(own, 'htdocs');
   fs.mkdirSync(root, { recursive: true });
@@ -54,7 +57,7 @@ async function startApache(folder, port, directives) {
   const file = path.join(own, 'apache.conf');
   fs.writeFileSync(
     file,
-    `ServerRoot ${own}
+    adapt(`ServerRoot ${own}
 ServerName localhost
 PidFile ${own}/pid
 DefaultRuntimeDir ${own}
@@ -80,15 +83,15 @@ ForceType text/html
 AddOutputFilterByType BROTLI_COMPRESS;DEFLATE text/html text/plain text/event-stream application/json
 ${directives}
 </VirtualHost>
-`,
+`),
   );
   const apache = new Program('apache', [...asOrdinaryUser(), tool('apache2', 'apache2-bin'), '-D', 'FOREGROUND', '-f', file], {
     log: path.join(folder, 'apache.log'),
   });
-  /** Lines of its log that tell of what it could not go on with: a process that ends with all that it holds. */
+  /** Lines of its log that tell of a process which has ended with all that it held. */
   apache.faults = () => {
     const lines = fs.readFileSync(path.join(own, 'error.log'), 'utf8').split('\n');
-    return lines.filter((line) => /:(emerg|alert|crit)\]/.test(line));
+    return lines.filter((line) => /:(emerg|alert|crit)\]|exit signal/.test(line));
   };
   await apache.until('apache answers', () => request(`http://127.0.0.1:${port}/`, { agent: false }));
   return apache;
