@@ -351,6 +351,7 @@ static void take_refusal(struct intake *intake, const struct bus_message *messag
 {
     const struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_DELIVERED};
 
+    intake->counters.refused++;
     note_unpublished(intake, &message->refusal);
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }

@@ -35,6 +35,7 @@ struct intake_parts {
 struct intake_counters {
     uint64_t events;  /* delivered, doubles not counted */
     uint64_t doubles; /* recognised and dropped */
+    uint64_t refused; /* by a handler, which tells of it */
     uint64_t others;  /* not taken: their id is another event's */
     uint64_t
         overloads;     /* not taken: no memory, not kept on disk, or over the daemon's limits ... */

@@ -125,6 +125,7 @@ static void write_results(struct exposition *out, const struct intake_counters *
     exposition_sample(out, "result", "double", counters->doubles);
     exposition_sample(out, "result", "id_of_another", counters->others);
     exposition_sample(out, "result", "limited", counters->limited);
+    exposition_sample(out, "result", "refused", counters->refused);
     exposition_sample(out, "result", "not_stored", counters->unstored);
     exposition_sample(out, "result", "topic_over_limits", counters->topics);
     exposition_sample(out, "result", "no_memory",

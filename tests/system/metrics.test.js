@@ -36,7 +36,8 @@ describe('metrics', () => {
   before(async () => {
     [port, eventPort] = [await freePort(), await freePort()];
     stack = new Stack('metrics', { handlers: 1, workers: 3 });
-    fs.writeFileSync(path.join(stack.folder, 'publishers'), `[shop]\nsecret_file = shop.key\ntopics = #\nrate = 1000\n`);
+    fs.writeFileSync(path.join(stack.folder, 'publishers'), `[shop]\nsecret_file = shop.key\ntopics = #\nrate = 1000\n[narrow]\nsecret_file = narrow.key\ntopics = narrow/#\n`);
+    stack.writeTokens('narrow.key', ['secret-of-one-that-may-not-do-much-0123']);
     stack.writeTokens('shop.key', ['secret-of-the-shop-0123456789abcdef']);
     Object.assign(stack.config, {
       metrics: { listen: `127.0.0.1:${port}`, listen_event: `127.0.0.1:${eventPort}`, addresses: '127.0.0.0/8' },
@@ -143,6 +144,14 @@ describe('metrics', () => {
       });
       assert.deepEqual(Object.values(grown), [1, 1, 1, 1, 1, 1]);
       await client.close();
+    });
+
+    test('what a handler refuses', async () => {
+      const old = await samples();
+      const answer = await stack.post({ ep: ['a', 'b'], e: { type: 'x' } }, { token: 'secret-of-one-that-may-not-do-much-0123' });
+      assert.equal(answer.status, 403, answer.text);
+      const name = 'esn_events_total{result="refused"}';
+      await until('the daemon was told', async () => (await samples()).get(name) === old.get(name) + 2);
     });
 
     test('publishers by name', async () => {
