@@ -113,12 +113,12 @@ static void on_before_sleep(uv_prepare_t *prepare)
     bool all_told = presence_events_flush(&server->service, false);
     bool all_left = !leaving_run(&server->service);
     bool all_answered = !waiting_requests_run(&server->service);
-    connections_report_run(&server->service);
+    piecewise_answers_run(&server->service);
     replay_run(&server->replays);
     bool all_written = !connection_flush(&server->net);
     loop_watch_end_turn(&server->net.loop.watch, loop_now(&server->net.loop));
     bool all_read = !connection_resume_put_off(&server->net);
-    if (replay_can_go_on(&server->replays) || connections_report_can_go_on(&server->service) ||
+    if (replay_can_go_on(&server->replays) || piecewise_answers_can_go_on(&server->service) ||
         !all_told || !all_dropped || !all_answered || !all_left || !all_written || !all_read)
         (void)uv_idle_start(&server->busy, on_busy);
     else
@@ -341,7 +341,7 @@ static void open_service(struct server *server)
                                        .delivery = &server->delivery,
                                        .replays = &server->replays,
                                        .waiting = &server->waiting,
-                                       .reports = &server->reports,
+                                       .answers = &server->answers,
                                        .leaving = &server->leaving,
                                        .transports = transports,
                                        .seen = &server->seen,
@@ -350,7 +350,7 @@ static void open_service(struct server *server)
                                        .answer = routes_answer};
     waiting_requests_open(&server->waiting, &request_reader_user, request_reader_answer);
     leaving_open(&server->leaving);
-    connections_reports_open(&server->reports);
+    piecewise_answers_open(&server->answers);
     delivery_open(&server->delivery, &server->net, &server->streams, &server->log);
 }
 

@@ -15,9 +15,9 @@
 #include "log/event_log.h"
 #include "net/listener.h"
 #include "net/net.h"
-#include "requests/connections_report.h"
 #include "requests/dropping.h"
 #include "requests/leaving.h"
+#include "requests/piecewise_answer.h"
 #include "requests/service.h"
 #include "requests/session_ends.h"
 #include "requests/waiting_requests.h"
@@ -49,7 +49,7 @@ struct server {
     struct undelivered undelivered;
     struct bus_reader *bus;
     struct waiting_requests waiting;
-    struct connections_reports reports;
+    struct piecewise_answers answers;
     struct leaving_streams leaving;
     struct service service;
     struct session_ends session_ends;

@@ -4,7 +4,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
-#include "requests/request_reader.h"
+#include "requests/piecewise_answer.h"
 #include "requests/service.h"
 #include "streams/stream.h"
 #include "streams/streams.h"
@@ -24,17 +24,14 @@ enum {
 
 /* One answer that is being written. */
 struct connections_report {
-    TAILQ_ENTRY(connections_report) by_turn;
-    struct connection *connection;
-    bool is_ready;  /* in the queue: what was written has been taken */
-    bool has_moved; /* likewise, since that was looked at */
-    bool details, chunked, has_clid, has_some;
+    struct piecewise_answer answer; /* first */
+    const struct service *service;
+    bool details, has_clid, has_some;
     uint64_t left;      /* streams that are still to be told at most */
     uint64_t compared;  /* topics, since the last piece */
     struct bytes match; /* what a stream has to have somewhere; empty: anything */
     size_t cursor;
-    struct bytes clid;  /* of whom alone, has_clid */
-    struct bytes piece; /* since the last one was queued */
+    struct bytes clid; /* of whom alone, has_clid */
 };
 
 /* ---- one stream ---- */
@@ -231,7 +228,7 @@ static void write_figures(struct bytes *json, const struct stream *stream)
 
 static void separate(struct connections_report *report)
 {
-    bytes_append_text(&report->piece, report->has_some ? ",\n" : "");
+    bytes_append_text(&report->answer.piece, report->has_some ? ",\n" : "");
     report->has_some = true;
 }
 
@@ -239,7 +236,7 @@ static void write_details(struct hash_node *by_connid, void *context)
 {
     struct connections_report *report = context;
     const struct stream *stream = stream_of_connid_node(by_connid);
-    struct bytes *json = &report->piece;
+    struct bytes *json = &report->answer.piece;
 
     if (report->left == 0 || !has_clid(report, stream) || !has_match(report, stream))
         return;
@@ -264,56 +261,30 @@ static void write_count(struct hash_node *by_clid, void *context)
     if (entry->instances == 0) /* its end is about to be told */
         return;
     separate(report);
-    bytes_append_json_string(&report->piece, entry->clid, entry->length);
-    bytes_append_format(&report->piece, ":%u", entry->instances);
+    bytes_append_json_string(&report->answer.piece, entry->clid, entry->length);
+    bytes_append_format(&report->answer.piece, ":%u", entry->instances);
 }
 
 /* ---- all of them ---- */
 
-void connections_reports_open(struct connections_reports *reports)
+static void free_report(struct piecewise_answer *answer)
 {
-    TAILQ_INIT(&reports->ready);
-}
+    struct connections_report *report = (struct connections_report *)answer;
 
-static struct connections_report *report_of(const struct connection *connection)
-{
-    return stream_of(connection)->transport_state;
-}
-
-static void set_ready(struct connections_report *report, bool is_ready)
-{
-    struct connections_reports *reports = service_of(report->connection)->reports;
-
-    if (report->is_ready == is_ready)
-        return;
-    report->is_ready = is_ready;
-    if (is_ready)
-        TAILQ_INSERT_TAIL(&reports->ready, report, by_turn);
-    else
-        TAILQ_REMOVE(&reports->ready, report, by_turn);
-}
-
-static void free_report(struct connection *connection)
-{
-    struct connections_report *report = report_of(connection);
-
-    set_ready(report, false);
-    stream_of(connection)->transport_state = NULL;
     bytes_free(&report->clid);
     bytes_free(&report->match);
-    bytes_free(&report->piece);
     free(report);
 }
 
 static void look_further(struct connections_report *report)
 {
-    const struct streams *streams = service_of(report->connection)->streams;
+    const struct streams *streams = report->service->streams;
     const struct hash_table *table =
         report->details ? &streams->by_connid : &streams->presence.by_clid;
 
     report->compared = 0;
-    for (int i = 0;
-         i < PIECE_BUCKETS && report->piece.length < PIECE_BYTES && report->compared < PIECE_TOPICS;
+    for (int i = 0; i < PIECE_BUCKETS && report->answer.piece.length < PIECE_BYTES &&
+                    report->compared < PIECE_TOPICS;
          i++) {
         report->cursor = hash_table_walk(table, report->cursor,
                                          report->details ? write_details : write_count, report);
@@ -326,8 +297,8 @@ static void look_further(struct connections_report *report)
 
 static void write_end(struct connections_report *report)
 {
-    const struct streams *streams = service_of(report->connection)->streams;
-    struct bytes *json = &report->piece;
+    const struct streams *streams = report->service->streams;
+    struct bytes *json = &report->answer.piece;
 
     if (!report->details) {
         separate(report);
@@ -337,130 +308,20 @@ static void write_end(struct connections_report *report)
     bytes_append_text(json, "}");
 }
 
-static bool queue_piece(struct connections_report *report)
+static bool write_piece(struct piecewise_answer *answer)
 {
-    struct connection *connection = report->connection;
-    struct bytes *piece = &report->piece;
-    size_t length = piece->length;
-    char head[24];
-    int head_length = report->chunked ? snprintf(head, sizeof head, "%zx\r\n", length) : 0;
+    struct connections_report *report = (struct connections_report *)answer;
 
-    if (piece->failed)
-        return false;
-    if (length == 0)
-        return true;
-    if ((head_length > 0 && !connection_queue_bytes(connection, head, (size_t)head_length)) ||
-        !connection_queue_bytes(connection, piece->data, length) ||
-        (report->chunked && !connection_queue_bytes(connection, "\r\n", 2)))
-        return false;
-    bytes_clear(piece);
-    return true;
-}
-
-static bool end_report(struct connections_report *report)
-{
-    struct connection *connection = report->connection;
-
-    write_end(report);
-    if (!queue_piece(report) ||
-        (report->chunked && !connection_queue_bytes(connection, "0\r\n\r\n", 5)))
-        return false;
-    free_report(connection);
-    connection->user = &request_reader_user;
-    (void)connection_start_reading(connection);
-    connection_end_writing(connection, CLOSE_DONE);
-    return true;
-}
-
-static bool write_piece(struct connections_report *report)
-{
     look_further(report);
-    if (report->cursor == 0)
-        return end_report(report);
-    return queue_piece(report);
-}
-
-void connections_report_run(struct service *service)
-{
-    struct connections_report *first = TAILQ_FIRST(&service->reports->ready);
-
-    if (first == NULL)
-        return;
-    struct connection *connection = first->connection;
-    set_ready(first, false);
-    if (!write_piece(first))
-        connection_close(connection, CLOSE_MEMORY);
-    else if (connection->user != &request_reader_user && connection->output.length == 0)
-        set_ready(first, true); /* nothing in it was wanted */
-}
-
-bool connections_report_can_go_on(const struct service *service)
-{
-    return !TAILQ_EMPTY(&service->reports->ready);
-}
-
-/* ---- its connection ---- */
-
-/* Behind the request in the same bytes: what is thrown away may have been another one. */
-static void report_input(struct connection *connection, const char *bytes, size_t length)
-{
-    (void)bytes;
-    (void)length;
-    connection->dirty_input = true;
-    connection->keep_alive = false;
-}
-
-static uint64_t report_deadline(const struct connection *connection)
-{
-    return loop_now(&connection->net->loop) + connection->net->config->soft_time;
-}
-
-static void report_due(struct connection *connection)
-{
-    struct connections_report *report = report_of(connection);
-    bool moved = connection_has_moved(connection) || report->has_moved;
-
-    report->has_moved = false;
-    if (connection->backlog != NULL && !moved)
-        connection_close(connection, CLOSE_SLOW);
-    else
-        connection_set_deadline(connection);
-}
-
-static void report_drained(struct connection *connection)
-{
-    report_of(connection)->has_moved = true;
-    set_ready(report_of(connection), true);
-}
-
-/* It is over soon, or its time is. */
-static void report_stop(struct connection *connection)
-{
-    (void)connection;
-}
-
-static const struct connection_user report_user = {.input = report_input,
-                                                   .deadline = report_deadline,
-                                                   .due = report_due,
-                                                   .drained = report_drained,
-                                                   .stop = report_stop,
-                                                   .left = free_report};
-
-static bool begin_report(struct connection *connection, const struct http_request *request,
-                         struct connections_report *report)
-{
-    if (!http_reply_stream_head(connection, request, "application/json;charset=utf-8"))
+    if (report->cursor != 0)
         return false;
-    report->connection = connection;
-    report->chunked = http_request_is_1_1(request);
-    bytes_append_text(&report->piece, "{");
-    connection->user = &report_user;
-    connection->state = CONNECTION_STREAMING;
-    /* What follows is the next request; and who has said all it wants to say is answered. */
-    connection_stop_reading(connection);
-    connection_set_deadline(connection);
+    write_end(report);
     return true;
 }
+
+static const struct piecewise_kind report_kind = {.write = write_piece, .free = free_report};
+
+/* ---- the query ---- */
 
 /* What is asked for. */
 struct report_query {
@@ -503,14 +364,6 @@ static bool read_query(struct report_query *query, const struct http_request *re
     return is_sound;
 }
 
-static void reply_head(struct connection *connection, const struct http_request *request)
-{
-    if (http_reply_stream_head(connection, request, "application/json;charset=utf-8"))
-        connection_end_answer(connection, connection->keep_alive);
-    else
-        connection_close(connection, CLOSE_MEMORY);
-}
-
 /* Takes the texts of the query over. */
 static void reply_report(struct connection *connection, const struct http_request *request,
                          struct report_query *query)
@@ -527,12 +380,9 @@ static void reply_report(struct connection *connection, const struct http_reques
     report->clid = query->clid;
     report->match = query->match;
     query->clid = query->match = BYTES_EMPTY;
-    report->connection = connection;
-    stream_of(connection)->transport_state = report;
-    if (!begin_report(connection, request, report)) {
-        free_report(connection);
-        connection_close(connection, CLOSE_MEMORY);
-    }
+    report->service = service_of(connection);
+    bytes_append_text(&report->answer.piece, "{");
+    piecewise_answer_begin(connection, request, &report->answer, &report_kind);
 }
 
 static void reply_count(struct connection *connection, const struct http_request *request,
@@ -555,7 +405,7 @@ void connections_report_answer(struct connection *connection, const struct http_
     else if (query.has_clid && !query.details)
         reply_count(connection, request, &query.clid);
     else if (http_request_method(request) == HTTP_METHOD_HEAD)
-        reply_head(connection, request);
+        piecewise_answer_head(connection, request);
     else
         reply_report(connection, request, &query);
     free_query(&query);

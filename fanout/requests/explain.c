@@ -7,6 +7,7 @@
 #include "http/http_request.h"
 #include "log/event_log.h"
 #include "net/connection.h"
+#include "requests/piecewise_answer.h"
 #include "requests/service.h"
 #include "requests/stream_past.h"
 #include "requests/verdict.h"
@@ -20,9 +21,10 @@
 #include <string.h>
 
 enum {
-    NAMED_MOST = 20,       /* events of a topic, refusals */
-    MATCH_WORK = 100000,   /* of finding the topics that are named by a pattern */
-    MATCHES_LOOKED_AT = 64 /* of those topics */
+    NAMED_MOST = 20,         /* events of a topic, refusals */
+    MATCH_WORK = 100000,     /* of finding the topics that are named by a pattern */
+    MATCHES_LOOKED_AT = 64,  /* of those topics */
+    DECISIONS_AT_ONCE = 2000 /* in a turn of the loop */
 };
 
 /* What is asked for; texts are empty when they are not. */
@@ -30,6 +32,24 @@ struct inquiry {
     struct bytes id, topic, user, clid, connid, as;
     struct stream_whose whose;
     const char *fault; /* static; NULL: none */
+};
+
+/* The newest ones of a kind. */
+struct newest {
+    struct decision_place places[NAMED_MOST];
+    size_t count; /* also of those that were more */
+};
+
+/* One answer, for which all decisions and streams are looked at in pieces. */
+struct explanation {
+    struct piecewise_answer answer; /* first */
+    const struct service *service;
+    struct inquiry inquiry;
+    uint64_t sequence; /* of the event; 0: it is about a topic */
+    bool seeks_streams, has_streams;
+    struct stream_pasts pasts;
+    struct decision_place place;
+    struct newest unpublished, refused;
 };
 
 /* ---- the query ---- */
@@ -154,48 +174,69 @@ static bool is_unpublished_of(const struct decision *decision, const struct inqu
     return topic_matches(topic, strlen(topic), inquiry->topic.data, inquiry->topic.length);
 }
 
-/* The newest ones of a kind, oldest first. */
-struct newest {
-    const struct decision *list[NAMED_MOST];
-    size_t count; /* also of those that were more */
-};
-
-static void add_newest(struct newest *newest, const struct decision *decision)
+static void add_newest(struct newest *newest, const struct decision_place *place)
 {
-    newest->list[newest->count++ % NAMED_MOST] = decision;
+    newest->places[newest->count++ % NAMED_MOST] = *place;
 }
 
-static const struct decision *newest_at(const struct newest *newest, size_t i)
+/* The next of them that is still known, or NULL; begin with 0. */
+static const struct decision *next_newest(const struct newest *newest,
+                                          const struct decisions *decisions, size_t *i)
 {
     size_t first = newest->count > NAMED_MOST ? newest->count - NAMED_MOST : 0;
 
-    return first + i < newest->count ? newest->list[(first + i) % NAMED_MOST] : NULL;
+    while (first + *i < newest->count) {
+        size_t at = (first + (*i)++) % NAMED_MOST;
+        const struct decision *decision = decisions_at(decisions, &newest->places[at]);
+        if (decision != NULL)
+            return decision;
+    }
+    return NULL;
 }
 
-static void write_refusals(struct bytes *out, const struct service *service,
-                           const struct inquiry *inquiry, uint64_t sequence)
+/* Some more of all that was decided. True: that was all. */
+static bool gather(struct explanation *explanation)
 {
-    const struct decisions *decisions = &service->streams->decisions;
-    struct newest unpublished = {.count = 0}, refused = {.count = 0};
-    struct decision_place place = {0};
-    const struct decision *decision;
-    bool asks_whose = inquiry->whose.user != NULL || inquiry->whose.clid != NULL;
+    const struct inquiry *inquiry = &explanation->inquiry;
+    const struct stream_whose *whose = &inquiry->whose;
+    struct decision_place *place = &explanation->place;
 
-    while ((decision = decisions_next(decisions, &place)) != NULL) {
-        if (is_unpublished_of(decision, inquiry, sequence))
-            add_newest(&unpublished, decision);
-        else if (asks_whose && is_refusal_of(decision, &inquiry->whose))
-            add_newest(&refused, decision);
+    for (int i = 0; i < DECISIONS_AT_ONCE; i++) {
+        const struct decision *decision =
+            decisions_next(&explanation->service->streams->decisions, place);
+        if (decision == NULL)
+            return true;
+        if (explanation->seeks_streams)
+            stream_pasts_add(&explanation->pasts, decision, place);
+        if (is_unpublished_of(decision, inquiry, explanation->sequence))
+            add_newest(&explanation->unpublished, place);
+        else if ((whose->user != NULL || whose->clid != NULL) && is_refusal_of(decision, whose))
+            add_newest(&explanation->refused, place);
     }
+    return false;
+}
+
+static void write_refusals(struct bytes *out, const struct explanation *explanation)
+{
+    const struct service *service = explanation->service;
+    const struct decisions *decisions = &service->streams->decisions;
+    const struct decision *decision;
+    const char *between = "";
+    size_t i = 0;
+
     bytes_append_text(out, ",\"unpublished\":[");
-    for (size_t i = 0; (decision = newest_at(&unpublished, i)) != NULL; i++) {
-        bytes_append_text(out, i > 0 ? "," : "");
+    while ((decision = next_newest(&explanation->unpublished, decisions, &i)) != NULL) {
+        bytes_append_text(out, between);
         write_unpublished(out, service, decision);
+        between = ",";
     }
     bytes_append_text(out, "],\"refused\":[");
-    for (size_t i = 0; (decision = newest_at(&refused, i)) != NULL; i++) {
-        bytes_append_text(out, i > 0 ? "," : "");
+    i = 0;
+    between = "";
+    while ((decision = next_newest(&explanation->refused, decisions, &i)) != NULL) {
+        bytes_append_text(out, between);
         write_refused(out, decision);
+        between = ",";
     }
     bytes_append_text(out, "]");
 }
@@ -276,31 +317,31 @@ static bool is_one_more(const struct stream_past *past, uint64_t sequence, size_
     return is_over && ((sequence == 0 && written > 0) || (*ended)++ > 0);
 }
 
-static void write_streams(struct bytes *out, const struct service *service,
-                          const struct stream_whose *whose, uint64_t sequence, write_one *write,
+static void write_streams(struct bytes *out, struct explanation *explanation, write_one *write,
                           const void *context)
 {
-    struct stream_pasts pasts;
+    struct stream_pasts *pasts = &explanation->pasts;
+    const struct streams *streams = explanation->service->streams;
     size_t written = 0, ended = 0;
 
-    stream_pasts_find(&pasts, service->streams, whose);
-    out->failed = out->failed || pasts.failed;
+    if (!pasts->failed)
+        stream_pasts_settle(pasts, streams);
+    out->failed = out->failed || pasts->failed;
     bytes_append_text(out, ",\"streams\":[");
-    for (size_t i = 0; !pasts.failed && i < pasts.count; i++) {
-        if (is_one_more(&pasts.list[i], sequence, written, &ended))
+    for (size_t i = 0; !pasts->failed && i < pasts->count; i++) {
+        if (is_one_more(&pasts->list[i], explanation->sequence, written, &ended))
             continue;
         bytes_append_text(out, written++ > 0 ? "," : "");
-        write_stream_head(out, &pasts.list[i]);
-        write(out, context, &pasts.list[i]);
+        write_stream_head(out, &pasts->list[i]);
+        write(out, context, &pasts->list[i]);
         bytes_append_text(out, "}");
     }
     bytes_append_text(out, "]");
     if (ended > 1)
         verdict_add_number(out, "ended_before", ended - 1);
-    if (pasts.more > 0)
-        verdict_add_number(out, "more", pasts.more);
-    verdict_add_number(out, "known_since", service->streams->decisions.since_ms);
-    stream_pasts_free(&pasts);
+    if (pasts->more > 0)
+        verdict_add_number(out, "more", pasts->more);
+    verdict_add_number(out, "known_since", streams->decisions.since_ms);
 }
 
 static void write_verdict(struct bytes *out, const void *context, const struct stream_past *past)
@@ -319,32 +360,42 @@ static const char *why_unknown(const struct event_log *log, uint64_t epoch, uint
     return sequence <= log->forgotten ? "forgotten" : "never";
 }
 
-static void write_about_event(struct bytes *out, const struct service *service,
-                              struct inquiry *inquiry)
+/* NULL: it is not known, or not any more. */
+static const struct logged_event *find_event(const struct event_log *log, uint64_t epoch,
+                                             uint64_t sequence)
 {
-    const struct event_log *log = service->log;
-    uint64_t epoch, sequence;
-
-    if (!event_id_read(inquiry->id.data, inquiry->id.length, &epoch, &sequence)) {
-        inquiry->fault = "id should be that of an event";
-        return;
-    }
     const struct logged_event *logged =
         epoch == log->epoch && sequence > 0 ? event_log_first_after(log, sequence - 1) : NULL;
-    if (logged == NULL || logged->sequence != sequence) {
-        bytes_append_format(out, "{\"cause\":\"%s\"", why_unknown(log, epoch, sequence));
-        bytes_append_format(out, ",\"newest\":\"%llu-%llu\"", (unsigned long long)log->epoch,
-                            (unsigned long long)log->sequence);
-        bytes_append_format(out, ",\"oldest\":\"%llu-%llu\"}\n", (unsigned long long)log->epoch,
-                            (unsigned long long)(log->forgotten + 1));
+
+    return logged != NULL && logged->sequence == sequence ? logged : NULL;
+}
+
+static void write_unknown(struct bytes *out, const struct event_log *log, uint64_t epoch,
+                          uint64_t sequence)
+{
+    bytes_append_format(out, "{\"cause\":\"%s\"", why_unknown(log, epoch, sequence));
+    bytes_append_format(out, ",\"newest\":\"%llu-%llu\"", (unsigned long long)log->epoch,
+                        (unsigned long long)log->sequence);
+    bytes_append_format(out, ",\"oldest\":\"%llu-%llu\"}\n", (unsigned long long)log->epoch,
+                        (unsigned long long)(log->forgotten + 1));
+}
+
+static void write_about_event(struct bytes *out, struct explanation *explanation)
+{
+    const struct service *service = explanation->service;
+    const struct event_log *log = service->log;
+    const struct logged_event *logged = find_event(log, log->epoch, explanation->sequence);
+
+    if (logged == NULL) { /* it was there when this began */
+        write_unknown(out, log, log->epoch, explanation->sequence);
         return;
     }
     const struct verdict_question question = {
         .service = service, .logged = logged, .at_ms = wall_time_of(service, logged)};
     bytes_append_text(out, "{\"event\":");
     write_event(out, service, logged);
-    write_streams(out, service, &inquiry->whose, sequence, write_verdict, &question);
-    write_refusals(out, service, inquiry, sequence);
+    write_streams(out, explanation, write_verdict, &question);
+    write_refusals(out, explanation);
     bytes_append_text(out, "}\n");
 }
 
@@ -412,35 +463,105 @@ static void write_hearing(struct bytes *out, const void *context, const struct s
     bytes_free(&topics);
 }
 
-static void write_about_topic(struct bytes *out, const struct service *service,
-                              const struct inquiry *inquiry)
+static void write_about_topic(struct bytes *out, struct explanation *explanation)
 {
+    const struct inquiry *inquiry = &explanation->inquiry;
+
     bytes_append_text(out, "{\"topic\":");
     bytes_append_json_string(out, inquiry->topic.data, inquiry->topic.length);
-    write_published(out, service, inquiry);
-    if (inquiry->whose.user != NULL || inquiry->whose.clid != NULL || inquiry->whose.connid != 0)
-        write_streams(out, service, &inquiry->whose, 0, write_hearing, inquiry);
-    write_refusals(out, service, inquiry, 0);
+    write_published(out, explanation->service, inquiry);
+    if (explanation->seeks_streams)
+        write_streams(out, explanation, write_hearing, inquiry);
+    write_refusals(out, explanation);
     bytes_append_text(out, "}\n");
+}
+
+/* ---- piece by piece ---- */
+
+static bool explain_on(struct piecewise_answer *answer)
+{
+    struct explanation *explanation = (struct explanation *)answer;
+
+    if (explanation->seeks_streams && !explanation->has_streams) {
+        explanation->has_streams =
+            stream_pasts_look_on(&explanation->pasts, explanation->service->streams);
+        return false;
+    }
+    if (!gather(explanation))
+        return false;
+    if (explanation->sequence != 0)
+        write_about_event(&answer->piece, explanation);
+    else
+        write_about_topic(&answer->piece, explanation);
+    return true;
+}
+
+static void free_explanation(struct piecewise_answer *answer)
+{
+    struct explanation *explanation = (struct explanation *)answer;
+
+    stream_pasts_free(&explanation->pasts);
+    free_inquiry(&explanation->inquiry);
+    free(explanation);
+}
+
+static const struct piecewise_kind explain_kind = {.write = explain_on, .free = free_explanation};
+
+/* Takes the texts of the inquiry over. */
+static void begin_explanation(struct connection *connection, const struct http_request *request,
+                              struct inquiry *inquiry, uint64_t sequence)
+{
+    struct explanation *explanation = calloc(1, sizeof *explanation);
+    const struct stream_whose *whose = &inquiry->whose;
+
+    if (explanation == NULL) {
+        http_reply_error(connection, request, 503, "Out of memory");
+        return;
+    }
+    explanation->service = service_of(connection);
+    explanation->sequence = sequence;
+    explanation->seeks_streams =
+        sequence != 0 || whose->user != NULL || whose->clid != NULL || whose->connid != 0;
+    explanation->inquiry = *inquiry;
+    *inquiry = (struct inquiry){0};
+    if (explanation->seeks_streams)
+        stream_pasts_begin(&explanation->pasts, &explanation->inquiry.whose);
+    piecewise_answer_begin(connection, request, &explanation->answer, &explain_kind);
+}
+
+static void answer_about_event(struct connection *connection, const struct http_request *request,
+                               struct inquiry *inquiry)
+{
+    const struct event_log *log = service_of(connection)->log;
+    struct bytes text = BYTES_EMPTY;
+    uint64_t epoch, sequence;
+
+    if (!event_id_read(inquiry->id.data, inquiry->id.length, &epoch, &sequence)) {
+        http_reply_error(connection, request, 400, "id should be that of an event");
+    } else if (find_event(log, epoch, sequence) != NULL) {
+        begin_explanation(connection, request, inquiry, sequence);
+    } else {
+        write_unknown(&text, log, epoch, sequence);
+        if (text.failed)
+            http_reply_error(connection, request, 503, "Out of memory");
+        else
+            http_reply_json(connection, request, 200, "OK", text.data, text.length);
+    }
+    bytes_free(&text);
 }
 
 void explain_answer(struct connection *connection, const struct http_request *request)
 {
-    const struct service *service = service_of(connection);
     struct inquiry inquiry;
-    struct bytes text = BYTES_EMPTY;
 
     read_inquiry(&inquiry, request);
-    if (inquiry.fault == NULL && inquiry.id.length > 0)
-        write_about_event(&text, service, &inquiry);
-    else if (inquiry.fault == NULL)
-        write_about_topic(&text, service, &inquiry);
     if (inquiry.fault != NULL)
         http_reply_error(connection, request, 400, inquiry.fault);
-    else if (text.failed)
-        http_reply_error(connection, request, 503, "Out of memory");
+    else if (http_request_method(request) == HTTP_METHOD_HEAD)
+        piecewise_answer_head(connection, request);
+    else if (inquiry.id.length > 0)
+        answer_about_event(connection, request, &inquiry);
     else
-        http_reply_json(connection, request, 200, "OK", text.data, text.length);
-    bytes_free(&text);
+        begin_explanation(connection, request, &inquiry, 0);
     free_inquiry(&inquiry);
 }

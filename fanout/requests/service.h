@@ -11,7 +11,6 @@
 struct bus_reader;
 struct config;
 struct connection;
-struct connections_reports;
 struct delivery;
 struct dropping;
 struct event_log;
@@ -19,6 +18,7 @@ struct http_request;
 struct intake;
 struct leaving_streams;
 struct net;
+struct piecewise_answers;
 struct publisher_counts;
 struct replay_queue;
 struct seen_events;
@@ -35,7 +35,7 @@ struct service {
     struct delivery *delivery;
     struct replay_queue *replays;
     struct waiting_requests *waiting;
-    struct connections_reports *reports;
+    struct piecewise_answers *answers;
     struct leaving_streams *leaving;
     const struct transport *const *transports; /* by enum frame_encoding */
     /* To be looked into alone. */

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STREAMS_LOOKED_AT = 20000 /* of a client id: bounded, since all wait meanwhile */ };
+/* In a turn of the loop, since all wait meanwhile: some tenths of a millisecond. */
+enum { DECISIONS_AT_ONCE = 2000, STREAMS_AT_ONCE = 1000 };
 
 /* ---- whose ---- */
 
@@ -69,60 +70,107 @@ static void add_connid(struct stream_pasts *pasts, uint64_t connid)
     pasts->list[at] = (struct stream_past){.connid = connid};
 }
 
-struct look {
-    struct stream_pasts *pasts;
-    const struct stream_whose *whose;
-    size_t seen;
-};
+/* ---- piece by piece ---- */
 
 static void look_at_stream(struct hash_node *by_connid, void *context)
 {
-    struct look *look = context;
+    struct stream_pasts *pasts = context;
     const struct stream *stream = stream_of_connid_node(by_connid);
 
-    look->seen++;
-    if (is_wanted_stream(stream, look->whose))
-        add_connid(look->pasts, stream->connid);
+    if (is_wanted_stream(stream, pasts->whose))
+        add_connid(pasts, stream->connid);
 }
 
-static void add_held(struct stream_pasts *pasts, const struct streams *streams,
-                     const struct stream_whose *whose)
+/* False: it has too many of them to be looked at in one go. */
+static bool add_those_of_user(struct stream_pasts *pasts, const struct streams *streams)
 {
-    struct look look = {.pasts = pasts, .whose = whose};
-    size_t cursor = 0;
+    const char *user = pasts->whose->user;
+    const struct identity_name *name =
+        identities_find(&streams->identities, DROP_USER, user, strlen(user));
+    const struct stream_identity *identity;
+    size_t count = 0;
 
-    if (whose->user != NULL) {
-        const struct identity_name *name =
-            identities_find(&streams->identities, DROP_USER, whose->user, strlen(whose->user));
-        const struct stream_identity *identity;
-        if (name == NULL)
-            return;
-        LIST_FOREACH(identity, &name->members, by_user)
-        if (identity->stream != NULL && is_wanted_stream(identity->stream, whose))
-            add_connid(pasts, identity->stream->connid);
-        return;
+    if (name == NULL)
+        return true;
+    LIST_FOREACH(identity, &name->members, by_user)
+    if (++count > STREAMS_AT_ONCE)
+        return false;
+    LIST_FOREACH(identity, &name->members, by_user)
+    if (identity->stream != NULL && is_wanted_stream(identity->stream, pasts->whose))
+        add_connid(pasts, identity->stream->connid);
+    return true;
+}
+
+static bool look_at_decisions(struct stream_pasts *pasts, const struct streams *streams)
+{
+    const struct decision *decision;
+
+    for (int i = 0; i < DECISIONS_AT_ONCE; i++) {
+        decision = decisions_next(&streams->decisions, &pasts->place);
+        if (decision == NULL)
+            return true;
+        if (is_wanted(decision, pasts->whose))
+            add_connid(pasts, decision->connid);
     }
-    do {
-        cursor = hash_table_walk(&streams->by_connid, cursor, look_at_stream, &look);
-    } while (cursor != 0 && look.seen < STREAMS_LOOKED_AT);
-    if (cursor != 0)
-        pasts->more += streams->by_connid.count - look.seen;
+    return false;
+}
+
+static bool look_at_held(struct stream_pasts *pasts, const struct streams *streams)
+{
+    const struct stream_whose *whose = pasts->whose;
+
+    if (whose->connid != 0) {
+        if (streams_find(streams, whose->connid) != NULL)
+            add_connid(pasts, whose->connid);
+        return true;
+    }
+    if (pasts->cursor == 0 && whose->user != NULL && add_those_of_user(pasts, streams))
+        return true;
+    for (int i = 0; i < STREAMS_AT_ONCE; i++) {
+        pasts->cursor = hash_table_walk(&streams->by_connid, pasts->cursor, look_at_stream, pasts);
+        if (pasts->cursor == 0)
+            return true;
+    }
+    return false;
+}
+
+void stream_pasts_begin(struct stream_pasts *pasts, const struct stream_whose *whose)
+{
+    *pasts = (struct stream_pasts){.list = calloc(STREAM_PASTS_MOST + 1, sizeof *pasts->list),
+                                   .whose = whose};
+    pasts->failed = pasts->list == NULL;
+}
+
+bool stream_pasts_look_on(struct stream_pasts *pasts, const struct streams *streams)
+{
+    if (pasts->failed)
+        return true;
+    if (pasts->looks_at_held)
+        return look_at_held(pasts, streams);
+    pasts->looks_at_held = look_at_decisions(pasts, streams);
+    return false;
 }
 
 /* ---- what is known of them ---- */
 
-static bool add_record(struct stream_past *past, const struct decision *decision)
+void stream_pasts_add(struct stream_pasts *pasts, const struct decision *decision,
+                      const struct decision_place *place)
 {
-    if (past->count == past->capacity) {
+    struct stream_past *past = decision->connid != 0 ? find_past(pasts, decision->connid) : NULL;
+
+    if (past == NULL)
+        return;
+    if (past->place_count == past->capacity) {
         size_t capacity = past->capacity * 2 + 8;
-        const struct decision **more = reallocarray(past->records, capacity, sizeof *more);
-        if (more == NULL)
-            return false;
-        past->records = more;
+        struct decision_place *more = reallocarray(past->places, capacity, sizeof *more);
+        if (more == NULL) {
+            pasts->failed = true;
+            return;
+        }
+        past->places = more;
         past->capacity = capacity;
     }
-    past->records[past->count++] = decision;
-    return true;
+    past->places[past->place_count++] = *place;
 }
 
 static char *copy(const char *text, size_t length)
@@ -152,49 +200,35 @@ static void take_names(struct stream_past *past)
     past->clid = copy(clid, length);
 }
 
-static void gather(struct stream_pasts *pasts, const struct streams *streams)
+/* False without memory. */
+static bool take_records(struct stream_past *past, const struct decisions *decisions)
 {
-    struct decision_place place = {0};
-    const struct decision *decision;
-
-    while ((decision = decisions_next(&streams->decisions, &place)) != NULL) {
-        struct stream_past *past =
-            decision->connid != 0 ? find_past(pasts, decision->connid) : NULL;
-        if (past != NULL && !add_record(past, decision))
-            pasts->failed = true;
+    past->records = calloc(past->place_count + 1, sizeof *past->records);
+    if (past->records == NULL)
+        return false;
+    for (size_t i = 0; i < past->place_count; i++) {
+        const struct decision *decision = decisions_at(decisions, &past->places[i]);
+        if (decision != NULL)
+            past->records[past->count++] = decision;
     }
+    return true;
+}
+
+void stream_pasts_settle(struct stream_pasts *pasts, const struct streams *streams)
+{
     for (size_t i = 0; i < pasts->count; i++) {
         struct stream_past *past = &pasts->list[i];
         past->live = streams_find(streams, past->connid);
+        pasts->failed = pasts->failed || !take_records(past, &streams->decisions);
         take_names(past);
         pasts->failed = pasts->failed || past->user == NULL || past->clid == NULL;
     }
 }
 
-void stream_pasts_find(struct stream_pasts *pasts, const struct streams *streams,
-                       const struct stream_whose *whose)
-{
-    struct decision_place place = {0};
-    const struct decision *decision;
-
-    *pasts = (struct stream_pasts){.list = calloc(STREAM_PASTS_MOST + 1, sizeof *pasts->list)};
-    if (pasts->list == NULL) {
-        pasts->failed = true;
-        return;
-    }
-    while ((decision = decisions_next(&streams->decisions, &place)) != NULL)
-        if (is_wanted(decision, whose))
-            add_connid(pasts, decision->connid);
-    if (whose->connid == 0)
-        add_held(pasts, streams, whose);
-    else if (streams_find(streams, whose->connid) != NULL)
-        add_connid(pasts, whose->connid);
-    gather(pasts, streams);
-}
-
 void stream_pasts_free(struct stream_pasts *pasts)
 {
     for (size_t i = 0; i < pasts->count; i++) {
+        free(pasts->list[i].places);
         free((void *)pasts->list[i].records);
         free(pasts->list[i].user);
         free(pasts->list[i].clid);

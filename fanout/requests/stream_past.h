@@ -21,30 +21,45 @@ struct stream_whose {
 
 struct stream_past {
     uint64_t connid;
+    struct decision_place *places; /* of the decisions about it, oldest first */
+    size_t place_count, capacity;
+    /* From stream_pasts_settle() on, borrowed: until anything happens. */
     const struct stream *live;       /* NULL: it is not held */
-    const struct decision **records; /* of this connection id, oldest first; borrowed */
-    size_t count, capacity;
+    const struct decision **records; /* those that are still known, oldest first */
+    size_t count;
     char *user, *clid; /* "": none, or not known any more */
 };
 
 struct stream_pasts {
     struct stream_past *list; /* newest first */
     size_t count;
-    size_t more; /* of which there was no room, or which were not looked at */
+    size_t more; /* of which there was no room */
     bool failed; /* no memory */
+    const struct stream_whose *whose;
+    bool looks_at_held;          /* how far the search has come: past all decisions, ... */
+    struct decision_place place; /* ... at this one, ... */
+    size_t cursor;               /* ... or here, of the streams that are held */
 };
 
 enum { STREAM_PASTS_MOST = 20 };
 
-void stream_pasts_find(struct stream_pasts *pasts, const struct streams *streams,
-                       const struct stream_whose *whose);
+/* Finding them takes a look at all that was decided and at all streams, which is done piece by piece;
+ * meanwhile anything may happen. To be freed either way. */
+void stream_pasts_begin(struct stream_pasts *pasts, const struct stream_whose *whose);
+/* The next piece. True: it was the last one. */
+bool stream_pasts_look_on(struct stream_pasts *pasts, const struct streams *streams);
+/* A decision, each in its order when all are found. */
+void stream_pasts_add(struct stream_pasts *pasts, const struct decision *decision,
+                      const struct decision_place *place);
+/* All decisions were added. */
+void stream_pasts_settle(struct stream_pasts *pasts, const struct streams *streams);
 void stream_pasts_free(struct stream_pasts *pasts);
 
 enum presence_then {
     THEN_THERE,   /* it was held when the event came */
     THEN_RESUMED, /* it came later, and was to have what it had missed */
     THEN_HAD,     /* it came later, and said that it had the event already */
-    THEN_GAP,     /* it came later, and the log could not give it all that it had missed */
+    THEN_GAP,     /* it came later, with an id that the log does not know */
     THEN_LATER,   /* it came later, and asked for no past */
     THEN_ENDED    /* it had ended */
 };

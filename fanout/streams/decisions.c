@@ -24,6 +24,7 @@ enum {
 struct decision_page {
     TAILQ_ENTRY(decision_page) by_age;
     size_t used;
+    uint64_t number; /* they are forgotten in this order */
     uint64_t newest_ms;
     _Alignas(struct decision) char bytes[PAGE_BYTES];
 };
@@ -75,6 +76,7 @@ static struct decision_page *add_page(struct decisions *decisions)
     if (page == NULL)
         return NULL;
     page->used = 0;
+    page->number = ++decisions->pages_made;
     TAILQ_INSERT_TAIL(&decisions->pages, page, by_age);
     decisions->bytes += size;
     return page;
@@ -307,18 +309,41 @@ void decisions_note_unpublished(struct decisions *decisions, const struct unpubl
 
 /* ---- looking ---- */
 
+static bool is_kept(const struct decisions *decisions, const struct decision_place *place)
+{
+    const struct decision_page *oldest = TAILQ_FIRST(&decisions->pages);
+
+    return place->page != NULL && oldest != NULL && place->number >= oldest->number;
+}
+
+static void go_to_page(struct decision_place *place, const struct decision_page *page)
+{
+    *place = (struct decision_place){.page = page, .number = page != NULL ? page->number : 0};
+}
+
+static const struct decision *find_in(const struct decision_place *place)
+{
+    return (const struct decision *)(const void *)(place->page->bytes + place->offset);
+}
+
+const struct decision *decisions_at(const struct decisions *decisions,
+                                    const struct decision_place *place)
+{
+    return is_kept(decisions, place) ? find_in(place) : NULL;
+}
+
 const struct decision *decisions_next(const struct decisions *decisions,
                                       struct decision_place *place)
 {
-    if (place->page == NULL)
-        *place = (struct decision_place){.page = TAILQ_FIRST(&decisions->pages)};
-    while (place->page != NULL && place->offset >= place->page->used)
-        *place = (struct decision_place){.page = TAILQ_NEXT(place->page, by_age)};
+    if (!is_kept(decisions, place))
+        go_to_page(place, TAILQ_FIRST(&decisions->pages));
+    while (place->page != NULL && place->next >= place->page->used)
+        go_to_page(place, TAILQ_NEXT(place->page, by_age));
     if (place->page == NULL)
         return NULL;
-    const struct decision *decision =
-        (const struct decision *)(const void *)(place->page->bytes + place->offset);
-    place->offset += rounded(sizeof *decision + decision->text_length);
+    place->offset = place->next;
+    const struct decision *decision = find_in(place);
+    place->next += rounded(sizeof *decision + decision->text_length);
     return decision;
 }
 

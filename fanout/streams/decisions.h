@@ -55,6 +55,7 @@ struct decisions {
     TAILQ_HEAD(decision_pages, decision_page) pages; /* oldest first */
     uint64_t max_bytes;     /* set by the owner; may change at any time; 0: nothing is kept */
     uint64_t bytes;         /* of all pages */
+    uint64_t pages_made;    /* since the start */
     uint64_t since_ms;      /* wall clock: everything decided since is there */
     const uint64_t *newest; /* set by the owner: sequence of the newest event */
     uint64_t second;        /* of the wall clock, in which ... */
@@ -95,13 +96,19 @@ void decisions_note_unpublished(struct decisions *decisions, const struct unpubl
 
 /* ---- looking ---- */
 
-/* The next newer one, or the oldest (NULL); NULL: there is none. Borrowed until the next is noted. */
+/* Of one of them; zeroed: before the oldest. May be kept while others are noted and forgotten. */
 struct decision_place {
-    const struct decision_page *page;
-    size_t offset;
+    const struct decision_page *page; /* of this number, while it is not forgotten */
+    uint64_t number;
+    size_t offset, next; /* of the decision, and of what follows it */
 };
+/* The next newer one; NULL: there is none, and the place is before the oldest again. Borrowed until the
+ * next is noted. */
 const struct decision *decisions_next(const struct decisions *decisions,
                                       struct decision_place *place);
+/* The one at which decisions_next() has come to this place; NULL: it was forgotten since. Likewise. */
+const struct decision *decisions_at(const struct decisions *decisions,
+                                    const struct decision_place *place);
 /* The texts one after the other; begin with NULL. NULL: there are no more. */
 const char *decision_next_text(const struct decision *decision, const char *text);
 
