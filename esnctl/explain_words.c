@@ -56,7 +56,7 @@ static const struct cause {
     {"subscribed-later", "was not subscribed yet: it did so at"},
     {"unsubscribed", "was not subscribed any more: it let go of the topic at"},
     {"came-later", "was not connected yet: it came, and asked for no past, at"},
-    {"gap", "was not connected, and came back when the log could not give it all, at"},
+    {"gap", "was not connected, and came back with an id that the log does not know, at"},
     {"had-before", "was not connected, and said that it had come past this event already, at"},
     {"ended", "was not connected: its stream had ended (%R) at"},
     {"whispered", "is not whom it was whispered to"},
