@@ -173,7 +173,7 @@ static enum refresh_result judge(sqlite3_stmt *row, const struct refresh_use *us
         return REFRESH_DONE;
     bool is_repeated = *use->proof != '\0' && column_is(row, 6, use->proof) &&
                        column_is(row, 3, use->next_hash) &&
-                       use->now_ms - used_ms <= REFRESH_REPEAT_MS;
+                       use->now_ms <= used_ms + REFRESH_REPEAT_MS;
     return is_repeated ? REFRESH_REPEATED : REFRESH_REUSED;
 }
 
