@@ -229,6 +229,14 @@ static void test_an_old_one_ends_all(void **state)
     assert_int_equal(use(scene, "hash 3", "hash 4", "", true, NOW + 4), REFRESH_UNKNOWN);
 }
 
+/* Who asks first need not be the first to be let in. */
+static void test_who_asked_before_may_come_after(void **state)
+{
+    const struct scene *scene = *state;
+    assert_int_equal(use(scene, "hash 1", "hash 2", "proof", true, NOW + 2), REFRESH_DONE);
+    assert_int_equal(use(scene, "hash 1", "hash 2", "proof", true, NOW + 1), REFRESH_REPEATED);
+}
+
 static void test_a_lost_answer_is_repeated(void **state)
 {
     const struct scene *scene = *state;
@@ -295,6 +303,7 @@ int main(void)
         SCENE(test_one_after_the_other),
         SCENE(test_a_second_use_ends_all),
         SCENE(test_an_old_one_ends_all),
+        SCENE(test_who_asked_before_may_come_after),
         SCENE(test_a_lost_answer_is_repeated),
         SCENE(test_a_lost_answer_is_not_repeated_for_long_or_for_others),
         SCENE(test_a_family_expires),

@@ -88,10 +88,10 @@ ${directives}
   const apache = new Program('apache', [...asOrdinaryUser(), tool('apache2', 'apache2-bin'), '-D', 'FOREGROUND', '-f', file], {
     log: path.join(folder, 'apache.log'),
   });
-  /** Lines of its log that tell of a process which has ended with all that it held. */
+  /** Lines of its log that tell of what it could not go on with: a process that ends with all that it holds. */
   apache.faults = () => {
     const lines = fs.readFileSync(path.join(own, 'error.log'), 'utf8').split('\n');
-    return lines.filter((line) => /:(emerg|alert|crit)\]|exit signal/.test(line));
+    return lines.filter((line) => /:(emerg|alert|crit)\]/.test(line));
   };
   await apache.until('apache answers', () => request(`http://127.0.0.1:${port}/`, { agent: false }));
   return apache;
