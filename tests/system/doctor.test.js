@@ -9,6 +9,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { startApache } = require('./lib/apache');
 const { request } = require('./lib/http');
+const { MariaDb } = require('./lib/mariadb');
 const { programs, source, tool } = require('./lib/paths');
 const { freePort } = require('./lib/ports');
 const { Program, run } = require('./lib/program');
@@ -333,6 +334,26 @@ ${server}
     const findings = (await doctor(conf, [await start(site)])).filter(({ name }) => name === 'check-config');
     for (const file of [bindPublic, busPublic]) {
       assert.ok(findings.some((one) => one.file === file && /is not the public key of/.test(one.seen)), JSON.stringify(findings));
+    }
+  });
+
+  test('a database that gives no right, has another collation, is away', async () => {
+    const mariadb = await MariaDb.create(newFolder());
+    try {
+      const nobody = [`http://127.0.0.1:${await freePort()}/notify/`]; // it is this machine that is looked at
+      const faults = async (conf) => (await doctor(conf, nobody)).filter(({ name }) => name === 'check-config').map(({ seen }) => seen).join();
+      const conf = confWith('mariadb', { acl: mariadb.config });
+      const { code, stderr } = await run([programs.esnctl, 'topic', 'create-tables'], { env: { ESN_CONF: conf } });
+      assert.equal(code, 0, stderr);
+      assert.equal(await faults(conf), '');
+      await mariadb.sql('CREATE USER bare@localhost; GRANT CREATE ON notify.* TO bare@localhost');
+      assert.match(await faults(confWith('bare', { acl: { ...mariadb.config, user: 'bare' } })), /SELECT command denied to user 'bare'/);
+      await mariadb.sql('ALTER TABLE topic_followers MODIFY user_id VARCHAR(255) CHARACTER SET latin1 NOT NULL');
+      assert.match(await faults(conf), /column user_id of topic_followers has the collation latin1\w+; it should be utf8mb4_nopad_bin/);
+      await mariadb.stop();
+      assert.match(await faults(conf), /connect/);
+    } finally {
+      await mariadb.stop();
     }
   });
 
