@@ -179,19 +179,18 @@ static void add_newest(struct newest *newest, const struct decision_place *place
     newest->places[newest->count++ % NAMED_MOST] = *place;
 }
 
-/* The next of them that is still known, or NULL; begin with 0. */
-static const struct decision *next_newest(const struct newest *newest,
-                                          const struct decisions *decisions, size_t *i)
+/* The next of them that is still known; begin with 0. */
+static bool next_newest(const struct newest *newest, const struct decisions *decisions, size_t *i,
+                        struct decision *decision)
 {
     size_t first = newest->count > NAMED_MOST ? newest->count - NAMED_MOST : 0;
 
     while (first + *i < newest->count) {
         size_t at = (first + (*i)++) % NAMED_MOST;
-        const struct decision *decision = decisions_at(decisions, &newest->places[at]);
-        if (decision != NULL)
-            return decision;
+        if (decisions_at(decisions, &newest->places[at], decision))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* Some more of all that was decided. True: that was all. */
@@ -202,15 +201,14 @@ static bool gather(struct explanation *explanation)
     struct decision_place *place = &explanation->place;
 
     for (int i = 0; i < DECISIONS_AT_ONCE; i++) {
-        const struct decision *decision =
-            decisions_next(&explanation->service->streams->decisions, place);
-        if (decision == NULL)
+        struct decision decision;
+        if (!decisions_next(&explanation->service->streams->decisions, place, &decision))
             return true;
         if (explanation->seeks_streams)
-            stream_pasts_add(&explanation->pasts, decision, place);
-        if (is_unpublished_of(decision, inquiry, explanation->sequence))
+            stream_pasts_add(&explanation->pasts, &decision, place);
+        if (is_unpublished_of(&decision, inquiry, explanation->sequence))
             add_newest(&explanation->unpublished, place);
-        else if ((whose->user != NULL || whose->clid != NULL) && is_refusal_of(decision, whose))
+        else if ((whose->user != NULL || whose->clid != NULL) && is_refusal_of(&decision, whose))
             add_newest(&explanation->refused, place);
     }
     return false;
@@ -220,22 +218,22 @@ static void write_refusals(struct bytes *out, const struct explanation *explanat
 {
     const struct service *service = explanation->service;
     const struct decisions *decisions = &service->streams->decisions;
-    const struct decision *decision;
+    struct decision decision;
     const char *between = "";
     size_t i = 0;
 
     bytes_append_text(out, ",\"unpublished\":[");
-    while ((decision = next_newest(&explanation->unpublished, decisions, &i)) != NULL) {
+    while (next_newest(&explanation->unpublished, decisions, &i, &decision)) {
         bytes_append_text(out, between);
-        write_unpublished(out, service, decision);
+        write_unpublished(out, service, &decision);
         between = ",";
     }
     bytes_append_text(out, "],\"refused\":[");
     i = 0;
     between = "";
-    while ((decision = next_newest(&explanation->refused, decisions, &i)) != NULL) {
+    while (next_newest(&explanation->refused, decisions, &i, &decision)) {
         bytes_append_text(out, between);
-        write_refused(out, decision);
+        write_refused(out, &decision);
         between = ",";
     }
     bytes_append_text(out, "]");

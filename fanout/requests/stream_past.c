@@ -103,14 +103,13 @@ static bool add_those_of_user(struct stream_pasts *pasts, const struct streams *
 
 static bool look_at_decisions(struct stream_pasts *pasts, const struct streams *streams)
 {
-    const struct decision *decision;
+    struct decision decision;
 
     for (int i = 0; i < DECISIONS_AT_ONCE; i++) {
-        decision = decisions_next(&streams->decisions, &pasts->place);
-        if (decision == NULL)
+        if (!decisions_next(&streams->decisions, &pasts->place, &decision))
             return true;
-        if (is_wanted(decision, pasts->whose))
-            add_connid(pasts, decision->connid);
+        if (is_wanted(&decision, pasts->whose))
+            add_connid(pasts, decision.connid);
     }
     return false;
 }
@@ -184,11 +183,11 @@ static void take_names(struct stream_past *past)
     size_t length = 0;
 
     for (size_t i = 0; i < past->count; i++) {
-        const char *known = decision_next_text(past->records[i], NULL);
+        const char *known = decision_next_text(&past->records[i], NULL);
         if (known == NULL)
             continue;
         user = known;
-        clid = decision_next_text(past->records[i], known);
+        clid = decision_next_text(&past->records[i], known);
         length = clid != NULL ? strlen(clid) : 0;
     }
     if (past->live != NULL) {
@@ -206,11 +205,9 @@ static bool take_records(struct stream_past *past, const struct decisions *decis
     past->records = calloc(past->place_count + 1, sizeof *past->records);
     if (past->records == NULL)
         return false;
-    for (size_t i = 0; i < past->place_count; i++) {
-        const struct decision *decision = decisions_at(decisions, &past->places[i]);
-        if (decision != NULL)
-            past->records[past->count++] = decision;
-    }
+    for (size_t i = 0; i < past->place_count; i++)
+        if (decisions_at(decisions, &past->places[i], &past->records[past->count]))
+            past->count++;
     return true;
 }
 
@@ -229,7 +226,7 @@ void stream_pasts_free(struct stream_pasts *pasts)
 {
     for (size_t i = 0; i < pasts->count; i++) {
         free(pasts->list[i].places);
-        free((void *)pasts->list[i].records);
+        free(pasts->list[i].records);
         free(pasts->list[i].user);
         free(pasts->list[i].clid);
     }
@@ -248,8 +245,8 @@ static bool is_life(const struct decision *decision)
 static bool was_there_at_first(const struct stream_past *past)
 {
     for (size_t i = 0; i < past->count; i++)
-        if (is_life(past->records[i]))
-            return past->records[i]->kind == DECISION_ENDED;
+        if (is_life(&past->records[i]))
+            return past->records[i].kind == DECISION_ENDED;
     return true;
 }
 
@@ -269,7 +266,7 @@ struct stream_moment stream_past_at(const struct stream_past *past, uint64_t seq
     const struct decision *ending = NULL;
 
     for (size_t i = 0; i < past->count; i++) {
-        const struct decision *decision = past->records[i];
+        const struct decision *decision = &past->records[i];
         if (decision->sequence >= sequence)
             break;
         moment.place = i + 1;
@@ -282,7 +279,7 @@ struct stream_moment stream_past_at(const struct stream_past *past, uint64_t seq
     moment.ending = ending;
     /* One that had no topics yet may have asked for the past since. */
     for (size_t i = moment.place; i < past->count; i++) {
-        const struct decision *decision = past->records[i];
+        const struct decision *decision = &past->records[i];
         if (decision->kind == DECISION_ENDED && there)
             break;
         if (decision->kind != DECISION_BEGAN || (there && decision->other == UINT64_MAX))
@@ -302,8 +299,8 @@ struct stream_moment stream_past_at(const struct stream_past *past, uint64_t seq
 const struct decision *stream_past_ending(const struct stream_past *past, size_t place)
 {
     for (size_t i = place; i < past->count; i++)
-        if (past->records[i]->kind == DECISION_ENDED)
-            return past->records[i];
+        if (past->records[i].kind == DECISION_ENDED)
+            return &past->records[i];
     return NULL;
 }
 
@@ -356,21 +353,21 @@ static bool find_base(const struct stream_past *past, size_t place, size_t *at,
                       struct bytes *topics)
 {
     for (*at = place; *at < past->count; (*at)++) {
-        if (past->records[*at]->kind != DECISION_ENDED)
+        if (past->records[*at].kind != DECISION_ENDED)
             continue;
-        add_topics(topics, past->records[*at]);
-        return !past->records[*at]->cut;
+        add_topics(topics, &past->records[*at]);
+        return !past->records[*at].cut;
     }
     if (past->live != NULL) {
         add_held_topics(topics, past->live);
         return true;
     }
     for (size_t i = place; i-- > 0;) {
-        if (past->records[i]->kind != DECISION_BEGAN)
+        if (past->records[i].kind != DECISION_BEGAN)
             continue;
         *at = place;
-        add_topics(topics, past->records[i]);
-        return !past->records[i]->cut;
+        add_topics(topics, &past->records[i]);
+        return !past->records[i].cut;
     }
     return false;
 }
@@ -381,7 +378,7 @@ bool stream_past_topics(const struct stream_past *past, size_t place, struct byt
     bool known = find_base(past, place, &at, topics);
 
     while (at-- > place) { /* what came since was not there, what went was */
-        const struct decision *decision = past->records[at];
+        const struct decision *decision = &past->records[at];
         known = known && !decision->cut;
         if (decision->kind == DECISION_REMOVED)
             add_topics(topics, decision);

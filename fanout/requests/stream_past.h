@@ -24,8 +24,8 @@ struct stream_past {
     struct decision_place *places; /* of the decisions about it, oldest first */
     size_t place_count, capacity;
     /* From stream_pasts_settle() on, borrowed: until anything happens. */
-    const struct stream *live;       /* NULL: it is not held */
-    const struct decision **records; /* those that are still known, oldest first */
+    const struct stream *live; /* NULL: it is not held */
+    struct decision *records;  /* those that are still known, oldest first */
     size_t count;
     char *user, *clid; /* "": none, or not known any more */
 };

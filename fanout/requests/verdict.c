@@ -112,7 +112,7 @@ static const struct decision *find_change(const struct trial *trial, enum decisi
     const struct decision *found = NULL;
 
     for (size_t i = from; i < to; i++) {
-        const struct decision *decision = trial->past->records[i];
+        const struct decision *decision = &trial->past->records[i];
         if (decision->kind != kind || (found != NULL && !last))
             continue;
         for (const char *topic = stream_past_first_topic(decision); topic != NULL;

@@ -40,13 +40,13 @@ struct decision {
      * DECISION_ENDED: of the first event that was withheld, or 0.
      * DECISION_UNPUBLISHED: of the event that was there before it, or 0. */
     uint64_t other;
-    uint64_t pending;     /* DECISION_ENDED: bytes that were not written */
-    uint32_t text_length; /* of all texts */
+    uint64_t pending; /* DECISION_ENDED: bytes that were not written */
+    const char *text; /* all texts, borrowed until the next decision is noted */
+    uint32_t text_length;
     uint8_t kind;
     uint8_t reason; /* DECISION_ENDED: enum close_reason */
     bool recovered; /* DECISION_BEGAN: and the log had everything since */
     bool cut;       /* not all topics were kept */
-    char text[];
 };
 
 struct decision_page;
@@ -102,13 +102,12 @@ struct decision_place {
     uint64_t number;
     size_t offset, next; /* of the decision, and of what follows it */
 };
-/* The next newer one; NULL: there is none, and the place is before the oldest again. Borrowed until the
- * next is noted. */
-const struct decision *decisions_next(const struct decisions *decisions,
-                                      struct decision_place *place);
-/* The one at which decisions_next() has come to this place; NULL: it was forgotten since. Likewise. */
-const struct decision *decisions_at(const struct decisions *decisions,
-                                    const struct decision_place *place);
+/* The next newer one. False: there is none, and the place is before the oldest again. */
+bool decisions_next(const struct decisions *decisions, struct decision_place *place,
+                    struct decision *decision);
+/* The one at which decisions_next() has come to this place. False: it was forgotten since. */
+bool decisions_at(const struct decisions *decisions, const struct decision_place *place,
+                  struct decision *decision);
 /* The texts one after the other; begin with NULL. NULL: there are no more. */
 const char *decision_next_text(const struct decision *decision, const char *text);
 
