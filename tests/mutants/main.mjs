@@ -16,10 +16,11 @@ Makes slips in C, JavaScript and PHP, one at a time, and says which of them no t
 
   --seed N        of the choice (default: a random one, which is printed)
   --count N       how many slips (default 300)
+  --slips FILE    no choice: those that FILE lists, a line each as --list prints them, where the code still has them
   --only TEXT     only in files whose path contains it; may be given again
   --kinds A,B     only these tests: unit, system, js, js-daemon, browser, php, php-broker (default: all)
   --tests A,B     only the tests of these names (default: all)
-  --again         only what was not noticed in --dir before: the same seed and count, the code as it was, perhaps other tests
+  --again         only what was not noticed in --dir before: with the same seed and count, and the code as it was, or with --slips
   --jobs N        so many tests of C at a time (default 2)
   --patience N    seconds of tests of a kind for one slip (default 120); what was not noticed by then survives
   --minutes N     begin with no further slip after so long (default: no limit)
@@ -30,7 +31,7 @@ Slips that change nothing stand in tests/mutants/equivalent.txt with the reason.
 const { values: options } = parseArgs({ options: {
   seed: { type: 'string' }, count: { type: 'string', default: '300' }, only: { type: 'string', multiple: true, default: [] },
   kinds: { type: 'string' }, tests: { type: 'string' }, again: { type: 'boolean' }, patience: { type: 'string', default: '120' }, jobs: { type: 'string', default: '2' }, minutes: { type: 'string', default: 'Infinity' },
-  dir: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+  slips: { type: 'string' }, dir: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } });
 const say = (text) => console.log(text);
 const root = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../..');
@@ -76,8 +77,26 @@ function choose(slips, count) {
 
 const fold = (text) => text.replace(/\s+/g, ' ').trim();
 
+const changeOf = (slip) => `${slip.rule}: ${fold(slip.before)} -> ${fold(slip.after)}`;
+
+/** One of a list keeps the words of its line, wherever the code has it now. */
 function describe(slip) {
-  return `${slip.file}:${slip.line}: ${slip.rule}: ${fold(slip.before)} -> ${fold(slip.after)}`;
+  return slip.listedAs ?? `${slip.file}:${slip.line}: ${changeOf(slip)}`;
+}
+
+/** Those of a list, each the nearest to its line that makes the same change; gone(line) of what the code has no more. */
+function findListed(text, slips, gone) {
+  const found = [];
+  for (const listedAs of text.split('\n')) {
+    const [, file, line, change] = /^(\S+?):(\d+): (.*)$/.exec(listedAs) ?? [];
+    if (!change) continue;
+    const same = slips.filter((slip) => slip.file === file && changeOf(slip) === change && !found.some(({ number }) => number === slip.number));
+    const distance = (slip) => Math.abs(slip.line - Number(line));
+    const [nearest] = same.sort((a, b) => distance(a) - distance(b));
+    if (nearest) found.push({ ...nearest, listedAs, rank: found.length });
+    else gone(listedAs);
+  }
+  return found;
 }
 
 /** Each language with its tests in stages, from near and quick to far and slow: the second looks at what the first missed. */
@@ -85,7 +104,7 @@ function stagesOf(copies, dir, build) {
   const slots = Array.from({ length: Number(options.jobs) }, (_, i) => switchSlot(path.join(dir, 'slots', String(i))));
   const inPlace = (name, traced) => [sourceSlot(copies[name], path.join(dir, 'slots', name), { traced })];
   const kindOf = (tests, kind) => tests.filter((test) => test.kind === kind);
-  const c = build ? testsOfC(copies.c, build) : [];
+  const c = build ? testsOfC(copies.c, build, path.join(dir, 'switch/chooser.so')) : [];
   const js = testsOfJavascript(copies.js, build);
   return [
     { language: 'c', slots, stages: [() => kindOf(c, 'unit'), () => kindOf(c, 'system')] },
@@ -150,13 +169,16 @@ async function main() {
   const equivalents = equivalentsIn(path.join(root, 'tests/mutants/equivalent.txt'));
   const different = all.filter((slip) => !equivalents.has(slip.file, slip.rule, fold(slip.before), fold(slip.after)));
   say(`seed ${seed}; ${all.length} slips are known, ${all.length - different.length} of them change nothing; in ${dir}`);
-  const chosen = choose(different, Math.ceil(Number(options.count) * 1.3));
-  if (options.list) return chosen.forEach((slip) => say(describe(slip)));
   const file = path.join(dir, 'results.json');
   const former = formerResults(file);
+  const isKnown = (slip) => former.some((one) => one.by && one.slip === describe(slip));
+  const chosen = options.slips
+    ? findListed(fs.readFileSync(options.slips, 'utf8'), different, (line) => say(`GONE      ${line}`)).filter((slip) => !isKnown(slip))
+    : choose(different, Math.ceil(Number(options.count) * 1.3));
+  if (options.list) return chosen.forEach((slip) => say(describe(slip)));
   const built = await buildC({ source: copies.c, dir, say }, chosen.filter((slip) => slip.language === 'c'));
-  const taken = choose([...built.slips, ...chosen.filter((slip) => slip.language !== 'c')], Number(options.count));
-  const judged = taken.filter((slip) => !former.some((one) => one.by && one.slip === describe(slip)));
+  const taken = choose([...built.slips, ...chosen.filter((slip) => slip.language !== 'c')], options.slips ? Infinity : Number(options.count));
+  const judged = taken.filter((slip) => !isKnown(slip));
   const results = former.filter((one) => !judged.some((slip) => describe(slip) === one.slip));
   const tell = (slip, by) => {
     results.push({ slip: describe(slip), file: slip.file, line: slip.line, rule: slip.rule, before: fold(slip.before), after: fold(slip.after), by, reached: slip.reached });
@@ -168,12 +190,12 @@ async function main() {
     return mine.length && judgeLanguage(one, mine, { logs, until, tell });
   }));
   const isOf = (one) => !equivalents.has(one.file, one.rule, one.before, one.after);
-  report(results.filter(isOf), seed, taken.length);
+  report(results.filter(isOf), options.slips ? options.slips : `seed ${seed}`);
 }
 
-function report(results, seed, chosen) {
+function report(results, what) {
   const survivors = results.filter((result) => !result.by);
-  say(`\nseed ${seed}: ${results.length} of ${chosen} slips were tried, ${results.length - survivors.length} noticed (${(100 * (1 - survivors.length / results.length)).toFixed(1)} %)`);
+  say(`\n${what}: ${results.length} slips were tried, ${results.length - survivors.length} noticed (${(100 * (1 - survivors.length / results.length)).toFixed(1)} %)`);
   for (const one of survivors) say(`  ${one.slip}  (${one.reached} tests come by)`);
 }
 

@@ -9,6 +9,7 @@ import { switchedText } from './lib/c.mjs';
 import { equivalentsIn } from './lib/equivalent.mjs';
 import { switchSlot } from './lib/slots.mjs';
 import { slipsOfText } from './lib/slips.mjs';
+import { nodeTest, tryTests } from './lib/tests.mjs';
 
 const C = `#include "a.h" /* if (no) no(); */
 static const char text[] = "if (no) no();";
@@ -126,4 +127,46 @@ test('equivalents need a reason', () => {
   fs.writeFileSync(file, 'a.c | call left out | g(a); | ;\n');
   assert.throws(() => equivalentsIn(file), /:1: not FILE/);
   fs.rmSync(path.dirname(file), { recursive: true });
+});
+
+const UNIT = `#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+static void good(void **state) { (void)state; }
+static void bad(void **state) { (void)state; fail(); }
+static void bad_too(void **state) { (void)state; fail(); }
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bad), cmocka_unit_test(good), cmocka_unit_test(bad_too)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+`;
+const NODE = `const { describe, test } = require('node:test');
+describe('a suite', () => {
+  test('good', () => {});
+  test('bad', () => { throw new Error('always'); });
+});
+test('bad too', () => { throw new Error('always'); });
+test('good too', () => {});
+`;
+
+test('what fails without a slip is named and left out, and the rest of its file is used', async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'esn-slips-'));
+  const inFolder = (name) => path.join(folder, name);
+  fs.writeFileSync(inFolder('unit.c'), UNIT);
+  fs.writeFileSync(inFolder('node.test.js'), NODE);
+  execFileSync('cc', ['-o', inFolder('unit'), inFolder('unit.c'), '-lcmocka']);
+  const shuffle = new URL('../unit/shuffle.c', import.meta.url).pathname;
+  execFileSync('cc', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-o', inFolder('chooser.so'), shuffle, '-ldl']);
+  const tests = [{ kind: 'unit', name: 'unit', command: inFolder('unit'), args: [], env: {}, chooser: inFolder('chooser.so') }, nodeTest('system', inFolder('node.test.js'), { NODE_TEST_CONTEXT: '' })];
+  const said = [];
+  const slot = switchSlot(inFolder('slot'));
+  const useful = await tryTests(tests, { slots: [slot], logs: folder, say: (text) => said.push(text.trim().replace(/ \(.*/, '')) });
+  assert.deepEqual(said, ['unit unit: "bad"', 'unit unit: "bad_too"', 'system node: "a suite > bad"', 'system node: "bad too"']
+    .map((name) => `${name} fails without a slip, and is left out`));
+  assert.deepEqual(useful.map(({ name }) => name), ['unit', 'node']);
+  for (const one of useful) assert.ok((await slot.run(one)).ok, one.name);
+  fs.rmSync(folder, { recursive: true });
 });

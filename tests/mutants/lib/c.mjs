@@ -46,6 +46,7 @@ async function configure(state, dir) {
   for (const file of ['switch.h', 'switch.c']) fs.copyFileSync(path.join(here, file), path.join(state.folder, file));
   const steps = [
     ['clang', ['-c', '-O1', '-o', 'switch.o', 'switch.c'], state.folder],
+    ['clang', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-o', 'chooser.so', path.join(state.source, 'tests/unit/shuffle.c'), '-ldl'], state.folder],
     ['autoreconf', ['-fi'], state.source],
     [path.join(state.source, 'configure'), ['CC=clang', 'CFLAGS=-O1 -g -fsanitize=address -fno-omit-frame-pointer -ferror-limit=0 -Werror=pointer-type-mismatch'
       + ' -Werror=conditional-type-mismatch -Werror=int-conversion -Werror=incompatible-pointer-types -Werror=incompatible-pointer-types-discards-qualifiers'], state.build],

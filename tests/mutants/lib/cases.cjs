@@ -1,7 +1,8 @@
 'use strict';
 
 // Before each file of Node's tests. With ESN_TRACE it writes down after each test which slips it came by and how long it took;
-// with ESN_ONLY, a list of full names, no other test is run, and no suite that has none of them is even set up.
+// with ESN_ONLY, a list of full names, no other test is run, and no suite that has none of them is even set up; those of
+// ESN_WITHOUT are not run at all.
 
 const fs = require('node:fs');
 const { syncBuiltinESMExports } = require('node:module');
@@ -24,11 +25,12 @@ function trace(folder) {
   });
 }
 
-function choose(wanted) {
+function choose(wanted, without) {
   const suites = [];
   const { describe, test } = nodeTest;
   const nameOf = (name) => [...suites, name].join(' > ');
-  const isWanted = (name) => wanted.some((one) => one === name || one.startsWith(`${name} > `));
+  const isAmong = (name, list) => list.some((one) => one === name || one.startsWith(`${name} > `));
+  const isWanted = (name) => !without.includes(name) && (!wanted || isAmong(name, wanted));
   nodeTest.test = nodeTest.it = Object.assign((name, ...more) => (isWanted(nameOf(name)) ? test(name, ...more) : undefined), test);
   nodeTest.describe = nodeTest.suite = Object.assign((name, ...more) => {
     if (!isWanted(nameOf(name))) return undefined;
@@ -46,4 +48,5 @@ function choose(wanted) {
 }
 
 if (process.env.ESN_TRACE) trace(process.env.ESN_SLIPS);
-if (process.env.ESN_ONLY) choose(JSON.parse(process.env.ESN_ONLY));
+const listOf = (text) => text && JSON.parse(text);
+if (process.env.ESN_ONLY || process.env.ESN_WITHOUT) choose(listOf(process.env.ESN_ONLY), listOf(process.env.ESN_WITHOUT) ?? []);

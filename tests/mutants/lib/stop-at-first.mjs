@@ -1,8 +1,11 @@
-// A reporter of Node's test runner that ends the process at the first test that fails: the rest would only wait.
+// A reporter of Node's test runner that names what fails, by its suites too, and ends the process at the first: the rest would
+// only wait. When it is traced what a test comes by, all are to be known.
 export default async function* stopAtFirst(events) {
-  for await (const event of events) {
-    if (event.type !== 'test:fail' || event.data.todo) continue;
-    yield `not ok: ${event.data.name}\n${event.data.details?.error?.cause?.stack ?? event.data.details?.error}\n`;
-    setImmediate(() => process.exit(1));
+  const names = [];
+  for await (const { type, data } of events) {
+    if (type === 'test:start') names.splice(data.nesting, Infinity, data.name);
+    if (type !== 'test:fail' || data.todo || data.details?.error?.failureType === 'subtestsFailed') continue;
+    yield `not ok: ${JSON.stringify([...names.slice(0, data.nesting), data.name].join(' > '))}\n${data.details?.error?.cause?.stack ?? data.details?.error}\n`;
+    if (!process.env.ESN_TRACE) setImmediate(() => process.exit(1));
   }
 }

@@ -12,17 +12,33 @@ function filesIn(folder, ending) {
 const cases = new URL('./cases.cjs', import.meta.url).pathname;
 const reporter = new URL('./stop-at-first.mjs', import.meta.url).pathname;
 
-function nodeTest(kind, file, env) {
+export function nodeTest(kind, file, env) {
   return { kind, name: path.basename(file).replace('.test.js', ''), command: process.execPath, env,
     args: [`--require=${cases}`, `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', file] };
 }
 
-/** Of C: the unit test programs, then the files of system tests. */
-export function testsOfC(source, build) {
+/** How tests of a kind are left out, by their names, and which of them a log says have failed. */
+const WITHOUT = {
+  unit: {
+    failed: (log) => [...log.matchAll(/^\[  FAILED  \] (?!GROUP |\d)(\w+)$/gm)].map((match) => match[1]),
+    leaveOut: (test, names) => ({ ...test, env: { ...test.env, LD_PRELOAD: test.chooser, ESN_WITHOUT: names.join(' ') } }),
+  },
+  php: {
+    failed: (log) => [...log.matchAll(/^\d+\) ([\w\\]+::\w+)/gm)].map((match) => match[1]),
+    leaveOut: (test, names) => ({ ...test, args: [...test.args, '--filter', `/^(?!(${names.map((name) => name.replaceAll('\\', '\\\\')).join('|')})\\b)/`] }),
+  },
+  node: {
+    failed: (log) => [...log.matchAll(/^not ok: (".*")$/gm)].map((match) => JSON.parse(match[1])),
+    leaveOut: (test, names) => ({ ...test, env: { ...test.env, ESN_WITHOUT: JSON.stringify(names) } }),
+  },
+};
+
+/** Of C: the unit test programs, then the files of system tests. `chooser` is a build of tests/unit/shuffle.c. */
+export function testsOfC(source, build, chooser) {
   const unit = fs.readFileSync(path.join(build, 'Makefile'), 'utf8').match(/tests\/unit\/test_\w+/g) ?? [];
   return [
     ...[...new Set(unit)].filter((name) => fs.existsSync(path.join(build, name)))
-      .map((name) => ({ kind: 'unit', name: name.slice('tests/unit/test_'.length), command: path.join(build, name), args: [], cwd: build, env: { srcdir: source } })),
+      .map((name) => ({ kind: 'unit', name: name.slice('tests/unit/test_'.length), command: path.join(build, name), args: [], cwd: build, env: { srcdir: source }, chooser })),
     ...filesIn(path.join(source, 'tests/system'), '.test.js').map((file) => nodeTest('system', file, { ESN_BUILD: build })),
   ];
 }
@@ -59,20 +75,37 @@ function withPlaces(source, file, language, find) {
   return find(text).map((slip) => ({ ...slip, file, language, line: lineOf(text, slip.start) }));
 }
 
-/** Runs each test once without a slip: how long it takes, what it comes by. Those that fail are of no use. */
+const ATTEMPTS = 3; // at a file of which some tests fail
+
+/** Runs each file of tests once without a slip: how long it takes, what it comes by. What fails is left out by itself. */
 export async function tryTests(tests, { slots, logs, say }) {
   const waiting = [...tests];
   const useful = [];
   await Promise.all(slots.map(async (slot) => {
     for (let test; (test = waiting.shift());) {
-      const trace = slot.prepareTrace(test);
-      const log = path.join(logs, `${test.kind}-${test.name}.log`);
-      const result = await slot.run(test, { env: trace.env, log });
-      if (result.ok) useful.push({ ...test, milliseconds: result.milliseconds, reaches: trace.read() });
-      else say(`  ${test.kind} ${test.name} fails without a slip: not used (${log})`);
+      const tried = await tryTest(test, { slot, log: path.join(logs, `${test.kind}-${test.name}.log`), say });
+      if (tried) useful.push(tried);
     }
   }));
   return useful;
+}
+
+async function tryTest(test, { slot, log, say }) {
+  const { failed, leaveOut } = test.args.includes(`--require=${cases}`) ? WITHOUT.node : WITHOUT[test.kind.replace(/-.*/, '')];
+  const without = [];
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const now = without.length ? leaveOut(test, without) : test;
+    const trace = slot.prepareTrace(now);
+    const result = await slot.run(now, { env: trace.env, log });
+    if (result.ok) return { ...now, milliseconds: result.milliseconds, reaches: trace.read() };
+    const names = result.over ? [] : failed(fs.readFileSync(log, 'utf8')).filter((name, i, all) => all.indexOf(name) === i && !without.includes(name));
+    if (!names.length) break;
+    for (const name of names) say(`  ${test.kind} ${test.name}: "${name}" fails without a slip, and is left out (${log})`);
+    without.push(...names);
+    fs.renameSync(log, `${log}.${attempt}`);
+  }
+  say(`  ${test.kind} ${test.name} fails without a slip: not used (${log})`);
+  return undefined;
 }
 
 /** The coverage of V8: nested ranges with counts; the innermost one counts. */
