@@ -50,7 +50,8 @@ static void take_messages(struct bus_daemon *daemon)
     int result;
     while ((result = bus_inbox_next(daemon->inbox, &message)) == 1) {
         note(daemon, &message);
-        if (daemon->seen_count <= daemon->drop_first)
+        if (daemon->seen_count > daemon->answer_first &&
+            daemon->seen_count <= daemon->answer_first + daemon->drop_first)
             continue;
         if (daemon->wrong_acks_first)
             say_wrong_things(daemon, &message.envelope);
@@ -58,7 +59,11 @@ static void take_messages(struct bus_daemon *daemon)
                           .event_sequence = daemon->seen_count,
                           .receivers = (uint32_t)message.event.topic_length,
                           .status = daemon->status};
-        bus_inbox_acknowledge(daemon->inbox, message.envelope.publisher, &ack);
+        if (daemon->answer != NULL)
+            bus_inbox_answer(daemon->inbox, message.envelope.publisher, &ack, daemon->answer,
+                             strlen(daemon->answer));
+        else
+            bus_inbox_acknowledge(daemon->inbox, message.envelope.publisher, &ack);
     }
     assert_int_equal(result, 0);
     bus_inbox_flush(daemon->inbox);

@@ -19,7 +19,9 @@ struct bus_seen {
 struct bus_daemon {
     struct bus_inbox *inbox;
     uint64_t epoch;
+    unsigned answer_first; /* so many messages are acknowledged before those of drop_first */
     unsigned drop_first;   /* acknowledgements of so many messages are not sent */
+    const char *answer;    /* said to each, as if it was a question; NULL: nothing */
     bool wrong_acks_first; /* says something about other sequences before each answer */
     enum ack_status status;
     int stop;

@@ -7,16 +7,35 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "captured_messages.h"
 #include "messages.h"
 #include "net/acceptor.h"
 
 enum { COMERS = 8 };
+
+/* Accepting fails when a test says so: it stands before the C library's. */
+static struct {
+    int error; /* 0: it does not */
+    unsigned calls;
+} accepting;
+
+int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags)
+{
+    accepting.calls++;
+    if (accepting.error != 0) {
+        errno = accepting.error;
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, descriptor, address, size, flags);
+}
 
 struct door {
     struct net_scene scene;
@@ -204,6 +223,50 @@ static void without_memory_it_waits(void **state)
     assert_int_equal(close(second), 0);
 }
 
+/* The kernel has none: it is not asked at once again, and those who wait are taken later. */
+static void without_memory_of_the_kernel_it_waits(void **state)
+{
+    static const int errors[] = {ENOBUFS, ENOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        struct door door;
+        open_door(&door);
+        int comer = come(&door);
+        accepting.error = errors[i];
+        accepting.calls = 0;
+        take(&door, false);
+        accepting.error = 0;
+        assert_int_equal(accepting.calls, 1);
+        assert_int_equal(door.pauses, 1);
+        assert_int_equal(door.scene.net.connections, 0);
+        net_scene_turn_until(&door.scene, is_resumed, &door);
+        assert_int_equal(door.scene.net.connections, 1);
+        close_door(&door);
+        assert_int_equal(close(comer), 0);
+    }
+}
+
+/* The log says from where who was sent away came. */
+static void who_is_refused_is_named_in_the_log(void **state)
+{
+    struct door door;
+
+    (void)state;
+    open_door(&door);
+    door.scene.config.max_connections_per_address = 1;
+    int first = come(&door), second = come(&door);
+    captured_messages_begin();
+    take(&door, false);
+    unsigned said = captured_messages_count("connection refused reason=address "
+                                            "address=127.0.0.1\n");
+    captured_messages_end();
+    assert_int_equal(said, 1);
+    close_door(&door);
+    assert_int_equal(close(first), 0);
+    assert_int_equal(close(second), 0);
+}
+
 /* One who is held when the daemon ends is closed as well. */
 static void one_who_is_held_goes_with_the_door(void **state)
 {
@@ -270,6 +333,8 @@ int main(void)
         cmocka_unit_test(past_the_limit_each_is_told_in_its_words),
         cmocka_unit_test(one_address_may_have_so_many),
         cmocka_unit_test(without_memory_it_waits),
+        cmocka_unit_test(without_memory_of_the_kernel_it_waits),
+        cmocka_unit_test(who_is_refused_is_named_in_the_log),
         cmocka_unit_test(one_who_is_held_goes_with_the_door),
         cmocka_unit_test(without_descriptors_those_who_wait_are_told),
     };

@@ -31,6 +31,7 @@ static void test_sqlite_file_that_is_not_there(void **state)
     struct acl_topic row = ACL_TOPIC_EMPTY;
     assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
     assert_non_null(strstr(acl_error(acl), path));
+    assert_non_null(strstr(acl_error(acl), "unable to open database file"));
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(acl_check(acl), SQL_UNAVAILABLE);
     /* There it is, and nobody had to open anything again. */

@@ -68,6 +68,23 @@ static void posts_of_an_object(void **state)
     gives(BATCH_OBJECT, "{\"events\":[\"]},{\\\"[\\\\\",1]}", "[\"]},{\\\"[\\\\\"][1].");
 }
 
+/* As a body that is cut short leaves it; AddressSanitizer says whether it held anything back. */
+static void one_that_is_given_up_holds_nothing(void **state)
+{
+    static const char text[] = "{\"events\":[{\"a\":1},{\"b\":";
+    struct batch_reader reader;
+    const char *post, *fault;
+    size_t length;
+    (void)state;
+    batch_reader_begin(&reader, BATCH_OBJECT, LONGEST);
+    assert_true(batch_reader_add(&reader, text, sizeof text - 1));
+    assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_POST);
+    assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_MORE);
+    assert_non_null(reader.bytes.data);
+    batch_reader_free(&reader);
+    assert_null(reader.bytes.data);
+}
+
 static void what_is_no_batch_is_said_where_it_ends(void **state)
 {
     (void)state;
@@ -127,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(posts_of_an_object),
         cmocka_unit_test(what_is_no_batch_is_said_where_it_ends),
+        cmocka_unit_test(one_that_is_given_up_holds_nothing),
         cmocka_unit_test(posts_of_lines),
         cmocka_unit_test(no_post_is_longer_than_it_may),
         cmocka_unit_test(the_first_bytes_say_whether_it_is_one),

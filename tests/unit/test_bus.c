@@ -176,6 +176,41 @@ static void sends_again_what_is_not_acknowledged(void **state)
     assert_true(times[0] >= 3 && times[1] >= 3 && times[2] >= 3);
 }
 
+/* What was answered meanwhile makes it wait a little longer, and not for ever. */
+static void sends_again_what_is_lost_behind_what_is_answered(void **state)
+{
+    struct bus_scene *scene = *state;
+    scene->daemon.answer_first = 1;
+    scene->daemon.drop_first = 3;
+    bus_scene_start_daemon(scene, 1);
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event events[2] = {event_of("a", "0"), event_of("b", "1")};
+    assert_true(bus_publish(scene->publisher, events, 2, PATIENCE_MS, PATIENCE_MS));
+    bus_scene_stop_daemon(scene);
+    unsigned times[2] = {0};
+    for (size_t i = 0; i < scene->daemon.seen_count; i++)
+        times[scene->daemon.seen[i].event.data[0] - '0']++;
+    assert_true(times[0] >= 1 && times[1] >= 2);
+}
+
+/* A text that nobody asked for is passed over; that it was taken counts. */
+static void takes_an_answer_to_what_was_no_question(void **state)
+{
+    struct bus_scene *scene = *state;
+    scene->daemon.answer = "a text";
+    bus_scene_start_daemon(scene, 7);
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event event = event_of("a/b", "{}");
+    assert_true(bus_publish(scene->publisher, &event, 1, PATIENCE_MS, PATIENCE_MS));
+    assert_true(event.acknowledged);
+    assert_int_equal(event.ack.receivers, 3);
+    struct bytes text = BYTES_EMPTY;
+    event.answer = &text;
+    assert_true(bus_publish(scene->publisher, &event, 1, PATIENCE_MS, PATIENCE_MS));
+    assert_string_equal(bytes_terminate(&text), "a text");
+    bytes_free(&text);
+}
+
 static void heeds_only_its_own_acknowledgements(void **state)
 {
     struct bus_scene *scene = *state;
@@ -501,6 +536,8 @@ int main(void)
         TEST(finds_a_daemon_that_was_away),
         TEST(survives_a_restart_unnoticed),
         TEST(sends_again_what_is_not_acknowledged),
+        TEST(sends_again_what_is_lost_behind_what_is_answered),
+        TEST(takes_an_answer_to_what_was_no_question),
         TEST(heeds_only_its_own_acknowledgements),
         TEST(carries_many_in_order),
         TEST(tells_overload),

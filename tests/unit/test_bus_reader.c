@@ -148,6 +148,7 @@ static uint64_t turn_to_the_end(struct station *station)
 
     while (!station->is_done) {
         service_scene_turn(&station->scene);
+        assert_null(bus_reader_trouble(station->bus));
         uint64_t taken = events_taken(station);
         most = taken - before > most ? taken - before : most;
         before = taken;

@@ -80,6 +80,8 @@ static void the_standard_header_is_read_likewise(void **state)
         /* Somebody in front left quotes open. */
         {"for=\", for=192.0.2.43", "192.0.2.43"},
         {"for=\"192.0.2.1, for=192.0.2.43;proto=http", "192.0.2.43"},
+        {"for=\"192.0.2.12;proto=http", "none"},
+        {"for=\"", "none"},
     };
 
     (void)state;

@@ -78,6 +78,9 @@ static void each_transport_is_handed_to_its_own_path(void **state)
     struct hand_off hand_off = {
         .ticket = "t", .ticket_length = 1, .path = "poll", .wait_ms = 250, .has_wait = true};
     expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/poll?ticket=t&wait=250\r\n\r\n");
+    hand_off.says_had = true;
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off,
+           "Location: /_fanout/poll?ticket=t&wait=250&report=true\r\n\r\n");
     hand_off = (struct hand_off){.ticket = "t", .ticket_length = 1, .path = "sse"};
     expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/sse?ticket=t\r\n\r\n");
 }

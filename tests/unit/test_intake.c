@@ -1,3 +1,4 @@
+#include "captured_messages.h"
 #include "daemon.h"
 #include "stored.h"
 
@@ -427,9 +428,45 @@ static void a_clock_that_jumps_loses_nothing(void **state)
     stored_files_remove(&files);
 }
 
+/* What was dropped before, and has no room now that there may be fewer, is told. */
+static void drops_of_before_that_have_no_room_are_told(void **state)
+{
+    enum { DROPS = 3 };
+    static const char *const names[DROPS] = {"ana", "eva", "luis"};
+    struct daemon daemon;
+    struct stored_files files;
+    char error[LOG_DATABASE_ERROR_SIZE];
+    struct log_state now = {.epoch = STORED_EPOCH};
+
+    (void)state;
+    stored_files_make(&files);
+    struct log_database *database = log_database_open(files.path, true, error);
+    assert_non_null(database);
+    assert_true(log_database_begin(database));
+    for (int i = 0; i < DROPS; i++) {
+        const struct log_revocation kept = {.kind = DROP_USER,
+                                            .name = names[i],
+                                            .name_length = strlen(names[i]),
+                                            .at_ms = clock_wall_ms(),
+                                            .until_ms = clock_wall_ms() + 3600000};
+        assert_true(log_database_revoke(database, &kept));
+    }
+    assert_true(log_database_commit(database, &now, 0, 0));
+    log_database_close(&database);
+    captured_messages_begin();
+    start_again(&daemon, &files, "[fanout]\nmax_revocations = 1\n");
+    unsigned said = captured_messages_count("there is no room for drops of before: proofs of "
+                                            "before count again drops=2\n");
+    captured_messages_end();
+    assert_int_equal(said, 1);
+    assert_int_equal(daemon.server->streams.revocations.by_name.count, 1);
+    stop(&daemon, &files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drops_of_before_that_have_no_room_are_told),
         cmocka_unit_test(nobody_hears_of_an_event_before_it_is_on_the_disk),
         cmocka_unit_test(events_come_in_order_after_a_wait),
         cmocka_unit_test(what_has_no_room_is_refused_while_the_disk_hangs),

@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "stored.h"
 
@@ -19,6 +21,16 @@ static void open_key(const struct stored_files *files, unsigned char key[LOG_KEY
     memset(key, 0, LOG_KEY_SIZE);
     if (!log_key_open(files->path, key))
         fail_msg("no key: %s", strerror(errno));
+}
+
+/* Whatever is open, one more file would have this number. */
+static int next_descriptor(void)
+{
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    assert_true(file >= 0);
+    assert_int_equal(close(file), 0);
+    return file;
 }
 
 static void the_key_stays_the_same(void **state)
@@ -31,8 +43,10 @@ static void the_key_stays_the_same(void **state)
     (void)state;
     stored_files_make(&files);
     open_key(&files, first);
+    int next = next_descriptor();
     open_key(&files, again);
     assert_memory_equal(first, again, LOG_KEY_SIZE);
+    assert_int_equal(next_descriptor(), next);
     (void)snprintf(path, sizeof path, "%s-key", files.path);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);

@@ -1,5 +1,6 @@
 /* Drops in the log on disk: kept, replaced, deleted when they are over, and never believed when they
  * are damaged. */
+#include "captured_messages.h"
 #include "stored.h"
 
 #include <setjmp.h>
@@ -116,8 +117,14 @@ static void a_damaged_drop_is_not_believed(void **state)
         keep_drop(database, DROP_USER, "ana", 1000, 5000);
         log_database_close(&database);
         change(&files, changes[i]);
-        if (read_revoked(&files).count != 0)
+        captured_messages_begin();
+        size_t believed = read_revoked(&files).count;
+        unsigned said = captured_messages_count("drops on disk are damaged");
+        captured_messages_end();
+        if (believed != 0)
             fail_msg("believed after %s", changes[i]);
+        if (said != 1)
+            fail_msg("nothing is said of it after %s", changes[i]);
         stored_files_remove(&files);
     }
 }

@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct capture {
@@ -195,6 +197,53 @@ static void whoever_writes_does_not_wait_for_whoever_reads(void **state)
     assert_int_equal(close(ends[1]), 0);
 }
 
+/* Others write to the same pipe: a line is written at once, so that nothing comes in between. */
+static void each_line_is_one_write(void **state)
+{
+    static const char *const lines[] = {"<6>info t: a\n", "<4>warning t: b k=v\n",
+                                        "<6>info t: c\n"};
+    char line[512];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_DIRECT), 0); /* each write is read by itself */
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    assert_true(message_write_in_background(16384));
+    message_info("a");
+    message_warning("b", message_text("k", "v"));
+    message_info("c");
+    message_end_background();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        ssize_t length = read(ends[0], line, sizeof line - 1);
+        assert_true(length > 0);
+        line[length] = '\0';
+        assert_string_equal(line, lines[i]);
+    }
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+
+/* A log that cannot be written holds up nobody. */
+static void without_a_log_programs_go_on(void **state)
+{
+    int status;
+
+    (void)state;
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(STDERR_FILENO);
+        message_info("a");
+        _exit(message_write_in_background(16384) ? (message_info("b"), message_end_background(), 7)
+                                                 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 static void lines_of_one_kind_are_bounded(void **state)
 {
     message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
@@ -219,6 +268,8 @@ int main(void)
         TEST(a_long_line_is_cut_and_says_so),
         TEST(the_journals_own_stream_is_recognised),
         TEST(lines_of_one_kind_are_bounded),
+        TEST(each_line_is_one_write),
+        TEST(without_a_log_programs_go_on),
         TEST(whoever_writes_does_not_wait_for_whoever_reads),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

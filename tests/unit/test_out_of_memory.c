@@ -2,16 +2,19 @@
  * could not be done has changed nothing. */
 #include "crowd.h"
 #include "daemon.h"
+#include "events/publisher_counts.h"
 #include "events/seen_events.h"
 #include "failing_memory.h"
 #include "http/http_request.h"
 #include "log/event_log.h"
+#include "log/log_database.h"
 #include "masked_frames.h"
 #include "net/frame.h"
 #include "net/output.h"
 #include "requests/client_message.h"
 #include "streams/departed.h"
 #include "streams/held_topics.h"
+#include "streams/identities.h"
 #include "streams/presence.h"
 #include "subscription_body.h"
 #include "topics/topic_index.h"
@@ -385,6 +388,60 @@ static void streams_are_remembered_or_not(void **state)
     try_each(remember_streams, 19);
 }
 
+static void know_whose_it_is(uint64_t n)
+{
+    struct identities identities = {.seed = 1};
+
+    failing_memory_at(n);
+    struct stream_identity *first = identities_new(&identities, "ana", "one");
+    struct stream_identity *second = identities_new(&identities, "ana", "two");
+    assert_true(first != NULL || second != NULL);
+    const struct identity_name *user = identities_find(&identities, DROP_USER, "ana", 3);
+    assert_non_null(user);
+    assert_int_equal(user->uses, (first != NULL) + (second != NULL));
+    assert_int_equal(identities_find(&identities, DROP_SESSION, "one", 3) != NULL, first != NULL);
+    assert_int_equal(identities_find(&identities, DROP_SESSION, "two", 3) != NULL, second != NULL);
+    stream_identity_free(first);
+    stream_identity_free(second);
+    assert_int_equal(identities.by_text.count, 0);
+    assert_int_equal(identities.bytes, 0);
+    identities_close(&identities);
+}
+
+static void whose_a_stream_is_is_known_whole_or_not(void **state)
+{
+    (void)state;
+    try_each(know_whose_it_is, 5);
+}
+
+static void load_counts(uint64_t n)
+{
+    struct publisher_counts counts = {0};
+    char error[PUBLISHERS_ERROR_SIZE] = "";
+
+    failing_memory_at(n);
+    if (!publisher_counts_load(&counts, NULL, error))
+        assert_string_equal(error, "out of memory");
+    publisher_counts_free(&counts);
+}
+
+static void open_log_database(uint64_t n)
+{
+    char error[LOG_DATABASE_ERROR_SIZE] = "";
+
+    failing_memory_at(n);
+    struct log_database *database = log_database_open("/proc/nowhere/log", false, error);
+    assert_null(database);
+    assert_true(strlen(error) > 0);
+}
+
+static void what_cannot_be_opened_says_why(void **state)
+{
+    (void)state;
+    try_each(load_counts, 1);
+    try_each(open_log_database, 1);
+}
+
 /* ---- the whole daemon ---- */
 
 static bool has_ended_or(struct client *client, const char *text)
@@ -578,6 +635,8 @@ int main(void)
         cmocka_unit_test(a_request_is_read_whole_or_answered_503),
         cmocka_unit_test(events_are_remembered_or_not),
         cmocka_unit_test(streams_are_remembered_or_not),
+        cmocka_unit_test(whose_a_stream_is_is_known_whole_or_not),
+        cmocka_unit_test(what_cannot_be_opened_says_why),
         cmocka_unit_test(the_daemon_lives_on_whichever_allocation_fails),
         cmocka_unit_test(a_crowd_in_want_of_memory_leaves_nothing_behind),
     };

@@ -3,8 +3,11 @@
 #include "refresh_token.h"
 #include "sealed_text.h"
 #include "ticket.h"
+#include "token_families.h"
 #include "token_request.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -56,6 +60,31 @@ static void test_texts(void **state)
     text[length] = '\0';
     assert_false(refresh_token_read(&token, text, length + 1, key, &is_ours));
     assert_false(refresh_token_read(&token, "", 0, key, &is_ours));
+}
+
+/* What has not the shape of one is not even looked for. */
+static void test_texts_of_another_shape(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        const char *text;
+    } changes[] = {{0, "g"},   {31, "/"}, {32, ":"},  {33, "0"},  {33, "/"}, {33, ":"},
+                   {33, "-1"}, {34, "x"}, {35, "33"}, {36, "xx"}, {99, "g"}};
+    char text[REFRESH_TOKEN_SIZE], changed[REFRESH_TOKEN_SIZE];
+    struct refresh_token token;
+    bool is_ours;
+    write_token(text, 12);
+    assert_int_equal(text[32], '.');
+    assert_int_equal(text[35], '.');
+    assert_int_equal(strlen(text), 100);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        memcpy(changed, text, sizeof changed);
+        memcpy(changed + changes[i].at, changes[i].text, strlen(changes[i].text));
+        if (refresh_token_read(&token, changed, strlen(changed), key, &is_ours))
+            fail_msg("taken: %s", changed);
+        assert_false(is_ours);
+    }
 }
 
 /* ---- requests ---- */
@@ -291,12 +320,60 @@ static void test_old_families_are_forgotten(void **state)
     assert_int_equal(use(scene, "hash 1", "hash 2", "", true, NOW), REFRESH_UNKNOWN);
 }
 
+/* ---- behind their gate ---- */
+
+/* Nobody listens at a port that was just given back. */
+static unsigned short closed_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(file, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(file, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(close(file), 0);
+    return ntohs(address.sin_port);
+}
+
+static void test_families_are_in_the_store_that_is_configured(void **state)
+{
+    const struct scene *scene = *state;
+    struct config config = {.token_store = CONFIG_TOKEN_STORE_SQLITE,
+                            .token_store_file = scene->config.token_store_file,
+                            .subscribe_threads = 1,
+                            .redis_connect_time = 60000,
+                            .redis_time = 60000};
+    struct redis_config redis = {.options = {.connect_ms = 60000, .limit_ms = 60000}};
+    char url[64];
+    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%u/", (unsigned)closed_port());
+    assert_null(redis_url_read(&redis.options.url, url));
+    const struct refresh_use asked = {.family = family_id,
+                                      .hash = "hash 1",
+                                      .next_hash = "hash 2",
+                                      .proof = "",
+                                      .was_ours = true,
+                                      .now_ms = NOW + 1};
+    static const enum refresh_result wanted[] = {REFRESH_DONE, REFRESH_UNAVAILABLE};
+    for (int i = 0; i < 2; i++) {
+        struct refresh_family family;
+        struct token_families_common *common = token_families_common_open(&config);
+        assert_non_null(common);
+        struct token_families *families = token_families_open(&config, &redis, common);
+        assert_non_null(families);
+        assert_int_equal(token_families_use(families, &asked, &family), wanted[i]);
+        refresh_family_free(&family);
+        token_families_close(&families);
+        token_families_common_close(&common);
+        config.token_store = CONFIG_TOKEN_STORE_REDIS;
+    }
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_texts_of_another_shape),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_sites),
         cmocka_unit_test(test_sealed_texts),
@@ -309,6 +386,7 @@ int main(void)
         SCENE(test_a_family_expires),
         SCENE(test_revoking),
         SCENE(test_old_families_are_forgotten),
+        SCENE(test_families_are_in_the_store_that_is_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,17 @@ static void close_scene(struct scene *scene)
     assert_int_equal(unlink(scene->file), 0);
 }
 
+/* Appends the ticket, issued now. */
+static void sign(struct bytes *out, struct ticket *ticket)
+{
+    char secret[] = SECRET, *values = secret;
+    const struct secret_list secrets = {.values = &values, .count = 1};
+    const struct ticket_rules rules = {.secrets = &secrets, .life_s = 10, .life_max_s = 60};
+
+    ticket->issued_ms = clock_wall_ms();
+    assert_int_equal(ticket_sign(out, &rules, ticket, ticket->issued_ms / 1000), TICKET_OK);
+}
+
 /* Subscribes as this user with everything there is; to be followed by turns of the daemon. */
 static void ask(struct scene *scene, struct client *client, const char *user,
                 const struct past_rights *past)
@@ -104,14 +115,10 @@ static void ask(struct scene *scene, struct client *client, const char *user,
         {.text = "@USER@", .length = 6, .bound = true},
         {.text = "end", .length = 3},
     };
-    char secret[] = SECRET, *values = secret;
-    const struct secret_list secrets = {.values = &values, .count = 1};
-    const struct ticket_rules rules = {.secrets = &secrets, .life_s = 10, .life_max_s = 60};
     struct ticket ticket = {.user = user,
                             .topics = topics,
                             .topic_count = sizeof topics / sizeof *topics,
                             .last_id = past != NULL ? "0-0" : NULL,
-                            .issued_ms = clock_wall_ms(),
                             .past = past};
     struct requested_topic plain[] = {topics[0], topics[4]};
     struct bytes request = BYTES_EMPTY;
@@ -121,7 +128,7 @@ static void ask(struct scene *scene, struct client *client, const char *user,
         ticket.topic_count = 2;
     }
     bytes_append_text(&request, "GET /?ticket=");
-    assert_int_equal(ticket_sign(&request, &rules, &ticket, ticket.issued_ms / 1000), TICKET_OK);
+    sign(&request, &ticket);
     bytes_append_text(&request, " HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_false(request.failed);
     client_open(client, &scene->daemon);
@@ -248,11 +255,73 @@ static void who_comes_back_is_given_what_it_might_hear_then_and_may_hear_now(voi
     come_back_after(2000);
 }
 
+static void publish_bound(struct scene *scene, const char *topic, const char *json)
+{
+    struct event event = {.topic = topic,
+                          .topic_length = strlen(topic),
+                          .json = json,
+                          .json_length = strlen(json),
+                          .allowed = "",
+                          .flags = ENVELOPE_BOUND | ENVELOPE_ALL_USERS};
+    uint32_t receivers;
+
+    assert_true(delivery_publish(&scene->daemon.server->delivery, &event, &receivers));
+}
+
+/* Nobody has looked at the rights over it: its past is another matter than what comes. */
+static void a_bound_topic_that_comes_meanwhile_has_no_past(void **state)
+{
+    enum { EVENTS = 3000, SIZE = 1000 };
+    static const struct requested_topic topics[] = {{.text = "many", .length = 4},
+                                                    {.text = "end", .length = 3}};
+    static const struct requested_topic bound = {.text = "bound", .length = 5, .bound = true};
+    const struct past_rights past = {.topics_known = true, .inbox_known = true};
+    struct ticket ticket = {
+        .user = "ana", .topics = topics, .topic_count = 2, .last_id = "0-0", .past = &past};
+    struct ticket more = {.user = "ana", .topics = &bound, .topic_count = 1};
+    struct bytes line = BYTES_EMPTY;
+    struct scene scene;
+    struct client client;
+    char large[SIZE];
+
+    (void)state;
+    open_scene(&scene);
+    (void)snprintf(large, sizeof large, "{\"type\":\"%0*u\"}", SIZE - 20, 0U);
+    for (int i = 0; i < EVENTS; i++)
+        (void)daemon_publish(&scene.daemon, "many", large);
+    publish_bound(&scene, "bound", "{\"type\":\"past\"}");
+    (void)daemon_publish(&scene.daemon, "plain", "{\"type\":\"plain\"}");
+    (void)daemon_publish(&scene.daemon, "end", "{\"type\":\"end\"}");
+    bytes_append_text(&line, "{\"ticket\":\"");
+    sign(&line, &ticket);
+    bytes_append_text(&line, "\"}\n");
+    client_open_lines(&client, &scene.daemon);
+    assert_true(client_send(&client, line.data, line.length));
+    client_expect(&client, "\"connected\"");
+    assert_true(scene.daemon.server->replays.catching_up > 0);
+    bytes_clear(&line);
+    bytes_append_text(&line, "{\"subscribe\":[\"plain\"],\"ticket\":\"");
+    sign(&line, &more);
+    bytes_append_text(&line, "\"}\n");
+    assert_true(client_send(&client, line.data, line.length));
+    client_expect(&client, "\"subscribed\"");
+    assert_true(scene.daemon.server->replays.catching_up > 0);
+    client_expect(&client, "\"type\":\"end\"");
+    assert_int_equal(client_count(&client, "\"type\":\"plain\""), 1);
+    publish_bound(&scene, "bound", "{\"type\":\"now\"}");
+    client_expect(&client, "\"type\":\"now\"");
+    assert_int_equal(client_count(&client, "\"type\":\"past\""), 0);
+    client_close(&client);
+    bytes_free(&line);
+    close_scene(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_heard_live_by_whom_it_is_for),
         cmocka_unit_test(who_comes_back_is_given_what_it_might_hear_then_and_may_hear_now),
+        cmocka_unit_test(a_bound_topic_that_comes_meanwhile_has_no_past),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,6 +411,55 @@ static void a_long_report_is_written_without_a_pause(void **state)
     daemon_stop(&daemon);
 }
 
+/* It may resume from an event once it has that under the last of its topics, and not before. */
+static void the_last_copy_of_each_event_alone_has_its_id(void **state)
+{
+    static const char request[] = "GET /sse?ep=a/%2B&ep=a/b&ep=%23 HTTP/1.1\r\nHost: h\r\n\r\n";
+    enum { TOPICS = 3, EVENTS = 3 };
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    assert_true(client_send_text(&client, request));
+    client_expect(&client, "\"connected\"");
+    for (int i = 0; i < EVENTS; i++) {
+        client_forget(&client);
+        assert_int_equal(daemon_publish(&daemon, "a/b", "{\"type\":\"x\"}"), 1);
+        while (client_count(&client, "\"type\":\"x\"") < TOPICS) {
+            assert_false(client.ended);
+            daemon_turn(&daemon);
+            client_receive(&client);
+        }
+        assert_int_equal(client_count(&client, "id: "), 1);
+        const char *id = client_find(&client, client.text, "id: ");
+        assert_non_null(client_find(&client, id, "\"type\":\"x\""));
+        const char *first = client_find(&client, client.text, "\"type\":\"x\"");
+        assert_true(client_find(&client, first + 1, "\"type\":\"x\"") < id);
+    }
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+/* A topic that is shorter than the prefix asks for nobody. */
+static void who_is_there_is_said_of_those_who_are_named(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"@CONNECTION@/named\",\"@CONNECTION@\",\"@\"]}");
+    client_expect(&client, "\"available\"");
+    assert_int_equal(daemon_publish(&daemon, "@", "{\"type\":\"x\"}"), 1);
+    client_expect(&client, "\"type\":\"x\"");
+    assert_int_equal(client_count(&client, "\"available\""), 1);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +473,8 @@ int main(void)
         cmocka_unit_test(what_comes_while_many_are_written_goes_along),
         cmocka_unit_test(a_crowd_that_does_anything_leaves_nothing_behind),
         cmocka_unit_test(a_long_report_is_written_without_a_pause),
+        cmocka_unit_test(the_last_copy_of_each_event_alone_has_its_id),
+        cmocka_unit_test(who_is_there_is_said_of_those_who_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/connection.h"
+#include "requests/presence_catch_up.h"
 #include "requests/streaming.h"
 #include "requests/subscribe.h"
 #include "subscription_body.h"
@@ -199,6 +200,31 @@ static void where_it_goes_on_is_found(void **state)
     assert_int_equal(close(peer), 0);
 }
 
+/* An id may say that last values are missing up to it: of presence nothing is, then. */
+static void whom_it_saw_come_is_told_by_the_event_it_had(void **state)
+{
+    struct service_scene *scene = *state;
+    const struct presence_heard heard = {0};
+    int watcher, first, second;
+
+    (void)begin(scene, "{\"ep\":[\"@CONNECTION@/+\"]}", &watcher);
+    (void)begin(scene, "{\"clid\":\"ana\",\"ep\":[\"a\"]}", &first);
+    service_scene_turn(scene);
+    (void)service_scene_publish(scene, "a", "{}");
+    (void)service_scene_publish(scene, "a", "{}");
+    (void)begin(scene, "{\"clid\":\"eva\",\"ep\":[\"a\"]}", &second);
+    service_scene_turn(scene);
+    struct presence_due none = presence_catch_up_begin(&scene->service, "7-0", 3, &heard);
+    struct presence_due all = presence_catch_up_begin(&scene->service, "7-2", 3, &heard);
+    struct presence_due values = presence_catch_up_begin(&scene->service, "7-2-0", 5, &heard);
+    assert_true(none.is_known && all.is_known && values.is_known);
+    assert_true(none.change < all.change);
+    assert_int_equal(values.change, all.change);
+    assert_int_equal(close(watcher), 0);
+    assert_int_equal(close(first), 0);
+    assert_int_equal(close(second), 0);
+}
+
 static void a_poll_ends_with_the_first_event_and_is_present_a_little_longer(void **state)
 {
     struct service_scene *scene = *state;
@@ -281,6 +307,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(whoever_proves_to_be_the_same_keeps_its_id, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(it_goes_on_where_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whom_it_saw_come_is_told_by_the_event_it_had, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(where_it_goes_on_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_poll_ends_with_the_first_event_and_is_present_a_little_longer, set_up, tear_down),

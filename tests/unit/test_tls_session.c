@@ -1,4 +1,6 @@
 /* TLS of one connection, against OpenSSL's own client on a socket pair. */
+#include "failing_memory.h"
+#include "net/tls_memory.h"
 #include "net/tls_session.h"
 
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -164,6 +167,23 @@ static void bytes_go_both_ways_however_they_are_cut(void **state)
     }
 }
 
+/* Sessions are in their clients' tickets; who takes none has none. */
+static void without_tickets_nothing_is_kept_of_a_session(void **state)
+{
+    struct scene scene;
+    unsigned length = 1;
+
+    (void)state;
+    scene_open(&scene);
+    assert_int_equal(SSL_set_max_proto_version(scene.client, TLS1_2_VERSION), 1);
+    (void)SSL_set_options(scene.client, SSL_OP_NO_TICKET);
+    scene_shake_hands(&scene, TEXT);
+    assert_int_equal(SSL_version(scene.client), TLS1_2_VERSION);
+    (void)SSL_SESSION_get_id(SSL_get_session(scene.client), &length);
+    assert_int_equal(length, 0);
+    scene_close(&scene);
+}
+
 static void sealed(struct scene *scene, char *texts, size_t length)
 {
     assert_true(tls_session_write(scene->session, texts, length));
@@ -300,10 +320,58 @@ static void faulty_files_leave_what_was_there(void **state)
     scene_close(&scene);
 }
 
+/* Each allocation fails once, those of OpenSSL too. */
+static void one_without_memory_is_none(void **state)
+{
+    enum { NO_END = 5000 };
+    struct scene scene;
+    bool failed = true;
+
+    (void)state;
+    scene_open(&scene);
+    for (uint64_t n = 1; failed; n++) {
+        assert_true(n < NO_END);
+        failing_memory_at(n);
+        struct tls_session *session = tls_session_new(scene.context, scene.ours);
+        failed = failing_memory_stop();
+        assert_int_equal(tls_context_counters(scene.context)->sessions, session != NULL ? 2 : 1);
+        if (session != NULL)
+            assert_non_null(session->ssl);
+        else
+            assert_true(failed);
+        tls_session_free(&session);
+        ERR_clear_error();
+    }
+    scene_close(&scene);
+}
+
+/* What OpenSSL holds is counted, however it grows. */
+static void memory_is_counted_as_it_grows_and_goes(void **state)
+{
+    enum { SMALL = 100, LARGE = 100000 };
+    uint64_t before = tls_memory_bytes();
+    char *memory = OPENSSL_malloc(SMALL);
+
+    (void)state;
+    assert_non_null(memory);
+    assert_in_range(tls_memory_bytes() - before, SMALL, SMALL + 64);
+    memory = OPENSSL_realloc(memory, LARGE);
+    assert_non_null(memory);
+    assert_in_range(tls_memory_bytes() - before, LARGE, 2 * LARGE);
+    memory = OPENSSL_realloc(memory, SMALL);
+    assert_non_null(memory);
+    assert_in_range(tls_memory_bytes() - before, SMALL, LARGE - 1);
+    OPENSSL_free(memory);
+    assert_int_equal(tls_memory_bytes(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_without_memory_is_none),
+        cmocka_unit_test(memory_is_counted_as_it_grows_and_goes),
         cmocka_unit_test(bytes_go_both_ways_however_they_are_cut),
+        cmocka_unit_test(without_tickets_nothing_is_kept_of_a_session),
         cmocka_unit_test(what_the_socket_does_not_take_waits_in_order),
         cmocka_unit_test(each_end_says_that_nothing_more_comes),
         cmocka_unit_test(what_is_no_tls_is_counted_by_kind),
@@ -311,5 +379,6 @@ int main(void)
         cmocka_unit_test(faulty_files_leave_what_was_there),
     };
 
+    tls_memory_count();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* When the server of [token] jwks_url is asked, by how many threads, and who waits for it. */
+#include "captured_messages.h"
 #include "clock.h"
 #include "forged_jwt.h"
 #include "token_keys.h"
@@ -290,9 +291,17 @@ static void test_without_a_set_nobody_can_say(void **state)
 {
     struct scene *scene = *state;
     scene->server.set[0] = '\0';
-    assert_int_equal(verify(scene, scene->first_token), TOKEN_UNAVAILABLE);
+    captured_messages_begin();
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(verify(scene, scene->first_token), TOKEN_UNAVAILABLE);
+    unsigned said = captured_messages_count("jwks_url does not answer as it should");
     give(scene, scene->first, "first");
-    assert_int_equal(verify(scene, scene->first_token), TOKEN_GOOD);
+    enum token_verdict verdict = verify(scene, scene->first_token);
+    unsigned over = captured_messages_count("jwks_url answers again");
+    captured_messages_end();
+    assert_int_equal(verdict, TOKEN_GOOD);
+    assert_int_equal(said, 1);
+    assert_int_equal(over, 1);
 }
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)

@@ -105,6 +105,30 @@ static void sse_streams(void **state)
 }
 
 /* None at once, not all in one moment. */
+/* What is queued by itself is short; longer it would not fit into its chunk. */
+static void what_is_too_long_for_a_chunk_is_not_queued(void **state)
+{
+    static const char text[1000] = "";
+    struct daemon daemon;
+    struct client client;
+    char connid[32];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    open_with(&client, &daemon, "GET /sse?ep=a HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_expect(&client, "\"connected\"");
+    take(&client, "\"connid\":", ",", connid, sizeof connid);
+    struct stream *stream = streams_find(&daemon.server->streams, strtoull(connid, NULL, 10));
+    assert_non_null(stream);
+    uint64_t queued = stream->connection.output.length;
+    assert_false(transport_queue(&stream->connection, text, sizeof text));
+    assert_int_equal(stream->connection.output.length, queued);
+    assert_true(transport_queue(&stream->connection, ":\n\n", 3));
+    client_expect(&client, "3\r\n:\n\n\r\n");
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 static void event_sources_come_back_spread_over_a_time_that_has_a_floor(void **state)
 {
     enum { MANY = 20, MOST = 4000 };
@@ -372,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_encoded_for_their_stream),
         cmocka_unit_test(sse_streams),
+        cmocka_unit_test(what_is_too_long_for_a_chunk_is_not_queued),
         cmocka_unit_test(event_sources_come_back_spread_over_a_time_that_has_a_floor),
         cmocka_unit_test(post_with_accept_is_sse),
         cmocka_unit_test(queries_are_refused_with_a_reason),

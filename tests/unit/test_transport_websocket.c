@@ -307,6 +307,31 @@ static void other_requests_are_refused_as_http(void **state)
     daemon_stop(&daemon);
 }
 
+/* What is no handshake is told so, wherever it comes from. */
+static void an_origin_matters_to_a_handshake_alone(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"GET /ws HTTP/1.1\r\nHost: h\r\nOrigin: https://other.example\r\n\r\n",
+         "HTTP/1.1 426 This is a WebSocket\r\n"},
+        {"GET /ws HTTP/1.1\r\nHost: h\r\nOrigin: https://other.example\r\nUpgrade: websocket\r\n"
+         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+         "HTTP/1.1 403 Origin not allowed\r\n"},
+    };
+    struct daemon daemon;
+
+    (void)state;
+    daemon_start(&daemon, "[web]\norigins = https://shop.example\n");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct client client;
+        client_open(&client, &daemon);
+        assert_true(client_send_text(&client, pairs[i][0]));
+        client_expect(&client, pairs[i][1]);
+        client_close(&client);
+    }
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +344,7 @@ int main(void)
         cmocka_unit_test(what_breaks_the_protocol_ends_the_stream),
         cmocka_unit_test(streams_end_with_a_word),
         cmocka_unit_test(other_requests_are_refused_as_http),
+        cmocka_unit_test(an_origin_matters_to_a_handshake_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,329 @@
+/* Every allocation of what the programs open fails once, those of OpenSSL too: nothing is opened by
+ * halves, nothing is leaked (AddressSanitizer says so), and what is whole is what it is otherwise. */
+#include "binding_server.h"
+#include "config/config.h"
+#include "failing_memory.h"
+#include "identify_subscriber.h"
+#include "outbox/outbox_table.h"
+#include "past_lookup.h"
+#include "redis_binding.h"
+#include "token_desk.h"
+#include "token_families.h"
+#include "token_keys.h"
+#include "web_request.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { NO_END = 5000 };
+
+static char folder[] = "/tmp/esn-openers-XXXXXX";
+static char secrets[64], private_key[64], sample[64];
+static unsigned char derived[JWS_SIGNER_KEY_SIZE];
+
+/* ---- files ---- */
+
+static void write_text(char path[64], const char *name, const char *text)
+{
+    (void)snprintf(path, 64, "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0 && fclose(file) == 0 && chmod(path, 0600) == 0);
+}
+
+static int make_files(void **state)
+{
+    char error[JOSE_KEYS_ERROR_SIZE];
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    write_text(secrets, "secrets", "a-secret-0123456789abcdef0123456789abcdef\n");
+    write_text(private_key, "key.pem", "");
+    write_text(sample, "es.conf",
+               "[fanout]\nlisten = 127.0.0.1:1 [::1]:2\n[ticket]\nsecret_file = secrets\n"
+               "[handoff]\nprefix = /_inside/\n[web]\norigins = https://shop.example\n");
+    FILE *file = fopen(private_key, "we");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(file), 0);
+    EVP_PKEY_free(key);
+    /* What OpenSSL makes once for all is made now. */
+    struct jws_signer *signer = jws_signer_load(secrets, error);
+    assert_non_null(signer);
+    assert_true(jws_signer_derive(signer, "a purpose", derived));
+    jws_signer_free(&signer);
+    return web_request_open_library() ? 0 : -1;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    web_request_close_library();
+    return unlink(secrets) == 0 && unlink(private_key) == 0 && unlink(sample) == 0 &&
+                   rmdir(folder) == 0
+               ? 0
+               : -1;
+}
+
+/* ---- trying ---- */
+
+/* Whatever is open, one more file would have this number. */
+static int next_descriptor(void)
+{
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_int_equal(close(file), 0);
+    return file;
+}
+
+/* An attempt opens and closes, and is good when it opened all. `optional`: some of what it
+ * allocates it can do without. */
+static void try_each(bool (*attempt)(void), bool optional, unsigned most)
+{
+    bool failed = true;
+    unsigned n = 0;
+    while (failed && n < most) {
+        int next = next_descriptor();
+        assert_true(++n < NO_END);
+        failing_memory_at(n);
+        bool good = attempt();
+        failed = failing_memory_stop();
+        if (good == failed && !(good && optional))
+            fail_msg("allocation %u %s: it says %s", n, failed ? "failed" : "did not fail",
+                     good ? "good" : "no memory");
+        assert_int_equal(next_descriptor(), next);
+    }
+    assert_true(n > 1);
+}
+
+/* ---- what esn-subscribe opens ---- */
+
+static struct subscribe_settings settings;
+static char server_url[] = "http://127.0.0.1:1/";
+
+static bool open_binding_server(void)
+{
+    struct binding_common common;
+    if (!binding_common_open(&common, &settings.config))
+        return false;
+    struct binding_server *server = binding_server_open(&settings.config, &common);
+    bool good = server != NULL;
+    binding_server_close(&server);
+    binding_common_close(&common);
+    return good;
+}
+
+static bool open_token_keys(void)
+{
+    static const struct jose_keys *const none[TOKEN_KEYS_OWN];
+    struct token_keys_common *common = token_keys_common_open(&settings.config);
+    if (common == NULL)
+        return false;
+    struct token_keys *keys = token_keys_open(&settings.config, common, none);
+    bool good = keys != NULL;
+    token_keys_close(&keys);
+    token_keys_common_close(&common);
+    return good;
+}
+
+static bool open_past_lookup(void)
+{
+    struct past_lookup_common *common = past_lookup_common_open(&settings.config);
+    if (common == NULL)
+        return false;
+    struct past_lookup *lookup = past_lookup_open(&settings, common);
+    bool good = lookup != NULL;
+    past_lookup_close(&lookup);
+    past_lookup_common_close(&common);
+    return good;
+}
+
+static bool open_identify(void)
+{
+    char error[CONFIG_ERROR_SIZE];
+    struct identify_common *common = identify_common_open(&settings);
+    if (common == NULL)
+        return false;
+    struct identify *identify = identify_open(&settings, common, error);
+    bool good = identify != NULL;
+    if (!good)
+        assert_string_equal(error, "out of memory");
+    identify_close(&identify);
+    identify_common_close(&common);
+    return good;
+}
+
+static bool open_token_desk(void)
+{
+    char error[CONFIG_ERROR_SIZE];
+    struct token_desk_common *common = token_desk_common_open(&settings);
+    if (common == NULL)
+        return false;
+    struct token_desk *desk = token_desk_open(&settings, NULL, common, error);
+    bool good = desk != NULL;
+    if (!good)
+        assert_string_equal(error, "out of memory");
+    token_desk_close(&desk);
+    token_desk_common_close(&common);
+    return good;
+}
+
+static void what_subscribe_opens_is_whole_or_none(void **state)
+{
+    (void)state;
+    settings.config.binding_mode = CONFIG_BINDING_SERVER;
+    settings.config.binding_url = server_url;
+    settings.config.token_jwks_url = server_url;
+    settings.config.subscribe_threads = 2;
+    try_each(open_binding_server, false, NO_END);
+    try_each(open_token_keys, false, NO_END);
+    try_each(open_past_lookup, false, NO_END);
+    try_each(open_identify, false, NO_END);
+    try_each(open_token_desk, false, NO_END);
+}
+
+/* With a key of its own to the sessions that PHP keeps in Redis. */
+static void sessions_are_opened_and_closed(void **state)
+{
+    (void)state;
+    settings.config.binding_mode = CONFIG_BINDING_REDIS;
+    settings.config.binding_key_file = private_key;
+    assert_null(redis_url_read(&settings.redis.options.url, "redis://127.0.0.1:1/"));
+    assert_true(open_identify());
+}
+
+/* ---- secrets and keys ---- */
+
+static bool load_signer(void)
+{
+    char error[JOSE_KEYS_ERROR_SIZE];
+    unsigned char key[JWS_SIGNER_KEY_SIZE];
+    struct jws_signer *signer = jws_signer_load(secrets, error);
+    if (signer == NULL)
+        return false;
+    failing_memory_pause(true);
+    assert_true(jws_signer_derive(signer, "a purpose", key));
+    failing_memory_pause(false);
+    assert_memory_equal(key, derived, sizeof key);
+    jws_signer_free(&signer);
+    return true;
+}
+
+static void a_signer_signs_with_its_own_key_or_not_at_all(void **state)
+{
+    (void)state;
+    try_each(load_signer, true, NO_END);
+}
+
+static bool open_bind_keys(void)
+{
+    char error[BIND_KEY_ERROR_SIZE];
+    const struct bind_key_options options = {private_key, BIND_KEY_PKCS1, 3, 0};
+    struct bind_key_reader *reader = bind_key_reader_open(&options, error);
+    if (reader == NULL)
+        return false;
+    bind_key_reader_close(&reader);
+    return true;
+}
+
+/* Thousands are allocated; the first ones stand between the file and its reader. */
+static void a_key_file_is_closed_again(void **state)
+{
+    enum { FIRST = 20 };
+    (void)state;
+    try_each(open_bind_keys, true, FIRST);
+}
+
+/* ---- what all of them read ---- */
+
+static bool load_config(void)
+{
+    struct config config;
+    char error[CONFIG_ERROR_SIZE];
+    if (!config_load(&config, sample, error)) {
+        if (strstr(error, "memory") == NULL)
+            fail_msg("%s", error);
+        return false;
+    }
+    assert_string_equal(config.listen[0], "127.0.0.1:1");
+    assert_string_equal(config.listen[1], "[::1]:2");
+    assert_non_null(config.handoff_prefix);
+    assert_string_equal(config.handoff_prefix, "/_inside/");
+    assert_string_equal(config.ticket_secret_file, secrets);
+    assert_string_equal(config.web_origins[0], "https://shop.example");
+    assert_non_null(config.bus_events[0]);
+    assert_non_null(config.bus_acks[0]);
+    config_free(&config);
+    return true;
+}
+
+static void a_configuration_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    try_each(load_config, false, NO_END);
+}
+
+static bool open_outbox_table(void)
+{
+    const struct sql_options options = {.kind = SQL_SQLITE, .path = "/nowhere/outbox.db"};
+    const struct outbox_limits limits = {.rows = 1, .bytes = 1};
+    struct outbox_table *table = outbox_table_open(&options, &limits);
+    bool good = table != NULL;
+    outbox_table_close(&table);
+    outbox_table_close(&table); /* NULL by now */
+    return good;
+}
+
+static void an_outbox_is_opened_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    try_each(open_outbox_table, false, NO_END);
+}
+
+/* ---- OpenSSL's memory ---- */
+
+static void *allocate(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return malloc(size);
+}
+
+static void *reallocate(void *memory, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return realloc(memory, size);
+}
+
+static void release(void *memory, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_subscribe_opens_is_whole_or_none),
+        cmocka_unit_test(sessions_are_opened_and_closed),
+        cmocka_unit_test(a_signer_signs_with_its_own_key_or_not_at_all),
+        cmocka_unit_test(a_key_file_is_closed_again),
+        cmocka_unit_test(a_configuration_is_read_whole_or_not_at_all),
+        cmocka_unit_test(an_outbox_is_opened_whole_or_not_at_all),
+    };
+    if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
