@@ -73,6 +73,10 @@ describe('esnctl keygen', () => {
     await operator.bad(1, /topics\.db: is not there; make it with: esnctl topic create-tables/, 'check-config');
     await operator.good('topic', 'create-tables');
     assert.match(await operator.good('check-config'), /good/);
+    fs.writeFileSync(path.join(operator.folder, 'password'), 'a password\n', { mode: 0o600 });
+    fs.appendFileSync(operator.file, 'password_file = password\n');
+    assert.match(await operator.good('check-config'), /good/);
+    assert.equal(await operator.good('topic', 'list'), '');
   });
 
   test('root gives them to the group of the folder', async () => {

@@ -97,9 +97,10 @@ describe('esnctl token and ticket, with what takes them', () => {
 
   test('a ticket is taken by the daemon, once', async () => {
     const words = ['--uid', 'ana', '--bound', 'house/lamp', '--clid', 'page', '--sid', 's1', '--until', '60'];
-    const ticket = await operator.good('ticket', ...words, 'make', 'news/#', 'weather');
+    const ticket = await operator.good('ticket', ...words, '--private', 'chat/7', '--private', 'chat/8', 'make', 'news/#', 'weather');
     const said = await read('ticket', ticket);
-    assert.deepEqual(said.ep, ['news/#', 'weather', { topic: 'house/lamp', binded: true }]);
+    const asked = [{ topic: 'house/lamp', binded: true }, { topic: 'chat/7', private: true }, { topic: 'chat/8', private: true }];
+    assert.deepEqual(said.ep, ['news/#', 'weather', ...asked]);
     assert.deepEqual([said.uid, said.clid, said.sid, said.state], ['ana', 'page', 's1', 'valid now']);
     const url = `${bound.stack.url}/?ticket=${ticket}`;
     const subscriber = await Subscriber.open(url, undefined, { method: 'GET' });
@@ -221,7 +222,7 @@ describe('esnctl publisher', () => {
   });
 
   test('one is removed; the comment of the next one stays; the last one stays too', async () => {
-    await operator.good('publisher', 'remove', 'shop');
+    assert.match(await operator.good('publisher', 'remove', 'shop'), /^removed shop; its secret's file stays; reload esn-event$/);
     assert.match(file(), /^# the sensors of the house\n\n\[sensor\]\n[^]*$/);
     const before = file();
     await operator.bad(1, /no publisher in the file/, 'publisher', 'remove', 'sensor');

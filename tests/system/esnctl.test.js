@@ -140,6 +140,21 @@ describe('esnctl', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
+  test('state has every figure, whatever has happened', async () => {
+    const state = JSON.parse(await good(['state', '--json']));
+    const figures = `version uptime_ms epoch sequence connections transports polls_between sockets max_sockets clids catching_up
+      replayed replayed_shared log_events log_from kept kept_bytes kept_let_go topics strangers subscriptions events events_doubled
+      events_not_taken events_limited publishers bus_malformed deliveries frames_formatted slow accepted refused_full streams_begun
+      streams_dropped revocations revocations_most reports reports_made reports_given_up closed turns busiest_topics slowest_streams`;
+    const ofStrangers = `topics_bytes topics_most topics_most_per_address topics_refused topics_refused_per_address bodies_bytes bodies_most
+      bodies_given_up bodies_most_per_address bodies_refused_per_address replay_bytes replay_most replay_work pending_bytes pending_most
+      addresses put_off requests_waiting requests_refused presence_changes`;
+    assert.deepEqual(Object.keys(state).sort(), figures.split(/\s+/).sort());
+    assert.deepEqual(Object.keys(state.strangers).sort(), ofStrangers.split(/\s+/).sort());
+    assert.equal(state.revocations_most, 100_000);
+    assert.equal(state.strangers.bodies_given_up, 0);
+  });
+
   test('check-config: values, sample and reference', async () => {
     await good(['check-config']);
     assert.match(await good(['check-config', '--print', 'values']), new RegExp(`127\\.0\\.0\\.1:${stack.port}`));

@@ -208,6 +208,23 @@ describe('a queue behind a failed row', () => {
   });
 });
 
+describe('signals', () => {
+  it('are taken, although whoever started it had them held back', async () => {
+    const outbox = await Outbox.start('signals', {});
+    const wrapper = ['env', '--block-signal=TERM,INT,HUP'];
+    try {
+      for (const signal of ['SIGTERM', 'SIGINT']) {
+        const worker = await outbox.startWorker({ wrapper });
+        worker.signal('SIGHUP');
+        await worker.untilLog(/configuration read again/);
+        assert.equal(await worker.end(signal), 0, worker.output());
+      }
+    } finally {
+      await outbox.stop();
+    }
+  });
+});
+
 describe('a configuration for the outbox', () => {
   it('is not good without publishers, with unknown ones, or without the table', async () => {
     const outbox = await Outbox.start('conf', {});

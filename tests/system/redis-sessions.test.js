@@ -108,7 +108,8 @@ for (const [web, config, settings, login] of WRITERS) {
       assert.equal(await shop.receivers(), 1);
       await stream.close();
       await shop.bound.stack.untilTotal(0);
-      await shop.bound.stack.daemon.untilLog(/info esn-fanout: listening to Redis for the ends of sessions/);
+      const log = await shop.bound.stack.daemon.untilLog(/info esn-fanout: listening to Redis for the ends of sessions/);
+      assert.doesNotMatch(log.input, /Redis does not say|Redis is away/);
     });
 
     test('that have no user are sessions without a user', async () => {
@@ -130,6 +131,12 @@ for (const [web, config, settings, login] of WRITERS) {
       await stream.over;
       assert.ok(stream.endedCleanly);
       assert.equal(await shop.receivers(), 0);
+    });
+
+    test('are watched to the end, and that is no trouble', async () => {
+      const { daemon } = shop.bound.stack;
+      assert.equal(await daemon.end(), 0);
+      assert.doesNotMatch(daemon.output(), /Redis is away|still holds handles/);
     });
   });
 }
@@ -265,6 +272,7 @@ describe('sessions in Redis', () => {
     const open = await Subscriber.open(shop.bound.url, { ep: ['news'] });
     await open.close();
     assert.equal(await shop.receivers(), 1, 'nothing is known of the session, so the stream stays');
+    await shop.bound.stack.daemon.untilLog(/warning esn-fanout: Redis is away: logging out ends no streams meanwhile/);
     await shop.redis.start();
     await held.takeUntil('dropped');
     await login(id);

@@ -2,13 +2,43 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { programs } = require('./lib/paths');
 const { freePort } = require('./lib/ports');
-const { run } = require('./lib/program');
+const { Program, run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
+
+describe('a handler on a socket that whoever started it listens at', () => {
+  /** Its set of signals that are caught, from /proc. */
+  const catches = (program, number) => {
+    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(fs.readFileSync(`/proc/${program.pid}/status`, 'utf8'))[1];
+    return ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n;
+  };
+
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    test(`reads its configuration again at SIGHUP, and ends with 0 at ${signal}`, async () => {
+      const stack = await Stack.start('inherited');
+      const server = net.createServer();
+      await new Promise((resolve) => server.listen(path.join(stack.folder, 'inherited.sock'), resolve));
+      const log = path.join(stack.folder, 'inherited.log');
+      const handler = new Program('inherited', [programs.event, '--config', stack.file], { log, stdin: server._handle.fd });
+      try {
+        await handler.until('it takes signals', () => catches(handler, os.constants.signals.SIGTERM));
+        handler.signal('SIGHUP');
+        await handler.until('it has read it again', () => /configuration read again/.test(handler.output()));
+        assert.equal(await handler.end(signal), 0);
+      } finally {
+        await handler.end('SIGKILL');
+        server.close();
+        await stack.stop();
+      }
+    });
+  }
+});
 
 describe('SIGTERM', () => {
   for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -291,6 +321,19 @@ describe('what cannot be started says why', () => {
     const end = await start(programs.fanout, '[bus]\nevents = tcp://192.0.2.77:9000\nacks = tcp://192.0.2.77:9001\n');
     assert.notEqual(end.code, 0);
     assert.match(end.stderr, /public_key_file|CURVE|key/);
+  });
+
+  test('a number of workers that is none', async () => {
+    for (const program of [programs.event, programs.subscribe]) {
+      for (const count of ['', '0', '-1', '+2', ' 2', '2 ', '1x', ':2', '1001', '99999999999999999999']) {
+        const wrong = await run([program, '--workers', count, '--version']);
+        assert.equal(wrong.code, 2, `${program} ${count}`);
+        assert.match(wrong.stderr, /--workers should be a number from 1 to 1000\n/);
+      }
+      for (const count of ['1', '1000']) {
+        assert.equal((await run([program, '--workers', count, '--version'])).code, 0, count);
+      }
+    }
   });
 
   test('options that do not exist; --help and --version', async () => {

@@ -7,8 +7,9 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
+const { runCgi } = require('./lib/cgi');
 const { request } = require('./lib/http');
-const { newFolder } = require('./lib/paths');
+const { newFolder, programs } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { Redis } = require('./lib/redis');
 const { Subscriber } = require('./lib/subscriber');
@@ -131,6 +132,16 @@ for (const [web, store] of [
       }
       assert.equal((await desk.ask(undefined, { method: 'PUT' })).status, 405);
       await desk.refresh(refresh_token); // none of it has ended the family
+    });
+
+    test('are asked for as CGI with the length of the body, and given up without one', async () => {
+      const file = desk.bound.stack.file;
+      const ask = (method, CONTENT_LENGTH, body = '') =>
+        runCgi(file, { program: programs.subscribe, method, body, env: { REQUEST_URI: '/notify/token', CONTENT_LENGTH } });
+      const { status, reason } = await ask('POST', '', JSON.stringify({ bind_key: bindKey('luis') }));
+      assert.deepEqual([status, reason], [411, 'Length Required']);
+      const none = await ask('DELETE', '');
+      assert.deepEqual([none.status, none.json.error], [400, 'invalid_request'], none.text);
     });
 
     test('are exchanged one after the other', async () => {

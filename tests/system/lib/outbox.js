@@ -103,10 +103,10 @@ class Outbox {
     return JSON.parse(await this.esnctl('outbox', '--json'));
   }
 
-  async startWorker({ file = this.stack.file } = {}) {
+  async startWorker({ file = this.stack.file, wrapper = [] } = {}) {
     const name = `esn-outbox-${this.#started++}`;
     const log = path.join(this.stack.folder, `${name}.log`);
-    const worker = new Program(name, [programs.outbox, '--config', file], { log });
+    const worker = new Program(name, [...wrapper, programs.outbox, '--config', file], { log });
     this.workers.push(worker);
     await worker.until('it is ready', () => worker.output().includes(': ready '));
     return worker;
