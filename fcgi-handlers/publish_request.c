@@ -419,6 +419,27 @@ static bool read_bind_key(struct publish_request *request, struct json_span key,
 
 /* ---- the whole ---- */
 
+enum { POINTS_KEEP, POINTS_EXCEPT, POINTS_PRIVATE, POINTS_TO, POINTS_OWN };
+
+/* Beside `ep`, what belongs in an event point would be passed over without a word: a value that is not kept, or
+ * an event that more hear than should. Other members that are not known stay harmless there, as they were
+ * before there were these. */
+static bool check_places(const struct json_span *found, struct publish_fault *fault)
+{
+    static const char *const details[POINTS_OWN] = {
+        [POINTS_KEEP] = "keep belongs in an event point: {\"topic\": \"...\", \"keep\": true}",
+        [POINTS_EXCEPT] = "except belongs in an event point: {\"topic\": \"...\", \"except\": 12}",
+        [POINTS_PRIVATE] =
+            "private belongs in an event point: {\"topic\": \"...\", \"private\": true}",
+        [POINTS_TO] = "to belongs in an event point: {\"topic\": \"...\", \"to\": [\"ana\"]}"};
+    for (size_t i = 0; i < POINTS_OWN; i++) {
+        char kind = found[i].start != NULL ? json_text_kind(found[i]) : 'n';
+        if (kind != 'n' && kind != 'f')
+            return bad(fault, "Invalid object", details[i]);
+    }
+    return true;
+}
+
 static bool read_body(struct publish_request *request, struct json_span body,
                       const struct publish_limits *limits, struct publish_fault *fault)
 {
@@ -427,12 +448,19 @@ static bool read_body(struct publish_request *request, struct json_span body,
         return bad(fault, "Invalid JSON in body", wrong);
     if (json_text_kind(body) != '{')
         return bad(fault, "Invalid object", "the body should be an object");
-    enum { EVENT, POINTS, BIND_KEY, ID, REPORT, MEMBERS };
-    static const char *const keys[MEMBERS] = {
-        [EVENT] = "e", [POINTS] = "ep", [BIND_KEY] = "bind_key", [ID] = "id", [REPORT] = "report"};
+    enum { EVENT, POINTS, BIND_KEY, ID, REPORT, MISPLACED, MEMBERS = MISPLACED + POINTS_OWN };
+    static const char *const keys[MEMBERS] = {[EVENT] = "e",
+                                              [POINTS] = "ep",
+                                              [BIND_KEY] = "bind_key",
+                                              [ID] = "id",
+                                              [REPORT] = "report",
+                                              [MISPLACED + POINTS_KEEP] = "keep",
+                                              [MISPLACED + POINTS_EXCEPT] = "except",
+                                              [MISPLACED + POINTS_PRIVATE] = "private",
+                                              [MISPLACED + POINTS_TO] = "to"};
     struct json_span members[MEMBERS];
     json_text_members(body, keys, members, MEMBERS);
-    return read_event(request, members[EVENT], fault) &&
+    return check_places(members + MISPLACED, fault) && read_event(request, members[EVENT], fault) &&
            read_points(request, members[POINTS], limits, fault) &&
            read_bind_key(request, members[BIND_KEY], fault) &&
            read_id(request, members[ID], fault) &&

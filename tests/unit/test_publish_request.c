@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,44 @@ static void names_a_member_that_is_not_known(void **state)
         assert_string_equal(fault.reason, "Invalid Event Point");
         if (details[i] != NULL)
             assert_string_equal(fault.detail, details[i]);
+    }
+}
+
+/* Beside `ep` it would be passed over, and a value lost or a secret shouted. */
+static void names_a_member_of_an_event_point_that_stands_beside_ep(void **state)
+{
+    static const char *const members[] = {"\"keep\":true", "\"except\":7", "\"private\":true",
+                                          "\"to\":[\"ana\"]", "\"k\\u0065ep\":1"};
+    static const char *const names[] = {"keep belongs", "except belongs", "private belongs",
+                                        "to belongs", "keep belongs"};
+    (void)state;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        struct publish_request request;
+        struct publish_fault fault;
+        char body[200];
+        (void)snprintf(body, sizeof body, "{\"ep\":[\"a\"]," EVENT ",%s}", members[i]);
+        assert_false(publish_request_parse(&request, body, strlen(body), &limits, &fault));
+        assert_int_equal(fault.status, 400);
+        assert_string_equal(fault.reason, "Invalid object");
+        assert_memory_equal(fault.detail, names[i], strlen(names[i]));
+    }
+}
+
+/* Clients of before may say anything beside `ep`. */
+static void passes_over_other_members_beside_ep(void **state)
+{
+    static const char *const members[] = {"\"keep\":false",    "\"to\":null",    "\"binded\":true",
+                                          "\"whisper\":7",     "\"password\":1", "\"x\":[]",
+                                          "\"Keep\":\"true\"", "\"topic\":\"b\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        struct publish_request request;
+        struct publish_fault fault;
+        char body[200];
+        (void)snprintf(body, sizeof body, "{%s,\"ep\":[\"a\"]," EVENT "}", members[i]);
+        assert_true(publish_request_parse(&request, body, strlen(body), &limits, &fault));
+        assert_false(request.points[0].keeps);
+        publish_request_free(&request);
     }
 }
 
@@ -324,6 +363,8 @@ int main(void)
         cmocka_unit_test(makes_the_canonical_event),
         cmocka_unit_test(reads_event_points),
         cmocka_unit_test(names_a_member_that_is_not_known),
+        cmocka_unit_test(names_a_member_of_an_event_point_that_stands_beside_ep),
+        cmocka_unit_test(passes_over_other_members_beside_ep),
         cmocka_unit_test(passes_over_a_byte_order_mark),
         cmocka_unit_test(reads_the_bind_key),
         cmocka_unit_test(refuses_with_the_reason),
