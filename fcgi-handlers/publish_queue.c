@@ -14,6 +14,7 @@ struct job {
     struct job *next;
     struct bus_event *events;
     size_t count;
+    bool is_told; /* by bus_tell() */
     bool done;
     pthread_cond_t wake;
 };
@@ -88,6 +89,13 @@ static void publish(struct publish_queue *queue, struct bus_event *events, size_
     tell_change(queue, published);
 }
 
+static void tell(struct publish_queue *queue, const struct job *job)
+{
+    if (publish_queue_connect(queue))
+        bus_tell(queue->bus, job->events, job->count, (unsigned)queue->config->publish_time,
+                 (unsigned)queue->config->publish_down_time);
+}
+
 /* The bus takes one array: the jobs' events are gathered in one and their answers handed back. */
 static void publish_together(struct publish_queue *queue, struct job *batch, size_t count)
 {
@@ -96,12 +104,16 @@ static void publish_together(struct publish_queue *queue, struct job *batch, siz
     if (events == NULL)
         return; /* nothing was acknowledged */
     for (const struct job *job = batch; job != NULL; job = job->next) {
+        if (job->is_told)
+            continue;
         memcpy(events + at, job->events, job->count * sizeof *events);
         at += job->count;
     }
     publish(queue, events, count);
     at = 0;
     for (struct job *job = batch; job != NULL; job = job->next) {
+        if (job->is_told)
+            continue;
         memcpy(job->events, events + at, job->count * sizeof *events);
         at += job->count;
     }
@@ -112,11 +124,14 @@ static void publish_batch(struct publish_queue *queue, struct job *batch)
 {
     size_t count = 0;
     for (const struct job *job = batch; job != NULL; job = job->next)
-        count += job->count;
-    if (batch->next == NULL)
+        count += job->is_told ? 0 : job->count;
+    if (batch->next == NULL && count > 0)
         publish(queue, batch->events, batch->count);
-    else
+    else if (count > 0)
         publish_together(queue, batch, count);
+    for (const struct job *job = batch; job != NULL; job = job->next)
+        if (job->is_told)
+            tell(queue, job);
 }
 
 static struct job *take_jobs(struct publish_queue *queue)
@@ -146,18 +161,29 @@ static void lead(struct publish_queue *queue)
         (void)pthread_cond_signal(&queue->first->wake);
 }
 
+static void wait_for_turn(struct publish_queue *queue, struct job *job)
+{
+    if (pthread_cond_init(&job->wake, NULL) != 0)
+        return;
+    (void)pthread_mutex_lock(&queue->lock);
+    *queue->last = job;
+    queue->last = &job->next;
+    while (!job->done && queue->led)
+        (void)pthread_cond_wait(&job->wake, &queue->lock);
+    if (!job->done)
+        lead(queue);
+    (void)pthread_mutex_unlock(&queue->lock);
+    (void)pthread_cond_destroy(&job->wake);
+}
+
 void publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count)
 {
     struct job job = {.events = events, .count = count};
-    if (pthread_cond_init(&job.wake, NULL) != 0)
-        return;
-    (void)pthread_mutex_lock(&queue->lock);
-    *queue->last = &job;
-    queue->last = &job.next;
-    while (!job.done && queue->led)
-        (void)pthread_cond_wait(&job.wake, &queue->lock);
-    if (!job.done)
-        lead(queue);
-    (void)pthread_mutex_unlock(&queue->lock);
-    (void)pthread_cond_destroy(&job.wake);
+    wait_for_turn(queue, &job);
+}
+
+void publish_queue_tell(struct publish_queue *queue, struct bus_event *events, size_t count)
+{
+    struct job job = {.events = events, .count = count, .is_told = true};
+    wait_for_turn(queue, &job);
 }

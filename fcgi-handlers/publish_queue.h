@@ -24,5 +24,7 @@ bool publish_queue_connect(struct publish_queue *queue);
 /* As bus_publish() with the configuration's time limits; from any thread. Each event says what
  * became of it. Says in the log when the daemon stops and begins to take events. */
 void publish_queue_send(struct publish_queue *queue, struct bus_event *events, size_t count);
+/* As bus_tell() with them; from any thread. */
+void publish_queue_tell(struct publish_queue *queue, struct bus_event *events, size_t count);
 
 #endif

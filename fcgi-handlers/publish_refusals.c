@@ -54,7 +54,7 @@ void publish_refusals_tell(struct publish_queue *queue, const struct publish_pos
     struct bus_event events[TOLD_MOST];
     size_t count = gather(post, records, events);
     if (count > 0)
-        publish_queue_send(queue, events, count);
+        publish_queue_tell(queue, events, count);
     for (size_t i = 0; i < TOLD_MOST; i++)
         bytes_free(&records[i]);
 }

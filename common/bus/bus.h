@@ -118,5 +118,10 @@ struct bus_event bus_event_of_position(void);
  * instead of late. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
+/* Sends what nobody waits for, such as a refusal, once and in order: a daemon that does not know it says nothing,
+ * and is no reason to hold anybody up. Lost when the daemon is away. Waits for the daemon, at most limit_ms, only
+ * when it has not answered yet; closing the publisher waits a moment until all is sent. */
+void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t count,
+              unsigned limit_ms, unsigned down_limit_ms);
 
 #endif

@@ -210,7 +210,12 @@ bool bus_engine_attach(struct bus_engine *engine, enum bus_side side,
            attach_all(engine->events, options->event_endpoints, options, side, error);
 }
 
-/* The sockets do not linger (ZMQ_LINGER 0), so ending the context does not wait. */
+void bus_socket_linger(void *socket, unsigned limit_ms)
+{
+    (void)set_number(socket, ZMQ_LINGER, (int)limit_ms);
+}
+
+/* The sockets do not linger (ZMQ_LINGER 0) unless they were told to, so ending the context does not wait. */
 void bus_engine_close(struct bus_engine *engine)
 {
     if (engine->events != NULL)

@@ -34,7 +34,9 @@ bool bus_engine_open(struct bus_engine *engine, enum bus_side side,
 /* Binds or connects every endpoint. */
 bool bus_engine_attach(struct bus_engine *engine, enum bus_side side,
                        const struct bus_options *options, char error[BUS_ERROR_SIZE]);
-/* Never waits for a peer. Tolerates an engine that is not open. */
+/* Closing this socket waits so long for what is not sent yet. */
+void bus_socket_linger(void *socket, unsigned limit_ms);
+/* Waits for no peer unless a socket lingers. Tolerates an engine that is not open. */
 void bus_engine_close(struct bus_engine *engine);
 
 /* Writes "what: the engine's reason"; returns false. */

@@ -14,7 +14,8 @@ enum {
     FIRST_HELLO_MS = 1,
     LAST_HELLO_MS = 20,
     FIRST_RESEND_MS = 30,
-    LAST_RESEND_MS = 250
+    LAST_RESEND_MS = 250,
+    LINGER_MS = 100 /* for what was told and nobody waited for */
 };
 
 struct bus_publisher {
@@ -23,6 +24,7 @@ struct bus_publisher {
     uint64_t last_sequence;
     bool ready;             /* the daemon answered, and so it did to every publish since */
     bool down;              /* the last publish was not answered in time */
+    bool has_told;          /* something may not be sent yet */
     uint64_t asks_again_at; /* while down: nobody waits before (ms of the monotonic clock) */
 };
 
@@ -79,6 +81,8 @@ void bus_publisher_close(struct bus_publisher **publisher)
     if (old == NULL)
         return;
     *publisher = NULL;
+    if (old->has_told)
+        bus_socket_linger(old->engine.events, LINGER_MS);
     bus_engine_close(&old->engine);
     free(old);
 }
@@ -377,4 +381,35 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
     zmq_msg_close(&now.body);
     note(publisher, answered, down_limit_ms);
     return answered && all_taken(events, count);
+}
+
+static bool find_ready(struct publication *now, unsigned limit_ms, unsigned down_limit_ms)
+{
+    struct bus_publisher *publisher = now->publisher;
+    uint64_t start = clock_monotonic_ms();
+    if (publisher->ready)
+        return true;
+    if (publisher->down && start < publisher->asks_again_at)
+        return false;
+    bool answered =
+        become_ready(now, start + (publisher->down ? earlier(down_limit_ms, limit_ms) : limit_ms));
+    note(publisher, answered, down_limit_ms);
+    return answered;
+}
+
+void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t count,
+              unsigned limit_ms, unsigned down_limit_ms)
+{
+    struct publication now = {.publisher = publisher,
+                              .events = events,
+                              .count = count,
+                              .first_sequence = publisher->last_sequence + 1};
+    if (!find_ready(&now, limit_ms, down_limit_ms))
+        return;
+    publisher->last_sequence += count;
+    publisher->has_told = true;
+    zmq_msg_init(&now.body);
+    for (size_t i = 0; i < count; i++)
+        send_event(&now, i);
+    zmq_msg_close(&now.body);
 }

@@ -75,6 +75,41 @@ static void carries_events_as_they_are(void **state)
     }
 }
 
+/* A daemon of before does not know what it is told, and says nothing. */
+static void tells_what_nobody_answers_without_waiting(void **state)
+{
+    enum { FOREVER_MS = 3600000 };
+    struct bus_scene *scene = *state;
+    scene->daemon.drop_first = 2;
+    bus_scene_start_daemon(scene, 1);
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event told[2] = {event_of("told", "{\"n\":1}"), event_of("told", "{\"n\":2}")};
+    bus_tell(scene->publisher, told, 2, FOREVER_MS, FOREVER_MS);
+    assert_true(publish(scene, "{\"n\":3}", PATIENCE_MS));
+    bus_scene_stop_daemon(scene);
+
+    const struct bus_seen *seen = scene->daemon.seen;
+    assert_true(scene->daemon.seen_count >= 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(seen[i].event.data, told[i].event);
+        assert_true(seen[i].sequence == i + 1);
+    }
+    assert_true(seen[2].sequence == 3);
+}
+
+static void tells_nobody_who_is_away(void **state)
+{
+    struct bus_scene *scene = *state;
+    scene->publisher = bus_scene_open_publisher(scene);
+    struct bus_event told = event_of("told", "{}");
+    bus_tell(scene->publisher, &told, 1, BRIEFLY_MS, 0);
+    bus_scene_start_daemon(scene, 1);
+    assert_true(publish(scene, "{\"n\":1}", PATIENCE_MS));
+    bus_scene_stop_daemon(scene);
+    for (size_t i = 0; i < scene->daemon.seen_count; i++)
+        assert_string_equal(scene->daemon.seen[i].event.data, "{\"n\":1}");
+}
+
 /* While one has just waited in vain, those behind it do not: the daemon is there, and not asked. */
 static void whoever_comes_right_after_a_vain_wait_is_refused_at_once(void **state)
 {
@@ -540,6 +575,8 @@ int main(void)
         TEST(takes_an_answer_to_what_was_no_question),
         TEST(heeds_only_its_own_acknowledgements),
         TEST(carries_many_in_order),
+        TEST(tells_what_nobody_answers_without_waiting),
+        TEST(tells_nobody_who_is_away),
         TEST(tells_overload),
         TEST(tells_that_a_token_is_limited),
         TEST(is_not_sure_of_the_limit_when_it_sent_an_event_twice),
