@@ -103,6 +103,11 @@ static unsigned event_settings_threads(const struct config *config)
     return (unsigned)config->publish_threads;
 }
 
+static unsigned event_settings_kept(const struct config *config)
+{
+    return (unsigned)config->publish_kept_connections;
+}
+
 static const char *event_settings_metrics(const struct config *config)
 {
     return config->metrics_listen_event;
@@ -113,6 +118,7 @@ const struct handler_settings event_settings_kind = {.load = event_settings_load
                                                      .check = event_settings_check,
                                                      .warn = event_settings_warn,
                                                      .threads = event_settings_threads,
+                                                     .kept_connections = event_settings_kept,
                                                      .metrics_listen = event_settings_metrics,
                                                      .publishes = true};
 

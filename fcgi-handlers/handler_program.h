@@ -20,6 +20,8 @@ struct handler_settings {
     void (*warn)(const void *settings);
     /* How many requests one supervised process serves at once, each in a thread of its own. */
     unsigned (*threads)(const struct config *config);
+    /* How many connections of the web server such a process keeps for further requests; NULL: none. */
+    unsigned (*kept_connections)(const struct config *config);
     /* Where it tells its metrics; NULL: nowhere. */
     const char *(*metrics_listen)(const struct config *config);
     bool publishes; /* events, which its metrics tell of */

@@ -3,18 +3,16 @@
 #include "big_endian.h"
 #include "clock.h"
 #include "handler_counters.h"
+#include "handler_watch.h"
 
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,7 +27,9 @@ enum {
 
 struct handler_request {
     int listener; /* HANDLER_CGI: the request is this process's own */
-    int watch;    /* on which one of several threads waits; -1: the only one waits */
+    struct handler_watch
+        *watch;   /* on which one of several threads waits; NULL: the only one waits */
+    bool kept;    /* by the watch, when it came */
     bool done;    /* CGI: it was served */
     bool here;    /* all its bytes have come */
     bool limited; /* its web server has to keep time */
@@ -50,22 +50,10 @@ bool handler_is_cgi(void)
     return FCGX_IsCGI() != 0;
 }
 
-static bool prepare_listener(int listener)
-{
-    /* Workers share the socket: one that comes too late must not wait in accept(2), deaf to its
-     * signals. */
-    int flags = fcntl(listener, F_GETFL);
-    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0)
-        return false;
-    /* What is accepted inherits it; a unix socket has no such option and needs none. */
-    const int yes = 1;
-    (void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    return true;
-}
-
 static bool open_listener(struct handler_request *request, int listener)
 {
-    if (!prepare_listener(listener))
+    int flags = fcntl(listener, F_GETFL);
+    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0)
         return false;
     /* libfcgi waits so long (ms) for the web server to close its side first; some never do, and
      * hold the worker. It is given connections, and never accepts one. */
@@ -89,7 +77,6 @@ struct handler_request *handler_request_open(int listener)
     if (request == NULL)
         return NULL;
     request->listener = listener;
-    request->watch = -1;
     request->variables = environ;
     if (listener != HANDLER_CGI && !open_listener(request, listener)) {
         free(request);
@@ -98,30 +85,12 @@ struct handler_request *handler_request_open(int listener)
     return request;
 }
 
-struct handler_request *handler_request_open_among_others(int listener, int watch)
+struct handler_request *handler_request_open_among_others(int listener, struct handler_watch *watch)
 {
     struct handler_request *request = handler_request_open(listener);
     if (request != NULL)
         request->watch = watch;
     return request;
-}
-
-int handler_request_watch(const struct listen_sockets *sockets)
-{
-    int watch = epoll_create1(EPOLL_CLOEXEC);
-    bool watched = watch >= 0;
-    for (size_t i = 0; i < sockets->count && watched; i++) {
-        int listener = sockets->descriptors[i];
-        struct epoll_event readable = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listener};
-        watched =
-            prepare_listener(listener) && epoll_ctl(watch, EPOLL_CTL_ADD, listener, &readable) == 0;
-    }
-    if (watched || watch < 0)
-        return watch;
-    int error = errno;
-    (void)close(watch);
-    errno = error;
-    return -1;
 }
 
 void handler_request_close(struct handler_request **request)
@@ -151,48 +120,50 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
-static int wait_among_others(struct handler_request *request, const sigset_t *waiting)
-{
-    struct epoll_event event;
-    if (epoll_pwait(request->watch, &event, 1, -1, waiting) >= 0) {
-        request->listener = event.data.fd;
-        return 1;
-    }
-    return errno == EINTR ? 0 : -1;
-}
-
 static bool is_passing(int error)
 {
     return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == ECONNRESET;
+}
+
+/* As libfcgi itself leaves a connection that the web server keeps: it reads the next request. */
+static void begin_connection(struct handler_request *request, int peer)
+{
+    request->fcgi.ipcFd = peer;
+    request->fcgi.keepConnection = 1;
+    request->here = false;
+}
+
+static int accept_among_others(struct handler_request *request, const sigset_t *waiting)
+{
+    struct handler_peer peer;
+    int found = handler_watch_next(request->watch, waiting, &peer);
+    if (found > 0) {
+        request->kept = peer.kept;
+        begin_connection(request, peer.descriptor);
+    }
+    return found;
 }
 
 int handler_request_accept(struct handler_request *request, const sigset_t *waiting)
 {
     if (request->listener == HANDLER_CGI)
         return !request->done;
-    if (waiting != NULL) {
-        int ready = request->watch >= 0 ? wait_among_others(request, waiting)
-                                        : wait_for_peer(request, waiting);
-        if (ready <= 0)
-            return ready;
-    }
-    if (request->fcgi.ipcFd >= 0)
-        return 1;
+    if (request->watch != NULL)
+        return accept_among_others(request, waiting);
+    int ready = waiting != NULL ? wait_for_peer(request, waiting) : 1;
+    if (ready <= 0 || request->fcgi.ipcFd >= 0)
+        return ready;
     int peer = accept4(request->listener, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0)
         return is_passing(errno) ? 0 : -1;
-    /* As libfcgi itself leaves a connection that the web server keeps: it reads the next request.
-     */
-    request->fcgi.ipcFd = peer;
-    request->fcgi.keepConnection = 1;
-    request->here = false;
+    begin_connection(request, peer);
     return 1;
 }
 
 bool handler_request_is_here(struct handler_request *request)
 {
     unsigned char text[LOOK_SIZE];
-    if (request->watch < 0)
+    if (request->watch == NULL)
         return false;
     ssize_t length = recv(request->fcgi.ipcFd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
     FCGI_Header first, header;
@@ -230,6 +201,16 @@ static void read_length(struct handler_request *request)
     request->remaining = request->announced ? strtoul(text, NULL, 10) : 0;
 }
 
+/* It has been closed. */
+static void forget_connection(struct handler_request *request)
+{
+    const struct handler_peer peer = {.descriptor = -1, .kept = request->kept};
+    request->fcgi.ipcFd = -1;
+    request->kept = false;
+    if (request->watch != NULL)
+        handler_watch_let_go(request->watch, &peer);
+}
+
 bool handler_request_begin(struct handler_request *request)
 {
     if (request->listener != HANDLER_CGI) {
@@ -239,8 +220,10 @@ bool handler_request_begin(struct handler_request *request)
         request->begun_ns = clock_monotonic_ns();
         if (!request->here)
             limit_peer_time(request);
-        if (FCGX_Accept_r(&request->fcgi) < 0)
+        if (FCGX_Accept_r(&request->fcgi) < 0) {
+            forget_connection(request);
             return false;
+        }
         request->variables = request->fcgi.envp;
     }
     read_length(request);
@@ -344,26 +327,105 @@ static void throw_away_rest(struct handler_request *request)
                   : 0;
 }
 
+/* ---- the end of a request ---- */
+
+/* Reads what is left up to the end of the request. False: that has not come. */
+static bool read_to_end(struct handler_request *request)
+{
+    char unread[4096];
+    while (FCGX_GetStr(unread, sizeof unread, request->fcgi.in) > 0)
+        continue;
+    return FCGX_HasSeenEOF(request->fcgi.in) != 0 && FCGX_GetError(request->fcgi.in) == 0;
+}
+
 /* libfcgi closes its side, waits for the web server's, and throws away what comes until then. When
  * all has come and is read, nothing is left that could reset the connection: it is just closed. */
-static void close_connection(struct handler_request *request)
+static void close_connection(struct handler_request *request, bool is_read)
 {
     FCGX_Request *fcgi = &request->fcgi;
-    char unread[4096];
-    while (request->here && FCGX_GetStr(unread, sizeof unread, fcgi->in) > 0)
-        continue;
-    fcgi->keepConnection = request->here;
+    fcgi->keepConnection = is_read;
     FCGX_Finish_r(fcgi);
     if (fcgi->ipcFd >= 0)
         (void)close(fcgi->ipcFd);
+    forget_connection(request);
+}
+
+static bool is_behind_nginx(const struct handler_request *request)
+{
+    static const char name[] = "nginx";
+    const char *software = handler_request_variable(request, "SERVER_SOFTWARE");
+    return software != NULL && strncmp(software, name, sizeof name - 1) == 0;
+}
+
+static size_t write_record(unsigned char *out, unsigned char type, int id, size_t length)
+{
+    const FCGI_Header header = {.version = FCGI_VERSION_1,
+                                .type = type,
+                                .requestIdB1 = (unsigned char)(id >> 8),
+                                .requestIdB0 = (unsigned char)id,
+                                .contentLengthB0 = (unsigned char)length};
+    memcpy(out, &header, sizeof header);
+    memset(out + sizeof header, 0, length);
+    return sizeof header + length;
+}
+
+/* FastCGI has no word for "this was the last answer". A web server that keeps the connection might choose
+ * it for the next post between the end of the answer and close(2). nginx takes one for its own that ends
+ * with the answer alone: a record behind it, in the same write, and it closes the connection
+ * (ngx_http_fastcgi_module.c, ngx_http_fastcgi_input_filter()). FastCGI 1.0, section 4.2, has that record
+ * for whoever knows not what it was asked. */
+static void end_connection(struct handler_request *request)
+{
+    FCGX_Request *fcgi = &request->fcgi;
+    unsigned char
+        end[3 * FCGI_HEADER_LEN + sizeof(FCGI_EndRequestBody) + sizeof(FCGI_UnknownTypeBody)];
+    size_t length = write_record(end, FCGI_STDOUT, fcgi->requestId, 0);
+    length +=
+        write_record(end + length, FCGI_END_REQUEST, fcgi->requestId, sizeof(FCGI_EndRequestBody));
+    length += write_record(end + length, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID,
+                           sizeof(FCGI_UnknownTypeBody));
+    /* A web server that is gone needs no end. */
+    if (FCGX_FFlush(fcgi->out) == 0)
+        (void)send(fcgi->ipcFd, end, length, MSG_NOSIGNAL);
+    (void)close(fcgi->ipcFd);
     fcgi->ipcFd = -1;
+    FCGX_Free(fcgi, 0);
+    forget_connection(request);
+}
+
+static void keep_connection(struct handler_request *request, const struct handler_peer *peer)
+{
+    FCGX_Finish_r(&request->fcgi);
+    request->kept = peer->kept;
+    if (request->fcgi.ipcFd < 0) {
+        forget_connection(request);
+        return;
+    }
+    request->fcgi.ipcFd = -1;
+    request->kept = false;
+    handler_watch_keep(request->watch, peer);
+}
+
+static void finish_among_others(struct handler_request *request)
+{
+    bool wants_it_kept = request->fcgi.keepConnection != 0;
+    bool ends_soon =
+        request->here || (wants_it_kept && request->announced && request->remaining == 0);
+    bool is_read = ends_soon && read_to_end(request);
+    struct handler_peer peer = {.descriptor = request->fcgi.ipcFd, .kept = request->kept};
+    if (is_read && wants_it_kept && handler_watch_may_keep(request->watch, &peer))
+        keep_connection(request, &peer);
+    else if (is_read && wants_it_kept && is_behind_nginx(request))
+        end_connection(request);
+    else
+        close_connection(request, is_read);
 }
 
 void handler_request_finish(struct handler_request *request)
 {
     throw_away_rest(request);
-    if (request->watch >= 0)
-        close_connection(request);
+    if (request->watch != NULL)
+        finish_among_others(request);
     else if (request->listener != HANDLER_CGI)
         FCGX_Finish_r(&request->fcgi);
     request->done = true;

@@ -4,13 +4,13 @@
 #define ESN_HANDLER_REQUEST_H
 
 #include "bytes.h"
-#include "listen_socket.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct handler_request;
+struct handler_watch;
 
 enum { HANDLER_CGI = -1 };
 
@@ -34,12 +34,10 @@ struct handler_request *handler_request_open(int listener);
  */
 void handler_request_set_origins(struct handler_request *request, char *const *origins);
 char *const *handler_request_origins(const struct handler_request *request);
-/* The same for one of several threads and processes that wait for one socket on a `watch` of their
- * process. A connection that the web server would keep for its next request is closed. */
-struct handler_request *handler_request_open_among_others(int listener, int watch);
-/* An epoll descriptor for listening sockets: of all that watch them, the kernel wakes one for a
- * request. One thread at a time may wait on it. -1: errno. The caller closes. */
-int handler_request_watch(const struct listen_sockets *sockets);
+/* The same for one of several threads and processes that wait for the same sockets: what comes is found by
+ * the `watch` of their process, which keeps the connections that the web server keeps. */
+struct handler_request *handler_request_open_among_others(int listener,
+                                                          struct handler_watch *watch);
 void handler_request_close(struct handler_request **request);
 
 /* Takes the next request, to be begun. Waits for it, with the signals of `waiting` blocked

@@ -1,5 +1,6 @@
 #include "handler_serve.h"
 
+#include "handler_watch.h"
 #include "messages.h"
 #include "metrics_port.h"
 
@@ -77,7 +78,8 @@ struct crew {
     void *shared;
     sigset_t waiting;
     pthread_mutex_t door;
-    int watch; /* -1: this is the only thread of a process without a supervisor */
+    struct handler_watch
+        *watch; /* NULL: this is the only thread of a process without a supervisor */
     unsigned count;
     size_t together; /* most requests that a thread takes at once */
     bool failed;     /* guarded by the door */
@@ -91,11 +93,20 @@ struct member {
     bool started;
 };
 
+/* A process that is asked to end goes on serving until its web server has closed what it keeps. */
+static bool is_to_end(const struct crew *crew)
+{
+    if (crew->failed || !stop_wanted || crew->watch == NULL)
+        return crew->failed || stop_wanted;
+    handler_watch_end(crew->watch);
+    return handler_watch_is_over(crew->watch);
+}
+
 /* 1: a request; 0: there is something else to do; -1: it is time to end. */
 static int wait_for_request(struct member *member)
 {
     struct crew *crew = member->crew;
-    while (!stop_wanted && !crew->failed) {
+    while (!is_to_end(crew)) {
         int here = handler_request_accept(member->requests[0], &crew->waiting);
         if (here > 0)
             return 1;
@@ -227,7 +238,7 @@ static bool open_requests(struct member *member)
     bool opened = true;
     member->requests = calloc(crew->together, sizeof(struct handler_request *));
     for (size_t i = 0; i < crew->together && opened && member->requests != NULL; i++) {
-        member->requests[i] = crew->watch >= 0
+        member->requests[i] = crew->watch != NULL
                                   ? handler_request_open_among_others(listener, crew->watch)
                                   : handler_request_open(listener);
         opened = member->requests[i] != NULL;
@@ -277,22 +288,32 @@ static void run_crew(struct crew *crew, struct member *members)
     }
 }
 
+static unsigned most_kept(const struct handler *handler)
+{
+    unsigned (*kept)(const struct config *config) = handler->program->settings->kept_connections;
+    return kept != NULL ? kept(handler_config(handler)) : 0;
+}
+
 static bool open_door(struct crew *crew)
 {
-    bool among_others = crew->handler->supervised;
-    crew->watch = among_others ? handler_request_watch(&crew->handler->sockets) : -1;
-    if ((!among_others || crew->watch >= 0) && pthread_mutex_init(&crew->door, NULL) == 0)
+    const struct handler *handler = crew->handler;
+    int error = pthread_mutex_init(&crew->door, NULL);
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    if (handler->supervised)
+        crew->watch = handler_watch_open(&handler->sockets, most_kept(handler));
+    if (!handler->supervised || crew->watch != NULL)
         return true;
-    if (crew->watch >= 0)
-        (void)close(crew->watch);
+    (void)pthread_mutex_destroy(&crew->door);
     return false;
 }
 
 static void close_door(struct crew *crew)
 {
     (void)pthread_mutex_destroy(&crew->door);
-    if (crew->watch >= 0)
-        (void)close(crew->watch);
+    handler_watch_close(&crew->watch);
 }
 
 static int serve_with_door(struct crew *crew)

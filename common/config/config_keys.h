@@ -88,7 +88,7 @@ struct config {
     /* [publish] */
     char *publish_token_file, *publishers_file;
     uint64_t signature_age;
-    uint64_t publish_time, publish_down_time, publish_threads;
+    uint64_t publish_time, publish_down_time, publish_threads, publish_kept_connections;
     uint64_t publish_rate, publish_burst;
     uint64_t max_event_body, max_batch_body, max_events, max_depth, max_event_points, max_users;
     /* [bus] */

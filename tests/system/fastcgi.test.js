@@ -94,11 +94,6 @@ describe('posts that come to one handler as FastCGI', () => {
     assert.deepEqual([answer.status, answer.json.ep.length, answer.json.ep[999].topic], [200, 1000, ep[999]]);
   });
 
-  test('a connection that the web server would keep is closed, with the answer', async () => {
-    const answer = await post(postBytes(stack.publishToken, event('kept'), { keep: true }));
-    assert.deepEqual([answer.ended, answer.status], [true, 200]);
-  });
-
   test('a body shorter than announced is 400, and a longer one is read no further', async () => {
     const body = JSON.stringify(event('length'));
     assert.equal((await post(postBytes(stack.publishToken, body, { announced: body.length + 1 }))).status, 400);

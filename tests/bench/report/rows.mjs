@@ -139,6 +139,7 @@ export const COLUMNS = [
   { name: 'notify', label: 'this' },
   { name: 'notify-headers', label: 'this, headers kept' },
   { name: 'notify-web', label: 'this, web server counted' },
+  { name: 'notify-web-kept', label: 'the same, connections kept' },
   { name: 'empty', label: 'nginx, empty answer' },
   { name: 'nchan-websocket', label: 'nchan WebSocket' },
   { name: 'nchan-chunked', label: 'nchan chunked' },

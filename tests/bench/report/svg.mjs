@@ -5,7 +5,7 @@ const PLOT = { left: 70, top: 46, right: 570, bottom: 356 };
 
 // The same server has the same colour in every picture.
 const COLOURS = {
-  floor: '#8c959f', 'floor-batch': '#57606a', notify: '#d1242f', 'notify-headers': '#fa7970', 'notify-web': '#9e1c23', 'nchan-websocket': '#0969da',
+  floor: '#8c959f', 'floor-batch': '#57606a', notify: '#d1242f', 'notify-headers': '#fa7970', 'notify-web': '#9e1c23', 'notify-web-kept': '#d4a72c', 'nchan-websocket': '#0969da',
   'nchan-chunked': '#54aeff', 'nchan-sse': '#0a3069', nats: '#1a7f37', mosquitto: '#8250df', redis: '#bf8700',
 };
 

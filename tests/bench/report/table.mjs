@@ -2,7 +2,7 @@
 import { COLUMNS, ROWS, TRANSPORT_COLUMNS, TRANSPORT_ROWS, barsOf, cellsOf } from './rows.mjs';
 
 const SHORT = {
-  floor: 'floor', 'floor-batch': 'floor-uring', notify: 'this', 'notify-headers': 'headers', 'notify-web': 'web', empty: 'empty',
+  floor: 'floor', 'floor-batch': 'floor-uring', notify: 'this', 'notify-headers': 'headers', 'notify-web': 'web', 'notify-web-kept': 'web-kept', empty: 'empty',
   'nchan-websocket': 'nchan-ws', 'nchan-chunked': 'nchan-ch', 'nchan-sse': 'nchan-sse', nats: 'NATS', mosquitto: 'Mosquitto', redis: 'Redis',
 };
 

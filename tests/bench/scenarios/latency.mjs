@@ -16,7 +16,7 @@ function readLatencies(path) {
 
 export const latency = {
   name: 'latency',
-  servers: [servers.notifyWeb, servers.nchanChunked],
+  servers: [servers.notifyWeb, servers.notifyWebKept, servers.nchanChunked],
   async measure(context, server, round) {
     const events = context.quick ? 200 : 600;
     await withServer(context, server, async (running, dir) => {

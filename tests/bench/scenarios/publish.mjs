@@ -15,7 +15,7 @@ async function measurePosts(context, round, dir, name, posts, pids) {
 
 export const publish = {
   name: 'publish',
-  servers: [servers.notifyWeb, servers.nchanWebsocket],
+  servers: [servers.notifyWeb, servers.notifyWebKept, servers.nchanWebsocket],
   async measure(context, server, round) {
     await withServer(context, server, async (running, dir) => {
       // The empty answer comes from the same nginx, right before.

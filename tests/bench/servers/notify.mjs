@@ -95,10 +95,18 @@ function daemonAlone(name, label, subscribe, { keepHeaders = false } = {}) {
   };
 }
 
-const webLocations = (dir, daemonPort) => `
+const webUpstream = (dir) => `
+  upstream esn_event {
+    server unix:${dir}/event.sock;
+    keepalive 16;
+    keepalive_timeout 1s;
+  }`;
+
+/** As deploy/nginx has them, with a connection of its own for each post, or with connections that are kept. */
+const webLocations = (dir, daemonPort, keeps) => `
     location = /notify/event {
       include /etc/nginx/fastcgi_params;
-      fastcgi_pass unix:${dir}/event.sock;
+      ${keeps ? 'fastcgi_pass esn_event; fastcgi_keep_conn on;' : `fastcgi_pass unix:${dir}/event.sock;`}
       client_body_buffer_size 256k;
     }
     location = /empty { include /etc/nginx/fastcgi_params; fastcgi_pass unix:${dir}/empty.sock; }
@@ -118,9 +126,9 @@ export const notifyWebsocket = daemonAlone('notify-websocket', 'this, WebSocket'
 export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept',
   (port, topics) => subscription(port, '/', topics, BROWSER_HEADERS), { keepHeaders: true });
 
-export const notifyWeb = {
-  name: 'notify-web',
-  label: 'this, web server counted',
+const behindNginx = (name, label, keeps) => ({
+  name,
+  label,
   async start(dir, programs) {
     mkdirSync(dir, { recursive: true });
     const [daemonPort, port] = [await freePort(), await freePort()];
@@ -131,7 +139,7 @@ export const notifyWeb = {
     const empty = startServer(dir, 'empty_answer', programs.emptyAnswer, [join(dir, 'empty.sock'), String(WORKERS)]);
     await waitForServer(handlers, join(dir, 'event.sock'), WORKERS);
     await waitForServer(empty, join(dir, 'empty.sock'), WORKERS);
-    const nginx = await startNginx(dir, { port, workers: availableParallelism(), server: webLocations(dir, daemonPort) });
+    const nginx = await startNginx(dir, { port, workers: availableParallelism(), http: webUpstream(dir), server: webLocations(dir, daemonPort, keeps) });
     const path = `/notify/event?token=${TOKEN}`;
     const batch = (count, topic) => `{"events":[${Array(count).fill(`{"ep":["${topic}"],"e":${PLAIN_EVENT}}`).join(',')}]}`;
     const body = (topic) => `{"ep":["${topic}"],"e":${EVENT}}`;
@@ -153,4 +161,7 @@ export const notifyWeb = {
       },
     };
   },
-};
+});
+
+export const notifyWeb = behindNginx('notify-web', 'this, web server counted', false);
+export const notifyWebKept = behindNginx('notify-web-kept', 'this, connections kept', true);

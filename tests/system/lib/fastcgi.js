@@ -2,7 +2,7 @@
 
 // A web server's side of FastCGI, as awkward as it may be.
 const net = require('node:net');
-const { within } = require('./wait');
+const { until, within } = require('./wait');
 
 const BEGIN = 1;
 const END = 3;
@@ -30,7 +30,7 @@ function pairs(variables) {
 }
 
 /** The bytes of a post as a web server sends them. */
-function postBytes(token, body, { id = 1, keep = false, padding = 0, announced } = {}) {
+function postBytes(token, body, { id = 1, keep = false, padding = 0, announced, software = 'test' } = {}) {
   const content = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const variables = {
     REQUEST_METHOD: 'POST',
@@ -39,6 +39,7 @@ function postBytes(token, body, { id = 1, keep = false, padding = 0, announced }
     CONTENT_LENGTH: String(announced ?? content.length),
     REQUEST_URI: '/notify/event',
     SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_SOFTWARE: software,
   };
   const parts = [record(BEGIN, id, Buffer.from([0, 1, keep ? KEEP_CONNECTION : 0, 0, 0, 0, 0, 0])), record(PARAMS, id, pairs(variables), padding), record(PARAMS, id)];
   for (let at = 0; at < content.length; at += 60_000) {
@@ -62,12 +63,26 @@ function readAnswer(bytes) {
   return { ended, status: Number(/^Status: (\d+)/.exec(head)?.[1]), json: body ? JSON.parse(body) : undefined };
 }
 
+/** Where the first answer of these bytes ends; undefined: it has not come whole. */
+function endOfAnswer(bytes) {
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const next = at + 8 + bytes.readUInt16BE(at + 4) + bytes[at + 6];
+    if (bytes[at + 1] === END && next <= bytes.length) {
+      return next;
+    }
+    at = next;
+  }
+  return undefined;
+}
+
 /** A connection to a handler: the path of its socket, or {host, port}. */
 class FastCgi {
   #bytes = [];
+  isClosed = false;
 
   constructor(place) {
     this.socket = net.connect(place);
+    this.socket.on('close', () => (this.isClosed = true));
     this.socket.on('data', (data) => this.#bytes.push(data));
     this.closed = new Promise((resolve, reject) => {
       this.socket.on('close', resolve);
@@ -85,6 +100,18 @@ class FastCgi {
   async answer() {
     await within('the answer of a handler', this.closed);
     return readAnswer(Buffer.concat(this.#bytes));
+  }
+
+  /** Waits for an answer on a connection that goes on, and takes it; `rest` is what has come behind it. */
+  async next() {
+    let end;
+    await until('an answer of a handler', () => (end = endOfAnswer(Buffer.concat(this.#bytes))) || this.isClosed);
+    if (end === undefined) {
+      throw new Error('the connection was closed before an answer');
+    }
+    const bytes = Buffer.concat(this.#bytes);
+    this.#bytes = [bytes.subarray(end)];
+    return { ...readAnswer(bytes.subarray(0, end)), rest: bytes.subarray(end) };
   }
 
   destroy() {
