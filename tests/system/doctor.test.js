@@ -281,15 +281,18 @@ ${server}
     const line = net.createServer((from) => {
       const to = net.connect(stack.port, '127.0.0.1');
       let delay = 0;
+      const later = (act) => (delay > 0 ? setTimeout(act, delay) : act());
       for (const socket of [from, to]) {
         sockets.add(socket);
-        socket.on('error', () => {}).on('close', () => [from, to].forEach((each) => each.destroy()));
+        socket.on('error', () => {}); // each ends with the other
       }
       from.on('data', (bytes) => {
         delay = bytes.includes('GET /sse') ? 1200 : delay;
         to.write(bytes);
       });
-      to.on('data', (bytes) => setTimeout(() => from.write(bytes), delay));
+      from.on('close', () => to.destroy());
+      to.on('data', (bytes) => later(() => from.write(bytes)));
+      to.on('close', () => later(() => from.destroy()));
     });
     const port = await freePort();
     await new Promise((resolve) => line.listen(port, '127.0.0.1', resolve));

@@ -379,11 +379,11 @@ describe('esnctl explain', () => {
       const over = { expired: false };
       const expired = stream.takeUntil('expired').then(() => (over.expired = true));
       while (!over.expired) {
-        events.push(await publish('orders/11'));
+        events.push(...(await Promise.all([1, 2, 3].map(() => publish('orders/11')))));
       }
       await expired;
       await stream.over;
-      for (const event of events.slice(-6).reverse()) {
+      for (const event of events.slice(-9).reverse()) {
         const [one] = (await explain(event.id, '--clid', clid)).streams;
         if (one.cause === 'expired') {
           return [event, ['--clid', clid]];
