@@ -26,6 +26,19 @@ static uint64_t take(struct message_kind *kind)
     return left_out;
 }
 
+bool message_pace_admit(struct message_pace *pace, uint64_t burst, uint64_t per_minute,
+                        uint64_t now_ms)
+{
+    uint64_t step = MINUTE_MS / per_minute;
+
+    if (pace->due_ms < now_ms)
+        pace->due_ms = now_ms;
+    if (pace->due_ms + step - now_ms > burst * step)
+        return false;
+    pace->due_ms += step;
+    return true;
+}
+
 bool message_limits_admit(struct message_limits *limits, const char *text, uint64_t now_ms,
                           uint64_t *left_out)
 {
@@ -33,15 +46,11 @@ bool message_limits_admit(struct message_limits *limits, const char *text, uint6
     if (limits->burst == 0)
         return true;
     struct message_kind *kind = kind_of(limits, text);
-    uint64_t pace = MINUTE_MS / limits->per_minute;
-    if (kind->due_ms < now_ms)
-        kind->due_ms = now_ms;
-    if (kind->due_ms + pace - now_ms > limits->burst * pace) {
+    if (!message_pace_admit(&kind->pace, limits->burst, limits->per_minute, now_ms)) {
         if (kind->left_out++ == 0)
             kind->left_out_since_ms = now_ms;
         return false;
     }
-    kind->due_ms += pace;
     *left_out = take(kind);
     return true;
 }

@@ -8,9 +8,13 @@
 
 enum { MESSAGE_KINDS = 64 }; /* told apart; should there be more, some share their limit */
 
+struct message_pace {
+    uint64_t due_ms; /* when what was written would have come at the pace it may */
+};
+
 struct message_kind {
     const char *text; /* a literal: told by its address; NULL: free */
-    uint64_t due_ms;  /* when what was written would have come at the pace it may */
+    struct message_pace pace;
     uint64_t left_out, left_out_since_ms;
 };
 
@@ -20,6 +24,10 @@ struct message_limits {
     struct message_kind kinds[MESSAGE_KINDS];
 };
 
+/* True when one more may be written now, of which there may be so many at once (at least 1) and so
+ * many a minute (1 to 60,000). Of a zeroed one. */
+bool message_pace_admit(struct message_pace *pace, uint64_t burst, uint64_t per_minute,
+                        uint64_t now_ms);
 /* True when a line of this kind may be written now; *left_out says how many were not before it. */
 bool message_limits_admit(struct message_limits *limits, const char *text, uint64_t now_ms,
                           uint64_t *left_out);

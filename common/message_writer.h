@@ -5,11 +5,13 @@
 #ifndef ESN_MESSAGE_WRITER_H
 #define ESN_MESSAGE_WRITER_H
 
+#include "message_line.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MESSAGE_LINE_LIMIT = 4096, MESSAGE_WRITER_IDLE_MS = 10000 };
+enum { MESSAGE_WRITER_IDLE_MS = 10000 };
 
 struct message_writer_words {
     /* Writes the line that says how many were lost; returns its length. */

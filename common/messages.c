@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "message_limits.h"
+#include "message_line.h"
 #include "message_writer.h"
 
 #include <errno.h>
@@ -16,17 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LEFT_OUT_MS = 60000, END_MS = 1000 };
-
-struct log_line {
-    char text[MESSAGE_LINE_LIMIT]; /* the last byte is kept for the newline */
-    size_t length;
-    bool cut;
-};
+enum { LEFT_OUT_MS = 60000, END_MS = 1000, TIME_SIZE = 64 };
 
 static const char *log_program = "es-web-notify";
 static enum message_level log_lowest = MESSAGE_LEVEL_INFO;
 static bool log_has_priority;
+static enum message_format log_format;
 static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct message_limits limits; /* guarded by it */
 
@@ -50,6 +46,11 @@ void message_configure(const char *program, enum message_level level,
     log_has_priority = destination == MESSAGE_TO_JOURNAL || stderr_is_journal();
 }
 
+void message_set_format(enum message_format format)
+{
+    log_format = format;
+}
+
 enum message_level message_current_level(void)
 {
     return log_lowest;
@@ -70,122 +71,46 @@ struct message_field message_error_code(int error)
     return message_text("error", strerror(error));
 }
 
-static void line_add(struct log_line *line, const char *text, size_t length)
+/* Of now, as ISO 8601 has it; what a second has in common is made once for it. */
+static void write_time(char out[TIME_SIZE])
 {
-    size_t room = MESSAGE_LINE_LIMIT - 1 - line->length;
-    if (length > room) {
-        line->cut = true;
-        length = room;
-    }
-    memcpy(line->text + line->length, text, length);
-    line->length += length;
-}
+    static _Thread_local char day[32];
+    static _Thread_local time_t second;
+    struct timespec now = {0};
 
-static void line_add_text(struct log_line *line, const char *text)
-{
-    line_add(line, text, strlen(text));
-}
-
-/* What a terminal or a line-by-line reader could misunderstand is written as an escape. */
-static void line_add_escaped(struct log_line *line, const char *text, bool quoted)
-{
-    for (const char *at = text; *at != '\0' && !line->cut; at++) {
-        unsigned char byte = (unsigned char)*at;
-        char escape[5] = {'\\', 0, 0, 0, 0};
-        if (byte == '\n')
-            escape[1] = 'n';
-        else if (byte == '\r')
-            escape[1] = 'r';
-        else if (byte == '\t')
-            escape[1] = 't';
-        else if (quoted && (byte == '"' || byte == '\\'))
-            escape[1] = *at;
-        else if (byte < 0x20 || byte >= 0x7f)
-            (void)snprintf(escape, sizeof escape, "\\x%02x", byte);
-        if (escape[1] != '\0')
-            line_add_text(line, escape);
-        else
-            line_add(line, at, 1);
-    }
-}
-
-static bool is_bare(const char *text)
-{
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte <= ' ' || byte >= 0x7f || byte == '"' || byte == '=')
-            return false;
-    }
-    return true;
-}
-
-static void line_add_field(struct log_line *line, const struct message_field *field)
-{
-    line_add(line, " ", 1);
-    line_add_text(line, field->key);
-    line_add(line, "=", 1);
-    if (field->text == NULL) {
-        char number[24];
-        (void)snprintf(number, sizeof number, "%" PRId64, field->number);
-        line_add_text(line, number);
-    } else if (is_bare(field->text)) {
-        line_add_text(line, field->text);
-    } else {
-        line_add(line, "\"", 1);
-        line_add_escaped(line, field->text, true);
-        line_add(line, "\"", 1);
-    }
-}
-
-static void line_begin(struct log_line *line, enum message_level level)
-{
-    static const char *const names[] = {"error", "warning", "info", "debug"};
-    static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
-    if (log_has_priority) {
-        line_add_text(line, priorities[level]);
-    } else {
-        struct timespec now = {0};
-        struct tm date = {0};
-        char day[32], time[64];
-        (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct tm date = {0};
+    if (now.tv_sec != second || day[0] == '\0') {
         (void)gmtime_r(&now.tv_sec, &date);
         (void)strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &date);
-        (void)snprintf(time, sizeof time, "%s.%03ldZ ", day, now.tv_nsec / 1000000);
-        line_add_text(line, time);
+        second = now.tv_sec;
     }
-    line_add_text(line, names[level]);
-    line_add(line, " ", 1);
-    line_add_text(line, log_program);
-    line_add(line, ": ", 2);
+    (void)snprintf(out, TIME_SIZE, "%s.%03ldZ", day, now.tv_nsec / 1000000);
 }
 
-static size_t line_end(struct log_line *line)
+static void line_begin(struct message_line *line, enum message_level level, const char *message)
 {
-    static const char mark[] = "...";
-    if (line->cut)
-        memcpy(line->text + line->length - (sizeof mark - 1), mark, sizeof mark - 1);
-    line->text[line->length++] = '\n';
-    return line->length;
+    static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+    char time[TIME_SIZE] = "";
+
+    if (!log_has_priority)
+        write_time(time);
+    message_line_begin(line, log_format,
+                       &(struct message_head){.level = level,
+                                              .priority = log_has_priority ? priorities[level] : "",
+                                              .time = time,
+                                              .program = log_program,
+                                              .message = message});
 }
 
-static void line_send(struct log_line *line)
+static void line_send(struct message_line *line)
 {
-    size_t length = line_end(line);
+    size_t length = message_line_end(line);
     if (message_writer_add(line->text, length))
         return;
     /* A log that cannot be written has nowhere to say so. */
     while (write(STDERR_FILENO, line->text, length) < 0 && errno == EINTR)
         continue;
-}
-
-static void line_make(struct log_line *line, enum message_level level, const char *message)
-{
-    line->length = 0;
-    line->cut = false;
-    line_begin(line, level);
-    line_add_escaped(line, message, false);
 }
 
 /* ---- how many ---- */
@@ -212,11 +137,11 @@ static bool is_admitted(enum message_level level, const char *message, uint64_t 
 
 static size_t make_lost_line(char text[MESSAGE_LINE_LIMIT], uint64_t count)
 {
-    struct log_line line;
+    struct message_line line;
     const struct message_field lines = message_number("lines", (int64_t)count);
-    line_make(&line, MESSAGE_LEVEL_WARNING, "lines lost: nobody took them in time");
-    line_add_field(&line, &lines);
-    size_t length = line_end(&line);
+    line_begin(&line, MESSAGE_LEVEL_WARNING, "lines lost: nobody took them in time");
+    message_line_add(&line, &lines);
+    size_t length = message_line_end(&line);
     memcpy(text, line.text, length);
     return length;
 }
@@ -231,10 +156,10 @@ static void tell_left_out(void)
     (void)pthread_mutex_unlock(&limits_lock);
     if (message == NULL)
         return;
-    struct log_line line;
+    struct message_line line;
     const struct message_field lines = message_number("left_out", (int64_t)count);
-    line_make(&line, MESSAGE_LEVEL_INFO, message);
-    line_add_field(&line, &lines);
+    line_begin(&line, MESSAGE_LEVEL_INFO, message);
+    message_line_add(&line, &lines);
     line_send(&line);
 }
 
@@ -249,28 +174,45 @@ void message_end_background(void)
     message_writer_stop(END_MS);
 }
 
-void message_write(enum message_level level, const char *message, ...)
+static void write_line(enum message_level level, const char *message, va_list fields,
+                       uint64_t left_out)
 {
-    uint64_t left_out;
-    if (level > log_lowest || !is_admitted(level, message, &left_out))
-        return;
     int saved_errno = errno;
-    struct log_line line;
-    line_make(&line, level, message);
+    struct message_line line;
 
-    va_list fields;
-    va_start(fields, message);
+    line_begin(&line, level, message);
     for (;;) {
         struct message_field field = va_arg(fields, struct message_field);
         if (field.key == NULL)
             break;
-        line_add_field(&line, &field);
+        message_line_add(&line, &field);
     }
-    va_end(fields);
     if (left_out > 0) {
         const struct message_field field = message_number("left_out", (int64_t)left_out);
-        line_add_field(&line, &field);
+        message_line_add(&line, &field);
     }
     line_send(&line);
     errno = saved_errno;
+}
+
+void message_write(enum message_level level, const char *message, ...)
+{
+    uint64_t left_out;
+
+    if (level > log_lowest || !is_admitted(level, message, &left_out))
+        return;
+    va_list fields;
+    va_start(fields, message);
+    write_line(level, message, fields, left_out);
+    va_end(fields);
+}
+
+void message_write_unlimited(enum message_level level, const char *message, ...)
+{
+    if (level > log_lowest)
+        return;
+    va_list fields;
+    va_start(fields, message);
+    write_line(level, message, fields, 0);
+    va_end(fields);
 }

@@ -1,4 +1,4 @@
-/* One line per happening: time, level, program, message, then key=value fields.
+/* One line per happening: time, level, program, message, then key=value fields; or the same as a JSON object.
  * Lines go to standard error; when that is the systemd journal (JOURNAL_STREAM, systemd.exec(5)) or the
  * destination is set to it, each line starts with the <N> priority prefix of sd-daemon(3) and has no time.
  *
@@ -8,27 +8,19 @@
 #ifndef ESN_MESSAGES_H
 #define ESN_MESSAGES_H
 
+#include "message_field.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-enum message_level {
-    MESSAGE_LEVEL_ERROR,
-    MESSAGE_LEVEL_WARNING,
-    MESSAGE_LEVEL_INFO,
-    MESSAGE_LEVEL_DEBUG
-};
 enum message_destination { MESSAGE_TO_STDERR, MESSAGE_TO_JOURNAL };
-
-struct message_field {
-    const char *key;  /* NULL ends the list */
-    const char *text; /* NULL: the value is `number` */
-    int64_t number;
-};
 
 /* Sets program name (kept, not copied), lowest level written and destination for the whole process.
  * MESSAGE_TO_STDERR still uses the journal's prefix when standard error is the journal's own stream. */
 void message_configure(const char *program, enum message_level level,
                        enum message_destination destination);
+/* How lines look, from here on; as text in the beginning. */
+void message_set_format(enum message_format format);
 enum message_level message_current_level(void);
 /* Of lines with the same text, so many are written at once and so many a minute; how many were left out stands in the
  * next one, as left_out=N. burst 0, as in the beginning: no limit. Nor is there one at MESSAGE_LEVEL_DEBUG. */
@@ -48,6 +40,8 @@ struct message_field message_error_code(int error); /* field error="strerror tex
 /* Writes one line (one write(2), at most 4 KiB, cut beyond); message is a literal. Fields end with a {NULL} field: use
  * the macros. */
 void message_write(enum message_level level, const char *message, ...);
+/* The same, whatever message_limit() says: the caller has limits of its own. */
+void message_write_unlimited(enum message_level level, const char *message, ...);
 
 #define MESSAGE_END ((struct message_field){0})
 #define message_error(...) message_write(MESSAGE_LEVEL_ERROR, __VA_ARGS__, MESSAGE_END)

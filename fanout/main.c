@@ -1,6 +1,7 @@
 /* esn-fanout: reads options and configuration, serves, and says how it ended. */
 #include "config/config.h"
 #include "config/config_check.h"
+#include "config/config_messages.h"
 #include "messages.h"
 #include "net/tls_memory.h"
 #include "secret.h"
@@ -179,8 +180,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error);
         return EXIT_USAGE;
     }
-    message_configure("esn-fanout", (enum message_level)config.message_level,
-                      (enum message_destination)config.message_destination);
+    config_messages_apply(&config, "esn-fanout");
     /* Both are told by errno: a client that is gone, a log on disk that may not grow. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         message_warning("cannot ignore SIGPIPE and SIGXFSZ");

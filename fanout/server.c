@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include "clock.h"
+#include "config/config_messages.h"
 #include "events/bus_reader.h"
 #include "events/intake.h"
 #include "messages.h"
@@ -77,9 +78,7 @@ static void apply_config(struct server *server)
     server->streams.reports.max_bytes = server->config.max_report_bytes;
     server->streams.reports.max_age_ms = server->config.report_time;
     server->streams.decisions.max_bytes = server->config.max_decisions_bytes;
-    message_configure("esn-fanout", (enum message_level)server->config.message_level,
-                      (enum message_destination)server->config.message_destination);
-    message_limit(server->config.message_burst, server->config.message_rate);
+    config_messages_apply(&server->config, "esn-fanout");
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -98,6 +97,7 @@ static void on_tick(uv_timer_t *timer)
     revocations_expire(&server->streams.revocations, clock_wall_ms());
     undelivered_tell(&server->undelivered);
     reports_expire(&server->streams.reports, now);
+    access_log_tell(&server->streams.access, now);
 }
 
 static void on_busy(uv_idle_t *idle)
@@ -358,7 +358,7 @@ static void open_service(struct server *server)
  * each is for one thing. */
 struct seeds {
     struct streams_seeds streams;
-    uint64_t log, seen, addresses, rates, replays, retry, stop, busy;
+    uint64_t log, seen, addresses, rates, replays, retry, stop, busy, access;
 };
 
 static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
@@ -376,6 +376,8 @@ static bool open_tables(struct server *server, uint64_t wall_ms, char *error)
     server->service.retry_seed = seeds.retry;
     server->delivery.busy.seed = seeds.busy;
     server->service.stop_seed = seeds.stop;
+    server->streams.access.config = &server->config;
+    server->streams.access.seed = seeds.access;
     bool has_streams = streams_open(&server->streams, &seeds.streams);
     bool has_log = event_log_open(&server->log, wall_ms, seeds.log);
     server->streams.decisions.newest = &server->log.sequence;

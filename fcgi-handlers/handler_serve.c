@@ -1,5 +1,6 @@
 #include "handler_serve.h"
 
+#include "config/config_messages.h"
 #include "handler_watch.h"
 #include "messages.h"
 #include "metrics_port.h"
@@ -46,9 +47,7 @@ const struct config *handler_config(const struct handler *handler)
 void handler_configure_log(const struct handler *handler)
 {
     const struct config *config = handler_config(handler);
-    message_configure(handler->program->name, (enum message_level)config->message_level,
-                      (enum message_destination)config->message_destination);
-    message_limit(config->message_burst, config->message_rate);
+    config_messages_apply(config, handler->program->name);
 }
 
 bool handler_reload(void *context)

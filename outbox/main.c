@@ -1,5 +1,6 @@
 /* esn-outbox: publishes what transactions of the application leave in a table of its database. */
 #include "clock.h"
+#include "config/config_messages.h"
 #include "doorbell.h"
 #include "messages.h"
 #include "outbox/outbox_table.h"
@@ -86,9 +87,7 @@ static const struct config *config_of(const struct outbox *outbox)
 static void configure_log(const struct outbox *outbox)
 {
     const struct config *config = config_of(outbox);
-    message_configure("esn-outbox", (enum message_level)config->message_level,
-                      (enum message_destination)config->message_destination);
-    message_limit(config->message_burst, config->message_rate);
+    config_messages_apply(config, "esn-outbox");
 }
 
 /* What cannot be read changes nothing. */

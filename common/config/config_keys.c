@@ -9,6 +9,8 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 /* enum log_sync */
 static const char *const log_syncs[] = {"always", "interval", "never", NULL};
 static const char *const log_destinations[] = {"stderr", "journal", NULL};
+/* enum message_format */
+static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const bindings[] = {"server", "rsa", "redis", NULL};
 static const char *const token_stores[] = {"sqlite", "redis", NULL};
 static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
@@ -614,6 +616,17 @@ const struct config_key config_keys[] = {
      "them; the next line of that kind says how many were left out. `0`, and level `debug`: no limit."},
     {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, EXPERT, "6",
      "How many lines of one kind are written a minute after that."},
+    {"messages", "format", CONFIG_CHOICE, AT(message_format), "text", 0, 0, log_formats, true, COMMON, "json",
+     "`text`: the message, then `key=value`. `json`: each line is a JSON object in ASCII with the same fields, beside `time` (which the "
+     "journal does not get), `level`, `program` and `message`, whatever strangers send; bytes that are no UTF-8 become U+FFFD, and what "
+     "was cut at 4 KB has `\"cut\":true`."},
+    {"messages", "access_rate", CONFIG_NUMBER, AT(message_access_rate), "60", 0, 60000, NULL, true, COMMON, "0",
+     "Lines of the access log that `esn-fanout` writes a minute for each client address, and for each publisher, at level `info`: who "
+     "subscribed to how many topics by which transport, why streams ended, what was posted and what was refused (docs/operate.md). As "
+     "many may come at once. `0`: no access log."},
+    {"messages", "access_total", CONFIG_NUMBER, AT(message_access_total), "6000", 1, 60000, NULL, true, EXPERT, "60000",
+     "The most of all together, of which a tenth may come at once, so that strangers with many addresses do not fill the disk. How many "
+     "lines were left out is said once a minute. At level `debug` neither counts."},
     {"messages", "buffer", CONFIG_SIZE, AT(message_buffer), "256k", 8192, 1073741824, NULL, false, EXPERT, "1M",
      "Bytes of lines that may wait for whoever reads them. The programs never do: lines that find no room are lost, and how "
      "many is said when there is room again."},

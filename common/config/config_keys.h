@@ -157,7 +157,7 @@ struct config {
     int log_sync;
     uint64_t log_sync_interval, log_max_unsynced;
     /* [messages] */
-    int message_level, message_destination;
+    int message_level, message_destination, message_format;
     uint64_t message_burst, message_rate, message_buffer;
 
     char *path; /* the file this was read from */

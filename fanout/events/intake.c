@@ -57,12 +57,25 @@ static uint32_t content_of(const struct seen_events *seen, const struct event *e
     return seen_events_content(seen, event);
 }
 
-static struct publisher_count *publisher_of(const struct intake *intake,
-                                            const struct bus_message *message)
+static struct publisher_count *find_publisher(const struct intake *intake, uint64_t token)
 {
     const struct publisher_counts *known = intake->parts.publishers;
 
-    return known != NULL ? publisher_counts_find(known, message->envelope.token) : NULL;
+    return known != NULL ? publisher_counts_find(known, token) : NULL;
+}
+
+static struct publisher_count *publisher_of(const struct intake *intake,
+                                            const struct bus_message *message)
+{
+    return find_publisher(intake, message->envelope.token);
+}
+
+static void note_unpublished(const struct intake *intake, const struct unpublished *post)
+{
+    struct streams *streams = intake->parts.delivery->streams;
+
+    decisions_note_unpublished(&streams->decisions, post);
+    access_log_unpublished(&streams->access, loop_now(intake->parts.loop), post);
 }
 
 /* What the daemon itself does not publish. first: sequence of the event that was there before. */
@@ -71,16 +84,23 @@ static void note_refusal(struct intake *intake, const struct bus_message *messag
 {
     const struct publisher_count *publisher = publisher_of(intake, message);
 
-    decisions_note_unpublished(&intake->parts.delivery->streams->decisions,
-                               &(struct unpublished){.reason = reason,
-                                                     .user = "",
-                                                     .by = publisher != NULL ? publisher->name : "",
-                                                     .topic = message->event.topic,
-                                                     .topic_length = message->event.topic_length,
-                                                     .first = first});
+    note_unpublished(intake, &(struct unpublished){.reason = reason,
+                                                   .user = "",
+                                                   .by = publisher != NULL ? publisher->name : "",
+                                                   .topic = message->event.topic,
+                                                   .topic_length = message->event.topic_length,
+                                                   .first = first});
 }
 
 /* ---- delivering and acknowledging ---- */
+
+static void note_posted(const struct intake *intake, const struct event *event, uint32_t receivers)
+{
+    const struct publisher_count *publisher = find_publisher(intake, event->token);
+
+    access_log_posted(&intake->parts.delivery->streams->access, loop_now(intake->parts.loop),
+                      publisher != NULL ? publisher->name : "", event, receivers);
+}
 
 static bool deliver_event(struct intake *intake, const struct log_entry *entry, uint32_t *receivers)
 {
@@ -92,6 +112,7 @@ static bool deliver_event(struct intake *intake, const struct log_entry *entry, 
     written_watch_deliver(&net->written, entry->taken_ns,
                           net->writes.taken + connection_marks(net));
     busy_topics_note(&intake->parts.delivery->busy, event.topic, event.topic_length, *receivers);
+    note_posted(intake, &event, *receivers);
     intake->counters.events++;
     intake->trouble = ACK_DELIVERED;
     return true;
@@ -337,22 +358,17 @@ static void tell_position(struct intake *intake, const struct bus_message *messa
 
 /* ---- what was not published ---- */
 
-static void note_unpublished(const struct intake *intake, const struct refusal *refusal)
-{
-    decisions_note_unpublished(&intake->parts.delivery->streams->decisions,
-                               &(struct unpublished){.reason = refusal->reason,
-                                                     .by = refusal->by,
-                                                     .user = refusal->user,
-                                                     .topic = refusal->topic,
-                                                     .topic_length = strlen(refusal->topic)});
-}
-
 static void take_refusal(struct intake *intake, const struct bus_message *message)
 {
     const struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_DELIVERED};
+    const struct refusal *refusal = &message->refusal;
 
     intake->counters.refused++;
-    note_unpublished(intake, &message->refusal);
+    note_unpublished(intake, &(struct unpublished){.reason = refusal->reason,
+                                                   .by = refusal->by,
+                                                   .user = refusal->user,
+                                                   .topic = refusal->topic,
+                                                   .topic_length = strlen(refusal->topic)});
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 

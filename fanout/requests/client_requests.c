@@ -169,6 +169,9 @@ static void note_refused(const struct stream *stream, const struct client_messag
     bytes_append(&clid, stream->presence->clid, stream->presence->length);
     decisions_note_refused(&service->streams->decisions, stream_user(stream),
                            bytes_terminate(&clid), fault, &message->topics);
+    access_log_refused(
+        &service->streams->access, &stream->connection,
+        &(struct refused_access){stream_user(stream), clid.data, fault, message->topics.count});
     bytes_free(&clid);
 }
 

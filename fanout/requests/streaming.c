@@ -92,8 +92,10 @@ static void leave_streams(struct stream *stream, enum leaving leaving, enum clos
     forget_transport_state(stream);
     if (!connid)
         return;
-    if (!stream->transport->answers_once || does_not_come_back(reason))
+    if (!stream->transport->answers_once || does_not_come_back(reason)) {
         decisions_note_ended(&streams->decisions, stream, reason);
+        access_log_ended(&streams->access, stream, reason);
+    }
     topic_limits_release(stream);
     leaving_begin(stream);
     streams->of_encoding[stream->encoding]--;

@@ -357,6 +357,7 @@ static void note_decisions(struct service *service, const struct stream *stream,
 
     decisions_note_began(decisions, stream, start);
     decisions_note_deaf(decisions, stream, body->past);
+    access_log_begun(&service->streams->access, stream);
 }
 
 bool subscribe_begin(struct connection *connection, const struct http_request *request,
@@ -412,11 +413,14 @@ void subscribe_refuse_for_now(struct connection *connection, const struct http_r
         http_reply_error_with(connection, request, 503, reason, header);
 }
 
-static void note_refused(struct service *service, const struct subscription_body *body,
+static void note_refused(const struct connection *connection, const struct subscription_body *body,
                          const char *fault)
 {
-    decisions_note_refused(&service->streams->decisions, body->user, body->clid, fault,
-                           &body->topics);
+    struct streams *streams = service_of(connection)->streams;
+
+    decisions_note_refused(&streams->decisions, body->user, body->clid, fault, &body->topics);
+    access_log_refused(&streams->access, connection,
+                       &(struct refused_access){body->user, body->clid, fault, body->topics.count});
 }
 
 void subscribe_begin_or_refuse(struct connection *connection, const struct http_request *request,
@@ -426,7 +430,7 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
     if (fault != NULL)
-        note_refused(service_of(connection), body, fault);
+        note_refused(connection, body, fault);
     if (fault == TOPIC_LIMITS_FULL || fault == TOPIC_LIMITS_ADDRESS)
         subscribe_refuse_for_now(connection, request, transport, fault, 5);
     else if (fault != NULL)

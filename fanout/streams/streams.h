@@ -5,6 +5,7 @@
 
 #include "hash_table.h"
 #include "net/frame.h"
+#include "streams/access_log.h"
 #include "streams/decisions.h"
 #include "streams/departed.h"
 #include "streams/identities.h"
@@ -30,6 +31,7 @@ struct streams {
     struct revocations revocations;
     struct reports reports;
     struct decisions decisions;
+    struct access_log access;
     struct stream_secrets secrets;
     uint64_t next_connid;
     uint64_t of_encoding[FRAME_ENCODINGS];

@@ -77,6 +77,19 @@ static void there_may_be_many_kinds(void **state)
     assert_in_range(admitted, 2 * MESSAGE_KINDS, 2 * KINDS);
 }
 
+static void a_pace_is_kept_for_each_by_itself(void **state)
+{
+    struct message_pace one = {0}, another = {0};
+
+    (void)state;
+    for (int i = 0; i < BURST; i++)
+        assert_true(message_pace_admit(&one, BURST, PER_MINUTE, 5000));
+    assert_false(message_pace_admit(&one, BURST, PER_MINUTE, 5999));
+    assert_true(message_pace_admit(&another, BURST, PER_MINUTE, 5999));
+    assert_true(message_pace_admit(&one, BURST, PER_MINUTE, 6000));
+    assert_false(message_pace_admit(&one, BURST, PER_MINUTE, 6000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +97,7 @@ int main(void)
         cmocka_unit_test(without_a_burst_there_is_no_limit),
         cmocka_unit_test(what_was_left_out_is_told_once),
         cmocka_unit_test(there_may_be_many_kinds),
+        cmocka_unit_test(a_pace_is_kept_for_each_by_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "json_text.h"
 #include "messages.h"
 
 #include <setjmp.h>
@@ -38,6 +39,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct capture *capture = *state;
+    message_set_format(MESSAGE_AS_TEXT);
     (void)dup2(capture->kept, STDERR_FILENO);
     (void)close(capture->kept);
     (void)fclose(capture->file);
@@ -256,6 +258,70 @@ static void lines_of_one_kind_are_bounded(void **state)
     message_limit(0, 60);
 }
 
+/* One JSON object on one line, with nothing but ASCII; borrowed. */
+static struct json_span one_object(const char *line)
+{
+    size_t length = strlen(line);
+    const char *fault = "";
+
+    assert_in_range(length, 2, 4096);
+    assert_ptr_equal(strchr(line, '\n'), line + length - 1);
+    for (size_t i = 0; i < length - 1; i++)
+        assert_in_range(line[i], 0x20, 0x7e);
+    if (!json_text_check(line, length - 1, 2, &fault))
+        fail_msg("%s: %s", fault, line);
+    assert_int_equal(line[0], '{');
+    return (struct json_span){line, length - 1};
+}
+
+static void lines_may_be_json(void **state)
+{
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    message_set_format(MESSAGE_AS_JSON);
+    message_error("m \"quoted\"", message_text("a", ""), message_text("b", "two words=\\"),
+                  message_text("c", "l\nr\rt\t\x1b\x7f"),
+                  message_text("d", "\xc3\xa9\xf0\x9f\x98\x80"),
+                  message_text("e", "\xff\xc3(\xed\xa0\x80"), message_number("n", INT64_MIN));
+    assert_string_equal(
+        captured(*state),
+        "<3>{\"level\":\"error\",\"program\":\"t\",\"message\":\"m \\\"quoted\\\"\",\"a\":\"\","
+        "\"b\":\"two words=\\\\\",\"c\":\"l\\u000ar\\u000dt\\u0009\\u001b\\u007f\","
+        "\"d\":\"\\u00e9\\ud83d\\ude00\",\"e\":\"\\ufffd\\ufffd(\\ufffd\\ufffd\\ufffd\","
+        "\"n\":-9223372036854775808}\n");
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    message_info("m");
+    struct json_span time = json_text_member(one_object(captured(*state)), "time");
+    assert_int_equal(time.length, sizeof "\"2026-01-02T03:04:05.678Z\"" - 1);
+}
+
+/* Wherever the cut falls: in a key, a number, a value of plain letters or of escapes. */
+static void a_line_of_json_is_cut_in_its_form(void **state)
+{
+    static const char *const fillings[] = {"v", "\n", "\xc3\xa9", "\xf0\x9f\x98\x80", "\"", "\xff"};
+    char value[5000];
+    unsigned cut = 0, whole = 0;
+
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    message_set_format(MESSAGE_AS_JSON);
+    for (size_t i = 0; i < sizeof fillings / sizeof *fillings; i++) {
+        size_t unit = strlen(fillings[i]);
+        for (size_t length = 600; length + unit < sizeof value; length += 1 + length / 900) {
+            size_t used = 0;
+            for (; used + unit <= length; used += unit)
+                memcpy(value + used, fillings[i], unit);
+            value[used] = '\0';
+            message_info("long", message_text("v", value), message_number("n", 123456789),
+                         message_text("last", "x"));
+            struct json_span line = one_object(captured(*state));
+            bool is_cut = json_text_member(line, "cut").start != NULL;
+            assert_true(is_cut || json_text_member(line, "last").start != NULL);
+            cut += is_cut;
+            whole += !is_cut;
+        }
+    }
+    assert_true(cut > 0 && whole > 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -270,6 +336,8 @@ int main(void)
         TEST(lines_of_one_kind_are_bounded),
         TEST(each_line_is_one_write),
         TEST(without_a_log_programs_go_on),
+        TEST(lines_may_be_json),
+        TEST(a_line_of_json_is_cut_in_its_form),
         TEST(whoever_writes_does_not_wait_for_whoever_reads),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
