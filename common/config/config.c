@@ -1,16 +1,20 @@
 #include "config/config.h"
 
 #include "config/config_check.h"
+#include "config/config_environment.h"
 #include "config/config_value.h"
 #include "config/ini_lines.h"
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { FAULT_LINE_SIZE = 1024, MORE_SIZE = 32, SUGGESTION_SIZE = 64 };
+enum { FAULT_LINE_SIZE = 1024, MORE_SIZE = 32, SUGGESTION_SIZE = 96 };
+static const unsigned by_environment = UINT_MAX; /* in key_lines */
 
 /* One reading of a file. */
 struct config_reading {
@@ -193,9 +197,82 @@ static void take_line(struct config_reading *reading, enum ini_line kind)
     }
 }
 
+/* ---- the environment ---- */
+
+/* `where`: the variable. */
+static void add_variable_fault(struct config_reading *reading, const char *where,
+                               const char *sentence)
+{
+    const char *file = reading->path;
+
+    reading->path = where;
+    add_fault(reading, 0, "%s", sentence);
+    reading->path = file;
+}
+
+static void report_unknown_variable(struct config_reading *reading, const char *name)
+{
+    char own[CONFIG_VARIABLE_SIZE], sentence[FAULT_LINE_SIZE];
+    const struct config_key *nearest = NULL;
+    size_t distance = tolerated_distance(name) + 1;
+
+    for (const struct config_key *key = config_keys; key->section != NULL; key++) {
+        size_t now = edit_distance(name, config_variable_name(key, own));
+        if (now < distance) {
+            distance = now;
+            nearest = key;
+        }
+    }
+    (void)snprintf(sentence, sizeof sentence, "no setting has this variable%s%s%s",
+                   nearest != NULL ? "; did you mean " : "",
+                   nearest != NULL ? config_variable_name(nearest, own) : "",
+                   nearest != NULL ? "?" : "");
+    add_variable_fault(reading, name, sentence);
+}
+
+static void take_variable(struct config_reading *reading, const char *name,
+                          const struct config_key *key, const char *value)
+{
+    char fault[CONFIG_FAULT_SIZE];
+
+    reading->key_lines[key - config_keys] = by_environment;
+    if (!config_value_set(reading->config, key, value, reading->folder, fault))
+        add_variable_fault(reading, name, fault);
+}
+
+/* What stands there counts more than what the file says. */
+static void read_environment(struct config_reading *reading)
+{
+    for (char *const *variable = environ; *variable != NULL; variable++) {
+        char name[CONFIG_VARIABLE_SIZE];
+        const char *equals = strchr(*variable, '=');
+        if (equals == NULL)
+            continue;
+        size_t length = (size_t)(equals - *variable);
+        const struct config_key *key = config_variable_key(*variable, length);
+        if (key == NULL && !config_variable_claims(*variable, length))
+            continue;
+        size_t shown = length < sizeof name ? length : sizeof name - 1;
+        memcpy(name, *variable, shown);
+        name[shown] = '\0';
+        if (key != NULL)
+            take_variable(reading, name, key, equals + 1);
+        else
+            report_unknown_variable(reading, name);
+    }
+}
+
+/* ---- all of it ---- */
+
 static void report_check(void *context, const struct config_key *key, const char *sentence)
 {
     struct config_reading *reading = context;
+    char name[CONFIG_VARIABLE_SIZE];
+
+    if (reading->key_lines[key - config_keys] == by_environment) {
+        add_variable_fault(reading, config_variable_name(key, name), sentence);
+        return;
+    }
     add_fault(reading, reading->key_lines[key - config_keys], "[%s] %s: %s", key->section,
               key->name, sentence);
 }
@@ -207,6 +284,7 @@ static void read_lines(struct config_reading *reading)
         take_line(reading, kind);
     if (kind == INI_FAILED)
         add_fault(reading, 0, "%s", strerror(errno));
+    read_environment(reading);
     if (reading->faults == 0)
         config_check(reading->config, report_check, reading);
 }

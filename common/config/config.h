@@ -1,4 +1,5 @@
-/* es-web-notify.conf: one INI file for all programs, read through one table of keys (config_keys.h). */
+/* es-web-notify.conf: one INI file for all programs, read through one table of keys
+ * (config_keys.h). */
 #ifndef ESN_CONFIG_H
 #define ESN_CONFIG_H
 
@@ -8,8 +9,9 @@
 
 /* Every key at its default. False only without memory. */
 bool config_set_defaults(struct config *config);
-/* Defaults, then the file's values. On failure config is empty and error holds one line for each
- * fault, "FILE:LINE: what is wrong, and what would be right"; as many as fit. */
+/* Defaults, then the file's values, then those of the environment (config_environment.h). On
+ * failure config is empty and error holds one line for each fault, "FILE:LINE: what is wrong, and
+ * what would be right", or with the variable in front; as many as fit. */
 bool config_load(struct config *config, const char *path, char error[CONFIG_ERROR_SIZE]);
 void config_free(struct config *config);
 

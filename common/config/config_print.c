@@ -23,6 +23,10 @@ static const char *const introduction[] = {
     "file, line and what would be right, and does not start. `esnctl check-config` says the same "
     "without starting "
     "anything.",
+    "A variable of the environment counts more than the file: `ESN_FANOUT_LISTEN` is `listen` of "
+    "`[fanout]`, `ESN_TICKET_SECRET_FILE` names the file of `secret_file` of `[ticket]`. One that "
+    "begins with `ESN_` and a section's name, and is no setting, is an error too; those that "
+    "applications have (`ESN_PUBLISH_TOKEN` and the others of quickstart's `env`) are left alone.",
     "On SIGHUP the file is read again. Keys marked \"on reload\" take their new value then, for "
     "what happens from that "
     "moment on; the others keep theirs until the program starts again, and the log names them. "
