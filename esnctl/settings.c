@@ -79,10 +79,19 @@ static const char *reachable(const char *address, char *out, size_t size)
     return address;
 }
 
+/* Where no proxy has to say first for whom it asks. */
+static const char *plain_listener(const struct config *config)
+{
+    char *const *listen = config->listen;
+    while (*listen != NULL && config_list_has(config->proxy_protocol, *listen))
+        listen++;
+    return *listen != NULL ? *listen : config->listen[0];
+}
+
 bool settings_aim(struct settings *settings, const char *path, struct http_client_request *request)
 {
     char reached[64];
-    const char *listen = settings->config.listen[0];
+    const char *listen = plain_listener(&settings->config);
     const char *below = path != NULL ? path : "/";
     int length;
     free(settings->address);

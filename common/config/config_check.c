@@ -132,6 +132,22 @@ static void check_proxies(struct config_checker *checker, char *const *words)
                          *words);
 }
 
+static void check_proxy_protocol(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("fanout", "proxy_protocol");
+    for (char *const *word = config->proxy_protocol; *word != NULL; word++)
+        if (!config_list_has(config->listen, *word) &&
+            !config_list_has(config->listen_lines, *word) &&
+            !config_list_has(config->listen_tls, *word) &&
+            !config_list_has(config->listen_lines_tls, *word))
+            report_fault(checker,
+                         "\"%s\" is none of the addresses of listen, listen_lines, listen_tls and "
+                         "listen_lines_tls, word for word",
+                         *word);
+    if (config->proxy_protocol[0] != NULL && config->trusted_proxies[0] == NULL)
+        report_fault(checker, "lets nobody in, since trusted_proxies is empty");
+}
+
 static void check_endpoints(struct config_checker *checker, const struct config *config,
                             const char *name, char *const *words)
 {
@@ -345,6 +361,7 @@ void config_check(const struct config *config, config_check_report *report, void
 {
     struct config_checker checker = {.report = report, .context = context};
     check_listening(&checker, config);
+    check_proxy_protocol(&checker, config);
     check_tls(&checker, config);
     check_proxies(&checker, config->trusted_proxies);
     check_metrics(&checker, config);

@@ -196,6 +196,11 @@ const struct config_key config_keys[] = {
      "and the log then have the client's own address. The configurations in `deploy/` send it; one of your own has to set the "
      "header anew, since what comes from outside may be anything. Nothing: nobody is believed, and behind a web server all "
      "clients are one. After a reload only new connections count."},
+    {"fanout", "proxy_protocol", CONFIG_LIST, AT(proxy_protocol), "", 0, 0, NULL, false, EXPERT, "127.0.0.1:8010",
+     "Those addresses of `listen`, `listen_lines`, `listen_tls` and `listen_lines_tls`, written as there, on which each connection "
+     "begins with a header of the PROXY protocol, version 1 or 2, which says for whom it is: of HAProxy (`send-proxy-v2`), nginx's "
+     "`stream` (`proxy_protocol on`) and their like, in front of TLS too. `trusted_proxies` alone may connect there. A header that is "
+     "not there within `header_time` ends the connection."},
     {"fanout", "proxy_header", CONFIG_CHOICE, AT(proxy_header), "x-forwarded-for", 0, 0, proxy_headers, true, EXPERT,
      "forwarded",
      "The header in which they say so: `x-forwarded-for`, or `forwarded` (RFC 7239). The other one is not looked at. Of a list the "
@@ -611,11 +616,6 @@ const struct config_key config_keys[] = {
      "journal",
      "`stderr`: lines with time and level on standard error. `journal`: the same stream with the journal's priority "
      "prefixes and no time; chosen by itself when standard error is the journal's."},
-    {"messages", "burst", CONFIG_NUMBER, AT(message_burst), "100", 0, 1000000, NULL, true, EXPERT, "1000",
-     "Most lines of one kind that a program writes at once before `rate` counts, so that strangers cannot fill the disk with "
-     "them; the next line of that kind says how many were left out. `0`, and level `debug`: no limit."},
-    {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, EXPERT, "6",
-     "How many lines of one kind are written a minute after that."},
     {"messages", "format", CONFIG_CHOICE, AT(message_format), "text", 0, 0, log_formats, true, COMMON, "json",
      "`text`: the message, then `key=value`. `json`: each line is a JSON object in ASCII with the same fields, beside `time` (which the "
      "journal does not get), `level`, `program` and `message`, whatever strangers send; bytes that are no UTF-8 become U+FFFD, and what "
@@ -627,6 +627,11 @@ const struct config_key config_keys[] = {
     {"messages", "access_total", CONFIG_NUMBER, AT(message_access_total), "6000", 1, 60000, NULL, true, EXPERT, "60000",
      "The most of all together, of which a tenth may come at once, so that strangers with many addresses do not fill the disk. How many "
      "lines were left out is said once a minute. At level `debug` neither counts."},
+    {"messages", "burst", CONFIG_NUMBER, AT(message_burst), "100", 0, 1000000, NULL, true, EXPERT, "1000",
+     "Most lines of one kind that a program writes at once before `rate` counts, so that strangers cannot fill the disk with "
+     "them; the next line of that kind says how many were left out. `0`, and level `debug`: no limit."},
+    {"messages", "rate", CONFIG_NUMBER, AT(message_rate), "60", 1, 60000, NULL, true, EXPERT, "6",
+     "How many lines of one kind are written a minute after that."},
     {"messages", "buffer", CONFIG_SIZE, AT(message_buffer), "256k", 8192, 1073741824, NULL, false, EXPERT, "1M",
      "Bytes of lines that may wait for whoever reads them. The programs never do: lines that find no room are lost, and how "
      "many is said when there is room again."},
@@ -642,4 +647,11 @@ const struct config_key *config_key_find(const char *section, const char *name)
             return key;
     }
     return NULL;
+}
+
+bool config_list_has(char *const *words, const char *word)
+{
+    while (*words != NULL && strcmp(*words, word) != 0)
+        words++;
+    return *words != NULL;
 }

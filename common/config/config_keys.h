@@ -79,7 +79,7 @@ struct config {
         retry_time;
     uint64_t max_connections, max_connections_per_address;
     uint64_t max_waiting_per_address;
-    char **trusted_proxies;
+    char **trusted_proxies, **proxy_protocol;
     int proxy_header; /* enum forwarded_form */
     uint64_t max_pending, max_pending_soft, soft_time, max_pending_total, send_buffer;
     uint64_t max_ignored_input, max_message, max_messages, max_revocations;
@@ -159,6 +159,7 @@ struct config {
     /* [messages] */
     int message_level, message_destination, message_format;
     uint64_t message_burst, message_rate, message_buffer;
+    uint64_t message_access_rate, message_access_total;
 
     char *path; /* the file this was read from */
 };
@@ -167,5 +168,7 @@ enum { CONFIG_ERROR_SIZE = 2048 };
 
 /* NULL when there is no such key. */
 const struct config_key *config_key_find(const char *section, const char *name);
+/* Of a CONFIG_LIST. */
+bool config_list_has(char *const *words, const char *word);
 
 #endif

@@ -1,16 +1,14 @@
 #include "net/acceptor.h"
 
 #include "config/config.h"
-#include "cors.h"
 #include "messages.h"
-#include "net/address_limits.h"
+#include "net/arrival.h"
 #include "net/connection.h"
-#include "retry_after.h"
+#include "net/proxy_opening.h"
+#include "net/refused_client.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,60 +16,15 @@ enum { BATCH = 64, FULL_PAUSE_MS = 1000, MEMORY_PAUSE_MS = 1 };
 
 /* ---- refusing ---- */
 
-static const char *origin_header(const struct config *config)
-{
-    return cors_is_public(config->web_origins) ? "Access-Control-Allow-Origin: *\r\n" : "";
-}
-
-/* For an EventSource, which would be closed for good by any answer but 200. When to come back is
- * spread evenly over refusals that follow each other. */
-static int write_event_stream_refusal(const struct net *net, char *out, size_t size)
-{
-    const uint64_t golden = 0x9e3779b97f4a7c15; /* 2^64 by the golden ratio */
-    uint64_t most = net->config->retry_time, least = most / 4;
-    uint64_t retry = least + (net->counters.accepted * golden >> 32) % (most - least + 1);
-    char field[40];
-    int length = snprintf(field, sizeof field, "retry: %llu\n\n", (unsigned long long)retry);
-
-    return snprintf(out, size,
-                    "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\n%sConnection: close\r\n"
-                    "Content-Type: text/event-stream;charset=utf-8\r\n"
-                    "Content-Length: %d\r\n\r\n%s",
-                    origin_header(net->config), length, field);
-}
-
-static int write_refusal(char *out, size_t size, const struct config *config,
-                         struct arrival arrival, const char *words)
-{
-    char json[96];
-    int length = snprintf(json, sizeof json, "{\"error\":\"%s\"}", words);
-
-    if (arrival.speaks_lines)
-        return snprintf(out, size, "%s\n", json);
-    return snprintf(out, size,
-                    "HTTP/1.1 503 %s\r\n" RETRY_AFTER "5\r\n"
-                    "%sConnection: close\r\n"
-                    "Content-Type: application/json;charset=utf-8\r\n"
-                    "Content-Length: %d\r\n\r\n%s",
-                    words, origin_header(config), length, json);
-}
-
-/* A courtesy: it is closed either way. What the client has sent already is read, since closing over
- * it would be a reset, which can overtake the answer. */
+/* What the client has sent already is read, since closing over it would be a reset, which can
+ * overtake the answer. */
 static void refuse_comer(struct net *net, int descriptor, struct arrival arrival,
                          enum close_reason why, const char *words)
 {
-    static const char event_stream[] = "text/event-stream";
-    char answer[512];
     ssize_t got = recv(descriptor, net->read_buffer, sizeof net->read_buffer, MSG_DONTWAIT);
-    bool is_event_source = got > 0 && memmem(net->read_buffer, (size_t)got, event_stream,
-                                             sizeof event_stream - 1) != NULL;
-    int length = is_event_source && !arrival.speaks_lines
-                     ? write_event_stream_refusal(net, answer, sizeof answer)
-                     : write_refusal(answer, sizeof answer, net->config, arrival, words);
 
-    if (!arrival.is_tls) /* where it would be no answer */
-        (void)send(descriptor, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    refused_client_answer(net, descriptor, &arrival, net->read_buffer, got > 0 ? (size_t)got : 0,
+                          words);
     (void)close(descriptor);
     net->counters.closed[why]++;
     char address[IP_ADDRESS_TEXT_SIZE] = "";
@@ -142,30 +95,6 @@ static void turn_away(struct acceptor *acceptor, int listening, struct arrival a
 
 /* ---- taking ---- */
 
-/* Whose a proxy's connection is, each of its requests says. */
-static enum address_verdict enter_address(struct net *net, const struct arrival *arrival,
-                                          struct counted_address **counted)
-{
-    if (!arrival->has_address || arrival->is_proxy)
-        return ADDRESS_ADMITTED;
-    return address_limits_enter(&net->addresses, &arrival->address,
-                                net->config->max_connections_per_address, loop_now(&net->loop),
-                                counted);
-}
-
-static void note_address(struct arrival *arrival, const struct net *net,
-                         const struct sockaddr_storage *peer)
-{
-    const struct net_proxies *proxies = &net->proxies;
-
-    arrival->has_address = ip_address_of_socket(&arrival->address, (const struct sockaddr *)peer);
-    if (arrival->speaks_lines || arrival->is_for_metrics) /* nobody says whose they are */
-        return;
-    arrival->is_proxy = arrival->has_address
-                            ? address_range_has(proxies->ranges, proxies->count, &arrival->address)
-                            : proxies->is_local && !arrival->is_tcp;
-}
-
 static void wait_for_memory(struct acceptor *acceptor)
 {
     if (trouble_note(&acceptor->starved, true) == TROUBLE_BEGINS)
@@ -178,6 +107,26 @@ static void hold_comer(struct acceptor *acceptor, int descriptor, struct arrival
     acceptor->held = descriptor;
     acceptor->held_arrival = arrival;
     wait_for_memory(acceptor);
+}
+
+/* Who is no trusted proxy has nothing to say for others. */
+static void refuse_stranger(struct net *net, int descriptor, struct arrival arrival)
+{
+    char address[IP_ADDRESS_TEXT_SIZE] = "";
+
+    if (arrival.has_address)
+        (void)ip_address_write(&arrival.address, address);
+    message_warning("a connection for [fanout] proxy_protocol is of none of trusted_proxies",
+                    message_text("address", address));
+    (void)close(descriptor);
+    net->counters.closed[CLOSE_REFUSED]++;
+}
+
+static bool open_comer(struct net *net, int descriptor, struct arrival arrival,
+                       struct counted_address *counted)
+{
+    return arrival.says_for_whom ? proxy_opening_begin(net, descriptor, arrival)
+                                 : connection_open(net, descriptor, arrival, counted) != NULL;
 }
 
 static void admit_comer(struct acceptor *acceptor, int descriptor, struct arrival arrival)
@@ -193,12 +142,15 @@ static void admit_comer(struct acceptor *acceptor, int descriptor, struct arriva
         refuse_full(net, descriptor, arrival);
         return;
     }
-    enum address_verdict verdict = enter_address(net, &arrival, &counted);
+    if (arrival.says_for_whom && !arrival.is_trusted) {
+        refuse_stranger(net, descriptor, arrival);
+        return;
+    }
+    enum address_verdict verdict = arrival_enter(&arrival, net, &counted);
     if (verdict == ADDRESS_HAS_MOST) {
         refuse_comer(net, descriptor, arrival, CLOSE_ADDRESS,
                      "Too many connections from this address");
-    } else if (verdict == ADDRESS_NO_MEMORY ||
-               !connection_open(net, descriptor, arrival, counted)) {
+    } else if (verdict == ADDRESS_NO_MEMORY || !open_comer(net, descriptor, arrival, counted)) {
         address_limits_leave(&net->addresses, loop_now(&net->loop), &counted);
         hold_comer(acceptor, descriptor, arrival);
     } else {
@@ -214,7 +166,9 @@ void acceptor_take(struct acceptor *acceptor, int listening, struct arrival arri
         int descriptor =
             accept4(listening, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0) {
-            note_address(&arrival, acceptor->net, &peer);
+            arrival.has_address =
+                ip_address_of_socket(&arrival.address, (const struct sockaddr *)&peer);
+            arrival_look(&arrival, acceptor->net);
             acceptor->net->counters.accepted++;
             loop_count_client(&acceptor->net->loop);
             admit_comer(acceptor, descriptor, arrival);

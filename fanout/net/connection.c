@@ -115,34 +115,48 @@ static struct connection *connection_new(struct net *net, struct arrival arrival
     return connection;
 }
 
-bool connection_open(struct net *net, int descriptor, struct arrival arrival,
-                     struct counted_address *address)
+void connection_set_arrival(struct connection *connection, const struct arrival *arrival)
+{
+    connection->kept_place = arrival->is_kept_place;
+    connection->for_metrics = arrival->is_for_metrics;
+    connection->from_proxy = arrival->is_proxy;
+    connection->announced = arrival->is_announced;
+    connection->proxy = arrival->is_proxy && arrival->has_address
+                            ? net_number_proxy(connection->net, &arrival->address)
+                            : 0;
+}
+
+bool connection_secure(struct connection *connection)
+{
+    struct tls_session *session = tls_session_new(connection->net->tls, connection->descriptor);
+
+    if (session == NULL)
+        return false;
+    session->address = connection->io.handle.data;
+    connection->io.handle.data = session;
+    connection->secured = true;
+    return true;
+}
+
+struct connection *connection_open(struct net *net, int descriptor, struct arrival arrival,
+                                   struct counted_address *address)
 {
     struct connection *connection = connection_new(net, arrival);
 
     if (connection == NULL)
-        return false;
-    struct tls_session *session = arrival.is_tls ? tls_session_new(net->tls, descriptor) : NULL;
-    if ((arrival.is_tls && session == NULL) ||
-        !connection_reserve_marks(net, net->connections + 1) ||
-        uv_tcp_init(&net->loop.uv, &connection->io.tcp) != 0) {
-        tls_session_free(&session);
-        free(client_of(connection));
-        return false;
-    }
-    net->connections++;
+        return NULL;
     connection->descriptor = descriptor;
     connection->io.handle.data = address;
-    connection->secured = session != NULL;
-    if (connection->secured) {
-        session->address = address;
-        connection->io.handle.data = session;
+    if ((arrival.is_tls && !connection_secure(connection)) ||
+        !connection_reserve_marks(net, net->connections + 1) ||
+        uv_tcp_init(&net->loop.uv, &connection->io.tcp) != 0) {
+        if (connection->secured)
+            free_tls(connection);
+        free(client_of(connection));
+        return NULL;
     }
-    connection->kept_place = arrival.is_kept_place;
-    connection->for_metrics = arrival.is_for_metrics;
-    connection->from_proxy = arrival.is_proxy;
-    if (arrival.is_proxy && arrival.has_address)
-        connection->proxy = net_number_proxy(net, &arrival.address);
+    net->connections++;
+    connection_set_arrival(connection, &arrival);
     int error = start_io(connection);
     if (error) {
         message_warning("cannot serve a connection", message_text("error", uv_strerror(error)));
@@ -150,11 +164,13 @@ bool connection_open(struct net *net, int descriptor, struct arrival arrival,
     } else {
         connection_set_deadline(connection);
     }
-    return true;
+    return connection;
 }
 
 struct counted_address *connection_address(const struct connection *connection)
 {
+    if (connection->opening)
+        return NULL;
     return connection->secured ? connection_tls(connection)->address : connection->io.handle.data;
 }
 

@@ -52,7 +52,9 @@ struct connection {
     const struct connection_user *user;
     struct backlog *backlog; /* while the socket takes no more */
     int descriptor;          /* of the socket, owned by io */
-    uint8_t state : 5;       /* enum connection_state */
+    uint8_t state : 3;       /* enum connection_state */
+    bool opening : 1;        /* its user is that of proxy_opening.h */
+    bool announced : 1;      /* whose it is was said by a proxy: see struct arrival */
     bool for_metrics : 1;    /* alone, see struct arrival */
     bool secured : 1;        /* has a tls_session */
     bool put_off : 1;        /* is in net->put_off */
@@ -71,7 +73,7 @@ struct connection {
     struct deadline deadline;
     union {
         /* Its data: the struct counted_address, NULL when it is not counted; of one that is secured
-         * the struct tls_session, which has that. */
+         * the struct tls_session, which has that; of one that is opening its user's own. */
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp; /* of a Unix socket too: libuv's own handle for those is larger */
@@ -79,9 +81,15 @@ struct connection {
 };
 
 /* Serves an accepted socket that does not block, and takes it over with what counts its address.
- * False without memory: both are still the caller's. */
-bool connection_open(struct net *net, int descriptor, struct arrival arrival,
-                     struct counted_address *address);
+ * NULL without memory: both are still the caller's. It may be closed already. */
+struct connection *connection_open(struct net *net, int descriptor, struct arrival arrival,
+                                   struct counted_address *address);
+/* What is known of who is at the other end. */
+void connection_set_arrival(struct connection *connection, const struct arrival *arrival);
+/* From here on it speaks TLS. False without memory. */
+bool connection_secure(struct connection *connection);
+/* Bytes of the socket, for its user, which gets them opened when it is secured. */
+void connection_take(struct connection *connection, const char *bytes, size_t length);
 /* Of one that is secured. */
 struct tls_session *connection_tls(const struct connection *connection);
 /* Whose it is at present; NULL: nobody knows. */

@@ -69,6 +69,14 @@ static void take_sealed(struct connection *connection, const char *sealed, size_
         connection_write_sealed(connection); /* of a handshake */
 }
 
+void connection_take(struct connection *connection, const char *bytes, size_t length)
+{
+    if (connection->secured)
+        take_sealed(connection, bytes, length);
+    else
+        take_bytes(connection, bytes, length);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct connection *connection = connection_of_io(stream);
@@ -82,10 +90,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     loop_count_client(&connection->net->loop);
     if (count < 0)
         on_end(connection, count);
-    else if (count > 0 && connection->secured)
-        take_sealed(connection, buffer->base, (size_t)count);
     else if (count > 0)
-        take_bytes(connection, buffer->base, (size_t)count);
+        connection_take(connection, buffer->base, (size_t)count);
     loop_watch_charge(watch, connection_share(connection));
     loop_watch_end_work(watch);
 }

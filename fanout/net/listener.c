@@ -124,6 +124,7 @@ static bool open_one(struct listeners *listeners, const char *address, struct ar
     char name[LISTEN_NAME_SIZE];
 
     arrival.is_tcp = listen_socket_path(address) == NULL;
+    arrival.says_for_whom = config_list_has(listeners->net->config->proxy_protocol, address);
     if (!listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
                             error))
         return false;

@@ -40,7 +40,10 @@ struct arrival {
     bool is_tls;
     bool is_for_metrics; /* alone, and health: [metrics] listen */
     bool is_kept_place;  /* of NET_KEPT_PLACES */
-    bool is_proxy;       /* of struct net_proxies */
+    bool is_trusted;     /* of struct net_proxies */
+    bool is_proxy;       /* and its requests say for whom they are */
+    bool says_for_whom;  /* before all else: see proxy_header.h */
+    bool is_announced;   /* it did: the address is what it said */
     bool has_address;
     struct ip_address address;
 };

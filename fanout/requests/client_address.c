@@ -39,6 +39,17 @@ static bool find_forwarded(const struct connection *connection, const struct htt
     return found;
 }
 
+/* Of an IPv6 address only its network is remembered, which is no answer to who it is. */
+static bool find_announced(const struct connection *connection, struct ip_address *client)
+{
+    const struct counted_address *counted = connection_address(connection);
+
+    if (counted == NULL || !ip_address_is_ipv4(&counted->network))
+        return false;
+    *client = counted->network;
+    return true;
+}
+
 /* It asks for itself. */
 static bool find_peer(const struct connection *connection, struct ip_address *client)
 {
@@ -49,6 +60,8 @@ static bool find_peer(const struct connection *connection, struct ip_address *cl
         *client = connection->net->known_proxies.list[connection->proxy - 1];
         return true;
     }
+    if (connection->announced)
+        return find_announced(connection, client);
     return getpeername(connection->descriptor, (struct sockaddr *)&peer, &size) == 0 &&
            ip_address_of_socket(client, (const struct sockaddr *)&peer);
 }

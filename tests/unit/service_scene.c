@@ -198,7 +198,7 @@ struct connection *service_scene_connect(struct service_scene *scene, int *peer)
     int ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-    assert_true(connection_open(&scene->net, ends[0], (struct arrival){.is_tcp = false}, NULL));
+    assert_non_null(connection_open(&scene->net, ends[0], (struct arrival){.is_tcp = false}, NULL));
     struct search search = {.descriptor = ends[0]};
     uv_walk(&scene->net.loop.uv, look_at, &search);
     assert_non_null(search.found);

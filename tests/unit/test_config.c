@@ -602,6 +602,85 @@ static void keys_for_experts_stand_below_a_heading(void **state)
     free(printed);
 }
 
+static void set_variable(const char *name, const char *value)
+{
+    assert_int_equal(value != NULL ? setenv(name, value, 1) : unsetenv(name), 0);
+}
+
+static void variables_count_more_than_the_file(void **state)
+{
+    struct scene *scene = *state;
+    char path[160];
+
+    set_variable("ESN_FANOUT_LISTEN", "127.0.0.1:81 unix:/run/s");
+    set_variable("ESN_FANOUT_STREAM_TIME", "5m");
+    set_variable("ESN_BIND_KEY_PADDING", "oaep");
+    set_variable("ESN_ADMIN_TOKEN_FILE", "admin.token");
+    set_variable("ESN_LOG_PATH", "");
+    load_well(scene, "[fanout]\nlisten = 127.0.0.1:80\nmax_alive = 7\n[log]\npath = events\n");
+    expect_list(scene->config.listen, (const char *const[]){"127.0.0.1:81", "unix:/run/s", NULL});
+    assert_int_equal(scene->config.stream_time, 300000);
+    assert_int_equal(scene->config.max_alive, 7);
+    assert_int_equal(scene->config.bind_key_padding, 1);
+    assert_null(scene->config.log_path);
+    (void)snprintf(path, sizeof path, "%s/admin.token", scene->folder);
+    assert_string_equal(scene->config.admin_token_file, path);
+    for (const char *const *name =
+             (const char *const[]){"ESN_FANOUT_LISTEN", "ESN_FANOUT_STREAM_TIME",
+                                   "ESN_BIND_KEY_PADDING", "ESN_ADMIN_TOKEN_FILE", "ESN_LOG_PATH",
+                                   NULL};
+         *name != NULL; name++)
+        set_variable(*name, NULL);
+}
+
+static void a_variable_that_sets_nothing_is_named(void **state)
+{
+    struct scene *scene = *state;
+
+    set_variable("ESN_FANOUT_LISTEM", "x");
+    load_badly(scene, "",
+               "ESN_FANOUT_LISTEM: no setting has this variable; did you mean "
+               "ESN_FANOUT_LISTEN?");
+    set_variable("ESN_FANOUT_LISTEM", NULL);
+    set_variable("ESN_FANOUT_STREAM_TIME", "soon");
+    assert_false(load_bytes(scene, "", 0));
+    assert_int_equal(strncmp(scene->error, "ESN_FANOUT_STREAM_TIME: ", 24), 0);
+    set_variable("ESN_FANOUT_STREAM_TIME", NULL);
+    set_variable("ESN_FANOUT_LISTEN", "nowhere");
+    assert_false(load_bytes(scene, "", 0));
+    assert_int_equal(strncmp(scene->error, "ESN_FANOUT_LISTEN: ", 19), 0);
+    set_variable("ESN_FANOUT_LISTEN", NULL);
+}
+
+/* Of quickstart's `env`, of tests, and of whoever else has some that begin likewise. */
+static void variables_of_applications_are_left_alone(void **state)
+{
+    static const char *const names[] = {"ESN_PUBLISH_TOKEN", "ESN_ADMIN_TOKEN", "ESN_BASE_URL",
+                                        "ESN_FANOUT_URL",    "ESN_BUILD",       "ESN_",
+                                        "ESN_FANOUT"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        set_variable(names[i], "x");
+    load_well(*state, "");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        set_variable(names[i], NULL);
+}
+
+static void who_announces_clients_is_one_that_listens(void **state)
+{
+    struct scene *scene = *state;
+
+    load_well(scene,
+              "[fanout]\nlisten = 127.0.0.1:80 127.0.0.1:81\nproxy_protocol = 127.0.0.1:81\n");
+    load_badly(scene, "[fanout]\nlisten = 127.0.0.1:80\nproxy_protocol = localhost:80\n",
+               "@:3: [fanout] proxy_protocol: \"localhost:80\" is none of the addresses of listen, "
+               "listen_lines, listen_tls and listen_lines_tls, word for word");
+    load_badly(scene,
+               "[fanout]\nlisten = 127.0.0.1:80\nproxy_protocol = 127.0.0.1:80\n"
+               "trusted_proxies =\n",
+               "@:3: [fanout] proxy_protocol: lets nobody in, since trusted_proxies is empty");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -627,6 +706,10 @@ int main(void)
         TEST(limits_must_agree),
         TEST(a_reload_takes_what_it_may),
         TEST(the_path_is_option_or_environment_or_built_in),
+        TEST(variables_count_more_than_the_file),
+        TEST(a_variable_that_sets_nothing_is_named),
+        TEST(variables_of_applications_are_left_alone),
+        TEST(who_announces_clients_is_one_that_listens),
         TEST(every_default_and_example_can_be_read),
         TEST(every_key_is_of_a_section_that_is_explained),
         TEST(the_tracked_documents_are_what_the_table_prints),
