@@ -1,5 +1,7 @@
 #include "used_tickets.h"
 
+#include "saved_state.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,4 +265,64 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
 size_t used_tickets_bytes(const struct used_tickets *used)
 {
     return sizeof *used + (used->slot_count + used->former_count) * sizeof *used->slots;
+}
+
+static void save_slots(const struct slot *slots, size_t count, struct saved_writer *writer)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slots[i].forget_after_s == 0)
+            continue;
+        saved_put(writer, slots[i].forget_after_s);
+        saved_put_bytes(writer, slots[i].tag, TAG_SIZE);
+    }
+}
+
+void used_tickets_save(const struct used_tickets *used, struct saved_writer *writer)
+{
+    saved_put(writer, used->span_count);
+    for (size_t i = 0; i < used->span_count; i++) {
+        saved_put(writer, used->forgotten[i].first_s);
+        saved_put(writer, used->forgotten[i].last_s);
+    }
+    saved_put(writer, used->count);
+    save_slots(used->slots, used->slot_count, writer);
+    if (used->former != NULL)
+        save_slots(used->former + used->at, used->former_count - used->at, writer);
+}
+
+static bool make_slots(struct used_tickets *used, size_t count)
+{
+    size_t slot_count = SLOTS_MIN;
+
+    while (slot_count < 4 * count)
+        slot_count *= 2;
+    struct slot *slots = calloc(slot_count, sizeof *slots);
+    if (slots == NULL)
+        return false;
+    free(used->slots);
+    used->slots = slots;
+    used->slot_count = slot_count;
+    return true;
+}
+
+bool used_tickets_load(struct used_tickets *used, struct saved_reader *reader)
+{
+    unsigned char tag[TAG_SIZE];
+
+    used->span_count = (size_t)saved_take_within(reader, SPANS_MOST);
+    for (size_t i = 0; i < used->span_count; i++) {
+        used->forgotten[i].first_s = saved_take(reader);
+        used->forgotten[i].last_s = saved_take(reader);
+    }
+    size_t count = saved_take_count(reader, 2 * sizeof(uint64_t) + TAG_SIZE);
+    if (!make_slots(used, count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t forget_after_s = saved_take(reader);
+        saved_take_exactly(reader, tag, sizeof tag);
+        if (reader->failed || find(used->slots, used->slot_count, tag)->forget_after_s != 0)
+            return false;
+        place(used, tag, forget_after_s);
+    }
+    return !reader->failed;
 }

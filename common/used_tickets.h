@@ -30,5 +30,12 @@ enum used_tickets_result used_tickets_take(struct used_tickets *used, const char
 size_t used_tickets_count(const struct used_tickets *used);
 /* Memory that it takes. */
 size_t used_tickets_bytes(const struct used_tickets *used);
+struct saved_reader;
+struct saved_writer;
+
+/* All that is known of them. */
+void used_tickets_save(const struct used_tickets *used, struct saved_writer *writer);
+/* Of one that was just opened; false when it is not as it should be, or without memory. */
+bool used_tickets_load(struct used_tickets *used, struct saved_reader *reader);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -37,20 +38,35 @@ static void print_help(FILE *out)
         "Stays in the foreground and logs to standard error. SIGTERM and SIGINT end every stream\n"
         "cleanly; SIGHUP reads the configuration and the tokens again; SIGUSR1 ends the streams "
         "alone,\n"
-        "before a web server is restarted: each client is told when to come back.\n"
+        "before a web server is restarted: each client is told when to come back; SIGUSR2 starts "
+        "the\n"
+        "program anew, which takes over without a client noticing (esnctl upgrade).\n"
         "See esn-fanout(8), es-web-notify.conf(5), esnctl(1).\n");
 }
 
-static int serve(struct config *config)
+/* What it had taken of the program before is that one's still, so nothing is closed, or removed. */
+static _Noreturn void leave_to_the_other(struct heir *heir, const char *why)
+{
+    heir_refuse(heir, why);
+    message_end_background();
+    _exit(EXIT_FAILURE);
+}
+
+static int serve(struct config *config, struct heir *heir, char **arguments)
 {
     struct server *server = malloc(sizeof *server);
     char error[SERVER_ERROR_SIZE] = "out of memory";
 
-    if (server == NULL || !server_open(server, config, error)) {
-        message_error("cannot start", message_text("error", error));
+    if (server == NULL || !server_open_as_heir(server, config, heir, error)) {
+        message_error(heir != NULL ? "cannot take over" : "cannot start",
+                      message_text("error", error));
+        if (heir != NULL)
+            leave_to_the_other(heir, error);
         free(server);
         return EXIT_FAILURE;
     }
+    heir_free(&heir);
+    upgrade_set_program(&server->upgrade, arguments);
     message_info("ready", message_text("version", PACKAGE_VERSION),
                  message_number("max_connections", (int64_t)server->net.max_connections));
     service_notify("READY=1");
@@ -174,10 +190,13 @@ int main(int argc, char **argv)
         return status;
     if (options.only_check)
         return check(config_path(options.path));
+    struct heir *heir = heir_open();
     struct config config;
     char error[CONFIG_ERROR_SIZE];
     if (!config_load(&config, config_path(options.path), error)) {
         fprintf(stderr, "%s\n", error);
+        heir_refuse(heir, error);
+        heir_free(&heir);
         return EXIT_USAGE;
     }
     config_messages_apply(&config, "esn-fanout");
@@ -189,7 +208,7 @@ int main(int argc, char **argv)
     give_back_in_pieces();
     if (config.listen_tls[0] != NULL || config.listen_lines_tls[0] != NULL)
         tls_memory_count();
-    status = serve(&config);
+    status = serve(&config, heir, argv);
     message_end_background();
     return status;
 }

@@ -19,6 +19,7 @@
 #include "requests/window.h"
 #include "retry_after.h"
 #include "transports/transports.h"
+#include "upgrade/upgrade.h"
 
 #include <string.h>
 #include <strings.h>
@@ -53,6 +54,8 @@ static const struct route routes[] = {
     {"/explain", HTTP_METHOD_GET, FOR_ADMIN, false, explain_answer},
     {"/memory", HTTP_METHOD_GET, FOR_ADMIN, false, memory_report_answer},
     {"/metrics", HTTP_METHOD_GET, FOR_METRICS, false, metrics_report_answer},
+    {"/upgrade", HTTP_METHOD_GET, FOR_ADMIN, false, upgrade_answer},
+    {"/upgrade", HTTP_METHOD_POST, FOR_ADMIN, false, upgrade_answer},
     {"/window", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
     {"/window/window.css", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
     {"/window/window.js", HTTP_METHOD_GET, FOR_PAGE, false, window_answer},
@@ -140,6 +143,10 @@ void routes_answer(struct connection *connection, const struct http_request *req
     enum http_request_method method = http_request_method(request);
     const struct route *route = find_route(http_request_path(request), method);
 
+    if (service_of(connection)->is_succeeded) {
+        http_reply_error_with(connection, NULL, 503, "Stopping", RETRY_AFTER "1");
+        return;
+    }
     if (connection->for_metrics && route != NULL && route->reader < FOR_METRICS)
         route = NULL;
     if (connection->kept_place && (route == NULL || route->reader == FOR_CLIENTS))

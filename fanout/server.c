@@ -13,6 +13,7 @@
 #include "config/config_messages.h"
 #include "events/bus_reader.h"
 #include "events/intake.h"
+#include "handover.h"
 #include "messages.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
@@ -95,7 +96,8 @@ static void on_tick(uv_timer_t *timer)
     last_values_trim(&server->log.values);
     streaming_expire_polls(&server->service);
     revocations_expire(&server->streams.revocations, clock_wall_ms());
-    undelivered_tell(&server->undelivered);
+    if (!server->service.is_succeeded)
+        undelivered_tell(&server->undelivered);
     reports_expire(&server->streams.reports, now);
     access_log_tell(&server->streams.access, now);
 }
@@ -109,7 +111,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
 
-    bool all_dropped = dropping_run(&server->dropping);
+    bool all_dropped = server->service.is_succeeded || dropping_run(&server->dropping);
     bool all_told = presence_events_flush(&server->service, false);
     bool all_left = !leaving_run(&server->service);
     bool all_answered = !waiting_requests_run(&server->service);
@@ -118,8 +120,10 @@ static void on_before_sleep(uv_prepare_t *prepare)
     bool all_written = !connection_flush(&server->net);
     loop_watch_end_turn(&server->net.loop.watch, loop_now(&server->net.loop));
     bool all_read = !connection_resume_put_off(&server->net);
-    if (replay_can_go_on(&server->replays) || piecewise_answers_can_go_on(&server->service) ||
-        !all_told || !all_dropped || !all_answered || !all_left || !all_written || !all_read)
+    bool is_about_to = upgrade_run(&server->upgrade);
+    if (is_about_to || replay_can_go_on(&server->replays) ||
+        piecewise_answers_can_go_on(&server->service) || !all_told || !all_dropped ||
+        !all_answered || !all_left || !all_written || !all_read)
         (void)uv_idle_start(&server->busy, on_busy);
     else
         (void)uv_idle_stop(&server->busy);
@@ -157,6 +161,7 @@ static void leave_loop(struct server *server)
     close_handle((uv_handle_t *)&server->on_interrupt);
     close_handle((uv_handle_t *)&server->on_hangup);
     close_handle((uv_handle_t *)&server->on_user);
+    close_handle((uv_handle_t *)&server->on_upgrade);
     close_handle((uv_handle_t *)&server->stop_timer);
 }
 
@@ -168,6 +173,12 @@ static void on_stop_timer(uv_timer_t *timer)
         leave_loop(server);
 }
 
+static void stop_soon(struct server *server, uint64_t deadline)
+{
+    server->stop_deadline = deadline;
+    (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
+}
+
 static void on_stop_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
@@ -176,8 +187,8 @@ static void on_stop_signal(uv_signal_t *signal, int number)
         return;
     message_info("stopping", message_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
                  message_number("streams", (int64_t)server->streams.by_connid.count));
-    server->stop_deadline = stopping_begin(&server->service, &server->listeners, server->bus);
-    (void)uv_timer_start(&server->stop_timer, on_stop_timer, 10, 10);
+    upgrade_abandon(&server->upgrade, "this program was told to stop");
+    stop_soon(server, stopping_begin(&server->service, &server->listeners, server->bus));
 }
 
 static void tell_not_reloadable(const struct config_key *key, void *context)
@@ -254,6 +265,15 @@ static void on_release_signal(uv_signal_t *signal, int number)
         stopping_release_streams(&server->service);
 }
 
+static void on_upgrade_signal(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+
+    (void)number;
+    if (!server->net.stopping)
+        (void)upgrade_begin(&server->upgrade);
+}
+
 static int start_handles(struct server *server)
 {
     uv_loop_t *loop = &server->net.loop.uv;
@@ -261,7 +281,7 @@ static int start_handles(struct server *server)
 
     server->tick.data = server->before_sleep.data = server->after_sleep.data = server;
     server->on_terminate.data = server->on_interrupt.data = server->on_hangup.data = server;
-    server->on_user.data = server;
+    server->on_user.data = server->on_upgrade.data = server;
     if (!error)
         error = uv_timer_init(loop, &server->stop_timer);
     server->stop_timer.data = server;
@@ -280,6 +300,8 @@ static int start_handles(struct server *server)
     if (!error)
         error = uv_signal_init(loop, &server->on_user);
     if (!error)
+        error = uv_signal_init(loop, &server->on_upgrade);
+    if (!error)
         error = uv_timer_start(&server->tick, on_tick, DEADLINES_TICK_MS, DEADLINES_TICK_MS);
     if (!error)
         error = uv_prepare_start(&server->before_sleep, on_before_sleep);
@@ -293,6 +315,8 @@ static int start_handles(struct server *server)
         error = uv_signal_start(&server->on_hangup, on_reload_signal, SIGHUP);
     if (!error)
         error = uv_signal_start(&server->on_user, on_release_signal, SIGUSR1);
+    if (!error)
+        error = uv_signal_start(&server->on_upgrade, on_upgrade_signal, SIGUSR2);
     return error;
 }
 
@@ -420,7 +444,7 @@ static bool open_session_ends(struct server *server, char *error)
     return session_ends_open(&server->session_ends, &server->net.loop.uv, error);
 }
 
-static bool open_intake(struct server *server, char *error)
+static bool open_intake(struct server *server, bool goes_on, char *error)
 {
     const struct intake_parts parts = {.config = &server->config,
                                        .loop = &server->net.loop,
@@ -429,7 +453,8 @@ static bool open_intake(struct server *server, char *error)
                                        .seen = &server->seen,
                                        .rates = &server->rates,
                                        .publishers = &server->publishers,
-                                       .drops = &server->drops};
+                                       .drops = &server->drops,
+                                       .goes_on = goes_on};
 
     server->service.intake = server->intake = intake_open(&parts, error);
     server->undelivered = (struct undelivered){.delivery = &server->delivery,
@@ -446,7 +471,15 @@ static bool open_bus(struct server *server, char *error)
     return server->bus != NULL;
 }
 
-static bool open_parts(struct server *server, char *error)
+static bool open_streams(struct server *server, struct heir *heir, uint64_t wall, char *error)
+{
+    if (heir != NULL)
+        return true;
+    presence_past_begin(&server->streams.presence.past, server->log.sequence);
+    return open_connids(server, wall, error);
+}
+
+static bool open_parts(struct server *server, struct heir *heir, char *error)
 {
     uint64_t wall = clock_wall_ms();
     struct service *service = &server->service;
@@ -462,15 +495,22 @@ static bool open_parts(struct server *server, char *error)
     open_batch(server);
     open_drops(server);
     load_publishers(server);
-    if (!open_intake(server, error))
-        return false;
-    presence_past_begin(&server->streams.presence.past, server->log.sequence);
-    return open_connids(server, wall, error) &&
-           listeners_open(&server->listeners, &server->net, error) && open_bus(server, error) &&
-           open_session_ends(server, error);
+    server->stop_soon = stop_soon;
+    handover_open(server);
+    return (heir == NULL || handover_take_tables(server, heir, error)) &&
+           open_intake(server, heir != NULL, error) && open_streams(server, heir, wall, error) &&
+           open_bus(server, error) && listeners_open(&server->listeners, &server->net, error) &&
+           open_session_ends(server, error) &&
+           (heir == NULL || handover_take_clients(server, heir, error));
 }
 
 bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE])
+{
+    return server_open_as_heir(server, config, NULL, error);
+}
+
+bool server_open_as_heir(struct server *server, struct config *config, struct heir *heir,
+                         char error[SERVER_ERROR_SIZE])
 {
     memset(server, 0, sizeof *server);
     server->config = *config;
@@ -484,10 +524,12 @@ bool server_open(struct server *server, struct config *config, char error[SERVER
     failure = start_handles(server);
     if (failure)
         snprintf(error, SERVER_ERROR_SIZE, "cannot join the event loop: %s", uv_strerror(failure));
-    if (!failure && open_parts(server, error)) {
+    if (!failure && open_parts(server, heir, error)) {
         server->service.heap_at_start = memory_report_unexplained(&server->service);
         return true;
     }
+    if (heir != NULL)
+        return false;
     leave_loop(server);
     server_run(server);
     server_close(server);

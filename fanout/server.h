@@ -1,70 +1,17 @@
-/* The daemon: its parts. One of these is one loop on one thread; nothing in the daemon is global,
- * so that several may run in one process. Nothing but main() includes this: each part is given what
- * it works with. */
+/* The daemon. One of these is one loop on one thread; nothing in the daemon is global, so that several
+ * may run in one process. Nothing but main() includes this. */
 #ifndef ESN_SERVER_H
 #define ESN_SERVER_H
 
-#include "config/config.h"
-#include "events/delivery.h"
-#include "events/drops.h"
-#include "events/publisher_counts.h"
-#include "events/rate_limits.h"
-#include "events/replay.h"
-#include "events/seen_events.h"
-#include "events/undelivered.h"
-#include "log/event_log.h"
-#include "net/listener.h"
-#include "net/net.h"
-#include "requests/dropping.h"
-#include "requests/leaving.h"
-#include "requests/piecewise_answer.h"
-#include "requests/service.h"
-#include "requests/session_ends.h"
-#include "requests/waiting_requests.h"
-#include "streams/streams.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-#include <uv.h>
-
-enum { SERVER_ERROR_SIZE = 512 };
-
-struct bus_reader;
-struct intake;
-
-struct server {
-    struct config config; /* taken over from main */
-    struct net net;
-    struct listeners listeners;
-    struct event_log log;
-    struct streams streams;
-    struct delivery delivery;
-    struct replay_queue replays;
-    struct seen_events seen;
-    struct rate_limits rates;
-    struct publisher_counts publishers;
-    struct drops drops;
-    struct dropping dropping;
-    struct intake *intake;
-    struct undelivered undelivered;
-    struct bus_reader *bus;
-    struct waiting_requests waiting;
-    struct piecewise_answers answers;
-    struct leaving_streams leaving;
-    struct service service;
-    struct session_ends session_ends;
-    uv_timer_t tick;
-    uv_prepare_t before_sleep;
-    uv_check_t after_sleep;
-    uv_idle_t busy; /* keeps the loop awake while clients catch up */
-    uv_signal_t on_terminate, on_interrupt, on_hangup, on_user;
-    uv_timer_t stop_timer;
-    uint64_t stop_deadline;
-};
+#include "server_parts.h"
 
 /* Takes over *config. Opens everything, or nothing: false with a sentence in error. Free with
  * server_close(). */
 bool server_open(struct server *server, struct config *config, char error[SERVER_ERROR_SIZE]);
+/* The same, of the one that takes over from the program before (NULL: there is none). When it fails
+ * the process is to end without another word: what it has is shared. */
+bool server_open_as_heir(struct server *server, struct config *config, struct heir *heir,
+                         char error[SERVER_ERROR_SIZE]);
 /* Serves until SIGTERM or SIGINT has ended every stream. */
 void server_run(struct server *server);
 void server_close(struct server *server);

@@ -45,7 +45,8 @@ uint64_t stopping_begin(struct service *service, struct listeners *listeners,
 
     net->stopping = true;
     listeners_stop(listeners);
-    bus_reader_pause(bus);
+    if (bus != NULL)
+        bus_reader_pause(bus);
     streaming_expire_polls(service);
     uv_walk(&net->loop.uv, stop_one, NULL);
     return loop_now(&net->loop) + net->config->stop_time;

@@ -15,7 +15,7 @@ struct service;
  * before it that is to be restarted, and would wait for them. */
 void stopping_release_streams(struct service *service);
 
-/* Once. From now on connections come to their end (the user's `stop`), streams within stop_spread.
+/* Once; bus may be NULL. From now on connections come to their end (the user's `stop`), streams within stop_spread.
  * Returns when the stopping is to be over, ms of the loop's clock. */
 uint64_t stopping_begin(struct service *service, struct listeners *listeners,
                         struct bus_reader *bus);

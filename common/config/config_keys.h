@@ -76,7 +76,7 @@ struct config {
     uint64_t max_presence_patterns, max_presence_missed;
     uint64_t max_replay_kept, max_replay_shared;
     uint64_t header_time, body_time, idle_time, linger_time, vanish_time, stop_time, stop_spread,
-        retry_time;
+        retry_time, upgrade_time, upgrade_pause;
     uint64_t max_connections, max_connections_per_address;
     uint64_t max_waiting_per_address;
     char **trusted_proxies, **proxy_protocol;

@@ -196,6 +196,25 @@ void bus_reader_free(struct bus_reader **reader)
     *reader = NULL;
 }
 
+/* Of the second of its two handles. */
+static void on_left(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void bus_reader_leave(struct bus_reader **reader)
+{
+    struct bus_reader *old = *reader;
+
+    *reader = NULL;
+    intake_set_inbox(old->intake, NULL);
+    (void)uv_poll_stop(&old->readable);
+    bus_inbox_close(&old->inbox);
+    loop_set_between(&old->net->loop, NULL, NULL);
+    uv_close((uv_handle_t *)&old->readable, NULL);
+    uv_close((uv_handle_t *)&old->again, on_left);
+}
+
 uint64_t bus_reader_malformed(const struct bus_reader *reader)
 {
     return bus_inbox_malformed(reader->inbox);

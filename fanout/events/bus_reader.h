@@ -22,6 +22,9 @@ void bus_reader_pause(struct bus_reader *reader);
 /* Leaves the loop, which must run once more before bus_reader_free(). */
 void bus_reader_stop(struct bus_reader *reader);
 void bus_reader_free(struct bus_reader **reader);
+/* Unbinds at once, so that another program may bind, and leaves the loop, which frees it. What was
+ * not read is sent again by who sent it. */
+void bus_reader_leave(struct bus_reader **reader);
 /* Why no events come at present: a sentence; NULL: they do. */
 const char *bus_reader_trouble(const struct bus_reader *reader);
 uint64_t bus_reader_malformed(const struct bus_reader *reader);

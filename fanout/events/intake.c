@@ -274,6 +274,8 @@ static void on_done(void *context)
 {
     struct intake *intake = context;
 
+    if (intake->inbox == NULL) /* another program serves: all was settled before */
+        return;
     if (!settle_some(intake, intake->parts.config->bus_batch, TURN_BYTES))
         log_store_call_again(intake->store);
     bus_inbox_flush(intake->inbox);
@@ -449,6 +451,23 @@ static void load_value(const struct event *event, void *context)
     last_values_take(&loading->parts->log->values, event);
 }
 
+/* What is in it is known; it has to be the one that the program before wrote. */
+static bool take_up_file(struct intake *intake, uint64_t *lost_through,
+                         char error[LOG_DATABASE_ERROR_SIZE])
+{
+    const struct event_log *log = intake->parts.log;
+    struct log_past past;
+
+    if (!log_store_pass_over(intake->store, &past, error))
+        return false;
+    *lost_through = log->lost_through;
+    if (past.state.epoch == log->epoch && past.state.head <= log->given)
+        return true;
+    (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
+                   "the log on disk is not the one of the program before: that needs a restart");
+    return false;
+}
+
 static bool load_log(struct intake *intake, uint64_t *lost_through,
                      char error[LOG_DATABASE_ERROR_SIZE])
 {
@@ -457,6 +476,8 @@ static bool load_log(struct intake *intake, uint64_t *lost_through,
         .parts = &intake->parts, .wall_ms = clock_wall_ms(), .age_ms = UINT64_MAX};
     struct log_past past;
 
+    if (intake->parts.goes_on)
+        return take_up_file(intake, lost_through, error);
     if (!log_store_load(intake->store, &past, load_event, &loading, error))
         return false;
     if (loading.failures > 0) {
@@ -542,6 +563,21 @@ void intake_stop(struct intake *intake)
         return;
     (void)settle_some(intake, UINT64_MAX, SIZE_MAX);
     bus_inbox_flush(intake->inbox);
+}
+
+void intake_rest(struct intake *intake)
+{
+    if (intake->store == NULL)
+        return;
+    log_store_rest(intake->store);
+    (void)settle_some(intake, UINT64_MAX, SIZE_MAX);
+    bus_inbox_flush(intake->inbox);
+}
+
+bool intake_go_on(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    return intake->store == NULL ||
+           log_store_go_on(intake->store, intake->parts.config->log_path, error);
 }
 
 void intake_free(struct intake **intake)

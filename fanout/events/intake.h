@@ -30,6 +30,8 @@ struct intake_parts {
     struct rate_limits *rates;
     struct publisher_counts *publishers; /* NULL: nobody has a name */
     struct drops *drops;                 /* it is given store and inbox */
+    bool goes_on; /* log, seen events and revocations are those of the program before: what is on
+                     disk is not read into them */
 };
 
 struct intake_counters {
@@ -56,6 +58,11 @@ void intake_take(struct intake *intake, const struct bus_message *message);
  * intake_free(). */
 void intake_stop(struct intake *intake);
 void intake_free(struct intake **intake);
+/* Settles all that is on its way to the disk, and lets go of the file; no event comes until it goes
+ * on. */
+void intake_rest(struct intake *intake);
+/* False with a sentence in error: the log on disk cannot be taken up again. */
+bool intake_go_on(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE]);
 
 /* What the secrets of streams are made with: the log's own on disk, else one of this process. */
 const unsigned char *intake_stream_key(const struct intake *intake);

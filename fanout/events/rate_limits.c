@@ -1,5 +1,7 @@
 #include "events/rate_limits.h"
 
+#include "saved_state.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -106,4 +108,30 @@ void rate_limits_free(struct rate_limits *limits)
 uint64_t rate_limits_bytes(const struct rate_limits *limits)
 {
     return hash_table_bytes_with(&limits->by_token, sizeof(struct rate_bucket));
+}
+
+void rate_limits_save(const struct rate_limits *limits, struct saved_writer *writer)
+{
+    const struct rate_bucket *bucket;
+
+    saved_put(writer, limits->by_token.count);
+    TAILQ_FOREACH(bucket, &limits->by_use, by_use)
+    {
+        saved_put(writer, bucket->token);
+        saved_put(writer, bucket->level);
+        saved_put(writer, bucket->filled_at_ms);
+    }
+}
+
+bool rate_limits_load(struct rate_limits *limits, struct saved_reader *reader)
+{
+    for (size_t left = saved_take_count(reader, 3 * sizeof(uint64_t)); left > 0; left--) {
+        uint64_t token = saved_take(reader), level = saved_take(reader);
+        uint64_t filled_at_ms = saved_take(reader);
+        uint64_t hash = hash_bytes(limits->seed, &token, sizeof token);
+        if (reader->failed || find_bucket(limits, token, hash) != NULL ||
+            add_bucket(limits, token, hash, level, filled_at_ms) == NULL)
+            return false;
+    }
+    return !reader->failed;
 }

@@ -5,6 +5,7 @@
 
 #include "hash_table.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -30,5 +31,11 @@ uint64_t rate_limits_take(struct rate_limits *limits, uint64_t token, uint64_t r
 void rate_limits_free(struct rate_limits *limits);
 /* Memory that it takes. */
 uint64_t rate_limits_bytes(const struct rate_limits *limits);
+struct saved_reader;
+struct saved_writer;
+
+void rate_limits_save(const struct rate_limits *limits, struct saved_writer *writer);
+/* Into empty ones; false when it is not as it should be, or without memory. */
+bool rate_limits_load(struct rate_limits *limits, struct saved_reader *reader);
 
 #endif

@@ -1,5 +1,7 @@
 #include "events/seen_events.h"
 
+#include "saved_state.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,4 +173,43 @@ void seen_events_free(struct seen_events *events)
 uint64_t seen_events_bytes(const struct seen_events *events)
 {
     return hash_table_bytes_with(&events->by_key, sizeof(struct seen_event));
+}
+
+void seen_events_save(const struct seen_events *events, struct saved_writer *writer)
+{
+    const struct seen_event *event;
+    uint64_t count = 0;
+
+    TAILQ_FOREACH(event, &events->by_age, by_age)
+    count += !event->pending;
+    saved_put(writer, events->seed);
+    saved_put(writer, count);
+    TAILQ_FOREACH(event, &events->by_age, by_age)
+    {
+        if (event->pending)
+            continue;
+        saved_put_bytes(writer, event->key, sizeof event->key);
+        saved_put(writer, event->content);
+        saved_put(writer, event->event_sequence);
+        saved_put(writer, event->receivers);
+        saved_put(writer, event->seen_at_ms);
+    }
+}
+
+bool seen_events_load(struct seen_events *events, struct saved_reader *reader)
+{
+    unsigned char key[ENVELOPE_POST_KEY_SIZE];
+
+    events->seed = saved_take(reader);
+    for (size_t left = saved_take_count(reader, sizeof key); left > 0; left--) {
+        saved_take_exactly(reader, key, sizeof key);
+        uint32_t content = (uint32_t)saved_take_within(reader, CONTENT_MASK);
+        uint64_t sequence = saved_take(reader);
+        uint32_t receivers = (uint32_t)saved_take_within(reader, UINT32_MAX);
+        uint64_t seen_at_ms = saved_take(reader);
+        if (reader->failed ||
+            !seen_events_add(events, key, content, sequence, receivers, seen_at_ms))
+            return false;
+    }
+    return !reader->failed;
 }

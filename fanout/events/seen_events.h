@@ -58,5 +58,13 @@ void seen_events_forget(struct seen_events *events,
 void seen_events_free(struct seen_events *events);
 /* Memory that it takes. */
 uint64_t seen_events_bytes(const struct seen_events *events);
+struct saved_reader;
+struct saved_writer;
+
+/* All whose fate is known. */
+void seen_events_save(const struct seen_events *events, struct saved_writer *writer);
+/* Into an empty one, which takes their seed over; false when it is not as it should be, or without
+ * memory. */
+bool seen_events_load(struct seen_events *events, struct saved_reader *reader);
 
 #endif

@@ -25,6 +25,7 @@ struct http_request {
     size_t values[HTTP_HEADER_OTHER]; /* in head, the first one of each name; 0: there is none */
     uint32_t repeated;                /* bit of each that came more than once */
     struct bytes body;
+    struct bytes raw; /* what came of the head, when it came in pieces or its body is not whole */
     size_t head_bytes;
     struct input_charge charge; /* to limits.bodies */
     int status;
@@ -264,6 +265,7 @@ void http_request_free(struct http_request **request)
     input_budget_release((*request)->limits.bodies, &(*request)->charge);
     bytes_free(&(*request)->head);
     bytes_free(&(*request)->body);
+    bytes_free(&(*request)->raw);
     free(*request);
     *request = NULL;
 }
@@ -345,9 +347,26 @@ enum http_verdict http_request_feed(struct http_request *request, const char *by
     size_t used;
 
     request->begun = request->begun || length > 0;
-    for (*consumed = 0; *consumed < length && verdict == HTTP_NEED_MORE; *consumed += used)
+    size_t head_length = request->head_complete ? 0 : length;
+    for (*consumed = 0; *consumed < length && verdict == HTTP_NEED_MORE; *consumed += used) {
+        bool in_head = !request->head_complete;
         verdict = feed_piece(request, bytes + *consumed, length - *consumed, &used);
+        if (in_head && request->head_complete)
+            head_length = *consumed + used;
+    }
+    if (verdict == HTTP_NEED_MORE)
+        bytes_append(&request->raw, bytes, head_length);
     return verdict;
+}
+
+bool http_request_begun(const struct http_request *request, struct bytes *out)
+{
+    bool in_chunks = request->head_complete &&
+                     http_request_header(request, HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+
+    bytes_append(out, request->raw.data, request->raw.length);
+    bytes_append(out, request->body.data, request->body.length);
+    return !in_chunks && !request->raw.failed && !request->charge.given_up;
 }
 
 int http_request_status(const struct http_request *request)

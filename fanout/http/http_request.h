@@ -45,6 +45,10 @@ void http_request_free(struct http_request **request);
 enum http_verdict http_request_feed(struct http_request *request, const char *bytes, size_t length,
                                     size_t *consumed);
 
+/* After HTTP_NEED_MORE: appends what came so far, as it came, or such that it means the same. False
+ * when it cannot be told: a body in chunks has begun. */
+bool http_request_begun(const struct http_request *request, struct bytes *out);
+
 /* After HTTP_REFUSED: what to answer. */
 int http_request_status(const struct http_request *request);
 const char *http_request_reason(const struct http_request *request);

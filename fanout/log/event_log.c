@@ -2,6 +2,7 @@
 
 #include "envelope.h"
 #include "heap.h"
+#include "log/saved_event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -291,4 +292,53 @@ uint64_t event_log_heap_bytes(const struct event_log *log)
     return heap_taken_by_many(log->events + 2 * topics, log->bytes) +
            topic_index_bytes(&log->topics) + topic_index_bytes(&log->targeted) +
            log_marks_bytes(&log->marks) + topic_matches_bytes(&log->matches);
+}
+
+void event_log_save(const struct event_log *log, struct saved_writer *writer)
+{
+    const uint64_t figures[] = {log->epoch,        log->sequence,     log->given,
+                                log->forgotten,    log->stored_head,  log->resumed_at,
+                                log->lost_through, log->newest_bound, log->newest_targeted,
+                                log->last_iat};
+
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        saved_put(writer, figures[i]);
+    saved_put(writer, log->events);
+    for (const struct logged_event *event = log->oldest; event != NULL; event = event->newer)
+        saved_event_put(writer, event);
+}
+
+static void load_figures(struct event_log *log, const struct event_log *figures)
+{
+    log->epoch = figures->epoch;
+    log->sequence = figures->sequence;
+    log->given = figures->given;
+    log->forgotten = greater(log->forgotten, figures->forgotten);
+    log->stored_head = figures->stored_head;
+    log->resumed_at = figures->resumed_at;
+    log->lost_through = figures->lost_through;
+    log->newest_bound = figures->newest_bound;
+    log->newest_targeted = figures->newest_targeted;
+    log->last_iat = figures->last_iat;
+}
+
+bool event_log_load(struct event_log *log, struct saved_reader *reader)
+{
+    struct event_log figures = {.epoch = saved_take(reader)};
+
+    uint64_t *const rest[] = {
+        &figures.sequence,     &figures.given,           &figures.forgotten,
+        &figures.stored_head,  &figures.resumed_at,      &figures.lost_through,
+        &figures.newest_bound, &figures.newest_targeted, &figures.last_iat};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        *rest[i] = saved_take(reader);
+    for (size_t left = saved_take_count(reader, SAVED_EVENT_LEAST); left > 0; left--) {
+        struct event event;
+        uint64_t logged_at_ms = saved_event_take(reader, &event);
+        if (reader->failed || event.sequence <= log->sequence ||
+            event.sequence > figures.sequence || !event_log_append(log, &event, logged_at_ms))
+            return false;
+    }
+    load_figures(log, &figures);
+    return !reader->failed;
 }

@@ -98,5 +98,12 @@ const struct topic_matches *event_log_match(struct event_log *log, const char *t
 const struct topic_matches *event_log_match_targeted(struct event_log *log, size_t most_work);
 /* The same, with what the C library takes beside it. */
 uint64_t event_log_heap_bytes(const struct event_log *log);
+struct saved_reader;
+struct saved_writer;
+
+/* Events and figures, without last values. */
+void event_log_save(const struct event_log *log, struct saved_writer *writer);
+/* Of one that was just opened; false when it is not as it should be, or without memory. */
+bool event_log_load(struct event_log *log, struct saved_reader *reader);
 
 #endif

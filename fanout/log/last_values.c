@@ -3,6 +3,7 @@
 #include "envelope.h"
 #include "heap.h"
 #include "log/logged_event.h"
+#include "log/saved_event.h"
 #include "messages.h"
 
 #include <stdlib.h>
@@ -284,4 +285,30 @@ void last_values_close(struct last_values *values)
     for (int kind = 0; kind < LAST_VALUE_KINDS; kind++)
         topic_index_close(&values->topics[kind]);
     *values = (struct last_values){0};
+}
+
+void last_values_save(const struct last_values *values, struct saved_writer *writer)
+{
+    saved_put(writer, values->forgotten);
+    saved_put(writer, values->count);
+    for (size_t i = values->start; i < values->end; i++)
+        if (values->order[i].event != NULL)
+            saved_event_put(writer, values->order[i].event);
+}
+
+bool last_values_load(struct last_values *values, struct saved_reader *reader)
+{
+    uint64_t forgotten = saved_take(reader), last = 0;
+
+    for (size_t left = saved_take_count(reader, SAVED_EVENT_LEAST); left > 0; left--) {
+        struct event event;
+        (void)saved_event_take(reader, &event);
+        if (reader->failed || event.sequence <= last)
+            return false;
+        last = event.sequence;
+        last_values_take(values, &event);
+    }
+    if (forgotten > values->forgotten)
+        values->forgotten = forgotten;
+    return !reader->failed;
 }

@@ -52,5 +52,11 @@ void last_values_match(const struct last_values *values, enum last_value_kind ki
 uint64_t last_values_bytes(const struct last_values *values);
 /* The same, with what the C library takes beside it. */
 uint64_t last_values_heap_bytes(const struct last_values *values);
+struct saved_reader;
+struct saved_writer;
+
+void last_values_save(const struct last_values *values, struct saved_writer *writer);
+/* Into empty ones; false when it is not as it should be. */
+bool last_values_load(struct last_values *values, struct saved_reader *reader);
 
 #endif

@@ -37,7 +37,8 @@ struct log_store {
     uint64_t writing_since;           /* ms of the monotonic clock; 0: nothing is being written */
     struct log_store_figures figures; /* but unsynced_bytes, which is the loop's */
 
-    bool started;
+    bool started;            /* the thread runs */
+    bool has_joined;         /* the loop */
     struct queued *borrowed; /* given back, still the caller's */
     uint64_t unsynced_bytes;
     uv_async_t tell;
@@ -108,6 +109,18 @@ bool log_store_load(struct log_store *store, struct log_past *past,
 
     store->state = past->state;
     return loaded;
+}
+
+static void pass_over(const struct stored_event *event, void *context)
+{
+    (void)event;
+    (void)context;
+}
+
+bool log_store_pass_over(struct log_store *store, struct log_past *past,
+                         char error[LOG_DATABASE_ERROR_SIZE])
+{
+    return log_store_load(store, past, pass_over, NULL, error);
 }
 
 bool log_store_load_revocations(struct log_store *store,
@@ -308,7 +321,7 @@ bool log_store_start(struct log_store *store, uint64_t epoch, uint64_t lost_thro
     const char *fault = start(store, loop);
     if (fault != NULL)
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log: %.200s", fault);
-    store->started = fault == NULL;
+    store->started = store->has_joined = fault == NULL;
     return store->started;
 }
 
@@ -407,12 +420,42 @@ static void end_cleanly(struct log_store *store)
 
 void log_store_stop(struct log_store *store)
 {
-    if (store == NULL || !store->started)
+    if (store == NULL || !store->has_joined || uv_is_closing((uv_handle_t *)&store->tell))
+        return;
+    if (store->started) {
+        end_thread(store);
+        store->started = false;
+        end_cleanly(store);
+    }
+    uv_close((uv_handle_t *)&store->tell, NULL);
+}
+
+void log_store_rest(struct log_store *store)
+{
+    if (!store->started)
         return;
     end_thread(store);
     store->started = false;
     end_cleanly(store);
-    uv_close((uv_handle_t *)&store->tell, NULL);
+    log_database_close(&store->database);
+}
+
+bool log_store_go_on(struct log_store *store, const char *path, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_past past;
+
+    store->database = log_database_open(path, store->options.sync != LOG_SYNC_NEVER, error);
+    if (store->database == NULL || !log_store_pass_over(store, &past, error))
+        return false;
+    store->state.unsure = store->options.sync != LOG_SYNC_ALWAYS;
+    store->stopping = store->hurry = false;
+    store->writing_since = 0;
+    if (!write_state(store) || !start_thread(store)) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log");
+        return false;
+    }
+    store->started = true;
+    return true;
 }
 
 void log_store_close(struct log_store **store)

@@ -47,6 +47,9 @@ struct log_store *log_store_open(const struct log_store_options *options,
 bool log_store_load(struct log_store *store, struct log_past *past,
                     void (*visit)(const struct stored_event *event, void *context), void *context,
                     char error[LOG_DATABASE_ERROR_SIZE]);
+/* The same, where its events are known already. */
+bool log_store_pass_over(struct log_store *store, struct log_past *past,
+                         char error[LOG_DATABASE_ERROR_SIZE]);
 /* See log_database_load_revocations(). */
 bool log_store_load_revocations(struct log_store *store,
                                 void (*visit)(const struct log_revocation *, void *context),
@@ -73,6 +76,13 @@ void log_store_call_again(struct log_store *store);
  */
 void log_store_stop(struct log_store *store);
 void log_store_close(struct log_store **store);
+/* Writes what is queued, ends the thread and lets go of the file, which another program may take up
+ * then; log_store_next() still gives what came back. */
+void log_store_rest(struct log_store *store);
+/* Takes the file of that path up again, as it was left. False with a sentence in error: nothing is
+ * kept any more. */
+bool log_store_go_on(struct log_store *store, const char *path,
+                     char error[LOG_DATABASE_ERROR_SIZE]);
 
 struct log_store_figures {
     uint64_t unsynced_bytes; /* queued or not yet given back */

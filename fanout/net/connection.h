@@ -50,25 +50,26 @@ struct connection {
     struct output output; /* what is queued for it */
     uint64_t written_at;  /* last time something was queued, ms of the loop's clock */
     const struct connection_user *user;
-    struct backlog *backlog; /* while the socket takes no more */
-    int descriptor;          /* of the socket, owned by io */
-    uint8_t state : 3;       /* enum connection_state */
-    bool opening : 1;        /* its user is that of proxy_opening.h */
-    bool announced : 1;      /* whose it is was said by a proxy: see struct arrival */
-    bool for_metrics : 1;    /* alone, see struct arrival */
-    bool secured : 1;        /* has a tls_session */
-    bool put_off : 1;        /* is in net->put_off */
-    uint8_t close_reason;    /* enum close_reason, once known */
-    bool marked : 1;         /* in the write queue */
-    bool doomed : 1;         /* could not be given an event: closed before the loop sleeps */
-    bool keep_alive : 1;     /* after the present answer or stream */
-    bool kept_place : 1;     /* of NET_KEPT_PLACES: for operators and health checks alone */
-    bool dirty_input : 1;    /* bytes came while it should listen: no reuse */
-    bool leaves_unseen : 1;  /* what stands before the daemon sees only when it writes that a client
+    struct backlog *backlog;  /* while the socket takes no more */
+    int descriptor;           /* of the socket, owned by io */
+    uint8_t state : 3;        /* enum connection_state */
+    bool opening : 1;         /* its user is that of proxy_opening.h */
+    bool announced : 1;       /* whose it is was said by a proxy: see struct arrival */
+    bool for_metrics : 1;     /* alone, see struct arrival */
+    bool secured : 1;         /* has a tls_session */
+    bool put_off : 1;         /* is in net->put_off */
+    uint8_t close_reason : 7; /* enum close_reason, once known */
+    bool handed_over : 1;     /* to the next program, see upgrade/saved_connections.h */
+    bool marked : 1;          /* in the write queue */
+    bool doomed : 1;          /* could not be given an event: closed before the loop sleeps */
+    bool keep_alive : 1;      /* after the present answer or stream */
+    bool kept_place : 1;      /* of NET_KEPT_PLACES: for operators and health checks alone */
+    bool dirty_input : 1;     /* bytes came while it should listen: no reuse */
+    bool leaves_unseen : 1; /* what stands before the daemon sees only when it writes that a client
                                 has left */
-    bool from_proxy : 1;     /* which is trusted to say whose each request is */
-    bool outlived : 1;       /* see connection_outlive() */
-    uint8_t proxy;           /* the number of its address (net_number_proxy), or 0 */
+    bool from_proxy : 1;    /* which is trusted to say whose each request is */
+    bool outlived : 1;      /* see connection_outlive() */
+    uint8_t proxy;          /* the number of its address (net_number_proxy), or 0 */
 
     struct deadline deadline;
     union {

@@ -2,12 +2,14 @@
 
 #include "listen_socket.h"
 #include "messages.h"
+#include "saved_state.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +25,21 @@ struct listener {
     struct listener *next;
     struct arrival arrival;
 };
+
+/* Of these a socket that is handed over takes nothing but its address and what it is for. */
+enum { SPEAKS_LINES = 1, IS_TLS = 2, IS_FOR_METRICS = 4, USES = 8 };
+
+struct listener_past {
+    char *address; /* NULL: it has found its place */
+    unsigned use;
+    int descriptor;
+};
+
+static unsigned use_of(struct arrival arrival)
+{
+    return (arrival.speaks_lines ? SPEAKS_LINES : 0) | (arrival.is_tls ? IS_TLS : 0) |
+           (arrival.is_for_metrics ? IS_FOR_METRICS : 0);
+}
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
@@ -114,18 +131,36 @@ static int start_listening(struct listeners *listeners, int descriptor, const ch
     return uv_poll_start(&listener->readable, UV_READABLE, on_readable);
 }
 
+/* Those of the program before this one that are for that. */
+static struct listen_sockets take_past(struct listeners *listeners, const char *address,
+                                       unsigned use)
+{
+    struct listen_sockets sockets = {0};
+
+    for (size_t i = 0; i < listeners->past.count && sockets.count < LISTEN_MOST; i++) {
+        struct listener_past *past = &listeners->past.list[i];
+        if (past->address == NULL || past->use != use || strcmp(past->address, address) != 0)
+            continue;
+        sockets.descriptors[sockets.count++] = past->descriptor;
+        free(past->address);
+        past->address = NULL;
+    }
+    return sockets;
+}
+
 static bool open_one(struct listeners *listeners, const char *address, struct arrival arrival,
                      char error[LISTENER_ERROR_SIZE])
 {
     static const char *const uses[2][2] = {{"HTTP", "HTTPS"}, {"lines", "lines over TLS"}};
     const char *use =
         arrival.is_for_metrics ? "metrics" : uses[arrival.speaks_lines][arrival.is_tls];
-    struct listen_sockets sockets;
     char name[LISTEN_NAME_SIZE];
 
     arrival.is_tcp = listen_socket_path(address) == NULL;
     arrival.says_for_whom = config_list_has(listeners->net->config->proxy_protocol, address);
-    if (!listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
+    struct listen_sockets sockets = take_past(listeners, address, use_of(arrival));
+    if (sockets.count == 0 &&
+        !listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
                             error))
         return false;
     while (sockets.count > 0) {
@@ -154,7 +189,7 @@ static bool open_each(struct listeners *listeners, char **addresses, struct arri
 
 bool listeners_open(struct listeners *listeners, struct net *net, char error[LISTENER_ERROR_SIZE])
 {
-    *listeners = (struct listeners){.net = net};
+    *listeners = (struct listeners){.net = net, .past = listeners->past};
     acceptor_open(&listeners->acceptor, net,
                   (struct acceptor_sockets){pause_all, resume_all, listeners});
     if (net->config->listen[0] == NULL) {
@@ -172,7 +207,7 @@ bool listeners_open(struct listeners *listeners, struct net *net, char error[LIS
            open_each(listeners, net->config->metrics_listen, metrics, error);
 }
 
-void listeners_stop(struct listeners *listeners)
+static void stop_all(struct listeners *listeners, bool removes_files)
 {
     if (listeners->net == NULL)
         return;
@@ -184,8 +219,79 @@ void listeners_stop(struct listeners *listeners)
         uv_close((uv_handle_t *)&listener->readable, NULL);
         (void)close(listener->descriptor);
         listener->descriptor = -1;
-        listen_socket_remove(listener->address);
+        if (removes_files)
+            listen_socket_remove(listener->address);
     }
+}
+
+void listeners_stop(struct listeners *listeners)
+{
+    stop_all(listeners, true);
+}
+
+void listeners_leave(struct listeners *listeners)
+{
+    stop_all(listeners, false);
+}
+
+static unsigned number_of(const struct listeners *listeners)
+{
+    unsigned count = 0;
+
+    for (const struct listener *listener = listeners->first; listener != NULL;
+         listener = listener->next)
+        count += listener->descriptor >= 0;
+    return count;
+}
+
+void listeners_save(const struct listeners *listeners, struct saved_writer *writer,
+                    struct bytes *descriptors)
+{
+    saved_put(writer, number_of(listeners));
+    for (const struct listener *listener = listeners->first; listener != NULL;
+         listener = listener->next) {
+        if (listener->descriptor < 0)
+            continue;
+        saved_put_text(writer, listener->address);
+        saved_put(writer, use_of(listener->arrival));
+        bytes_append(descriptors, &listener->descriptor, sizeof listener->descriptor);
+    }
+}
+
+bool listeners_load(struct listeners *listeners, struct saved_reader *reader,
+                    const int *descriptors, size_t count, size_t *taken)
+{
+    struct listeners_past *past = &listeners->past;
+
+    *taken = 0;
+    *past = (struct listeners_past){.count = saved_take_count(reader, 2 * sizeof(uint64_t))};
+    if (past->count > count)
+        return false;
+    past->list = calloc(past->count + 1, sizeof *past->list);
+    for (size_t i = 0; past->list != NULL && i < past->count; i++) {
+        past->list[i].address = strdup(saved_take_text(reader, NULL));
+        past->list[i].use = (unsigned)saved_take_within(reader, USES - 1);
+        past->list[i].descriptor = descriptors[i];
+        if (past->list[i].address == NULL || reader->failed)
+            return false;
+    }
+    *taken = past->count;
+    return past->list != NULL && !reader->failed;
+}
+
+void listeners_end_past(struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->past.count; i++) {
+        struct listener_past *past = &listeners->past.list[i];
+        if (past->address == NULL)
+            continue;
+        message_info("not listening any more", message_text("address", past->address));
+        (void)close(past->descriptor);
+        listen_socket_remove(past->address);
+        free(past->address);
+    }
+    free(listeners->past.list);
+    listeners->past = (struct listeners_past){0};
 }
 
 void listeners_free(struct listeners *listeners)

@@ -1,5 +1,7 @@
 #include "net/output.h"
 
+#include "saved_state.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,4 +130,21 @@ void output_clear(struct output *output)
     while (output->first.segment != NULL)
         shift_output(output);
     output->length = 0;
+}
+
+static void save_range(const struct frame *frame, struct saved_writer *writer)
+{
+    bytes_append(&writer->out, frame_bytes(frame), frame->length);
+}
+
+void output_save(const struct output *output, struct saved_writer *writer)
+{
+    const struct output_rest *rest = output->rest;
+
+    saved_put(writer, output->length);
+    if (output->length == 0)
+        return;
+    save_range(&output->first, writer);
+    for (uint32_t i = 0; rest != NULL && i < rest->count; i++)
+        save_range(&rest->frames[rest->start + i], writer);
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct saved_writer;
+
 struct output_rest {
     uint32_t start, count, capacity; /* frames[start .. start + count) are queued */
     struct frame frames[];
@@ -34,6 +36,8 @@ bool output_append_all(struct output *output, const struct output *other);
 /* The same, and leaves that empty; false without memory, when both
  * are to be cleared. */
 bool output_join(struct output *output, struct output *behind);
+/* Writes all bytes, which go on being queued. */
+void output_save(const struct output *output, struct saved_writer *writer);
 /* Forgets everything. */
 void output_clear(struct output *output);
 

@@ -202,3 +202,10 @@ const struct connection_user request_reader_user = {.input = take_requests,
                                                     .due = request_due,
                                                     .stop = request_stop,
                                                     .left = request_left};
+
+bool request_reader_begun(const struct connection *connection, struct bytes *out)
+{
+    const struct http_request *request = stream_of(connection)->request;
+
+    return request == NULL || http_request_begun(request, out);
+}

@@ -6,6 +6,7 @@
 #include "requests/ticket_gate.h"
 #include "secret.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct bus_reader;
@@ -24,6 +25,7 @@ struct replay_queue;
 struct seen_events;
 struct streams;
 struct transport;
+struct upgrade;
 struct waiting_requests;
 
 struct service {
@@ -51,6 +53,8 @@ struct service {
     struct ticket_gate tickets;
     struct secret_list admin_tokens;
     struct dropping *dropping;
+    struct upgrade *upgrade;
+    bool is_succeeded;          /* another program has taken over: nothing is answered here */
     struct input_budget bodies; /* of all requests, lines and messages under way */
     uint64_t retry_seed;        /* random, like the next: spread clients over the time ... */
     uint64_t stop_seed;         /* ... after which they come back, and in which they end */

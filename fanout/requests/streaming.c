@@ -485,3 +485,14 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
         stream->absent_at = UINT64_MAX;
     connection_set_deadline(connection);
 }
+
+void streaming_go_on(struct connection *connection)
+{
+    connection->state = CONNECTION_STREAMING;
+    connection_set_deadline(connection);
+}
+
+void streaming_stop_now(struct connection *connection)
+{
+    end_for_stop(connection);
+}

@@ -37,4 +37,9 @@ void streaming_leave_presence(struct service *service, struct presence_entry *pr
 /* Those who have not polled again in time are gone; all, when the daemon stops. */
 void streaming_expire_polls(struct service *service);
 
+/* A stream that another program began goes on here: everything of it is set. */
+void streaming_go_on(struct connection *connection);
+/* Ends the stream as the daemon's stopping does, but now. */
+void streaming_stop_now(struct connection *connection);
+
 #endif

@@ -1,5 +1,7 @@
 #include "streams/departed.h"
 
+#include "saved_state.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,4 +130,54 @@ void departed_free(struct departed *departed)
 uint64_t departed_bytes(const struct departed *departed)
 {
     return hash_table_bytes_with(&departed->by_connid, sizeof(struct departed_stream));
+}
+
+void departed_save_one(struct saved_writer *writer, uint64_t connid,
+                       const unsigned char secret[STREAM_SECRET_SIZE],
+                       const struct stream_identity *identity, struct presence_heard heard,
+                       uint64_t left_at_ms)
+{
+    saved_put(writer, connid);
+    saved_put_bytes(writer, secret, STREAM_SECRET_SIZE);
+    stream_identity_save(identity, writer);
+    saved_put(writer, heard.is_poll);
+    saved_put(writer, heard.before_is_known);
+    saved_put(writer, heard.before);
+    saved_put(writer, heard.through);
+    saved_put(writer, left_at_ms);
+}
+
+void departed_save(const struct departed *departed, struct saved_writer *writer)
+{
+    const struct departed_stream *stream;
+
+    TAILQ_FOREACH(stream, &departed->by_age, by_age)
+    departed_save_one(writer, stream->by_connid.hash, stream->secret, stream->identity,
+                      stream->heard, stream->left_at_ms);
+}
+
+bool departed_load(struct departed *departed, struct identities *identities,
+                   struct saved_reader *reader)
+{
+    unsigned char secret[STREAM_SECRET_SIZE];
+
+    while (reader->at < reader->end) {
+        struct stream_identity *identity;
+        uint64_t connid = saved_take(reader);
+        saved_take_exactly(reader, secret, sizeof secret);
+        if (!identities_load(identities, reader, &identity))
+            return false;
+        struct presence_heard heard = {.is_poll = saved_take_within(reader, 1) != 0,
+                                       .before_is_known = saved_take_within(reader, 1) != 0};
+        heard.before = (uint32_t)saved_take_within(reader, UINT32_MAX);
+        heard.through = (uint32_t)saved_take_within(reader, UINT32_MAX);
+        uint64_t left_at_ms = saved_take(reader);
+        if (reader->failed || hash_table_find(&departed->by_connid, connid) != NULL) {
+            stream_identity_free(identity);
+            continue;
+        }
+        departed_add(departed, connid, secret, identity, left_at_ms);
+        departed_note_heard(departed, connid, heard);
+    }
+    return !reader->failed;
 }

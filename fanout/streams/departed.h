@@ -42,5 +42,17 @@ bool departed_take(struct departed *departed, const struct stream_secrets *secre
 void departed_free(struct departed *departed);
 /* Memory that it takes. */
 uint64_t departed_bytes(const struct departed *departed);
+struct saved_reader;
+struct saved_writer;
+
+/* All, the oldest first; the owner may add others behind them with departed_save_one(). */
+void departed_save(const struct departed *departed, struct saved_writer *writer);
+void departed_save_one(struct saved_writer *writer, uint64_t connid,
+                       const unsigned char secret[STREAM_SECRET_SIZE],
+                       const struct stream_identity *identity, struct presence_heard heard,
+                       uint64_t left_at_ms);
+/* Reads up to the section's end; false when it is not as it should be, or without memory. */
+bool departed_load(struct departed *departed, struct identities *identities,
+                   struct saved_reader *reader);
 
 #endif

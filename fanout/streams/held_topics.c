@@ -1,5 +1,6 @@
 #include "streams/held_topics.h"
 
+#include "saved_state.h"
 #include "topics/audience.h"
 
 #include <stdlib.h>
@@ -176,4 +177,42 @@ void held_topics_clear(struct topic_index *indexes, struct subscriber *subscribe
 {
     cut_topics(indexes, subscriber, 0);
     resize_topics(subscriber, 0);
+}
+
+void held_topics_save(const struct subscriber *subscriber, struct saved_writer *writer)
+{
+    struct bytes name = BYTES_EMPTY;
+
+    saved_put(writer, subscriber->count);
+    for (uint32_t slot = 0; slot < subscriber->count; slot++) {
+        bytes_clear(&name);
+        topic_node_write_name(subscriber->subscriptions[slot].node, &name);
+        saved_put(writer, subscriber->subscriptions[slot].kind);
+        saved_put_bytes(writer, name.data, name.length);
+        writer->out.failed = writer->out.failed || name.failed;
+    }
+    bytes_free(&name);
+}
+
+bool held_topics_load(struct topic_index *indexes, struct subscriber *subscriber,
+                      struct saved_reader *reader)
+{
+    size_t count = saved_take_count(reader, 2 * sizeof(uint64_t));
+
+    if (count == 0)
+        return !reader->failed;
+    subscriber->subscriptions = calloc(count, sizeof *subscriber->subscriptions);
+    if (subscriber->subscriptions == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        uint32_t kind = (uint32_t)saved_take_within(reader, SUBSCRIPTION_KINDS - 1);
+        const char *name = saved_take_bytes(reader, &length);
+        subscriber->subscriptions[i].kind = kind;
+        if (reader->failed || length == 0 ||
+            !topic_index_add(&indexes[kind], subscriber, subscriber->count, name, length))
+            return false;
+        subscriber->count++;
+    }
+    return true;
 }

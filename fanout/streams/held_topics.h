@@ -22,5 +22,13 @@ bool held_topics_clear_some(struct topic_index *indexes, struct subscriber *subs
                             uint32_t most);
 /* Takes out all and frees the list. */
 void held_topics_clear(struct topic_index *indexes, struct subscriber *subscriber);
+struct saved_reader;
+struct saved_writer;
+
+void held_topics_save(const struct subscriber *subscriber, struct saved_writer *writer);
+/* Of one that has none; false when it is not as it should be, or without memory: it has some of them
+ * then. */
+bool held_topics_load(struct topic_index *indexes, struct subscriber *subscriber,
+                      struct saved_reader *reader);
 
 #endif

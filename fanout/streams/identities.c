@@ -1,6 +1,7 @@
 #include "streams/identities.h"
 
 #include "heap.h"
+#include "saved_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +138,35 @@ uint64_t identities_bytes(const struct identities *identities)
 {
     return hash_table_bytes(&identities->by_text) +
            heap_taken_by_many(identities->by_text.count, identities->bytes);
+}
+
+void stream_identity_save(const struct stream_identity *identity, struct saved_writer *writer)
+{
+    saved_put(writer, identity != NULL);
+    if (identity == NULL)
+        return;
+    saved_put_text(writer, identity->user->text);
+    saved_put_text(writer, stream_identity_sid(identity));
+    saved_put(writer, identity->until);
+    saved_put(writer, identity->until_wall_ms);
+    saved_put(writer, identity->withheld);
+}
+
+bool identities_load(struct identities *identities, struct saved_reader *reader,
+                     struct stream_identity **identity)
+{
+    *identity = NULL;
+    if (saved_take_within(reader, 1) == 0)
+        return !reader->failed;
+    const char *user = saved_take_text(reader, NULL), *session = saved_take_text(reader, NULL);
+    uint64_t until = saved_take(reader), until_wall_ms = saved_take(reader);
+    uint64_t withheld = saved_take(reader);
+    if (!reader->failed)
+        *identity = identities_new(identities, user, session);
+    if (*identity == NULL)
+        return false;
+    (*identity)->until = until;
+    (*identity)->until_wall_ms = until_wall_ms;
+    (*identity)->withheld = withheld;
+    return true;
 }

@@ -6,6 +6,7 @@
 #include "drop.h"
 #include "hash_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -67,5 +68,14 @@ void identities_take(struct identity_name *name, struct identity_list *list);
 void identities_close(struct identities *identities);
 /* Memory of all. */
 uint64_t identities_bytes(const struct identities *identities);
+struct saved_reader;
+struct saved_writer;
+
+/* NULL: that there is none. */
+void stream_identity_save(const struct stream_identity *identity, struct saved_writer *writer);
+/* The identity, or NULL where there is none; false when it is not as it should be, or without
+ * memory. */
+bool identities_load(struct identities *identities, struct saved_reader *reader,
+                     struct stream_identity **identity);
 
 #endif

@@ -1,5 +1,8 @@
 #include "streams/poll_gap.h"
 
+#include "saved_state.h"
+#include "streams/presence.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -74,4 +77,37 @@ void poll_gap_free(struct poll_gap *gap)
 uint64_t poll_gap_bytes(const struct poll_gap *gap)
 {
     return hash_table_bytes_with(&gap->by_connid, sizeof(struct absent_poller));
+}
+
+void poll_gap_save_one(struct saved_writer *writer, uint64_t connid,
+                       const struct presence_entry *presence, uint64_t since_ms)
+{
+    saved_put(writer, connid);
+    saved_put(writer, since_ms);
+    saved_put_bytes(writer, presence->clid, presence->length);
+}
+
+void poll_gap_save(const struct poll_gap *gap, struct saved_writer *writer)
+{
+    const struct absent_poller *absent;
+
+    TAILQ_FOREACH(absent, &gap->by_age, by_age)
+    poll_gap_save_one(writer, absent->by_connid.hash, absent->presence, absent->since_ms);
+}
+
+bool poll_gap_load(struct poll_gap *gap, struct presence *presence, struct saved_reader *reader)
+{
+    while (reader->at < reader->end) {
+        size_t length;
+        uint64_t connid = saved_take(reader), since_ms = saved_take(reader);
+        const char *clid = saved_take_bytes(reader, &length);
+        if (reader->failed || hash_table_find(&gap->by_connid, connid) != NULL)
+            continue;
+        struct presence_entry *entry = presence_enter(presence, clid, length);
+        if (entry == NULL)
+            return false;
+        if (!poll_gap_keep(gap, connid, entry, since_ms))
+            presence_leave_loaded(presence, entry);
+    }
+    return !reader->failed;
 }

@@ -35,5 +35,16 @@ const struct presence_entry *poll_gap_presence(struct hash_node *by_connid);
 void poll_gap_free(struct poll_gap *gap);
 /* Memory that it takes. */
 uint64_t poll_gap_bytes(const struct poll_gap *gap);
+struct presence;
+struct saved_reader;
+struct saved_writer;
+
+/* All, the oldest first; the owner may add others behind them with poll_gap_save_one(). */
+void poll_gap_save(const struct poll_gap *gap, struct saved_writer *writer);
+void poll_gap_save_one(struct saved_writer *writer, uint64_t connid,
+                       const struct presence_entry *presence, uint64_t since_ms);
+/* Reads up to the section's end, and has them be present; false when it is not as it should be, or
+ * without memory. Whom there is no room for is not present. */
+bool poll_gap_load(struct poll_gap *gap, struct presence *presence, struct saved_reader *reader);
 
 #endif

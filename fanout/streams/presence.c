@@ -1,6 +1,7 @@
 #include "streams/presence.h"
 
 #include "heap.h"
+#include "saved_state.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -135,4 +136,73 @@ uint64_t presence_bytes(const struct presence *presence)
 {
     return hash_table_bytes(&presence->by_clid) + presence_past_bytes(&presence->past) +
            heap_taken_by_many(presence->by_clid.count, presence->bytes);
+}
+
+void presence_save(const struct presence *presence, struct saved_writer *writer)
+{
+    uint64_t count = 0;
+
+    for (const struct presence_entry *entry = presence->oldest; entry != NULL; entry = entry->newer)
+        count++;
+    presence_past_save(&presence->past, writer);
+    saved_put(writer, presence->changes);
+    saved_put(writer, count);
+    for (const struct presence_entry *entry = presence->oldest; entry != NULL;
+         entry = entry->newer) {
+        saved_put(writer, entry->changed);
+        saved_put(writer, entry->told);
+        saved_put_bytes(writer, entry->clid, entry->length);
+    }
+}
+
+static bool load_entry(struct presence *presence, struct saved_reader *reader)
+{
+    size_t length;
+    uint64_t changed = saved_take_within(reader, presence->changes);
+    uint32_t told = (uint32_t)saved_take_within(reader, UINT32_MAX);
+    const char *clid = saved_take_bytes(reader, &length);
+
+    if (reader->failed || length > UINT32_MAX ||
+        changed <= (presence->newest != NULL ? presence->newest->changed : 0) ||
+        presence_find(presence, clid, length) != NULL)
+        return false;
+    struct presence_entry *entry = entry_new(presence, clid, length);
+    if (entry == NULL)
+        return false;
+    entry->changed = changed;
+    entry->told = told;
+    entry->older = presence->newest;
+    *(presence->newest != NULL ? &presence->newest->newer : &presence->oldest) = entry;
+    presence->newest = entry;
+    return true;
+}
+
+bool presence_load(struct presence *presence, struct saved_reader *reader)
+{
+    if (!presence_past_load(&presence->past, reader))
+        return false;
+    presence->changes = saved_take(reader);
+    for (size_t left = saved_take_count(reader, 3 * sizeof(uint64_t)); left > 0; left--)
+        if (!load_entry(presence, reader))
+            return false;
+    return !reader->failed;
+}
+
+void presence_leave_loaded(struct presence *presence, struct presence_entry *entry)
+{
+    (void)presence;
+    entry->instances--;
+}
+
+void presence_end_loading(struct presence *presence)
+{
+    const struct presence_entry *last = presence->newest;
+
+    for (struct presence_entry *entry = presence->oldest, *next; entry != NULL; entry = next) {
+        next = entry == last ? NULL : entry->newer;
+        if (entry->instances != entry->told)
+            presence_note_change(presence, entry);
+        else if (entry->instances == 0)
+            forget_entry(presence, entry);
+    }
 }

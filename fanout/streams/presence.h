@@ -7,6 +7,7 @@
 #include "hash_table.h"
 #include "streams/presence_past.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,5 +55,17 @@ void presence_free(struct presence *presence);
 struct presence_entry *presence_entry_of(struct hash_node *by_clid);
 /* Memory that it takes. */
 uint64_t presence_bytes(const struct presence *presence);
+struct saved_reader;
+struct saved_writer;
+
+/* Who was told of, and what of it was told; all of that is told. */
+void presence_save(const struct presence *presence, struct saved_writer *writer);
+/* Into an empty one: nobody is there yet. Then presence_enter() for each that is there, or
+ * presence_leave_loaded() for who is not after all, and presence_end_loading(). False when it is not
+ * as it should be, or without memory. */
+bool presence_load(struct presence *presence, struct saved_reader *reader);
+void presence_leave_loaded(struct presence *presence, struct presence_entry *entry);
+/* Whose count is not the one that was told of is to be told. */
+void presence_end_loading(struct presence *presence);
 
 #endif

@@ -1,6 +1,7 @@
 #include "streams/presence_past.h"
 
 #include "heap.h"
+#include "saved_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,4 +103,43 @@ void presence_past_free(struct presence_past *past)
 uint64_t presence_past_bytes(const struct presence_past *past)
 {
     return heap_taken_by_many(past->gone_count, past->gone_bytes);
+}
+
+void presence_past_save(const struct presence_past *past, struct saved_writer *writer)
+{
+    saved_put(writer, past->known_from);
+    saved_put(writer, past->told);
+    saved_put(writer, past->mark_count);
+    for (uint32_t i = 0; i < past->mark_count; i++) {
+        saved_put(writer, mark_at(past, i)->sequence);
+        saved_put(writer, mark_at(past, i)->change);
+    }
+    saved_put(writer, past->forgotten);
+    saved_put(writer, past->gone_count);
+    for (const struct presence_gone *gone = past->gone_count > 0 ? STAILQ_FIRST(&past->gone) : NULL;
+         gone != NULL; gone = STAILQ_NEXT(gone, next)) {
+        saved_put(writer, gone->change);
+        saved_put_bytes(writer, gone->clid, gone->length);
+    }
+}
+
+bool presence_past_load(struct presence_past *past, struct saved_reader *reader)
+{
+    past->known_from = saved_take(reader);
+    past->told = saved_take(reader);
+    past->mark_count = (uint32_t)saved_take_within(reader, PRESENCE_MARKS);
+    for (uint32_t i = 0; i < past->mark_count; i++) {
+        past->marks[i].sequence = saved_take(reader);
+        past->marks[i].change = saved_take(reader);
+    }
+    past->forgotten = saved_take(reader);
+    for (size_t left = saved_take_count(reader, 2 * sizeof(uint64_t)); left > 0; left--) {
+        size_t length;
+        uint64_t change = saved_take(reader);
+        const char *clid = saved_take_bytes(reader, &length);
+        if (reader->failed || length > UINT32_MAX)
+            return false;
+        presence_past_note_gone(past, change, clid, length);
+    }
+    return !reader->failed;
 }

@@ -69,5 +69,11 @@ const struct presence_gone *presence_past_first_gone(const struct presence_past 
 void presence_past_free(struct presence_past *past);
 /* Memory beside the struct. */
 uint64_t presence_past_bytes(const struct presence_past *past);
+struct saved_reader;
+struct saved_writer;
+
+void presence_past_save(const struct presence_past *past, struct saved_writer *writer);
+/* Of a zeroed one; false when it is not as it should be. What there is no memory for is not known. */
+bool presence_past_load(struct presence_past *past, struct saved_reader *reader);
 
 #endif

@@ -1,5 +1,7 @@
 #include "streams/revocations.h"
 
+#include "saved_state.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,4 +129,32 @@ uint64_t revocations_bytes(const struct revocations *revocations)
     enum { NAME = 32 /* bytes, as most have */ };
 
     return hash_table_bytes_with(&revocations->by_name, sizeof(struct revocation) + NAME);
+}
+
+void revocations_save(const struct revocations *revocations, struct saved_writer *writer)
+{
+    const struct revocation *revocation;
+
+    saved_put(writer, revocations->by_name.count);
+    TAILQ_FOREACH(revocation, &revocations->by_look, by_look)
+    {
+        saved_put(writer, revocation->kind);
+        saved_put_bytes(writer, revocation->name, revocation->length);
+        saved_put(writer, revocation->at_ms);
+        saved_put(writer, revocation->until_ms);
+    }
+}
+
+bool revocations_load(struct revocations *revocations, struct saved_reader *reader, uint64_t now_ms)
+{
+    for (size_t left = saved_take_count(reader, 4 * sizeof(uint64_t)); left > 0; left--) {
+        size_t length;
+        enum drop_kind kind = (enum drop_kind)saved_take_within(reader, DROP_SESSION);
+        const char *name = saved_take_bytes(reader, &length);
+        uint64_t at_ms = saved_take(reader), until_ms = saved_take(reader);
+        if (reader->failed ||
+            revocations_add(revocations, kind, name, length, at_ms, until_ms, now_ms) == NULL)
+            return false;
+    }
+    return !reader->failed;
 }

@@ -44,5 +44,13 @@ void revocations_expire(struct revocations *revocations, uint64_t now_ms);
 void revocations_free(struct revocations *revocations);
 /* Memory of all. */
 uint64_t revocations_bytes(const struct revocations *revocations);
+struct saved_reader;
+struct saved_writer;
+
+void revocations_save(const struct revocations *revocations, struct saved_writer *writer);
+/* Into empty ones; false when it is not as it should be, when there is no room for all, or without
+ * memory. */
+bool revocations_load(struct revocations *revocations, struct saved_reader *reader,
+                      uint64_t now_ms);
 
 #endif

@@ -1,5 +1,7 @@
 #include "streams/stream_secrets.h"
 
+#include "saved_state.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stddef.h>
@@ -47,6 +49,7 @@ bool stream_secrets_open(struct stream_secrets *secrets,
 {
     secrets->encipher = start_cipher(key, 1);
     secrets->decipher = start_cipher(key, 0);
+    memcpy(secrets->key, key, sizeof secrets->key);
     secrets->first_connid = first_connid;
     secrets->opened_at_ms = now_ms;
     return secrets->encipher != NULL && secrets->decipher != NULL;
@@ -68,6 +71,7 @@ void stream_secrets_close(struct stream_secrets *secrets)
     EVP_CIPHER_CTX_free(secrets->decipher);
     secrets->encipher = secrets->decipher = NULL;
     OPENSSL_cleanse(&secrets->random, sizeof secrets->random);
+    OPENSSL_cleanse(secrets->key, sizeof secrets->key);
     forget_returned(secrets);
 }
 
@@ -136,4 +140,30 @@ bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid)
 uint64_t stream_secrets_bytes(const struct stream_secrets *secrets)
 {
     return hash_table_bytes_with(&secrets->by_connid, sizeof(struct returned_stream));
+}
+
+void stream_secrets_save(const struct stream_secrets *secrets, struct saved_writer *writer)
+{
+    saved_put_bytes(writer, secrets->key, sizeof secrets->key);
+    saved_put(writer, secrets->first_connid);
+    saved_put(writer, secrets->opened_at_ms);
+    saved_put(writer, secrets->by_connid.count);
+    for (const struct returned_stream *stream = secrets->returned; stream != NULL;
+         stream = stream->next)
+        saved_put(writer, stream->by_connid.hash);
+}
+
+bool stream_secrets_load(struct stream_secrets *secrets, struct saved_reader *reader)
+{
+    unsigned char key[STREAM_SECRETS_KEY_SIZE];
+
+    saved_take_exactly(reader, key, sizeof key);
+    uint64_t first_connid = saved_take(reader), opened_at_ms = saved_take(reader);
+    bool opened = stream_secrets_open(secrets, key, first_connid, opened_at_ms);
+    OPENSSL_cleanse(key, sizeof key);
+    for (size_t left = saved_take_count(reader, sizeof(uint64_t)); opened && left > 0; left--) {
+        uint64_t connid = saved_take(reader);
+        opened = hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
+    }
+    return opened && !reader->failed;
 }

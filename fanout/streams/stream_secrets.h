@@ -25,6 +25,7 @@ struct stream_secrets {
     uint64_t first_connid;            /* of this daemon */
     uint64_t opened_at_ms;
     uint64_t max_age_ms; /* set by the owner; how long those of an earlier daemon may come back */
+    unsigned char key[STREAM_SECRETS_KEY_SIZE];
 };
 
 /* False without memory. */
@@ -53,5 +54,12 @@ bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
 bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid);
 /* Memory of those that came back. */
 uint64_t stream_secrets_bytes(const struct stream_secrets *secrets);
+struct saved_reader;
+struct saved_writer;
+
+void stream_secrets_save(const struct stream_secrets *secrets, struct saved_writer *writer);
+/* Instead of stream_secrets_open(): goes on with another program's. False when it is not as it
+ * should be, or without memory; to be closed either way. */
+bool stream_secrets_load(struct stream_secrets *secrets, struct saved_reader *reader);
 
 #endif

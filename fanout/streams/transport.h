@@ -11,8 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bytes;
 struct connection;
 struct http_request;
+struct saved_reader;
+struct saved_writer;
 
 /* One event for one requested topic, before it is encoded. */
 struct frame_text {
@@ -59,6 +62,13 @@ struct transport {
     uint64_t (*input_due)(const struct connection *connection);
     /* It is not: ends the stream. */
     void (*input_late)(struct connection *connection);
+    /* For another program that goes on with the stream: appends what the client has begun to say,
+     * as it came, to be given to it as input. False: it cannot be told. NULL: it says nothing. */
+    bool (*begun_input)(const struct connection *connection, struct bytes *out);
+    /* Likewise, what the transport itself has to know of the stream, to be read there. NULL: it
+     * keeps nothing but that input. False: it is not as it should be, or without memory. */
+    void (*save)(const struct connection *connection, struct saved_writer *writer);
+    bool (*load)(struct connection *connection, struct saved_reader *reader);
 };
 
 /* Encodes a frame as this transport does; see encode. */

@@ -251,6 +251,15 @@ static void line_late(struct connection *connection)
         refuse_line(connection, CLOSE_HEAD_TIME, "Subscription not received in time");
 }
 
+static bool begun_line(const struct connection *connection, struct bytes *out)
+{
+    const struct begun_line *begun = stream_of(connection)->transport_state;
+
+    if (begun != NULL)
+        bytes_append(out, begun->input.pending.data, begun->input.pending.length);
+    return begun == NULL || !begun->input.charge.given_up;
+}
+
 const struct transport transport_lines = {.name = "lines",
                                           .encoding = FRAME_LINES,
                                           .encode = encode_line,
@@ -260,7 +269,8 @@ const struct transport transport_lines = {.name = "lines",
                                           .input = lines_input,
                                           .forget_state = forget_line,
                                           .input_due = line_due,
-                                          .input_late = line_late};
+                                          .input_late = line_late,
+                                          .begun_input = begun_line};
 
 /* ---- before the stream ---- */
 

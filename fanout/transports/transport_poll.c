@@ -7,6 +7,7 @@
 #include "log/event_log.h"
 #include "requests/service.h"
 #include "requests/subscription_request.h"
+#include "saved_state.h"
 #include "streams/stream.h"
 #include "transports/transports.h"
 
@@ -116,6 +117,31 @@ static bool end_poll(struct connection *connection, enum close_reason reason)
     return queued;
 }
 
+static void save_opening(const struct connection *connection, struct saved_writer *writer)
+{
+    const struct opening *opening = stream_of(connection)->transport_state;
+
+    saved_put(writer, opening->allowed);
+    saved_put_bytes(writer, opening->bytes, opening->allowed + opening->length);
+}
+
+/* It begins with a comma, which queue_answer() drops. */
+static bool load_opening(struct connection *connection, struct saved_reader *reader)
+{
+    size_t length;
+    uint64_t allowed = saved_take(reader);
+    const char *bytes = saved_take_bytes(reader, &length);
+    struct opening *opening =
+        !reader->failed && allowed < length ? malloc(sizeof *opening + length) : NULL;
+
+    if (opening == NULL)
+        return false;
+    *opening = (struct opening){.allowed = (size_t)allowed, .length = length - (size_t)allowed};
+    memcpy(opening->bytes, bytes, length);
+    stream_of(connection)->transport_state = opening;
+    return true;
+}
+
 const struct transport transport_poll = {.name = "poll",
                                          .encoding = FRAME_POLL,
                                          .reusable = true,
@@ -125,7 +151,9 @@ const struct transport transport_poll = {.name = "poll",
                                          .begun = set_opening_aside,
                                          .keep_alive = keep_poll_alive,
                                          .end = end_poll,
-                                         .forget_state = forget_opening};
+                                         .forget_state = forget_opening,
+                                         .save = save_opening,
+                                         .load = load_opening};
 
 /* What waits to be written when a poll begins would count as its events. */
 void transport_poll_answer(struct connection *connection, const struct http_request *request)

@@ -199,6 +199,13 @@ static void message_late(struct connection *connection)
                   "Message not received in time");
 }
 
+/* Its frames are masked, and half taken apart. */
+static bool begun_message(const struct connection *connection, struct bytes *out)
+{
+    (void)out;
+    return speech_of(connection) == NULL;
+}
+
 const struct transport transport_websocket = {.name = "websocket",
                                               .encoding = FRAME_WEBSOCKET,
                                               .answers_pings = true,
@@ -209,7 +216,8 @@ const struct transport transport_websocket = {.name = "websocket",
                                               .input = websocket_bytes,
                                               .forget_state = forget_speech,
                                               .input_due = message_due,
-                                              .input_late = message_late};
+                                              .input_late = message_late,
+                                              .begun_input = begun_message};
 
 void transport_websocket_answer(struct connection *connection, const struct http_request *request)
 {

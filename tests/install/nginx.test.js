@@ -138,6 +138,22 @@ describe('an installation behind nginx', () => {
     assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, restart), ['200']);
   });
 
+  it('takes a new program over without a stream ending', async () => {
+    const main = () => machine.run('systemctl show -P MainPID esn-fanout');
+    const stream = machine.beside('curl -sN http://localhost/notify/ -d \'{"ep": ["kept/#"]}\'', 'keeper');
+    await until('the stream is held', () => stream.output().includes('"connected"'));
+    for (const upgrade of ['esnctl upgrade', 'systemctl kill --signal=SIGUSR2 --kill-whom=main esn-fanout']) {
+      const before = main();
+      machine.run(upgrade);
+      await until('the unit has another main process', () => main() !== before && machine.try(`kill -0 ${before}`).status !== 0);
+      story.assertActive(machine, ['esn-fanout']);
+      const event = `after-${before}`;
+      machine.run(`esnctl emit kept/upgraded ${event}`);
+      await until(`${event} is heard`, () => stream.output().includes(event));
+    }
+    story.assertNothingDenied(machine);
+  });
+
   for (const setting of ['no', 'yes']) {
     it(`serves with io_uring = ${setting}`, async () => {
       machine.edit('etc/es-web-notify.conf', /\n*(\[fanout\]\nio_uring = \w+\n)?$/, `\n[fanout]\nio_uring = ${setting}\n`);

@@ -616,6 +616,63 @@ static void names_of_headers_are_recognised_in_any_case(void **state)
         assert_int_equal(http_header_find(names[i].name, strlen(names[i].name)), names[i].header);
 }
 
+/* Feeds bytes in pieces of so many; gives the verdict, and how many of them were taken. */
+static enum http_verdict feed_pieces(struct http_request *request, const char *bytes, size_t length,
+                                     size_t piece, size_t *taken)
+{
+    enum http_verdict verdict = HTTP_NEED_MORE;
+
+    for (*taken = 0; *taken < length && verdict == HTTP_NEED_MORE;) {
+        size_t left = length - *taken, consumed;
+        verdict =
+            http_request_feed(request, bytes + *taken, left < piece ? left : piece, &consumed);
+        *taken += consumed;
+    }
+    return verdict;
+}
+
+/* Another request that is given what the first one says, and then the rest, is the same. */
+static void goes_on_elsewhere(const struct expected *row, size_t cut, size_t piece)
+{
+    struct http_request *first = http_request_new(&limits), *second = http_request_new(&limits);
+    struct bytes begun = BYTES_EMPTY;
+    size_t taken;
+
+    assert_non_null(first);
+    assert_non_null(second);
+    if (feed_pieces(first, row->bytes, cut, piece, &taken) == HTTP_NEED_MORE) {
+        bool in_chunks = http_request_head_is_complete(first) &&
+                         http_request_header(first, HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+        assert_int_equal(http_request_begun(first, &begun), !in_chunks);
+        if (!in_chunks) {
+            bytes_append(&begun, row->bytes + cut, row->length - cut);
+            assert_int_equal(feed_pieces(second, begun.data, begun.length, begun.length, &taken),
+                             HTTP_COMPLETE);
+            assert_string_equal(http_request_path(second), row->path);
+            assert_int_equal(begun.length - taken, row->left_over);
+            size_t length;
+            const char *body = http_request_body(second, &length);
+            assert_int_equal(length, row->body != NULL ? strlen(row->body) : 0);
+            assert_memory_equal(body, row->body != NULL ? row->body : "", length);
+        }
+    }
+    bytes_free(&begun);
+    http_request_free(&first);
+    http_request_free(&second);
+}
+
+static void what_is_half_read_goes_on_elsewhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        for (size_t cut = 1; good[i].verdict == HTTP_COMPLETE && cut < good[i].length; cut++) {
+            goes_on_elsewhere(&good[i], cut, 1);
+            goes_on_elsewhere(&good[i], cut, 7);
+            goes_on_elsewhere(&good[i], cut, cut);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +689,7 @@ int main(void)
         cmocka_unit_test(headers_are_kept_in_order_and_whole),
         cmocka_unit_test(headers_with_a_meaning_are_found_in_their_order),
         cmocka_unit_test(names_of_headers_are_recognised_in_any_case),
+        cmocka_unit_test(what_is_half_read_goes_on_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

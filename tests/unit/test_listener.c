@@ -135,7 +135,7 @@ static void a_file_that_is_no_socket_stays(void **state)
 static void two_do_not_share_a_socket(void **state)
 {
     struct house *house = *state;
-    struct listeners second;
+    struct listeners second = {0};
     char error[LISTENER_ERROR_SIZE];
 
     house->listen[0] = house->http;

@@ -1,7 +1,7 @@
 'use strict';
 
 // A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--path PATH] [--clid NAME] [--ep TOPIC]
-// [--public-key FILE --user NAME] [--report]. With a key the streams are bound, those of that user.
+// [--public-key FILE --user NAME] [--report] [--spread S]. With --spread stream I is on TOPIC/(I modulo S). With a key the streams are bound, those of that user.
 // Opens N streams and prints "all N connected", then a line "events M" whenever the number of frames beyond `connected`
 // on all streams has reached a multiple of N. A stream that ends is told as "lost I".
 
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     clid: { type: 'string', default: 'held' },
     ep: { type: 'string', default: 'a' },
     report: { type: 'boolean', default: false },
+    spread: { type: 'string' },
   },
 });
 
@@ -33,9 +34,10 @@ let events = 0;
 let opened = 0;
 let connected = 0;
 
-function subscription() {
-  const whole = { ep: [values.ep], clid: values.clid, report: values.report };
-  return key ? { ...whole, ep: [{ topic: values.ep, binded: true }], bind_key: bindKey(values.user, { key }) } : whole;
+function subscription(index) {
+  const topic = values.spread ? `${values.ep}/${index % Number(values.spread)}` : values.ep;
+  const whole = { ep: [topic], clid: values.clid, report: values.report };
+  return key ? { ...whole, ep: [{ topic, binded: true }], bind_key: bindKey(values.user, { key }) } : whole;
 }
 
 function countEvent({ json }) {
@@ -51,7 +53,7 @@ function countEvent({ json }) {
 async function openSome() {
   while (opened < count) {
     const index = opened++;
-    const subscriber = await Subscriber.open(url, subscription(), { socketPath: values.socket, onFrame: countEvent });
+    const subscriber = await Subscriber.open(url, subscription(index), { socketPath: values.socket, onFrame: countEvent });
     subscriber.over.then(() => console.log(`lost ${index}`));
     connected++;
   }
