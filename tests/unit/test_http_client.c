@@ -14,7 +14,7 @@
 
 static struct {
     long timeout, connect_timeout; /* 0: none */
-    bool posts;
+    bool posts, expects_nothing;
     const char *proxy;
 } told;
 
@@ -34,6 +34,10 @@ CURLcode __wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
         told.proxy = va_arg(arguments, const char *);
     else if (option == CURLOPT_POSTFIELDS)
         told.posts = true;
+    else if (option == CURLOPT_HTTPHEADER)
+        for (const struct curl_slist *header = va_arg(arguments, const struct curl_slist *);
+             header != NULL; header = header->next)
+            told.expects_nothing = told.expects_nothing || strcmp(header->data, "Expect:") == 0;
     va_end(arguments);
     return CURLE_OK;
 }
@@ -58,6 +62,7 @@ static void perform(const struct http_client_request *request)
     http_client_answer_free(&answer);
     assert_int_equal(told.connect_timeout, 10);
     assert_string_equal(told.proxy, "");
+    assert_true(told.expects_nothing); /* a body is sent without waiting for 100 Continue */
 }
 
 static void an_exchange_has_half_a_minute_and_a_stream_has_no_end(void **state)

@@ -9,12 +9,29 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Of a program linked with -Wl,--wrap=write: the log cannot be written while a test says so. */
+static atomic_bool is_full;
+static atomic_uint refused;
+
+ssize_t __real_write(int file, const void *bytes, size_t length);
+ssize_t __wrap_write(int file, const void *bytes, size_t length);
+
+ssize_t __wrap_write(int file, const void *bytes, size_t length)
+{
+    if (file != STDERR_FILENO || !atomic_load(&is_full))
+        return __real_write(file, bytes, length);
+    (void)atomic_fetch_add(&refused, 1);
+    errno = ENOSPC;
+    return -1;
+}
 
 struct capture {
     FILE *file; /* where standard error goes */
@@ -226,6 +243,33 @@ static void each_line_is_one_write(void **state)
     assert_int_equal(close(ends[1]), 0);
 }
 
+/* What cannot be written is not tried again and again, and what comes later is written. */
+static void a_line_that_cannot_be_written_is_lost(void **state)
+{
+    char line[512];
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    message_configure("t", MESSAGE_LEVEL_INFO, MESSAGE_TO_JOURNAL);
+    assert_true(message_write_in_background(16384));
+    atomic_store(&refused, 0);
+    atomic_store(&is_full, true);
+    message_info("a");
+    while (atomic_load(&refused) == 0)
+        (void)usleep(1000);
+    atomic_store(&is_full, false);
+    message_info("b");
+    message_end_background();
+    FILE *reader = fdopen(ends[0], "r");
+    assert_non_null(reader);
+    assert_non_null(fgets(line, sizeof line, reader));
+    assert_string_equal(line, "<6>info t: b\n");
+    assert_int_equal(fclose(reader), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+
 /* A log that cannot be written holds up nobody. */
 static void without_a_log_programs_go_on(void **state)
 {
@@ -335,6 +379,7 @@ int main(void)
         TEST(the_journals_own_stream_is_recognised),
         TEST(lines_of_one_kind_are_bounded),
         TEST(each_line_is_one_write),
+        TEST(a_line_that_cannot_be_written_is_lost),
         TEST(without_a_log_programs_go_on),
         TEST(lines_may_be_json),
         TEST(a_line_of_json_is_cut_in_its_form),
