@@ -13,10 +13,14 @@ const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
 describe('a handler on a socket that whoever started it listens at', () => {
-  /** Its set of signals that are caught, from /proc. */
-  const catches = (program, number) => {
-    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(fs.readFileSync(`/proc/${program.pid}/status`, 'utf8'))[1];
-    return ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n;
+  /** Whether it is there (and no more what it was forked from), catches SIGHUP and waits, from /proc. */
+  const waits = (program) => {
+    if (path.basename(fs.readlinkSync(`/proc/${program.pid}/exe`)) !== 'esn-event') {
+      return false;
+    }
+    const status = fs.readFileSync(`/proc/${program.pid}/status`, 'utf8');
+    const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)[1]}`);
+    return /^State:\s*S/m.test(status) && ((caught >> BigInt(os.constants.signals.SIGHUP - 1)) & 1n) === 1n;
   };
 
   for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -27,7 +31,7 @@ describe('a handler on a socket that whoever started it listens at', () => {
       const log = path.join(stack.folder, 'inherited.log');
       const handler = new Program('inherited', [programs.event, '--config', stack.file], { log, stdin: server._handle.fd });
       try {
-        await handler.until('it takes signals', () => catches(handler, os.constants.signals.SIGTERM));
+        await handler.until('it waits', () => waits(handler));
         handler.signal('SIGHUP');
         await handler.until('it has read it again', () => /configuration read again/.test(handler.output()));
         assert.equal(await handler.end(signal), 0);
