@@ -5,6 +5,7 @@
 // A figure is the difference between 50 and 350 events, divided by 300 events and 50 streams.
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { tool } = require('../system/lib/paths');
 const { Stack } = require('../system/lib/stack');
@@ -27,7 +28,8 @@ async function publish(stack, streams, count, isReported) {
 /** Instructions of a daemon's life with so many events. */
 async function instructions(events, { isReported, saysWhatItHad }) {
   const stack = new Stack('report-cost', { handlers: 1, workers: 1 });
-  const out = path.join(stack.folder, 'callgrind');
+  const own = fs.mkdtempSync(path.join(os.tmpdir(), 'report-cost-')); // the stack's folder goes with it
+  const out = path.join(own, 'callgrind');
   stack.options.wrapper = [tool('valgrind', 'valgrind'), '--tool=callgrind', `--callgrind-out-file=${out}`];
   await stack.start();
   const body = { ep: ['cost'], ...(saysWhatItHad && { report: true }) };
@@ -35,7 +37,9 @@ async function instructions(events, { isReported, saysWhatItHad }) {
   await publish(stack, streams, events, isReported);
   await Promise.all(streams.map((stream) => stream.close()));
   await stack.stop();
-  return Number(/^summary: (\d+)/m.exec(fs.readFileSync(out, 'utf8'))[1]);
+  const [, count] = /^(?:summary|totals): (\d+)/m.exec(fs.readFileSync(out, 'utf8'));
+  fs.rmSync(own, { recursive: true });
+  return Number(count);
 }
 
 async function main() {

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { startApache } = require('./lib/apache');
 const { FastCgi, postBytes } = require('./lib/fastcgi');
 const { startNginx } = require('./lib/nginx');
 const { source } = require('./lib/paths');
@@ -135,6 +136,26 @@ describe('connections that a web server keeps', () => {
   });
 });
 
+/** Connections to a handler's socket that it has accepted, by the kernel's numbers for them (proc(5)). */
+function connectionsTo(socket) {
+  const rows = fs.readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => line.split(/\s+/));
+  return rows.filter(([, , , , , state, , place]) => state === '03' && place === socket).map((row) => row[6]);
+}
+
+/** Posts until one connection was there after two posts; each of them has to succeed. */
+async function untilOneIsKept(stack, url) {
+  const statuses = new Set();
+  await until('a connection is kept', async () => {
+    const seen = [];
+    for (let i = 0; i < 2; i++) {
+      statuses.add((await stack.post(event('kept'), { url, agent: false })).status);
+      seen.push(new Set(connectionsTo(stack.handlers[0].socket)));
+    }
+    return [...seen[0]].some((number) => seen[1].has(number));
+  });
+  assert.deepEqual([...statuses], [200]);
+}
+
 /** nginx with the files of deploy/ that keep connections, to the first handler of the stack. */
 async function startKeepingNginx(stack) {
   const read = (name) => fs.readFileSync(path.join(source, 'deploy/nginx', name), 'utf8');
@@ -190,10 +211,37 @@ describe('nginx that keeps its connections', () => {
     assert.deepEqual(heard.map((frame) => `${frame.json.ep.emitted} ${frame.json.e.detail}`).sort(), posts.sort());
   });
 
+  test('it does keep them', () => untilOneIsKept(stack, web.url));
+
   test('a post of now and then finds a handler, whoever closed its connection', async () => {
     for (const pauseMs of [0, 900, 1000, 1100, 0]) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       assert.equal((await stack.post(event('rare'), { url: web.url, agent: false })).status, 200);
     }
+  });
+});
+
+describe('Apache that keeps its connections', () => {
+  let stack;
+  let apache;
+  after(async () => {
+    await apache?.end();
+    await stack?.stop();
+  });
+
+  const workers = () => fs.readFileSync(`/proc/${stack.handlers[0].pid}/task/${stack.handlers[0].pid}/children`, 'utf8').trim().split(' ');
+
+  test('posts before and after the handlers are renewed', async () => {
+    stack = await Stack.start('reusing', { handlers: 1, workers: 2 });
+    const line = fs.readFileSync(path.join(source, 'deploy/apache/es-web-notify-redirect.conf'), 'utf8').match(/^ProxyPassMatch .*event\.sock.*$/m)[0];
+    const port = await freePort();
+    const own = line.replace('/run/es-web-notify/event.sock', stack.handlers[0].socket);
+    apache = await startApache(stack.folder, port, `${own} enablereuse=on`);
+    const url = `http://127.0.0.1:${port}/notify/event`;
+    await untilOneIsKept(stack, url);
+    const old = workers();
+    stack.handlers[0].signal('SIGHUP');
+    await until('all workers are new ones', () => workers().every((pid) => !old.includes(pid)));
+    await untilOneIsKept(stack, url);
   });
 });

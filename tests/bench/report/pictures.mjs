@@ -38,7 +38,7 @@ function memory(figures) {
 
 function latencyHistogram(out) {
   const series = serversOf('latency').map(({ name, label }) => {
-    const rounds = readdirSync(out).filter((file) => file.startsWith(`raw-latency-${name}-`)).length;
+    const rounds = readdirSync(out).filter((file) => new RegExp(`^raw-latency-${name}-\\d+\\.csv$`).test(file)).length;
     return { name, label, values: rounds ? readAllLatencies(out, name, rounds).map((us) => us / 1000) : [] };
   }).filter(({ values }) => values.length > 0);
   return series.length && histogram({ title: 'From PHP to the subscriber, one event at a time', x: { label: 'milliseconds' }, series });

@@ -59,20 +59,29 @@ static struct side open_side(bool is_one_pair, const char *folder, bool answers)
     return side;
 }
 
-/* Takes a message whole and keeps its first part. False: none is there. */
-static bool take(void *socket, int flags, char *first, int *first_size)
+/* The parts of a message by which it is known; others are thrown away. */
+struct taken {
+    char parts[2][64];
+    int lengths[2];
+};
+
+/* False: none is there. */
+static bool take(void *socket, int flags, struct taken *taken)
 {
     char rest[512];
-    int size = zmq_recv(socket, first, 64, flags);
-    if (size < 0)
-        return false;
-    *first_size = size < 64 ? size : 64;
-    for (int more = 1, length = sizeof more;; length = sizeof more) {
-        size_t option = (size_t)length;
-        if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &option) != 0 || more == 0)
-            return true;
-        (void)zmq_recv(socket, rest, sizeof rest, 0);
+    int more = 1;
+    for (size_t i = 0, length = sizeof more; more != 0; i++) {
+        char *part = i < 2 ? taken->parts[i] : rest;
+        int size = zmq_recv(socket, part, i < 2 ? sizeof taken->parts[i] : sizeof rest, flags);
+        if (size < 0)
+            return false;
+        if (i < 2)
+            taken->lengths[i] =
+                size < (int)sizeof taken->parts[i] ? size : (int)sizeof taken->parts[i];
+        if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &length) != 0)
+            fail("more");
     }
+    return true;
 }
 
 static double processor_us(void)
@@ -83,12 +92,14 @@ static double processor_us(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-static void acknowledge(const struct side *side, const char *first, int first_size)
+/* The event's number is its first bytes, and the acknowledgement's. */
+static void acknowledge(const struct side *side, const struct taken *event)
 {
-    static const char ack[ACK_SIZE];
-    const char *to = side->is_one_pair ? first : "12345678";
-    int to_size = side->is_one_pair ? first_size : 8;
-    (void)zmq_send(side->out, to, (size_t)to_size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    char ack[ACK_SIZE] = {0};
+    bool one = side->is_one_pair;
+    memcpy(ack, event->parts[one ? 1 : 0], sizeof(int));
+    (void)zmq_send(side->out, one ? event->parts[0] : "12345678",
+                   one ? (size_t)event->lengths[0] : 8, ZMQ_SNDMORE | ZMQ_DONTWAIT);
     (void)zmq_send(side->out, ack, sizeof ack, ZMQ_DONTWAIT);
 }
 
@@ -96,17 +107,17 @@ static void acknowledge(const struct side *side, const char *first, int first_si
 static int answer(bool is_one_pair, const char *folder, int events)
 {
     const struct side side = open_side(is_one_pair, folder, true);
-    int descriptor, loop = epoll_create1(0), taken = 0, first_size = 0;
+    int descriptor, loop = epoll_create1(0), taken = 0;
     size_t length = sizeof descriptor;
     double begun = 0;
-    char first[64];
+    struct taken message;
     struct epoll_event event = {.events = EPOLLIN};
     if (zmq_getsockopt(side.in, ZMQ_FD, &descriptor, &length) != 0 || loop < 0 ||
         epoll_ctl(loop, EPOLL_CTL_ADD, descriptor, &event) != 0)
         fail("descriptor");
     for (;;) {
-        while (take(side.in, ZMQ_DONTWAIT, first, &first_size)) {
-            acknowledge(&side, first, first_size);
+        while (take(side.in, ZMQ_DONTWAIT, &message)) {
+            acknowledge(&side, &message);
             if (++taken == WARM_UP)
                 begun = processor_us();
             if (taken == WARM_UP + events) {
@@ -118,22 +129,36 @@ static int answer(bool is_one_pair, const char *folder, int events)
     }
 }
 
-/* The first ones may be lost before the sockets know each other, so they are sent again. */
+static void send_event(const struct side *side, int parts, int number)
+{
+    char bytes[276] = {0};
+    size_t rest = 0;
+    memcpy(bytes, &number, sizeof number);
+    for (int i = parts; i < MOST_PARTS; i++)
+        rest += sizes[i];
+    for (int i = 0; i < parts; i++)
+        (void)zmq_send(side->out, bytes, sizes[i] + (i + 1 == parts ? rest : 0),
+                       ZMQ_DONTWAIT | (i + 1 < parts ? ZMQ_SNDMORE : 0));
+}
+
+/* One after the other; the first ones may be lost before the sockets know each other, so they are sent
+ * again. */
 static void publish(bool is_one_pair, const char *folder, int parts)
 {
-    static const char bytes[276];
     const struct side side = open_side(is_one_pair, folder, false);
-    char first[64];
-    int first_size, limit = 20;
+    struct taken ack;
+    int limit = 200, answered;
     (void)zmq_setsockopt(side.in, ZMQ_RCVTIMEO, &limit, sizeof limit);
-    for (;;) {
-        size_t rest = 0;
-        for (int i = parts; i < MOST_PARTS; i++)
-            rest += sizes[i];
-        for (int i = 0; i < parts; i++)
-            (void)zmq_send(side.out, bytes, sizes[i] + (i + 1 == parts ? rest : 0),
-                           ZMQ_DONTWAIT | (i + 1 < parts ? ZMQ_SNDMORE : 0));
-        (void)take(side.in, 0, first, &first_size);
+    for (int number = 1;; number++) {
+        do {
+            send_event(&side, parts, number);
+            do {
+                answered = 0;
+                if (!take(side.in, 0, &ack))
+                    break; /* in vain */
+                memcpy(&answered, ack.parts[is_one_pair ? 0 : 1], sizeof answered);
+            } while (answered != number);
+        } while (answered != number);
     }
 }
 
