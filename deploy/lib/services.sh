@@ -76,13 +76,13 @@ launch() { # PROGRAM COMMAND...
 # 200 or 204 and nothing else. Posts need a token: it goes by standard input, where `ps` does not show it.
 answers() { # URL [CURL OPTION...]
     [[ $(printf 'url = "%s"\nheader = "Authorization: Bearer %s"\n' "$1" "$publish_token" |
-        curl -K - -s -o /dev/null -m 5 --noproxy '*' -w '%{http_code}' "${@:2}") == 20[04] ]]
+        curl -K - -s -o /dev/null -m 5 --noproxy '*' ${certificate:+--cacert "$certificate"} -w '%{http_code}' "${@:2}") == 20[04] ]]
 }
 
 all_answer() {
     is_listening "${pid_of[esn-fanout]}" "$fanout_port" && answers "${base_url}healthz" &&
         answers "$event_url" --data '{"ep": ["quickstart"], "e": {"type": "started"}}' &&
-        answers "$base_url" -X OPTIONS && answers "http://127.0.0.1:$port/"
+        answers "$base_url" -X OPTIONS && answers "$site_url"
 }
 
 wait_until_ready() {
@@ -202,7 +202,7 @@ ESN_FANOUT_URL=$fanout_url
 ESN_ADMIN_TOKEN=$admin_token
 ESN_FANOUT_PID=${pid_of[esn-fanout]}
 ESN_CONF=$conf
-ESN_DEMO_URL=http://127.0.0.1:$port/
+ESN_DEMO_URL=$site_url
 ESN_PUBLISH_PUBLIC_KEY=$dir/conf/publish.public.pem
 ESN_SUBSCRIBE_PUBLIC_KEY=$dir/conf/subscribe.public.pem
 ESN_TOKEN_KEYS=$dir/conf/token.keys
@@ -214,6 +214,7 @@ ESN_OUTBOX_DSN='$outbox_dsn'
 ESN_OUTBOX_DOORBELL=$outbox_doorbell
 END
     [[ -z $rights_user ]] || printf 'ESN_RIGHTS_USER=%s\nESN_RIGHTS_PASSWORD=%s\n' "$rights_user" "$rights_password"
+    [[ $tls == no ]] || echo "CURL_CA_BUNDLE=$certificate"
     [[ $redis == no ]] || echo "ESN_REDIS_SOCKET=$sockets/redis.sock"
 }
 
@@ -222,7 +223,7 @@ show_addresses() {
 
   es-web-notify runs (as $run_user).
 
-    The demo     http://127.0.0.1:$port/     open it in two browsers
+    The demo     $site_url     open it in two browsers
     Subscribe    $base_url
     Publish      $event_url     (the token: ESN_PUBLISH_TOKEN in $dir/env)
     Rights       ${rights_dsn%%;*}

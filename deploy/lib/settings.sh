@@ -13,14 +13,36 @@ write_settings() {
     root_for_mariadb
     choose_rights
     choose_outbox
-    choose_fanout_port
-    base_url=http://127.0.0.1:$port/notify/
-    event_url=${base_url}event
-    fanout_url=http://127.0.0.1:$fanout_port/
+    choose_fanout_ports
+    choose_addresses || exit 1
     print_publishers >"$dir/conf/publishers.conf" || exit 1
     print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
     ((EUID)) || chgrp -- "$run_group" "$dir"/conf/*
     umask "$before"
+}
+
+# All that a page, PHP or a shell asks; between the web server and the daemon nothing leaves the machine, and is plain.
+choose_addresses() {
+    local scheme=http
+    fanout_url=http://127.0.0.1:$fanout_port/
+    if [[ $tls == yes ]]; then
+        scheme=https
+        fanout_url=https://127.0.0.1:$fanout_tls_port/
+        keep_certificate || return 1
+    fi
+    site_url=$scheme://127.0.0.1:$port/
+    base_url=${site_url}notify/
+    event_url=${base_url}event
+}
+
+# For this machine alone: nobody has signed it but itself, so a browser asks once. Made anew a day before it ends.
+keep_certificate() {
+    local key=$dir/conf/tls.key
+    certificate=$dir/conf/tls.crt
+    [[ -s $key && -s $certificate ]] && openssl x509 -in "$certificate" -noout -checkend 86400 >/dev/null && return 0
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$key.new" -out "$certificate.new" 2>/dev/null &&
+        chmod 640 -- "$key.new" && mv -f -- "$key.new" "$key" && mv -f -- "$certificate.new" "$certificate"
 }
 
 keep_token() { # NAME
@@ -41,14 +63,25 @@ keep_key_pair() { # NAME
     [[ -s $public ]] || openssl pkey -in "$private" -pubout -out "$public"
 }
 
-# The daemon's port: the one it had, if it is still free, else one far enough off that quickstarts on neighbouring ports
+# The daemon's ports: those it had, if they are still free, else some far enough off that quickstarts on neighbouring ports
 # do not meet.
-choose_fanout_port() {
-    fanout_port=$(sed -n 's/^listen = 127\.0\.0\.1:\([0-9]*\)$/\1/p' "$conf" 2>/dev/null)
-    [[ -n $fanout_port && $fanout_port != "$port" ]] || fanout_port=$((port > 55000 ? port - 10000 : port + 10000))
-    while is_port_taken "$fanout_port"; do
-        fanout_port=$((fanout_port < 65535 ? fanout_port + 1 : 1024))
+choose_fanout_ports() {
+    fanout_port=$(free_port_near "$(port_of_before listen)" "$((port > 55000 ? port - 10000 : port + 10000))")
+    fanout_tls_port=''
+    [[ $tls == no ]] || fanout_tls_port=$(free_port_near "$(port_of_before listen_tls)" "$((fanout_port < 65535 ? fanout_port + 1 : 1024))")
+}
+
+port_of_before() { # KEY
+    sed -n "s/^$1 = 127\\.0\\.0\\.1:\\([0-9]*\\)\$/\\1/p" "$conf" 2>/dev/null
+}
+
+free_port_near() { # PORT OF BEFORE, or empty; PORT
+    local found=$1
+    [[ -n $found && $found != "$port" ]] || found=$2
+    while is_port_taken "$found"; do
+        found=$((found < 65535 ? found + 1 : 1024))
     done
+    echo "$found"
 }
 
 print_conf() {
@@ -56,6 +89,7 @@ print_conf() {
 # Written by quickstart at each start. What can be set: docs/configuration.md
 [fanout]
 listen = 127.0.0.1:$fanout_port
+$(print_tls_conf)
 
 [publish]
 token_file = publish.token
@@ -100,6 +134,10 @@ url = $fanout_url
 END
 }
 
+print_tls_conf() {
+    [[ $tls == no ]] || printf '%s\n' "listen_tls = 127.0.0.1:$fanout_tls_port" "tls_cert = $certificate" "tls_key = $dir/conf/tls.key"
+}
+
 # Beside the token: a publisher with a name, which signs its posts.
 print_publishers() {
     cat <<END
@@ -118,7 +156,8 @@ print_binding_conf() {
         printf '%s\n' 'mode = redis' 'private_key_file = subscribe.private.pem' '' '[redis]' "url = unix:$sockets/redis.sock" \
             'session_user = uid'
     else
-        echo "url = http://127.0.0.1:$port/binding.php"
+        echo "url = ${site_url}binding.php"
+        [[ $tls == no ]] || echo 'ca_file = tls.crt'
     fi
 }
 
@@ -151,6 +190,8 @@ php_admin_flag[session.use_strict_mode] = on
 php_admin_flag[session.cookie_httponly] = on
 php_admin_value[session.cookie_samesite] = Lax
 END
+    [[ $tls == no ]] || printf '%s\n' 'php_admin_flag[session.cookie_secure] = on' "php_admin_value[curl.cainfo] = $certificate" \
+        "php_admin_value[openssl.cafile] = $certificate"
     [[ -z $rights_user ]] ||
         printf 'env[%s] = "%s"\n' ESN_RIGHTS_USER "$rights_user" ESN_RIGHTS_PASSWORD "$rights_password"
     ((run_as_root)) && printf '%s = root\n' user group

@@ -22,6 +22,11 @@ print_apache_include() {
     with_own_addresses "$here/apache/$file"
 }
 
+print_nginx_tls() {
+    [[ $tls == no ]] || printf '        %s\n' "ssl_certificate $certificate;" "ssl_certificate_key $dir/conf/tls.key;" \
+        'ssl_protocols TLSv1.2 TLSv1.3;'
+}
+
 print_nginx_conf() {
     ((run_as_root)) && echo 'user root;'
     cat <<END
@@ -44,7 +49,8 @@ $(with_own_addresses "$here/nginx/es-web-notify-upstream.conf")
     uwsgi_temp_path $dir/run/nginx-uwsgi;
     scgi_temp_path $dir/run/nginx-scgi;
     server {
-        listen 127.0.0.1:$port backlog=4096;
+        listen 127.0.0.1:$port ${certificate:+ssl }backlog=4096;
+$(print_nginx_tls)
         include $dir/conf/web-es-web-notify.conf;
 
         root $dir/source/deploy/demo;
@@ -82,6 +88,12 @@ END
 apache_modules() {
     printf '%s\n' mpm_event authz_core authz_host alias dir mime env headers setenvif rewrite proxy proxy_http proxy_fcgi
     [[ $handoff == redirect ]] || echo fcgid
+    [[ $tls == no ]] || echo ssl
+}
+
+print_apache_tls() {
+    [[ $tls == no ]] || printf '    %s\n' 'SSLEngine on' "SSLCertificateFile $certificate" "SSLCertificateKeyFile $dir/conf/tls.key" \
+        'SSLProtocol -all +TLSv1.2 +TLSv1.3'
 }
 
 print_apache_conf() {
@@ -114,6 +126,7 @@ AddType text/javascript .js
 AddType image/svg+xml .svg
 AddDefaultCharset utf-8
 <VirtualHost 127.0.0.1:$port>
+$(print_apache_tls)
     Include $dir/conf/web-es-web-notify.conf
 
     DocumentRoot $dir/source/deploy/demo

@@ -33,7 +33,7 @@ function changeRights(state, env, sql) {
 const openPage = (env, user) => inChromium((browser) => logIn(browser, env, user));
 
 async function logIn(browser, env, user) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ ignoreHTTPSErrors: env.ESN_DEMO_URL.startsWith('https:') });
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
   const faults = [];
@@ -70,9 +70,9 @@ async function measure(env, targeted = false) {
 }
 
 const ways = {
-  'nginx, SQLite, accel': ['--web', 'nginx', '--acl', 'sqlite', '--handoff', 'accel'],
+  'nginx, SQLite, accel, HTTPS': ['--web', 'nginx', '--acl', 'sqlite', '--handoff', 'accel', '--tls'],
   'Apache, MariaDB, local': ['--web', 'apache', '--acl', 'mariadb', '--handoff', 'local'],
-  'Apache, MariaDB, redirect': ['--web', 'apache', '--acl', 'mariadb', '--handoff', 'redirect'],
+  'Apache, MariaDB, redirect, HTTPS': ['--web', 'apache', '--acl', 'mariadb', '--handoff', 'redirect', '--tls'],
 };
 
 describe('the story of two users', () => {

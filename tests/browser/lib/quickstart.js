@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const { source } = require('../../system/lib/paths');
 const { freePort } = require('../../system/lib/ports');
 const { Program } = require('../../system/lib/program');
+const { trust } = require('../../system/lib/secure');
 
 const LIMIT_MS = 300_000; // it builds
 
@@ -17,7 +18,11 @@ async function startQuickstart(folder, options = [], env = {}) {
     const lines = fs.readFileSync(`${state}/env`, 'utf8').trim().split('\n');
     return Object.fromEntries(lines.map((line) => line.match(/^(\w+)='?(.*?)'?$/).slice(1)));
   };
-  return { quickstart, state, env: readEnv(), readEnv };
+  const first = readEnv();
+  if (first.CURL_CA_BUNDLE) {
+    trust(first.CURL_CA_BUNDLE);
+  }
+  return { quickstart, state, env: first, readEnv };
 }
 
 module.exports = { startQuickstart };

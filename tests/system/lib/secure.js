@@ -26,6 +26,9 @@ function makeCertificate(folder, name, hosts, { days = 30, wrapper = [] } = {}) 
   return { cert, key };
 }
 
+/** Has all clients of this process trust the certificate in a file, too. */
+const trust = (file) => trusted.push(fs.readFileSync(file, 'utf8'));
+
 /** All certificates that were made, for the option `ca`. */
 const authorities = () => [...trusted];
 
@@ -41,4 +44,4 @@ function send(url, { agent, ...options }, onResponse) {
   return protocol === 'https:' ? https.request(url, { ca: authorities(), ...ways }, onResponse) : http.request(url, ways, onResponse);
 }
 
-module.exports = { authorities, makeCertificate, send };
+module.exports = { authorities, makeCertificate, send, trust };
