@@ -10,6 +10,7 @@ const { section } = require('./lib/document');
 const { until } = require('../system/lib/wait');
 
 const { SERVICES } = story;
+const SITE = SERVICES.map((service) => `${service}@shop`);
 
 /** Puts the document's two pieces of nginx's configuration where it says. */
 function configureNginx(machine) {
@@ -163,8 +164,42 @@ describe('an installation behind nginx', () => {
     });
   }
 
+  it('serves a second site, which hears nothing of the first, nor sees any of its files', async () => {
+    const [add] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'sh');
+    const [site] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'nginx');
+    machine.follow(add.text);
+    story.assertActive(machine, SITE);
+    machine.write('etc/nginx/sites-enabled/shop', `server { listen 80; server_name shop.example; ${site.text} }\n`);
+    machine.run('nginx -t && systemctl restart nginx');
+    const heard = {};
+    const streams = Object.entries({ localhost: 'main', 'shop.example': 'shop' }).map(([host, name]) => {
+      const stream = machine.beside(`curl -sN -H 'Host: ${host}' http://localhost/notify/ -d '{"ep": ["both/#"]}'`, 'keeper');
+      heard[name] = () => stream.output();
+      return until(`${name} is connected`, () => stream.output().includes('"connected"'));
+    });
+    await Promise.all(streams);
+    const post = (host, tokens, detail) => machine.run(`curl -s -o /dev/null -w '%{http_code}' -H 'Host: ${host}' \\
+      -H "Authorization: Bearer $(cat /etc/es-web-notify/${tokens}publish.token)" http://localhost/notify/event \\
+      -d '{"ep": ["both/x"], "e": {"type": "t", "detail": "${detail}"}}'`);
+    assert.equal(post('localhost', '', 'of-main'), '200');
+    assert.equal(post('shop.example', 'shop/', 'of-shop'), '200');
+    assert.equal(post('shop.example', '', 'forged'), '404');
+    assert.equal(post('localhost', 'shop/', 'forged'), '404');
+    await until('each hears its own', () => heard.main().includes('of-main') && heard.shop().includes('of-shop'));
+    assert.doesNotMatch(heard.main() + heard.shop(), /forged/);
+    assert.doesNotMatch(heard.main(), /of-shop/);
+    assert.doesNotMatch(heard.shop(), /of-main/);
+    for (const service of SITE) {
+      const folders = ['/etc/es-web-notify', '/run/es-web-notify', '/var/lib/es-web-notify'];
+      assert.equal(machine.run(`nsenter -t $(systemctl show -P MainPID ${service}) -m -- ls ${folders.map((each) => `${each}/`).join(' ')}`),
+        folders.map((each) => `${each}/:\nshop`).sort().join('\n\n'), service);
+    }
+    assert.match(machine.run('ESN_CONF=/etc/es-web-notify/shop/es-web-notify.conf esnctl check-config'), /good for the user esn-fanout/);
+    story.assertNothingDenied(machine);
+  });
+
   it('gives its services no more than they need', () => {
-    for (const service of SERVICES) {
+    for (const service of [...SERVICES, ...SITE, 'esn-outbox']) {
       const [, exposure] = /Overall exposure level .*: ([\d.]+)/.exec(machine.run(`systemd-analyze security --no-pager ${service}`));
       assert.ok(Number(exposure) < 1.6, `${service}: ${exposure}`);
       const [core, memory] = machine.run(`systemctl show -P LimitCORE ${service}; systemctl show -P MemoryMax ${service}`).split('\n');
