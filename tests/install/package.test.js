@@ -55,6 +55,12 @@ describe('the Debian packages', () => {
     await story.assertFirstEvent(machine, README);
   });
 
+  it('pass their own test (autopkgtest)', () => {
+    fs.cpSync(path.join(__dirname, '../../deploy/debian/tests'), path.join(machine.root, 'home/keeper/tests'), { recursive: true });
+    const [, name] = /^Tests: (\S+)$/m.exec(machine.read('home/keeper/tests/control'));
+    machine.run(`/home/keeper/tests/${name}`);
+  });
+
   it('come back from a reboot by themselves', async () => {
     await machine.reboot();
     story.assertActive(machine, SERVICES);
