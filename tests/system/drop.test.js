@@ -286,6 +286,22 @@ test('more drops than are remembered are refused, and nothing is dropped', async
   }
 });
 
+test('the same signed order is carried out once, with the log on disk too', async () => {
+  const stack = await startStack({ log: { path: 'log', sync: 'always' } });
+  try {
+    const body = JSON.stringify({ uid: 'ana', for: 600 });
+    const headers = signedHeaders({ url: stack.dropUrl, body, key: SIGNER, keyid: 'signer' });
+    const stream = await Subscriber.open(`${stack.url}/?ticket=${proof()}`);
+    for (const time of ['first', 'again']) {
+      const answer = await ask(stack, body, { token: null, headers });
+      assert.deepEqual([answer.status, answer.json], [200, { dropped: 1 }], time);
+    }
+    await WAYS.frames.ended(stream);
+  } finally {
+    await stack.stop();
+  }
+});
+
 for (const sync of ['always', 'interval', 'never']) {
   test(`drops outlive a daemon that is killed, with the log on disk (sync = ${sync})`, async () => {
     const stack = await startStack({ log: { path: 'log', sync } });

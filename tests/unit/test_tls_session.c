@@ -303,6 +303,19 @@ static void a_socket_that_is_gone_is_no_failure_of_tls(void **state)
     scene_close(&scene);
 }
 
+static void write_key(const char *path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(key);
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+    EVP_PKEY_free(key);
+}
+
 static void faulty_files_leave_what_was_there(void **state)
 {
     struct scene scene;
@@ -313,6 +326,12 @@ static void faulty_files_leave_what_was_there(void **state)
     assert_int_equal(chmod(scene.key, 0644), 0);
     assert_false(tls_context_reload(scene.context, &scene.config, error));
     assert_non_null(strstr(error, scene.key));
+    write_key(scene.key); /* not that of the certificate */
+    char words[TLS_ERROR_SIZE];
+    (void)snprintf(words, sizeof words, "%s: is not the key of the certificate in %s", scene.key,
+                   scene.certificate);
+    assert_false(tls_context_reload(scene.context, &scene.config, error));
+    assert_string_equal(error, words);
     scene.config.tls_cert = scene.none;
     assert_false(tls_context_reload(scene.context, &scene.config, error));
     assert_string_equal(error, "no certificate");
