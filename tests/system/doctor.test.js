@@ -44,6 +44,15 @@ function expectFinding(findings, name, line, file) {
 
 const NGINX = /nginx\.conf:\d+$/;
 
+test('each finding is in docs/operate.md, and is brought about by a test', () => {
+  const text = (file) => fs.readFileSync(path.join(source, file), 'utf8');
+  const names = [...text('esnctl/doctor/findings.c').matchAll(/^ {4}\{"([a-z0-9.-]+)",/gm)].map(([, name]) => name);
+  const [document, tests] = [text('docs/operate.md'), text('tests/system/doctor.test.js') + text('tests/install/nginx.test.js')];
+  assert.ok(names.length > 40, String(names));
+  assert.deepEqual(names.filter((name) => !document.includes(`\`${name}\``)), []);
+  assert.deepEqual(names.filter((name) => !tests.includes(`'${name}'`)), []);
+});
+
 describe('doctor behind nginx', { concurrency: 4 }, () => {
   let web;
   let stack;

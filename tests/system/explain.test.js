@@ -9,7 +9,7 @@ const { after, afterEach, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
 const { request } = require('./lib/http');
-const { programs } = require('./lib/paths');
+const { programs, source } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { Subscriber } = require('./lib/subscriber');
 const { claims, ticket } = require('./lib/tickets');
@@ -33,6 +33,16 @@ topics = #
 may = report users whisper private bound
 rate = 1
 `;
+
+test('each cause is in docs/operate.md, and is brought about by a test', () => {
+  const text = (file) => fs.readFileSync(path.join(source, file), 'utf8');
+  const named = [...text('esnctl/explain_words.c').matchAll(/^ {4}\{"([a-z-]+)",/gm)].map(([, name]) => name);
+  const names = [...named, 'never', 'forgotten', 'another-log', 'nobody'];
+  assert.ok(named.length > 20, String(named));
+  assert.deepEqual(names.filter((name) => !text('docs/operate.md').includes(`\`${name}\``)), []);
+  const tests = text('tests/system/explain.test.js').replace("'never', 'forgotten', 'another-log', 'nobody'", '');
+  assert.deepEqual(names.filter((name) => !new RegExp(`['\\[]${name}['\\]\\\\]`).test(tests)), []);
+});
 
 describe('esnctl explain', () => {
   let bound;
