@@ -135,6 +135,9 @@ for (const [web, config, settings, login] of WRITERS) {
 
     test('are watched to the end, and that is no trouble', async () => {
       const { daemon } = shop.bound.stack;
+      const asked = [...(await shop.redis.cli('INFO', 'commandstats')).matchAll(/^cmdstat_(?:scan|config)\b\S*:calls=(\d+)/gm)];
+      const calls = asked.reduce((sum, [, count]) => sum + Number(count), 0);
+      assert.ok(calls > 0 && calls < 100, `looked at now and then, and no more: ${calls}`);
       assert.equal(await daemon.end(), 0);
       assert.doesNotMatch(daemon.output(), /Redis is away|still holds handles/);
     });
@@ -334,6 +337,12 @@ describe('sessions whose end Redis does not tell', () => {
         const stream = await shop.subscribe(id);
         await end(shop, id);
         await stream.takeUntil('dropped');
+        const { daemon } = shop.bound.stack;
+        if (what === 'notifications are off') {
+          await daemon.untilLog(/warning esn-fanout: Redis does not say when sessions end/);
+        } else {
+          assert.doesNotMatch(daemon.output(), /Redis does not say when sessions end/);
+        }
       } finally {
         await shop.stop();
       }

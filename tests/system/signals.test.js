@@ -332,7 +332,7 @@ describe('what cannot be started says why', () => {
       for (const count of ['', '0', '-1', '+2', ' 2', '2 ', '1x', ':2', '1001', '99999999999999999999']) {
         const wrong = await run([program, '--workers', count, '--version']);
         assert.equal(wrong.code, 2, `${program} ${count}`);
-        assert.match(wrong.stderr, /--workers should be a number from 1 to 1000\n/);
+        assert.match(wrong.stderr, /--workers should be a number from 1 to 1000\nSee esn-\w+ --help\n$/);
       }
       for (const count of ['1', '1000']) {
         assert.equal((await run([program, '--workers', count, '--version'])).code, 0, count);
