@@ -50,7 +50,7 @@ for (const [database, ways] of Object.entries(troubles)) {
   describe(`a ${database} database that fails`, () => {
     let bound;
     before(async () => {
-      bound = await Bound.start({ database, config: { acl: { time_limit: '200ms' } } });
+      bound = await Bound.start({ database, config: { acl: { time_limit: '2s' } } });
       await bound.add('topic', { owner: 'ana' });
     });
     after(() => bound?.stop());
