@@ -8,6 +8,7 @@ const path = require('node:path');
 const { after, afterEach, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
+const { runCgi } = require('./lib/cgi');
 const { request } = require('./lib/http');
 const { programs, source } = require('./lib/paths');
 const { run } = require('./lib/program');
@@ -455,6 +456,11 @@ describe('esnctl explain', () => {
     const foreign = await timed(() => post(SHOP, 'rights/2'));
     assert.equal(foreign.value.status, 403);
     await isNoted('rights/2', 'not yours', foreign, { by: 'shop' });
+    // A process that lives for one request tells it too.
+    const body = JSON.stringify({ ep: ['rights/cgi'], e: { type: 'x' } });
+    const alone = await timed(() => runCgi(stack.file, { query: `token=${encodeURIComponent(SHOP)}`, body }));
+    assert.equal(alone.value.status, 403);
+    await isNoted('rights/cgi', 'not yours', alone, { by: 'shop' });
     const first = await publish('rights/3', { id: 'same' });
     const double = await timed(() => bound.post('rights/3', { type: 'x', id: 'same' }));
     assert.equal(double.value.json.ep[0].duplicate, true);
