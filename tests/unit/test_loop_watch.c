@@ -73,6 +73,21 @@ static void writing_has_time_of_its_own(void **state)
     assert_true(watch.written_ns == 0);
 }
 
+static void work_is_measured_since_it_was_admitted(void **state)
+{
+    struct loop_watch watch = {0};
+
+    (void)state;
+    loop_watch_charge(&watch, NULL);
+    assert_true(watch.work_since_ns == 0); /* none was */
+    assert_true(loop_watch_admits(&watch, NULL));
+    uint64_t since = watch.work_since_ns;
+    assert_true(since > 0);
+    work_for(1000000);
+    loop_watch_charge(&watch, NULL);
+    assert_true(watch.work_since_ns - since >= 1000000);
+}
+
 static void each_work_has_a_word(void **state)
 {
     (void)state;
@@ -86,6 +101,7 @@ int main(void)
         cmocka_unit_test(the_longest_turn_is_kept_with_what_it_did),
         cmocka_unit_test(a_turn_reads_for_a_while_and_the_next_one_again),
         cmocka_unit_test(writing_has_time_of_its_own),
+        cmocka_unit_test(work_is_measured_since_it_was_admitted),
         cmocka_unit_test(each_work_has_a_word),
     };
 

@@ -1,4 +1,5 @@
 /* In which order esn-outbox publishes rows, and how long it waits. */
+#include "outbox/outbox_config.h"
 #include "pace.h"
 #include "queue_plan.h"
 
@@ -148,9 +149,37 @@ static void it_tries_ever_less_often_while_nobody_answers(void **state)
     assert_false(pace_is_deaf(TURN_IDLE) || pace_is_deaf(TURN_WORKED));
 }
 
+/* The database of registered topics is only read by whoever looks rights up; rows are deleted. */
+static void the_table_is_written_wherever_it_is(void **state)
+{
+    static char file[] = "/nowhere/topics.db", other[] = "/nowhere/shop.db";
+    struct config config = {.outbox_kind = CONFIG_OUTBOX_ACL,
+                            .acl_kind = CONFIG_ACL_SQLITE,
+                            .acl_file = file,
+                            .outbox_file = other,
+                            .acl_time = 1000,
+                            .outbox_time = 2000};
+    struct outbox_config outbox;
+    char error[SECRET_ERROR_SIZE];
+
+    (void)state;
+    assert_true(outbox_config_load(&outbox, &config, error));
+    assert_string_equal(outbox.options.path, file);
+    assert_false(outbox.options.read_only);
+    assert_int_equal(outbox.options.limit_ms, 2000);
+    outbox_config_free(&outbox);
+    config.outbox_kind = CONFIG_OUTBOX_SQLITE;
+    assert_true(outbox_config_load(&outbox, &config, error));
+    assert_string_equal(outbox.options.path, other);
+    assert_false(outbox.options.read_only);
+    assert_int_equal(outbox.options.limit_ms, 2000);
+    outbox_config_free(&outbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_is_written_wherever_it_is),
         cmocka_unit_test(a_wave_has_the_first_row_of_each_queue),
         cmocka_unit_test(a_queue_that_is_stopped_has_no_more),
         cmocka_unit_test(nothing_makes_no_wave),
