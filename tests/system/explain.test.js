@@ -159,6 +159,7 @@ describe('esnctl explain', () => {
     await causeOf(first, ['--connid', String(client.connid)], 'came-later', came);
     const second = await publish('orders/2');
     const { connid, secret } = client.connected;
+    await client.takeUntil('x'); // who leaves with something unread is a reset
     const ended = await timed(async () => {
       await client.close();
       await stack.untilTotal(0);
