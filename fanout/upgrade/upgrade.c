@@ -245,14 +245,26 @@ static bool begin_try(struct upgrade *upgrade)
     return false;
 }
 
+/* NULL: there is none. */
+static const char *find_obstacle(const struct upgrade *upgrade)
+{
+    if (upgrade->arguments == NULL)
+        return "it is not known how this program was started";
+    if (getpid() == 1)
+        return "this is process 1, with which its container ends: start it under an init, as "
+               "docker's --init does";
+    return NULL;
+}
+
 bool upgrade_begin(struct upgrade *upgrade)
 {
     if (upgrade->current != NULL)
         return false;
     upgrade->outcome =
         (struct upgrade_outcome){.number = upgrade->outcome.number + 1, .state = UPGRADE_RUNS};
-    if (upgrade->arguments == NULL) {
-        note_failure(upgrade, "it is not known how this program was started");
+    const char *obstacle = find_obstacle(upgrade);
+    if (obstacle != NULL) {
+        note_failure(upgrade, obstacle);
         return false;
     }
     message_info("upgrading", message_text("program", upgrade->program));

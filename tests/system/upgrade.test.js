@@ -6,7 +6,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { EventStream } = require('./lib/event-stream');
 const { request } = require('./lib/http');
-const { programs } = require('./lib/paths');
+const { programs, tool } = require('./lib/paths');
 const { RawConnection } = require('./lib/raw');
 const { freePort } = require('./lib/ports');
 const { makeCertificate } = require('./lib/secure');
@@ -381,6 +381,19 @@ describe('SIGUSR2', () => {
     await stack.publish('a', 'after');
     await stream.takeUntil('after');
     await stream.close();
+    await stack.stop();
+  });
+});
+
+describe('process 1, as of a container', () => {
+  test('is not replaced, since all would end with it', async () => {
+    const wrapper = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
+    const stack = await Upgradable.start('up-one', { wrapper });
+    const stream = await stack.subscribe(['a']);
+    assert.match(await stack.failUpgrade(), /^this is process 1, with which its container ends: /);
+    process.kill(stack.daemon.children()[0], 'SIGTERM');
+    assert.equal(await stack.daemon.ended, 0);
+    await stream.ended();
     await stack.stop();
   });
 });

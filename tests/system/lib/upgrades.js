@@ -76,7 +76,7 @@ class Upgradable extends Stack {
     const stack = new Upgradable(label, { ...options, config: { ...options.config, ...PATIENCE(options.config) } });
     stack.program = path.join(stack.folder, 'esn-fanout');
     fs.symlinkSync(programs.fanout, stack.program);
-    stack.options.wrapper = ['/bin/sh', '-c', `shift; exec ${stack.program} "$@"`, 'sh'];
+    stack.options.wrapper = [...stack.options.wrapper, '/bin/sh', '-c', `shift; exec ${stack.program} "$@"`, 'sh'];
     await prepare(stack);
     await stack.start();
     stack.operatorsFile = `${stack.file}.good`; // esnctl shall find the daemon whatever the daemon is to read
