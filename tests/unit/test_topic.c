@@ -195,6 +195,10 @@ static void covers_when_no_topic_is_left_over(void **state)
         covered += all;
     }
     assert_in_range(covered, PAIRS / 50, PAIRS - PAIRS / 50);
+    assert_true(topic_covers("#", 1, "a", 1));
+    assert_true(topic_covers("#", 1, "a/b", 3));
+    assert_true(topic_covers("#", 1, "+/b", 3));
+    assert_true(topic_covers("#", 1, "#", 1));
     assert_false(topic_covers("#", 1, "@x", 2));
     assert_false(topic_covers("+/a", 3, "@x/a", 4));
     assert_true(topic_covers("@x/#", 4, "@x/a", 4));
