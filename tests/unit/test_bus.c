@@ -243,6 +243,7 @@ static void takes_an_answer_to_what_was_no_question(void **state)
     event.answer = &text;
     assert_true(bus_publish(scene->publisher, &event, 1, PATIENCE_MS, PATIENCE_MS));
     assert_string_equal(bytes_terminate(&text), "a text");
+    assert_int_equal(event.epoch, 7);
     bytes_free(&text);
 }
 

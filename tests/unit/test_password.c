@@ -126,6 +126,25 @@ static void test_refuses_unknown_and_unaffordable_hashes(void **state)
     password_checker_close(&checker);
 }
 
+/* Each of its costs has a limit of its own. */
+static void what_argon2_may_cost_is_bounded(void **state)
+{
+    static const struct {
+        const char *costs;
+        bool known;
+    } cases[] = {{"m=262144,t=64,p=16", true}, {"m=8,t=64,p=1", true},  {"m=8,t=1,p=16", true},
+                 {"m=262145,t=1,p=1", false},  {"m=8,t=65,p=1", false}, {"m=8,t=1,p=17", false},
+                 {"m=8,t=1,p=64", false},      {"m=8,t=1", false},      {"t=1,m=8,p=1", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char hash[128];
+        (void)snprintf(hash, sizeof hash, "$argon2id$v=19$%s$ZnNmclVkRHVsNHhvTWh3VA$oSOXAvapuD",
+                       cases[i].costs);
+        if (password_hash_is_known(hash) != cases[i].known)
+            fail_msg("%s", cases[i].costs);
+    }
+}
+
 /* While a topic is out of tries, only what is remembered is right: so that shows what is. */
 static void use_up(struct password_checker *checker, const char *topic, int tries, uint64_t now_ms)
 {
@@ -227,6 +246,7 @@ static void test_makes_hashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_argon2_may_cost_is_bounded),
         cmocka_unit_test(test_takes_what_php_makes),
         cmocka_unit_test(test_hashes_at_phps_own_cost),
         cmocka_unit_test(test_long_passwords),
