@@ -6,14 +6,14 @@ write_web_settings() {
     "print_${web}_include" >"$dir/conf/web-es-web-notify.conf" && "print_${web}_conf" >"$dir/conf/$web.conf"
 }
 
-# Reads a file of deploy/, or what stands on its input.
-with_own_addresses() { # [FILE]
+# Reads a file of deploy/.
+with_own_addresses() { # FILE
     sed -e "s|127\.0\.0\.1:8010|127.0.0.1:$fanout_port|" -e "s|/run/es-web-notify/|$sockets/|" \
-        -e "s|/usr/local/libexec|$dir/install/libexec|" -e "s|/etc/es-web-notify\.conf|$conf|" "$@"
+        -e "s|/usr/local/libexec|$dir/install/libexec|" -e "s|/etc/es-web-notify\.conf|$conf|" "$1"
 }
 
 print_nginx_include() {
-    sed -f "$here/nginx/es-web-notify-keep.sed" "$here/nginx/es-web-notify.conf" | with_own_addresses
+    with_own_addresses "$here/nginx/es-web-notify.conf"
 }
 
 print_apache_include() {
@@ -42,7 +42,6 @@ http {
     include /etc/nginx/mime.types;
     access_log off;
     server_tokens off;
-$(with_own_addresses "$here/nginx/es-web-notify-upstream.conf")
     client_body_temp_path $dir/run/nginx-body;
     proxy_temp_path $dir/run/nginx-proxy;
     fastcgi_temp_path $dir/run/nginx-fastcgi;
