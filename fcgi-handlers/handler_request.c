@@ -120,11 +120,6 @@ static int wait_for_peer(struct handler_request *request, const sigset_t *waitin
     return 1;
 }
 
-static bool is_passing(int error)
-{
-    return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == ECONNRESET;
-}
-
 /* As libfcgi itself leaves a connection that the web server keeps: it reads the next request. */
 static void begin_connection(struct handler_request *request, int peer)
 {
@@ -153,11 +148,10 @@ int handler_request_accept(struct handler_request *request, const sigset_t *wait
     int ready = waiting != NULL ? wait_for_peer(request, waiting) : 1;
     if (ready <= 0 || request->fcgi.ipcFd >= 0)
         return ready;
-    int peer = accept4(request->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (peer < 0)
-        return is_passing(errno) ? 0 : -1;
-    begin_connection(request, peer);
-    return 1;
+    int peer, found = handler_watch_accept(request->listener, &peer);
+    if (found > 0)
+        begin_connection(request, peer);
+    return found;
 }
 
 bool handler_request_is_here(struct handler_request *request)

@@ -29,17 +29,22 @@ struct handler_watch {
     /* Of the thread that looks: what was found and not looked at yet. */
     struct epoll_event ready[MOST_READY];
     int ready_count, ready_at;
-    int accepting; /* a listener with connections; -1: none */
 };
 
 static const uint64_t listener_mark = (uint64_t)1 << 32; /* beside the descriptor */
 
+/* Workers share the socket: one that comes too late must not wait in accept(2), deaf to its signals, and
+ * with a request at hand that it has not answered. */
+static bool unblock(int listener)
+{
+    int flags = fcntl(listener, F_GETFL);
+    return flags >= 0 &&
+           ((flags & O_NONBLOCK) != 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) == 0);
+}
+
 static bool prepare_listener(int listener)
 {
-    /* Workers share the socket: one that comes too late must not wait in accept(2), deaf to its
-     * signals. */
-    int flags = fcntl(listener, F_GETFL);
-    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) < 0)
+    if (!unblock(listener))
         return false;
     /* What is accepted inherits it; a unix socket has no such option and needs none. */
     const int yes = 1;
@@ -66,7 +71,6 @@ struct handler_watch *handler_watch_open(const struct listen_sockets *sockets, u
     if (watch == NULL)
         return NULL;
     watch->most_kept = most_kept;
-    watch->accepting = -1;
     watch->epoll = epoll_create1(EPOLL_CLOEXEC);
     int error = pthread_mutex_init(&watch->lock, NULL);
     if (error != 0) {
@@ -102,6 +106,16 @@ static bool is_passing(int error)
     return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == ECONNRESET;
 }
 
+/* systemd takes O_NONBLOCK away from a socket that is a unit's standard input, of all who share it, each
+ * time that it runs a command of the unit: with ExecReload=, while the old workers serve. */
+int handler_watch_accept(int listener, int *peer)
+{
+    *peer = unblock(listener) ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    if (*peer >= 0)
+        return 1;
+    return is_passing(errno) ? 0 : -1;
+}
+
 /* Of one that its web server has closed there may be a request all the same. */
 static bool has_nothing(const struct epoll_event *event, int descriptor)
 {
@@ -124,32 +138,20 @@ static bool take_kept(struct handler_watch *watch, const struct epoll_event *eve
 /* Of what was found. As handler_watch_next(). */
 static int take_ready(struct handler_watch *watch, struct handler_peer *peer)
 {
-    for (;;) {
-        if (watch->accepting >= 0) {
-            int descriptor = accept4(watch->accepting, NULL, NULL, SOCK_CLOEXEC);
-            *peer = (struct handler_peer){.descriptor = descriptor};
-            if (descriptor >= 0)
-                return 1;
-            watch->accepting = -1;
-            if (!is_passing(errno))
-                return -1;
-        }
-        if (watch->ready_at == watch->ready_count)
-            return 0;
+    while (watch->ready_at < watch->ready_count) {
         const struct epoll_event *event = &watch->ready[watch->ready_at++];
-        if ((event->data.u64 & listener_mark) != 0)
-            watch->accepting = (int)(event->data.u64 & ~listener_mark);
-        else if (take_kept(watch, event, peer))
-            return 1;
+        if ((event->data.u64 & listener_mark) == 0) {
+            if (take_kept(watch, event, peer))
+                return 1;
+            continue;
+        }
+        *peer = (struct handler_peer){.descriptor = -1};
+        int found =
+            handler_watch_accept((int)(event->data.u64 & ~listener_mark), &peer->descriptor);
+        if (found != 0)
+            return found;
     }
-}
-
-static bool keeps_any(struct handler_watch *watch)
-{
-    (void)pthread_mutex_lock(&watch->lock);
-    bool any = watch->kept > 0;
-    (void)pthread_mutex_unlock(&watch->lock);
-    return any;
+    return 0;
 }
 
 /* -1: for ever. */
@@ -180,9 +182,6 @@ int handler_watch_next(struct handler_watch *watch, const sigset_t *waiting,
     int found = take_ready(watch, peer);
     if (found != 0)
         return found;
-    /* More connections would have been found at the listener. */
-    if (waiting == NULL && !keeps_any(watch))
-        return 0;
     return look(watch, waiting) ? take_ready(watch, peer) : -1;
 }
 

@@ -11,6 +11,10 @@
 
 struct handler_watch;
 
+/* Takes a connection of a listening socket, without waiting for one, whatever others have made of the socket's flags.
+ * 1: *peer is the caller's; 0: there is none, or it is gone again; -1: errno. */
+int handler_watch_accept(int listener, int *peer);
+
 /* A connection of the web server with a request, or a part of one. */
 struct handler_peer {
     int descriptor; /* the caller's, until it is kept again */

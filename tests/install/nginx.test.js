@@ -139,6 +139,25 @@ describe('an installation behind nginx', () => {
     assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, restart), ['200']);
   });
 
+  // Each command of a unit makes the socket that is its standard input a blocking one, for all who have it.
+  const renew = 'for i in 1 2 3; do systemctl restart esn-event; systemctl reload nginx; systemctl reload esn-event; sleep 1; done';
+
+  it('nor when it is reloaded, and nginx, and restarted', () => {
+    const body = '{"ep":["renewed"],"e":{"type":"n"}}';
+    assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, renew), ['200']);
+  });
+
+  it('nor when nginx keeps its connections to it', () => {
+    const [, , keep] = section('Behind an nginx that you have').filter(({ language }) => language === 'sh');
+    machine.follow(keep.text);
+    machine.edit('etc/nginx/sites-available/default', 'snippets/es-web-notify.conf', 'snippets/es-web-notify-keep.conf');
+    machine.run('nginx -t && systemctl reload nginx');
+    const body = '{"ep":["kept"],"e":{"type":"n"}}';
+    assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, renew), ['200']);
+    machine.edit('etc/nginx/sites-available/default', 'snippets/es-web-notify-keep.conf', 'snippets/es-web-notify.conf');
+    machine.run('nginx -t && systemctl reload nginx');
+  });
+
   it('takes a new program over without a stream ending', async () => {
     const main = () => machine.run('systemctl show -P MainPID esn-fanout');
     const stream = machine.beside('curl -sN http://localhost/notify/ -d \'{"ep": ["kept/#"]}\'', 'keeper');

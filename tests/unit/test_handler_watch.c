@@ -155,6 +155,26 @@ static void what_is_kept_comes_again_with_its_next_request(void **state)
     close_scene(&scene);
 }
 
+/* As systemd leaves it while it runs ExecReload=. */
+static void a_socket_that_was_made_blocking_again_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct scene scene;
+    int client, flags, none;
+    open_scene(&scene);
+    int listener = scene.sockets.descriptors[0];
+    flags = fcntl(listener, F_GETFL);
+    struct handler_peer peer = connect_one(&scene, &client);
+    (void)alarm(20); /* ends who waits */
+    assert_int_equal(fcntl(listener, F_SETFL, flags & ~O_NONBLOCK), 0);
+    assert_nothing(&scene);
+    assert_int_equal(handler_watch_accept(listener, &none), 0);
+    (void)alarm(0);
+    assert_int_equal(close(peer.descriptor), 0);
+    assert_int_equal(close(client), 0);
+    close_scene(&scene);
+}
+
 static void no_more_are_kept_than_may_be_and_those_that_end_make_room(void **state)
 {
     (void)state;
@@ -239,6 +259,7 @@ int main(void)
         cmocka_unit_test(all_sockets_are_watched_without_waiting_for_one),
         cmocka_unit_test(what_cannot_be_watched_leaves_nothing_open),
         cmocka_unit_test(what_is_kept_comes_again_with_its_next_request),
+        cmocka_unit_test(a_socket_that_was_made_blocking_again_is_not_waited_for),
         cmocka_unit_test(no_more_are_kept_than_may_be_and_those_that_end_make_room),
         cmocka_unit_test(an_end_waits_for_what_is_kept),
         cmocka_unit_test(an_end_does_not_wait_for_ever),
