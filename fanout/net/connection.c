@@ -287,7 +287,8 @@ void connection_drained(struct connection *connection)
         tls_session_end(connection_tls(connection));
     /* Closing at once could throw away the answer when bytes of the client are still unread (a
      * reset): say that nothing more comes, then wait for its end a little. */
-    if (shutdown(connection->descriptor, SHUT_WR) != 0 || !uv_is_active(&connection->io.handle)) {
+    bool listens = connection->put_off || uv_is_active(&connection->io.handle);
+    if (shutdown(connection->descriptor, SHUT_WR) != 0 || !listens) {
         connection_close(connection, connection->close_reason);
         return;
     }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static bool resume(struct net_scene *scene)
@@ -120,6 +121,34 @@ static void one_that_is_no_longer_to_be_read_is_not(void **state)
     assert_int_equal(close(peer), 0);
 }
 
+/* Closed at once, with bytes of the client that nobody has read, it would be reset, and its answer
+ * lost. */
+static void one_that_is_answered_meanwhile_can_read_the_answer(void **state)
+{
+    struct net_scene scene;
+    char answer[16];
+
+    (void)state;
+    net_scene_open(&scene);
+    scene.leaves_put_off = true;
+    struct scene_client *client = net_scene_connect(&scene, CONNECTION_READING);
+    int peer = client->peer;
+    scene_client_send(client, "late");
+    late_turn(&scene);
+    assert_int_equal(scene.net.put_off.count, 1);
+    connection_end_answer(&client->connection, false);
+    assert_true(connection_queue_bytes(&client->connection, "answer", 6));
+    assert_false(connection_flush(&scene.net));
+    assert_int_equal(client->connection.state, CONNECTION_LINGERING);
+    assert_int_equal(recv(peer, answer, sizeof answer, 0), 6);
+    assert_int_equal(recv(peer, answer, sizeof answer, 0), 0);
+    assert_false(resume(&scene));
+    net_scene_turn(&scene);
+    assert_int_equal(client->inputs, 0); /* thrown away */
+    net_scene_close(&scene);
+    assert_int_equal(close(peer), 0);
+}
+
 /* The oldest first, and not more than a turn may have time for. */
 static void a_crowd_comes_in_the_order_in_which_it_was_put_off(void **state)
 {
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(what_a_turn_has_no_time_for_is_read_in_one_of_the_next),
         cmocka_unit_test(one_that_is_closed_meanwhile_is_forgotten),
         cmocka_unit_test(one_that_is_no_longer_to_be_read_is_not),
+        cmocka_unit_test(one_that_is_answered_meanwhile_can_read_the_answer),
         cmocka_unit_test(a_crowd_comes_in_the_order_in_which_it_was_put_off),
         cmocka_unit_test(who_has_used_its_share_waits_behind_those_who_have_not),
     };
