@@ -83,14 +83,9 @@ static int print_answer(void *context, const struct http_client_answer *answer)
 {
     const struct explain_call *call = context;
     json_t *tree = json_loadb(answer->body.data, answer->body.length, 0, NULL);
-    const char *error = json_string_value(json_object_get(tree, "error"));
     int status = COMMAND_GOOD;
-    if (answer->status == 401)
-        status = command_fail("401: the daemon wants the admin token; see [admin] token_file of "
-                              "its configuration, and --token-file");
-    else if (answer->status != 200)
-        status = command_fail("%ld: %s", answer->status,
-                              error != NULL ? error : "this does not look like esn-fanout");
+    if (answer->status != 200)
+        status = settings_tell_refusal(answer->status, tree);
     else if (!json_is_object(tree))
         status = command_fail("the answer is no JSON; is this esn-fanout's address?");
     else if (call->settings.json)

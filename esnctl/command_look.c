@@ -66,16 +66,6 @@ struct look {
 
 /* ---- what came ---- */
 
-static int fail_status(const struct http_client_answer *answer, json_t *reply)
-{
-    const char *error = json_string_value(json_object_get(reply, "error"));
-    if (answer->status == 401)
-        return command_fail("401: the daemon wants the admin token; see [admin] token_file of its "
-                            "configuration, and --token-file");
-    return command_fail("%ld: %s", answer->status,
-                        error != NULL ? error : "this does not look like esn-fanout");
-}
-
 static void print_counts(json_t *reply)
 {
     json_int_t total = json_integer_value(json_object_get(reply, "@TOTAL@"));
@@ -99,7 +89,7 @@ static int print_reply(void *context, const struct http_client_answer *answer)
     json_t *reply = json_loadb(answer->body.data, answer->body.length, JSON_DECODE_ANY, NULL);
     int status = COMMAND_GOOD;
     if (answer->status != 200)
-        status = fail_status(answer, reply);
+        status = settings_tell_refusal(answer->status, reply);
     else if (reply == NULL)
         status = command_fail("the answer is no JSON; is this esn-fanout's address?");
     else if (look->settings.json)

@@ -165,13 +165,11 @@ static int take_answer(void *context, const struct http_client_answer *answer)
 {
     struct top *top = context;
     uint64_t now = clock_monotonic_ms();
-    if (answer->status == 401)
-        return command_fail("401: the daemon wants the admin token; see [admin] token_file of its "
-                            "configuration, and --token-file");
     json_t *state = json_loadb(answer->body.data, answer->body.length, 0, NULL);
     if (answer->status != 200 || !json_is_object(json_object_get(state, "turns"))) {
+        int status = settings_tell_refusal(answer->status, state);
         json_decref(state);
-        return command_fail("%ld: this does not look like esn-fanout", answer->status);
+        return status;
     }
     print_picture(top, state, now);
     json_decref(top->before);

@@ -51,16 +51,6 @@ static int keep_reply(void *context, const struct http_client_answer *answer)
     return COMMAND_GOOD;
 }
 
-static int fail_status(const struct upgrade_call *call)
-{
-    const char *error = json_string_value(json_object_get(call->reply, "error"));
-    if (call->status == 401)
-        return command_fail("401: the daemon wants the admin token; see [admin] token_file of its "
-                            "configuration, and --token-file");
-    return command_fail("%ld: %s", call->status,
-                        error != NULL ? error : "this does not look like esn-fanout");
-}
-
 static const char *text_of(const struct upgrade_call *call, const char *name)
 {
     const char *text = json_string_value(json_object_get(call->reply, name));
@@ -103,7 +93,7 @@ static int wait_for_outcome(struct upgrade_call *call)
             (void)keep_reply(call, &answer);
         http_client_answer_free(&answer);
         if (call->status != 200 && call->status != 503)
-            return fail_status(call);
+            return settings_tell_refusal(call->status, call->reply);
     }
     return command_fail("there was no answer for twenty minutes");
 }
@@ -119,7 +109,7 @@ static int upgrade(struct upgrade_call *call)
     if (status != COMMAND_GOOD)
         return status;
     if (call->status != 200 && call->status != 202)
-        return fail_status(call);
+        return settings_tell_refusal(call->status, call->reply);
     if (!json_is_integer(json_object_get(call->reply, "number")))
         return command_fail("the answer does not come from esn-fanout");
     return wait_for_outcome(call);

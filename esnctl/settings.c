@@ -146,6 +146,16 @@ int settings_exchange(const struct http_client_request *request,
     return status;
 }
 
+int settings_tell_refusal(long status, const json_t *reply)
+{
+    const char *error = json_string_value(json_object_get(reply, "error"));
+    if (status == 401)
+        return command_fail("401: the daemon wants the admin token; see [admin] token_file of its "
+                            "configuration, and --token-file");
+    return command_fail("%ld: %s", status,
+                        error != NULL ? error : "this does not look like esn-fanout");
+}
+
 void settings_free(struct settings *settings)
 {
     config_free(&settings->config);

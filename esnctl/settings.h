@@ -7,6 +7,7 @@
 #include "secret.h"
 
 #include <getopt.h>
+#include <jansson.h>
 
 enum {
     SETTINGS_OPTION_HELP = 'h',
@@ -56,6 +57,9 @@ bool settings_aim_at_event(struct settings *settings, const char *path, const ch
 int settings_exchange(const struct http_client_request *request,
                       int (*read)(void *context, const struct http_client_answer *answer),
                       void *context);
+/* Says what the daemon answered in place of what it was asked for with the admin token: this status, and
+ * its JSON (NULL: that was none). COMMAND_FAILED. */
+int settings_tell_refusal(long status, const json_t *reply);
 void settings_free(struct settings *settings);
 
 #endif

@@ -48,7 +48,7 @@ static uint32_t content_of(const struct drops *drops, const struct drop *drop)
                              .json_length = sizeof record,
                              .allowed = drop->name,
                              .allowed_length = drop->name_length,
-                             .flags = ENVELOPE_ADDRESSED};
+                             .flags = ENVELOPE_ADDRESSED | ENVELOPE_HAS_POST_KEY};
 
     drop_write(record, drop);
     return seen_events_content(drops->seen, &as);

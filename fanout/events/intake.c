@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/drops.h"
+#include "events/intake_load.h"
 #include "events/publisher_counts.h"
 #include "events/rate_limits.h"
 #include "events/report_answer.h"
@@ -14,7 +15,6 @@
 #include "net/connection.h"
 #include "secret.h"
 #include "streams/decisions.h"
-#include "streams/revocations.h"
 #include "streams/streams.h"
 #include "topic.h"
 
@@ -47,14 +47,6 @@ static bool is_over_limits(const struct intake *intake, const struct event *even
         message_warning("event refused: its topic is over the daemon's limits",
                         message_text("fault", fault));
     return fault != NULL;
-}
-
-/* Of those alone that a publisher can say twice. */
-static uint32_t content_of(const struct seen_events *seen, const struct event *event)
-{
-    if (!(event->flags & ENVELOPE_HAS_POST_KEY))
-        return 0;
-    return seen_events_content(seen, event);
 }
 
 static struct publisher_count *find_publisher(const struct intake *intake, uint64_t token)
@@ -208,7 +200,7 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
     }
     acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
     if (!seen_events_add(intake->parts.seen, entry->stored.key,
-                         content_of(intake->parts.seen, &entry->stored.event),
+                         seen_events_content(intake->parts.seen, &entry->stored.event),
                          entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
 }
@@ -221,7 +213,7 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
     const struct stored_event *stored = &entry->stored;
 
     if (!seen_events_add_pending(intake->parts.seen, stored->key,
-                                 content_of(intake->parts.seen, &stored->event),
+                                 seen_events_content(intake->parts.seen, &stored->event),
                                  stored->event.sequence, loop_now(intake->parts.loop))) {
         refuse_event(intake, entry, ACK_OVERLOAD);
         return;
@@ -289,7 +281,7 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
                           const struct event *event, const struct seen_event *seen)
 {
     struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_OTHER};
-    bool same = content_of(intake->parts.seen, event) == seen->content;
+    bool same = seen_events_content(intake->parts.seen, event) == seen->content;
 
     if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0)
         note_refusal(intake, message, same ? "double" : "id of another event",
@@ -388,119 +380,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
         take_event(intake, message);
 }
 
-/* ---- what was on disk ---- */
-
-struct loading {
-    const struct intake_parts *parts;
-    uint64_t wall_ms, age_ms; /* age of the last event */
-    uint64_t failures, not_revoked;
-};
-
-/* Ages only shrink, however the wall clock jumped while events were written. Times before the
- * loop's clock began wrap around, as do the differences that are taken from them. */
-static uint64_t time_of(struct loading *loading, uint64_t wall_ms)
-{
-    uint64_t age = wall_ms < loading->wall_ms ? loading->wall_ms - wall_ms : 0;
-
-    if (age < loading->age_ms)
-        loading->age_ms = age;
-    return loop_now(loading->parts->loop) - loading->age_ms;
-}
-
-static void load_event(const struct stored_event *stored, void *context)
-{
-    struct loading *loading = context;
-    const struct intake_parts *parts = loading->parts;
-    uint64_t time = time_of(loading, stored->wall_ms);
-
-    /* Was refused for want of memory after it had been written, and then sent again. */
-    if (seen_events_find(parts->seen, stored->key, time) != NULL)
-        return;
-    if (!event_log_append(parts->log, &stored->event, time) ||
-        !seen_events_add(parts->seen, stored->key, content_of(parts->seen, &stored->event),
-                         stored->event.sequence, 0, time))
-        loading->failures++;
-}
-
-static void load_revocation(const struct log_revocation *kept, void *context)
-{
-    struct loading *loading = context;
-
-    if (kept->until_ms > loading->wall_ms &&
-        revocations_add(loading->parts->drops->revocations, kept->kind, kept->name,
-                        kept->name_length, kept->at_ms, kept->until_ms, loading->wall_ms) == NULL)
-        loading->not_revoked++;
-}
-
-/* With fewer of them allowed than before the others count no more. */
-static bool load_revocations(struct intake *intake, struct loading *loading,
-                             char error[LOG_DATABASE_ERROR_SIZE])
-{
-    if (!log_store_load_revocations(intake->store, load_revocation, loading, error))
-        return false;
-    if (loading->not_revoked > 0)
-        message_error("there is no room for drops of before: proofs of before count again",
-                      message_number("drops", (int64_t)loading->not_revoked));
-    return true;
-}
-
-static void load_value(const struct event *event, void *context)
-{
-    const struct loading *loading = context;
-
-    last_values_take(&loading->parts->log->values, event);
-}
-
-/* What is in it is known; it has to be the one that the program before wrote. */
-static bool take_up_file(struct intake *intake, uint64_t *lost_through,
-                         char error[LOG_DATABASE_ERROR_SIZE])
-{
-    const struct event_log *log = intake->parts.log;
-    struct log_past past;
-
-    if (!log_store_pass_over(intake->store, &past, error))
-        return false;
-    *lost_through = log->lost_through;
-    if (past.state.epoch == log->epoch && past.state.head <= log->given)
-        return true;
-    (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
-                   "the log on disk is not the one of the program before: that needs a restart");
-    return false;
-}
-
-static bool load_log(struct intake *intake, uint64_t *lost_through,
-                     char error[LOG_DATABASE_ERROR_SIZE])
-{
-    struct event_log *log = intake->parts.log;
-    struct loading loading = {
-        .parts = &intake->parts, .wall_ms = clock_wall_ms(), .age_ms = UINT64_MAX};
-    struct log_past past;
-
-    if (intake->parts.goes_on)
-        return take_up_file(intake, lost_through, error);
-    if (!log_store_load(intake->store, &past, load_event, &loading, error))
-        return false;
-    if (loading.failures > 0) {
-        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "no memory for the event log");
-        return false;
-    }
-    if (past.state.epoch == 0)
-        return true;
-    if (!load_revocations(intake, &loading, error) ||
-        !log_store_load_values(intake->store, load_value, &loading, error))
-        return false;
-    log->epoch = past.state.epoch;
-    event_log_forget(log, past.forgotten);
-    event_log_resume(log, past.state.head, past.state.lost_through,
-                     !past.state.unsure && !past.tail_missing, loading.wall_ms);
-    event_log_expire(log, loop_now(intake->parts.loop));
-    *lost_through = log->lost_through;
-    message_info("event log read", message_number("events", (int64_t)log->events),
-                 message_number("bytes", (int64_t)event_log_bytes(log)),
-                 message_number("kept", (int64_t)log->values.count),
-                 message_number("through", (int64_t)log->stored_head));
-    return true;
-}
+/* ---- the log on disk ---- */
 
 static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
@@ -528,7 +408,8 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
 
     intake->store = log_store_open(&options, error);
     intake->parts.drops->store = intake->store;
-    return intake->store != NULL && load_log(intake, &lost_through, error) &&
+    return intake->store != NULL &&
+           intake_load(&intake->parts, intake->store, &lost_through, error) &&
            open_key(intake, error) &&
            log_store_start(intake->store, intake->parts.log->epoch, lost_through,
                            &intake->parts.loop->uv, on_done, intake, error);

@@ -5,34 +5,13 @@
 #define ESN_INTAKE_H
 
 #include "bus/bus.h"
+#include "events/intake_parts.h"
 #include "log/log_store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct config;
-struct delivery;
-struct drops;
-struct event_log;
 struct intake;
-struct loop;
-struct publisher_counts;
-struct rate_limits;
-struct seen_events;
-
-/* What it works with; all of it is the caller's and outlives it. */
-struct intake_parts {
-    const struct config *config;
-    struct loop *loop;
-    struct delivery *delivery;
-    struct event_log *log;
-    struct seen_events *seen;
-    struct rate_limits *rates;
-    struct publisher_counts *publishers; /* NULL: nobody has a name */
-    struct drops *drops;                 /* it is given store and inbox */
-    bool goes_on; /* log, seen events and revocations are those of the program before: what is on
-                     disk is not read into them */
-};
 
 struct intake_counters {
     uint64_t events;  /* delivered, doubles not counted */

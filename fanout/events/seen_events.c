@@ -34,8 +34,9 @@ void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct env
 
 uint32_t seen_events_content(const struct seen_events *events, const struct event *event)
 {
+    if ((event->flags & ENVELOPE_HAS_POST_KEY) == 0)
+        return 0;
     uint64_t said = hash_bytes(events->seed, event->json, event->json_length);
-
     said = hash_bytes(said, &event->whisper, sizeof event->whisper);
     said = hash_bytes(said, &event->except, sizeof event->except);
     if ((event->flags & ENVELOPE_KEEP) != 0)

@@ -35,7 +35,8 @@ struct seen_events {
 void seen_events_open(struct seen_events *events, uint64_t seed);
 /* What an event is known by: the publisher's own id when it gave one, else handler and sequence. */
 void seen_events_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], const struct envelope *envelope);
-/* Whether two events of one key say the same to the same, as far as their publishers say to whom. */
+/* Whether two events of one key say the same to the same, as far as their publishers say to whom. 0: of one that its
+ * publisher cannot say twice. */
 uint32_t seen_events_content(const struct seen_events *events, const struct event *event);
 /* The earlier one (borrowed until the next call), or NULL. */
 const struct seen_event *seen_events_find(struct seen_events *events,

@@ -96,17 +96,24 @@ static void one_that_is_closed_meanwhile_is_forgotten(void **state)
         assert_int_equal(close(peers[i]), 0);
 }
 
+static struct scene_client *put_one_off(struct net_scene *scene)
+{
+    net_scene_open(scene);
+    scene->leaves_put_off = true;
+    struct scene_client *client = net_scene_connect(scene, CONNECTION_READING);
+    scene_client_send(client, "late");
+    late_turn(scene);
+    assert_int_equal(scene->net.put_off.count, 1);
+    return client;
+}
+
 static void one_that_is_no_longer_to_be_read_is_not(void **state)
 {
     struct net_scene scene;
+    struct scene_client *client = put_one_off(&scene);
+    int peer = client->peer;
 
     (void)state;
-    net_scene_open(&scene);
-    scene.leaves_put_off = true;
-    struct scene_client *client = net_scene_connect(&scene, CONNECTION_READING);
-    int peer = client->peer;
-    scene_client_send(client, "late");
-    late_turn(&scene);
     assert_int_equal(connection_start_reading(&client->connection), 0); /* in its turn */
     net_scene_turn(&scene);
     assert_int_equal(client->inputs, 0);
@@ -126,16 +133,11 @@ static void one_that_is_no_longer_to_be_read_is_not(void **state)
 static void one_that_is_answered_meanwhile_can_read_the_answer(void **state)
 {
     struct net_scene scene;
+    struct scene_client *client = put_one_off(&scene);
+    int peer = client->peer;
     char answer[16];
 
     (void)state;
-    net_scene_open(&scene);
-    scene.leaves_put_off = true;
-    struct scene_client *client = net_scene_connect(&scene, CONNECTION_READING);
-    int peer = client->peer;
-    scene_client_send(client, "late");
-    late_turn(&scene);
-    assert_int_equal(scene.net.put_off.count, 1);
     connection_end_answer(&client->connection, false);
     assert_true(connection_queue_bytes(&client->connection, "answer", 6));
     assert_false(connection_flush(&scene.net));

@@ -160,8 +160,11 @@ static void what_was_said_and_to_whom_is_the_content(void **state)
     const struct seen_events events = {.seed = 1};
 
     (void)state;
-    struct event event = {
-        .json = "{}", .json_length = 2, .allowed = "ana", .allowed_length = sizeof "ana"};
+    struct event event = {.json = "{}",
+                          .json_length = 2,
+                          .allowed = "ana",
+                          .allowed_length = sizeof "ana",
+                          .flags = ENVELOPE_HAS_POST_KEY};
     struct event other = event, whispered = event, excepting = event, bound = event;
     uint32_t content = seen_events_content(&events, &event);
     assert_int_equal(seen_events_content(&events, &event), content);
@@ -175,9 +178,12 @@ static void what_was_said_and_to_whom_is_the_content(void **state)
     /* Whom the database named may have changed between two tries; whom the publisher named not. */
     bound.allowed = "eva";
     assert_int_equal(seen_events_content(&events, &bound), content);
-    event.flags = bound.flags = ENVELOPE_BOUND | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED;
+    event.flags = bound.flags =
+        ENVELOPE_HAS_POST_KEY | ENVELOPE_BOUND | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED;
     assert_int_not_equal(seen_events_content(&events, &event),
                          seen_events_content(&events, &bound));
+    other.flags = 0; /* its publisher cannot say it twice */
+    assert_int_equal(seen_events_content(&events, &other), 0);
 }
 
 /* As docs/configuration.md says it of [bus] remember_events: about 100 bytes each. */
