@@ -27,7 +27,8 @@ struct bus_reader {
     struct bus_inbox *inbox;
     struct round round;
     bool paused;
-    bool failed; /* the last time that it was looked at */
+    bool failed;      /* the last time that it was looked at */
+    int open_handles; /* of those that close when it has left */
     uv_poll_t readable;
     uv_idle_t again; /* keeps the loop awake while messages are left over from a full batch */
 };
@@ -196,10 +197,13 @@ void bus_reader_free(struct bus_reader **reader)
     *reader = NULL;
 }
 
-/* Of the second of its two handles. */
+/* In whatever order the loop closes them. */
 static void on_left(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct bus_reader *reader = handle->data;
+
+    if (--reader->open_handles == 0)
+        free(reader);
 }
 
 void bus_reader_leave(struct bus_reader **reader)
@@ -211,7 +215,8 @@ void bus_reader_leave(struct bus_reader **reader)
     (void)uv_poll_stop(&old->readable);
     bus_inbox_close(&old->inbox);
     loop_set_between(&old->net->loop, NULL, NULL);
-    uv_close((uv_handle_t *)&old->readable, NULL);
+    old->open_handles = 2;
+    uv_close((uv_handle_t *)&old->readable, on_left);
     uv_close((uv_handle_t *)&old->again, on_left);
 }
 

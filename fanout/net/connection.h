@@ -134,6 +134,10 @@ void connection_relieve_memory(struct net *net);
 /* The same for `most` bytes, in favour of others who have room: only those that have waited for
  * soft_time. */
 void connection_relieve_for_others(struct net *net, uint64_t most);
+/* How many of the oldest queued bytes the socket has taken already: they stay queued until the loop
+ * has written all that it was given together. Of one that is secured: 0, what is queued is not what
+ * is written. */
+size_t connection_taken_ahead(const struct connection *connection);
 /* The other end took something of what waits for it since the last call, or since it had to wait. */
 bool connection_has_moved(struct connection *connection);
 /* When that is to be asked for one that may not stand still; UINT64_MAX: nothing waits. */

@@ -97,6 +97,13 @@ uint64_t connection_stall_deadline(const struct connection *connection)
                : UINT64_MAX;
 }
 
+size_t connection_taken_ahead(const struct connection *connection)
+{
+    if (connection->backlog == NULL || connection->secured)
+        return 0;
+    return connection->backlog->in_flight - uv_stream_get_write_queue_size(&connection->io.stream);
+}
+
 /* Without what the system keeps for the socket: that says that there is room again only when a good
  * part of it is gone, which takes minutes on a slow line. */
 static int64_t taken_by_peer(const struct connection *connection)

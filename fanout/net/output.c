@@ -132,19 +132,23 @@ void output_clear(struct output *output)
     output->length = 0;
 }
 
-static void save_range(const struct frame *frame, struct saved_writer *writer)
+/* Without its first `skip` bytes; returns how many are still to be left out behind it. */
+static size_t save_range(const struct frame *frame, size_t skip, struct saved_writer *writer)
 {
-    bytes_append(&writer->out, frame_bytes(frame), frame->length);
+    size_t left_out = skip < frame->length ? skip : frame->length;
+
+    bytes_append(&writer->out, frame_bytes(frame) + left_out, frame->length - left_out);
+    return skip - left_out;
 }
 
-void output_save(const struct output *output, struct saved_writer *writer)
+void output_save(const struct output *output, size_t skip, struct saved_writer *writer)
 {
     const struct output_rest *rest = output->rest;
 
-    saved_put(writer, output->length);
-    if (output->length == 0)
+    saved_put(writer, output->length - skip);
+    if (output->length == skip)
         return;
-    save_range(&output->first, writer);
+    skip = save_range(&output->first, skip, writer);
     for (uint32_t i = 0; rest != NULL && i < rest->count; i++)
-        save_range(&rest->frames[rest->start + i], writer);
+        skip = save_range(&rest->frames[rest->start + i], skip, writer);
 }

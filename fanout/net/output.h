@@ -36,8 +36,8 @@ bool output_append_all(struct output *output, const struct output *other);
 /* The same, and leaves that empty; false without memory, when both
  * are to be cleared. */
 bool output_join(struct output *output, struct output *behind);
-/* Writes all bytes, which go on being queued. */
-void output_save(const struct output *output, struct saved_writer *writer);
+/* Writes all bytes but the oldest `skip` of them; all go on being queued. */
+void output_save(const struct output *output, size_t skip, struct saved_writer *writer);
 /* Forgets everything. */
 void output_clear(struct output *output);
 

@@ -147,7 +147,7 @@ static void save_connection(uv_handle_t *handle, void *context)
     saved_put_bytes(saving->writer, address != NULL ? address->network.bytes : NULL,
                     address != NULL ? IP_ADDRESS_SIZE : 0);
     saved_put(saving->writer, connection->written_at);
-    output_save(&connection->output, saving->writer);
+    output_save(&connection->output, connection_taken_ahead(connection), saving->writer);
     saved_put_bytes(saving->writer, saving->input.data, saving->input.length);
     if (connection->state == CONNECTION_STREAMING)
         save_stream(stream_of(connection), saving->writer);

@@ -7,7 +7,8 @@ const { after, before, describe, test } = require('node:test');
 const { EventStream } = require('./lib/event-stream');
 const { request } = require('./lib/http');
 const { programs, tool } = require('./lib/paths');
-const { RawConnection } = require('./lib/raw');
+const { FrameReader } = require('./lib/frames');
+const { RawConnection, requestText } = require('./lib/raw');
 const { freePort } = require('./lib/ports');
 const { makeCertificate } = require('./lib/secure');
 const { Subscriber } = require('./lib/subscriber');
@@ -255,6 +256,58 @@ describe('what is under way', () => {
     await stack.publish('a', 'still');
     await stream.takeUntil('still');
     await stream.close();
+  });
+});
+
+/** Clients that read as much as they are told to; each has takeUntil(type), which reads on and gives the types that came. */
+const SLOW_CLIENTS = {
+  async frames(stack, topic) {
+    const raw = await RawConnection.open(stack.port);
+    await raw.write(requestText('POST', '/', { body: JSON.stringify({ ep: [topic] }) }));
+    await raw.head();
+    const types = [];
+    const reader = new FrameReader((text) => text !== '' && types.push(JSON.parse(text).e.type));
+    const takeUntil = async (type) => {
+      while (!types.includes(type)) {
+        reader.write(Buffer.from((await raw.chunks((text) => text !== '')).text));
+      }
+      return types;
+    };
+    await takeUntil('connected');
+    types.length = 0;
+    return { raw, takeUntil };
+  },
+  async websocket(stack, topic) {
+    const peer = await WebSocketPeer.open(stack.port, `/ws?ep=${topic}`);
+    return { raw: peer.raw, takeUntil: async (type) => (await takeUntil(peer, type)).map((frame) => frame.e.type) };
+  },
+};
+
+describe('clients that read slowly', () => {
+  test('get each byte once, across upgrades in the middle of what is being written to them', async () => {
+    const stack = await Upgradable.start('up-slow', { handlers: 1, config: { fanout: { max_pending: '64M' } } });
+    const clients = await Promise.all(Object.values(SLOW_CLIENTS).map((open) => open(stack, 'slow')));
+    clients.forEach(({ raw }) => raw.pause());
+    const sent = Array.from({ length: 30 }, (_, i) => `big-${i}`);
+    for (const type of sent) {
+      await stack.publish('slow', type, 'x'.repeat(400_000));
+    }
+    for (let i = 0; i < 3; i++) {
+      for (const { raw } of clients) {
+        const wanted = raw.socket.bytesRead + 3_000_000; // more than the system keeps, of what one write is
+        raw.resume();
+        await raw.until('a part of it', () => raw.socket.bytesRead >= wanted);
+        raw.pause();
+      }
+      await stack.upgrade();
+    }
+    await stack.publish('slow', 'after');
+    for (const { raw, takeUntil: read } of clients) {
+      raw.resume();
+      assert.deepEqual(await read('after'), [...sent, 'after']);
+      raw.destroy();
+    }
+    await stack.stop();
   });
 });
 

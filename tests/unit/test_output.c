@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "random.h"
+#include "saved_state.h"
 
 enum { RECEIVERS = 12, OPERATIONS = 30000, VECTORS = 7, LONGEST = 3000 };
 
@@ -83,6 +84,21 @@ static void consume(struct scene *scene, struct receiver *receiver)
     assert_int_equal(receiver->output.length, receiver->expected.length - receiver->consumed);
 }
 
+/* What is saved is what is left behind any number of the oldest bytes. */
+static void save(struct scene *scene, const struct receiver *receiver)
+{
+    const struct output *output = &receiver->output;
+    size_t skip = output->length ? random_below(&scene->random, (unsigned)output->length + 1) : 0;
+    struct saved_writer writer = {0}, plain = {0};
+    size_t left = receiver->expected.length - receiver->consumed - skip;
+    saved_put_bytes(&plain, receiver->expected.data + receiver->consumed + skip, left);
+    output_save(output, skip, &writer);
+    assert_int_equal(writer.out.length, plain.out.length);
+    assert_memory_equal(writer.out.data, plain.out.data, plain.out.length);
+    bytes_free(&writer.out);
+    bytes_free(&plain.out);
+}
+
 static void forget(struct receiver *receiver)
 {
     output_clear(&receiver->output);
@@ -113,6 +129,8 @@ static void everybody_gets_every_byte_in_order(void **state)
         /* Slow and fast times take turns. */
         if (what < (i / 1000 % 2 ? 300 : 100))
             append(scene);
+        else if (what < 310)
+            save(scene, receiver);
         else if (what < 999)
             consume(scene, receiver);
         else
