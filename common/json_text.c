@@ -324,6 +324,8 @@ static unsigned next_character(const char **at)
 static bool is_key(const char *quoted, const char *quoted_end, const char *key)
 {
     const char *at = quoted + 1;
+    if (*key != '\0' && *at != *key && *at != '\\') /* most are told apart by their first letter */
+        return false;
     while (at < quoted_end - 1) {
         unsigned character = next_character(&at);
         if (*key == '\0' || character != (unsigned char)*key++)
@@ -374,6 +376,30 @@ struct json_span json_text_member(struct json_span object, const char *key)
     struct json_span found;
     json_text_members(object, &key, &found, 1);
     return found;
+}
+
+size_t json_text_plain_strings(struct json_span array, struct json_span *found, size_t most)
+{
+    if (json_text_kind(array) != '[')
+        return 0;
+    struct reader reader = {.at = array.start, .end = array.start + array.length};
+    size_t count = 0;
+    skip_blanks(&reader);
+    do {
+        reader.at++; /* of the bracket, or the comma */
+        skip_blanks(&reader);
+        if (*reader.at != '"' || count == most)
+            return 0;
+        const char *start = reader.at;
+        skip_string(&reader);
+        found[count] =
+            (struct json_span){.start = start + 1, .length = (size_t)(reader.at - start) - 2};
+        if (memchr(found[count].start, '\\', found[count].length) != NULL)
+            return 0;
+        count++;
+        skip_blanks(&reader);
+    } while (*reader.at == ',');
+    return count;
 }
 
 char json_text_kind(struct json_span value)

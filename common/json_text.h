@@ -28,6 +28,10 @@ struct json_span json_text_member(struct json_span object, const char *key);
 void json_text_members(struct json_span object, const char *const *keys, struct json_span *found,
                        size_t count);
 
+/* The elements of a checked array when all of them are strings without an escape: found[i] is what stands between
+ * the quotes. How many; 0 when there is none, another thing among them, or more than `most`. */
+size_t json_text_plain_strings(struct json_span array, struct json_span *found, size_t most);
+
 /* How many values and names a tree of the text would hold, give or take one: to be asked before one
  * is built of what a stranger sent, since a tree takes fifty times the memory of `[[],[],...` and
  * fifty times the time of this. The text need not be JSON. */

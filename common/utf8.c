@@ -22,28 +22,55 @@ static uint64_t low_byte(uint64_t word)
     return (word - ones * 0x20) & ~word & tops;
 }
 
-/* Eight bytes at once: nothing above ASCII, no control character, none of the three. */
-static bool is_plain_word(uint64_t word)
+/* Not 0 when one of eight bytes is beyond ASCII, a control character or one of the three. */
+static uint64_t odd_bytes(uint64_t word)
 {
-    uint64_t odd = word & tops;
-    odd |= low_byte(word);
-    odd |= zero_byte(word ^ (ones * '"'));
-    odd |= zero_byte(word ^ (ones * '\\'));
-    odd |= zero_byte(word ^ (ones * '\''));
-    return odd == 0;
+    return (word & tops) | low_byte(word) | zero_byte(word ^ (ones * '"')) |
+           zero_byte(word ^ (ones * '\\')) | zero_byte(word ^ (ones * '\''));
 }
 
-size_t utf8_plain_run(const char *text, size_t length)
+static size_t first_odd_byte(uint64_t odd)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(odd) / 8;
+#else
+    return (size_t)__builtin_clzll(odd) / 8;
+#endif
+}
+
+/* Of fewer than sixteen bytes. */
+static size_t short_plain_run(const char *text, size_t length)
 {
     size_t run = 0;
-    for (uint64_t word; length - run >= sizeof word; run += sizeof word) {
-        memcpy(&word, text + run, sizeof word);
-        if (!is_plain_word(word))
-            break;
+    uint64_t word;
+    if (length >= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        run = odd_bytes(word) == 0 ? sizeof word : 0;
     }
     while (run < length && is_plain((unsigned char)text[run]))
         run++;
     return run;
+}
+
+/* Sixteen bytes in one register, where the processor has such; elsewhere the compiler makes do with smaller ones. */
+typedef unsigned char wide __attribute__((vector_size(16)));
+
+size_t utf8_plain_run(const char *text, size_t length)
+{
+    size_t run = 0;
+    for (wide bytes; length - run >= sizeof bytes; run += sizeof bytes) {
+        uint64_t halves[2];
+        memcpy(&bytes, text + run, sizeof bytes);
+        /* What is below 0x20 wraps round, and is above what is left of ASCII then as all beyond it is. */
+        wide odd =
+            (wide)((bytes - 0x20 > 0x5f) | (bytes == '"') | (bytes == '\\') | (bytes == '\''));
+        memcpy(halves, &odd, sizeof halves);
+        if (halves[0] != 0)
+            return run + first_odd_byte(halves[0]);
+        if (halves[1] != 0)
+            return run + sizeof halves[0] + first_odd_byte(halves[1]);
+    }
+    return run + short_plain_run(text + run, length - run);
 }
 
 size_t utf8_control_free_run(const char *text, size_t length)

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-enum { POSTS_TOGETHER = 64 };
+/* So many posts go to the bus in one go, or fewer that are long: all of them are in memory. */
+enum { POSTS_TOGETHER = 128, BYTES_TOGETHER = 1 << 20 };
 
 /* While one is served. */
 struct course {
@@ -18,6 +19,7 @@ struct course {
     struct batch_reader reader;
     struct publish_post *posts; /* POSTS_TOGETHER */
     size_t gathered;
+    size_t gathered_bytes;
     size_t read; /* bytes of the body */
     struct bytes answers;
     size_t answered;
@@ -84,7 +86,7 @@ static void publish_gathered(struct course *course)
         publish_post_free(posts[i]);
     }
     free(events);
-    course->gathered = 0;
+    course->gathered = course->gathered_bytes = 0;
 }
 
 /* ---- posts ---- */
@@ -121,7 +123,8 @@ static bool take_post(struct course *course, const char *text, size_t length)
     bytes_free(&id);
     if (!named)
         return end_with(course, "Out of memory", NULL);
-    if (course->gathered == POSTS_TOGETHER)
+    course->gathered_bytes += length;
+    if (course->gathered == POSTS_TOGETHER || course->gathered_bytes >= BYTES_TOGETHER)
         publish_gathered(course);
     return true;
 }

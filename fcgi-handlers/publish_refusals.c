@@ -48,8 +48,15 @@ static size_t gather(const struct publish_post *post, struct bytes *records,
     return count;
 }
 
+static bool is_published_whole(const struct publish_post *post)
+{
+    return !post->refused && post->event_count == post->asked.count;
+}
+
 void publish_refusals_tell(struct publish_queue *queue, const struct publish_post *post)
 {
+    if (is_published_whole(post))
+        return;
     struct bytes records[TOLD_MOST] = {BYTES_EMPTY};
     struct bus_event events[TOLD_MOST];
     size_t count = gather(post, records, events);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_ID = 200 };
+enum { LONGEST_ID = 200, NAMES_MOST = 8 };
 
 static const double beyond_integers = 9007199254740992.0; /* 2^53 */
 
@@ -88,6 +88,19 @@ static bool read_connections(struct publish_point *point, const json_t *value,
     return true;
 }
 
+static bool check_topic(struct publish_point *point, const struct publish_limits *limits,
+                        struct publish_fault *fault)
+{
+    const char *wrong = topic_fault(point->topic, point->topic_length, limits->max_topic_length,
+                                    limits->max_topic_levels);
+    if (wrong != NULL)
+        return bad(fault, wrong, NULL);
+    if (topic_is_reserved(point->topic, point->topic_length))
+        return refuse(fault, 403, "Reserved topic", NULL);
+    point->wildcard = topic_has_wildcard(point->topic, point->topic_length);
+    return true;
+}
+
 static bool read_topic(struct publish_point *point, const json_t *topic,
                        const struct publish_limits *limits, struct publish_fault *fault)
 {
@@ -97,14 +110,7 @@ static bool read_topic(struct publish_point *point, const json_t *topic,
         return bad(fault, "Topic should be a string", NULL);
     point->topic = json_string_value(topic);
     point->topic_length = json_string_length(topic);
-    const char *wrong = topic_fault(point->topic, point->topic_length, limits->max_topic_length,
-                                    limits->max_topic_levels);
-    if (wrong != NULL)
-        return bad(fault, wrong, NULL);
-    if (topic_is_reserved(point->topic, point->topic_length))
-        return refuse(fault, 403, "Reserved topic", NULL);
-    point->wildcard = topic_has_wildcard(point->topic, point->topic_length);
-    return true;
+    return check_topic(point, limits, fault);
 }
 
 static bool read_bonds(struct publish_point *point, const json_t *value,
@@ -241,11 +247,48 @@ static bool read_point(struct publish_point *point, const json_t *value,
            read_keep(point, value, request, limits, fault);
 }
 
+/* text_size: bytes of room behind the points. */
+static bool make_points(struct publish_request *request, size_t count, size_t text_size,
+                        const struct publish_limits *limits, struct publish_fault *fault)
+{
+    if (count > limits->max_event_points)
+        return bad(fault, "Too many Event Points", NULL);
+    request->points = calloc(1, count * sizeof *request->points + text_size);
+    request->count = request->points != NULL ? count : 0;
+    return request->points != NULL || refuse(fault, 500, "Out of memory", NULL);
+}
+
+/* A few topics and no more, as most posts have them: they are copied behind the points, and no tree is built. */
+static bool take_names(struct publish_request *request, const struct json_span *names, size_t count,
+                       const struct publish_limits *limits, struct publish_fault *fault)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += names[i].length + 1;
+    if (!make_points(request, count, size, limits, fault))
+        return false;
+    char *text = (char *)(request->points + count);
+    for (size_t i = 0; i < count; i++) {
+        struct publish_point *point = &request->points[i];
+        memcpy(text, names[i].start, names[i].length);
+        point->topic = text;
+        point->topic_length = names[i].length;
+        if (!check_topic(point, limits, fault))
+            return false;
+        text += names[i].length + 1;
+    }
+    return true;
+}
+
 static bool read_points(struct publish_request *request, struct json_span list,
                         const struct publish_limits *limits, struct publish_fault *fault)
 {
+    struct json_span names[NAMES_MOST];
     if (json_text_kind(list) != '[')
         return bad(fault, "Event Points should be an array", NULL);
+    size_t named = json_text_plain_strings(list, names, NAMES_MOST);
+    if (named > 0)
+        return take_names(request, names, named, limits, fault);
     json_t *tree = tree_of(list);
     request->tree = tree;
     if (tree == NULL)
@@ -254,12 +297,8 @@ static bool read_points(struct publish_request *request, struct json_span list,
     size_t count = json_array_size(tree);
     if (count == 0)
         return bad(fault, "Event Point missing", "the array is empty");
-    if (count > limits->max_event_points)
-        return bad(fault, "Too many Event Points", NULL);
-    request->points = calloc(count, sizeof *request->points);
-    if (request->points == NULL)
-        return refuse(fault, 500, "Out of memory", NULL);
-    request->count = count;
+    if (!make_points(request, count, 0, limits, fault))
+        return false;
     for (size_t i = 0; i < count; i++) {
         if (!read_point(&request->points[i], json_array_get(tree, i), request, limits, fault))
             return false;

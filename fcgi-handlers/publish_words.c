@@ -63,77 +63,29 @@ static void append_points(struct bytes *out, const struct publish_outcome *outco
             append_result(out, point_result_word(result), 0);
         bytes_append_text(out, "}");
     }
-    bytes_append_text(out, "]}\n");
+    bytes_append_text(out, "]");
 }
 
-enum { WORDS_SIZE = 256 }; /* bytes to most posts: they are written without growing */
+/* ---- what became of it ---- */
 
-static void set_status(struct publish_words *words, int status, const char *reason)
-{
-    words->status = status;
-    words->reason = reason;
-}
+enum fate {
+    FATE_TAKEN,
+    FATE_FORBIDDEN,
+    FATE_LIMITED,
+    FATE_OTHER,
+    FATE_OVER_LIMITS,
+    FATE_UNAVAILABLE
+};
 
-static void word_taken(struct publish_words *words, const struct publish_outcome *outcome)
-{
-    uint64_t receivers = 0;
-    for (size_t i = 0; i < outcome->event_count; i++)
-        receivers += outcome->events[i].ack.receivers;
-    struct bytes *body = &words->body;
-    bytes_append_text(body, "{\"id\":");
-    append_event_id(body, &outcome->events[0]);
-    bytes_append_text(body, ",\"receivers\":");
-    bytes_append_number(body, receivers);
-    set_status(words, 200, "OK");
-}
-
-static void word_forbidden(struct publish_words *words)
-{
-    bytes_append_text(&words->body, "{\"error\":\"No event point was allowed\",\"receivers\":0");
-    set_status(words, 403, "Forbidden");
-}
-
-static void word_limited(struct publish_words *words, const struct publish_outcome *outcome)
-{
-    uint32_t wait = 0;
-    for (size_t i = 0; i < outcome->event_count; i++)
-        if (outcome->events[i].ack.wait_ms > wait)
-            wait = outcome->events[i].ack.wait_ms;
-    words->retry_after_s = wait / 1000 + 1;
-    bytes_append_text(&words->body, "{\"error\":\"Too many events\"");
-    set_status(words, 429, "Too Many Requests");
-}
-
-static void word_other(struct publish_words *words)
-{
-    bytes_append_text(&words->body, "{\"error\":\"The id is that of another event\"");
-    set_status(words, 409, "Conflict");
-}
-
-static void word_over_limits(struct publish_words *words)
-{
-    bytes_append_text(&words->body,
-                      "{\"error\":\"The topic is over the daemon's limits\","
-                      "\"detail\":\"[fanout] max_topic_length or max_topic_levels are lower "
-                      "there than here\"");
-    set_status(words, 422, "Unprocessable Content");
-}
-
-static void word_unavailable(struct publish_words *words, const struct publish_outcome *outcome)
-{
-    const char *error = "The fan-out daemon is overloaded";
-    for (size_t i = 0; i < outcome->event_count; i++) {
-        if (outcome->events[i].ack.status == ACK_UNSTORED)
-            error = "The fan-out daemon cannot write its log to the disk";
-    }
-    for (size_t i = 0; i < outcome->event_count; i++) {
-        if (!outcome->events[i].acknowledged)
-            error = "The fan-out daemon did not acknowledge the event in time";
-    }
-    bytes_append_format(&words->body, "{\"error\":\"%s\"", error);
-    words->retry_after_s = PUBLISH_WORDS_RETRY_S;
-    set_status(words, 503, "Service Unavailable");
-}
+static const struct {
+    int status;
+    const char *reason;
+} statuses[] = {[FATE_TAKEN] = {200, "OK"},
+                [FATE_FORBIDDEN] = {403, "Forbidden"},
+                [FATE_LIMITED] = {429, "Too Many Requests"},
+                [FATE_OTHER] = {409, "Conflict"},
+                [FATE_OVER_LIMITS] = {422, "Unprocessable Content"},
+                [FATE_UNAVAILABLE] = {503, "Service Unavailable"}};
 
 static bool was_taken(const struct publish_outcome *outcome)
 {
@@ -153,23 +105,96 @@ static bool has_any(const struct publish_outcome *outcome, enum ack_status statu
     return false;
 }
 
+static enum fate fate_of(const struct publish_outcome *outcome)
+{
+    if (outcome->event_count == 0)
+        return FATE_FORBIDDEN;
+    if (!was_taken(outcome))
+        return FATE_UNAVAILABLE;
+    if (has_any(outcome, ACK_LIMITED))
+        return FATE_LIMITED;
+    if (has_any(outcome, ACK_TOPIC))
+        return FATE_OVER_LIMITS;
+    return has_any(outcome, ACK_OTHER) ? FATE_OTHER : FATE_TAKEN;
+}
+
+static unsigned retry_after(enum fate fate, const struct publish_outcome *outcome)
+{
+    uint32_t wait = 0;
+    if (fate == FATE_UNAVAILABLE)
+        return PUBLISH_WORDS_RETRY_S;
+    if (fate != FATE_LIMITED)
+        return 0;
+    for (size_t i = 0; i < outcome->event_count; i++)
+        if (outcome->events[i].ack.wait_ms > wait)
+            wait = outcome->events[i].ack.wait_ms;
+    return wait / 1000 + 1;
+}
+
+/* ---- the members of the answer ---- */
+
+static void append_taken(struct bytes *out, const struct publish_outcome *outcome)
+{
+    uint64_t receivers = 0;
+    for (size_t i = 0; i < outcome->event_count; i++)
+        receivers += outcome->events[i].ack.receivers;
+    bytes_append_text(out, "\"id\":");
+    append_event_id(out, &outcome->events[0]);
+    bytes_append_text(out, ",\"receivers\":");
+    bytes_append_number(out, receivers);
+}
+
+static const char *trouble_of(const struct publish_outcome *outcome)
+{
+    const char *error = "\"error\":\"The fan-out daemon is overloaded\"";
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        if (!outcome->events[i].acknowledged)
+            return "\"error\":\"The fan-out daemon did not acknowledge the event in time\"";
+        if (outcome->events[i].ack.status == ACK_UNSTORED)
+            error = "\"error\":\"The fan-out daemon cannot write its log to the disk\"";
+    }
+    return error;
+}
+
+static void append_members(struct bytes *out, enum fate fate, const struct publish_outcome *outcome)
+{
+    switch (fate) {
+    case FATE_TAKEN:
+        append_taken(out, outcome);
+        break;
+    case FATE_FORBIDDEN:
+        bytes_append_text(out, "\"error\":\"No event point was allowed\",\"receivers\":0");
+        break;
+    case FATE_LIMITED:
+        bytes_append_text(out, "\"error\":\"Too many events\"");
+        break;
+    case FATE_OTHER:
+        bytes_append_text(out, "\"error\":\"The id is that of another event\"");
+        break;
+    case FATE_OVER_LIMITS:
+        bytes_append_text(out, "\"error\":\"The topic is over the daemon's limits\","
+                               "\"detail\":\"[fanout] max_topic_length or max_topic_levels are "
+                               "lower there than here\"");
+        break;
+    case FATE_UNAVAILABLE:
+        bytes_append_text(out, trouble_of(outcome));
+        break;
+    }
+    append_points(out, outcome);
+}
+
+enum { WORDS_SIZE = 256 }; /* bytes to most posts: they are written without growing */
+
 void publish_words_of_outcome(struct publish_words *words, const struct publish_outcome *outcome)
 {
-    *words = (struct publish_words){0};
+    enum fate fate = fate_of(outcome);
+    *words = (struct publish_words){.status = statuses[fate].status,
+                                    .reason = statuses[fate].reason,
+                                    .retry_after_s = retry_after(fate, outcome)};
     (void)bytes_reserve(&words->body, WORDS_SIZE);
-    if (outcome->event_count == 0)
-        word_forbidden(words);
-    else if (!was_taken(outcome))
-        word_unavailable(words, outcome);
-    else if (has_any(outcome, ACK_LIMITED))
-        word_limited(words, outcome);
-    else if (has_any(outcome, ACK_TOPIC))
-        word_over_limits(words);
-    else if (has_any(outcome, ACK_OTHER))
-        word_other(words);
-    else
-        word_taken(words, outcome);
-    append_points(&words->body, outcome);
+    bytes_append_text(&words->body, "{");
+    append_members(&words->body, fate, outcome);
+    bytes_append_text(&words->body, "}\n");
 }
 
 /* ---- of a batch ---- */
@@ -185,15 +210,11 @@ static void begin_object(struct bytes *out, int status, unsigned retry_after_s)
 
 int publish_words_add_outcome(struct bytes *out, const struct publish_outcome *outcome)
 {
-    struct publish_words words;
-    publish_words_of_outcome(&words, outcome);
-    begin_object(out, words.status, words.retry_after_s);
-    if (words.body.failed)
-        out->failed = true;
-    else /* without its first bracket and the end of its line */
-        bytes_append(out, words.body.data + 1, words.body.length - 2);
-    bytes_free(&words.body);
-    return words.status;
+    enum fate fate = fate_of(outcome);
+    begin_object(out, statuses[fate].status, retry_after(fate, outcome));
+    append_members(out, fate, outcome);
+    bytes_append_text(out, "}");
+    return statuses[fate].status;
 }
 
 void publish_words_add_fault(struct bytes *out, const struct publish_fault *fault)

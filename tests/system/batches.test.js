@@ -120,30 +120,33 @@ describe('batches', () => {
     }
   });
 
-  test('behind one that the daemon did not take no other is published, so that order is kept', async () => {
-    const other = await Stack.start('batch-order', { handlers: 1, workers: 1, config: { publish: { time_limit: '300ms' } } });
+  // So many posts go to the daemon together, or a MiB of long ones. The handler reads 64 KiB at a time, and has these before the last record.
+  const groups = [['short', { posts: 200, padding: 2500, together: 128 }], ['long', { posts: 60, padding: 30_000, together: 35 }]];
+  for (const [name, { posts: number, padding, together }] of groups) test(`behind one that the daemon did not take no other is published, so that order is kept (${name} ones)`, async () => {
+    const other = await Stack.start('batch-order', { handlers: 1, workers: 1, config: { publish: { time_limit: '300ms', max_batch_body: '2M' } } });
     const [handler] = other.handlers;
     const connection = new FastCgi(handler.socket);
     try {
       const hears = await other.subscribe(['#']);
-      // Long enough that the handler, which reads 64 KiB at a time, has the first 64 of them when 80 are sent.
-      const padded = (i) => ({ type: 'x', detail: i, dropped: 'x'.repeat(2500) });
-      const posts = count(100).map((i) => ({ ...post(i, { id: `order-${i}` }), e: padded(i) }));
+      const padded = (i) => ({ type: 'x', detail: i, dropped: 'x'.repeat(padding) });
+      const posts = count(number).map((i) => ({ ...post(i, { id: `order-${i}` }), e: padded(i) }));
       const body = JSON.stringify({ events: posts });
-      const half = body.indexOf('"dropped"', 80 * 2560);
+      const last = body.indexOf('"dropped"', body.length - 65_000);
       other.daemon.signal('SIGSTOP');
-      const first = postBytes(other.publishToken, body.slice(0, half), { announced: body.length });
+      const first = postBytes(other.publishToken, body.slice(0, last), { announced: body.length });
       await connection.send(first.subarray(0, -8)); // without the end of the body
       await handler.untilLog(/does not take events/);
       other.daemon.signal('SIGCONT');
       await other.look('/state'); // it is awake
-      await connection.send(Buffer.concat([record(STDIN, 1, Buffer.from(body.slice(half))), record(STDIN, 1)]));
+      await connection.send(Buffer.concat([record(STDIN, 1, Buffer.from(body.slice(last))), record(STDIN, 1)]));
       const { json } = await connection.answer();
       const answers = json.events.map(({ status, error }) => [status, error]);
-      assert.deepEqual(answers.slice(64), count(36).map(() => [503, 'An event before it was not taken']));
-      assert.deepEqual([...new Set(answers.slice(0, 64).map(([status]) => status))], [503]);
+      const held = (answer) => answer[1] === 'An event before it was not taken';
+      assert.deepEqual([...new Set(answers.map(([status]) => status))], [503]);
+      assert.deepEqual([answers.length, answers.findIndex(held)], [number, together]);
+      assert.ok(answers.slice(together).every(held));
       await until('all are taken', async () => (await other.post({ events: posts })).json?.events.every(({ status }) => status === 200));
-      assert.deepEqual(await details(other, hears), count(100));
+      assert.deepEqual(await details(other, hears), count(number));
       await hears.close();
     } finally {
       other.daemon.signal('SIGCONT');

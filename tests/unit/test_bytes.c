@@ -156,6 +156,26 @@ static void finds_the_end_of_a_plain_run(void **state)
     assert_int_equal(utf8_plain_run("", 0), 0);
 }
 
+/* Any two bytes beside each other, in the words and behind them. */
+static void finds_the_first_of_two_that_end_a_plain_run(void **state)
+{
+    static const size_t places[] = {0, 5, 14, 15, 18, 21};
+    (void)state;
+    for (unsigned pair = 0; pair < 65536; pair++) {
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            char text[23], alone;
+            size_t at = places[i];
+            memset(text, '~', sizeof text);
+            text[at] = (char)(pair >> 8);
+            text[at + 1] = alone = (char)pair;
+            size_t run = utf8_plain_run(text + at, 1) == 0 ? at
+                         : utf8_plain_run(&alone, 1) == 0  ? at + 1
+                                                           : sizeof text;
+            assert_int_equal(utf8_plain_run(text, sizeof text), run);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +186,7 @@ int main(void)
         cmocka_unit_test(decodes_every_code_point),
         cmocka_unit_test(refuses_what_is_no_utf8),
         cmocka_unit_test(finds_the_end_of_a_plain_run),
+        cmocka_unit_test(finds_the_first_of_two_that_end_a_plain_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

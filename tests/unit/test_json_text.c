@@ -245,6 +245,38 @@ static void finds_several_members_at_once(void **state)
     assert_null(found[2].start);
 }
 
+static void finds_strings_without_an_escape(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t count;
+    } cases[] = {{"[\"a\"]", 1},
+                 {" [ \"a\" ,\n\"b \xc3\xa9/c\"\t] ", 2},
+                 {"[\"\"]", 1},
+                 {"[\"a\",\"]\",\",\"]", 3},
+                 {"[\"a\",\"b\",\"c\",\"d\"]", 0},
+                 {"[]", 0},
+                 {"[ ]", 0},
+                 {"[\"a\\u0062\"]", 0},
+                 {"[\"a\",\"\\\"\"]", 0},
+                 {"[\"a\",1]", 0},
+                 {"[[\"a\"]]", 0},
+                 {"[{\"topic\":\"a\"}]", 0},
+                 {"\"a\"", 0},
+                 {"{\"a\":\"b\"}", 0}};
+    struct json_span found[3];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(json_text_check(cases[i].text, strlen(cases[i].text), DEPTH, NULL));
+        assert_int_equal(json_text_plain_strings(span_of(cases[i].text), found, 3), cases[i].count);
+    }
+    assert_int_equal(json_text_plain_strings(span_of(cases[1].text), found, 3), 2);
+    assert_memory_equal(found[0].start, "a", found[0].length);
+    assert_int_equal(found[1].length, strlen("b \xc3\xa9/c"));
+    assert_memory_equal(found[1].start, "b \xc3\xa9/c", found[1].length);
+    assert_int_equal(json_text_plain_strings((struct json_span){0}, found, 3), 0);
+}
+
 static void tells_kinds(void **state)
 {
     (void)state;
@@ -426,6 +458,7 @@ int main(void)
         cmocka_unit_test(bounds_nesting),
         cmocka_unit_test(finds_members),
         cmocka_unit_test(finds_several_members_at_once),
+        cmocka_unit_test(finds_strings_without_an_escape),
         cmocka_unit_test(tells_kinds),
         cmocka_unit_test(agrees_with_jansson),
         cmocka_unit_test(weighs_what_a_tree_would_hold),

@@ -99,6 +99,38 @@ static void reads_event_points(void **state)
     publish_request_free(&request);
 }
 
+/* They outlive the body, as many as there are. */
+static void keeps_topics_that_are_all_there_is(void **state)
+{
+    static const char *const lists[] = {
+        "\"a/b\"", "\"a/b\" , \"+/\xc3\xa9\"", "\"a/b\",\"+/\\u00e9\"",
+        "\"a/b\",\"+/\xc3\xa9\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\"",
+        "\"a/b\",\"+/\xc3\xa9\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\""};
+    static const size_t counts[] = {1, 2, 2, 8, 9};
+    struct publish_limits many = limits;
+    struct publish_fault fault;
+    (void)state;
+    many.max_event_points = 9;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct publish_request request;
+        struct bytes body = BYTES_EMPTY;
+        bytes_append_format(&body, "{\"ep\":[%s]," EVENT "}", lists[i]);
+        assert_false(body.failed);
+        assert_true(publish_request_parse(&request, body.data, body.length, &many, &fault));
+        memset(body.data, 'x', body.length);
+        bytes_free(&body);
+        assert_int_equal(request.count, counts[i]);
+        assert_topic(&request.points[0], "a/b");
+        assert_false(request.points[0].wildcard || request.points[0].bound);
+        if (counts[i] > 1)
+            assert_topic(&request.points[1], "+/\xc3\xa9");
+        assert_int_equal(request.points[counts[i] - 1].wildcard, counts[i] == 2);
+        for (size_t at = 2; at < counts[i]; at++)
+            assert_int_equal(request.points[at].topic[0], '1' + at);
+        publish_request_free(&request);
+    }
+}
+
 struct refusal {
     const char *body;
     int status;
@@ -362,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_the_canonical_event),
         cmocka_unit_test(reads_event_points),
+        cmocka_unit_test(keeps_topics_that_are_all_there_is),
         cmocka_unit_test(names_a_member_that_is_not_known),
         cmocka_unit_test(names_a_member_of_an_event_point_that_stands_beside_ep),
         cmocka_unit_test(passes_over_other_members_beside_ep),
