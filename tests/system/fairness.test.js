@@ -1,7 +1,8 @@
 'use strict';
 
 // Whoever asks for much waits for its share, and nobody else waits for it: seen by what the daemon had done when it answered,
-// not by a clock. It stands still while all of them come, so that it finds them waiting in one queue.
+// not by a clock. It stands still while all of them ask, so that it finds them waiting in one queue. They are connected before:
+// while it accepts a crowd, who comes last cannot be seen, and a fast machine serves many of the crowd meanwhile.
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
@@ -10,6 +11,7 @@ const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
 const CROWD = 150;
+const NOT_LAST = 0.8 * CROWD; // each in its turn, all of the crowd are served before
 const TOPICS = 1000;
 const PROXY = '127.0.0.2';
 
@@ -33,17 +35,17 @@ describe('one address that asks for much does not make others wait', () => {
 
   /** What /state says to the last of all, and what it says when everybody was served. */
   async function askBehind(crowdFrom, crowdHeaders, lastFrom, lastHeaders) {
-    const before = (await stack.look('/state')).streams_begun;
-    stack.daemon.signal('SIGSTOP');
     const crowd = [];
-    let last;
+    for (let i = 0; i < CROWD; i++) {
+      crowd.push(await RawConnection.open(stack.port, { localAddress: crowdFrom }));
+    }
+    const last = await RawConnection.open(stack.port, { localAddress: lastFrom });
+    const before = (await stack.look('/state')).streams_begun; // asked by one more, who was accepted behind them
+    stack.daemon.signal('SIGSTOP');
     try {
-      for (let i = 0; i < CROWD; i++) {
-        const connection = await RawConnection.open(stack.port, { localAddress: crowdFrom });
+      for (const [i, connection] of crowd.entries()) {
         await connection.write(heavy(i, crowdHeaders));
-        crowd.push(connection);
       }
-      last = await RawConnection.open(stack.port, { localAddress: lastFrom });
       await last.write(stateText(lastHeaders));
     } finally {
       stack.daemon.signal('SIGCONT');
@@ -57,7 +59,7 @@ describe('one address that asks for much does not make others wait', () => {
 
   test('directly', async () => {
     const { servedBefore, putOff } = await askBehind('127.0.0.66', {}, '127.0.0.67', {});
-    assert.ok(servedBefore < CROWD / 2, `${servedBefore} of ${CROWD} were served before the other one`);
+    assert.ok(servedBefore < NOT_LAST, `${servedBefore} of ${CROWD} were served before the other one`);
     assert.ok(putOff > 0);
   });
 
@@ -68,7 +70,7 @@ describe('one address that asks for much does not make others wait', () => {
       PROXY,
       { 'X-Forwarded-For': '192.0.2.67' },
     );
-    assert.ok(servedBefore < CROWD / 2, `${servedBefore} of ${CROWD} were served before the other one`);
+    assert.ok(servedBefore < NOT_LAST, `${servedBefore} of ${CROWD} were served before the other one`);
   });
 });
 
