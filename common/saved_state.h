@@ -13,6 +13,9 @@
 /* To be raised whenever what a section holds changes. */
 enum { SAVED_FORM = 1, SAVED_ERROR_SIZE = 128 };
 
+/* The most of what goes on being counted: it never begins at 0 again. */
+#define SAVED_COUNTER_MOST (UINT64_MAX / 2)
+
 /* In this order; each stands there once. */
 enum saved_section {
     SAVED_SERVICE = 1,

@@ -155,7 +155,7 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
     const char *path = server->config.log_path != NULL ? server->config.log_path : "";
     const char *former_path = saved_take_text(reader, NULL);
 
-    server->streams.next_connid = saved_take(reader);
+    server->streams.next_connid = saved_take_within(reader, SAVED_COUNTER_MOST);
     server->streams.begun = saved_take(reader);
     server->service.started_at_ms = saved_take(reader);
     server->upgrade.outcome = (struct upgrade_outcome){.state = UPGRADE_DONE};

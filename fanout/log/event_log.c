@@ -331,7 +331,7 @@ bool event_log_load(struct event_log *log, struct saved_reader *reader)
         &figures.stored_head,  &figures.resumed_at,      &figures.lost_through,
         &figures.newest_bound, &figures.newest_targeted, &figures.last_iat};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-        *rest[i] = saved_take(reader);
+        *rest[i] = saved_take_within(reader, SAVED_COUNTER_MOST);
     for (size_t left = saved_take_count(reader, SAVED_EVENT_LEAST); left > 0; left--) {
         struct event event;
         uint64_t logged_at_ms = saved_event_take(reader, &event);

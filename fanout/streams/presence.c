@@ -181,7 +181,7 @@ bool presence_load(struct presence *presence, struct saved_reader *reader)
 {
     if (!presence_past_load(&presence->past, reader))
         return false;
-    presence->changes = saved_take(reader);
+    presence->changes = saved_take_within(reader, SAVED_COUNTER_MOST);
     for (size_t left = saved_take_count(reader, 3 * sizeof(uint64_t)); left > 0; left--)
         if (!load_entry(presence, reader))
             return false;
