@@ -14,10 +14,15 @@ fail() {
 site=$1 port=$2 group=${3:-esn-publish}
 # What systemd escapes in the names of instances would not be the folder's name any more.
 echo "$site" | grep -qxE '[a-z][a-z0-9_]{0,30}' || fail "not small letters, digits and _, the first of them a letter: $site"
+case $site in
+log | events | acks) fail "the first site has a folder or a socket of this name: $site" ;;
+esac
 echo "$port" | grep -qxE '[1-9][0-9]{0,4}' && [ "$port" -le 65535 ] || fail "not a port: $port"
 getent group "$group" >/dev/null || fail "there is no group $group"
 config=/etc/es-web-notify/$site
-[ ! -e "$config" ] || fail "$config is there already"
+for folder in "$config" "/run/es-web-notify/$site" "/var/lib/es-web-notify/$site"; do
+    [ ! -e "$folder" ] || fail "$folder is there already"
+done
 
 cat >"/etc/tmpfiles.d/es-web-notify-$site.conf" <<END
 # As /run/es-web-notify and its like are, for the site $site.
@@ -28,6 +33,14 @@ END
 systemd-tmpfiles --create "es-web-notify-$site.conf"
 
 umask 022
+for unit in esn-fanout esn-event esn-subscribe esn-outbox; do
+    mkdir -p "/etc/systemd/system/$unit.service.d"
+    cat >"/etc/systemd/system/$unit.service.d/site-$site.conf" <<END
+# The site $site is no matter of the first site's services.
+[Service]
+InaccessiblePaths=-/etc/es-web-notify/$site -/run/es-web-notify/$site -/var/lib/es-web-notify/$site
+END
+done
 {
     cat <<END
 # The site $site. esn-fanout@$site, esn-event@$site and esn-subscribe@$site read this.
@@ -53,4 +66,5 @@ END
 mv "$config/es-web-notify.conf.new" "$config/es-web-notify.conf"
 chown "esn-event:$group" "$config/publish.token"
 chmod 440 "$config/publish.token"
-echo "The site $site: systemctl enable --now esn-fanout@$site esn-event@$site esn-subscribe@$site"
+echo "The site $site: systemctl daemon-reload; systemctl enable --now esn-fanout@$site esn-event@$site esn-subscribe@$site"
+echo "The first site's services see nothing of it from their next start on: systemctl restart esn-fanout esn-event esn-subscribe"

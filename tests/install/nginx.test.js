@@ -187,7 +187,8 @@ describe('an installation behind nginx', () => {
     const [add] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'sh');
     const [site] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'nginx');
     machine.follow(add.text);
-    story.assertActive(machine, SITE);
+    machine.run(`systemctl restart ${SERVICES.join(' ')}`);
+    story.assertActive(machine, [...SITE, ...SERVICES]);
     machine.write('etc/nginx/sites-enabled/shop', `server { listen 80; server_name shop.example; ${site.text} }\n`);
     machine.run('nginx -t && systemctl restart nginx');
     const heard = {};
@@ -208,13 +209,34 @@ describe('an installation behind nginx', () => {
     assert.doesNotMatch(heard.main() + heard.shop(), /forged/);
     assert.doesNotMatch(heard.main(), /of-shop/);
     assert.doesNotMatch(heard.shop(), /of-main/);
+    const folders = ['/etc/es-web-notify', '/run/es-web-notify', '/var/lib/es-web-notify'];
+    const seen = (service, what) => machine.run(`nsenter -t $(systemctl show -P MainPID ${service}) -m -- ${what}`);
     for (const service of SITE) {
-      const folders = ['/etc/es-web-notify', '/run/es-web-notify', '/var/lib/es-web-notify'];
-      assert.equal(machine.run(`nsenter -t $(systemctl show -P MainPID ${service}) -m -- ls ${folders.map((each) => `${each}/`).join(' ')}`),
+      assert.equal(seen(service, `ls ${folders.map((each) => `${each}/`).join(' ')}`),
         folders.map((each) => `${each}/:\nshop`).sort().join('\n\n'), service);
+    }
+    for (const service of SERVICES) {
+      assert.equal(seen(service, `find ${folders.map((each) => `${each}/shop`).join(' ')} -mindepth 1`), '', service);
     }
     assert.match(machine.run('ESN_CONF=/etc/es-web-notify/shop/es-web-notify.conf esnctl check-config'), /good for the user esn-fanout/);
     story.assertNothingDenied(machine);
+  });
+
+  it('adds no site whose name is taken', () => {
+    const made = () => machine.run('find /etc/es-web-notify /run/es-web-notify /var/lib/es-web-notify /etc/tmpfiles.d /etc/systemd -path "*/log/*" -prune -o -print');
+    machine.run('mkdir /run/es-web-notify/running /var/lib/es-web-notify/kept');
+    const before = made();
+    for (const [name, reason] of [
+      ['log', /first site has a folder or a socket of this name: log/], ['events', /of this name: events/], ['acks', /of this name: acks/],
+      ['shop', /etc.es-web-notify.shop is there already/], ['running', /run.es-web-notify.running is there already/],
+      ['kept', /var.lib.es-web-notify.kept is there already/], ['Shop', /not small letters, digits and _, the first of them a letter: Shop/],
+    ]) {
+      const { status, output } = machine.try(`/usr/local/share/es-web-notify/add-site.sh ${name} 8030`);
+      assert.equal(status, 2, name);
+      assert.match(output, reason);
+    }
+    assert.equal(made(), before);
+    machine.run('rmdir /run/es-web-notify/running /var/lib/es-web-notify/kept');
   });
 
   it('gives its services no more than they need', () => {

@@ -12,6 +12,7 @@ const story = require('./lib/story');
 
 const README = 'deploy/debian/es-web-notify.README.Debian';
 const { SERVICES } = story;
+const SITE = SERVICES.map((service) => `${service}@shop`);
 
 /** The blocks of README.Debian's section, or those before the first one. */
 const blocks = (name, language) =>
@@ -68,13 +69,17 @@ describe('the Debian packages', () => {
     story.assertNothingDenied(machine);
   });
 
-  it('keep settings and secrets when they are installed once more', async () => {
+  it('keep settings and secrets when they are installed once more, and restart a further site', async () => {
     machine.run('printf "[fanout]\\nkeep_alive = 20s\\n" >>/etc/es-web-notify.conf');
-    const kept = () => machine.run('sha256sum /etc/es-web-notify.conf /etc/es-web-notify/*');
-    const before = kept();
+    machine.run('/usr/share/es-web-notify/add-site.sh shop 8020 && systemctl daemon-reload');
+    machine.run(`systemctl enable --now ${SITE.join(' ')}`);
+    const processes = () => SITE.map((service) => machine.run(`systemctl show -P MainPID ${service}`));
+    const kept = () => machine.run('find /etc/es-web-notify.conf /etc/es-web-notify -type f | sort | xargs sha256sum');
+    const [before, old] = [kept(), processes()];
     machine.run('apt-get install -y --reinstall /home/keeper/es-web-notify_*.deb');
     assert.equal(kept(), before);
-    story.assertActive(machine, SERVICES);
+    story.assertActive(machine, [...SERVICES, ...SITE]);
+    processes().forEach((pid, i) => assert.notEqual(pid, old[i], SITE[i]));
     await story.assertFirstEvent(machine, README);
   });
 
