@@ -17,7 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, DEFAULT_WORKERS = 4, MOST_WORKERS = 1000, BACKLOG = 1024 };
+enum {
+    EXIT_USAGE = 2,
+    DEFAULT_WORKERS = 4,
+    MOST_WORKERS = 1000,
+    BACKLOG = 1024,
+    STOP_LIMIT_MS = 40000 /* longer than the slowest request */
+};
 
 struct options {
     const char *config;
@@ -87,7 +93,8 @@ static int serve_with_workers(struct handler *handler, const struct options *opt
                                       .serve = serve_as_worker,
                                       .ready = tell_ready,
                                       .reload = handler_reload,
-                                      .context = handler};
+                                      .context = handler,
+                                      .stop_limit_ms = STOP_LIMIT_MS};
     handler->supervised = true;
     handler->workers = count;
     handler->listen = options->listen != NULL ? options->listen : "descriptor 0";

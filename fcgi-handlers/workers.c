@@ -16,8 +16,7 @@ enum {
     SOON_MS = 1000, /* a worker that dies so soon after its start is not started again at once */
     FIRST_PAUSE_MS = 100,
     LAST_PAUSE_MS = 10000,
-    MOST_SOON_DEATHS = 5, /* for each worker, one after the other: within some 3 s */
-    STOP_LIMIT_MS = 40000 /* longer than the slowest request; then SIGKILL */
+    MOST_SOON_DEATHS = 5 /* for each worker, one after the other: within some 3 s */
 };
 
 struct worker {
@@ -161,7 +160,7 @@ static void stop(struct supervisor *supervisor)
     if (supervisor->stopping)
         return;
     supervisor->stopping = true;
-    supervisor->kill_at = clock_monotonic_ms() + STOP_LIMIT_MS;
+    supervisor->kill_at = clock_monotonic_ms() + supervisor->plan->stop_limit_ms;
     for (unsigned i = 0; i < supervisor->plan->count; i++) {
         if (supervisor->workers[i].pid != 0)
             end(&supervisor->workers[i]);

@@ -4,6 +4,7 @@
 #define ESN_WORKERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct workers_plan {
@@ -17,6 +18,7 @@ struct workers_plan {
     /* Runs in the supervisor on SIGHUP; true: workers are to be renewed. */
     bool (*reload)(void *context);
     void *context;
+    uint64_t stop_limit_ms; /* how long workers may take to end when all do; then SIGKILL */
 };
 
 /* Runs until SIGTERM or SIGINT, then until every worker has ended. The process's exit status, a

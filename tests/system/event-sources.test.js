@@ -64,6 +64,19 @@ describe('EventSources behind web servers', { concurrency: true }, () => {
         await web.stack.untilTotal(0);
       });
 
+      test('who asks for no event stream while the daemon is away is told by the status', async () => {
+        await web.stack.daemon.end();
+        try {
+          const ask = (accept) => request(`${web.url}sse?ep=a`, { headers: { Accept: accept }, agent: false });
+          const [source, other] = [await ask('text/event-stream'), await ask('application/json')];
+          assert.deepEqual([source.status, other.status], [200, 503], other.text);
+          assert.match(source.text, /^retry: \d+\n\n$/);
+          assert.match(other.text, /^\{"error":/);
+        } finally {
+          await web.stack.startDaemon();
+        }
+      });
+
       test('one that comes while the daemon is full comes again', async () => {
         web.stack.writeConfig({ fanout: { max_connections: '1', retry_time: '400ms', keep_alive: '1s' } });
         await web.stack.daemon.end();

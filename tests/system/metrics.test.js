@@ -136,14 +136,20 @@ describe('metrics', () => {
       const names = ['esn_events_total{result="delivered"}', 'esn_events_total{result="double"}', 'esn_events_total{result="id_of_another"}',
         'esn_deliveries_total', 'esn_event_write_seconds_count', 'esn_event_write_seconds_bucket{le="+Inf"}'];
       const post = (type) => stack.post({ id: 'counted', ep: ['counted/a'], e: { type } });
-      const grown = await growth(names, async () => {
-        assert.equal((await post('one')).status, 200);
-        assert.equal((await post('one')).status, 200);
-        assert.equal((await post('other')).status, 409);
-        await client.takeUntil('one');
-      });
-      assert.deepEqual(Object.values(grown), [1, 1, 1, 1, 1, 1]);
-      await client.close();
+      try {
+        const grown = await growth(names, async () => {
+          assert.equal((await post('one')).status, 200);
+          assert.equal((await post('one')).status, 200);
+          assert.equal((await post('other')).status, 409);
+          await client.takeUntil('one');
+        });
+        const [delivered, doubles, others, ...written] = Object.values(grown);
+        assert.deepEqual([delivered, ...written], [1, 1, 1, 1]);
+        // The bus brings again what was not answered within 30 ms, and that counts, too.
+        assert.ok(doubles >= 1 && others >= 1, JSON.stringify(grown));
+      } finally {
+        await client.close();
+      }
     });
 
     test('what a handler refuses', async () => {

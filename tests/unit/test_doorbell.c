@@ -128,6 +128,32 @@ static void it_rings_by_udp(void **state)
     doorbell_close(&doorbell);
 }
 
+/* As systemd hands one over: it is taken whatever the configuration says, and stays open. */
+static void one_at_standard_input_is_taken(void **state)
+{
+    const struct scene *scene = *state;
+    struct doorbell doorbell;
+    int kept = dup(STDIN_FILENO), pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(dup2(pair[0], STDIN_FILENO), STDIN_FILENO);
+    (void)close(pair[0]);
+    open_well(&doorbell, scene->address);
+    assert_int_equal(doorbell.descriptor, STDIN_FILENO);
+    assert_null(doorbell.path);
+    assert_int_equal(access(scene->path, F_OK), -1);
+    assert_int_equal(send(pair[1], "\n", 1, 0), 1);
+    assert_true(is_rung(&doorbell, GENEROUS_MS, false));
+    doorbell_close(&doorbell);
+    assert_int_equal(send(pair[1], "\n", 1, 0), 1);
+    (void)close(pair[1]);
+    if (kept >= 0) {
+        assert_int_equal(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+        (void)close(kept);
+    } else {
+        (void)close(STDIN_FILENO);
+    }
+}
+
 static void without_an_address_there_is_none(void **state)
 {
     struct doorbell doorbell;
@@ -159,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deaf_wait_leaves_the_ring_for_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_another_has_is_left_to_it, set_up, tear_down),
         cmocka_unit_test(it_rings_by_udp),
+        cmocka_unit_test_setup_teardown(one_at_standard_input_is_taken, set_up, tear_down),
         cmocka_unit_test(without_an_address_there_is_none),
         cmocka_unit_test(what_is_wrong_is_said),
     };

@@ -162,6 +162,27 @@ static void reads_acknowledgements(void **state)
     assert_int_equal(ack_count(message, ACK_HEADER_SIZE, &epoch), 0);
 }
 
+/* As an acknowledgement of one event, with another beginning and a text behind it. */
+static void reads_the_head_of_an_answer(void **state)
+{
+    enum { LENGTH = ACK_HEADER_SIZE + ACK_RECORD_SIZE };
+    unsigned char message[MESSAGE_SIZE];
+    uint64_t epoch = 7;
+    struct ack out;
+    (void)state;
+    answer_header_write(message, 0xfedcba9876543210ULL);
+    ack_record_write(message + ACK_HEADER_SIZE, &acks[0]);
+    assert_false(answer_read(message, LENGTH - 1, &epoch));
+    assert_int_equal(ack_count(message, LENGTH, &epoch), -1);
+    assert_int_equal(epoch, 7);
+    assert_true(answer_read(message, LENGTH + 4, &epoch));
+    assert_true(epoch == 0xfedcba9876543210ULL);
+    assert_true(ack_read(&out, message, 0));
+    assert_true(out.sequence == acks[0].sequence);
+    write_message(message);
+    assert_false(answer_read(message, sizeof message, &epoch));
+}
+
 static void refuses_other_acknowledgements(void **state)
 {
     unsigned char message[MESSAGE_SIZE];
@@ -185,9 +206,13 @@ static void refuses_other_acknowledgements(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_the_documented_layout),   cmocka_unit_test(reads_what_was_written),
-        cmocka_unit_test(says_within_behind_the_rest),    cmocka_unit_test(refuses_other_envelopes),
-        cmocka_unit_test(writes_acknowledgements),        cmocka_unit_test(reads_acknowledgements),
+        cmocka_unit_test(writes_the_documented_layout),
+        cmocka_unit_test(reads_what_was_written),
+        cmocka_unit_test(says_within_behind_the_rest),
+        cmocka_unit_test(refuses_other_envelopes),
+        cmocka_unit_test(writes_acknowledgements),
+        cmocka_unit_test(reads_acknowledgements),
+        cmocka_unit_test(reads_the_head_of_an_answer),
         cmocka_unit_test(refuses_other_acknowledgements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,12 @@ static void what_is_too_long_ago_is_not_known(void **state)
     assert_false(presence_past_find(past, 1, &change));
     check_known(past, 2, 1);
     check_known(past, PRESENCE_MARKS + 1, PRESENCE_MARKS);
+    for (uint64_t i = PRESENCE_MARKS + 2; i <= 2 * PRESENCE_MARKS + 7; i++)
+        presence_past_note_told(past, i, i);
+    assert_false(presence_past_find(past, PRESENCE_MARKS + 7, &change));
+    for (uint64_t i = PRESENCE_MARKS + 8; i <= 2 * PRESENCE_MARKS + 7; i++)
+        check_known(past, i, i - 1);
+    check_known(past, 2 * PRESENCE_MARKS + 8, 2 * PRESENCE_MARKS + 7);
     presence_past_free(past);
     free(past);
 }

@@ -205,6 +205,42 @@ static void whoever_asks_for_nothing_is_closed(void **state)
     assert_int_equal(close(asking), 0);
 }
 
+/* Whoever has no stream is left alone: the next request on a connection that a proxy keeps
+ * would be lost. */
+static void a_release_is_for_streams_alone(void **state)
+{
+    struct house *house = *state;
+    int idle, peer;
+
+    struct connection *connection = service_scene_connect(&house->scene, &idle);
+    struct stream *stream = begin(house, &peer);
+    house->scene.config.stop_spread = 0;
+    stopping_release_streams(&house->scene.service);
+    service_scene_turn(&house->scene);
+    assert_int_equal(connection->state, CONNECTION_READING);
+    assert_int_equal(stream->connection.close_reason, CLOSE_STOPPING);
+    assert_non_null(strstr(service_scene_take(peer), "\"type\":\"stopping\""));
+    assert_int_equal(close(idle), 0);
+    assert_int_equal(close(peer), 0);
+}
+
+/* An answer that was not taken yet is the last one of its connection. */
+static void a_connection_that_is_being_answered_ends_behind_it(void **state)
+{
+    struct house *house = *state;
+    int peer;
+
+    struct connection *connection = service_scene_connect(&house->scene, &peer);
+    connection->keep_alive = true;
+    assert_true(connection_queue_bytes(connection, "answer", 6));
+    (void)stopping_begin(&house->scene.service, &house->listeners, house->bus);
+    assert_int_equal(connection->state, CONNECTION_ENDING);
+    service_scene_turn(&house->scene);
+    assert_string_equal(service_scene_take(peer), "answer");
+    assert_int_equal(connection->state, CONNECTION_LINGERING);
+    assert_int_equal(close(peer), 0);
+}
+
 static void when_its_time_is_over_everybody_is_closed(void **state)
 {
     struct house *house = *state;
@@ -229,6 +265,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(streams_are_told_and_ended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(streams_end_one_after_the_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_asks_for_nothing_is_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_release_is_for_streams_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_is_being_answered_ends_behind_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(when_its_time_is_over_everybody_is_closed, set_up,
                                         tear_down),
     };

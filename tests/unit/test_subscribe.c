@@ -93,6 +93,32 @@ static void it_stands_in_every_table_and_is_told_who_it_is(void **state)
     assert_int_equal(close(peer), 0);
 }
 
+/* A client of somebody is told whose it is, and when its proof ends, when it does. */
+static void it_is_told_whose_it_is(void **state)
+{
+    static const char json[] = "{\"ep\":[\"a\"]}";
+    static const uint64_t untils[] = {4102444800000, 0};
+    static const char *const told[] = {
+        ",\"identity\":{\"uid\":\"ana\",\"until\":4102444800000}}",
+        ",\"identity\":{\"uid\":\"ana\"}}",
+    };
+    struct service_scene *scene = *state;
+
+    for (int i = 0; i < 2; i++) {
+        struct subscription_body body;
+        int peer;
+        struct connection *connection = service_scene_connect(scene, &peer);
+        assert_null(subscription_body_read(&body, json, sizeof json - 1, 0, &scene->config));
+        body.user = "ana";
+        body.until_ms = untils[i];
+        assert_true(subscribe_begin(connection, NULL, &body, &scene_transport));
+        subscription_body_free(&body);
+        service_scene_turn(scene);
+        assert_non_null(strstr(service_scene_take(peer), told[i]));
+        assert_int_equal(close(peer), 0);
+    }
+}
+
 /* It is in the tables before its own topics are. */
 static void it_does_not_hear_itself_come_but_others_do(void **state)
 {
@@ -302,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_stands_in_every_table_and_is_told_who_it_is, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(it_is_told_whose_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_does_not_hear_itself_come_but_others_do, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(whoever_proves_to_be_the_same_keeps_its_id, set_up,

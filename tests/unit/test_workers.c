@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+enum { GENEROUS_MS = 60000 };
+
 /* The supervisor waits for signals and children, so it runs in a process of its own. */
 static int status_of(const struct workers_plan *plan)
 {
@@ -52,12 +54,13 @@ static int die_by_signal(void *context, pid_t supervisor)
     return EXIT_SUCCESS;
 }
 
-/* Nobody is waited for when none is left: the longest that a worker is given to end is 40 s. */
+/* Nobody is waited for when none is left. */
 static void gives_up_when_no_worker_stays_alive(void **state)
 {
     (void)state;
     uint64_t before = clock_monotonic_ms();
-    struct workers_plan plan = {.count = 3, .serve = die_at_once, .reload = keep_configuration};
+    struct workers_plan plan = {
+        .count = 3, .serve = die_at_once, .reload = keep_configuration, .stop_limit_ms = 40000};
     assert_int_equal(status_of(&plan), EXIT_FAILURE);
     plan.serve = die_by_signal;
     assert_int_equal(status_of(&plan), EXIT_FAILURE);
@@ -98,7 +101,8 @@ static void is_ready_once_a_worker_serves(void **state)
     const struct workers_plan plan = {.count = 2,
                                       .serve = serve_until_term,
                                       .ready = tell_ready_and_end,
-                                      .reload = keep_configuration};
+                                      .reload = keep_configuration,
+                                      .stop_limit_ms = GENEROUS_MS};
     assert_int_equal(status_of(&plan), EXIT_SUCCESS);
 
     char words[32] = "";
@@ -108,6 +112,35 @@ static void is_ready_once_a_worker_serves(void **state)
     (void)close(manager);
     (void)unlink(name.sun_path);
     (void)rmdir(folder);
+}
+
+/* SIGTERM is blocked in workers, and this one never looks whether it came. */
+static int never_end(void *context, pid_t supervisor)
+{
+    (void)context;
+    (void)alarm(GENEROUS_MS / 1000);
+    workers_tell_ready(supervisor);
+    while (pause() < 0)
+        continue;
+    return EXIT_FAILURE;
+}
+
+static void end_all(void *context)
+{
+    (void)context;
+    (void)alarm(GENEROUS_MS / 1000); /* for a supervisor that waits for ever */
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void a_worker_that_does_not_end_is_killed(void **state)
+{
+    (void)state;
+    const struct workers_plan plan = {.count = 2,
+                                      .serve = never_end,
+                                      .ready = end_all,
+                                      .reload = keep_configuration,
+                                      .stop_limit_ms = 1};
+    assert_int_equal(status_of(&plan), EXIT_SUCCESS);
 }
 
 static void notifies_an_abstract_socket_too(void **state)
@@ -134,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_up_when_no_worker_stays_alive),
         cmocka_unit_test(is_ready_once_a_worker_serves),
+        cmocka_unit_test(a_worker_that_does_not_end_is_killed),
         cmocka_unit_test(notifies_an_abstract_socket_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
