@@ -203,6 +203,8 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
                          seen_events_content(intake->parts.seen, &entry->stored.event),
                          entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
+    else
+        seen_events_note_course(intake->parts.seen, entry->publisher, entry->asked_as);
 }
 
 /* ---- by way of the disk ---- */
@@ -218,6 +220,7 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
         refuse_event(intake, entry, ACK_OVERLOAD);
         return;
     }
+    seen_events_note_course(intake->parts.seen, entry->publisher, entry->asked_as);
     if (!log_store_append(intake->store, entry)) {
         seen_events_forget(intake->parts.seen, stored->key);
         refuse_event(intake, entry, ACK_UNSTORED);
@@ -283,7 +286,8 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
     struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_OTHER};
     bool same = seen_events_content(intake->parts.seen, event) == seen->content;
 
-    if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0)
+    if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0 &&
+        !seen_events_came_by(seen, message->envelope.publisher, message->envelope.sequence))
         note_refusal(intake, message, same ? "double" : "id of another event",
                      seen->event_sequence);
     if (same) {

@@ -11,6 +11,8 @@ enum {
     FORGOTTEN_AT_ONCE = 64 /* more than come: so they never heap up */
 };
 
+static const uint64_t TIME_MASK = (1ULL << SEEN_TIME_BITS) - 1;
+
 static struct seen_event *event_of(struct hash_node *node)
 {
     return (struct seen_event *)(void *)((char *)node - offsetof(struct seen_event, by_key));
@@ -56,7 +58,9 @@ static void forget_event(struct seen_events *events, struct seen_event *event)
 static bool is_over(const struct seen_events *events, const struct seen_event *event,
                     uint64_t now_ms)
 {
-    return !event->pending && now_ms - event->seen_at_ms > events->max_age_ms;
+    uint64_t age_ms = (now_ms - event->seen_at_ms) & TIME_MASK;
+
+    return !event->pending && age_ms > events->max_age_ms;
 }
 
 /* After a flood and a silence many are over at once: a few with each event. */
@@ -115,7 +119,7 @@ static struct seen_event *add_event(struct seen_events *events,
     memcpy(event->key, key, ENVELOPE_POST_KEY_SIZE);
     event->content = content & CONTENT_MASK;
     event->event_sequence = event_sequence;
-    event->seen_at_ms = now_ms;
+    event->seen_at_ms = now_ms & TIME_MASK;
     if (!hash_table_add(&events->by_key, &event->by_key, hash_of(events, key))) {
         free(event);
         return NULL;
@@ -143,6 +147,25 @@ bool seen_events_add_pending(struct seen_events *events,
     if (event != NULL)
         event->pending = true;
     return event != NULL;
+}
+
+/* Never 0. */
+static uint32_t course_of(uint64_t publisher, uint64_t sequence)
+{
+    return (uint32_t)(((publisher + sequence) * 0x9e3779b97f4a7c15ULL) >> (64 - SEEN_COURSE_BITS)) |
+           1;
+}
+
+void seen_events_note_course(struct seen_events *events, uint64_t publisher, uint64_t sequence)
+{
+    struct seen_event *newest = TAILQ_LAST(&events->by_age, seen_events_by_age);
+
+    newest->course = course_of(publisher, sequence);
+}
+
+bool seen_events_came_by(const struct seen_event *event, uint64_t publisher, uint64_t sequence)
+{
+    return event->course == course_of(publisher, sequence);
 }
 
 void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],

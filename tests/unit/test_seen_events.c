@@ -107,6 +107,37 @@ static void one_whose_fate_is_open_is_settled_or_forgotten(void **state)
     seen_events_free(&events);
 }
 
+static void a_message_that_comes_again_is_told_from_another(void **state)
+{
+    struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
+    seen_events_open(&events, 1);
+
+    (void)state;
+    add(&events, 1, 0);
+    assert_false(seen_events_came_by(find(&events, 1, 0), 7, 8));
+    assert_false(seen_events_came_by(find(&events, 1, 0), 0, 0));
+    add(&events, 2, 0);
+    seen_events_note_course(&events, 7, 8);
+    assert_true(seen_events_came_by(find(&events, 2, 0), 7, 8));
+    assert_false(seen_events_came_by(find(&events, 2, 0), 7, 9));
+    assert_false(seen_events_came_by(find(&events, 2, 0), 8, 8));
+    assert_false(seen_events_came_by(find(&events, 1, 0), 7, 8));
+    seen_events_free(&events);
+}
+
+/* As those of a log are, on a machine that has only just begun. */
+static void times_before_the_clock_began_are_times(void **state)
+{
+    struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
+    seen_events_open(&events, 1);
+
+    (void)state;
+    add(&events, 1, (uint64_t)-900);
+    assert_non_null(find(&events, 1, 100));
+    assert_null(find(&events, 1, 101));
+    seen_events_free(&events);
+}
+
 static void forgetting_keeps_the_order_of_the_others(void **state)
 {
     struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
@@ -209,6 +240,8 @@ int main(void)
         cmocka_unit_test(they_are_forgotten_by_age),
         cmocka_unit_test(they_are_forgotten_by_number),
         cmocka_unit_test(one_whose_fate_is_open_is_settled_or_forgotten),
+        cmocka_unit_test(a_message_that_comes_again_is_told_from_another),
+        cmocka_unit_test(times_before_the_clock_began_are_times),
         cmocka_unit_test(forgetting_keeps_the_order_of_the_others),
         cmocka_unit_test(a_publishers_own_id_counts_across_handlers),
     };
