@@ -5,73 +5,13 @@
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
+const { Follower } = require('./follower');
 const { Outbox } = require('./outbox');
 const { tool } = require('./paths');
 const { Program } = require('./program');
-const { Subscriber } = require('./subscriber');
 const { pause, until } = require('./wait');
 
 const chance = (list) => list[Math.floor(Math.random() * list.length)];
-
-/** Hears all queues, and comes back with its last id whenever its stream is lost. */
-class Follower {
-  heard = new Map(); // queue -> the last number
-  events = 0;
-  visits = 0;
-
-  constructor(stack) {
-    this.stack = stack;
-    this.done = this.#run();
-    this.done.catch(() => {});
-  }
-
-  #take({ json }) {
-    this.lastId = json.id;
-    if (json.e.type === 'n') {
-      const due = (this.heard.get(json.ep.emitted) ?? 0) + 1;
-      assert.equal(json.e.detail, due, `${json.ep.emitted}: another event was due (${json.id})`);
-      this.heard.set(json.ep.emitted, due);
-      this.events++;
-    }
-  }
-
-  async #visit() {
-    const onFrame = (frame) => {
-      try {
-        this.fault || this.#take(frame);
-      } catch (error) {
-        this.fault = error;
-      }
-    };
-    const body = { ep: ['q/+'], ...(this.lastId && { last_id: this.lastId }) };
-    const isBack = this.lastId !== undefined;
-    this.stream = await Subscriber.open(`${this.stack.url}/`, body, { onFrame });
-    this.visits++;
-    assert.ok(!isBack || this.stream.connected.recovered === true, 'it was told that something may be missing');
-  }
-
-  async #run() {
-    while (!this.isStopped && !this.fault) {
-      try {
-        await this.#visit();
-      } catch (error) {
-        this.fault ??= error instanceof assert.AssertionError ? error : undefined;
-        await pause(20);
-        continue;
-      }
-      while (!this.stream.isOver && !this.isStopped && !this.fault) {
-        await pause(20);
-        this.stream.frames.length = 0;
-      }
-    }
-  }
-
-  async stop() {
-    this.isStopped = true;
-    await this.done;
-    await this.stream?.close();
-  }
-}
 
 class Soak {
   kills = { writer: 0, worker: 0, daemon: 0, database: 0 };
@@ -80,7 +20,7 @@ class Soak {
   constructor(outbox, { writers, queues, pauseUs }) {
     this.outbox = outbox;
     this.options = { writers, queues, pauseUs };
-    this.follower = new Follower(outbox.stack);
+    this.follower = new Follower(outbox.stack, 'q/+');
     this.writers = [];
   }
 
