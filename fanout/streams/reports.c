@@ -12,8 +12,16 @@
 #include <string.h>
 
 enum {
+    RECEIPTS_TOGETHER = 16,
     FREED_AT_ONCE = 4,   /* receipts, when one is made and there is no room: more than are made */
     FREED_IN_TICK = 4096 /* of those that are too old */
+};
+
+/* Receipts are made and forgotten in about the same order: many share one allocation, which goes with the last of
+ * them. */
+struct receipt_chunk {
+    uint32_t made, left; /* receipts; of these, not yet given back */
+    struct report_receipt receipts[RECEIPTS_TOGETHER];
 };
 
 static struct report *report_of(struct hash_node *node)
@@ -43,8 +51,9 @@ uint64_t reports_bytes(const struct reports *reports)
 {
     return hash_table_bytes_with(&reports->by_sequence, sizeof(struct report)) +
            hash_table_bytes_with(&reports->clients, sizeof(struct report_client)) +
-           hash_table_bytes_with(&reports->receipts, sizeof(struct report_receipt)) +
-           reports->names_bytes + reports->users_bytes;
+           hash_table_bytes(&reports->receipts) +
+           reports->chunks * heap_taken(sizeof(struct receipt_chunk)) + reports->names_bytes +
+           reports->users_bytes;
 }
 
 struct report *reports_find(const struct reports *reports, uint64_t sequence)
@@ -98,6 +107,40 @@ static void release_client(struct reports *reports, struct report_client *client
     free(client);
 }
 
+/* ---- chunks of receipts ---- */
+
+/* An empty one; NULL without memory. */
+static struct report_receipt *take_receipt(struct reports *reports)
+{
+    if (reports->filling == NULL) {
+        reports->filling = calloc(1, sizeof *reports->filling);
+        if (reports->filling == NULL)
+            return NULL;
+        reports->chunks++;
+    }
+    struct receipt_chunk *chunk = reports->filling;
+    struct report_receipt *receipt = &chunk->receipts[chunk->made];
+    receipt->place = (uint8_t)chunk->made++;
+    chunk->left++;
+    if (chunk->made == RECEIPTS_TOGETHER)
+        reports->filling = NULL;
+    return receipt;
+}
+
+static void give_receipt_back(struct reports *reports, struct report_receipt *receipt)
+{
+    struct report_receipt *first = receipt - receipt->place;
+    struct receipt_chunk *chunk =
+        (struct receipt_chunk *)(void *)((char *)first - offsetof(struct receipt_chunk, receipts));
+
+    if (--chunk->left > 0)
+        return;
+    if (chunk == reports->filling)
+        reports->filling = NULL;
+    free(chunk);
+    reports->chunks--;
+}
+
 /* ---- forgetting ---- */
 
 static struct report_receipt *first_receipt(const struct report *report)
@@ -116,7 +159,7 @@ static void free_receipt(struct reports *reports, struct report_receipt *receipt
     if (receipt->state != RECEIPT_HAD)
         LIST_REMOVE(receipt, by_client);
     hash_table_remove(&reports->receipts, &receipt->by_both);
-    free(receipt);
+    give_receipt_back(reports, receipt);
     client->receipts--;
     release_client(reports, client);
 }
@@ -237,10 +280,12 @@ static uint64_t hash_of(const struct reports *reports, const struct report *repo
     return hash_bytes(reports->seed, both, sizeof both);
 }
 
+/* hash: of report and client. */
 static struct report_receipt *find_receipt(const struct reports *reports,
-                                           const struct report *report, uint64_t connid)
+                                           const struct report *report, uint64_t connid,
+                                           uint64_t hash)
 {
-    struct hash_node *node = hash_table_find(&reports->receipts, hash_of(reports, report, connid));
+    struct hash_node *node = hash_table_find(&reports->receipts, hash);
 
     for (; node != NULL; node = hash_table_find_next(node)) {
         struct report_receipt *receipt = receipt_of(node);
@@ -253,7 +298,7 @@ static struct report_receipt *find_receipt(const struct reports *reports,
 const struct report_receipt *reports_find_receipt(const struct reports *reports,
                                                   const struct report *report, uint64_t connid)
 {
-    return find_receipt(reports, report, connid);
+    return find_receipt(reports, report, connid, hash_of(reports, report, connid));
 }
 
 static void set_state(struct report_receipt *receipt, enum report_receipt_state state)
@@ -283,16 +328,17 @@ static void note_sent(const struct report_receipt *receipt)
 
 /* NULL without memory. */
 static struct report_receipt *add_receipt(struct reports *reports, struct report *report,
-                                          const struct stream *stream, uint64_t now_ms)
+                                          const struct stream *stream, uint64_t hash,
+                                          uint64_t now_ms)
 {
     struct report_client *client = take_client(reports, stream->connid);
 
     if (client == NULL)
         return NULL;
-    struct report_receipt *receipt = calloc(1, sizeof *receipt);
-    if (receipt == NULL || !hash_table_add(&reports->receipts, &receipt->by_both,
-                                           hash_of(reports, report, stream->connid))) {
-        free(receipt);
+    struct report_receipt *receipt = take_receipt(reports);
+    if (receipt == NULL || !hash_table_add(&reports->receipts, &receipt->by_both, hash)) {
+        if (receipt != NULL)
+            give_receipt_back(reports, receipt);
         release_client(reports, client);
         return NULL;
     }
@@ -313,9 +359,10 @@ void reports_add(struct reports *reports, struct report *report, const struct st
 {
     if (report->is_forgotten)
         return;
-    struct report_receipt *receipt = find_receipt(reports, report, stream->connid);
+    uint64_t hash = hash_of(reports, report, stream->connid);
+    struct report_receipt *receipt = find_receipt(reports, report, stream->connid, hash);
     if (receipt == NULL)
-        receipt = add_receipt(reports, report, stream, now_ms);
+        receipt = add_receipt(reports, report, stream, hash, now_ms);
     if (receipt == NULL) {
         give_up(reports, report);
         return;

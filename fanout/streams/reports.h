@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 struct event;
+struct receipt_chunk;
 struct report_client;
 struct report_users;
 struct stream;
@@ -39,6 +40,7 @@ struct report_receipt {
     uint32_t visit; /* the client's, in which it was written to it last; 0: it was not yet */
     uint32_t user;  /* place among those who are waited for */
     uint8_t state;  /* enum report_receipt_state */
+    uint8_t place;  /* in its chunk */
 };
 
 LIST_HEAD(report_receipts, report_receipt);
@@ -71,6 +73,8 @@ struct reports {
     uint64_t seed;               /* random, see hash_bytes() */
     uint64_t max_bytes;          /* set by the owner, like the next; may change at any time */
     uint64_t max_age_ms;
+    struct receipt_chunk *filling; /* NULL: the next receipt begins a new one */
+    uint64_t chunks;               /* in which receipts lie */
     uint64_t names_bytes, users_bytes;
     struct deadlines waits; /* of report_users, once begun */
     bool waits_begun;

@@ -56,6 +56,7 @@ static int tear_down(void **state)
     assert_int_equal(scene->reports.clients.count, 0);
     assert_int_equal(scene->reports.names_bytes, 0);
     assert_int_equal(scene->reports.users_bytes, 0);
+    assert_int_equal(scene->reports.chunks, 0);
     for (int i = 0; i < CLIENTS; i++)
         free(scene->streams[i]);
     free(scene->presence);
@@ -154,7 +155,9 @@ static void those_that_are_too_old_are_forgotten_with_all_that_they_hold(void **
     for (int c = 0; c < CLIENTS; c++)
         reports_leave(&scene->reports, scene->streams[c], 50);
     assert_true(scene->reports.names_bytes > 0);
+    uint64_t chunks = scene->reports.chunks;
     reports_expire(&scene->reports, 1000 + EVENTS / 2);
+    assert_in_range(scene->reports.chunks, 1, chunks / 2 + 1);
     assert_null(reports_find(&scene->reports, EVENTS / 2));
     assert_non_null(reports_find(&scene->reports, EVENTS / 2 + 1));
     reports_expire(&scene->reports, 5000);
