@@ -109,7 +109,7 @@ describe('asyncapi.yaml', () => {
   });
 
   test('a proof that ends, and an order to end', async () => {
-    const short = await open([['ticket', signed({ uid: 'ana', until: Date.now() / 1000 + 2 })]]);
+    const short = await open([['ticket', signed({ uid: 'ana', until: Date.now() / 1000 + 4 })]]);
     await short.hear('expired');
     await short.end();
     const client = await open([['ticket', signed({ uid: 'eva' })]]);

@@ -256,7 +256,7 @@ describe('esnctl explain', () => {
 
   test('the proof has ended, and the session was dropped', async () => {
     const { value: client, ...came } = await timed(async () => {
-      const stream = await Subscriber.open(`${stack.url}/?ticket=${proof({ ep: ['orders/5'], clid: 'short', until: Date.now() / 1000 + 1 })}`);
+      const stream = await Subscriber.open(`${stack.url}/?ticket=${proof({ ep: ['orders/5'], clid: 'short', until: Date.now() / 1000 + 3 })}`);
       await stream.takeUntil('expired');
       return stream;
     });
@@ -385,7 +385,7 @@ describe('esnctl explain', () => {
     let round = 0;
     const [found, words] = await until('an event comes between the end of a proof and that of its stream', async () => {
       const clid = `late-${++round}`;
-      const end = Date.now() / 1000 + 0.3 * round;
+      const end = Date.now() / 1000 + 1.5 + 0.3 * round;
       const stream = await Subscriber.open(`${stack.url}/?ticket=${proof({ ep: ['orders/11'], clid, until: end })}`);
       const events = [];
       const over = { expired: false };
