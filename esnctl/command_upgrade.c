@@ -1,9 +1,11 @@
 /* esnctl upgrade: has the daemon hand over to a new program, and waits for what becomes of it. */
+#include "clock.h"
 #include "commands.h"
 #include "settings.h"
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +15,7 @@ static const char help[] =
     "\n"
     "Has esn-fanout start its program anew, as it is on the disk now and with the configuration as "
     "it\n"
-    "is now, and hand over to that: no stream ends, no event is lost. When the new program does "
+    "is now, and hand over to that: streams go on, and no event is lost. When the new program does "
     "not\n"
     "come up the old one serves on, and it is said why. Streams over TLS are told to come back.\n"
     "\n"
@@ -32,7 +34,8 @@ static const char help[] =
 
 enum {
     LOOK_MS = 50,
-    LOOKS = 24000 /* twenty minutes, twice as long as a daemon may be configured to wait */
+    LOOKS = 24000,    /* twenty minutes, twice as long as a daemon may be configured to wait */
+    SILENCE_MS = 5000 /* beyond the pause in which nobody is served */
 };
 
 /* What the daemon says of the upgrade. */
@@ -40,6 +43,7 @@ struct upgrade_call {
     struct settings settings;
     json_t *reply;
     long status;
+    uint64_t answered_ms; /* when there was an answer last */
 };
 
 static int keep_reply(void *context, const struct http_client_answer *answer)
@@ -73,25 +77,40 @@ static int tell_outcome(const struct upgrade_call *call)
     return COMMAND_GOOD;
 }
 
-/* The program that hands over answers 503, if anything; its successor says the rest. */
+/* The program that hands over answers 503, if anything. False when nothing answers, and has not for
+ * longer than an upgrade takes: after it said so. */
+static bool look(struct upgrade_call *call, const struct http_client_request *request)
+{
+    struct http_client_answer answer;
+    call->status = 503;
+    bool answered = http_client_perform(request, &answer);
+    if (answered) {
+        (void)keep_reply(call, &answer);
+        call->answered_ms = clock_monotonic_ms();
+    }
+    bool waits = answered || clock_monotonic_ms() - call->answered_ms <
+                                 call->settings.config.upgrade_pause + SILENCE_MS;
+    if (!waits)
+        (void)command_fail("nothing answers any more: %s", answer.error);
+    http_client_answer_free(&answer);
+    return waits;
+}
+
+/* The successor says it. */
 static int wait_for_outcome(struct upgrade_call *call)
 {
     const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
     const json_int_t number = json_integer_value(json_object_get(call->reply, "number"));
+    call->answered_ms = clock_monotonic_ms();
     for (int i = 0; i < LOOKS; i++) {
         struct http_client_request request = {0};
-        struct http_client_answer answer = {0};
         if (call->status == 200 && strcmp(text_of(call, "state"), "running") != 0)
             return json_integer_value(json_object_get(call->reply, "number")) == number
                        ? tell_outcome(call)
                        : command_fail("the daemon was started anew meanwhile, or upgraded again");
         (void)nanosleep(&pause, NULL);
-        if (!settings_aim(&call->settings, "/upgrade", &request))
+        if (!settings_aim(&call->settings, "/upgrade", &request) || !look(call, &request))
             return COMMAND_FAILED;
-        call->status = 503;
-        if (http_client_perform(&request, &answer))
-            (void)keep_reply(call, &answer);
-        http_client_answer_free(&answer);
         if (call->status != 200 && call->status != 503)
             return settings_tell_refusal(call->status, call->reply);
     }
@@ -139,5 +158,5 @@ static int run(int argc, char **argv)
     return status;
 }
 
-const struct command command_upgrade = {"upgrade", "replace the daemon's program; no stream ends",
+const struct command command_upgrade = {"upgrade", "replace the daemon's program; streams go on",
                                         help, run};

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "events/bus_reader.h"
 #include "events/intake.h"
+#include "handover_tables.h"
 #include "messages.h"
 #include "net/connection.h"
 #include "requests/leaving.h"
@@ -11,7 +12,6 @@
 #include "server_parts.h"
 #include "upgrade/heir.h"
 #include "upgrade/saved_connections.h"
-#include "used_tickets.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,15 +29,16 @@ static bool is_quiet(void *context)
            STAILQ_EMPTY(&server->dropping.jobs) && TAILQ_EMPTY(&server->answers.ready);
 }
 
-static void rest(void *context)
+static bool rest(void *context)
 {
     struct server *server = context;
+    bool rests = intake_rest(server->intake);
 
-    intake_rest(server->intake);
     (void)presence_events_flush(&server->service, true);
     leaving_finish_all(&server->service);
     bus_reader_leave(&server->bus);
     server->service.bus = NULL;
+    return rests;
 }
 
 static void save_service(const struct server *server, struct saved_writer *writer)
@@ -46,21 +47,15 @@ static void save_service(const struct server *server, struct saved_writer *write
     saved_put(writer, server->streams.next_connid);
     saved_put(writer, server->streams.begun);
     saved_put(writer, server->service.started_at_ms);
+    saved_put(writer, server->service.released_until);
+    saved_put(writer, session_ends_has_sessions(&server->session_ends));
     saved_put(writer, server->upgrade.outcome.number);
     saved_put(writer, server->upgrade.outcome.begun_us);
 }
 
-static void save_tickets(const struct server *server, struct saved_writer *writer)
-{
-    saved_put(writer, server->service.tickets.opened_ms);
-    used_tickets_save(server->service.tickets.used, writer);
-}
-
-/* In the order of enum saved_section. */
 static void save(void *context, struct saved_writer *writer, struct bytes *descriptors)
 {
     struct server *server = context;
-    struct streams *streams = &server->streams;
 
     saved_connections_choose(&server->service);
     saved_begin(writer);
@@ -70,30 +65,7 @@ static void save(void *context, struct saved_writer *writer, struct bytes *descr
     saved_begin_section(writer, SAVED_LISTENERS);
     listeners_save(&server->listeners, writer, descriptors);
     saved_end_section(writer);
-    saved_begin_section(writer, SAVED_SECRETS);
-    stream_secrets_save(&streams->secrets, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_TICKETS);
-    save_tickets(server, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_RATES);
-    rate_limits_save(&server->rates, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_REVOCATIONS);
-    revocations_save(&streams->revocations, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_SEEN);
-    seen_events_save(&server->seen, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_EVENTS);
-    event_log_save(&server->log, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_VALUES);
-    last_values_save(&server->log.values, writer);
-    saved_end_section(writer);
-    saved_begin_section(writer, SAVED_PRESENCE);
-    presence_save(&streams->presence, writer);
-    saved_end_section(writer);
+    handover_tables_save(server, writer);
     saved_connections_save(&server->service, writer, descriptors);
 }
 
@@ -104,6 +76,7 @@ static void go_on(void *context)
     struct server *server = context;
     char error[SERVER_ERROR_SIZE];
 
+    saved_connections_keep(&server->service);
     server->service.bus = server->bus =
         bus_reader_open(&server->net, server->intake, server->log.epoch, error);
     if (server->bus != NULL && intake_go_on(server->intake, error))
@@ -158,6 +131,8 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
     server->streams.next_connid = saved_take_within(reader, SAVED_COUNTER_MOST);
     server->streams.begun = saved_take(reader);
     server->service.started_at_ms = saved_take(reader);
+    server->service.released_until = saved_take(reader);
+    server->session_ends.had_sessions = saved_take_within(reader, 1) != 0;
     server->upgrade.outcome = (struct upgrade_outcome){.state = UPGRADE_DONE};
     server->upgrade.outcome.number = saved_take(reader);
     server->upgrade.outcome.begun_us = saved_take(reader);
@@ -167,37 +142,6 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
         return true;
     (void)snprintf(error, SERVER_ERROR_SIZE, "[log] path has changed: that needs a restart");
     return false;
-}
-
-static bool load_tickets(struct server *server, struct saved_reader *reader)
-{
-    server->service.tickets.opened_ms = saved_take(reader);
-    return used_tickets_load(server->service.tickets.used, reader);
-}
-
-static bool load_table(struct server *server, enum saved_section section,
-                       struct saved_reader *reader)
-{
-    struct streams *streams = &server->streams;
-
-    switch (section) {
-    case SAVED_SECRETS:
-        return stream_secrets_load(&streams->secrets, reader);
-    case SAVED_TICKETS:
-        return load_tickets(server, reader);
-    case SAVED_RATES:
-        return rate_limits_load(&server->rates, reader);
-    case SAVED_REVOCATIONS:
-        return revocations_load(&streams->revocations, reader, clock_wall_ms());
-    case SAVED_SEEN:
-        return seen_events_load(&server->seen, reader);
-    case SAVED_EVENTS:
-        return event_log_load(&server->log, reader);
-    case SAVED_VALUES:
-        return last_values_load(&server->log.values, reader);
-    default:
-        return presence_load(&streams->presence, reader);
-    }
 }
 
 bool handover_take_tables(struct server *server, struct heir *heir, char *error)
@@ -214,11 +158,8 @@ bool handover_take_tables(struct server *server, struct heir *heir, char *error)
                         heir->count, &taken))
         return fail_section(SAVED_LISTENERS, error);
     heir->taken = taken;
-    for (int section = SAVED_SECRETS; section <= SAVED_PRESENCE; section++)
-        if (!load_table(server, (enum saved_section)section, &sections[section]) ||
-            !saved_is_read(&sections[section]))
-            return fail_section((enum saved_section)section, error);
-    return true;
+    enum saved_section failed;
+    return handover_tables_load(server, sections, &failed) || fail_section(failed, error);
 }
 
 bool handover_take_clients(struct server *server, struct heir *heir, char *error)

@@ -65,8 +65,8 @@ static int serve(struct config *config, struct heir *heir, char **arguments)
         free(server);
         return EXIT_FAILURE;
     }
+    upgrade_set_program(&server->upgrade, arguments, heir != NULL);
     heir_free(&heir);
-    upgrade_set_program(&server->upgrade, arguments);
     message_info("ready", message_text("version", PACKAGE_VERSION),
                  message_number("max_connections", (int64_t)server->net.max_connections));
     service_notify("READY=1");

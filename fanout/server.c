@@ -183,7 +183,7 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
 
-    if (server->net.stopping)
+    if (upgrade_pass_on(&server->upgrade, number) || server->net.stopping)
         return;
     message_info("stopping", message_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
                  message_number("streams", (int64_t)server->streams.by_connid.count));
@@ -235,10 +235,11 @@ static void load_publishers(struct server *server)
 static void on_reload_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
-
-    (void)number;
     struct config fresh;
     char error[CONFIG_ERROR_SIZE];
+
+    if (upgrade_pass_on(&server->upgrade, number))
+        return;
     if (!config_load(&fresh, server->config.path, error)) {
         message_error("configuration not reloaded, the old one stays",
                       message_text("error", error));
@@ -258,7 +259,8 @@ static void on_release_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
 
-    (void)number;
+    if (upgrade_pass_on(&server->upgrade, number))
+        return;
     message_info("streams are released",
                  message_number("connections", (int64_t)server->net.connections));
     if (!server->net.stopping)
@@ -269,8 +271,7 @@ static void on_upgrade_signal(uv_signal_t *signal, int number)
 {
     struct server *server = signal->data;
 
-    (void)number;
-    if (!server->net.stopping)
+    if (!upgrade_pass_on(&server->upgrade, number) && !server->net.stopping)
         (void)upgrade_begin(&server->upgrade);
 }
 

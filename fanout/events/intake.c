@@ -398,6 +398,22 @@ static bool open_key(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
     return opened;
 }
 
+/* NULL, with a sentence in error, also when what is in it cannot be read. */
+static struct log_store *open_file(struct intake *intake, const struct log_store_options *options,
+                                   uint64_t *lost_through, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_state state;
+    bool goes_on = intake->parts.goes_on;
+
+    intake->store =
+        goes_on ? log_store_take_up(options, &state, error) : log_store_open(options, error);
+    if (intake->store == NULL)
+        return NULL;
+    bool known = goes_on ? intake_take_up(&intake->parts, &state, error)
+                         : intake_load(&intake->parts, intake->store, lost_through, error);
+    return known ? intake->store : NULL;
+}
+
 static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])
 {
     const struct config *config = intake->parts.config;
@@ -408,13 +424,10 @@ static bool open_store(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE
                                               /* Nobody would wait for the answer any more. */
                                               .max_wait_ms =
                                                   intake->waits ? config->publish_time : 0};
-    uint64_t lost_through = 0;
+    uint64_t lost_through = intake->parts.log->lost_through;
 
-    intake->store = log_store_open(&options, error);
-    intake->parts.drops->store = intake->store;
-    return intake->store != NULL &&
-           intake_load(&intake->parts, intake->store, &lost_through, error) &&
-           open_key(intake, error) &&
+    intake->parts.drops->store = open_file(intake, &options, &lost_through, error);
+    return intake->parts.drops->store != NULL && open_key(intake, error) &&
            log_store_start(intake->store, intake->parts.log->epoch, lost_through,
                            &intake->parts.loop->uv, on_done, intake, error);
 }
@@ -450,13 +463,14 @@ void intake_stop(struct intake *intake)
     bus_inbox_flush(intake->inbox);
 }
 
-void intake_rest(struct intake *intake)
+bool intake_rest(struct intake *intake)
 {
     if (intake->store == NULL)
-        return;
-    log_store_rest(intake->store);
+        return true;
+    bool rests = log_store_rest(intake->store);
     (void)settle_some(intake, UINT64_MAX, SIZE_MAX);
     bus_inbox_flush(intake->inbox);
+    return rests;
 }
 
 bool intake_go_on(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE])

@@ -38,8 +38,8 @@ void intake_take(struct intake *intake, const struct bus_message *message);
 void intake_stop(struct intake *intake);
 void intake_free(struct intake **intake);
 /* Settles all that is on its way to the disk, and lets go of the file; no event comes until it goes
- * on. */
-void intake_rest(struct intake *intake);
+ * on. False when the end of the file cannot be noted: nobody else can take it up. */
+bool intake_rest(struct intake *intake);
 /* False with a sentence in error: the log on disk cannot be taken up again. */
 bool intake_go_on(struct intake *intake, char error[LOG_DATABASE_ERROR_SIZE]);
 

@@ -73,17 +73,12 @@ static void load_value(const struct event *event, void *context)
     last_values_take(&loading->parts->log->values, event);
 }
 
-/* What is in it is known; it has to be the one that the program before wrote. */
-static bool take_up_file(const struct intake_parts *parts, struct log_store *store,
-                         uint64_t *lost_through, char error[LOG_DATABASE_ERROR_SIZE])
+bool intake_take_up(const struct intake_parts *parts, const struct log_state *state,
+                    char error[LOG_DATABASE_ERROR_SIZE])
 {
     const struct event_log *log = parts->log;
-    struct log_past past;
 
-    if (!log_store_pass_over(store, &past, error))
-        return false;
-    *lost_through = log->lost_through;
-    if (past.state.epoch == log->epoch && past.state.head <= log->given)
+    if (state->epoch == log->epoch && state->head <= log->given)
         return true;
     (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
                    "the log on disk is not the one of the program before: that needs a restart");
@@ -97,8 +92,6 @@ bool intake_load(const struct intake_parts *parts, struct log_store *store, uint
     struct loading loading = {.parts = parts, .wall_ms = clock_wall_ms(), .age_ms = UINT64_MAX};
     struct log_past past;
 
-    if (parts->goes_on)
-        return take_up_file(parts, store, lost_through, error);
     if (!log_store_load(store, &past, load_event, &loading, error))
         return false;
     if (loading.failures > 0) {

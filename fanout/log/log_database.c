@@ -154,7 +154,8 @@ static bool is_damage(int error)
            error == SQLITE_FORMAT;
 }
 
-static enum opening open_sqlite(struct log_database *database, bool sync_each)
+/* looks: what is in it is read, which takes as long as it is large. */
+static enum opening open_sqlite(struct log_database *database, bool sync_each, bool looks)
 {
     bool good =
         sqlite3_open_v2(database->path, &database->sqlite,
@@ -169,7 +170,7 @@ static enum opening open_sqlite(struct log_database *database, bool sync_each)
 
     if (!good)
         return is_damage(sqlite3_errcode(database->sqlite)) ? DAMAGED : NOT_OPENED;
-    if (!is_sound(database))
+    if (looks && !is_sound(database))
         return DAMAGED;
     if (is_foreign(database))
         return FOREIGN;
@@ -202,7 +203,7 @@ static enum opening open_files(struct log_database *database, bool sync_each)
     enum opening opening = NOT_OPENED;
 
     if (log_files_make(database->path))
-        opening = open_sqlite(database, sync_each);
+        opening = open_sqlite(database, sync_each, true);
     struct log_state state;
     if (opening == OPENED && !get_state(database, &state))
         opening = DAMAGED;
@@ -210,7 +211,7 @@ static enum opening open_files(struct log_database *database, bool sync_each)
         close_sqlite(database);
         if (!log_files_set_aside(database->path) || !log_files_make(database->path))
             return NOT_OPENED;
-        opening = open_sqlite(database, sync_each);
+        opening = open_sqlite(database, sync_each, true);
     }
     database->mark = opening == OPENED ? log_mark_open(database->path) : -1;
     return opening == OPENED && database->mark < 0 ? NOT_OPENED : opening;
@@ -236,8 +237,7 @@ static bool start_digest(struct log_database *database)
            EVP_DigestInit_ex2(database->digest, EVP_sha256(), NULL) == 1;
 }
 
-struct log_database *log_database_open(const char *path, bool sync_each,
-                                       char error[LOG_DATABASE_ERROR_SIZE])
+static struct log_database *new_database(const char *path, char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct log_database *database = calloc(1, sizeof *database);
 
@@ -251,8 +251,17 @@ struct log_database *log_database_open(const char *path, bool sync_each,
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE,
                        "no memory for the event log, or its path is too long");
         log_database_close(&database);
-        return NULL;
     }
+    return database;
+}
+
+struct log_database *log_database_open(const char *path, bool sync_each,
+                                       char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_database *database = new_database(path, error);
+
+    if (database == NULL)
+        return NULL;
     enum opening opening = open_files(database, sync_each);
     if (opening != OPENED) {
         (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot open the event log %.200s: %.100s",
@@ -260,6 +269,38 @@ struct log_database *log_database_open(const char *path, bool sync_each,
         log_database_close(&database);
     }
     return database;
+}
+
+/* Without reading more than the newest row's number. */
+static bool is_as_left(struct log_database *database, struct log_state *state)
+{
+    sqlite3_int64 newest = ask_number(database, "SELECT max(sequence) FROM events");
+
+    if (!get_state(database, state) || state->unsure ||
+        log_mark_is_ahead(database->mark, state->epoch, state->head))
+        return false;
+    database->newest = database->head = state->head;
+    return newest < 0 ||
+           (uint64_t)newest <= state->head; /* the newest may have been damaged once */
+}
+
+struct log_database *log_database_take_up(const char *path, bool sync_each, struct log_state *state,
+                                          char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_database *database = new_database(path, error);
+
+    if (database == NULL)
+        return NULL;
+    enum opening opening = open_sqlite(database, sync_each, false);
+    if (opening == OPENED)
+        database->mark = log_mark_open(path);
+    if (opening == OPENED && database->mark >= 0 && is_as_left(database, state))
+        return database;
+    (void)snprintf(
+        error, LOG_DATABASE_ERROR_SIZE, "cannot take up the event log %.200s: %.100s", path,
+        opening == OPENED ? "it is not as it was left" : why_not_opened(database, opening));
+    log_database_close(&database);
+    return NULL;
 }
 
 void log_database_close(struct log_database **database)

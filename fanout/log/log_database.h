@@ -49,6 +49,10 @@ struct log_database;
  * sentence in error, also when another process holds the file. */
 struct log_database *log_database_open(const char *path, bool sync_each,
                                        char error[LOG_DATABASE_ERROR_SIZE]);
+/* The file that was closed a moment ago after a state that is not unsure: what is in it is known, and is
+ * not read again. NULL with a sentence in error when it is not as it was left. */
+struct log_database *log_database_take_up(const char *path, bool sync_each, struct log_state *state,
+                                          char error[LOG_DATABASE_ERROR_SIZE]);
 void log_database_close(struct log_database **database);
 
 /* Gives the events in order; their texts are borrowed. Events up to past->forgotten are to be

@@ -82,8 +82,8 @@ static void free_all(struct queued *item)
     }
 }
 
-struct log_store *log_store_open(const struct log_store_options *options,
-                                 char error[LOG_DATABASE_ERROR_SIZE])
+static struct log_store *new_store(const struct log_store_options *options,
+                                   char error[LOG_DATABASE_ERROR_SIZE])
 {
     struct log_store *store = calloc(1, sizeof *store);
 
@@ -95,7 +95,32 @@ struct log_store *log_store_open(const struct log_store_options *options,
     store->options.path = NULL;
     store->waiting.last = &store->waiting.first;
     store->back.last = &store->back.first;
+    return store;
+}
+
+struct log_store *log_store_open(const struct log_store_options *options,
+                                 char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_store *store = new_store(options, error);
+
+    if (store == NULL)
+        return NULL;
     store->database = log_database_open(options->path, options->sync != LOG_SYNC_NEVER, error);
+    if (store->database == NULL)
+        log_store_close(&store);
+    return store;
+}
+
+struct log_store *log_store_take_up(const struct log_store_options *options,
+                                    struct log_state *state, char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_store *store = new_store(options, error);
+
+    if (store == NULL)
+        return NULL;
+    store->database =
+        log_database_take_up(options->path, options->sync != LOG_SYNC_NEVER, &store->state, error);
+    *state = store->state;
     if (store->database == NULL)
         log_store_close(&store);
     return store;
@@ -109,18 +134,6 @@ bool log_store_load(struct log_store *store, struct log_past *past,
 
     store->state = past->state;
     return loaded;
-}
-
-static void pass_over(const struct stored_event *event, void *context)
-{
-    (void)event;
-    (void)context;
-}
-
-bool log_store_pass_over(struct log_store *store, struct log_past *past,
-                         char error[LOG_DATABASE_ERROR_SIZE])
-{
-    return log_store_load(store, past, pass_over, NULL, error);
 }
 
 bool log_store_load_revocations(struct log_store *store,
@@ -409,13 +422,15 @@ void log_store_call_again(struct log_store *store)
         (void)uv_async_send(&store->tell);
 }
 
-/* Says in the file that nothing is missing. */
-static void end_cleanly(struct log_store *store)
+/* Says in the file that nothing is missing; false when it cannot. */
+static bool end_cleanly(struct log_store *store)
 {
     store->state.unsure = false;
-    if (!log_database_sync_each(store->database) || !write_state(store))
-        message_error("cannot note the clean end of the event log",
-                      message_text("error", log_database_error(store->database)));
+    if (log_database_sync_each(store->database) && write_state(store))
+        return true;
+    message_error("cannot note the clean end of the event log",
+                  message_text("error", log_database_error(store->database)));
+    return false;
 }
 
 void log_store_stop(struct log_store *store)
@@ -425,33 +440,51 @@ void log_store_stop(struct log_store *store)
     if (store->started) {
         end_thread(store);
         store->started = false;
-        end_cleanly(store);
+        (void)end_cleanly(store);
     }
     uv_close((uv_handle_t *)&store->tell, NULL);
 }
 
-void log_store_rest(struct log_store *store)
+bool log_store_rest(struct log_store *store)
 {
     if (!store->started)
-        return;
+        return true;
     end_thread(store);
     store->started = false;
-    end_cleanly(store);
+    if (!end_cleanly(store))
+        return false;
     log_database_close(&store->database);
+    return true;
+}
+
+/* It was let go of, and nobody else may have written to it. */
+static bool take_up_again(struct log_store *store, const char *path,
+                          char error[LOG_DATABASE_ERROR_SIZE])
+{
+    struct log_state state;
+
+    store->database =
+        log_database_take_up(path, store->options.sync != LOG_SYNC_NEVER, &state, error);
+    if (store->database == NULL)
+        return false;
+    if (state.epoch == store->state.epoch && state.head == store->state.head)
+        return true;
+    (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "another program has written to the event log");
+    return false;
 }
 
 bool log_store_go_on(struct log_store *store, const char *path, char error[LOG_DATABASE_ERROR_SIZE])
 {
-    struct log_past past;
-
-    store->database = log_database_open(path, store->options.sync != LOG_SYNC_NEVER, error);
-    if (store->database == NULL || !log_store_pass_over(store, &past, error))
+    if (store->database == NULL && !take_up_again(store, path, error))
         return false;
     store->state.unsure = store->options.sync != LOG_SYNC_ALWAYS;
     store->stopping = store->hurry = false;
     store->writing_since = 0;
-    if (!write_state(store) || !start_thread(store)) {
-        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "cannot write the event log");
+    if (!write_state(store)) /* the first event that can be written brings it along */
+        message_error("cannot write the event log",
+                      message_text("error", log_database_error(store->database)));
+    if (!start_thread(store)) {
+        (void)snprintf(error, LOG_DATABASE_ERROR_SIZE, "no thread for the event log");
         return false;
     }
     store->started = true;

@@ -43,13 +43,13 @@ struct log_store;
 /* NULL with a sentence in error; see log_database_open(). */
 struct log_store *log_store_open(const struct log_store_options *options,
                                  char error[LOG_DATABASE_ERROR_SIZE]);
+/* See log_database_take_up(): in place of log_store_open() and log_store_load(). */
+struct log_store *log_store_take_up(const struct log_store_options *options,
+                                    struct log_state *state, char error[LOG_DATABASE_ERROR_SIZE]);
 /* See log_database_load(). To be called once, before log_store_start(). */
 bool log_store_load(struct log_store *store, struct log_past *past,
                     void (*visit)(const struct stored_event *event, void *context), void *context,
                     char error[LOG_DATABASE_ERROR_SIZE]);
-/* The same, where its events are known already. */
-bool log_store_pass_over(struct log_store *store, struct log_past *past,
-                         char error[LOG_DATABASE_ERROR_SIZE]);
 /* See log_database_load_revocations(). */
 bool log_store_load_revocations(struct log_store *store,
                                 void (*visit)(const struct log_revocation *, void *context),
@@ -77,10 +77,11 @@ void log_store_call_again(struct log_store *store);
 void log_store_stop(struct log_store *store);
 void log_store_close(struct log_store **store);
 /* Writes what is queued, ends the thread and lets go of the file, which another program may take up
- * then; log_store_next() still gives what came back. */
-void log_store_rest(struct log_store *store);
-/* Takes the file of that path up again, as it was left. False with a sentence in error: nothing is
- * kept any more. */
+ * then; log_store_next() still gives what came back. False when the end cannot be noted in the file,
+ * which is kept then. */
+bool log_store_rest(struct log_store *store);
+/* Takes the file of that path up again, as it was left, when it was let go of. False with a sentence in
+ * error: nothing is kept any more. */
 bool log_store_go_on(struct log_store *store, const char *path,
                      char error[LOG_DATABASE_ERROR_SIZE]);
 

@@ -275,7 +275,7 @@ void connection_drained(struct connection *connection)
         connection->user->drained(connection);
     if (connection->state != CONNECTION_ENDING)
         return;
-    if (connection->keep_alive) {
+    if (connection->keep_alive && !connection->net->stopping) {
         if (connection->from_proxy)
             connection_set_address(connection, NULL); /* the next request may be anybody's */
         connection->state = CONNECTION_READING;

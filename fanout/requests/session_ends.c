@@ -81,12 +81,17 @@ bool session_ends_open(struct session_ends *ends, uv_loop_t *loop, char *error)
         return true;
     if (!redis_config_load(&ends->redis, ends->config, error))
         return false;
-    ends->watch = session_watch_open(loop, ends->config, &ends->redis, &user);
+    ends->watch = session_watch_open(loop, ends->config, &ends->redis, &user, ends->had_sessions);
     if (ends->watch != NULL)
         return true;
     (void)snprintf(error, SECRET_ERROR_SIZE, "cannot listen to Redis: no memory or thread");
     redis_config_free(&ends->redis);
     return false;
+}
+
+bool session_ends_has_sessions(const struct session_ends *ends)
+{
+    return ends->had_sessions || session_watch_has_sessions(ends->watch);
 }
 
 void session_ends_stop(struct session_ends *ends)

@@ -18,6 +18,7 @@ struct session_ends {
     const struct config *config;
     const struct streams *streams;
     struct drops *drops;
+    bool had_sessions; /* the program before has seen some in Redis */
     /* Its own. */
     struct redis_config redis;
     struct session_watch *watch; /* NULL: no Redis is listened to */
@@ -26,6 +27,8 @@ struct session_ends {
 /* Begins to listen when [redis] url and watch_sessions are set. Of one in which the owner's parts
  * are set. False with a sentence in error (SECRET_ERROR_SIZE). */
 bool session_ends_open(struct session_ends *ends, uv_loop_t *loop, char *error);
+/* There have been some in Redis: one that is not there has ended. */
+bool session_ends_has_sessions(const struct session_ends *ends);
 /* So that the loop can end. */
 void session_ends_stop(struct session_ends *ends);
 void session_ends_close(struct session_ends *ends);

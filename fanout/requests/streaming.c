@@ -92,7 +92,8 @@ static void leave_streams(struct stream *stream, enum leaving leaving, enum clos
     forget_transport_state(stream);
     if (!connid)
         return;
-    if (!stream->transport->answers_once || does_not_come_back(reason)) {
+    bool goes_on = service->is_succeeded && stream->connection.handed_over;
+    if (!goes_on && (!stream->transport->answers_once || does_not_come_back(reason))) {
         decisions_note_ended(&streams->decisions, stream, reason);
         access_log_ended(&streams->access, stream, reason);
     }

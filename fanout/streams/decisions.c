@@ -2,7 +2,6 @@
 
 #include "bytes.h"
 #include "clock.h"
-#include "heap.h"
 #include "past_rights.h"
 #include "requested_topics.h"
 #include "streams/presence.h"
@@ -10,186 +9,13 @@
 #include "streams/transport.h"
 #include "topics/audience.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-    PAGE_BYTES = 64 * 1024,
     TOPICS_BYTES = 4096, /* of one decision; what is beyond is not kept */
     NAMES_BYTES = 1024,  /* more than a user and a client id may have */
-    HEAD_MOST = 64,      /* three bytes and six numbers of ten at most */
     REFUSALS_A_SECOND = 50
 };
-
-/* Decisions one behind the other, forgotten together. Most are of streams that began, one each, so
- * that their bytes count: numbers are written as what they differ by from the page's first. */
-struct decision_page {
-    TAILQ_ENTRY(decision_page) by_age;
-    size_t used;
-    uint64_t number; /* they are forgotten in this order */
-    uint64_t newest_ms;
-    uint64_t first_ms, first_sequence, first_connid;
-    char bytes[PAGE_BYTES];
-};
-
-void decisions_open(struct decisions *decisions, uint64_t wall_ms)
-{
-    TAILQ_INIT(&decisions->pages);
-    decisions->since_ms = wall_ms;
-}
-
-static void forget_page(struct decisions *decisions, struct decision_page *page)
-{
-    decisions->since_ms = page->newest_ms;
-    TAILQ_REMOVE(&decisions->pages, page, by_age);
-    decisions->bytes -= heap_taken(sizeof *page);
-    free(page);
-}
-
-void decisions_close(struct decisions *decisions)
-{
-    struct decision_page *page;
-
-    while ((page = TAILQ_FIRST(&decisions->pages)) != NULL)
-        forget_page(decisions, page);
-}
-
-uint64_t decisions_bytes(const struct decisions *decisions)
-{
-    return decisions->bytes;
-}
-
-/* A new page takes the place of the oldest ones. */
-static struct decision_page *add_page(struct decisions *decisions)
-{
-    struct decision_page *page;
-    const size_t size = heap_taken(sizeof *page);
-
-    while ((page = TAILQ_FIRST(&decisions->pages)) != NULL &&
-           decisions->bytes + size > decisions->max_bytes)
-        forget_page(decisions, page);
-    if (decisions->bytes + size > decisions->max_bytes)
-        return NULL;
-    page = malloc(sizeof *page);
-    if (page == NULL)
-        return NULL;
-    page->used = 0;
-    page->number = ++decisions->pages_made;
-    TAILQ_INSERT_TAIL(&decisions->pages, page, by_age);
-    decisions->bytes += size;
-    return page;
-}
-
-/* ---- as bytes: kind, reason, flags, numbers, texts ---- */
-
-enum { FLAG_RECOVERED = 1, FLAG_CUT = 2 };
-
-/* Seven bits in each byte, the lowest first; the highest bit says that more follow. */
-static size_t write_number(char *out, uint64_t number)
-{
-    size_t length = 0;
-
-    for (; number >= 0x80; number >>= 7)
-        out[length++] = (char)(number | 0x80);
-    out[length++] = (char)number;
-    return length;
-}
-
-static uint64_t read_number(const char *bytes, size_t *at)
-{
-    uint64_t number = 0;
-
-    for (unsigned shift = 0;; shift += 7) {
-        unsigned char byte = (unsigned char)bytes[(*at)++];
-        number |= (uint64_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0)
-            return number;
-    }
-}
-
-/* A small number for a small difference in either direction. */
-static uint64_t difference(uint64_t number, uint64_t from)
-{
-    uint64_t apart = number - from;
-
-    return apart << 1 ^ (apart >> 63 != 0 ? UINT64_MAX : 0);
-}
-
-static uint64_t undo_difference(uint64_t written, uint64_t from)
-{
-    return from + (written >> 1 ^ ((written & 1) != 0 ? UINT64_MAX : 0));
-}
-
-static size_t write_head(char out[HEAD_MOST], const struct decision_page *page,
-                         const struct decision *decision)
-{
-    size_t length = 0;
-
-    out[length++] = (char)decision->kind;
-    out[length++] = (char)decision->reason;
-    out[length++] =
-        (char)((decision->recovered ? FLAG_RECOVERED : 0) | (decision->cut ? FLAG_CUT : 0));
-    length += write_number(out + length, difference(decision->at_ms, page->first_ms));
-    length += write_number(out + length, difference(decision->sequence, page->first_sequence));
-    length += write_number(out + length, difference(decision->connid, page->first_connid));
-    length += write_number(out + length, decision->other + 1); /* UINT64_MAX is the usual one */
-    length += write_number(out + length, decision->pending);
-    length += write_number(out + length, decision->text_length);
-    return length;
-}
-
-/* Returns where the next one stands. */
-static size_t read_decision(const struct decision_page *page, size_t at, struct decision *decision)
-{
-    const char *bytes = page->bytes;
-
-    *decision = (struct decision){.kind = (uint8_t)bytes[at], .reason = (uint8_t)bytes[at + 1]};
-    decision->recovered = (bytes[at + 2] & FLAG_RECOVERED) != 0;
-    decision->cut = (bytes[at + 2] & FLAG_CUT) != 0;
-    at += 3;
-    decision->at_ms = undo_difference(read_number(bytes, &at), page->first_ms);
-    decision->sequence = undo_difference(read_number(bytes, &at), page->first_sequence);
-    decision->connid = undo_difference(read_number(bytes, &at), page->first_connid);
-    decision->other = read_number(bytes, &at) - 1;
-    decision->pending = read_number(bytes, &at);
-    decision->text_length = (uint32_t)read_number(bytes, &at);
-    decision->text = bytes + at;
-    return at + decision->text_length;
-}
-
-/* Where so many bytes can be added; NULL: nowhere. */
-static struct decision_page *find_room(struct decisions *decisions, size_t most)
-{
-    struct decision_page *page = TAILQ_LAST(&decisions->pages, decision_pages);
-
-    if (most > PAGE_BYTES)
-        return NULL;
-    return page != NULL && page->used + most <= PAGE_BYTES ? page : add_page(decisions);
-}
-
-/* Of now, with these texts, which are freed. */
-static void keep(struct decisions *decisions, struct decision decision, struct bytes *text)
-{
-    struct decision_page *page =
-        text->failed ? NULL : find_room(decisions, HEAD_MOST + text->length);
-
-    if (page != NULL) {
-        decision.at_ms = clock_wall_ms();
-        decision.sequence = decisions->newest != NULL ? *decisions->newest : 0;
-        decision.text_length = (uint32_t)text->length;
-        page->newest_ms = decision.at_ms;
-        if (page->used == 0) {
-            page->first_ms = decision.at_ms;
-            page->first_sequence = decision.sequence;
-            page->first_connid = decision.connid;
-        }
-        page->used += write_head(page->bytes + page->used, page, &decision);
-        if (text->length > 0)
-            memcpy(page->bytes + page->used, text->data, text->length);
-        page->used += text->length;
-    }
-    bytes_free(text);
-}
 
 /* ---- texts ---- */
 
@@ -271,13 +97,13 @@ void decisions_note_began(struct decisions *decisions, const struct stream *stre
     if (polls)
         add_names_of(&text, stream);
     bool all = !polls || add_held(&text, stream);
-    keep(decisions,
-         (struct decision){.kind = DECISION_BEGAN,
-                           .connid = stream->connid,
-                           .other = stream->asked_past ? start : UINT64_MAX,
-                           .recovered = stream->recovered,
-                           .cut = !all},
-         &text);
+    decisions_keep(decisions,
+                   (struct decision){.kind = DECISION_BEGAN,
+                                     .connid = stream->connid,
+                                     .other = stream->asked_past ? start : UINT64_MAX,
+                                     .recovered = stream->recovered,
+                                     .cut = !all},
+                   &text);
 }
 
 void decisions_note_topics(struct decisions *decisions, enum decision_kind kind,
@@ -289,8 +115,9 @@ void decisions_note_topics(struct decisions *decisions, enum decision_kind kind,
         return;
     add_names_of(&text, stream);
     bool all = add_requested(&text, topics);
-    keep(decisions, (struct decision){.kind = (uint8_t)kind, .connid = stream->connid, .cut = !all},
-         &text);
+    decisions_keep(decisions,
+                   (struct decision){.kind = (uint8_t)kind, .connid = stream->connid, .cut = !all},
+                   &text);
 }
 
 void decisions_note_deaf(struct decisions *decisions, const struct stream *stream,
@@ -308,8 +135,9 @@ void decisions_note_deaf(struct decisions *decisions, const struct stream *strea
         all = add_topic(&text, &left, SUBSCRIPTION_BOUND, past->deaf.data + at, length);
         at += length + 1;
     }
-    keep(decisions, (struct decision){.kind = DECISION_DEAF, .connid = stream->connid, .cut = !all},
-         &text);
+    decisions_keep(decisions,
+                   (struct decision){.kind = DECISION_DEAF, .connid = stream->connid, .cut = !all},
+                   &text);
 }
 
 void decisions_note_ended(struct decisions *decisions, const struct stream *stream,
@@ -328,7 +156,7 @@ void decisions_note_ended(struct decisions *decisions, const struct stream *stre
                              .cut = !all};
     if (stream->connection.backlog != NULL)
         ended.pending = stream->connection.output.length;
-    keep(decisions, ended, &text);
+    decisions_keep(decisions, ended, &text);
 }
 
 static bool takes_refusal(struct decisions *decisions)
@@ -355,7 +183,7 @@ void decisions_note_refused(struct decisions *decisions, const char *user, const
     add_names(&text, user, clid, strlen(clid));
     add_text(&text, reason, strlen(reason));
     bool all = add_requested(&text, topics);
-    keep(decisions, (struct decision){.kind = DECISION_REFUSED, .cut = !all}, &text);
+    decisions_keep(decisions, (struct decision){.kind = DECISION_REFUSED, .cut = !all}, &text);
 }
 
 void decisions_note_unpublished(struct decisions *decisions, const struct unpublished *post)
@@ -368,49 +196,6 @@ void decisions_note_unpublished(struct decisions *decisions, const struct unpubl
     add_text(&text, post->reason, strlen(post->reason));
     add_text(&text, post->topic,
              post->topic_length < TOPICS_BYTES ? post->topic_length : TOPICS_BYTES);
-    keep(decisions, (struct decision){.kind = DECISION_UNPUBLISHED, .other = post->first}, &text);
-}
-
-/* ---- looking ---- */
-
-static bool is_kept(const struct decisions *decisions, const struct decision_place *place)
-{
-    const struct decision_page *oldest = TAILQ_FIRST(&decisions->pages);
-
-    return place->page != NULL && oldest != NULL && place->number >= oldest->number;
-}
-
-static void go_to_page(struct decision_place *place, const struct decision_page *page)
-{
-    *place = (struct decision_place){.page = page, .number = page != NULL ? page->number : 0};
-}
-
-bool decisions_at(const struct decisions *decisions, const struct decision_place *place,
-                  struct decision *decision)
-{
-    if (!is_kept(decisions, place))
-        return false;
-    (void)read_decision(place->page, place->offset, decision);
-    return true;
-}
-
-bool decisions_next(const struct decisions *decisions, struct decision_place *place,
-                    struct decision *decision)
-{
-    if (!is_kept(decisions, place))
-        go_to_page(place, TAILQ_FIRST(&decisions->pages));
-    while (place->page != NULL && place->next >= place->page->used)
-        go_to_page(place, TAILQ_NEXT(place->page, by_age));
-    if (place->page == NULL)
-        return false;
-    place->offset = place->next;
-    place->next = read_decision(place->page, place->offset, decision);
-    return true;
-}
-
-const char *decision_next_text(const struct decision *decision, const char *text)
-{
-    const char *next = text == NULL ? decision->text : text + strlen(text) + 1;
-
-    return next < decision->text + decision->text_length ? next : NULL;
+    decisions_keep(decisions, (struct decision){.kind = DECISION_UNPUBLISHED, .other = post->first},
+                   &text);
 }

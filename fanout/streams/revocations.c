@@ -145,16 +145,19 @@ void revocations_save(const struct revocations *revocations, struct saved_writer
     }
 }
 
-bool revocations_load(struct revocations *revocations, struct saved_reader *reader, uint64_t now_ms)
+bool revocations_load(struct revocations *revocations, struct saved_reader *reader, uint64_t now_ms,
+                      uint64_t *left_out)
 {
+    *left_out = 0;
     for (size_t left = saved_take_count(reader, 4 * sizeof(uint64_t)); left > 0; left--) {
         size_t length;
         enum drop_kind kind = (enum drop_kind)saved_take_within(reader, DROP_SESSION);
         const char *name = saved_take_bytes(reader, &length);
         uint64_t at_ms = saved_take(reader), until_ms = saved_take(reader);
-        if (reader->failed ||
-            revocations_add(revocations, kind, name, length, at_ms, until_ms, now_ms) == NULL)
+        if (reader->failed)
             return false;
+        *left_out +=
+            revocations_add(revocations, kind, name, length, at_ms, until_ms, now_ms) == NULL;
     }
     return !reader->failed;
 }

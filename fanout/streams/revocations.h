@@ -48,9 +48,9 @@ struct saved_reader;
 struct saved_writer;
 
 void revocations_save(const struct revocations *revocations, struct saved_writer *writer);
-/* Into empty ones; false when it is not as it should be, when there is no room for all, or without
- * memory. */
-bool revocations_load(struct revocations *revocations, struct saved_reader *reader,
-                      uint64_t now_ms);
+/* Into empty ones; false when it is not as it should be. *left_out: how many there was no room or memory
+ * for: proofs of before count again. */
+bool revocations_load(struct revocations *revocations, struct saved_reader *reader, uint64_t now_ms,
+                      uint64_t *left_out);
 
 #endif

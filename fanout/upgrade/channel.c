@@ -79,6 +79,84 @@ bool channel_send(int channel, enum channel_kind kind, const char *text, const i
     return true;
 }
 
+/* ---- receiving ---- */
+
+static void take_descriptors(struct channel_message *message, struct msghdr *from)
+{
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(from); head != NULL; head = CMSG_NXTHDR(from, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t size = head->cmsg_len - CMSG_LEN(0);
+        if (size > sizeof message->descriptors)
+            size = sizeof message->descriptors;
+        memcpy(message->descriptors, CMSG_DATA(head), size);
+        message->count = size / sizeof(int);
+    }
+}
+
+/* The system says first that the other end closed with something unread, then what that had said. */
+static bool is_first_reset(bool *was_cut)
+{
+    bool is_first = errno == ECONNRESET && !*was_cut;
+
+    *was_cut = true;
+    return is_first;
+}
+
+bool channel_receive(int channel, struct channel_message *message, uint64_t deadline,
+                     char error[CHANNEL_ERROR_SIZE])
+{
+    static const char doing[] = "the other program";
+    unsigned char kind = 0;
+    union {
+        char bytes[CMSG_SPACE(CHANNEL_MOST_DESCRIPTORS * sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec parts[] = {{&kind, 1}, {message->text, sizeof message->text - 1}};
+    struct msghdr from = {.msg_iov = parts,
+                          .msg_iovlen = 2,
+                          .msg_control = &control,
+                          .msg_controllen = sizeof control};
+    ssize_t length;
+    bool was_cut = false;
+
+    message->kind = (enum channel_kind)0;
+    message->count = 0;
+    do {
+        if (!await(channel, POLLIN, deadline, doing, error))
+            return false;
+        length = recvmsg(channel, &from, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (length < 0 && (errno == EAGAIN || errno == EINTR || is_first_reset(&was_cut)));
+    if (length < 0)
+        return fail(error, doing, strerror(errno));
+    take_descriptors(message, &from);
+    if (length == 0)
+        return fail(error, doing, "it ended without a word");
+    if ((from.msg_flags & MSG_CTRUNC) != 0)
+        return fail(error, doing, "descriptors were lost, there may be too many of them");
+    message->kind = (enum channel_kind)kind;
+    message->text[length - 1] = '\0';
+    return true;
+}
+
+bool channel_await(int channel, enum channel_kind kind, struct channel_message *message,
+                   uint64_t deadline, char error[CHANNEL_ERROR_SIZE])
+{
+    if (!channel_receive(channel, message, deadline, error))
+        return false;
+    if (message->kind == kind)
+        return true;
+    while (message->count > 0)
+        (void)close(message->descriptors[--message->count]);
+    if (message->kind == CHANNEL_REFUSAL)
+        (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
+    else
+        (void)fail(error, "the other program", "it says something else");
+    return false;
+}
+
+/* ---- the state ---- */
+
 /* -1 with a sentence in error. */
 static int make_file(const struct bytes *state, char error[CHANNEL_ERROR_SIZE])
 {
@@ -115,12 +193,26 @@ static bool send_descriptors(int channel, const int *list, size_t count, uint64_
     return true;
 }
 
-bool channel_send_state(int channel, const struct bytes *state, const struct bytes *descriptors,
-                        uint64_t deadline, char error[CHANNEL_ERROR_SIZE])
+/* One that has closed its end may have said why before. */
+static void find_last_words(int channel, struct channel_message *message,
+                            char error[CHANNEL_ERROR_SIZE])
+{
+    char ignored[CHANNEL_ERROR_SIZE];
+
+    if (channel_receive(channel, message, clock_monotonic_ms(), ignored) &&
+        message->kind == CHANNEL_REFUSAL)
+        (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
+}
+
+bool channel_send_state(int channel, struct bytes *state, const struct bytes *descriptors,
+                        struct channel_message *message, uint64_t deadline,
+                        char error[CHANNEL_ERROR_SIZE])
 {
     size_t count = descriptors->length / sizeof(int);
     char text[32];
     int file = make_file(state, error);
+
+    bytes_free(state);
 
     if (file < 0)
         return false;
@@ -129,71 +221,7 @@ bool channel_send_state(int channel, const struct bytes *state, const struct byt
                 send_descriptors(channel, (const int *)(const void *)descriptors->data, count,
                                  deadline, error);
     (void)close(file);
+    if (!sent)
+        find_last_words(channel, message, error);
     return sent;
-}
-
-/* ---- receiving ---- */
-
-static void take_descriptors(struct channel_message *message, struct msghdr *from)
-{
-    for (struct cmsghdr *head = CMSG_FIRSTHDR(from); head != NULL; head = CMSG_NXTHDR(from, head)) {
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t size = head->cmsg_len - CMSG_LEN(0);
-        if (size > sizeof message->descriptors)
-            size = sizeof message->descriptors;
-        memcpy(message->descriptors, CMSG_DATA(head), size);
-        message->count = size / sizeof(int);
-    }
-}
-
-bool channel_receive(int channel, struct channel_message *message, uint64_t deadline,
-                     char error[CHANNEL_ERROR_SIZE])
-{
-    static const char doing[] = "the other program";
-    unsigned char kind = 0;
-    union {
-        char bytes[CMSG_SPACE(CHANNEL_MOST_DESCRIPTORS * sizeof(int))];
-        struct cmsghdr aligned;
-    } control;
-    struct iovec parts[] = {{&kind, 1}, {message->text, sizeof message->text - 1}};
-    struct msghdr from = {.msg_iov = parts,
-                          .msg_iovlen = 2,
-                          .msg_control = &control,
-                          .msg_controllen = sizeof control};
-    ssize_t length;
-
-    message->kind = (enum channel_kind)0;
-    message->count = 0;
-    do {
-        if (!await(channel, POLLIN, deadline, doing, error))
-            return false;
-        length = recvmsg(channel, &from, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (length < 0 && (errno == EAGAIN || errno == EINTR));
-    if (length < 0)
-        return fail(error, doing, strerror(errno));
-    take_descriptors(message, &from);
-    if (length == 0)
-        return fail(error, doing, "it ended without a word");
-    if ((from.msg_flags & MSG_CTRUNC) != 0)
-        return fail(error, doing, "descriptors were lost, there may be too many of them");
-    message->kind = (enum channel_kind)kind;
-    message->text[length - 1] = '\0';
-    return true;
-}
-
-bool channel_await(int channel, enum channel_kind kind, struct channel_message *message,
-                   uint64_t deadline, char error[CHANNEL_ERROR_SIZE])
-{
-    if (!channel_receive(channel, message, deadline, error))
-        return false;
-    if (message->kind == kind)
-        return true;
-    while (message->count > 0)
-        (void)close(message->descriptors[--message->count]);
-    if (message->kind == CHANNEL_REFUSAL)
-        (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
-    else
-        (void)fail(error, "the other program", "it says something else");
-    return false;
 }

@@ -45,8 +45,11 @@ bool channel_receive(int channel, struct channel_message *message, uint64_t dead
 /* Likewise, for one of this kind: false with the other end's own words when it refuses. */
 bool channel_await(int channel, enum channel_kind kind, struct channel_message *message,
                    uint64_t deadline, char error[CHANNEL_ERROR_SIZE]);
-/* The state, in a file in memory that cannot change any more, and all descriptors (ints). */
-bool channel_send_state(int channel, const struct bytes *state, const struct bytes *descriptors,
-                        uint64_t deadline, char error[CHANNEL_ERROR_SIZE]);
+/* The state, in a file in memory that cannot change any more, and all descriptors (ints). Frees the
+ * state, of which there are two otherwise. False with a sentence in error: the other end's own words,
+ * in a message of that kind, when it refuses. */
+bool channel_send_state(int channel, struct bytes *state, const struct bytes *descriptors,
+                        struct channel_message *message, uint64_t deadline,
+                        char error[CHANNEL_ERROR_SIZE]);
 
 #endif

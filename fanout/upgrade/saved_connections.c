@@ -1,19 +1,17 @@
 #include "upgrade/saved_connections.h"
 
+#include "config/config.h"
 #include "net/connection.h"
 #include "requests/request_reader.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
-#include "streams/held_topics.h"
 #include "streams/streams.h"
-#include "streams/topic_limits.h"
 #include "streams/transport.h"
 #include "transports/transports.h"
+#include "upgrade/saved_streams.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* Of a connection, and of a stream. */
 enum {
     HAS_STREAM = 1,
     SPEAKS_LINES = 2,
@@ -26,21 +24,12 @@ enum {
     ANNOUNCED = 256,
     CONNECTION_FLAGS = 511
 };
-enum {
-    ASKED_PAST = 1,
-    RECOVERED = 2,
-    COMES_BACK = 4,
-    UNANSWERED = 8,
-    SAYS_HAD = 16,
-    STREAM_FLAGS = 31
-};
-
 struct saving {
     struct service *service;
     struct saved_writer *writer;
     struct bytes *descriptors;
     struct bytes input; /* scratch */
-    uint64_t count;
+    uint64_t room;      /* for what is queued for clients, in bytes */
 };
 
 /* ---- which ---- */
@@ -58,6 +47,17 @@ static bool begun_input(const struct connection *connection, struct bytes *out)
     return connection->user == &request_reader_user && request_reader_begun(connection, out);
 }
 
+/* What clients share while it is queued is written once for each. */
+static bool has_room(struct saving *saving, const struct connection *connection)
+{
+    uint64_t queued = connection->output.length - connection_taken_ahead(connection);
+
+    if (queued > FRAME_LARGEST || queued > saving->room)
+        return false;
+    saving->room -= queued;
+    return true;
+}
+
 static bool may_be_handed_over(struct saving *saving, const struct connection *connection)
 {
     const struct stream *stream = stream_of(connection);
@@ -71,7 +71,8 @@ static bool may_be_handed_over(struct saving *saving, const struct connection *c
         return false;
     }
     bytes_clear(&saving->input);
-    return begun_input(connection, &saving->input) && !saving->input.failed;
+    return begun_input(connection, &saving->input) && !saving->input.failed &&
+           has_room(saving, connection);
 }
 
 static void choose(uv_handle_t *handle, void *context)
@@ -84,10 +85,24 @@ static void choose(uv_handle_t *handle, void *context)
 
 void saved_connections_choose(struct service *service)
 {
-    struct saving saving = {.service = service};
+    struct saving saving = {.service = service, .room = service->config->max_pending_total};
 
     uv_walk(&service->net->loop.uv, choose, &saving);
     bytes_free(&saving.input);
+}
+
+static void keep(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = connection_of_handle(handle);
+
+    (void)context;
+    if (connection != NULL)
+        connection->handed_over = false;
+}
+
+void saved_connections_keep(struct service *service)
+{
+    uv_walk(&service->net->loop.uv, keep, NULL);
 }
 
 /* ---- writing ---- */
@@ -100,36 +115,6 @@ static unsigned flags_of(const struct connection *connection)
            (connection->kept_place ? KEPT_PLACE : 0) | (connection->dirty_input ? DIRTY_INPUT : 0) |
            (connection->leaves_unseen ? LEAVES_UNSEEN : 0) |
            (connection->from_proxy ? FROM_PROXY : 0) | (connection->announced ? ANNOUNCED : 0);
-}
-
-static unsigned stream_flags_of(const struct stream *stream)
-{
-    return (stream->asked_past ? ASKED_PAST : 0) | (stream->recovered ? RECOVERED : 0) |
-           (stream->comes_back ? COMES_BACK : 0) | (stream->unanswered ? UNANSWERED : 0) |
-           (stream->says_had ? SAYS_HAD : 0);
-}
-
-static void save_stream(const struct stream *stream, struct saved_writer *writer)
-{
-    const struct kept_headers *headers = stream->headers;
-
-    saved_put(writer, stream->encoding);
-    saved_put(writer, stream->connid);
-    saved_put_bytes(writer, stream->secret, sizeof stream->secret);
-    saved_put(writer, stream_flags_of(stream));
-    saved_put(writer, stream->alive_count);
-    saved_put(writer, stream->last_event);
-    saved_put(writer, stream->presence_since);
-    saved_put(writer, stream->ignored_input); /* or pinged_at */
-    saved_put(writer, stream->ends_at);
-    saved_put(writer, stream->messages_due); /* or absent_at, presence_before */
-    saved_put_bytes(writer, headers != NULL ? headers->bytes : "",
-                    headers != NULL ? headers->length : 0);
-    stream_identity_save(stream->identity, writer);
-    saved_put_bytes(writer, stream->presence->clid, stream->presence->length);
-    held_topics_save(&stream->subscriber, writer);
-    if (stream->transport->save != NULL)
-        stream->transport->save(&stream->connection, writer);
 }
 
 static void save_connection(uv_handle_t *handle, void *context)
@@ -150,7 +135,7 @@ static void save_connection(uv_handle_t *handle, void *context)
     output_save(&connection->output, connection_taken_ahead(connection), saving->writer);
     saved_put_bytes(saving->writer, saving->input.data, saving->input.length);
     if (connection->state == CONNECTION_STREAMING)
-        save_stream(stream_of(connection), saving->writer);
+        saved_stream_put(stream_of(connection), saving->writer);
     bytes_append(saving->descriptors, &connection->descriptor, sizeof connection->descriptor);
 }
 
@@ -216,76 +201,6 @@ void saved_connections_save(struct service *service, struct saved_writer *writer
 
 /* ---- reading ---- */
 
-static bool load_headers(struct streams *streams, struct stream *stream,
-                         struct saved_reader *reader)
-{
-    size_t length;
-    const char *bytes = saved_take_bytes(reader, &length);
-
-    if (length == 0)
-        return !reader->failed;
-    struct kept_headers *headers = malloc(sizeof *headers + length);
-    if (headers == NULL)
-        return false;
-    headers->length = length;
-    memcpy(headers->bytes, bytes, length);
-    streams_keep_headers(streams, stream, headers);
-    return true;
-}
-
-static bool enter_presence(struct streams *streams, struct stream *stream,
-                           struct saved_reader *reader)
-{
-    size_t length;
-    const char *clid = saved_take_bytes(reader, &length);
-
-    if (!reader->failed)
-        stream->presence = presence_enter(&streams->presence, clid, length);
-    return stream->presence != NULL;
-}
-
-static void load_stream_figures(struct stream *stream, struct saved_reader *reader)
-{
-    unsigned flags = (unsigned)saved_take_within(reader, STREAM_FLAGS);
-
-    stream->asked_past = (flags & ASKED_PAST) != 0;
-    stream->recovered = (flags & RECOVERED) != 0;
-    stream->comes_back = (flags & COMES_BACK) != 0;
-    stream->unanswered = (flags & UNANSWERED) != 0;
-    stream->says_had = (flags & SAYS_HAD) != 0;
-    stream->alive_count = saved_take(reader) & ((1u << STREAM_ALIVE_BITS) - 1);
-    stream->last_event = (uint32_t)saved_take(reader);
-    stream->presence_since = (uint32_t)saved_take(reader);
-    stream->ignored_input = (uint32_t)saved_take(reader);
-    stream->ends_at = saved_take(reader);
-    stream->messages_due = saved_take(reader);
-}
-
-static bool load_stream(struct service *service, struct connection *connection,
-                        struct saved_reader *reader)
-{
-    struct streams *streams = service->streams;
-    struct stream *stream = stream_of(connection);
-
-    streaming_take(connection, transports[saved_take_within(reader, FRAME_ENCODINGS - 1)]);
-    uint64_t connid = saved_take(reader);
-    saved_take_exactly(reader, stream->secret, sizeof stream->secret);
-    load_stream_figures(stream, reader);
-    if (reader->failed || connid == 0 || streams_find(streams, connid) != NULL ||
-        !hash_table_add(&streams->by_connid, &stream->by_connid, connid))
-        return false;
-    streams->of_encoding[stream->encoding]++;
-    if (!load_headers(streams, stream, reader) ||
-        !identities_load(&streams->identities, reader, &stream->identity) ||
-        !enter_presence(streams, stream, reader) ||
-        !held_topics_load(streams->topics, &stream->subscriber, reader))
-        return false;
-    if (stream->identity != NULL)
-        stream->identity->stream = stream;
-    topic_limits_charge(stream, 0);
-    return stream->transport->load == NULL || stream->transport->load(connection, reader);
-}
-
 /* Whom it is counted to; false without memory. */
 static bool load_address(struct net *net, struct saved_reader *reader,
                          struct counted_address **counted)
@@ -345,7 +260,7 @@ static bool load_connection(struct service *service, struct saved_reader *reader
         (output_length > 0 && !connection_queue_bytes(connection, output, output_length)))
         return false;
     connection->written_at = written_at;
-    if ((flags & HAS_STREAM) != 0 && !load_stream(service, connection, reader))
+    if ((flags & HAS_STREAM) != 0 && !saved_stream_take(service, connection, reader))
         return false;
     if ((flags & HAS_STREAM) != 0)
         streaming_go_on(connection);

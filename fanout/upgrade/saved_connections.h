@@ -11,8 +11,11 @@
 struct service;
 
 /* Finds out which of them can be handed over (connection->handed_over). What stays is secured, ends,
- * catches up, or is in the middle of what cannot be told. */
+ * catches up, is in the middle of what cannot be told, or has more queued than fits into
+ * max_pending_total beside what is queued for the others. */
 void saved_connections_choose(struct service *service);
+/* None is: this program serves on. */
+void saved_connections_keep(struct service *service);
 /* Writes the sections of those that ended, of connections, and of who is between two. A stream that
  * stays is one that has ended, and whose client is present until it comes back, as between two polls.
  * Descriptors are appended, as ints. */

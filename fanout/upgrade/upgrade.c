@@ -20,6 +20,7 @@ enum {
     QUIET_MS = 500, /* after which what is under way is not waited for any more */
     END_MS = 1000,  /* how long one that is to end of itself has for it */
     CHILD_CHANNEL = 3,
+    PROCESS_NAME_SIZE = 32,
     HANDLES = 3
 };
 
@@ -245,37 +246,65 @@ static bool begin_try(struct upgrade *upgrade)
     return false;
 }
 
-/* NULL: there is none. */
-static const char *find_obstacle(const struct upgrade *upgrade)
+/* Process 1 of a machine goes on when a child of it ends; that of a container, such as tini, ends with
+ * the one that it has started. What cannot be read is a machine's. */
+static bool ends_with_child(char name[PROCESS_NAME_SIZE])
 {
+    FILE *file = fopen("/proc/1/comm", "re");
+    bool known = file != NULL && fgets(name, PROCESS_NAME_SIZE, file) != NULL;
+
+    if (file != NULL)
+        (void)fclose(file);
+    if (!known)
+        return false;
+    name[strcspn(name, "\n")] = '\0';
+    return strcmp(name, "systemd") != 0 && strcmp(name, "init") != 0;
+}
+
+/* False: there is none. */
+static bool find_obstacle(const struct upgrade *upgrade, char reason[UPGRADE_REASON_SIZE])
+{
+    char name[PROCESS_NAME_SIZE];
+
+    reason[0] = '\0';
     if (upgrade->arguments == NULL)
-        return "it is not known how this program was started";
-    if (getpid() == 1)
-        return "this is process 1, with which its container ends: start it under an init, as "
-               "docker's --init does";
-    return NULL;
+        (void)snprintf(reason, UPGRADE_REASON_SIZE, "it is not known how this program was started");
+    else if (getpid() == 1)
+        (void)snprintf(reason, UPGRADE_REASON_SIZE,
+                       "this is process 1, with which its container ends: that needs a restart");
+    else if (upgrade->is_first_child && ends_with_child(name))
+        (void)snprintf(reason, UPGRADE_REASON_SIZE,
+                       "this was started by process 1 (%s), which ends with it: that needs a "
+                       "restart",
+                       name);
+    return reason[0] != '\0';
 }
 
 bool upgrade_begin(struct upgrade *upgrade)
 {
-    if (upgrade->current != NULL)
+    char obstacle[UPGRADE_REASON_SIZE];
+
+    if (upgrade->current != NULL) {
+        message_warning("an upgrade is under way already");
         return false;
+    }
     upgrade->outcome =
         (struct upgrade_outcome){.number = upgrade->outcome.number + 1, .state = UPGRADE_RUNS};
-    const char *obstacle = find_obstacle(upgrade);
-    if (obstacle != NULL) {
+    if (find_obstacle(upgrade, obstacle)) {
         note_failure(upgrade, obstacle);
         return false;
     }
-    message_info("upgrading", message_text("program", upgrade->program));
+    message_info("upgrading", message_text("file", upgrade->program));
     return begin_try(upgrade);
 }
 
-void upgrade_set_program(struct upgrade *upgrade, char **arguments)
+void upgrade_set_program(struct upgrade *upgrade, char **arguments, bool is_successor)
 {
     char folder[UPGRADE_PATH_SIZE / 2];
     const char *name = arguments[0];
 
+    /* Later it may be that because its parent has ended, as that of a successor does. */
+    upgrade->is_first_child = !is_successor && getppid() == 1;
     upgrade->arguments = NULL;
     if (name == NULL)
         return;
@@ -317,11 +346,10 @@ static void end_new_program(struct upgrade_try *try, char reason[UPGRADE_REASON_
     (void)waitid(P_PID, (id_t)try->process.pid, &info, WEXITED | WNOWAIT);
 }
 
-static bool send_state(struct upgrade_try *try, struct channel_message *message,
+static bool send_state(struct upgrade_try *try, struct channel_message *message, uint64_t deadline,
                        char error[CHANNEL_ERROR_SIZE])
 {
     const struct upgrade_owner *owner = &try->upgrade->owner;
-    uint64_t deadline = clock_monotonic_ms() + try->upgrade->config->upgrade_pause;
     struct saved_writer writer = {0};
     struct bytes descriptors = BYTES_EMPTY;
 
@@ -329,7 +357,8 @@ static bool send_state(struct upgrade_try *try, struct channel_message *message,
     bool sent = !writer.out.failed && !descriptors.failed;
     if (!sent)
         (void)snprintf(error, CHANNEL_ERROR_SIZE, "no memory to write the state");
-    sent = sent && channel_send_state(try->channel, &writer.out, &descriptors, deadline, error);
+    sent = sent &&
+           channel_send_state(try->channel, &writer.out, &descriptors, message, deadline, error);
     bytes_free(&writer.out);
     bytes_free(&descriptors);
     return sent && channel_await(try->channel, CHANNEL_PREPARED, message, deadline, error) &&
@@ -352,21 +381,36 @@ static void hand_over(struct upgrade_try *try)
     char error[CHANNEL_ERROR_SIZE], reason[UPGRADE_REASON_SIZE];
 
     upgrade->outcome.begun_us = clock_monotonic_ns() / 1000;
-    owner->rest(owner->context);
-    if (send_state(try, &message, error)) {
+    uint64_t deadline = clock_monotonic_ms() + upgrade->config->upgrade_pause;
+    bool rests = owner->rest(owner->context);
+    (void)snprintf(error, sizeof error, "the end of the log cannot be written to the disk");
+    if (rests && send_state(try, &message, deadline, error)) {
         tell_service_manager(try->process.pid);
         message_info("another program serves", message_number("pid", try->process.pid));
         upgrade->outcome.state = UPGRADE_DONE;
+        upgrade->successor = try->process.pid;
         try->has_exited = true; /* this one does not look after it any more */
         forget_try(try);
         owner->leave(owner->context);
         return;
     }
     (void)snprintf(reason, sizeof reason, "%s", error);
-    end_new_program(try, reason, message.kind == CHANNEL_REFUSAL);
+    end_new_program(try, reason, !rests || message.kind == CHANNEL_REFUSAL);
     owner->go_on(owner->context);
     upgrade->outcome.pause_us = clock_monotonic_ns() / 1000 - upgrade->outcome.begun_us;
     fail_try(try, reason);
+}
+
+bool upgrade_pass_on(const struct upgrade *upgrade, int signal)
+{
+    if (upgrade->successor == 0)
+        return false;
+    message_info("signal passed on to the program that serves",
+                 message_text("signal", strsignal(signal)),
+                 message_number("pid", upgrade->successor));
+    if (kill(upgrade->successor, signal) != 0)
+        message_warning("the program that serves cannot be told", message_error_code(errno));
+    return true;
 }
 
 bool upgrade_run(struct upgrade *upgrade)

@@ -22,8 +22,9 @@ enum upgrade_state { UPGRADE_NONE, UPGRADE_RUNS, UPGRADE_FAILED, UPGRADE_DONE };
 struct upgrade_owner {
     /* Nothing is under way that cannot be handed over. */
     bool (*is_quiet)(void *context);
-    /* Settles what is under way, and lets go of what only one program can have. */
-    void (*rest)(void *context);
+    /* Settles what is under way, and lets go of what only one program can have. False: there is something
+     * that it cannot let go of. */
+    bool (*rest)(void *context);
     /* The whole state, and descriptors (ints). */
     void (*save)(void *context, struct saved_writer *writer, struct bytes *descriptors);
     /* After rest: takes up again what was let go of, and serves on. */
@@ -48,12 +49,15 @@ struct upgrade {
     uv_loop_t *loop;
     char program[UPGRADE_PATH_SIZE]; /* see upgrade_set_program() */
     char **arguments;                /* borrowed; NULL: there is no upgrade */
+    bool is_first_child;             /* it was started by process 1 */
     struct upgrade_try *current;     /* NULL: none runs */
+    int successor;                   /* the process that serves; 0: this one does */
     struct upgrade_outcome outcome;
 };
 
-/* As main() got them: that program is started anew, with the same arguments. */
-void upgrade_set_program(struct upgrade *upgrade, char **arguments);
+/* As main() got them: that program is started anew, with the same arguments. To be called at the start;
+ * is_successor: it took over from another one. */
+void upgrade_set_program(struct upgrade *upgrade, char **arguments, bool is_successor);
 /* Starts the new program. False, with the reason in the outcome, when there is none, or one runs
  * already. */
 bool upgrade_begin(struct upgrade *upgrade);
@@ -63,6 +67,9 @@ bool upgrade_begin(struct upgrade *upgrade);
 bool upgrade_run(struct upgrade *upgrade);
 /* Ends the new program; harmless when none is starting. */
 void upgrade_abandon(struct upgrade *upgrade, const char *reason);
+/* Once another program serves it gets what this one is signalled by whoever knows no other. False: this
+ * one serves. */
+bool upgrade_pass_on(const struct upgrade *upgrade, int signal);
 
 /* POST /upgrade begins one, GET /upgrade says what has become of it. */
 void upgrade_answer(struct connection *connection, const struct http_request *request);

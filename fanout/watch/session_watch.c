@@ -44,7 +44,7 @@ struct session_watch {
     uint64_t look_began_ms;     /* at all that are held */
     uint64_t
         look_at_ms; /* when it is time for it again; UINT64_MAX: the list is on its way, or never */
-    bool has_sessions; /* some were seen there */
+    atomic_bool has_sessions; /* some were seen there */
     enum session_events_state events_state;
 };
 
@@ -157,7 +157,8 @@ static void hear(struct session_watch *watch, const struct redis_answer *message
     size_t length;
     enum session_event event =
         session_event_read(message, redis_session_prefix(watch->config), &id, &length);
-    watch->has_sessions = watch->has_sessions || event != SESSION_EVENT_NONE;
+    if (event != SESSION_EVENT_NONE)
+        atomic_store(&watch->has_sessions, true);
     switch (event) {
     case SESSION_EVENT_ENDED:
         tell_of(watch, NOTICE_ENDED, id, length, NULL);
@@ -210,7 +211,7 @@ static bool look_at_key(struct session_watch *watch, const struct redis_answer *
     if (name == NULL || length < prefix || !session_id_is_valid(name + prefix, length - prefix) ||
         !session_id_hash(sid, name + prefix, length - prefix))
         return true;
-    watch->has_sessions = true;
+    atomic_store(&watch->has_sessions, true);
     if (!held_sessions_note(watch->held, sid))
         return true;
     return look_at(watch, name + prefix, length - prefix);
@@ -236,7 +237,8 @@ static void end_looking(struct session_watch *watch)
     size_t at = 0;
     struct notice notice = {.kind = NOTICE_ENDED};
     const char *sid;
-    while (watch->has_sessions && (sid = held_sessions_next_missing(watch->held, &at)) != NULL) {
+    while (atomic_load(&watch->has_sessions) &&
+           (sid = held_sessions_next_missing(watch->held, &at)) != NULL) {
         memcpy(notice.sid, sid, SESSION_SID_SIZE);
         tell_loop(watch, &notice);
     }
@@ -442,11 +444,12 @@ static bool start_thread(struct session_watch *watch)
 
 struct session_watch *session_watch_open(uv_loop_t *loop, const struct config *config,
                                          const struct redis_config *redis,
-                                         const struct session_watch_user *user)
+                                         const struct session_watch_user *user, bool has_sessions)
 {
     struct session_watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         return NULL;
+    atomic_init(&watch->has_sessions, has_sessions);
     watch->config = config;
     watch->redis = redis;
     watch->user = *user;
@@ -463,6 +466,11 @@ struct session_watch *session_watch_open(uv_loop_t *loop, const struct config *c
     close_clients(watch);
     free(watch);
     return NULL;
+}
+
+bool session_watch_has_sessions(const struct session_watch *watch)
+{
+    return watch != NULL && atomic_load(&watch->has_sessions);
 }
 
 void session_watch_stop(struct session_watch *watch)

@@ -30,10 +30,13 @@ struct session_watch_user {
     void *context;
 };
 
-/* Configuration and `redis` outlive it. NULL without memory or thread. */
+/* Configuration and `redis` outlive it. has_sessions: some were seen there before. NULL without memory or
+ * thread. */
 struct session_watch *session_watch_open(uv_loop_t *loop, const struct config *config,
                                          const struct redis_config *redis,
-                                         const struct session_watch_user *user);
+                                         const struct session_watch_user *user, bool has_sessions);
+/* Some were seen there, at any time. */
+bool session_watch_has_sessions(const struct session_watch *watch);
 /* Nothing is called any more, so that the loop can end. Waits for the thread, which waits for Redis
  * no longer than [redis] says. Harmless when it is NULL. */
 void session_watch_stop(struct session_watch *watch);

@@ -4,6 +4,7 @@
 #include "events/seen_events.h"
 #include "log/event_log.h"
 #include "saved_state.h"
+#include "streams/decisions.h"
 #include "streams/departed.h"
 #include "streams/held_topics.h"
 #include "streams/poll_gap.h"
@@ -61,7 +62,8 @@ static bool revoked(struct saved_reader *reader, struct saved_writer *writer)
     struct revocations revocations = {0};
     revocations_open(&revocations, 1);
     revocations.most = 1000;
-    (void)revocations_load(&revocations, reader, 0);
+    uint64_t left_out;
+    (void)revocations_load(&revocations, reader, 0, &left_out);
     revocations_save(&revocations, writer);
     revocations_free(&revocations);
     return false; /* of one name there may be several, which become one */
@@ -166,8 +168,26 @@ static bool topics(struct saved_reader *reader, struct saved_writer *writer)
     return loaded && reader->at == reader->end;
 }
 
-static handle *const handles[] = {tickets,  seen,   rates,  revoked, secrets,
-                                  departed, events, values, present, topics};
+/* As `esnctl explain` reads them. */
+static bool decided(struct saved_reader *reader, struct saved_writer *writer)
+{
+    struct decisions decisions = {.max_bytes = UINT64_MAX};
+    struct decision_place place = {0};
+    struct decision decision;
+    decisions_open(&decisions, 1);
+    bool loaded = decisions_load(&decisions, reader);
+
+    while (loaded && decisions_next(&decisions, &place, &decision))
+        for (const char *text = NULL; (text = decision_next_text(&decision, text)) != NULL;)
+            continue;
+    if (loaded)
+        decisions_save(&decisions, writer);
+    decisions_close(&decisions);
+    return loaded;
+}
+
+static handle *const handles[] = {tickets, seen,   rates,   revoked, secrets, departed,
+                                  events,  values, present, topics,  decided};
 
 static bool handle_bytes(handle *section, const void *bytes, size_t length,
                          struct saved_writer *writer)

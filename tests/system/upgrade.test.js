@@ -12,6 +12,7 @@ const { RawConnection, requestText } = require('./lib/raw');
 const { freePort } = require('./lib/ports');
 const { makeCertificate } = require('./lib/secure');
 const { Subscriber } = require('./lib/subscriber');
+const { childrenOf } = require('./lib/program');
 const { LinePeer, takeUntil } = require('./lib/two-way');
 const { until } = require('./lib/wait');
 const { Upgradable } = require('./lib/upgrades');
@@ -362,6 +363,7 @@ describe('a new program that does not come up', () => {
   });
 
   /** Says hello as a new program does, and then does what `rest` says; the channel is its descriptor 3. */
+  const FORM = 2; // of the state: SAVED_FORM
   const speaks = (form, rest) =>
     `#!${process.execPath}\nconst fs = require('node:fs');\nfs.writeSync(3, '\\x01${form}');\n${rest}\n`;
   const untilAsked = 'const part = Buffer.alloc(500);\nfs.readSync(3, part);\n';
@@ -371,10 +373,10 @@ describe('a new program that does not come up', () => {
     'is killed at start': ['#!/bin/sh\nkill -KILL $$\n', /^the new program was ended by signal 9/],
     'is not there': [null, /^cannot start .*: no such file or directory$/],
     'hangs at start': ['#!/bin/sh\nexec sleep 600\n', /^the new program was not ready within 500 ms/, { upgrade_time: '500ms' }],
-    'reads state of another form': [speaks(7777, 'setInterval(() => {}, 1000);'), /^the new program reads state of form 7777, this one writes form 1/],
-    'ends while it takes over': [speaks(1, `${untilAsked}process.exit(4);`), /^the new program ended with status 4 before it had taken over$/],
-    'hangs while it takes over': [speaks(1, `${untilAsked}setInterval(() => {}, 1000);`), /no answer in time$/, { upgrade_pause: '500ms' }],
-    'refuses': [speaks(1, `${untilAsked}fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);`), /^its own words$/],
+    'reads state of another form': [speaks(7777, 'setInterval(() => {}, 1000);'), /^the new program reads state of form 7777, this one writes form \d/],
+    'ends while it takes over': [speaks(FORM, `${untilAsked}process.exit(4);`), /^the new program ended with status 4 before it had taken over$/],
+    'hangs while it takes over': [speaks(FORM, `${untilAsked}setInterval(() => {}, 1000);`), /no answer in time$/, { upgrade_pause: '500ms' }],
+    'refuses': [speaks(FORM, `${untilAsked}fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);`), /^its own words$/],
     'has no memory': ['#!/bin/sh\nulimit -v 20000\nexec %PROGRAM% "$@"\n', /^the new program (ended with status|was ended by signal)|memory/],
   };
   for (const [what, [script, reason, fanout]] of Object.entries(CASES)) {
@@ -438,15 +440,30 @@ describe('SIGUSR2', () => {
   });
 });
 
-describe('process 1, as of a container', () => {
-  test('is not replaced, since all would end with it', async () => {
-    const wrapper = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
-    const stack = await Upgradable.start('up-one', { wrapper });
-    const stream = await stack.subscribe(['a']);
-    assert.match(await stack.failUpgrade(), /^this is process 1, with which its container ends: /);
-    process.kill(stack.daemon.children()[0], 'SIGTERM');
-    assert.equal(await stack.daemon.ended, 0);
-    await stream.ended();
-    await stack.stop();
-  });
+/** The process at the end of a line of those that have one child each. */
+function youngest(pid) {
+  const [child] = childrenOf(pid);
+  return child === undefined ? pid : youngest(child);
+}
+
+describe('a container', () => {
+  const CONTAINER = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--pid', '--mount-proc', '--fork', '--kill-child'];
+  const CASES = {
+    'process 1': [CONTAINER, /^this is process 1, with which its container ends: that needs a restart$/],
+    'the child of process 1, as of tini': [
+      [...CONTAINER, '/bin/sh', '-c', '"$@"; exit $?', 'sh'],
+      /^this was started by process 1 \(sh\), which ends with it: that needs a restart$/,
+    ],
+  };
+  for (const [what, [wrapper, reason]] of Object.entries(CASES)) {
+    test(`${what} is not replaced, since all would end with it`, async () => {
+      const stack = await Upgradable.start('up-one', { wrapper });
+      const stream = await stack.subscribe(['a']);
+      assert.match(await stack.failUpgrade(), reason);
+      process.kill(youngest(stack.daemon.pid), 'SIGTERM');
+      assert.equal(await stack.daemon.ended, 0);
+      await stream.ended();
+      await stack.stop();
+    });
+  }
 });

@@ -1,6 +1,8 @@
 /* What is kept of decisions: as it was noted, however large its numbers, within bounds, the oldest
  * forgotten first. */
+#include "bytes.h"
 #include "clock.h"
+#include "saved_state.h"
 #include "streams/decisions.h"
 
 #include <setjmp.h>
@@ -149,13 +151,110 @@ static void test_none_is_kept_where_none_may_be(void **state)
     assert_int_equal(decisions_bytes(&scene->decisions), 0);
 }
 
+static struct saved_reader reader_of(const struct saved_writer *writer, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)writer->out.data;
+
+    return (struct saved_reader){.at = at, .end = at + length};
+}
+
+static void assert_same(const struct decisions *decisions, const struct decisions *others)
+{
+    struct decision_place place = {0}, other_place = {0};
+    struct decision decision, other;
+
+    while (decisions_next(decisions, &place, &decision)) {
+        assert_true(decisions_next(others, &other_place, &other));
+        assert_true(decision.at_ms == other.at_ms && decision.sequence == other.sequence);
+        assert_true(decision.other == other.other && decision.kind == other.kind);
+        assert_int_equal(decision.text_length, other.text_length);
+        assert_memory_equal(decision.text, other.text, other.text_length);
+    }
+    assert_false(decisions_next(others, &other_place, &other));
+}
+
+static void test_they_go_over_to_another_program(void **state)
+{
+    struct scene *scene = *state;
+    struct decisions next = {.max_bytes = PAGES * A_PAGE};
+    struct saved_writer writer = {0};
+
+    for (uint64_t i = 0; i < 3000; i++)
+        post(scene, "a/b/c", i, i);
+    scene->decisions.since_ms = 7;
+    decisions_save(&scene->decisions, &writer);
+    decisions_open(&next, 9);
+    struct saved_reader reader = reader_of(&writer, writer.out.length);
+    assert_true(decisions_load(&next, &reader) && saved_is_read(&reader));
+    assert_int_equal(next.since_ms, 7);
+    assert_same(&scene->decisions, &next);
+    decisions_close(&next);
+    bytes_free(&writer.out);
+}
+
+/* With less room the newest stay, and it is known since when. */
+static void test_they_go_over_as_far_as_there_is_room(void **state)
+{
+    struct scene *scene = *state;
+    struct decision_place place = {0};
+    struct decision decision;
+    struct decisions less = {.max_bytes = A_PAGE}, none = {0};
+    struct saved_writer writer = {0};
+
+    for (uint64_t i = 0; i < 3000; i++)
+        post(scene, "a/b/c", i, i);
+    scene->decisions.since_ms = 7;
+    decisions_save(&scene->decisions, &writer);
+    decisions_open(&less, 9);
+    struct saved_reader reader = reader_of(&writer, writer.out.length);
+    assert_true(decisions_load(&less, &reader));
+    assert_true(less.since_ms > 7);
+    assert_true(decisions_next(&less, &place, &decision) && decision.other > 0);
+    decisions_open(&none, 9);
+    reader = reader_of(&writer, writer.out.length);
+    assert_true(decisions_load(&none, &reader) && saved_is_read(&reader));
+    assert_int_equal(none.since_ms, 9);
+    decisions_close(&less);
+    decisions_close(&none);
+    bytes_free(&writer.out);
+}
+
+static void test_what_is_cut_off_is_refused(void **state)
+{
+    struct scene *scene = *state;
+    struct saved_writer writer = {0};
+
+    post(scene, "a/b/c", 1, 1);
+    decisions_save(&scene->decisions, &writer);
+    /* Also where a decision is cut off, and the length of the page says so. */
+    for (size_t cut = 1; cut < writer.out.length - sizeof(uint64_t); cut++) {
+        struct decisions next = {.max_bytes = A_PAGE};
+        size_t length = writer.out.length - cut, page = 6 * sizeof(uint64_t);
+        decisions_open(&next, 9);
+        struct saved_reader reader = reader_of(&writer, length);
+        assert_false(decisions_load(&next, &reader));
+        if (length > page) {
+            writer.out.data[5 * sizeof(uint64_t)] = (char)(length - page);
+            reader = reader_of(&writer, length);
+            assert_false(decisions_load(&next, &reader));
+            writer.out.data[5 * sizeof(uint64_t)] = (char)(writer.out.length - page);
+        }
+        decisions_close(&next);
+    }
+    bytes_free(&writer.out);
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {SCENE(test_numbers_come_back), SCENE(test_texts_come_back),
+    const struct CMUnitTest tests[] = {SCENE(test_numbers_come_back),
+                                       SCENE(test_texts_come_back),
                                        SCENE(test_the_oldest_are_forgotten),
-                                       SCENE(test_none_is_kept_where_none_may_be)};
+                                       SCENE(test_none_is_kept_where_none_may_be),
+                                       SCENE(test_they_go_over_to_another_program),
+                                       SCENE(test_they_go_over_as_far_as_there_is_room),
+                                       SCENE(test_what_is_cut_off_is_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,11 @@ const { until, within } = require('./wait');
 
 const running = new Set();
 
+function childrenOf(pid) {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  return fs.readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
 /** A program under test: its output goes to a log file, it is ended by its process id. */
 class Program {
   #child;
@@ -80,8 +85,7 @@ class Program {
 
   /** Process ids of its children, from /proc. */
   children() {
-    const file = `/proc/${this.pid}/task/${this.pid}/children`;
-    return fs.readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+    return childrenOf(this.pid);
   }
 }
 
@@ -130,4 +134,4 @@ async function run(command, { input, env, cwd } = {}) {
   };
 }
 
-module.exports = { Program, run };
+module.exports = { childrenOf, Program, run };
