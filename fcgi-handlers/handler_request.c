@@ -20,6 +20,7 @@ enum {
     READ_SIZE = 65536,
     LOOK_SIZE = 16384,               /* how far is looked whether a request is here */
     SMALL_ANSWER = 16384,            /* fits into any socket's buffer */
+    LONGEST_LOOK_MS = 20,            /* between two looks whether the rest of a head is here */
     PEER_TIME_LIMIT_S = 30,          /* a web server that is silent in the middle of a request */
     MOST_THROWN_AWAY = 32 * 1048576, /* of an unread body */
     MOST_LENGTH_DIGITS = 18
@@ -154,25 +155,36 @@ int handler_request_accept(struct handler_request *request, const sigset_t *wait
     return found;
 }
 
-bool handler_request_is_here(struct handler_request *request)
+enum arrival { PART_IS_HERE, HEAD_IS_HERE, ALL_IS_HERE };
+
+/* Without reading it. What cannot be told counts as a head: libfcgi shall say what is wrong with it. */
+static enum arrival look_at_request(int peer)
 {
     unsigned char text[LOOK_SIZE];
-    if (request->watch == NULL)
-        return false;
-    ssize_t length = recv(request->fcgi.ipcFd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+    enum arrival arrival = PART_IS_HERE;
+    ssize_t length = recv(peer, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
     FCGI_Header first, header;
     for (ssize_t at = 0; at + FCGI_HEADER_LEN <= length;) {
         memcpy(&header, text + at, sizeof header);
         if (at == 0)
             first = header;
-        if (header.requestIdB0 != first.requestIdB0 || header.requestIdB1 != first.requestIdB1)
-            return false;
+        if (header.version != FCGI_VERSION_1 || header.requestIdB0 != first.requestIdB0 ||
+            header.requestIdB1 != first.requestIdB1)
+            return HEAD_IS_HERE;
         int content = (int)big_endian_read(text + at + offsetof(FCGI_Header, contentLengthB1), 2);
         if (header.type == FCGI_STDIN && content == 0)
-            return request->here = true;
+            return ALL_IS_HERE;
+        if (header.type == FCGI_PARAMS && content == 0)
+            arrival = HEAD_IS_HERE;
         at += FCGI_HEADER_LEN + content + header.paddingLength;
     }
-    return false;
+    return length == (ssize_t)sizeof text ? HEAD_IS_HERE : arrival;
+}
+
+bool handler_request_is_here(struct handler_request *request)
+{
+    request->here = request->watch != NULL && look_at_request(request->fcgi.ipcFd) == ALL_IS_HERE;
+    return request->here;
 }
 
 static void limit_peer_time(struct handler_request *request)
@@ -185,6 +197,28 @@ static void limit_peer_time(struct handler_request *request)
     /* Failure leaves a worker to the web server's own time limits. */
     (void)setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)setsockopt(peer, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+/* A read(2) with a time limit ends with EINTR when the process was stopped and goes on (signal(7)), and
+ * libfcgi takes that for the end of the web server: what it reads at the beginning shall be here. */
+static void wait_for_head(const struct handler_request *request)
+{
+    struct pollfd waits = {.fd = request->fcgi.ipcFd, .events = POLLIN | POLLRDHUP};
+    uint64_t deadline = clock_monotonic_ms() + PEER_TIME_LIMIT_S * 1000;
+    int pause_ms = 0;
+    while (look_at_request(waits.fd) == PART_IS_HERE) {
+        uint64_t now = clock_monotonic_ms();
+        if (now >= deadline) {
+            (void)shutdown(waits.fd, SHUT_RD); /* it has had its time */
+            return;
+        }
+        (void)poll(&waits, 1, (int)(deadline - now));
+        if ((waits.revents & ~POLLIN) != 0)
+            return;       /* no more comes */
+        if (pause_ms > 0) /* poll(2) does not wait for the rest of a part */
+            (void)poll(NULL, 0, pause_ms);
+        pause_ms = pause_ms < LONGEST_LOOK_MS ? pause_ms + 1 : pause_ms;
+    }
 }
 
 static void read_length(struct handler_request *request)
@@ -212,8 +246,10 @@ bool handler_request_begin(struct handler_request *request)
         request->written = 0;
         request->status = 0;
         request->begun_ns = clock_monotonic_ns();
-        if (!request->here)
+        if (!request->here) {
             limit_peer_time(request);
+            wait_for_head(request);
+        }
         if (FCGX_Accept_r(&request->fcgi) < 0) {
             forget_connection(request);
             return false;
@@ -239,6 +275,19 @@ const char *handler_request_query(const struct handler_request *request)
 
 /* ---- body ---- */
 
+/* As FCGX_GetStr(), also of a process that was stopped meanwhile. FCGX_ClearError() leaves the stream
+ * closed, for the sake of those that write. */
+static int read_stream(FCGX_Stream *in, char *out, int size)
+{
+    int got = FCGX_GetStr(out, size, in);
+    while (got < size && FCGX_GetError(in) == EINTR) {
+        FCGX_ClearError(in);
+        in->isClosed = 0;
+        got += FCGX_GetStr(out + got, size - got, in);
+    }
+    return got;
+}
+
 /* 0: the end. */
 static size_t read_some(struct handler_request *request, void *out, size_t size)
 {
@@ -248,7 +297,7 @@ static size_t read_some(struct handler_request *request, void *out, size_t size)
         return 0;
     ssize_t got;
     if (request->listener != HANDLER_CGI) {
-        got = FCGX_GetStr(out, (int)size, request->fcgi.in);
+        got = read_stream(request->fcgi.in, out, (int)size);
     } else {
         do {
             got = read(STDIN_FILENO, out, size);
@@ -327,7 +376,7 @@ static void throw_away_rest(struct handler_request *request)
 static bool read_to_end(struct handler_request *request)
 {
     char unread[4096];
-    while (FCGX_GetStr(unread, sizeof unread, request->fcgi.in) > 0)
+    while (read_stream(request->fcgi.in, unread, sizeof unread) > 0)
         continue;
     return FCGX_HasSeenEOF(request->fcgi.in) != 0 && FCGX_GetError(request->fcgi.in) == 0;
 }

@@ -1,12 +1,23 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { after, before, describe, test } = require('node:test');
 const { FastCgi, postBytes, record, STDIN } = require('./lib/fastcgi');
-const { pause } = require('./lib/wait');
+const { pause, until } = require('./lib/wait');
 const { Stack } = require('./lib/stack');
 
 const event = (topic, detail = 1) => ({ ep: [topic], e: { type: 'x', detail } });
+
+/** A file may be closed since it was listed. */
+function readLink(file) {
+  try {
+    return fs.readlinkSync(file);
+  } catch (error) {
+    assert.equal(error.code, 'ENOENT');
+    return undefined;
+  }
+}
 
 // One worker: whatever holds it is seen.
 describe('posts that come to one handler as FastCGI', () => {
@@ -98,6 +109,30 @@ describe('posts that come to one handler as FastCGI', () => {
     const body = JSON.stringify(event('length'));
     assert.equal((await post(postBytes(stack.publishToken, body, { announced: body.length + 1 }))).status, 400);
     assert.equal((await post(postBytes(stack.publishToken, `${body}   `, { announced: body.length }))).status, 200);
+  });
+
+  // As under SIGSTOP, or in a debugger: what it was waiting for has come meanwhile.
+  test('a handler that stands still in the middle of a request answers it when it goes on', async () => {
+    const bytes = postBytes(stack.publishToken, event('stood', 'x'.repeat(100_000)));
+    const [worker] = stack.handlers[0].children();
+    const stateOf = (thread) => fs.readFileSync(`/proc/${worker}/task/${thread}/stat`, 'utf8').replace(/^.*\) /, '')[0];
+    const allAre = (state) => fs.readdirSync(`/proc/${worker}/task`).every((thread) => stateOf(thread) === state);
+    const openFiles = () => fs.readdirSync(`/proc/${worker}/fd`).map((file) => readLink(`/proc/${worker}/fd/${file}`));
+    for (const part of [0, 20, 100, 40_000, bytes.length - 9]) {
+      const before = openFiles();
+      const connection = connect();
+      await connection.send(bytes.subarray(0, part));
+      await until('it is taken, and the rest waited for', () => openFiles().some((file) => !before.includes(file)) && allAre('S'));
+      process.kill(worker, 'SIGSTOP');
+      try {
+        await until('it stands', () => allAre('T'));
+        await Promise.race([connection.send(bytes.subarray(part)), pause(100)]);
+      } finally {
+        process.kill(worker, 'SIGCONT');
+      }
+      const answer = await connection.answer();
+      assert.deepEqual([part, answer.status, answer.json?.receivers], [part, 200, 1]);
+    }
   });
 
   test('what is no request is closed without an answer', async () => {
