@@ -377,6 +377,7 @@ describe('a new program that does not come up', () => {
     'ends while it takes over': [speaks(FORM, `${untilAsked}process.exit(4);`), /^the new program ended with status 4 before it had taken over$/],
     'hangs while it takes over': [speaks(FORM, `${untilAsked}setInterval(() => {}, 1000);`), /no answer in time$/, { upgrade_pause: '500ms' }],
     'refuses': [speaks(FORM, `${untilAsked}fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);`), /^its own words$/],
+    'refuses at once': [speaks(FORM, "fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);"), /^its own words$/],
     'has no memory': ['#!/bin/sh\nulimit -v 20000\nexec %PROGRAM% "$@"\n', /^the new program (ended with status|was ended by signal)|memory/],
   };
   for (const [what, [script, reason, fanout]] of Object.entries(CASES)) {
