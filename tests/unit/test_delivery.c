@@ -324,9 +324,37 @@ static void one_stream_can_be_told_something(void **state)
     assert_int_equal(connection_marks(&crowd->scene.net), 1);
 }
 
+/* Each is of the time at which it was said, not of the last one that somebody asked for. */
+static void what_is_said_has_the_time_of_now(void **state)
+{
+    struct crowd *crowd = *state;
+    struct delivery *delivery = &crowd->scene.delivery;
+    struct stream *stream = crowd->streams[0];
+    struct event event = {
+        .topic = "p", .topic_length = 1, .json = "{\"type\":\"y\"}", .json_length = 12};
+
+    hold(crowd, 0, SUBSCRIPTION_OPEN, "a");
+    hold(crowd, 0, SUBSCRIPTION_OPEN, "p");
+    delivery->iat = 1;
+    assert_true(delivery_send_to(delivery, stream, "t", 1, "{}", 2));
+    assert_null(strstr(queued(crowd, 0), "{\"iat\":1,"));
+    delivery->iat = 1;
+    assert_true(delivery_tell(delivery, stream, "pong", "{}", (struct log_position){5, 5}));
+    assert_null(strstr(queued(crowd, 0), "{\"iat\":1,"));
+    delivery->iat = 1;
+    assert_int_equal(publish(crowd, "a", 0, "", 0), 1);
+    assert_null(strstr(queued(crowd, 0), "{\"iat\":1,"));
+    delivery->iat = 1;
+    assert_true(delivery_publish_presence(delivery, &event, 1));
+    const char *frame = queued(crowd, 0);
+    assert_non_null(strstr(frame, "\"emitted\":\"p\""));
+    assert_null(strstr(frame, "{\"iat\":1,"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_said_has_the_time_of_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             everybody_with_the_topic_has_it_formatted_once_for_each_encoding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_receiver_counts_once_however_many_of_its_topics_match,

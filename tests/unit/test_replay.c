@@ -546,6 +546,35 @@ static bool most_wait(void *context)
            daemon->server->net.counters.closed[CLOSE_SLOW] > 0;
 }
 
+static bool one_waits(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->replays.waiting == 1;
+}
+
+/* Until it reads nothing is done for it, and nothing kept. */
+static void who_has_no_room_is_waited_for(void **state)
+{
+    enum { EVENTS = 9000, SIZE = 1000 };
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "send_buffer = 64k\n");
+    for (unsigned number = 0; number < EVENTS; number++)
+        replay_publish(&daemon, "t", number, SIZE);
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"t\"],\"last_id\":\"1-0\"}");
+    daemon_turn_until(&daemon, one_waits, &daemon);
+    client_expect(&client, ":[8999,");
+    (void)replay_check(&client, 0, EVENTS);
+    daemon_turn_until(&daemon, nobody_catches_up, &daemon);
+    assert_int_equal(daemon.server->replays.waiting, 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* They hold little, each and together, are closed in the end, and stop nobody meanwhile. */
 static void those_who_do_not_read_stop_nobody(void **state)
 {
@@ -631,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_crowd_of_one_address_has_one_share_of_what_catching_up_takes),
         cmocka_unit_test(each_that_wants_everything_costs_the_same),
         cmocka_unit_test(both_ways_find_what_the_topics_say),
+        cmocka_unit_test(who_has_no_room_is_waited_for),
         cmocka_unit_test(those_who_do_not_read_stop_nobody),
     };
 

@@ -251,6 +251,34 @@ static void whom_it_saw_come_is_told_by_the_event_it_had(void **state)
     assert_int_equal(close(second), 0);
 }
 
+/* Also when nothing is told in the end: a turn has only so much time. */
+static void the_search_for_what_it_missed_counts_as_work(void **state)
+{
+    enum { OTHERS = 80 };
+    struct service_scene *scene = *state;
+    const struct presence_heard heard = {0};
+    struct replay_measure measure = {.window = 0, .most_work = 0};
+    int watcher, peers[OTHERS];
+    char json[64];
+    struct stream *stream = begin(scene, "{\"ep\":[\"@CONNECTION@/+\"]}", &watcher);
+
+    service_scene_turn(scene);
+    (void)service_scene_publish(scene, "a", "{}");
+    for (int i = 0; i < OTHERS; i++) {
+        (void)snprintf(json, sizeof json, "{\"clid\":\"c%d\",\"ep\":[\"a\"]}", i);
+        (void)begin(scene, json, &peers[i]);
+    }
+    service_scene_turn(scene);
+    struct presence_due due = presence_catch_up_begin(&scene->service, "7-1", 3, &heard);
+    assert_true(due.is_known);
+    stream->presence_since = 0;
+    assert_int_equal(presence_catch_up_tell(stream, &due, &measure), REPLAY_MORE);
+    assert_int_equal(measure.work, OTHERS / 4);
+    assert_int_equal(close(watcher), 0);
+    for (int i = 0; i < OTHERS; i++)
+        assert_int_equal(close(peers[i]), 0);
+}
+
 static void a_poll_ends_with_the_first_event_and_is_present_a_little_longer(void **state)
 {
     struct service_scene *scene = *state;
@@ -335,6 +363,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(it_goes_on_where_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whom_it_saw_come_is_told_by_the_event_it_had, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_search_for_what_it_missed_counts_as_work, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(where_it_goes_on_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
