@@ -14,7 +14,7 @@ const { Program, run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 
 // As Debian writes /etc/hosts: snippets and documents say 127.0.0.1, the resolver names ::1 first.
-const HOSTS = '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n';
+const HOSTS = '127.0.0.1 localhost partly\n::1 localhost ip6-localhost ip6-loopback\n2001:db8::77 partly\n';
 
 describe('a name stands for each of its addresses', () => {
   let stack;
@@ -48,12 +48,27 @@ describe('a name stands for each of its addresses', () => {
       { log: path.join(stack.folder, 'esn-event.log') },
     );
     await handler.untilLog(/ready/);
+    assert.doesNotMatch(handler.output(), /not listening on each address/);
     for (const host of ['127.0.0.1', '::1', '127.0.0.1', '::1']) {
       const connection = new FastCgi({ host, port: own });
       await connection.send(postBytes(stack.publishToken, { ep: ['a'], e: { type: 'x' } }));
       assert.equal((await connection.answer()).status, 200, host);
       connection.destroy();
     }
+    assert.equal(await handler.end(), 0);
+  });
+
+  test('of which those that this machine has not are left out, and that is said', async () => {
+    const own = await freePort();
+    const handler = new Program('esn-event', [...wrapper, programs.event, '--config', stack.file, '--listen', `partly:${own}`, '--workers', '1'], {
+      log: path.join(stack.folder, 'esn-event.partly.log'),
+    });
+    await handler.untilLog(/ready/);
+    assert.match(handler.output(), new RegExp(`warning esn-event: not listening on each address of a name name="?partly:${own}"? `));
+    const connection = new FastCgi({ host: '127.0.0.1', port: own });
+    await connection.send(postBytes(stack.publishToken, { ep: ['a'], e: { type: 'x' } }));
+    assert.equal((await connection.answer()).status, 200);
+    connection.destroy();
     assert.equal(await handler.end(), 0);
   });
 });

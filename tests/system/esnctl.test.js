@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { programs, source } = require('./lib/paths');
+const { programs, source, tool } = require('./lib/paths');
 const { Program, run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
 
@@ -153,6 +153,25 @@ describe('esnctl', () => {
     assert.deepEqual(Object.keys(state.strangers).sort(), ofStrangers.split(/\s+/).sort());
     assert.equal(state.revocations_most, 100_000);
     assert.equal(state.strangers.bodies_given_up, 0);
+  });
+
+  // What the services' users may read is what counts; root may read everything.
+  test('check-config: for root as each service, and as another user', async () => {
+    const users = ['root', 'esn-fanout', 'esn-event', 'esn-subscribe'];
+    const passwd = path.join(stack.folder, 'passwd');
+    fs.writeFileSync(passwd, users.map((name) => `${name}:x:0:0::/:/bin/sh\n`).join(''));
+    const wrapper = [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--mount', 'sh', '-c', `mount --bind ${passwd} /etc/passwd && exec "$@"`, 'sh'];
+    const check = (...words) => run([...wrapper, programs.esnctl, 'check-config', ...words], { env: { ESN_CONF: stack.file } });
+    const each = await check();
+    assert.deepEqual([each.code, each.stdout.match(/: good\b/g)?.length], [0, 3], each.stdout + each.stderr);
+    const one = await check('--user', 'esn-event');
+    assert.deepEqual([one.code, one.stdout.match(/: good\b/g)?.length], [0, 1], one.stdout + one.stderr);
+    const values = await check('--print', 'values');
+    assert.equal(values.code, 0, values.stderr);
+    assert.equal(values.stdout, await good(['check-config', '--print', 'values']));
+    const nobody = await check('--user', 'esn-nobody');
+    assert.equal(nobody.code, 1, nobody.stdout);
+    assert.match(nobody.stderr, /cannot become the user esn-nobody: there is no such user/);
   });
 
   test('check-config: values, sample and reference', async () => {
