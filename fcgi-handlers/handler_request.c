@@ -372,10 +372,14 @@ static void throw_away_rest(struct handler_request *request)
 
 /* ---- the end of a request ---- */
 
-/* Reads what is left up to the end of the request. False: that has not come. */
+/* Reads what is left up to the end of the request, when all of its body has come. Apache sends the end by
+ * itself, and takes a connection that is closed before that for a failure (mod_proxy_fcgi), although it
+ * was answered. False: the end has not come. */
 static bool read_to_end(struct handler_request *request)
 {
     char unread[4096];
+    if (!request->here && (!request->announced || request->remaining > 0))
+        return false;
     while (read_stream(request->fcgi.in, unread, sizeof unread) > 0)
         continue;
     return FCGX_HasSeenEOF(request->fcgi.in) != 0 && FCGX_GetError(request->fcgi.in) == 0;
@@ -452,9 +456,7 @@ static void keep_connection(struct handler_request *request, const struct handle
 static void finish_among_others(struct handler_request *request)
 {
     bool wants_it_kept = request->fcgi.keepConnection != 0;
-    bool ends_soon =
-        request->here || (wants_it_kept && request->announced && request->remaining == 0);
-    bool is_read = ends_soon && read_to_end(request);
+    bool is_read = read_to_end(request);
     struct handler_peer peer = {.descriptor = request->fcgi.ipcFd, .kept = request->kept};
     if (is_read && wants_it_kept && handler_watch_may_keep(request->watch, &peer))
         keep_connection(request, &peer);
@@ -467,10 +469,12 @@ static void finish_among_others(struct handler_request *request)
 void handler_request_finish(struct handler_request *request)
 {
     throw_away_rest(request);
-    if (request->watch != NULL)
+    if (request->watch != NULL) {
         finish_among_others(request);
-    else if (request->listener != HANDLER_CGI)
+    } else if (request->listener != HANDLER_CGI) {
+        (void)read_to_end(request);
         FCGX_Finish_r(&request->fcgi);
+    }
     request->done = true;
     if (request->written > 0)
         handler_counters_note_request(request->status, clock_monotonic_ns() - request->begun_ns);

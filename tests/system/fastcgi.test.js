@@ -92,6 +92,18 @@ describe('posts that come to one handler as FastCGI', () => {
     assert.deepEqual([answer.status, answer.json.receivers], [200, 1]);
   });
 
+  // As Apache does on a busy machine: it says by itself that nothing more comes.
+  test('a connection stays open until the web server has said all, however long that takes', async () => {
+    const bytes = postBytes(stack.publishToken, event('slow/end', 'said'));
+    const connection = connect();
+    await connection.send(bytes.subarray(0, bytes.length - 8));
+    await client.until('it is delivered', () => client.frames.some(({ json }) => json.ep.emitted === 'slow/end'));
+    await pause(100); // libfcgi's own patience are 10 ms
+    assert.equal(connection.isClosed, false);
+    await connection.send(bytes.subarray(bytes.length - 8));
+    assert.equal((await connection.answer()).status, 200);
+  });
+
   test('bodies of any size are answered', async () => {
     for (const size of [0, 100, 8000, 16_000, 17_000, 300_000]) {
       const answer = await post(postBytes(stack.publishToken, event('sizes', 'x'.repeat(size)), { padding: 7 }));
