@@ -2,10 +2,14 @@
  * halves, nothing is leaked (AddressSanitizer says so), and what is whole is what it is otherwise. */
 #include "binding_server.h"
 #include "config/config.h"
+#include "event_settings.h"
 #include "failing_memory.h"
+#include "handler_program.h"
+#include "handler_serve.h"
 #include "identify_subscriber.h"
 #include "outbox/outbox_table.h"
 #include "past_lookup.h"
+#include "publish_event.h"
 #include "redis_binding.h"
 #include "token_desk.h"
 #include "token_families.h"
@@ -17,6 +21,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -182,6 +187,96 @@ static bool open_token_desk(void)
     return good;
 }
 
+/* ---- what esn-event opens, and how any handler begins ---- */
+
+static struct event_settings event;
+
+static bool open_publishing(void)
+{
+    const struct handler_service *service = &publish_event_service;
+    void *shared = service->open(&event, true);
+    if (shared == NULL)
+        return false;
+    void *one = service->begin(&event, shared);
+    bool good = one != NULL;
+    if (good)
+        service->end(one);
+    service->close(shared);
+    return good;
+}
+
+static void what_publishing_opens_is_whole_or_none(void **state)
+{
+    static char endpoint[] = "ipc:///nowhere/bus", *endpoints[] = {endpoint, NULL};
+    (void)state;
+    event.config.bus_events = event.config.bus_acks = endpoints;
+    event.acl.options = (struct sql_options){.kind = SQL_SQLITE, .path = "/nowhere/topics.db"};
+    try_each(open_publishing, true, NO_END); /* the bus is opened again later */
+}
+
+static void *open_nothing(const void *context, bool lasting)
+{
+    static char nothing;
+    (void)context, (void)lasting;
+    return &nothing;
+}
+
+static void *begin_nothing(const void *context, void *shared)
+{
+    (void)context;
+    return shared;
+}
+
+static void end_nothing(void *context)
+{
+    (void)context;
+}
+
+static unsigned served;
+
+static void serve_nothing(void *context, struct handler_request *request)
+{
+    (void)context, (void)request;
+    served++;
+}
+
+static void say_nothing(const struct handler *handler)
+{
+    (void)handler;
+}
+
+/* As a web server starts one for each request. */
+static bool serve_once(void)
+{
+    static const struct handler_settings plain;
+    static const struct handler_service idle = {.open = open_nothing,
+                                                .close = end_nothing,
+                                                .begin = begin_nothing,
+                                                .end = end_nothing,
+                                                .handle = serve_nothing,
+                                                .together = 1};
+    static const struct handler_program program = {
+        .name = "test", .settings = &plain, .service = &idle};
+    struct handler handler = {
+        .program = &program, .settings = &event, .listener = HANDLER_CGI, .serving = say_nothing};
+    unsigned before = served;
+    bool good = handler_serve(&handler) == EXIT_SUCCESS;
+    assert_int_equal(served, before + good);
+    return good;
+}
+
+static void a_handler_serves_or_says_that_it_cannot(void **state)
+{
+    static const int taken[] = {SIGTERM, SIGINT, SIGHUP};
+    sigset_t before;
+    (void)state;
+    assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &before), 0);
+    try_each(serve_once, false, NO_END);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        assert_true(signal(taken[i], SIG_DFL) != SIG_ERR);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 static void what_subscribe_opens_is_whole_or_none(void **state)
 {
     (void)state;
@@ -325,6 +420,8 @@ static void release(void *memory, const char *file, int line)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_publishing_opens_is_whole_or_none),
+        cmocka_unit_test(a_handler_serves_or_says_that_it_cannot),
         cmocka_unit_test(what_subscribe_opens_is_whole_or_none),
         cmocka_unit_test(sessions_are_opened_and_closed),
         cmocka_unit_test(a_signer_signs_with_its_own_key_or_not_at_all),
