@@ -27,7 +27,7 @@ for (const [web, mode] of Object.entries({ 'nginx': 'accel', 'Apache with mod_pr
   describe(`${STREAMS} bound streams, handed over by ${mode}`, () => {
     let bound;
     before(async () => {
-      const config = { subscribe: { threads: '1' }, publish: { time_limit: '60s' }, messages: { level: 'info' } };
+      const config = { subscribe: { threads: '1' }, publish: { time_limit: '60s' }, messages: { level: 'info' }, ticket: { life: '60s' } };
       bound = await Bound.start({ web, config });
       await bound.add('crowd', { sub: ['luis'] });
     });

@@ -63,7 +63,8 @@ static void those_who_catch_up_leave_turns_to_the_others(void **state)
         daemon_turn(&daemon);
         assert_true(daemon.server->replays.work - work < TURN);
     }
-    assert_true(daemon.server->replays.work > (uint64_t)OTHERS * CLIENTS);
+    /* One at least has looked at each; how many spared another the search depends on who came when. */
+    assert_true(daemon.server->replays.work > OTHERS);
     for (int i = 0; i < CLIENTS; i++) {
         client_expect(&clients[i], "\"new\"");
         assert_int_equal(client_count(&clients[i], "\"last\""), 2); /* once for each topic */
