@@ -7,9 +7,10 @@ const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const story = require('./lib/story');
 const { section } = require('./lib/document');
-const { until } = require('../system/lib/wait');
+const { until, within } = require('../system/lib/wait');
 
 const { SERVICES } = story;
+const PHP = '/usr/local/share/es-web-notify/clients/php/autoload.php';
 const SITE = SERVICES.map((service) => `${service}@shop`);
 
 /** Puts the document's two pieces of nginx's configuration where it says. */
@@ -59,6 +60,29 @@ describe('an installation behind nginx', () => {
 
   it('takes bound posts once there are keys and tables', () => {
     story.assertBoundTopics(machine, 'sudo systemctl reload esn-event && sleep 1');
+  });
+
+  it('takes bound posts on MariaDB and knows subscribers by their PHP session in Redis', async () => {
+    const settings = machine.read('etc/es-web-notify.conf');
+    const [page, publicKey] = story.useDatabases(machine, settings);
+    assert.match(machine.run('esnctl topic create-tables && esnctl check-config'), /esn-event\n.*good for the user esn-subscribe$/);
+    machine.run('esnctl topic --owner ana add parcels/7');
+    machine.run(page("$_SESSION['uid'] = 'ana';"));
+    const code = `require '${PHP}'; echo EsWebNotify\\BindKey\\BindKeyMaker::fromPublicKey('${publicKey}')->forSubscribing('of-a-page');`;
+    const asked = { bind_key: machine.run(`php -r "${code}"`), ep: [{ topic: 'parcels/7', binded: true }] };
+    const stream = machine.beside(`curl -sN http://localhost/notify/ -d '${JSON.stringify(asked)}'`, 'keeper');
+    await until('the stream is held', () => stream.output().includes('"connected"'));
+    const event = { ep: asked.ep, e: { type: 'sent' }, bind_key: machine.run('esnctl bindkey ana') };
+    const answer = machine.run(`curl -sS http://localhost/notify/event -d '${JSON.stringify(event)}' \\
+      -H "Authorization: Bearer $(cat /etc/es-web-notify/publish.token)"`);
+    assert.equal(JSON.parse(answer).receivers, 1, answer);
+    await until('the event is heard', () => stream.output().includes('"sent"'));
+    machine.run(page('session_destroy();'));
+    await within('the end of the stream after the logout', stream.ended);
+    story.assertActive(machine, SERVICES);
+    story.assertNothingDenied(machine);
+    machine.write('etc/es-web-notify.conf', settings);
+    machine.run(`systemctl restart ${SERVICES.join(' ')} && systemctl stop mariadb redis-server`);
   });
 
   it('lets each user do what docs/operate.md says, and nothing else', () => {

@@ -97,6 +97,37 @@ function assertBoundTopics(machine, reload) {
   assert.equal(answer.receivers, 0);
 }
 
+/**
+ * Has the services use the machine's own MariaDB and Redis, both by their Unix sockets. [what makes a command of a page's PHP with
+ * its session open, the public key of bind keys that name sessions]
+ */
+function useDatabases(machine, settings) {
+  machine.run(`set -e
+    printf 'unixsocket /run/redis/redis-server.sock\\nunixsocketperm 770\\nnotify-keyspace-events K$gxe\\n' >>/etc/redis/redis.conf
+    systemctl start mariadb redis-server
+    mariadb -e "CREATE DATABASE notify; CREATE USER notify@localhost IDENTIFIED BY 'geheim'; GRANT ALL ON notify.* TO notify@localhost"
+    mkdir /var/tmp/pair && esnctl keygen --dir /var/tmp/pair bind && cd /etc/es-web-notify
+    install -m 640 -g esn-subscribe /var/tmp/pair/bind.key subscribe.key
+    echo geheim >acl.password && chmod 640 acl.password && chgrp esn-topics acl.password`);
+  section('Users, tokens, settings')[0].text.match(/^# sudo adduser .* redis\b/gm).forEach((line) => machine.follow(line.slice(2)));
+  machine.write('etc/es-web-notify.conf', `${settings}
+[acl]
+kind = mariadb
+user = notify
+password_file = /etc/es-web-notify/acl.password
+database = notify
+[binding]
+mode = redis
+private_key_file = /etc/es-web-notify/subscribe.key
+[redis]
+url = unix:/run/redis/redis-server.sock
+`);
+  machine.run(`systemctl restart ${SERVICES.join(' ')}`);
+  const page = (code) => `php -d session.save_handler=redis -d session.save_path=unix:///run/redis/redis-server.sock -d session.use_cookies=0 \\
+    -d session.use_strict_mode=0 -d session.cache_limiter= -r "session_id('of-a-page'); session_start(); ${code.replaceAll('$', '\\$')}"`;
+  return [page, '/var/tmp/pair/bind.pub'];
+}
+
 /** The last id of a stream that heard an event, for one that comes back. */
 async function lastId(machine) {
   const stream = machine.beside('curl -sN http://localhost/notify/ -d \'{"ep": ["kept/#"]}\'', 'keeper');
@@ -195,5 +226,5 @@ async function assertRestartsLetGo(machine, unit, lines, pidFile) {
 
 module.exports = {
   SERVICES, assertActive, assertBoundTopics, assertFirstEvent, assertGoesOn, assertNothingDenied, assertPagesAndPhp,
-  assertRestartsLetGo, assertRightsOfUsers, block, follow, installed, lastId,
+  assertRestartsLetGo, assertRightsOfUsers, block, follow, installed, lastId, useDatabases,
 };
