@@ -213,7 +213,7 @@ describe('an installation behind nginx', () => {
     machine.follow(add.text);
     machine.run(`systemctl restart ${SERVICES.join(' ')}`);
     story.assertActive(machine, [...SITE, ...SERVICES]);
-    machine.write('etc/nginx/sites-enabled/shop', `server { listen 80; server_name shop.example; ${site.text} }\n`);
+    machine.write('etc/nginx/sites-enabled/shop', `server { listen 80; listen [::]:80; server_name shop.example; ${site.text} }\n`);
     machine.run('nginx -t && systemctl restart nginx');
     const heard = {};
     const streams = Object.entries({ localhost: 'main', 'shop.example': 'shop' }).map(([host, name]) => {
