@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,12 +66,21 @@ static bool watch_listeners(const struct handler_watch *watch, const struct list
     return true;
 }
 
+/* The rest of the files is for requests that are served, and for what those need. */
+static unsigned bound_by_files(unsigned most_kept)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 > most_kept)
+        return most_kept;
+    return (unsigned)(files.rlim_cur / 2);
+}
+
 struct handler_watch *handler_watch_open(const struct listen_sockets *sockets, unsigned most_kept)
 {
     struct handler_watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         return NULL;
-    watch->most_kept = most_kept;
+    watch->most_kept = bound_by_files(most_kept);
     watch->epoll = epoll_create1(EPOLL_CLOEXEC);
     int error = pthread_mutex_init(&watch->lock, NULL);
     if (error != 0) {

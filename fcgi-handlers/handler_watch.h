@@ -22,7 +22,8 @@ struct handler_peer {
 };
 
 /* Makes the sockets, which other processes may watch too, non-blocking: of all that wait, the kernel wakes
- * one for a connection. At most `most_kept` connections are kept. NULL: errno. The caller closes. */
+ * one for a connection. At most `most_kept` connections are kept, and no more than half as many as the process
+ * may have files (RLIMIT_NOFILE). NULL: errno. The caller closes. */
 struct handler_watch *handler_watch_open(const struct listen_sockets *sockets, unsigned most_kept);
 void handler_watch_close(struct handler_watch **watch);
 

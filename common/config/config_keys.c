@@ -268,7 +268,8 @@ const struct config_key config_keys[] = {
      "follow."},
     {"publish", "kept_connections", CONFIG_NUMBER, AT(publish_kept_connections), "64", 0, 4096, NULL, false, EXPERT, "0",
      "Connections that one worker process of `esn-event --workers` keeps for a web server that asks for it (nginx: "
-     "`fastcgi_keep_conn`); what is beyond is closed with its answer. Idle ones hold no thread. 0: none is kept."},
+     "`fastcgi_keep_conn`); what is beyond is closed with its answer, as is what is beyond half of the files "
+     "that the process may open (`LimitNOFILE=`). Idle ones hold no thread. 0: none is kept."},
     {"publish", "max_body", CONFIG_SIZE, AT(max_event_body), "1000000", 1, 104857600, NULL, true, COMMON,
      "64k", "Largest body of `POST /event` in bytes, and of each post of a batch; more is `413`."},
     {"publish", "max_batch_body", CONFIG_SIZE, AT(max_batch_body), "16000000", 1, 1073741824, NULL, true, EXPERT,

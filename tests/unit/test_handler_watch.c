@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -253,6 +254,27 @@ static void an_end_does_not_wait_for_ever(void **state)
     close_scene(&scene);
 }
 
+static void half_of_the_files_are_left_for_what_is_served(void **state)
+{
+    (void)state;
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct listen_sockets sockets = {.descriptors = {listening()}, .count = 1};
+    struct handler_watch *watch = handler_watch_open(&sockets, 4096);
+    assert_non_null(watch);
+    for (int i = 0; i < 32; i++) {
+        struct handler_peer peer = {.descriptor = -1};
+        assert_true(handler_watch_may_keep(watch, &peer));
+    }
+    struct handler_peer beyond = {.descriptor = -1};
+    assert_false(handler_watch_may_keep(watch, &beyond));
+    handler_watch_close(&watch);
+    assert_int_equal(close(sockets.descriptors[0]), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_comes_again_with_its_next_request),
         cmocka_unit_test(a_socket_that_was_made_blocking_again_is_not_waited_for),
         cmocka_unit_test(no_more_are_kept_than_may_be_and_those_that_end_make_room),
+        cmocka_unit_test(half_of_the_files_are_left_for_what_is_served),
         cmocka_unit_test(an_end_waits_for_what_is_kept),
         cmocka_unit_test(an_end_does_not_wait_for_ever),
     };
