@@ -8,6 +8,7 @@ export const NATS = '/usr/sbin/nats-server';
 export const MOSQUITTO = '/usr/sbin/mosquitto';
 export const REDIS = '/usr/bin/redis-server';
 export const PHP = '/usr/bin/php';
+const OPENSSL = '/usr/bin/openssl';
 
 const NEEDS = [
   [NGINX, 'nginx-light'],
@@ -16,6 +17,7 @@ const NEEDS = [
   [MOSQUITTO, 'mosquitto'],
   [REDIS, 'redis-server'],
   [PHP, 'php-cli'],
+  [OPENSSL, 'openssl'],
 ];
 
 function phpHasCurl() {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-export const SCENARIOS = ['fanout', 'streams', 'topics', 'publish', 'batches', 'latency', 'burst'];
+export const SCENARIOS = ['fanout', 'streams', 'topics', 'publish', 'batches', 'latency', 'burst', 'tls'];
 
 const HELP = `usage: tests/bench/run [options]
 Measures es-web-notify beside a floor, nchan, NATS, Mosquitto and Redis, in turns, and prints one table.

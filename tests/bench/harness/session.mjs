@@ -35,7 +35,8 @@ export async function withServer(context, server, measure) {
 
 /** Options of a load tool that say where streams are opened and how. */
 export function streamOptions(dir, name, stream) {
-  return ['--port', String(stream.port), '--request', keepMessage(dir, name, stream.request), '--subscribed', stream.subscribed];
+  return ['--port', String(stream.port), '--request', keepMessage(dir, name, stream.request), '--subscribed', stream.subscribed,
+    ...(stream.tls ? ['--tls'] : [])];
 }
 
 function publisherOptions(dir, publisher, window) {

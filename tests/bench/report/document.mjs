@@ -1,7 +1,7 @@
 // Fills the measured parts of docs/performance.md, between "<!-- NAME: begin -->" and "<!-- NAME: end -->".
 import { basename, join } from 'node:path';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { markdownBars, markdownTable, markdownTransports } from './table.mjs';
+import { markdownBars, markdownTable, markdownTls, markdownTransports } from './table.mjs';
 import { markdownMillion } from './million.mjs';
 
 function replacePart(text, name, content) {
@@ -27,6 +27,7 @@ export function fillDocument(source, figures, machine, pictures) {
   text = replacePart(text, 'bars', markdownBars(figures));
   text = replacePart(text, 'table', markdownTable(figures));
   text = replacePart(text, 'transports', markdownTransports(figures));
+  text = replacePart(text, 'tls', markdownTls(figures));
   text = replacePart(text, 'million', markdownMillion(figures));
   writeFileSync(path, text);
   mkdirSync(join(source, 'docs/pictures'), { recursive: true });

@@ -123,6 +123,29 @@ export const TRANSPORT_ROWS = [
   { what: 'memory of an idle stream (of 10,000)', match: STREAM, column: 'pss_kib', show: kib, bars: () => [] },
 ];
 
+const NCHAN_TLS = { name: 'nchan-tls-websocket', label: 'nchan WebSocket' };
+const TLS = { scenario: 'tls', subscribers: 10000 };
+const HANDSHAKE = { scenario: 'tls-handshake' };
+const besideNchan = (match, column, limit) => (figures) => [
+  atMost(`x ${NCHAN_TLS.label}`, figures.ratio(match, 'notify-tls', NCHAN_TLS.name, column), limit),
+  atMost(`x ${NCHAN_TLS.label}, by WebSocket`, figures.ratio(match, 'notify-tls-websocket', NCHAN_TLS.name, column), limit),
+];
+
+/** Over TLS, beside nchan behind the TLS of its nginx. */
+export const TLS_ROWS = [
+  { what: 'one delivery, 1 in flight, 10,000 subscribers', match: TLS, column: 'cpu_us', show: microseconds, bars: besideNchan(TLS, 'cpu_us', 0.75) },
+  { what: 'memory of an idle stream (of 10,000)', match: TLS, column: 'pss_kib', show: kib, bars: besideNchan(TLS, 'pss_kib', 0.5) },
+  { what: 'handshake and a short answer', match: HANDSHAKE, column: 'connect_cpu_us', show: microseconds, bars: besideNchan(HANDSHAKE, 'connect_cpu_us', 1.1) },
+  { what: 'handshake, accept and answer one subscription', match: TLS, column: 'connect_cpu_us', show: microseconds, bars: () => [] },
+];
+
+export const TLS_COLUMNS = [
+  { name: 'notify-tls', label: 'this' },
+  { name: 'notify-tls-websocket', label: 'this, WebSocket' },
+  { name: 'nchan-tls-websocket', label: 'nchan WebSocket' },
+  { name: 'nchan-tls-sse', label: 'nchan SSE' },
+];
+
 function beyondFloor(figures, column) {
   return figures.median({ scenario: 'burst', server: 'notify' }, column) - figures.median({ scenario: 'burst', server: 'floor' }, column);
 }

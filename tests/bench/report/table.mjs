@@ -1,5 +1,5 @@
 // The tables, as text for a terminal and as Markdown.
-import { COLUMNS, ROWS, TRANSPORT_COLUMNS, TRANSPORT_ROWS, barsOf, cellsOf } from './rows.mjs';
+import { COLUMNS, ROWS, TLS_COLUMNS, TLS_ROWS, TRANSPORT_COLUMNS, TRANSPORT_ROWS, barsOf, cellsOf } from './rows.mjs';
 
 const SHORT = {
   floor: 'floor', 'floor-batch': 'floor-uring', notify: 'this', 'notify-headers': 'headers', 'notify-web': 'web', 'notify-web-kept': 'web-kept', empty: 'empty',
@@ -31,8 +31,10 @@ export function printTable(figures, machine) {
   const all = measured(ROWS, COLUMNS, figures);
   const transports = measured(TRANSPORT_ROWS, TRANSPORT_COLUMNS, figures);
   const head = `${machine.date}, ${machine.processors}, ${machine.kernel}; medians of ${figures.rounds} rounds, server's processor time${machine.quick ? '; QUICK: not for quoting' : ''}`;
-  const lines = [head, ...textTable(all, figures)];
+  const tls = measured(TLS_ROWS, TLS_COLUMNS, figures);
+  const lines = [head, ...(all.columns.length > 0 ? textTable(all, figures) : [])];
   if (transports.columns.length > 1) lines.push('', 'by transport', ...textTable(transports, figures));
+  if (tls.columns.length > 0) lines.push('', 'over TLS', ...textTable(tls, figures));
   return `${lines.join('\n')}\n`;
 }
 
@@ -47,9 +49,11 @@ function markdown({ columns, rows }) {
 
 export const markdownTable = (figures) => markdown(measured(ROWS, COLUMNS, figures));
 export const markdownTransports = (figures) => markdown(measured(TRANSPORT_ROWS, TRANSPORT_COLUMNS, figures));
+export const markdownTls = (figures) => markdown(measured(TLS_ROWS, TLS_COLUMNS, figures));
 
 export function markdownBars(figures) {
-  const rows = [...measured(ROWS, COLUMNS, figures).rows, ...measured(TRANSPORT_ROWS, TRANSPORT_COLUMNS, figures).rows];
+  const rows = [[ROWS, COLUMNS], [TRANSPORT_ROWS, TRANSPORT_COLUMNS], [TLS_ROWS, TLS_COLUMNS]]
+    .flatMap(([each, columns]) => measured(each, columns, figures).rows);
   const lines = rows.flatMap(({ row }) => barsOf(row, figures).map((bar) => (
     `| ${row.what} | ${Number(bar.value.toFixed(2))} ${bar.what} | ${bar.sign === '<=' ? 'at most' : 'at least'} ${bar.limit} | ${bar.met ? 'met' : '**missed**'} |`)));
   return ['| what | measured | aim | |', '|---|---|---|---|', ...lines].join('\n');

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EVENT, NOBODYS_TOPIC, OTHER_TOPIC, PLAIN_EVENT, TOPIC, WEBSOCKET_HEADERS, heldPatterns, heldTopics, httpGet, httpPost } from './event.mjs';
+import { makeCertificate } from './certificate.mjs';
 import { startNginx } from './nginx.mjs';
 import { hex, keepMessage } from '../harness/tools.mjs';
 import { endServer, freePort, pidsOf, startServer, waitForServer } from '../harness/processes.mjs';
@@ -28,7 +29,7 @@ const BROWSER_HEADERS = [
   'Accept-Language: en-GB,en;q=0.9,es;q=0.8',
 ];
 
-function writeConfig(dir, port, keepHeaders) {
+function writeConfig(dir, port, keepHeaders, fanout = '') {
   const token = join(dir, 'publish.token');
   writeFileSync(token, `${TOKEN}\n`);
   chmodSync(token, 0o600);
@@ -37,6 +38,7 @@ function writeConfig(dir, port, keepHeaders) {
 [fanout]
 listen = 127.0.0.1:${port}
 keep_headers = ${keepHeaders ? 'yes' : 'no'}
+${fanout}
 [publish]
 token_file = ${token}
 [bus]
@@ -73,18 +75,26 @@ function subscriptions(subscribe) {
   };
 }
 
-/** subscribe(port, topics): what a client sends. */
-function daemonAlone(name, label, subscribe, { keepHeaders = false } = {}) {
+function listenTls(dir, port) {
+  const { cert, key } = makeCertificate(dir);
+  return `listen_tls = 127.0.0.1:${port}\ntls_cert = ${cert}\ntls_key = ${key}`;
+}
+
+/** subscribe(port, topics): what a client sends. `tls`: its port is one of HTTPS. */
+function daemonAlone(name, label, subscribe, { keepHeaders = false, tls = false } = {}) {
   return {
     name,
     label,
     async start(dir, programs) {
       const port = await freePort();
-      const daemon = await startDaemon(dir, programs, port, writeConfig(dir, port, keepHeaders));
+      const streams = tls ? await freePort() : port;
+      const daemon = await startDaemon(dir, programs, port, writeConfig(dir, port, keepHeaders, tls ? listenTls(dir, streams) : ''));
       const event = keepMessage(dir, 'event', EVENT);
+      const reach = (topics) => ({ ...subscribe(streams, topics), tls });
       return {
         pids: () => pidsOf(daemon),
-        ...subscriptions((topics) => subscribe(port, topics)),
+        ...subscriptions(reach),
+        handshake: { port: streams, tls, request: httpGet('/healthz'), subscribed: hex('"ok"') },
         publisher: {
           port,
           command: `exec ${programs.busPublish} --events ipc://${dir}/events --acks ipc://${dir}/acks --topic ${TOPIC} --event ${event}`,
@@ -125,6 +135,10 @@ export const notifyWebsocket = daemonAlone('notify-websocket', 'this, WebSocket'
   (port, topics) => subscriptionByQuery(port, '/ws', topics, WEBSOCKET_HEADERS));
 export const notifyHeaders = daemonAlone('notify-headers', 'this, headers kept',
   (port, topics) => subscription(port, '/', topics, BROWSER_HEADERS), { keepHeaders: true });
+
+export const notifyTls = daemonAlone('notify-tls', 'this, TLS', (port, topics) => subscription(port, '/', topics), { tls: true });
+export const notifyTlsWebsocket = daemonAlone('notify-tls-websocket', 'this, WebSocket over TLS',
+  (port, topics) => subscriptionByQuery(port, '/ws', topics, WEBSOCKET_HEADERS), { tls: true });
 
 const behindNginx = (name, label, keeps) => ({
   name,

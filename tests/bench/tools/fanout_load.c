@@ -46,6 +46,7 @@ struct load {
 static const char usage[] =
     "usage: fanout_load --port PORT --request FILE --subscribed HEX --stage N:EVENTS:WINDOW ...\n"
     "  --port PORT         subscribers connect to 127.0.0.1:PORT\n"
+    "  --tls               over TLS, with a whole handshake for each\n"
     "  --request FILE      what each sends; {{ID}} becomes its number\n"
     "  --subscribed HEX    bytes of the answer after which it hears events\n"
     "  --stage N:M:W       have N subscribers, then M events, W in flight (several times)\n"
@@ -78,6 +79,9 @@ static bool take_option(struct options *options, int option, const char *value)
     switch (option) {
     case 'p':
         options->subscribers.port = (unsigned)atoi(value);
+        return true;
+    case 'T':
+        options->subscribers.tls = true;
         return true;
     case 'r':
         options->request = value;
@@ -122,6 +126,7 @@ static bool take_option(struct options *options, int option, const char *value)
 static bool parse_options(struct options *options, int argc, char **argv)
 {
     static const struct option names[] = {{"port", required_argument, NULL, 'p'},
+                                          {"tls", no_argument, NULL, 'T'},
                                           {"request", required_argument, NULL, 'r'},
                                           {"subscribed", required_argument, NULL, 'm'},
                                           {"stage", required_argument, NULL, 's'},

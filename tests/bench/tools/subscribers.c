@@ -1,6 +1,7 @@
 #include "subscribers.h"
 
 #include "dial.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ static const uint32_t watched_fd = UINT32_MAX; /* place of the one that is no su
 
 struct subscriber {
     int fd;
+    SSL *secure; /* NULL: not over TLS */
     bool subscribed;
     struct stream_tail tail;
 };
@@ -24,6 +26,7 @@ struct subscriber {
 struct subscribers {
     struct subscribers_options options;
     int poll;
+    SSL_CTX *tls; /* NULL: no TLS */
     struct subscriber *list;
     size_t opened;
     size_t subscribed;
@@ -45,7 +48,10 @@ struct subscribers *subscribers_create(const struct subscribers_options *options
     if (subscribers->list == NULL || subscribers->poll < 0) {
         perror("subscribers");
         subscribers_free(&subscribers);
+        return NULL;
     }
+    if (options->tls && (subscribers->tls = secure_create()) == NULL)
+        subscribers_free(&subscribers);
     return subscribers;
 }
 
@@ -54,8 +60,11 @@ void subscribers_free(struct subscribers **subscribers)
     struct subscribers *gone = *subscribers;
     if (gone == NULL)
         return;
-    for (size_t i = 0; i < gone->opened; i++)
+    for (size_t i = 0; i < gone->opened; i++) {
+        SSL_free(gone->list[i].secure);
         dial_abort(gone->list[i].fd);
+    }
+    SSL_CTX_free(gone->tls);
     if (gone->poll >= 0)
         close(gone->poll);
     free(gone->list);
@@ -69,6 +78,16 @@ static void count_stamp(const struct stamp *stamp, void *context)
     tally_count(subscribers->options.tally, stamp, subscribers->now_ns);
 }
 
+static bool ask(struct subscribers *subscribers, struct subscriber *subscriber)
+{
+    const struct message *request = subscribers->options.request;
+    if (subscribers->tls == NULL)
+        return dial_send_all(subscriber->fd, request->data, request->length);
+    subscriber->secure = secure_shake_hands(subscribers->tls, subscriber->fd);
+    return subscriber->secure != NULL &&
+           secure_send_all(subscriber->secure, request->data, request->length);
+}
+
 static bool open_one(struct subscribers *subscribers)
 {
     size_t place = subscribers->opened;
@@ -80,9 +99,7 @@ static bool open_one(struct subscribers *subscribers)
     subscribers->opened++;
     message_set_number(subscribers->options.request, (unsigned)place);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)place};
-    return dial_send_all(fd, subscribers->options.request->data,
-                         subscribers->options.request->length) &&
-           fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+    return ask(subscribers, subscriber) && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
            epoll_ctl(subscribers->poll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -101,7 +118,9 @@ static bool read_one(struct subscribers *subscribers, size_t place)
 {
     struct subscriber *subscriber = &subscribers->list[place];
     char *chunk = subscribers->buffer + STREAM_TAIL_SIZE;
-    ssize_t length = recv(subscriber->fd, chunk, READ_SIZE, MSG_DONTWAIT);
+    ssize_t length = subscriber->secure != NULL
+                         ? secure_receive(subscriber->secure, chunk, READ_SIZE)
+                         : recv(subscriber->fd, chunk, READ_SIZE, MSG_DONTWAIT);
     if (length < 0 && errno == EAGAIN)
         return true;
     if (length <= 0) {

@@ -11,6 +11,7 @@ struct subscribers;
 struct subscribers_options {
     size_t maximum;
     unsigned port;
+    bool tls;
     struct message *request;  /* numbered for each subscriber; borrowed */
     struct marker subscribed; /* bytes in the answer that mean: events will be heard from now on */
     struct tally *tally;      /* told of each stamp read; borrowed */
