@@ -75,7 +75,7 @@ static const char *clear_path(const char *path)
 }
 
 static bool open_file(struct listen_sockets *sockets, const char *address, const char *path,
-                      unsigned mode, int backlog, char error[LISTEN_ERROR_SIZE])
+                      struct listen_options options, char error[LISTEN_ERROR_SIZE])
 {
     struct sockaddr_un name;
     if (!name_file(&name, path))
@@ -86,10 +86,10 @@ static bool open_file(struct listen_sockets *sockets, const char *address, const
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0)
         return listen_fail(error, address, strerror(errno));
-    mode_t before = listen_socket_mask(mode);
+    mode_t before = listen_socket_mask(options.mode);
     int bound = bind(descriptor, (const struct sockaddr *)&name, sizeof name);
     (void)umask(before);
-    if (bound != 0 || (backlog > 0 && listen(descriptor, backlog) != 0)) {
+    if (bound != 0 || (options.backlog > 0 && listen(descriptor, options.backlog) != 0)) {
         why = strerror(errno);
         (void)close(descriptor);
         return listen_fail(error, address, why);
@@ -100,10 +100,9 @@ static bool open_file(struct listen_sockets *sockets, const char *address, const
 
 /* ---- addresses ---- */
 
-/* [::] takes IPv4 too; beside other addresses each is for its own kind. */
-static int bind_and_listen(const struct addrinfo *place, bool only, int backlog)
+static int bind_and_listen(const struct addrinfo *place, bool takes_ipv4, int backlog)
 {
-    const int yes = 1, own_kind = !only;
+    const int yes = 1, own_kind = !takes_ipv4;
     int descriptor = socket(place->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0)
         return -1;
@@ -136,13 +135,15 @@ static bool is_elsewhere(int reason)
 }
 
 static bool open_each(struct listen_sockets *sockets, const char *address,
-                      const struct addrinfo *found, int backlog, char error[LISTEN_ERROR_SIZE])
+                      const struct addrinfo *found, struct listen_options options,
+                      char error[LISTEN_ERROR_SIZE])
 {
     int reason = 0;
+    bool takes_ipv4 = found->ai_next == NULL && !options.leaves_ipv4;
     for (const struct addrinfo *place = found; place != NULL; place = place->ai_next) {
         if (came_before(found, place) || sockets->count == LISTEN_MOST)
             continue;
-        int descriptor = bind_and_listen(place, found->ai_next == NULL, backlog);
+        int descriptor = bind_and_listen(place, takes_ipv4, options.backlog);
         if (descriptor >= 0) {
             add(sockets, descriptor);
             continue;
@@ -159,8 +160,8 @@ static bool open_each(struct listen_sockets *sockets, const char *address,
     return true;
 }
 
-static bool open_addresses(struct listen_sockets *sockets, const char *address, int backlog,
-                           char error[LISTEN_ERROR_SIZE])
+static bool open_addresses(struct listen_sockets *sockets, const char *address,
+                           struct listen_options options, char error[LISTEN_ERROR_SIZE])
 {
     struct net_address name;
     if (!net_address_read(&name, address))
@@ -171,20 +172,20 @@ static bool open_addresses(struct listen_sockets *sockets, const char *address, 
     int wrong = getaddrinfo(name.host, name.port, &hints, &found);
     if (wrong != 0)
         return listen_fail(error, address, gai_strerror(wrong));
-    bool opened = open_each(sockets, address, found, backlog, error);
+    bool opened = open_each(sockets, address, found, options, error);
     freeaddrinfo(found);
     return opened;
 }
 
 /* ---- all ---- */
 
-bool listen_socket_open(struct listen_sockets *sockets, const char *address, unsigned mode,
-                        int backlog, char error[LISTEN_ERROR_SIZE])
+bool listen_socket_open(struct listen_sockets *sockets, const char *address,
+                        struct listen_options options, char error[LISTEN_ERROR_SIZE])
 {
     const char *path = listen_socket_path(address);
     *sockets = (struct listen_sockets){0};
-    bool opened = path == NULL ? open_addresses(sockets, address, backlog, error)
-                               : open_file(sockets, address, path, mode, backlog, error);
+    bool opened = path == NULL ? open_addresses(sockets, address, options, error)
+                               : open_file(sockets, address, path, options, error);
     if (!opened)
         listen_socket_close(sockets);
     return opened;

@@ -14,12 +14,17 @@ struct listen_sockets {
     size_t count;
 };
 
-/* Listens on "unix:PATH" (a file of this mode; one that nobody answers on any more is replaced),
- * "host:port" or "[ipv6]:port". A name stands for each of its addresses; those that this machine does
- * not have are passed over as long as one is left. With a backlog of 0 the sockets are bound alone,
- * and listen(2) is left to the caller. False with a sentence in error; then nothing is open. */
-bool listen_socket_open(struct listen_sockets *sockets, const char *address, unsigned mode,
-                        int backlog, char error[LISTEN_ERROR_SIZE]);
+struct listen_options {
+    unsigned mode;    /* of a file */
+    int backlog;      /* 0: the sockets are bound alone, and listen(2) is left to the caller */
+    bool leaves_ipv4; /* "[::]:port" takes IPv4 too, unless another address beside it does */
+};
+
+/* Listens on "unix:PATH" (a file; one that nobody answers on any more is replaced), "host:port" or
+ * "[ipv6]:port". A name stands for each of its addresses; those that this machine does not have are
+ * passed over as long as one is left. False with a sentence in error; then nothing is open. */
+bool listen_socket_open(struct listen_sockets *sockets, const char *address,
+                        struct listen_options options, char error[LISTEN_ERROR_SIZE]);
 void listen_socket_close(struct listen_sockets *sockets);
 /* Removes the socket file, if the address has one. */
 void listen_socket_remove(const char *address);

@@ -35,6 +35,20 @@ bool net_address_read(struct net_address *out, const char *text)
     return !bracketed || strchr(out->host, ':') != NULL;
 }
 
+bool net_address_has_ipv4_beside(char *const *addresses, const char *address)
+{
+    struct net_address six, other;
+    struct in_addr four;
+    if (*address != '[' || !net_address_read(&six, address))
+        return false;
+    for (; *addresses != NULL; addresses++) {
+        if (net_address_read(&other, *addresses) && strcmp(other.port, six.port) == 0 &&
+            inet_pton(AF_INET, other.host, &four) == 1)
+            return true;
+    }
+    return false;
+}
+
 bool net_address_is_loopback(const char *host)
 {
     struct in_addr four;

@@ -37,7 +37,8 @@ static bool open_sockets(const struct handler *handler, struct listen_sockets *s
 {
     const struct config *config = handler_config(handler);
     char error[LISTEN_ERROR_SIZE], name[LISTEN_NAME_SIZE];
-    if (!listen_socket_open(sockets, address, (unsigned)config->bus_mode, BACKLOG, error)) {
+    const struct listen_options options = {.mode = (unsigned)config->bus_mode, .backlog = BACKLOG};
+    if (!listen_socket_open(sockets, address, options, error)) {
         message_error("cannot start", message_text("reason", error));
         return false;
     }

@@ -59,7 +59,8 @@ const struct config_key config_keys[] = {
     {"fanout", "listen", CONFIG_LIST, AT(listen), "127.0.0.1:8010", 0, 0, NULL, false, COMMON,
      "127.0.0.1:8010 unix:/run/es-web-notify/http.sock",
      "Where `esn-fanout` accepts HTTP: `host:port`, `[ipv6]:port` or `unix:/path`, several separated by blanks. "
-     "A name stands for each of its addresses; what was bound is logged. Behind a "
+     "A name stands for each of its addresses; `[::]` takes IPv4 too, unless the list has an IPv4 address of the same port. What "
+     "was bound is logged. Behind a "
      "web server on the same machine keep it on loopback."},
     {"fanout", "listen_lines", CONFIG_LIST, AT(listen_lines), "", 0, 0, NULL, false, COMMON,
      "127.0.0.1:8011 unix:/run/es-web-notify/lines.sock",

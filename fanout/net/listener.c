@@ -2,6 +2,7 @@
 
 #include "listen_socket.h"
 #include "messages.h"
+#include "net_address.h"
 #include "saved_state.h"
 
 #include <errno.h>
@@ -148,20 +149,22 @@ static struct listen_sockets take_past(struct listeners *listeners, const char *
     return sockets;
 }
 
-static bool open_one(struct listeners *listeners, const char *address, struct arrival arrival,
-                     char error[LISTENER_ERROR_SIZE])
+/* One of the addresses of a list. */
+static bool open_one(struct listeners *listeners, char *const *addresses, const char *address,
+                     struct arrival arrival, char error[LISTENER_ERROR_SIZE])
 {
     static const char *const uses[2][2] = {{"HTTP", "HTTPS"}, {"lines", "lines over TLS"}};
     const char *use =
         arrival.is_for_metrics ? "metrics" : uses[arrival.speaks_lines][arrival.is_tls];
+    const struct listen_options options = {.mode = (unsigned)listeners->net->config->bus_mode,
+                                           .leaves_ipv4 =
+                                               net_address_has_ipv4_beside(addresses, address)};
     char name[LISTEN_NAME_SIZE];
 
     arrival.is_tcp = listen_socket_path(address) == NULL;
     arrival.says_for_whom = config_list_has(listeners->net->config->proxy_protocol, address);
     struct listen_sockets sockets = take_past(listeners, address, use_of(arrival));
-    if (sockets.count == 0 &&
-        !listen_socket_open(&sockets, address, (unsigned)listeners->net->config->bus_mode, 0,
-                            error))
+    if (sockets.count == 0 && !listen_socket_open(&sockets, address, options, error))
         return false;
     while (sockets.count > 0) {
         int descriptor = sockets.descriptors[--sockets.count];
@@ -182,7 +185,7 @@ static bool open_each(struct listeners *listeners, char **addresses, struct arri
                       char error[LISTENER_ERROR_SIZE])
 {
     for (char **address = addresses; *address != NULL; address++)
-        if (!open_one(listeners, *address, arrival, error))
+        if (!open_one(listeners, addresses, *address, arrival, error))
             return false;
     return true;
 }

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const story = require('./lib/story');
-const { section } = require('./lib/document');
+const { blocks, section } = require('./lib/document');
 const { until, within } = require('../system/lib/wait');
 
 const { SERVICES } = story;
@@ -206,6 +206,37 @@ describe('an installation behind nginx', () => {
       assert.doesNotMatch(machine.run('journalctl -b -u esn-fanout --no-pager'), /no io_uring/);
     });
   }
+
+  it('serves HTTPS itself, and takes a new certificate without a stream noticing', async () => {
+    const [settings, commands] = blocks('docs/install.md').filter((block) => block.section === 'HTTPS without a proxy');
+    const home = '/home/keeper/es-web-notify';
+    const certify = (name) => machine.run(`cd ${home} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+      -subj /CN=${name} -addext subjectAltName=DNS:your.site -keyout privkey.pem -out fullchain.pem && chown keeper: *.pem`);
+    const served = () => machine.run('openssl s_client -connect your.site:8443 </dev/null 2>/dev/null | openssl x509 -noout -subject');
+    const before = machine.read('etc/es-web-notify.conf');
+    machine.run('echo 127.0.0.1 your.site >>/etc/hosts');
+    certify('first');
+    machine.write('etc/es-web-notify.conf', `${before}\n${settings.text}`);
+    try {
+      machine.follow(commands.text);
+      const stream = machine.beside(`curl -sNL --cacert ${home}/fullchain.pem http://your.site/notify/ -d '{"ep": ["secure"]}'`, 'keeper');
+      await until('the stream is held', () => stream.output().includes('"connected"'));
+      assert.match(served(), /CN = first/);
+      const [, copy, copyKey] = /^(.*tls\.crt)\n(.*tls\.key)$/m.exec(commands.text);
+      certify('second');
+      machine.follow(`${copy}\nsudo systemctl reload esn-fanout`);
+      await until('the log says that they do not fit', () => /tls\.key/.test(machine.run('journalctl -b -u esn-fanout -n 5 --no-pager')));
+      assert.match(served(), /CN = first/);
+      machine.follow(`${copyKey}\nsudo systemctl reload esn-fanout`);
+      await until('the new one is served', () => /CN = second/.test(served()));
+      machine.run('esnctl emit secure heard-throughout');
+      await until('the stream hears', () => stream.output().includes('heard-throughout'));
+    } finally {
+      machine.write('etc/es-web-notify.conf', before);
+      machine.run('systemctl restart esn-fanout esn-subscribe');
+    }
+    story.assertNothingDenied(machine);
+  });
 
   it('serves a second site, which hears nothing of the first, nor sees any of its files', async () => {
     const [add] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'sh');

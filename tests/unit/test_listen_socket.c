@@ -43,7 +43,8 @@ static int tear_down(void **state)
 
 static bool open_address(struct scene *scene, const char *address)
 {
-    return listen_socket_open(&scene->sockets, address, 0620, 10, scene->error);
+    const struct listen_options options = {.mode = 0620, .backlog = 10};
+    return listen_socket_open(&scene->sockets, address, options, scene->error);
 }
 
 static void texts_are_split(void **state)
@@ -93,9 +94,26 @@ static void a_port_is_bound_and_named(void **state)
     assert_string_not_equal(name, "127.0.0.1:0");
     assert_int_not_equal(fcntl(scene->sockets.descriptors[0], F_GETFL) & O_NONBLOCK, 0);
     struct listen_sockets second;
-    assert_false(listen_socket_open(&second, name, 0, 10, scene->error));
+    assert_false(
+        listen_socket_open(&second, name, (struct listen_options){.backlog = 10}, scene->error));
     assert_non_null(strstr(scene->error, "Address already in use"));
     assert_int_equal(second.count, 0);
+}
+
+static void ipv4_of_the_same_port_is_left_to_the_address_beside(void **state)
+{
+    static char any[] = "0.0.0.0:8443", six[] = "[::]:8443", loopback[] = "127.0.0.1:8443";
+    static char other_port[] = "0.0.0.0:8444", other_six[] = "[::1]:8443",
+                name[] = "localhost:8443";
+    char *const beside[][3] = {{any, six, NULL}, {six, any, NULL}, {six, loopback, NULL}};
+    char *const alone[][4] = {{six, NULL}, {six, other_port, other_six, NULL}, {six, name, NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        assert_true(net_address_has_ipv4_beside(beside[i], six));
+        assert_false(net_address_has_ipv4_beside(beside[i], any));
+    }
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        assert_false(net_address_has_ipv4_beside(alone[i], six));
 }
 
 static void what_cannot_be_bound_is_named(void **state)
@@ -126,7 +144,9 @@ static void a_file_has_its_mode_and_is_answered(void **state)
     listen_socket_name(scene->sockets.descriptors[0], name);
     assert_string_equal(name, scene->address);
     assert_true(listen_socket_is_answered(path));
-    assert_false(listen_socket_open(&second, scene->address, 0600, 10, scene->error));
+    assert_false(listen_socket_open(&second, scene->address,
+                                    (struct listen_options){.mode = 0600, .backlog = 10},
+                                    scene->error));
     assert_non_null(strstr(scene->error, "another process answers on it"));
 }
 
@@ -152,6 +172,7 @@ int main(void)
         cmocka_unit_test(texts_are_split),
         cmocka_unit_test(loopback_is_an_address_not_a_beginning),
         cmocka_unit_test_setup_teardown(a_port_is_bound_and_named, set_up, tear_down),
+        cmocka_unit_test(ipv4_of_the_same_port_is_left_to_the_address_beside),
         cmocka_unit_test_setup_teardown(what_cannot_be_bound_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_has_its_mode_and_is_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_left_behind_is_replaced_and_any_other_is_not, set_up,
