@@ -135,12 +135,14 @@ size_t utf8_decode(const char *text, size_t length, uint32_t *code_point)
 
 bool utf8_is_valid(const char *text, size_t length)
 {
-    for (size_t at = 0; at < length;) {
+    size_t at = utf8_plain_run(text, length);
+    while (at < length) {
         uint32_t code_point;
         size_t size = utf8_decode(text + at, length - at, &code_point);
         if (size == 0)
             return false;
         at += size;
+        at += utf8_plain_run(text + at, length - at);
     }
     return true;
 }
