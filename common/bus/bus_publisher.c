@@ -10,6 +10,7 @@
 enum {
     WINDOW_EVENTS = 256,
     WINDOW_BYTES = 8 << 20,
+    AWARE_EVENTS = 128,
     CAUTIOUS_WINDOW = 8, /* events, after a silence */
     FIRST_HELLO_MS = 1,
     LAST_HELLO_MS = 20,
@@ -25,6 +26,7 @@ struct bus_publisher {
     bool ready;             /* the daemon answered, and so it did to every publish since */
     bool down;              /* the last publish was not answered in time */
     bool has_told;          /* something may not be sent yet */
+    unsigned sent_unaware;  /* events since the engine was made to see what the daemon has taken */
     uint64_t asks_again_at; /* while down: nobody waits before (ms of the monotonic clock) */
 };
 
@@ -212,9 +214,20 @@ static bool prepare_body(struct publication *now, const struct bus_event *event)
     return filled;
 }
 
+/* The engine looks for what the daemon has taken once in a millisecond at most, and is told of every 512 messages:
+ * whoever is quick would fill its queue in between, and what does not fit into that is lost and waited for. */
+static void stay_aware(struct bus_publisher *publisher)
+{
+    if (++publisher->sent_unaware < AWARE_EVENTS)
+        return;
+    bus_socket_refresh(publisher->engine.events);
+    publisher->sent_unaware = 0;
+}
+
 /* What cannot be sent is like what is lost: it is sent again later. */
 static void send_event(struct publication *now, size_t index)
 {
+    stay_aware(now->publisher);
     const struct bus_event *event = &now->events[index];
     struct envelope envelope = {.kind = event->kind != 0 ? event->kind : ENVELOPE_EVENT,
                                 .flags = event->flags,

@@ -20,8 +20,11 @@ static void copy(struct bytes *to, const char *data, size_t length)
 
 static void note(struct bus_daemon *daemon, const struct bus_message *message)
 {
-    daemon->seen = reallocarray(daemon->seen, daemon->seen_count + 1, sizeof *daemon->seen);
-    assert_non_null(daemon->seen);
+    size_t count = daemon->seen_count;
+    if ((count & (count - 1)) == 0) { /* as many again whenever it is full */
+        daemon->seen = reallocarray(daemon->seen, count == 0 ? 1 : 2 * count, sizeof *daemon->seen);
+        assert_non_null(daemon->seen);
+    }
     struct bus_seen *seen = &daemon->seen[daemon->seen_count++];
     *seen = (struct bus_seen){.publisher = message->envelope.publisher,
                               .sequence = message->envelope.sequence,

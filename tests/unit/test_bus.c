@@ -260,23 +260,20 @@ static void heeds_only_its_own_acknowledgements(void **state)
     }
 }
 
-/* More and larger than the window that the publisher keeps. */
-static void carries_many_in_order(void **state)
+static void carry_many_in_order(struct bus_scene *scene, size_t count, size_t size)
 {
-    enum { COUNT = 2000, SIZE = 20000 };
-    struct bus_scene *scene = *state;
     bus_scene_start_daemon(scene, 1);
     scene->publisher = bus_scene_open_publisher(scene);
-    struct bus_event *events = calloc(COUNT, sizeof *events);
-    char *text = malloc(SIZE);
+    struct bus_event *events = calloc(count, sizeof *events);
+    char *text = malloc(size);
     assert_true(events != NULL && text != NULL);
-    memset(text, 'x', SIZE);
-    for (size_t i = 0; i < COUNT; i++)
+    memset(text, 'x', size);
+    for (size_t i = 0; i < count; i++)
         events[i] = (struct bus_event){.topic = "t",
                                        .topic_length = 1,
                                        .event = i % 3 == 0 ? text + 1 : text,
-                                       .event_length = i % 3 == 0 ? SIZE - 1 : SIZE};
-    assert_true(bus_publish(scene->publisher, events, COUNT, PATIENCE_MS, PATIENCE_MS));
+                                       .event_length = i % 3 == 0 ? size - 1 : size};
+    assert_true(bus_publish(scene->publisher, events, count, PATIENCE_MS, PATIENCE_MS));
     bus_scene_stop_daemon(scene);
     uint64_t next = scene->daemon.seen[0].sequence;
     for (size_t i = 0; i < scene->daemon.seen_count; i++) {
@@ -288,9 +285,21 @@ static void carries_many_in_order(void **state)
         size_t index = (size_t)(seen->sequence - scene->daemon.seen[0].sequence);
         assert_int_equal(seen->event.length, events[index].event_length);
     }
-    assert_true(next == scene->daemon.seen[0].sequence + COUNT);
+    assert_true(next == scene->daemon.seen[0].sequence + count);
     free(events);
     free(text);
+}
+
+/* More and larger than the window that the publisher keeps. */
+static void carries_many_in_order(void **state)
+{
+    carry_many_in_order(*state, 2000, 20000);
+}
+
+/* As quick as can be: what the engine's queue had no room for would come behind later ones. */
+static void carries_very_many_small_ones_in_order(void **state)
+{
+    carry_many_in_order(*state, 50000, 3);
 }
 
 static void tells_overload(void **state)
@@ -576,6 +585,7 @@ int main(void)
         TEST(takes_an_answer_to_what_was_no_question),
         TEST(heeds_only_its_own_acknowledgements),
         TEST(carries_many_in_order),
+        TEST(carries_very_many_small_ones_in_order),
         TEST(tells_what_nobody_answers_without_waiting),
         TEST(tells_nobody_who_is_away),
         TEST(tells_overload),
