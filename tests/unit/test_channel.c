@@ -92,6 +92,34 @@ static void a_refusal_is_heard_from_one_that_has_gone(void **state)
     assert_string_equal(error, "the other program: it ended without a word");
 }
 
+static bool send_state(int end, struct channel_message *message, char error[CHANNEL_ERROR_SIZE])
+{
+    struct bytes state = BYTES_EMPTY, descriptors = BYTES_EMPTY;
+
+    bytes_append(&state, "state", 5);
+    bytes_append(&descriptors, &end, sizeof end);
+    bool sent = channel_send_state(end, &state, &descriptors, message, in_the_end(), error);
+    assert_int_equal(state.length, 0);
+    bytes_free(&descriptors);
+    return sent;
+}
+
+static void a_refusal_is_heard_from_one_that_takes_no_more(void **state)
+{
+    int *ends = *state;
+    struct channel_message message;
+    char error[CHANNEL_ERROR_SIZE];
+
+    say(ends[1], CHANNEL_REFUSAL, "its own words");
+    close_end(&ends[1]);
+    assert_false(send_state(ends[0], &message, error));
+    assert_int_equal(message.kind, CHANNEL_REFUSAL);
+    assert_string_equal(error, "its own words");
+    assert_false(send_state(ends[0], &message, error));
+    assert_int_equal(message.kind, 0);
+    assert_non_null(strstr(error, "cannot speak with the other program"));
+}
+
 static void what_nobody_says_is_not_waited_for_longer_than_asked(void **state)
 {
     int *ends = *state;
@@ -113,6 +141,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(messages_come_in_order_with_their_descriptors, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_is_heard_from_one_that_has_gone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_is_heard_from_one_that_takes_no_more, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_says_is_not_waited_for_longer_than_asked,
                                         set_up, tear_down),

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { Stack } = require('./stack');
 const { Subscriber } = require('./subscriber');
+const { Upgradable } = require('./upgrades');
 const { pause, until } = require('./wait');
 
 const BATCH_SOURCES = 4;
@@ -287,6 +288,20 @@ async function killNowAndThen(stack, { kills, durationMs, longestOutageMs, kills
   return outages;
 }
 
+/** Replaces the daemon's program again and again, until isOver(); gives how often. */
+async function upgradeNowAndThen(stack, { upgradeEveryMs }, isOver) {
+  for (let upgrades = 0; ; upgrades++) {
+    const next = Date.now() + upgradeEveryMs * (0.5 + Math.random());
+    while (Date.now() < next && !isOver()) {
+      await pause(20);
+    }
+    if (isOver()) {
+      return upgrades;
+    }
+    await stack.upgrade();
+  }
+}
+
 /** Each topic has a source of its own; with batches, some topics share one. */
 function startSources(stack, topics, { rate, batch }) {
   if (!batch) {
@@ -303,22 +318,25 @@ async function publishFor(stack, topics, options, isFaulty) {
   const failed = Promise.all(sources.map((source) => source.done));
   failed.catch(() => {}); // told below
   const began = Date.now();
+  const isOver = () => Date.now() >= began + durationMs || isFaulty();
+  const upgrading = options.upgradeEveryMs ? upgradeNowAndThen(stack, options, isOver) : 0;
   const outagesMs = await killNowAndThen(stack, { ...options, kills }, isFaulty);
-  while (Date.now() < began + durationMs && !isFaulty()) {
+  while (!isOver()) {
     await pause(20);
   }
+  const upgrades = await upgrading;
   const seconds = (Date.now() - began) / 1000;
   for (const source of sources) {
     source.isStopped = true;
   }
   await failed;
-  return { sources: sources.flatMap((source) => source.parts), seconds, outagesMs };
+  return { sources: sources.flatMap((source) => source.parts), seconds, outagesMs, upgrades };
 }
 
 async function runOn(stack, clients, topics, options) {
   await Promise.all(clients.map((client) => client.start()));
   const isFaulty = () => clients.some((client) => client.fault);
-  const { sources, seconds, outagesMs } = await publishFor(stack, topics, options, isFaulty);
+  const { sources, seconds, outagesMs, upgrades } = await publishFor(stack, topics, options, isFaulty);
   await Promise.all(clients.map((client) => client.settle(sources)));
   const state = await stack.look('/state');
   return {
@@ -331,23 +349,37 @@ async function runOn(stack, clients, topics, options) {
     visits: sum(clients, (client) => client.visits),
     received: sum(clients, (client) => client.events),
     outagesMs,
+    upgrades,
     replayedSinceLastStart: state.replayed,
     doublesSinceLastStart: state.events_doubled,
   };
 }
 
+async function startStack(label, workers, log, { upgradeEveryMs }) {
+  const settings = { handlers: 1, workers, config: { messages: { level: 'info' } } };
+  const prepare = (stack) => {
+    stack.config.log = Object.fromEntries(
+      Object.entries(log).map(([key, value]) => [key, String(value).replace('$', path.join(stack.folder, ''))]),
+    );
+  };
+  if (upgradeEveryMs) {
+    return Upgradable.start(label, { ...settings, prepare });
+  }
+  const stack = new Stack(label, settings);
+  prepare(stack);
+  await stack.start();
+  return stack;
+}
+
 /**
  * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
  * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder. `batch`: events are
- * posted in batches of up to so many. `killsWorkers`: with the daemon, workers of esn-event are killed.
+ * posted in batches of up to so many. `killsWorkers`: with the daemon, workers of esn-event are killed. `upgradeEveryMs`: instead of being
+ * killed, the daemon hands over to a new program after so long, on average.
  */
 async function runResuming(label, options) {
   const { topicCount = 20, clientCount, log = {}, longestVisitMs } = options;
-  const stack = new Stack(label, { handlers: 1, workers: topicCount, config: { messages: { level: 'info' } } });
-  stack.config.log = Object.fromEntries(
-    Object.entries(log).map(([key, value]) => [key, String(value).replace('$', path.join(stack.folder, ''))]),
-  );
-  await stack.start();
+  const stack = await startStack(label, topicCount, log, options);
   const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
   const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
   try {

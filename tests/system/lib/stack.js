@@ -211,10 +211,10 @@ location /notify/ {
     return Subscriber.open(`${this.url}/`, body, options);
   }
 
-  /** A process of its own that holds `count` streams, ready when all are connected. Words: see hold.js. */
-  async hold(count, { wrapper = [], words = ['--port', String(this.port)] } = {}) {
+  /** A process of its own that holds `count` streams, ready when all are connected. Words: see hold.js, or another script beside it. */
+  async hold(count, { wrapper = [], script = 'hold.js', words = ['--port', String(this.port)] } = {}) {
     const name = `hold-${++this.#holders}`;
-    const command = [process.execPath, path.join(__dirname, 'hold.js'), '--count', String(count), ...words];
+    const command = [process.execPath, path.join(__dirname, script), '--count', String(count), ...words];
     const holder = new Program(name, [...wrapper, ...command], { log: path.join(this.folder, `${name}.log`) });
     this.#helpers.push(holder);
     await holder.until(`${count} streams are connected`, () => /^all \d+ connected$/m.test(holder.output()));

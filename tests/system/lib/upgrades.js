@@ -22,6 +22,15 @@ process.on('exit', () => {
   }
 });
 
+/** One that has ended and that nobody has waited for yet counts as ended. */
+function isRunning(pid) {
+  try {
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** The program that took over, with the methods of Program that a Stack needs. */
 class Successor {
   name = 'esn-fanout (successor)';
@@ -32,13 +41,8 @@ class Successor {
     successors.add(this);
   }
 
-  /** One that has ended and that nobody has waited for yet counts as ended. */
   get isRunning() {
-    try {
-      return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
+    return isRunning(this.pid);
   }
 
   signal(name) {
@@ -123,20 +127,28 @@ class Upgradable extends Stack {
     this.daemon = new Successor(pid, this.daemon.log);
   }
 
-  /** Upgrades by `esnctl upgrade`, which has to succeed; the old program has to end with 0. */
-  async upgrade() {
+  /** Upgrades by `esnctl upgrade`, which has to succeed. The old program may still be there: `hasEnded` resolves when it has ended, with 0. */
+  async handOver() {
     const old = this.daemon;
     const { code, stdout, stderr } = await this.esnctl('--json');
     assert.equal(code, 0, `${stderr}\n${old.output()}`);
     const outcome = JSON.parse(stdout);
     assert.notEqual(outcome.pid, old.pid);
     this.adopt(outcome.pid);
-    if (old.ended) {
-      assert.equal(await old.ended, 0);
-    } else {
-      await until(`${old.pid} has ended`, () => !old.isRunning);
-      successors.delete(old);
-    }
+    const hasEnded = async () => {
+      if (old.ended) {
+        assert.equal(await old.ended, 0);
+      } else {
+        await until(`${old.pid} has ended`, () => !old.isRunning);
+        successors.delete(old);
+      }
+    };
+    return { outcome, old, hasEnded: hasEnded() };
+  }
+
+  async upgrade() {
+    const { outcome, hasEnded } = await this.handOver();
+    await hasEnded;
     return outcome;
   }
 
@@ -151,4 +163,4 @@ class Upgradable extends Stack {
   }
 }
 
-module.exports = { Upgradable };
+module.exports = { Upgradable, isRunning };
