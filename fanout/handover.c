@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { AHEAD_BYTES = 512 * 1024 /* in a turn of the loop: some tenths of a millisecond */ };
+
 _Static_assert((int)SERVER_ERROR_SIZE >= (int)CHANNEL_ERROR_SIZE, "a sentence has to fit");
 
 /* ---- the old program ---- */
@@ -27,6 +29,14 @@ static bool is_quiet(void *context)
 
     return server->replays.catching_up == 0 && server->waiting.count == 0 &&
            STAILQ_EMPTY(&server->dropping.jobs) && TAILQ_EMPTY(&server->answers.ready);
+}
+
+/* The log of events is the larger part of what is known, and what is in it does not change. */
+static bool save_ahead(void *context, struct saved_writer *writer)
+{
+    struct server *server = context;
+
+    return event_log_save_ahead(&server->log, &server->upgrade.ahead, AHEAD_BYTES, writer);
 }
 
 static bool rest(void *context)
@@ -105,7 +115,8 @@ void handover_open(struct server *server)
     server->service.upgrade = &server->upgrade;
     server->upgrade.loop = &server->net.loop.uv;
     server->upgrade.config = &server->config;
-    server->upgrade.owner = (struct upgrade_owner){.is_quiet = is_quiet,
+    server->upgrade.owner = (struct upgrade_owner){.save_ahead = save_ahead,
+                                                   .is_quiet = is_quiet,
                                                    .rest = rest,
                                                    .save = save,
                                                    .go_on = go_on,
@@ -144,12 +155,19 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
     return false;
 }
 
+static bool load_ahead(void *context, struct saved_reader *reader)
+{
+    struct server *server = context;
+
+    return event_log_load_ahead(&server->log, reader);
+}
+
 bool handover_take_tables(struct server *server, struct heir *heir, char *error)
 {
     struct saved_reader *sections = heir->state.sections;
     size_t taken;
 
-    if (!heir_receive(heir, error))
+    if (!heir_receive(heir, load_ahead, server, error))
         return false;
     uv_update_time(&server->net.loop.uv);
     if (!load_service(server, &sections[SAVED_SERVICE], error))

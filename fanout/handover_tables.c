@@ -67,7 +67,7 @@ static bool load_seen(struct server *server, struct saved_reader *reader)
 
 static void save_events(const struct server *server, struct saved_writer *writer)
 {
-    event_log_save(&server->log, writer);
+    event_log_save(&server->log, server->upgrade.ahead, writer);
 }
 
 static bool load_events(struct server *server, struct saved_reader *reader)

@@ -177,7 +177,7 @@ const struct config_key config_keys[] = {
     {"fanout", "retry_time", CONFIG_DURATION, AT(retry_time), "5s", 0, 3600000, NULL, true, EXPERT, "30s",
      "Each stream is told when the daemon stops how long to wait before it subscribes again: from a quarter of this to the whole, at random."},
     {"fanout", "upgrade_time", CONFIG_DURATION, AT(upgrade_time), "10s", 100, 600000, NULL, true, EXPERT, "30s",
-     "How long a new program may take, at an upgrade, until it has read its configuration; else the old one ends it and serves on."},
+     "How long a new program may take, at an upgrade, until it has read its configuration, and of the log what is sent to it while the old one serves; else the old one ends it and serves on."},
     {"fanout", "upgrade_pause", CONFIG_DURATION, AT(upgrade_pause), "5s", 100, 600000, NULL, true, EXPERT, "2s",
      "How long it may take to take over what the old one has, during which nobody is served; else likewise."},
     {"fanout", "max_connections", CONFIG_NUMBER, AT(max_connections), "0", 0, 10000000, NULL, true, COMMON,

@@ -294,8 +294,23 @@ uint64_t event_log_heap_bytes(const struct event_log *log)
            log_marks_bytes(&log->marks) + topic_matches_bytes(&log->matches);
 }
 
-void event_log_save(const struct event_log *log, struct saved_writer *writer)
+bool event_log_save_ahead(const struct event_log *log, uint64_t *through, size_t most,
+                          struct saved_writer *writer)
 {
+    const struct logged_event *event = event_log_first_after(log, *through);
+
+    for (; event != NULL && writer->out.length < most; event = event->newer) {
+        saved_event_put(writer, event);
+        *through = event->sequence;
+    }
+    return event != NULL;
+}
+
+void event_log_save(const struct event_log *log, uint64_t after, struct saved_writer *writer)
+{
+    const struct logged_event *first = event_log_first_after(log, after);
+    uint64_t count = 0;
+
     const uint64_t figures[] = {log->epoch,        log->sequence,     log->given,
                                 log->forgotten,    log->stored_head,  log->resumed_at,
                                 log->lost_through, log->newest_bound, log->newest_targeted,
@@ -303,9 +318,28 @@ void event_log_save(const struct event_log *log, struct saved_writer *writer)
 
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         saved_put(writer, figures[i]);
-    saved_put(writer, log->events);
-    for (const struct logged_event *event = log->oldest; event != NULL; event = event->newer)
+    for (const struct logged_event *event = first; event != NULL; event = event->newer)
+        count++;
+    saved_put(writer, count);
+    for (const struct logged_event *event = first; event != NULL; event = event->newer)
         saved_event_put(writer, event);
+}
+
+static bool load_one(struct event_log *log, struct saved_reader *reader)
+{
+    struct event event;
+    uint64_t logged_at_ms = saved_event_take(reader, &event);
+
+    return !reader->failed && event.sequence > log->sequence &&
+           event_log_append(log, &event, logged_at_ms);
+}
+
+bool event_log_load_ahead(struct event_log *log, struct saved_reader *reader)
+{
+    while (reader->at < reader->end)
+        if (!load_one(log, reader))
+            return false;
+    return !reader->failed;
 }
 
 static void load_figures(struct event_log *log, const struct event_log *figures)
@@ -332,13 +366,12 @@ bool event_log_load(struct event_log *log, struct saved_reader *reader)
         &figures.newest_bound, &figures.newest_targeted, &figures.last_iat};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         *rest[i] = saved_take_within(reader, SAVED_COUNTER_MOST);
-    for (size_t left = saved_take_count(reader, SAVED_EVENT_LEAST); left > 0; left--) {
-        struct event event;
-        uint64_t logged_at_ms = saved_event_take(reader, &event);
-        if (reader->failed || event.sequence <= log->sequence ||
-            event.sequence > figures.sequence || !event_log_append(log, &event, logged_at_ms))
+    for (size_t left = saved_take_count(reader, SAVED_EVENT_LEAST); left > 0; left--)
+        if (!load_one(log, reader))
             return false;
-    }
+    if (reader->failed || log->sequence > figures.sequence)
+        return false;
+    event_log_forget(log, figures.forgotten);
     load_figures(log, &figures);
-    return !reader->failed;
+    return true;
 }

@@ -101,9 +101,15 @@ uint64_t event_log_heap_bytes(const struct event_log *log);
 struct saved_reader;
 struct saved_writer;
 
-/* Events and figures, without last values. */
-void event_log_save(const struct event_log *log, struct saved_writer *writer);
-/* Of one that was just opened; false when it is not as it should be, or without memory. */
+/* Events after *through, which is set to the last of them, until that is `most` bytes or more. True:
+ * there are others. */
+bool event_log_save_ahead(const struct event_log *log, uint64_t *through, size_t most,
+                          struct saved_writer *writer);
+/* The figures, and the events after one, without last values. */
+void event_log_save(const struct event_log *log, uint64_t after, struct saved_writer *writer);
+/* Of one that was just opened; false when it is not as it should be, or without memory. What was saved
+ * ahead comes first, in that order. */
+bool event_log_load_ahead(struct event_log *log, struct saved_reader *reader);
 bool event_log_load(struct event_log *log, struct saved_reader *reader);
 
 #endif

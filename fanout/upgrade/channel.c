@@ -225,3 +225,21 @@ bool channel_send_state(int channel, struct bytes *state, const struct bytes *de
         find_last_words(channel, message, error);
     return sent;
 }
+
+bool channel_send_ahead(int channel, const struct bytes *part, struct channel_message *message,
+                        char error[CHANNEL_ERROR_SIZE])
+{
+    int file = make_file(part, error);
+
+    if (file < 0)
+        return false;
+    bool sent = channel_send(channel, CHANNEL_AHEAD, "", &file, 1, clock_monotonic_ms(), error);
+    (void)close(file);
+    if (sent)
+        return true;
+    if (channel_is_over(channel))
+        find_last_words(channel, message, error);
+    else
+        error[0] = '\0'; /* it has not taken the last ones yet */
+    return false;
+}

@@ -15,7 +15,8 @@ enum channel_kind {
     CHANNEL_STATE,       /* from the old one: how many descriptors follow; with that of the state */
     CHANNEL_DESCRIPTORS, /* from the old one: some of them */
     CHANNEL_PREPARED,    /* from the new one: all was read, and it could serve */
-    CHANNEL_GO           /* from the old one, which does nothing any more: serve */
+    CHANNEL_GO,          /* from the old one, which does nothing any more: serve */
+    CHANNEL_AHEAD        /* from the old one, while it serves: a part of the state, before that */
 };
 
 enum {
@@ -52,4 +53,8 @@ bool channel_send_state(int channel, struct bytes *state, const struct bytes *de
                         struct channel_message *message, uint64_t deadline,
                         char error[CHANNEL_ERROR_SIZE]);
 
+/* A part of the state, before that, when there is room now: false otherwise, with a sentence in error when
+ * it is no use to try again, which is empty else. */
+bool channel_send_ahead(int channel, const struct bytes *part, struct channel_message *message,
+                        char error[CHANNEL_ERROR_SIZE]);
 #endif

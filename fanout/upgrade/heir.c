@@ -51,23 +51,67 @@ static bool fail(char error[CHANNEL_ERROR_SIZE], const char *why)
     return false;
 }
 
-/* Owns the file. */
-static bool map_state(struct heir *heir, int file, char error[CHANNEL_ERROR_SIZE])
+/* Owns the file. NULL with a sentence in error. */
+static void *map_file(int file, size_t *length, char error[CHANNEL_ERROR_SIZE])
 {
     struct stat status;
-    char why[SAVED_ERROR_SIZE];
-    bool known = fstat(file, &status) == 0 && status.st_size > 0;
+    void *bytes = MAP_FAILED;
 
-    if (known) {
-        heir->length = (size_t)status.st_size;
-        heir->bytes = mmap(NULL, heir->length, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    if (fstat(file, &status) == 0 && status.st_size > 0) {
+        *length = (size_t)status.st_size;
+        bytes = mmap(NULL, *length, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     }
     (void)close(file);
-    if (!known || heir->bytes == MAP_FAILED) {
-        heir->bytes = NULL;
-        return fail(error, "the state cannot be read");
-    }
+    if (bytes != MAP_FAILED)
+        return bytes;
+    (void)fail(error, "the state cannot be read");
+    return NULL;
+}
+
+static bool map_state(struct heir *heir, int file, char error[CHANNEL_ERROR_SIZE])
+{
+    char why[SAVED_ERROR_SIZE];
+
+    heir->bytes = map_file(file, &heir->length, error);
+    if (heir->bytes == NULL)
+        return false;
     return saved_read(&heir->state, heir->bytes, heir->length, why) || fail(error, why);
+}
+
+/* Owns the file. */
+static bool take_ahead(int file, bool (*take)(void *context, struct saved_reader *reader),
+                       void *context, char error[CHANNEL_ERROR_SIZE])
+{
+    size_t length;
+    unsigned char *bytes = map_file(file, &length, error);
+
+    if (bytes == NULL)
+        return false;
+    struct saved_reader reader = {.at = bytes, .end = bytes + length};
+    bool taken = take(context, &reader);
+    (void)munmap(bytes, length);
+    return taken ||
+           fail(error, "what was sent ahead of the state cannot be taken over, or there is "
+                       "no memory");
+}
+
+/* What comes until the state does. */
+static bool await_state(struct heir *heir, struct channel_message *message,
+                        bool (*take)(void *context, struct saved_reader *reader), void *context,
+                        char error[CHANNEL_ERROR_SIZE])
+{
+    for (;;) {
+        if (!channel_receive(heir->channel, message, deadline(), error))
+            return false;
+        if (message->count != 1)
+            return fail(error, "no state came");
+        if (message->kind == CHANNEL_STATE)
+            return true;
+        if (message->kind != CHANNEL_AHEAD)
+            return fail(error, "the other program says something else");
+        if (!take_ahead(message->descriptors[0], take, context, error))
+            return false;
+    }
 }
 
 static bool take_descriptors(struct heir *heir, size_t wanted, char error[CHANNEL_ERROR_SIZE])
@@ -88,17 +132,16 @@ static bool take_descriptors(struct heir *heir, size_t wanted, char error[CHANNE
     return true;
 }
 
-bool heir_receive(struct heir *heir, char error[CHANNEL_ERROR_SIZE])
+bool heir_receive(struct heir *heir, bool (*take)(void *context, struct saved_reader *reader),
+                  void *context, char error[CHANNEL_ERROR_SIZE])
 {
     struct channel_message message;
     char form[16];
 
     (void)snprintf(form, sizeof form, "%d", SAVED_FORM);
     if (!channel_send(heir->channel, CHANNEL_HELLO, form, NULL, 0, deadline(), error) ||
-        !channel_await(heir->channel, CHANNEL_STATE, &message, deadline(), error))
+        !await_state(heir, &message, take, context, error))
         return false;
-    if (message.count != 1)
-        return fail(error, "no state came");
     return map_state(heir, message.descriptors[0], error) &&
            take_descriptors(heir, strtoul(message.text, NULL, 10), error);
 }

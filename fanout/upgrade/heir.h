@@ -22,8 +22,10 @@ struct heir {
 
 /* Looks into the environment, and clears what is there. NULL: nobody hands over anything. */
 struct heir *heir_open(void);
-/* Says that it could read the state, and waits for it. False with a sentence in error. */
-bool heir_receive(struct heir *heir, char error[CHANNEL_ERROR_SIZE]);
+/* Says that it could read the state, and waits for it; `take` gets what comes ahead of it, and says false
+ * when that is not as it should be, or without memory. False with a sentence in error. */
+bool heir_receive(struct heir *heir, bool (*take)(void *context, struct saved_reader *reader),
+                  void *context, char error[CHANNEL_ERROR_SIZE]);
 /* Says that it could serve; true: it is to, and the other one does nothing any more. False with a
  * sentence in error. */
 bool heir_finish(struct heir *heir, char error[CHANNEL_ERROR_SIZE]);

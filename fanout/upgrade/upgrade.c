@@ -33,6 +33,7 @@ struct upgrade_try {
     int channel;
     int open_handles;
     bool has_exited, is_ready;
+    bool has_ahead;    /* what can be sent ahead of the state was */
     uint64_t ready_at; /* ms of the monotonic clock */
 };
 
@@ -164,9 +165,7 @@ static void take_hello(struct upgrade_try *try)
         return;
     }
     (void)uv_poll_stop(&try->readable);
-    (void)uv_timer_stop(&try->limit);
     try->is_ready = true;
-    try->ready_at = clock_monotonic_ms();
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -230,6 +229,7 @@ static int start_try(struct upgrade *upgrade, struct upgrade_try *try, int for_c
     try->process.data = try->readable.data = try->limit.data = try;
     try->open_handles = HANDLES;
     upgrade->current = try;
+    upgrade->ahead = 0;
     if (!error)
         error = spawn(upgrade, try, for_child);
     if (!error)
@@ -429,12 +429,43 @@ bool upgrade_pass_on(const struct upgrade *upgrade, int signal)
     return true;
 }
 
+/* In as many turns as the new one takes for it. */
+static void send_ahead(struct upgrade_try *try)
+{
+    struct upgrade *upgrade = try->upgrade;
+    struct saved_writer writer = {0};
+    struct channel_message message;
+    char error[CHANNEL_ERROR_SIZE] = "no memory to write the state";
+    uint64_t before = upgrade->ahead;
+
+    bool more = upgrade->owner.save_ahead(upgrade->owner.context, &writer);
+    bool sent =
+        !writer.out.failed &&
+        (writer.out.length == 0 || channel_send_ahead(try->channel, &writer.out, &message, error));
+    bytes_free(&writer.out);
+    if (!sent) {
+        upgrade->ahead = before;
+        if (error[0] != '\0')
+            fail_try(try, error);
+        return;
+    }
+    if (more)
+        return;
+    (void)uv_timer_stop(&try->limit);
+    try->has_ahead = true;
+    try->ready_at = clock_monotonic_ms();
+}
+
 bool upgrade_run(struct upgrade *upgrade)
 {
     struct upgrade_try *try = upgrade->current;
 
     if (try == NULL || !try->is_ready)
         return false;
+    if (!try->has_ahead) {
+        send_ahead(try);
+        return true;
+    }
     if (!upgrade->owner.is_quiet(upgrade->owner.context) &&
         clock_monotonic_ms() - try->ready_at < QUIET_MS)
         return true;

@@ -20,6 +20,9 @@ enum upgrade_state { UPGRADE_NONE, UPGRADE_RUNS, UPGRADE_FAILED, UPGRADE_DONE };
 
 /* What only the owner of everything can do. */
 struct upgrade_owner {
+    /* Writes a part of what does not change any more, after what upgrade.ahead says, while all goes
+     * on. False: that was the last of it. */
+    bool (*save_ahead)(void *context, struct saved_writer *writer);
     /* Nothing is under way that cannot be handed over. */
     bool (*is_quiet)(void *context);
     /* Settles what is under way, and lets go of what only one program can have. False: there is something
@@ -49,9 +52,10 @@ struct upgrade {
     uv_loop_t *loop;
     char program[UPGRADE_PATH_SIZE]; /* see upgrade_set_program() */
     char **arguments;                /* borrowed; NULL: there is no upgrade */
-    bool is_first_child;             /* it was started by process 1 */
-    struct upgrade_try *current;     /* NULL: none runs */
-    int successor;                   /* the process that serves; 0: this one does */
+    uint64_t ahead;      /* how far the new program has the log already; the owner's; 0: nothing */
+    bool is_first_child; /* it was started by process 1 */
+    struct upgrade_try *current; /* NULL: none runs */
+    int successor;               /* the process that serves; 0: this one does */
     struct upgrade_outcome outcome;
 };
 

@@ -102,7 +102,7 @@ static bool events(struct saved_reader *reader, struct saved_writer *writer)
     log.max_bytes = log.max_age_ms = UINT64_MAX;
     loaded = loaded && event_log_load(&log, reader);
     if (loaded)
-        event_log_save(&log, writer);
+        event_log_save(&log, 0, writer);
     event_log_close(&log);
     return false; /* figures that contradict the events are put right */
 }
