@@ -214,6 +214,7 @@ void seen_events_save(const struct seen_events *events, struct saved_writer *wri
             continue;
         saved_put_bytes(writer, event->key, sizeof event->key);
         saved_put(writer, event->content);
+        saved_put(writer, event->course);
         saved_put(writer, event->event_sequence);
         saved_put(writer, event->receivers);
         saved_put(writer, event->seen_at_ms);
@@ -228,12 +229,14 @@ bool seen_events_load(struct seen_events *events, struct saved_reader *reader)
     for (size_t left = saved_take_count(reader, sizeof key); left > 0; left--) {
         saved_take_exactly(reader, key, sizeof key);
         uint32_t content = (uint32_t)saved_take_within(reader, CONTENT_MASK);
+        uint64_t course = saved_take_within(reader, (1ULL << SEEN_COURSE_BITS) - 1);
         uint64_t sequence = saved_take(reader);
         uint32_t receivers = (uint32_t)saved_take_within(reader, UINT32_MAX);
         uint64_t seen_at_ms = saved_take(reader);
         if (reader->failed ||
             !seen_events_add(events, key, content, sequence, receivers, seen_at_ms))
             return false;
+        TAILQ_LAST(&events->by_age, seen_events_by_age)->course = course;
     }
     return !reader->failed;
 }

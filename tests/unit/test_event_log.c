@@ -14,6 +14,7 @@
 #include "event_id.h"
 #include "events/seen_events.h"
 #include "random.h"
+#include "saved_state.h"
 #include "topic.h"
 
 enum { EPOCH = 1000000, TOPICS = 30, EVENTS = 2000 };
@@ -389,6 +390,62 @@ static void those_under_way_are_remembered_until_they_are_settled(void **state)
     seen_events_free(&seen);
 }
 
+static struct saved_reader reader_of(const struct saved_writer *writer)
+{
+    const unsigned char *at = (const unsigned char *)writer->out.data;
+
+    return (struct saved_reader){.at = at, .end = at + writer->out.length};
+}
+
+/* Until nothing is left, but for what comes after `last`. */
+static uint64_t send_ahead(const struct event_log *from, struct event_log *to, uint64_t last)
+{
+    enum { PART = 1000 /* bytes, some events */ };
+    uint64_t through = 0;
+    bool more = true;
+
+    while (more && through < last) {
+        struct saved_writer writer = {0};
+        more = event_log_save_ahead(from, &through, PART, &writer);
+        struct saved_reader reader = reader_of(&writer);
+        assert_true(event_log_load_ahead(to, &reader));
+        assert_true(writer.out.length < PART + 200);
+        bytes_free(&writer.out);
+    }
+    return through;
+}
+
+static void what_is_sent_ahead_and_what_comes_then_is_the_whole_log(void **state)
+{
+    struct event_log log, next;
+    struct saved_writer writer = {0};
+
+    (void)state;
+    open_log(&log);
+    open_log(&next);
+    for (int i = 0; i < 200; i++)
+        append(&log, i % 2 == 0 ? "a" : "b/c", 5);
+    uint64_t through = send_ahead(&log, &next, 100);
+    assert_in_range(through, 100, 199);
+    append(&log, "b/c", 6);
+    event_log_forget(&log, 50); /* some of what the other one has already */
+    event_log_save(&log, through, &writer);
+    struct saved_reader reader = reader_of(&writer);
+    assert_true(event_log_load(&next, &reader) && saved_is_read(&reader));
+    assert_int_equal(next.events, 151);
+    assert_int_equal(next.events, log.events);
+    assert_int_equal(next.sequence, log.sequence);
+    assert_int_equal(next.forgotten, 50);
+    assert_false(event_log_has_all_after(&next, 49));
+    assert_int_equal(count_after(&next, "a", 0), count_after(&log, "a", 0));
+    assert_int_equal(count_after(&next, "b/c", 0), 76);
+    reader = reader_of(&writer); /* a second time: they are there already */
+    assert_false(event_log_load(&next, &reader));
+    bytes_free(&writer.out);
+    event_log_close(&log);
+    event_log_close(&next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +461,7 @@ int main(void)
         cmocka_unit_test(ids_are_read_strictly),
         cmocka_unit_test(events_are_recognised_while_they_are_remembered),
         cmocka_unit_test(those_under_way_are_remembered_until_they_are_settled),
+        cmocka_unit_test(what_is_sent_ahead_and_what_comes_then_is_the_whole_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

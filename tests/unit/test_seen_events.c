@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "saved_state.h"
+
 static void make_key(unsigned char key[ENVELOPE_POST_KEY_SIZE], uint64_t number)
 {
     memset(key, 0, ENVELOPE_POST_KEY_SIZE);
@@ -231,6 +233,34 @@ static void each_takes_about_as_much_as_is_said(void **state)
     seen_events_free(&events);
 }
 
+static void all_goes_over_to_another_program(void **state)
+{
+    struct seen_events events = {.max_count = 100, .max_age_ms = 1000};
+    struct seen_events others = {.max_count = 100, .max_age_ms = 1000};
+    struct saved_writer writer = {0};
+    seen_events_open(&events, 1);
+    seen_events_open(&others, 2);
+
+    (void)state;
+    add(&events, 1, 10);
+    add(&events, 2, 20);
+    seen_events_note_course(&events, 7, 8);
+    seen_events_save(&events, &writer);
+    const unsigned char *at = (const unsigned char *)writer.out.data;
+    struct saved_reader reader = {.at = at, .end = at + writer.out.length};
+    assert_true(seen_events_load(&others, &reader) && saved_is_read(&reader));
+    assert_int_equal(others.by_key.count, 2);
+    const struct seen_event *event = find(&others, 2, 20);
+    assert_int_equal(event->event_sequence, 1002);
+    assert_int_equal(event->receivers, 2);
+    assert_int_equal(event->seen_at_ms, 20);
+    assert_true(seen_events_came_by(event, 7, 8));
+    assert_false(seen_events_came_by(find(&others, 1, 20), 7, 8));
+    bytes_free(&writer.out);
+    seen_events_free(&events);
+    seen_events_free(&others);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +274,7 @@ int main(void)
         cmocka_unit_test(times_before_the_clock_began_are_times),
         cmocka_unit_test(forgetting_keeps_the_order_of_the_others),
         cmocka_unit_test(a_publishers_own_id_counts_across_handlers),
+        cmocka_unit_test(all_goes_over_to_another_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
