@@ -120,6 +120,26 @@ static void a_refusal_is_heard_from_one_that_takes_no_more(void **state)
     assert_non_null(strstr(error, "cannot speak with the other program"));
 }
 
+/* What is sent ahead is not waited for: there is room later, or never. */
+static void what_is_sent_ahead_waits_for_nothing(void **state)
+{
+    int *ends = *state;
+    struct channel_message message;
+    char error[CHANNEL_ERROR_SIZE] = "";
+    struct bytes part = BYTES_EMPTY;
+    size_t sent = 0;
+
+    bytes_append(&part, "part", 4);
+    while (channel_send_ahead(ends[0], &part, &message, error))
+        sent++;
+    assert_true(sent > 0);
+    assert_string_equal(error, "");
+    close_end(&ends[1]);
+    assert_false(channel_send_ahead(ends[0], &part, &message, error));
+    assert_true(error[0] != '\0');
+    bytes_free(&part);
+}
+
 static void what_nobody_says_is_not_waited_for_longer_than_asked(void **state)
 {
     int *ends = *state;
@@ -144,6 +164,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_is_heard_from_one_that_takes_no_more, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_is_sent_ahead_waits_for_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_says_is_not_waited_for_longer_than_asked,
                                         set_up, tear_down),
     };
