@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-enum { MINUTE_MS = 60000 };
+enum { MINUTE_US = 60000000, US_PER_MS = 1000 };
 
 static struct message_kind *kind_of(struct message_limits *limits, const char *text)
 {
@@ -29,13 +29,13 @@ static uint64_t take(struct message_kind *kind)
 bool message_pace_admit(struct message_pace *pace, uint64_t burst, uint64_t per_minute,
                         uint64_t now_ms)
 {
-    uint64_t step = MINUTE_MS / per_minute;
+    uint64_t step = MINUTE_US / per_minute, now_us = now_ms * US_PER_MS;
 
-    if (pace->due_ms < now_ms)
-        pace->due_ms = now_ms;
-    if (pace->due_ms + step - now_ms > burst * step)
+    if (pace->due_us < now_us)
+        pace->due_us = now_us;
+    if (pace->due_us + step - now_us > burst * step)
         return false;
-    pace->due_ms += step;
+    pace->due_us += step;
     return true;
 }
 

@@ -9,7 +9,7 @@
 enum { MESSAGE_KINDS = 64 }; /* told apart; should there be more, some share their limit */
 
 struct message_pace {
-    uint64_t due_ms; /* when what was written would have come at the pace it may */
+    uint64_t due_us; /* when what was written would have come at the pace it may */
 };
 
 struct message_kind {

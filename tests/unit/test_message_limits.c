@@ -90,6 +90,22 @@ static void a_pace_is_kept_for_each_by_itself(void **state)
     assert_false(message_pace_admit(&one, BURST, PER_MINUTE, 6000));
 }
 
+/* One after the other for a minute, more and less than one a millisecond, and none that divides a minute. */
+static void any_pace_is_the_one_that_was_asked_for(void **state)
+{
+    static const uint64_t paces[] = {1, 7, 999, 29999, 30001, 45000, 59999, 60000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paces / sizeof *paces; i++) {
+        struct message_pace pace = {0};
+        uint64_t admitted = 0;
+        for (uint64_t now = 1; now <= 60000; now++)
+            for (int tries = 0; tries < 2; tries++)
+                admitted += message_pace_admit(&pace, 10, paces[i], now);
+        assert_in_range(admitted, paces[i], paces[i] + paces[i] / 1000 + 10);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +114,7 @@ int main(void)
         cmocka_unit_test(what_was_left_out_is_told_once),
         cmocka_unit_test(there_may_be_many_kinds),
         cmocka_unit_test(a_pace_is_kept_for_each_by_itself),
+        cmocka_unit_test(any_pace_is_the_one_that_was_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
