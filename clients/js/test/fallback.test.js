@@ -36,6 +36,8 @@ for (const { closed, mute, by } of cases) {
     await until('it is held', () => broker.open.size === 1);
     broker.publish('a', 'one');
     await listener.heard('one');
+    // The next poll, when it is one: it would be held for its whole time if it came after the others were broken.
+    await until('it is held on', () => broker.open.size === 1);
     // What works is taken at once the next time.
     const { length } = broker.requests;
     const { total } = listener.meter;
