@@ -187,11 +187,13 @@ for (const transport of ALL) {
       const counts = [];
       listener.client.presence('me', (count) => counts.push(count));
       await until('the first count', () => counts.length === 1);
+      await held();
       broker.breakAll();
       await publish('a', 'same count');
       await listener.heard('same count');
       const [first] = counts;
       assert.deepEqual(counts, [first]);
+      await held();
       broker.breakAll();
       broker.more = 5;
       await until('the other count', () => counts.length === 2);
@@ -220,6 +222,19 @@ for (const transport of ALL) {
         const { connid } = listener.client;
         await until('it is back', () => broker.begun.length === 2 && listener.client.state === 'connected');
         assert.equal(listener.client.connid, connid, 'it knows the newest secret');
+      });
+    }
+
+    if (transport === 'ws') {
+      test('it goes on from where its topics were in force, not from where it was opened', async () => {
+        broker.beforeSubscribed = () => broker.publish('a', 'too early');
+        await begin({ topics: ['a'] });
+        broker.beforeSubscribed = undefined;
+        broker.breakAll();
+        await publish('a', 'now');
+        await listener.heard('now');
+        assert.deepEqual(listener.types(), ['now']);
+        assert.equal(broker.begun.at(-1).said.find(({ subscribe }) => subscribe).last_id, '1000-1');
       });
     }
 

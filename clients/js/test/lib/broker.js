@@ -95,6 +95,7 @@ export class Broker {
   mute = []; // transports whose answers are held back, as by a proxy that buffers
   closed = []; // transports that are answered 404
   answer; // (request) => {status, headers, body}: instead of what is right
+  beforeSubscribed; // () => what happens between the opening of a WebSocket and its topics
   cutAfter; // bytes of a stream after which it is cut off, once
 
   static async start(options) {
@@ -244,6 +245,7 @@ export class Broker {
     connection.said = [...(connection.said ?? []), message];
     if (message.subscribe) {
       if (message.subscribe.includes('bad')) return connection.say('error', { error: 'Invalid Event Point' });
+      this.beforeSubscribed?.();
       const topics = connection.topics.length + message.subscribe.length;
       connection.say('subscribed', { topics, id: this.head, ...(message.last_id && { recovered: this.knows(message.last_id) }) }, this.startFor(message.last_id));
       connection.hear(message.subscribe, message.last_id);
