@@ -15,6 +15,7 @@ const { Upgradable, isRunning } = require('./lib/upgrades');
 
 const SECRET = 'the secret of the tickets of these tests';
 const BURST = 100;
+const PAST = 8;
 const BIG = 'x'.repeat(400_000);
 
 after(() => RawConnection.destroyAll());
@@ -161,8 +162,8 @@ async function catchUpSlowly(stack, topic) {
 describe('who cannot be handed over', () => {
   let stack;
   before(async () => {
-    stack = await start('up-stays', { fanout: { stop_time: '5m', stop_spread: '0ms' } });
-    for (let i = 0; i < 40; i++) {
+    stack = await start('up-stays', { fanout: { stop_time: '5m', stop_spread: '0ms', send_buffer: '16k' } });
+    for (let i = 0; i < PAST; i++) {
       await stack.publish('past', `past-${i}`, BIG);
     }
   });
@@ -181,6 +182,21 @@ describe('who cannot be handed over', () => {
     await hasEnded;
   });
 
+  test('an answer that is being written is written to its end, and then its connection is closed', async () => {
+    const raw = await RawConnection.open(stack.port);
+    raw.pause();
+    await raw.write(requestText('POST', '/poll', { body: JSON.stringify({ ep: ['past'], last_id: '0-0', wait: 0 }) }));
+    await stack.get('/healthz'); // it was read before
+    const { hasEnded } = await stack.handOver();
+    raw.resume();
+    const { status, text } = await raw.answer();
+    assert.equal(status, 200);
+    assert.ok(text.includes(BIG));
+    await raw.closed();
+    assert.equal(raw.error, undefined);
+    await hasEnded;
+  });
+
   test('a stream that catches up is told to come back from where it is', async () => {
     const raw = await catchUpSlowly(stack, 'past');
     const { hasEnded } = await stack.handOver();
@@ -191,8 +207,8 @@ describe('who cannot be handed over', () => {
     assert.deepEqual(sent, sent.map((_, i) => i), 'one after the other, from the first');
     const id = [...text.matchAll(/"id":"([^"]+)"/g)].at(-1)[1];
     const again = await stack.subscribe({ ep: ['past'], last_id: id });
-    if (sent.length < 40) {
-      const next = (await again.takeUntil('past-39')).find((frame) => /^past-/.test(frame.json.e.type));
+    if (sent.length < PAST) {
+      const next = (await again.takeUntil(`past-${PAST - 1}`)).find((frame) => /^past-/.test(frame.json.e.type));
       assert.equal(next.json.e.type, `past-${sent.length}`);
     }
     await again.close();
