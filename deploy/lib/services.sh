@@ -5,9 +5,11 @@
 
 services=()              # what is started, in this order
 declare -A pid_of=()     # program -> process id, while it runs
+declare -A group_of=()   # program -> process id that it began with, which is that of its session
 declare -A started_at=() # program -> second of quickstart's life
 declare -A complained=() # program -> yes: it was said that it does not stay up
 to_revive=()             # programs that ended
+watcher=''               # process id of who waits for the end of a daemon that took over from the one started here
 timer=''                 # process id of the second that is waited before they are started again
 said_port_taken=no       # it was said that somebody else has the daemon's port
 ready=no locked=no step='' own_sockets=''
@@ -70,6 +72,7 @@ launch() { # PROGRAM COMMAND...
     setsid "${as_run_user[@]}" sh -c 'log=$1; shift; exec "$@" >>"$log" 2>&1' sh "$dir/log/$1.log" "${@:2}" \
         </dev/null 9>&- &
     pid_of[$1]=$!
+    group_of[$1]=$!
     started_at[$1]=$SECONDS
 }
 
@@ -124,23 +127,48 @@ supervise() {
             revive_services
             continue
         fi
+        if [[ -n $ended && $ended == "$watcher" ]]; then
+            watcher=''
+            note_end esn-fanout
+            continue
+        fi
         for service in "${services[@]}"; do
             [[ -n $ended && ${pid_of[$service]:-} == "$ended" ]] && note_end "$service" "$status"
         done
     done
 }
 
-note_end() { # PROGRAM STATUS
-    local how="with status $2"
-    (($2 > 128)) && how="by signal $(($2 - 128))"
+# Who goes on in the session of a daemon that was told to `esnctl upgrade`; nothing when nobody does.
+successor_of() { # SESSION
+    cat /proc/[0-9]*/stat | awk -v session="$1" \
+        '/^[0-9]+ \(esn-fanout\) / { pid = $1; sub(/^.*\) /, ""); if ($4 == session && $1 != "Z") { print pid; exit } }'
+}
+
+# It is no child of ours: one waits for its end that is.
+follow_successor() { # PID
+    pid_of[esn-fanout]=$1
+    tail --pid="$1" -s 0.2 -f /dev/null 9>&- &
+    watcher=$!
+    write_env
+    say "esn-fanout goes on as pid $1"
+}
+
+note_end() { # PROGRAM [STATUS]
+    local how='' successor
+    [[ -n ${2:-} ]] && how=" with status $2"
+    ((${2:-0} > 128)) && how=" by signal $(($2 - 128))"
+    if [[ $1 == esn-fanout && ${2:-0} == 0 ]]; then
+        successor=$(successor_of "${group_of[$1]}")
+        [[ -n $successor ]] && follow_successor "$successor" && return
+    fi
     if ((SECONDS - started_at[$1] > 5)); then
         complained[$1]=''
     fi
     if [[ -z ${complained[$1]:-} ]]; then
-        say "$1 (pid ${pid_of[$1]}) ended $how; starting it again"
+        say "$1 (pid ${pid_of[$1]}) ended$how; starting it again"
         ((SECONDS - started_at[$1] > 5)) || complained[$1]=yes
     fi
-    kill -KILL -- "-${pid_of[$1]}" 2>/dev/null # workers it left behind
+    kill -KILL -- "-${group_of[$1]}" 2>/dev/null # workers it left behind
     unset "pid_of[$1]"
     revive_later "$1"
 }
@@ -247,6 +275,7 @@ clean_up() {
     exec 2>/dev/null # as in supervise()
     [[ -n $step ]] && kill -- "-$step"
     [[ -n $timer ]] && kill "$timer"
+    [[ -n $watcher ]] && kill "$watcher"
     [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
     stop_services esn-fanout
     stop_services esn-event esn-subscribe php-fpm "${web:-}"
@@ -257,16 +286,16 @@ clean_up() {
 
 # Asks, waits up to 10 s (the daemon: [fanout] stop_time), then insists; a group can outlive its leader.
 stop_services() { # PROGRAM...
-    local service pid pids=() limit=$((SECONDS + 10))
+    local service group pids=() groups=() limit=$((SECONDS + 10))
     for service in "$@"; do
-        [[ -n ${pid_of[$service]:-} ]] && pids+=("${pid_of[$service]}")
+        [[ -n ${pid_of[$service]:-} ]] && pids+=("${pid_of[$service]}") && groups+=("${group_of[$service]}")
     done
     ((${#pids[@]})) || return 0
     kill -TERM -- "${pids[@]}"
     while kill -0 -- "${pids[@]}" && ((SECONDS < limit)); do
         sleep 0.05
     done
-    for pid in "${pids[@]}"; do
-        kill -KILL -- "-$pid"
+    for group in "${groups[@]}"; do
+        kill -KILL -- "-$group"
     done
 }

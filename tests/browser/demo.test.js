@@ -165,6 +165,24 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     await ana.person(carla.name).waitFor({ state: 'detached' });
   });
 
+  test('the daemon is upgraded, twice: quickstart goes on with the new one, and no page notices', async () => {
+    const esnctl = `${started.state}/install/bin/esnctl`;
+    for (const words of ['after one', 'after two']) {
+      const before = env.ESN_FANOUT_PID;
+      const upgraded = await run([esnctl, 'upgrade'], { env: { ESN_CONF: env.ESN_CONF } });
+      assert.equal(upgraded.code, 0, upgraded.stderr);
+      await until('the environment names the new one', () => {
+        env = started.readEnv();
+        return env.ESN_FANOUT_PID !== before;
+      });
+      await ana.page.fill('input[name=text]', words);
+      await ana.page.click('#say button');
+      await beto.entries(words).waitFor();
+    }
+    assert.match(started.quickstart.output(), /esn-fanout goes on as pid \d+/);
+    assert.doesNotMatch(started.quickstart.output(), /starting it again/);
+  });
+
   test('the daemon is killed: it is started again, the pages find it and events go on', async () => {
     const killed = Number(env.ESN_FANOUT_PID);
     process.kill(killed, 'SIGKILL');
