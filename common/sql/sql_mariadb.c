@@ -238,12 +238,15 @@ static enum sql_status run_once(struct sql_mariadb *self, struct sql_run *run)
         return status;
     MYSQL_STMT *statement = self->statements[run->statement];
     status = execute(self, statement, run);
-    if (status == SQL_OK && run->row != NULL)
-        status = fetch_rows(self, statement, run);
-    else if (status == SQL_OK)
+    /* Newer libraries (3.4) call it an error to ask for rows where there can be none. */
+    bool has_rows = status == SQL_OK && mysql_stmt_field_count(statement) > 0;
+    if (status == SQL_OK && run->row == NULL)
         run->matched = mysql_stmt_affected_rows(statement);
+    else if (has_rows)
+        status = fetch_rows(self, statement, run);
     /* Reads off what was not asked for, so that the connection is free for the next statement. */
-    if (self->connection != NULL && mysql_stmt_free_result(statement) != 0 && status == SQL_OK)
+    if (has_rows && self->connection != NULL && mysql_stmt_free_result(statement) != 0 &&
+        status == SQL_OK)
         status = fail_statement(self, statement);
     return status;
 }
