@@ -10,7 +10,7 @@ const { programs } = require('./lib/paths');
 const { signedHeaders } = require('./lib/signing');
 const { Stack } = require('./lib/stack');
 const { Subscriber } = require('./lib/subscriber');
-const { until } = require('./lib/wait');
+const { pause, until } = require('./lib/wait');
 const { BehindWebServer, servers } = require('./lib/webservers');
 
 const SHOP = 'the secret of the shop, 0123456789';
@@ -214,9 +214,15 @@ ${more}`;
 
   test('have a rate of their own, through all handlers together', async () => {
     const ten = Array.from({ length: 10 }, (_, i) => `many/${i}`);
-    const begun = Date.now();
-    const first = await post(SHOP, ten, 0);
-    const second = await post(SHOP, ten, 1);
+    let begun, first, second, before;
+    do {
+      await pause(1100); // one at least has grown back
+      before = await counted('shop');
+      begun = Date.now();
+      first = await post(SHOP, ten, 0);
+      second = await post(SHOP, ten, 1);
+      // 503 says that an event was brought to the daemon twice, and limited the second time.
+    } while (first.status === 503 || second.status === 503);
     const grown = Math.ceil((Date.now() - begun) / 1000) + 1;
     assert.deepEqual([first.status, second.status], [429, 429]);
     assert.equal(first.reason, 'Too Many Requests');
@@ -226,7 +232,7 @@ ${more}`;
     for (let i = 0; i < 5; i++) {
       assert.equal((await post(NEWS, ten)).status, 200, 'another has none');
     }
-    assert.deepEqual(await counted('shop'), { events: sent, limited: 20 - sent, rate: 1 });
+    assert.deepEqual(await counted('shop'), { events: before.events + sent, limited: before.limited + 20 - sent, rate: 1 });
     assert.deepEqual(await counted('news'), { events: 50, limited: 0, rate: 0 });
   });
 

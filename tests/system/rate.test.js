@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Stack } = require('./lib/stack');
-const { until } = require('./lib/wait');
+const { pause, until } = require('./lib/wait');
 
 const BURST = 5;
 const RATE = 1;
@@ -12,6 +12,20 @@ const MUCH = 200;
 /** What can have grown back since, as the daemon's clock counts. */
 const grownSince = (begun) => Math.ceil(((Date.now() - begun) / 1000) * RATE) + 1;
 const topics = (count) => Array.from({ length: count }, (_, i) => `many/${i}`);
+
+/**
+ * 503 says that an event was brought to the daemon twice, since it was not answered within 30 ms, and limited the second time: whether the
+ * first was taken nobody knows. Posts anew, attempt after attempt, when all has grown back.
+ */
+async function untilSure(post) {
+  for (let attempt = 0; ; attempt++) {
+    const answer = await post(attempt);
+    if (answer.status !== 503) {
+      return answer;
+    }
+    await pause((BURST / RATE + 1) * 1000);
+  }
+}
 const results = (answer, result) => answer.json.ep.filter((point) => point.result === result);
 
 describe('a token that publishes too much', () => {
@@ -33,8 +47,11 @@ describe('a token that publishes too much', () => {
 
   test('is answered 429 with what was sent and what was not', async () => {
     const subscriber = await stack.subscribe(['many/#']);
-    const begun = Date.now();
-    const answer = await stack.post({ ep: topics(MUCH), e: { type: 'x' } }, { token: 'first' });
+    let begun, type;
+    const answer = await untilSure((attempt) => {
+      [begun, type] = [Date.now(), `x${attempt}`];
+      return stack.post({ ep: topics(MUCH), e: { type } }, { token: 'first' });
+    });
     const grown = grownSince(begun);
     assert.equal(answer.status, 429);
     assert.equal(answer.reason, 'Too Many Requests');
@@ -46,12 +63,12 @@ describe('a token that publishes too much', () => {
 
     const last = await until('one more may pass', async () => {
       const one = await stack.post({ ep: ['many/last'], e: { type: 'last' } }, { token: 'first' });
-      assert.ok(one.status === 200 || one.status === 429);
+      assert.ok([200, 429, 503].includes(one.status));
       return one.status === 200 && one;
     });
     assert.equal(last.json.receivers, 1);
     const frames = await subscriber.takeUntil('last');
-    const emitted = frames.filter((frame) => frame.json.e.type === 'x').map((frame) => frame.json.ep.emitted);
+    const emitted = frames.filter((frame) => frame.json.e.type === type).map((frame) => frame.json.ep.emitted);
     assert.deepEqual(emitted, sent.map((point) => point.topic), 'exactly what was said to be sent');
     await subscriber.close();
   });
@@ -70,7 +87,7 @@ describe('a token that publishes too much', () => {
     const query = await stack.post({ ep: topics(BURST), e: { type: 'x' } }, { token: 'third' });
     assert.equal(query.status, 200);
     const headers = { Authorization: 'Bearer third' };
-    const bearer = await stack.post({ ep: topics(MUCH), e: { type: 'x' } }, { token: null, headers });
+    const bearer = await untilSure(() => stack.post({ ep: topics(MUCH), e: { type: 'x' } }, { token: null, headers }));
     assert.equal(bearer.status, 429, 'the same token in a header');
   });
 
