@@ -91,7 +91,10 @@ static void save(struct scene *scene, const struct receiver *receiver)
     size_t skip = output->length ? random_below(&scene->random, (unsigned)output->length + 1) : 0;
     struct saved_writer writer = {0}, plain = {0};
     size_t left = receiver->expected.length - receiver->consumed - skip;
-    saved_put_bytes(&plain, receiver->expected.data + receiver->consumed + skip, left);
+    if (left > 0)
+        saved_put_bytes(&plain, receiver->expected.data + receiver->consumed + skip, left);
+    else
+        saved_put_bytes(&plain, NULL, 0);
     output_save(output, skip, &writer);
     assert_int_equal(writer.out.length, plain.out.length);
     assert_memory_equal(writer.out.data, plain.out.data, plain.out.length);
