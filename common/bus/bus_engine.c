@@ -11,7 +11,7 @@
 /* docs/bus.md gives the reasons for these numbers. */
 enum {
     FIRST_RECONNECT_MS = 20,
-    LAST_RECONNECT_MS = 200,
+    LAST_RECONNECT_MS = 50,
     HEARTBEAT_MS = 5000,
     PEER_BACKLOG = 1024,
     EVENT_HIGH_WATER = 1024, /* whole messages to or from one peer */
