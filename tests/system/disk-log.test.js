@@ -255,6 +255,7 @@ describe('the disk of a log that is synced always is full', () => {
     const visitor = await stack.subscribe({ ep: ['a'], clid: 'visitor' });
     await client.takeUntil('connect');
     assert.ok((await stack.look('/state')).log_not_stored >= 4);
+    await stack.daemon.untilLog(/cannot write the event log/);
     assert.equal(stack.daemon.output().match(/cannot write the event log/g).length, 1);
     fs.rmSync(path.join(outside, 'filler'));
     const id = (await stack.publish('a', 'after')).id;

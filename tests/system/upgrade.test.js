@@ -459,12 +459,15 @@ describe('a container', () => {
   for (const [what, [wrapper, reason]] of Object.entries(CASES)) {
     test(`${what} is not replaced, since all would end with it`, async () => {
       const stack = await Upgradable.start('up-one', { wrapper });
-      const stream = await stack.subscribe(['a']);
-      assert.match(await stack.failUpgrade(), reason);
-      process.kill(youngest(stack.daemon.pid), 'SIGTERM');
-      assert.equal(await stack.daemon.ended, 0);
-      await stream.ended();
-      await stack.stop();
+      try {
+        const stream = await stack.subscribe(['a']);
+        assert.match(await stack.failUpgrade(), reason);
+        process.kill(youngest(stack.daemon.pid), 'SIGTERM');
+        assert.equal(await stack.daemon.ended, 0);
+        await stream.ended();
+      } finally {
+        await stack.stop();
+      }
     });
   }
 });

@@ -157,7 +157,7 @@ class Upgradable extends Stack {
     const { code, stdout, stderr } = await this.esnctl();
     assert.equal(code, 1, stdout);
     const [, reason] = /^esnctl: (.*); the old program serves on\n$/.exec(stderr) ?? assert.fail(stderr);
-    assert.ok(this.daemon.output().includes('upgrade failed, this program serves on'), this.daemon.output());
+    await this.daemon.untilLog(/upgrade failed, this program serves on/);
     assert.equal(this.daemon.isRunning, true);
     return reason;
   }
