@@ -43,12 +43,12 @@ async function held(machine, address) {
 
 /** The package once more as another version, whose programs are other files, changed by `change` in its folder. */
 function makeNext(machine, version, change = '') {
-  machine.run(`set -e; rm -rf /root/next; dpkg-deb -R /home/keeper/es-web-notify_*.deb /root/next; cd /root/next
+  machine.run(`set -e; rm -rf /var/tmp/next; dpkg-deb -R /home/keeper/es-web-notify_*.deb /var/tmp/next; cd /var/tmp/next
     sed -i 's/^Version: .*/Version: ${version}/' DEBIAN/control; printf next >>usr/sbin/esn-fanout; ${change}
-    dpkg-deb -Znone -b . /root/next-${version}.deb`);
+    dpkg-deb -Znone -b . /var/tmp/next-${version}.deb`);
 }
 
-const install = (machine, version) => machine.run(`apt-get install -y /root/next-${version}.deb`);
+const install = (machine, version) => machine.run(`apt-get install -y /var/tmp/next-${version}.deb`);
 
 /** Installs while numbered events are posted to both sites, from before to after; each is to be taken at once. */
 function installDuringPosts(machine, version) {
@@ -64,7 +64,7 @@ function installDuringPosts(machine, version) {
     done) >/tmp/refused 2>&1 &
     await_more() { seen=$(cat /tmp/last); until [ "$(cat /tmp/last)" -gt $((seen + 3)) ]; do sleep 0.05; done; }
     await_more
-    apt-get install -y /root/next-${version}.deb
+    apt-get install -y /var/tmp/next-${version}.deb
     await_more; rm /tmp/go; wait`);
   assert.equal(machine.run('cat /tmp/refused'), '');
   return { output, last: Number(machine.run('cat /tmp/last')) };

@@ -15,7 +15,7 @@ const { freePort } = require('./lib/ports');
 const { Program, run } = require('./lib/program');
 const { makeCertificate } = require('./lib/secure');
 const { Stack } = require('./lib/stack');
-const { until } = require('./lib/wait');
+const { until, within } = require('./lib/wait');
 const { BehindWebServer } = require('./lib/webservers');
 
 const isRoot = process.getuid() === 0;
@@ -87,6 +87,12 @@ describe('doctor behind nginx', { concurrency: 4 }, () => {
     }, site);
   }
 
+  /** A wrapper's end would leave it behind. */
+  function endItself(nginx, file) {
+    process.kill(Number(fs.readFileSync(file, 'utf8')), 'SIGTERM');
+    return within('the end of nginx', nginx.ended);
+  }
+
   /** nginx with this site; gives the address under which pages have the broker. */
   async function start(server, { connections = 8192, files = 16384, user = 'root', tls, wrapper = [] } = {}) {
     const folder = newFolder();
@@ -121,9 +127,10 @@ ${server}
     );
     const command = [...wrapper, tool('nginx', 'nginx'), '-p', folder, '-c', file, '-e', 'stderr'];
     const nginx = new Program('nginx', command, { log: path.join(folder, 'nginx.log') });
-    started.push(nginx);
     const name = tls?.host ?? '127.0.0.1';
-    await nginx.until('nginx listens', () => fs.existsSync(path.join(folder, 'pid')));
+    const itself = path.join(folder, 'pid');
+    await nginx.until('nginx listens', () => fs.existsSync(itself) && fs.readFileSync(itself, 'utf8').endsWith('\n'));
+    started.push({ end: () => endItself(nginx, itself) });
     return `http${tls ? 's' : ''}://${name}:${port}/notify/`;
   }
 

@@ -7,6 +7,8 @@
 
 const net = require('node:net');
 const { parseArgs } = require('node:util');
+const { Holding } = require('./holding');
+const { requestText } = require('./raw');
 const { handshakeText } = require('./websocket');
 
 const { values } = parseArgs({
@@ -19,22 +21,15 @@ const { values } = parseArgs({
   },
 });
 
-const PARALLEL = 100;
 const TAIL = 600; // characters of which an event's number may be the end
 const TURNS = ['frames', 'frames', 'frames', 'sse', 'sse', 'websocket', 'websocket', 'lines', 'frames', 'poll'];
-const count = Number(values.count);
-let events = 0;
-let opened = 0;
-let connected = 0;
+const holding = new Holding(Number(values.count));
 
-function postText(target, body) {
-  const text = JSON.stringify(body);
-  return `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
-}
+const postText = (target, body) => requestText('POST', target, { body: JSON.stringify(body) });
 
 const OPENINGS = {
   frames: (ep, clid) => postText('/', { ep: [ep], clid }),
-  sse: (ep, clid) => `GET /sse?ep=${encodeURIComponent(ep)}&clid=${clid} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+  sse: (ep, clid) => requestText('GET', `/sse?ep=${encodeURIComponent(ep)}&clid=${clid}`),
   websocket: (ep, clid) => handshakeText(`/ws?ep=${encodeURIComponent(ep)}&clid=${clid}`),
   lines: (ep, clid) => `${JSON.stringify({ ep: [ep], clid })}\n`,
   poll: (ep, clid) => postText('/poll', { ep: [ep], clid, wait: 0 }),
@@ -65,10 +60,7 @@ class Client {
       console.log(`twice ${this.index} ${this.kind} ${number}`);
     }
     this.#had.add(number);
-    events++;
-    if (events % count === 0) {
-      console.log(`events ${events}`);
-    }
+    holding.noteEvent();
   }
 
   #countAll() {
@@ -112,19 +104,7 @@ class Client {
   }
 }
 
-async function openSome() {
-  while (opened < count) {
-    await Client.open(opened++);
-    connected++;
-  }
-}
-
-async function main() {
-  await Promise.all(Array.from({ length: PARALLEL }, openSome));
-  console.log(`all ${connected} connected`);
-}
-
-main().catch((error) => {
+holding.openAll(Client.open).catch((error) => {
   console.error(error);
   process.exit(1);
 });

@@ -8,6 +8,7 @@
 const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const { bindKey } = require('./bind-keys');
+const { Holding } = require('./holding');
 const { Subscriber } = require('./subscriber');
 
 const { values } = parseArgs({
@@ -26,13 +27,9 @@ const { values } = parseArgs({
   },
 });
 
-const PARALLEL = 100;
-const count = Number(values.count);
+const holding = new Holding(Number(values.count));
 const url = values.socket ? 'http://localhost/' : `http://${values.host}:${values.port}${values.path}`;
 const key = values['public-key'] && fs.readFileSync(values['public-key'], 'utf8');
-let events = 0;
-let opened = 0;
-let connected = 0;
 
 function subscription(index) {
   const topic = values.spread ? `${values.ep}/${index % Number(values.spread)}` : values.ep;
@@ -41,30 +38,17 @@ function subscription(index) {
 }
 
 function countEvent({ json }) {
-  if (json.e.type === 'connected') {
-    return;
-  }
-  events++;
-  if (events % count === 0) {
-    console.log(`events ${events}`);
+  if (json.e.type !== 'connected') {
+    holding.noteEvent();
   }
 }
 
-async function openSome() {
-  while (opened < count) {
-    const index = opened++;
-    const subscriber = await Subscriber.open(url, subscription(index), { socketPath: values.socket, onFrame: countEvent });
-    subscriber.over.then(() => console.log(`lost ${index}`));
-    connected++;
-  }
+async function open(index) {
+  const subscriber = await Subscriber.open(url, subscription(index), { socketPath: values.socket, onFrame: countEvent });
+  subscriber.over.then(() => console.log(`lost ${index}`));
 }
 
-async function main() {
-  await Promise.all(Array.from({ length: PARALLEL }, openSome));
-  console.log(`all ${connected} connected`);
-}
-
-main().catch((error) => {
+holding.openAll(open).catch((error) => {
   console.error(error);
   process.exit(1);
 });
