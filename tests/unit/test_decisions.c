@@ -173,16 +173,22 @@ static void assert_same(const struct decisions *decisions, const struct decision
     assert_false(decisions_next(others, &other_place, &other));
 }
 
+/* More than one page of them, known since 7. */
+static void save_many(struct scene *scene, struct saved_writer *writer)
+{
+    for (uint64_t i = 0; i < 3000; i++)
+        post(scene, "a/b/c", i, i);
+    scene->decisions.since_ms = 7;
+    decisions_save(&scene->decisions, writer);
+}
+
 static void test_they_go_over_to_another_program(void **state)
 {
     struct scene *scene = *state;
     struct decisions next = {.max_bytes = PAGES * A_PAGE};
     struct saved_writer writer = {0};
 
-    for (uint64_t i = 0; i < 3000; i++)
-        post(scene, "a/b/c", i, i);
-    scene->decisions.since_ms = 7;
-    decisions_save(&scene->decisions, &writer);
+    save_many(scene, &writer);
     decisions_open(&next, 9);
     struct saved_reader reader = reader_of(&writer, writer.out.length);
     assert_true(decisions_load(&next, &reader) && saved_is_read(&reader));
@@ -201,10 +207,7 @@ static void test_they_go_over_as_far_as_there_is_room(void **state)
     struct decisions less = {.max_bytes = A_PAGE}, none = {0};
     struct saved_writer writer = {0};
 
-    for (uint64_t i = 0; i < 3000; i++)
-        post(scene, "a/b/c", i, i);
-    scene->decisions.since_ms = 7;
-    decisions_save(&scene->decisions, &writer);
+    save_many(scene, &writer);
     decisions_open(&less, 9);
     struct saved_reader reader = reader_of(&writer, writer.out.length);
     assert_true(decisions_load(&less, &reader));
