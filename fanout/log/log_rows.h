@@ -1,5 +1,5 @@
 /* Rows of the log on disk: what is written into them, read from them, and checked. The header by
- * which log_database.c and log_values.c, the only files of the daemon that do, know SQLite. */
+ * which the files of log_database.h and log_values.h know SQLite: no other of the daemon does. */
 #ifndef ESN_LOG_ROWS_H
 #define ESN_LOG_ROWS_H
 

@@ -16,6 +16,11 @@ uint64_t logged_event_bytes(const struct logged_event *event)
     return sizeof *event + event->json_length + event->allowed_length;
 }
 
+uint64_t logged_event_connid(const struct event *event)
+{
+    return event->except != 0 ? event->except : event->whisper;
+}
+
 struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms)
 {
     struct logged_event *logged =
@@ -24,7 +29,7 @@ struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms
     if (logged == NULL)
         return NULL;
     *logged = (struct logged_event){.sequence = event->sequence,
-                                    .connid = event->except != 0 ? event->except : event->whisper,
+                                    .connid = logged_event_connid(event),
                                     .logged_at_ms = now_ms,
                                     .flags = event->flags,
                                     .json_length = (uint32_t)event->json_length,
