@@ -139,6 +139,11 @@ bool channel_receive(int channel, struct channel_message *message, uint64_t dead
     return true;
 }
 
+static void quote(const struct channel_message *message, char error[CHANNEL_ERROR_SIZE])
+{
+    (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
+}
+
 bool channel_await(int channel, enum channel_kind kind, struct channel_message *message,
                    uint64_t deadline, char error[CHANNEL_ERROR_SIZE])
 {
@@ -149,9 +154,19 @@ bool channel_await(int channel, enum channel_kind kind, struct channel_message *
     while (message->count > 0)
         (void)close(message->descriptors[--message->count]);
     if (message->kind == CHANNEL_REFUSAL)
-        (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
+        quote(message, error);
     else
         (void)fail(error, "the other program", "it says something else");
+    return false;
+}
+
+bool channel_hear_refusal(int channel, struct channel_message *message)
+{
+    char ignored[CHANNEL_ERROR_SIZE];
+
+    while (channel_receive(channel, message, clock_monotonic_ms(), ignored))
+        if (message->kind == CHANNEL_REFUSAL)
+            return true;
     return false;
 }
 
@@ -193,17 +208,6 @@ static bool send_descriptors(int channel, const int *list, size_t count, uint64_
     return true;
 }
 
-/* One that has closed its end may have said why before. */
-static void find_last_words(int channel, struct channel_message *message,
-                            char error[CHANNEL_ERROR_SIZE])
-{
-    char ignored[CHANNEL_ERROR_SIZE];
-
-    if (channel_receive(channel, message, clock_monotonic_ms(), ignored) &&
-        message->kind == CHANNEL_REFUSAL)
-        (void)snprintf(error, CHANNEL_ERROR_SIZE, "%.*s", CHANNEL_ERROR_SIZE - 1, message->text);
-}
-
 bool channel_send_state(int channel, struct bytes *state, const struct bytes *descriptors,
                         struct channel_message *message, uint64_t deadline,
                         char error[CHANNEL_ERROR_SIZE])
@@ -213,7 +217,6 @@ bool channel_send_state(int channel, struct bytes *state, const struct bytes *de
     int file = make_file(state, error);
 
     bytes_free(state);
-
     if (file < 0)
         return false;
     (void)snprintf(text, sizeof text, "%zu", count);
@@ -221,8 +224,8 @@ bool channel_send_state(int channel, struct bytes *state, const struct bytes *de
                 send_descriptors(channel, (const int *)(const void *)descriptors->data, count,
                                  deadline, error);
     (void)close(file);
-    if (!sent)
-        find_last_words(channel, message, error);
+    if (!sent && channel_hear_refusal(channel, message))
+        quote(message, error);
     return sent;
 }
 
@@ -237,9 +240,9 @@ bool channel_send_ahead(int channel, const struct bytes *part, struct channel_me
     (void)close(file);
     if (sent)
         return true;
-    if (channel_is_over(channel))
-        find_last_words(channel, message, error);
-    else
+    if (!channel_is_over(channel))
         error[0] = '\0'; /* it has not taken the last ones yet */
+    else if (channel_hear_refusal(channel, message))
+        quote(message, error);
     return false;
 }

@@ -46,15 +46,18 @@ bool channel_receive(int channel, struct channel_message *message, uint64_t dead
 /* Likewise, for one of this kind: false with the other end's own words when it refuses. */
 bool channel_await(int channel, enum channel_kind kind, struct channel_message *message,
                    uint64_t deadline, char error[CHANNEL_ERROR_SIZE]);
+/* Whether the other end has refused, as one that has ended may have without its being read; waits for
+ * nothing. Then `message` has its words. */
+bool channel_hear_refusal(int channel, struct channel_message *message);
 /* The state, in a file in memory that cannot change any more, and all descriptors (ints). Frees the
  * state, of which there are two otherwise. False with a sentence in error: the other end's own words,
  * in a message of that kind, when it refuses. */
 bool channel_send_state(int channel, struct bytes *state, const struct bytes *descriptors,
                         struct channel_message *message, uint64_t deadline,
                         char error[CHANNEL_ERROR_SIZE]);
-
 /* A part of the state, before that, when there is room now: false otherwise, with a sentence in error when
  * it is no use to try again, which is empty else. */
 bool channel_send_ahead(int channel, const struct bytes *part, struct channel_message *message,
                         char error[CHANNEL_ERROR_SIZE]);
+
 #endif

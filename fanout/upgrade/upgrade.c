@@ -101,24 +101,10 @@ static void write_end(char out[UPGRADE_REASON_SIZE], int64_t status, int signal)
                        (int)status);
 }
 
-/* In its own words, which may not have been read yet when it has ended. */
-static bool hear_refusal(const struct upgrade_try *try, char out[UPGRADE_REASON_SIZE])
-{
-    struct channel_message message;
-    char error[CHANNEL_ERROR_SIZE];
-
-    while (channel_receive(try->channel, &message, clock_monotonic_ms(), error)) {
-        if (message.kind != CHANNEL_REFUSAL)
-            continue;
-        (void)snprintf(out, UPGRADE_REASON_SIZE, "%s", message.text);
-        return true;
-    }
-    return false;
-}
-
 static void on_exit_of_new(uv_process_t *process, int64_t status, int signal)
 {
     struct upgrade_try *try = process->data;
+    struct channel_message message;
     char reason[UPGRADE_REASON_SIZE];
 
     try->has_exited = true;
@@ -126,7 +112,9 @@ static void on_exit_of_new(uv_process_t *process, int64_t status, int signal)
         close_handle(try, (uv_handle_t *)process);
         return;
     }
-    if (!hear_refusal(try, reason))
+    if (channel_hear_refusal(try->channel, &message))
+        (void)snprintf(reason, sizeof reason, "%s", message.text);
+    else
         write_end(reason, status, signal);
     fail_try(try, reason);
 }
