@@ -204,7 +204,7 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
                          entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
         message_error("event not remembered for want of memory: a resend would be delivered twice");
     else
-        seen_events_note_course(intake->parts.seen, entry->publisher, entry->asked_as);
+        seen_events_note_message(intake->parts.seen, entry->publisher, entry->asked_as);
 }
 
 /* ---- by way of the disk ---- */
@@ -220,7 +220,7 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
         refuse_event(intake, entry, ACK_OVERLOAD);
         return;
     }
-    seen_events_note_course(intake->parts.seen, entry->publisher, entry->asked_as);
+    seen_events_note_message(intake->parts.seen, entry->publisher, entry->asked_as);
     if (!log_store_append(intake->store, entry)) {
         seen_events_forget(intake->parts.seen, stored->key);
         refuse_event(intake, entry, ACK_UNSTORED);

@@ -150,22 +150,23 @@ bool seen_events_add_pending(struct seen_events *events,
 }
 
 /* Never 0. */
-static uint32_t course_of(uint64_t publisher, uint64_t sequence)
+static uint32_t message_hash(uint64_t publisher, uint64_t sequence)
 {
-    return (uint32_t)(((publisher + sequence) * 0x9e3779b97f4a7c15ULL) >> (64 - SEEN_COURSE_BITS)) |
+    return (uint32_t)(((publisher + sequence) * 0x9e3779b97f4a7c15ULL) >>
+                      (64 - SEEN_MESSAGE_BITS)) |
            1;
 }
 
-void seen_events_note_course(struct seen_events *events, uint64_t publisher, uint64_t sequence)
+void seen_events_note_message(struct seen_events *events, uint64_t publisher, uint64_t sequence)
 {
     struct seen_event *newest = TAILQ_LAST(&events->by_age, seen_events_by_age);
 
-    newest->course = course_of(publisher, sequence);
+    newest->message = message_hash(publisher, sequence);
 }
 
 bool seen_events_came_by(const struct seen_event *event, uint64_t publisher, uint64_t sequence)
 {
-    return event->course == course_of(publisher, sequence);
+    return event->message == message_hash(publisher, sequence);
 }
 
 void seen_events_settle(struct seen_events *events, const unsigned char key[ENVELOPE_POST_KEY_SIZE],
@@ -214,7 +215,7 @@ void seen_events_save(const struct seen_events *events, struct saved_writer *wri
             continue;
         saved_put_bytes(writer, event->key, sizeof event->key);
         saved_put(writer, event->content);
-        saved_put(writer, event->course);
+        saved_put(writer, event->message);
         saved_put(writer, event->event_sequence);
         saved_put(writer, event->receivers);
         saved_put(writer, event->seen_at_ms);
@@ -229,14 +230,14 @@ bool seen_events_load(struct seen_events *events, struct saved_reader *reader)
     for (size_t left = saved_take_count(reader, sizeof key); left > 0; left--) {
         saved_take_exactly(reader, key, sizeof key);
         uint32_t content = (uint32_t)saved_take_within(reader, CONTENT_MASK);
-        uint64_t course = saved_take_within(reader, (1ULL << SEEN_COURSE_BITS) - 1);
+        uint64_t message = saved_take_within(reader, (1ULL << SEEN_MESSAGE_BITS) - 1);
         uint64_t sequence = saved_take(reader);
         uint32_t receivers = (uint32_t)saved_take_within(reader, UINT32_MAX);
         uint64_t seen_at_ms = saved_take(reader);
         if (reader->failed ||
             !seen_events_add(events, key, content, sequence, receivers, seen_at_ms))
             return false;
-        TAILQ_LAST(&events->by_age, seen_events_by_age)->course = course;
+        TAILQ_LAST(&events->by_age, seen_events_by_age)->message = message;
     }
     return !reader->failed;
 }

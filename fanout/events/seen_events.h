@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-enum { SEEN_TIME_BITS = 40 /* of milliseconds: 34 years */, SEEN_COURSE_BITS = 24 };
+enum { SEEN_TIME_BITS = 40 /* of milliseconds: 34 years */, SEEN_MESSAGE_BITS = 24 };
 
 struct seen_event {
     struct hash_node by_key;
@@ -20,7 +20,7 @@ struct seen_event {
     unsigned char key[ENVELOPE_POST_KEY_SIZE];
     uint64_t event_sequence;
     uint64_t seen_at_ms : SEEN_TIME_BITS; /* wraps around, as do differences of it */
-    uint64_t course : SEEN_COURSE_BITS;   /* hash of the message that brought it; 0: not known */
+    uint64_t message : SEEN_MESSAGE_BITS; /* hash of the message that brought it; 0: not known */
     uint32_t receivers;
     uint32_t content : 31; /* hash of what it said, and to whom */
     bool pending : 1;      /* on its way to the disk, not delivered yet */
@@ -50,7 +50,7 @@ bool seen_events_add(struct seen_events *events, const unsigned char key[ENVELOP
                      uint32_t content, uint64_t event_sequence, uint32_t receivers,
                      uint64_t now_ms);
 /* Which message of the bus brought the one that was added last. */
-void seen_events_note_course(struct seen_events *events, uint64_t publisher, uint64_t sequence);
+void seen_events_note_message(struct seen_events *events, uint64_t publisher, uint64_t sequence);
 /* True when this message brought it, which comes again until it is answered: nobody has posted anything twice. */
 bool seen_events_came_by(const struct seen_event *event, uint64_t publisher, uint64_t sequence);
 /* The same as seen_events_add() for one whose fate is open: it is remembered at least until it is settled or forgotten.

@@ -119,7 +119,7 @@ static void a_message_that_comes_again_is_told_from_another(void **state)
     assert_false(seen_events_came_by(find(&events, 1, 0), 7, 8));
     assert_false(seen_events_came_by(find(&events, 1, 0), 0, 0));
     add(&events, 2, 0);
-    seen_events_note_course(&events, 7, 8);
+    seen_events_note_message(&events, 7, 8);
     assert_true(seen_events_came_by(find(&events, 2, 0), 7, 8));
     assert_false(seen_events_came_by(find(&events, 2, 0), 7, 9));
     assert_false(seen_events_came_by(find(&events, 2, 0), 8, 8));
@@ -244,7 +244,7 @@ static void all_goes_over_to_another_program(void **state)
     (void)state;
     add(&events, 1, 10);
     add(&events, 2, 20);
-    seen_events_note_course(&events, 7, 8);
+    seen_events_note_message(&events, 7, 8);
     seen_events_save(&events, &writer);
     const unsigned char *at = (const unsigned char *)writer.out.data;
     struct saved_reader reader = {.at = at, .end = at + writer.out.length};
