@@ -1,7 +1,7 @@
 #include "handover_tables.h"
 
 #include "clock.h"
-#include "messages.h"
+#include "events/drops.h"
 #include "server_parts.h"
 #include "used_tickets.h"
 
@@ -29,9 +29,7 @@ static bool load_revocations(struct server *server, struct saved_reader *reader)
     bool loaded =
         revocations_load(&server->streams.revocations, reader, clock_wall_ms(), &left_out);
 
-    if (left_out > 0)
-        message_error("there is no room for drops of before: proofs of before count again",
-                      message_number("drops", (int64_t)left_out));
+    drops_tell_left_out(left_out);
     return loaded;
 }
 

@@ -153,3 +153,10 @@ bool drops_order(struct drops *drops, const struct drop *drop)
 
     return take_drop(drops, drop, &nobody) == ACK_DELIVERED;
 }
+
+void drops_tell_left_out(uint64_t count)
+{
+    if (count > 0)
+        message_error("there is no room for drops of before: proofs of before count again",
+                      message_number("drops", (int64_t)count));
+}

@@ -45,5 +45,8 @@ bool drops_order(struct drops *drops, const struct drop *drop);
 void drops_stored(struct drops *drops, const struct log_entry *entry, bool stored);
 /* Its streams are gone. */
 void drops_done(struct drops *drops, const struct drop_receipt *receipt, uint32_t dropped);
+/* Says in the log that there was no room for so many of those from before a start or an upgrade; 0: says
+ * nothing. */
+void drops_tell_left_out(uint64_t count);
 
 #endif

@@ -60,9 +60,7 @@ static bool load_revocations(struct log_store *store, struct loading *loading,
 {
     if (!log_store_load_revocations(store, load_revocation, loading, error))
         return false;
-    if (loading->not_revoked > 0)
-        message_error("there is no room for drops of before: proofs of before count again",
-                      message_number("drops", (int64_t)loading->not_revoked));
+    drops_tell_left_out(loading->not_revoked);
     return true;
 }
 
