@@ -4,6 +4,7 @@
 #include "log/log_files.h"
 #include "log/log_rows.h"
 #include "log/log_values.h"
+#include "log/logged_event.h"
 #include "messages.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static bool read_row(struct log_database *database, sqlite3_stmt *row, struct st
     *previous = log_rows_number(row, 1);
     uint64_t flags = log_rows_number(row, 3);
     event->flags = (uint16_t)flags;
-    *((flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = log_rows_number(row, 4);
+    logged_event_set_connid(event, log_rows_number(row, 4));
     event->topic = log_rows_bytes(row, 6, &event->topic_length);
     event->json = log_rows_bytes(row, 7, &event->json_length);
     event->allowed = log_rows_bytes(row, 8, &event->allowed_length);

@@ -21,6 +21,11 @@ uint64_t logged_event_connid(const struct event *event)
     return event->except != 0 ? event->except : event->whisper;
 }
 
+void logged_event_set_connid(struct event *event, uint64_t connid)
+{
+    *((event->flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = connid;
+}
+
 struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms)
 {
     struct logged_event *logged =

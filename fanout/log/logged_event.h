@@ -37,6 +37,8 @@ struct logged_topic {
 
 /* The connection that is kept of it: see logged_event. */
 uint64_t logged_event_connid(const struct event *event);
+/* The other way round; the event has its flags. */
+void logged_event_set_connid(struct event *event, uint64_t connid);
 /* A copy, of no topic yet; freed with free(3). NULL without memory. */
 struct logged_event *logged_event_new(const struct event *event, uint64_t now_ms);
 uint64_t logged_event_bytes(const struct logged_event *event);

@@ -20,8 +20,7 @@ uint64_t saved_event_take(struct saved_reader *reader, struct event *event)
     *event = (struct event){.sequence = saved_take(reader)};
     uint64_t logged_at_ms = saved_take(reader);
     event->flags = (uint16_t)saved_take_within(reader, UINT16_MAX);
-    uint64_t connid = saved_take(reader);
-    *((event->flags & ENVELOPE_EXCEPT) != 0 ? &event->except : &event->whisper) = connid;
+    logged_event_set_connid(event, saved_take(reader));
     event->topic = saved_take_bytes(reader, &event->topic_length);
     event->json = saved_take_bytes(reader, &event->json_length);
     event->allowed = saved_take_bytes(reader, &event->allowed_length);
