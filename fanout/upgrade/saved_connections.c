@@ -24,6 +24,7 @@ enum {
     ANNOUNCED = 256,
     CONNECTION_FLAGS = 511
 };
+
 struct saving {
     struct service *service;
     struct saved_writer *writer;

@@ -35,6 +35,7 @@ struct session_watch {
     int wake; /* eventfd(2): there is something for the thread */
     pthread_t thread;
     atomic_bool stopping;
+    atomic_bool has_sessions; /* some were seen there */
     struct watch_notices notices;
     /* The thread's own. */
     struct redis_client *events, *commands;
@@ -42,9 +43,7 @@ struct session_watch {
     char cursor[24];            /* of SCAN, meanwhile */
     uint64_t alive_at_ms;       /* when Redis said something last */
     uint64_t look_began_ms;     /* at all that are held */
-    uint64_t
-        look_at_ms; /* when it is time for it again; UINT64_MAX: the list is on its way, or never */
-    atomic_bool has_sessions; /* some were seen there */
+    uint64_t look_at_ms; /* when it is time for it again; UINT64_MAX: it is on its way, or never */
     enum session_events_state events_state;
 };
 
