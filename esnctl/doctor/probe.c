@@ -198,10 +198,12 @@ static void note_answer(struct probe *probe)
         note_certificate(probe);
 }
 
+/* Waits before it reads: what is waited for may be in what was read. */
 static void turn(struct probe *probe)
 {
     int running = 0, left;
     CURLMsg *message;
+    (void)curl_multi_poll(probe->exchange->multi, NULL, 0, TURN_MS, NULL);
     if (curl_multi_perform(probe->exchange->multi, &running) != CURLM_OK) {
         fail(probe, PROBE_BROKEN, "libcurl failed");
         return;
@@ -211,8 +213,6 @@ static void turn(struct probe *probe)
             judge(probe, message->data.result);
     }
     note_answer(probe);
-    if (!probe->ended)
-        (void)curl_multi_poll(probe->exchange->multi, NULL, 0, TURN_MS, NULL);
 }
 
 static bool is_head_there(const struct probe *probe)
