@@ -1,0 +1,35 @@
+'use strict';
+
+// What deploy/quickstart says when it is called in a wrong way: before anything is installed, made or started.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { newFolder, source } = require('./lib/paths');
+const { run } = require('./lib/program');
+
+describe('deploy/quickstart, called in a wrong way', () => {
+  for (const [words, said] of [
+    [['--web', 'iis'], '--web: nginx or apache, not: iis'],
+    [['--acl', 'oracle'], '--acl: sqlite or mariadb, not: oracle'],
+    [['--handoff', 'carrier'], '--handoff: accel, local or redirect, not: carrier'],
+    [['--handoff', 'local'], '--handoff local: nginx cannot redirect a request inside itself; accel is its way'],
+    [['--web', 'apache', '--handoff', 'accel'], "--handoff accel: only nginx knows X-Accel-Redirect; local is Apache's way"],
+    [['--port', '99999'], '--port: not a port: 99999'],
+    [['--port=http'], '--port: not a port: http'],
+    [['--binding', ''], '--binding needs a value'],
+    [['--dir'], '--dir needs a value'],
+    [['--dir', '--redis'], '--dir needs a value'],
+    [['--dirr', 'x'], 'unknown option: --dirr'],
+    [['here'], 'unknown option: here'],
+  ]) {
+    test(`"${words.join(' ')}": ${said}`, async () => {
+      const folder = newFolder('quickstart-words');
+      const ended = await run([path.join(source, 'deploy/quickstart'), '--no-install', ...words], { cwd: folder, env: { XDG_STATE_HOME: folder } });
+      assert.equal(ended.stderr, `quickstart: ${said}\nTry: deploy/quickstart --help\n`);
+      assert.equal(ended.code, 2);
+      assert.deepEqual(fs.readdirSync(folder), []);
+    });
+  }
+});
