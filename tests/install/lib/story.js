@@ -55,10 +55,10 @@ function assertNothingDenied(machine) {
   assert.deepEqual(denied, []);
 }
 
-/** Commands of the section about the first event: {health, listening, post}; README.Debian asks for no health. */
+/** Commands of the section about the first event: {ready, listening, post}; README.Debian does not ask whether it is ready. */
 function firstEvent(file) {
-  const [post, listening, health] = section('The first event', file).filter(({ language }) => language === 'sh').reverse();
-  return { health, listening, post };
+  const [post, listening, ready] = section('The first event', file).filter(({ language }) => language === 'sh').reverse();
+  return { ready, listening, post };
 }
 
 /** Listens as the document says, until `what()` has made the text come. */
@@ -70,11 +70,11 @@ async function hears(machine, text, what, file) {
   await until(`"${text}" is heard, after: ${said}`, () => stream.output().includes(text));
 }
 
-/** Health, and a first event from curl to curl. */
+/** It is ready, and a first event goes from curl to curl. */
 async function assertFirstEvent(machine, file) {
-  const { health, post } = firstEvent(file);
-  if (health) {
-    assert.match(machine.follow(`${health.text.trim()} --fail`), /"status"/);
+  const { ready, post } = firstEvent(file);
+  if (ready) {
+    assert.match(machine.follow(`${ready.text.trim()} --fail`), /\{"status":"ready"\}/);
   }
   await hears(machine, 'It works', () => machine.follow(post.text, '/'), file);
 }
