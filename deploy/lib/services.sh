@@ -278,7 +278,7 @@ clean_up() {
     [[ -n $watcher ]] && kill "$watcher"
     [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
     stop_services esn-fanout
-    stop_services esn-event esn-subscribe php-fpm "${web:-}"
+    stop_services esn-event esn-outbox esn-subscribe php-fpm "${web:-}"
     stop_services mariadb redis
     [[ -n $own_sockets ]] && rm -rf -- "$own_sockets"
     rm -f -- "$dir"/env "$dir"/.env.* "$dir"/.install.*

@@ -64,6 +64,7 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     await Promise.all([ana, beto].map((demo) => demo?.close()));
     const code = await started?.quickstart.end();
     assert.equal(code, 0, 'exit code of quickstart');
+    assert.match(fs.readFileSync(`${started.state}/log/esn-outbox.log`, 'utf8'), / stopped$/m, 'it was waited for');
     await assert.rejects(request(env.ESN_DEMO_URL, { agent: false }), { code: 'ECONNREFUSED' });
   });
 
