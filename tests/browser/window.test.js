@@ -102,6 +102,38 @@ describe('the window', () => {
     await page.end();
   });
 
+  test('asks for nothing while its tab is in the background, and at once when it is looked at again', async () => {
+    const page = await open();
+    const asked = () => page.evaluate(() => window.asked);
+    await page.evaluate(() => {
+      const ask = window.fetch;
+      Object.assign(window, { asked: 0, answered: 0 });
+      window.fetch = (...words) => {
+        window.asked++;
+        return ask(...words).finally(() => window.answered++);
+      };
+    });
+    await page.clock.install();
+    const turn = (hidden) => page.evaluate((now) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: now });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+    await turn(false);
+    await until('it asks, looked at', async () => {
+      await page.clock.runFor(10_000);
+      return (await asked()) > 2;
+    });
+
+    await turn(true);
+    await until('all is answered', () => page.evaluate(() => window.asked === window.answered));
+    const before = await asked();
+    await page.clock.runFor(60_000);
+    assert.equal(await asked(), before);
+    await turn(false);
+    assert.ok((await asked()) > before);
+    await page.end();
+  });
+
   test('listens to a topic, with pause and filter, and sends events', async () => {
     const page = await open();
     await page.fill('#hear [name=topic]', 'window/#');

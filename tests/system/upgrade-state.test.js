@@ -3,9 +3,11 @@
 // What the new program knows of what the old one knew, and what becomes of who cannot be handed over.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { request } = require('./lib/http');
-const { programs } = require('./lib/paths');
+const { programs, source } = require('./lib/paths');
 const { childrenOf, run } = require('./lib/program');
 const { RawConnection, requestText } = require('./lib/raw');
 const { Subscriber } = require('./lib/subscriber');
@@ -34,6 +36,27 @@ function start(label, config = {}, options = {}) {
     prepare: (stack) => stack.writeTokens('ticket.secret', [SECRET]),
   });
 }
+
+test('docs/upgrade.md has the form of the state, and each section with the files that write and read it', () => {
+  const text = (...names) => fs.readFileSync(path.join(source, ...names), 'utf8');
+  const [, document] = text('docs/upgrade.md').split("## The state's form\n");
+  const [, form] = /SAVED_FORM = (\d+)/.exec(text('common/saved_state.h'));
+  assert.ok(document.includes(`the form (${form})`), form);
+
+  const [, order] = /^enum saved_section \{\n(.*?)    SAVED_SECTIONS\n/ms.exec(text('common/saved_state.h'));
+  const names = new Map([...text('common/saved_state.c').matchAll(/\[(SAVED_\w+)\] = "([^"]+)"/g)].map(([, constant, name]) => [constant, name]));
+  const [, table] = document.split('| section |');
+  const rows = table.slice(0, table.indexOf('\n\n')).split('\n').slice(2).map((line) => line.split(' | '));
+  const cited = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word);
+  assert.deepEqual(rows.flatMap(([sections]) => cited(sections)), order.match(/SAVED_\w+/g).map((constant) => names.get(constant)));
+
+  const files = rows.flatMap(([, what]) => {
+    const [first, ...more] = cited(what).filter((word) => word.endsWith('.c'));
+    return [first, ...more.map((file) => (file.includes('/') ? file : path.join(path.dirname(first), file)))];
+  });
+  assert.ok(files.length >= rows.length);
+  assert.deepEqual(files.filter((file) => ![file, `fanout/${file}`].some((name) => fs.existsSync(path.join(source, name)))), []);
+});
 
 describe('what the old program knew', () => {
   let stack;
