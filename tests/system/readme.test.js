@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const vm = require('node:vm');
+const { Bound } = require('./lib/bound');
 const { programs, source, tool } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { Stack } = require('./lib/stack');
@@ -61,16 +62,27 @@ describe('the snippets of README.md', () => {
     }
   });
 
-  test('curl hears what curl posts', async () => {
-    const block = readme.slice(readme.indexOf('curl -N "$ESN_BASE_URL"')).split('\n```')[0];
+  const curl = async (stack, url) => {
+    const block = readme.slice(readme.indexOf('curl -NL "$ESN_BASE_URL"')).split('\n```')[0];
     const [listen, post] = block.split('\n');
-    const env = { ESN_BASE_URL: `${stack.webUrl}/notify/`, ESN_EVENT_URL: `${stack.eventUrl}?token=${stack.publishToken}` };
-    const script = `${replaced(listen, 'curl -N', 'curl -sN --max-time 20')} > heard & until grep -q connected heard; do sleep 0.1; done
+    const env = { ESN_BASE_URL: url, ESN_EVENT_URL: `${url}event?token=${stack.publishToken}` };
+    const script = `${replaced(listen, 'curl -NL', 'curl -sNL --max-time 60')} > heard & until grep -q connected heard || ! kill -0 $!; do sleep 0.1; done
       ${replaced(post, 'curl', 'curl -sS')}
-      until grep -q headline heard; do sleep 0.1; done; kill $!`;
+      until grep -q headline heard || ! kill -0 $!; do sleep 0.1; done; kill $!`;
     const ended = await run(['bash', '-c', script], { env: { ...process.env, ...env }, cwd: stack.folder });
     assert.match(ended.stdout, /"receivers":1/);
     assert.match(fs.readFileSync(path.join(stack.folder, 'heard'), 'utf8'), /"detail":"It works"/);
+  };
+
+  test('curl hears what curl posts', () => curl(stack, `${stack.webUrl}/notify/`));
+
+  test('curl hears it too where subscribers are sent to the daemon, as by quickstart --handoff redirect', async () => {
+    const bound = await Bound.start({ web: 'Apache with mod_proxy_fcgi' });
+    try {
+      await curl(bound.stack, bound.url);
+    } finally {
+      await bound.stop();
+    }
   });
 
   test('the programs and documents that it names are there', () => {
