@@ -64,9 +64,12 @@ keep_key_pair() { # NAME
 }
 
 # The daemon's ports: those it had, if they are still free, else some far enough off that quickstarts on neighbouring ports
-# do not meet.
+# do not meet, and none that Linux may have given to an outgoing connection, which nothing shows until the daemon listens.
 choose_fanout_ports() {
-    fanout_port=$(free_port_near "$(port_of_before listen)" "$((port > 55000 ? port - 10000 : port + 10000))")
+    local near=$((port + 10000)) outgoing=32768
+    { read -r outgoing _ </proc/sys/net/ipv4/ip_local_port_range; } 2>/dev/null
+    ((near + 1 < outgoing)) || near=$((port % 10000 + 12000))
+    fanout_port=$(free_port_near "$(port_of_before listen)" "$near")
     fanout_tls_port=''
     [[ $tls == no ]] || fanout_tls_port=$(free_port_near "$(port_of_before listen_tls)" "$((fanout_port < 65535 ? fanout_port + 1 : 1024))")
 }

@@ -42,9 +42,9 @@ describe('the window', () => {
       await page.click('#enter button');
       await page.waitForSelector('#nodeFacts dd');
     }
-    page.end = async () => {
+    page.end = async (expected) => {
       await context.close();
-      assert.deepEqual(page.faults, []);
+      assert.deepEqual(page.faults.filter((fault) => !expected?.test(fault)), []);
     };
     return page;
   }
@@ -71,9 +71,7 @@ describe('the window', () => {
     await page.keyboard.press('Enter');
     await shows(page, '#refused', /does not know this admin token/);
     assert.equal(await page.isVisible('#room'), false);
-    assert.ok(page.faults.every((fault) => /401/.test(fault)), String(page.faults));
-    page.faults.length = 0; // the browser's word about 401
-    await page.end();
+    await page.end(/401/); // the browser's word about it, which may come later than the page's
   });
 
   test('shows figures, busiest topics and streams, and finds one by user, name, address and topic', async () => {

@@ -1,6 +1,7 @@
 'use strict';
 
-// What deploy/quickstart says when it is called in a wrong way: before anything is installed, made or started.
+// What deploy/quickstart says when it is called in a wrong way: before anything is installed, made or started. And where it has
+// the daemon listen.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -32,4 +33,22 @@ describe('deploy/quickstart, called in a wrong way', () => {
       assert.deepEqual(fs.readdirSync(folder), []);
     });
   }
+});
+
+describe('the port of the daemon', () => {
+  const folder = newFolder('quickstart-ports');
+  const chosen = async (port) => {
+    const script = `cd '${source}/deploy/lib' && . ./folders.sh && . ./settings.sh && choose_fanout_ports && echo $fanout_port $fanout_tls_port`;
+    const ended = await run(['bash', '-c', script], { env: { port: String(port), tls: 'yes', conf: path.join(folder, 'none') } });
+    return ended.stdout.trim().split(' ').map(Number);
+  };
+
+  test('is none that Linux gives to outgoing connections, nor that of the web server', async () => {
+    const [outgoing] = fs.readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t').map(Number);
+    for (const port of [80, 8080, outgoing - 10_002, outgoing - 10_001, outgoing, 65_535]) {
+      for (const one of await chosen(port)) {
+        assert.ok(one > 1023 && one < outgoing && one !== port, `${port}: ${one}`);
+      }
+    }
+  });
 });
