@@ -25,6 +25,7 @@ struct tls_context {
     uint64_t ticket_time;
     struct tls_counters counters;
     char opened[TLS_RECORD], gathered[TLS_RECORD];
+    struct tls_batch batch;
 };
 
 const char *tls_failure_name(enum tls_failure failure)
@@ -215,6 +216,11 @@ char *tls_context_opened(struct tls_context *context)
 char *tls_context_gathered(struct tls_context *context)
 {
     return context->gathered;
+}
+
+struct tls_batch *tls_context_batch(struct tls_context *context)
+{
+    return &context->batch;
 }
 
 struct tls_counters *tls_context_counters(struct tls_context *context)

@@ -11,7 +11,8 @@
 
 enum {
     TLS_ERROR_SIZE = 512,
-    TLS_RECORD = 16384 /* bytes at most (RFC 8446, section 5.1) */
+    TLS_RECORD = 16384, /* bytes at most (RFC 8446, section 5.1) */
+    TLS_BATCH = 128 * 1024
 };
 
 /* Why a handshake, or what came after it, failed. */
@@ -29,6 +30,12 @@ struct tls_counters {
     uint64_t sessions; /* alive */
     uint64_t handshakes, resumed;
     uint64_t failed[TLS_FAILURES];
+};
+
+/* Records of many connections, until they are sent together. Whoever sends them begins it anew. */
+struct tls_batch {
+    size_t used;
+    char bytes[TLS_BATCH];
 };
 
 struct tls_context;
@@ -51,6 +58,7 @@ SSL *tls_context_accept(struct tls_context *context, BIO *bio);
 /* TLS_RECORD bytes each, for whoever opens or seals a record; nobody keeps anything there. */
 char *tls_context_opened(struct tls_context *context);
 char *tls_context_gathered(struct tls_context *context);
+struct tls_batch *tls_context_batch(struct tls_context *context);
 struct tls_counters *tls_context_counters(struct tls_context *context);
 
 #endif

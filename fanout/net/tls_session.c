@@ -25,13 +25,13 @@ static int on_library_reads(BIO *bio, char *out, int size)
     return (int)count;
 }
 
-static bool keep_waiting(struct tls_session *session, const char *bytes, size_t length)
+bool tls_session_keep_waiting(struct tls_session *session, const char *sealed, size_t length)
 {
     char *longer = realloc(session->waiting, session->waiting_length + length);
 
     if (longer == NULL)
         return false;
-    memcpy(longer + session->waiting_length, bytes, length);
+    memcpy(longer + session->waiting_length, sealed, length);
     session->waiting = longer;
     session->waiting_length += length;
     return true;
@@ -48,16 +48,31 @@ static size_t send_sealed(struct tls_session *session, const char *bytes, size_t
     return 0;
 }
 
+static size_t add_to_batch(struct tls_session *session, const char *bytes, size_t length)
+{
+    struct tls_batch *batch = tls_context_batch(session->context);
+
+    if (sizeof batch->bytes - batch->used < length) {
+        session->is_cut = true; /* what is in the batch already would come after the rest */
+        return 0;
+    }
+    memcpy(batch->bytes + batch->used, bytes, length);
+    batch->used += length;
+    return length;
+}
+
 static int on_library_writes(BIO *bio, const char *bytes, int length)
 {
     struct tls_session *session = BIO_get_data(bio);
-    size_t sent = 0, size = (size_t)length;
+    size_t gone = 0, size = (size_t)length;
 
     BIO_clear_retry_flags(bio);
-    if (!session->keeps && session->waiting == NULL && !session->is_cut)
-        sent = send_sealed(session, bytes, size);
-    if (!session->is_cut && sent < size)
-        session->is_cut = !keep_waiting(session, bytes + sent, size - sent);
+    if (session->waiting == NULL && !session->is_cut && session->destination == TLS_TO_SOCKET)
+        gone = send_sealed(session, bytes, size);
+    else if (session->waiting == NULL && !session->is_cut && session->destination == TLS_TO_BATCH)
+        gone = add_to_batch(session, bytes, size);
+    if (!session->is_cut && gone < size)
+        session->is_cut = !tls_session_keep_waiting(session, bytes + gone, size - gone);
     return session->is_cut ? -1 : length;
 }
 

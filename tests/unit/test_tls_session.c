@@ -2,6 +2,7 @@
 #include "failing_memory.h"
 #include "net/tls_memory.h"
 #include "net/tls_session.h"
+#include "tls_pair.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,10 +11,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +22,8 @@
 enum { TEXT = 64 * 1024 };
 
 struct scene {
-    char folder[32], certificate[64], key[64];
-    struct config config;
-    char *certificates[2], *keys[2], *none[1];
+    struct tls_pair pair;
+    char *none[1];
     struct tls_context *context;
     struct tls_session *session;
     SSL_CTX *rules;
@@ -37,55 +34,13 @@ struct scene {
     ssize_t last; /* of tls_session_read() */
 };
 
-static void write_pair(const struct scene *scene)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-
-    assert_non_null(key);
-    assert_non_null(certificate);
-    assert_int_equal(X509_set_version(certificate, 2), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -60));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 3600));
-    X509_NAME *name = X509_get_subject_name(certificate);
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                                                (const unsigned char *)"shop.example", -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(certificate, name), 1);
-    assert_int_equal(X509_set_pubkey(certificate, key), 1);
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-    FILE *file = fopen(scene->certificate, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    assert_int_equal(fclose(file), 0);
-    file = fopen(scene->key, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(scene->key, 0600), 0);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-}
-
 static void scene_open(struct scene *scene)
 {
     int pair[2];
-    char error[TLS_ERROR_SIZE] = "";
 
     memset(scene, 0, sizeof *scene);
-    strcpy(scene->folder, "/tmp/esn-tls-XXXXXX");
-    assert_non_null(mkdtemp(scene->folder));
-    (void)snprintf(scene->certificate, sizeof scene->certificate, "%s/crt", scene->folder);
-    (void)snprintf(scene->key, sizeof scene->key, "%s/key", scene->folder);
-    write_pair(scene);
-    scene->certificates[0] = scene->certificate;
-    scene->keys[0] = scene->key;
-    scene->config.tls_cert = scene->certificates;
-    scene->config.tls_key = scene->keys;
-    scene->config.tls_ticket_time = 3600 * 1000;
-    scene->context = tls_context_open(&scene->config, error);
-    assert_string_equal(error, "no certificate"); /* what it would have said without one */
-    assert_non_null(scene->context);
+    tls_pair_make(&scene->pair);
+    scene->context = tls_pair_open(&scene->pair);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     scene->ours = pair[0];
     scene->theirs = pair[1];
@@ -110,9 +65,7 @@ static void scene_close(struct scene *scene)
     assert_null(scene->context);
     assert_int_equal(close(scene->ours), 0);
     assert_int_equal(close(scene->theirs), 0);
-    assert_int_equal(unlink(scene->certificate), 0);
-    assert_int_equal(unlink(scene->key), 0);
-    assert_int_equal(rmdir(scene->folder), 0);
+    tls_pair_remove(&scene->pair);
 }
 
 /* Gives the session what its socket has, `piece` bytes at a time. */
@@ -222,7 +175,7 @@ static void what_the_socket_does_not_take_waits_in_order(void **state)
     free(waiting);
     assert_int_equal(taken, at);
     assert_memory_equal(got, sent, at);
-    scene.session->keeps = true;
+    scene.session->destination = TLS_TO_WAITING;
     sealed(&scene, sent, 10);
     assert_non_null(scene.session->waiting); /* though there is room */
     scene_close(&scene);
@@ -303,19 +256,6 @@ static void a_socket_that_is_gone_is_no_failure_of_tls(void **state)
     scene_close(&scene);
 }
 
-static void write_key(const char *path)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(key);
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, 0600), 0);
-    EVP_PKEY_free(key);
-}
-
 static void faulty_files_leave_what_was_there(void **state)
 {
     struct scene scene;
@@ -323,17 +263,17 @@ static void faulty_files_leave_what_was_there(void **state)
 
     (void)state;
     scene_open(&scene);
-    assert_int_equal(chmod(scene.key, 0644), 0);
-    assert_false(tls_context_reload(scene.context, &scene.config, error));
-    assert_non_null(strstr(error, scene.key));
-    write_key(scene.key); /* not that of the certificate */
+    assert_int_equal(chmod(scene.pair.key, 0644), 0);
+    assert_false(tls_context_reload(scene.context, &scene.pair.config, error));
+    assert_non_null(strstr(error, scene.pair.key));
+    tls_pair_spoil(&scene.pair);
     char words[TLS_ERROR_SIZE];
-    (void)snprintf(words, sizeof words, "%s: is not the key of the certificate in %s", scene.key,
-                   scene.certificate);
-    assert_false(tls_context_reload(scene.context, &scene.config, error));
+    (void)snprintf(words, sizeof words, "%s: is not the key of the certificate in %s",
+                   scene.pair.key, scene.pair.certificate);
+    assert_false(tls_context_reload(scene.context, &scene.pair.config, error));
     assert_string_equal(error, words);
-    scene.config.tls_cert = scene.none;
-    assert_false(tls_context_reload(scene.context, &scene.config, error));
+    scene.pair.config.tls_cert = scene.none;
+    assert_false(tls_context_reload(scene.context, &scene.pair.config, error));
     assert_string_equal(error, "no certificate");
     scene_shake_hands(&scene, TEXT);
     scene_close(&scene);

@@ -55,7 +55,9 @@ ssize_t secure_receive(SSL *connection, void *out, size_t size)
         return 0;
     if (error == SSL_ERROR_WANT_READ)
         errno = EAGAIN;
-    else if (error == SSL_ERROR_SSL)
+    else if (error == SSL_ERROR_SSL) {
+        tell_failure("reading");
         errno = EPROTO;
+    }
     return -1;
 }
