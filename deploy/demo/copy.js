@@ -2,6 +2,9 @@
 
 import { word } from './words.js';
 
+const SHOWN_MS = 2000;
+const timers = new WeakMap(); // of buttons that say that they have copied
+
 /** Copies an element's text. Pages without TLS have no clipboard; there the old command does it. */
 export async function copyFrom(element, button) {
   getSelection().selectAllChildren(element);
@@ -11,7 +14,8 @@ export async function copyFrom(element, button) {
     document.execCommand('copy');
   }
   button.textContent = word('copied');
-  setTimeout(() => (button.textContent = word('copy')), 2000);
+  clearTimeout(timers.get(button));
+  timers.set(button, setTimeout(() => (button.textContent = word('copy')), SHOWN_MS));
 }
 
 for (const button of document.querySelectorAll('[data-copies]')) {

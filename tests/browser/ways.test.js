@@ -65,8 +65,13 @@ class Ways {
   /** What the button copies, with this listing shown. */
   async copy(listing) {
     await this.page.check(`[name=listing][value=${listing}]`);
+    await this.page.evaluate(() => {
+      const button = document.getElementById('copy');
+      window.hasCopied = false;
+      new MutationObserver(() => (window.hasCopied ||= button.textContent === 'Copied')).observe(button, { childList: true });
+    });
     await this.page.click('#copy');
-    await this.page.locator('#copy', { hasText: 'Copied' }).waitFor();
+    await this.page.waitForFunction(() => window.hasCopied); // it is to be seen for two seconds only
     return this.page.evaluate(() => navigator.clipboard.readText());
   }
 }
