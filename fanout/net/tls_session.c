@@ -226,8 +226,10 @@ bool tls_session_write(struct tls_session *session, const char *bytes, size_t le
 {
     if (!session->is_ready || session->is_cut)
         return false;
-    ERR_clear_error();
-    return SSL_write(session->ssl, bytes, (int)length) == (int)length && !session->is_cut;
+    bool written = SSL_write(session->ssl, bytes, (int)length) == (int)length && !session->is_cut;
+    if (!written)
+        ERR_clear_error(); /* never before: that takes a tenth of the time of sealing */
+    return written;
 }
 
 void tls_session_end(struct tls_session *session)
