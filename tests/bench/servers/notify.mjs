@@ -29,6 +29,7 @@ const BROWSER_HEADERS = [
   'Accept-Language: en-GB,en;q=0.9,es;q=0.8',
 ];
 
+// On a slow machine opening streams takes longer than a WebSocket may leave pings unanswered, and load tools answer none.
 function writeConfig(dir, port, keepHeaders, fanout = '') {
   const token = join(dir, 'publish.token');
   writeFileSync(token, `${TOKEN}\n`);
@@ -37,6 +38,7 @@ function writeConfig(dir, port, keepHeaders, fanout = '') {
   writeFileSync(path, `
 [fanout]
 listen = 127.0.0.1:${port}
+keep_alive = 1h
 keep_headers = ${keepHeaders ? 'yes' : 'no'}
 ${fanout}
 [publish]
