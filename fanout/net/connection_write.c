@@ -175,45 +175,65 @@ static void fetch_ahead(struct connection **connections, size_t count, size_t i)
         __builtin_prefetch(connection_tls(connections[i + 1])->ssl);
 }
 
-/* Leaves those that were added in front, and returns how many. Nothing that is done to one
- * connection here closes another, so what was added stays. */
-static size_t add_to_batch(struct send_batch *batch, struct connection **connections, size_t count,
-                           struct iovec *pieces)
+/* Leaves those that have a piece in front, and returns how many. Nothing that is done to one
+ * connection here closes another, so what is in front stays. */
+static size_t make_pieces(struct connection **connections, size_t count, struct iovec *pieces)
 {
-    size_t added = 0;
+    size_t made = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct connection *connection = connections[i];
-        struct iovec *piece = &pieces[added];
         fetch_ahead(connections, count, i);
         if (!begins_writing(connection))
             continue;
         if (!fits_batch(connection))
             write_now(connection);
-        else if (!make_piece(connection, piece))
-            continue;
-        else if (send_batch_add(batch, connection->descriptor, piece->iov_base, piece->iov_len))
-            connections[added++] = connection;
-        else
-            (void)take_piece_result(connection, -EAGAIN, piece); /* the loop writes it */
+        else if (make_piece(connection, &pieces[made]))
+            connections[made++] = connection;
     }
-    return added;
+    return made;
 }
 
-/* All are sealed before any is sent: each of the two goes faster without the other in between, and
- * who reads is not woken up for each. */
+/* What has no room in the batch, which is none, is written by the loop. */
+static void send_in_batch(struct send_batch **batch, struct connection **connections, size_t count,
+                          const struct iovec *pieces, int *results)
+{
+    size_t added = 0;
+
+    while (added < count && send_batch_add(*batch, connections[added]->descriptor,
+                                           pieces[added].iov_base, pieces[added].iov_len))
+        added++;
+    for (size_t i = added; i < count; i++)
+        results[i] = -EAGAIN;
+    if (send_batch_run(*batch, results))
+        return;
+    message_warning("the kernel takes no more writes in batches: they go one by one");
+    send_batch_close(batch);
+}
+
+static void send_each(struct connection **connections, size_t count, const struct iovec *pieces,
+                      int *results)
+{
+    for (size_t i = 0; i < count; i++) {
+        ssize_t sent = send(connections[i]->descriptor, pieces[i].iov_base, pieces[i].iov_len,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        results[i] = sent < 0 ? -errno : (int)sent;
+    }
+}
+
+/* All are sealed before any is sent: that is quicker even where each is sent by itself. */
 static void write_together(struct net *net, struct connection **connections, size_t count)
 {
     struct iovec pieces[SEND_BATCH_MOST];
+    int results[SEND_BATCH_MOST];
 
     if (net->tls != NULL)
         tls_context_batch(net->tls)->used = 0;
-    count = add_to_batch(net->writes.batch, connections, count, pieces);
-    int results[SEND_BATCH_MOST];
-    if (!send_batch_run(net->writes.batch, results)) {
-        message_warning("the kernel takes no more writes in batches: they go one by one");
-        send_batch_close(&net->writes.batch);
-    }
+    count = make_pieces(connections, count, pieces);
+    if (net->writes.batch != NULL)
+        send_in_batch(&net->writes.batch, connections, count, pieces, results);
+    else
+        send_each(connections, count, pieces, results);
     for (size_t i = 0; i < count; i++) {
         if (i + 1 < count)
             __builtin_prefetch(connections[i + 1]);
@@ -226,7 +246,7 @@ static void write_together(struct net *net, struct connection **connections, siz
 void connection_write_all(struct net *net, struct connection **connections, size_t count)
 {
     loop_watch_did(&net->loop.watch, LOOP_WRITTEN, count);
-    if (net->writes.batch != NULL && count >= WORTH_BATCH) {
+    if (count >= WORTH_BATCH && (net->writes.batch != NULL || net->tls != NULL)) {
         write_together(net, connections, count);
         return;
     }
