@@ -15,7 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum bus_engine_kind { BUS_ZEROMQ, BUS_REDIS };
+
+struct redis_options;
+
+/* What Redis is asked for when it is the engine (docs/nodes.md). */
+struct bus_redis_options {
+    const struct redis_options *redis; /* borrowed as long as the inbox or publisher is open */
+    const char *prefix;                /* of all keys and channels */
+    uint64_t lease_ms;      /* a node that did not renew its record for so long is no more */
+    uint64_t window_ms;     /* daemon: of the past it is given this ... */
+    size_t window_bytes;    /* ... at most so much */
+    uint64_t max_events;    /* of the stream; older ones are trimmed */
+    uint64_t remember_ms;   /* how long an event is recognised that is posted again */
+    uint64_t receivers_ms;  /* handler: how long it waits for what nodes say of receivers */
+    unsigned wait_replicas; /* so many must have an event before it counts as taken */
+};
+
 struct bus_options {
+    enum bus_engine_kind engine;
+    struct bus_redis_options redis;     /* of BUS_REDIS */
     const char *const *event_endpoints; /* NULL-ended; daemon binds, handlers connect: ipc:///path
                                            or tcp://host:port */
     const char *const *ack_endpoints;   /* likewise, for the acknowledgements */
@@ -36,7 +55,36 @@ bool bus_keys_are_pair(const char *public_key, const char *secret_key);
 /* ---- daemon's side ---- */
 struct bus_inbox;
 
+/* What an engine that several daemons share says of them. */
+enum bus_news_kind {
+    BUS_NEWS_WINDOW = 1, /* all that was kept of the past has been given: the daemon may serve */
+    BUS_NEWS_NOTE,       /* a node says something to the others */
+    BUS_NEWS_CAME,       /* a node lives; of this one notes were not heard before */
+    BUS_NEWS_GONE,       /* its lease is over, or it took its leave */
+    BUS_NEWS_MISSED,     /* notes of it were lost: what it said before has to be asked for */
+    BUS_NEWS_EPOCH,      /* ids begin anew: the engine has lost events that were published */
+    BUS_NEWS_LOST,       /* events up to `sequence` were trimmed before this node was given them */
+    BUS_NEWS_CUT,        /* this node's own lease is over: others count it as gone */
+    BUS_NEWS_BACK /* it has one again, and all that happened meanwhile follows or was given */
+};
+
+struct bus_news {
+    enum bus_news_kind kind; /* 0: the message is no news */
+    unsigned node;           /* of NOTE, CAME, GONE and MISSED */
+    uint64_t epoch;          /* of EPOCH */
+    uint64_t sequence;       /* of LOST */
+    const char *text;        /* of NOTE, borrowed as the message's texts are */
+    size_t length;
+};
+
 struct bus_message {
+    struct bus_news news; /* when it is any, nothing else counts */
+    /* Of an engine that numbers events: second half of the id, and when it was taken. `past`: of the window
+     * from before, `value`: a last value from before the window; nobody waits for an acknowledgement of those.
+     * 0 of ZeroMQ: the daemon numbers. */
+    uint64_t number;
+    uint64_t wall_ms;
+    bool past, value;
     struct envelope envelope;
     /* By envelope.kind one of these, borrowed until the next call of bus_inbox_next(); what is no
      * event has an empty one. */
@@ -66,6 +114,36 @@ void bus_inbox_answer(struct bus_inbox *inbox, uint64_t publisher, const struct 
 /* Messages skipped because they were malformed. */
 uint64_t bus_inbox_malformed(const struct bus_inbox *inbox);
 
+/* ---- nodes: daemons that share an engine ---- */
+enum { BUS_NODE_BITS = 10, BUS_NODES_MOST = 1 << BUS_NODE_BITS, BUS_STREAM_KEY_SIZE = 16 };
+
+/* What the engine gave this daemon when it was opened. */
+struct bus_facts {
+    bool numbers_events; /* false: ZeroMQ, and nothing else counts */
+    unsigned node;       /* below BUS_NODES_MOST */
+    uint64_t epoch;      /* first half of ids */
+    uint64_t sequence;   /* of the newest event */
+    uint64_t
+        first_connid; /* connection ids go up from here by BUS_NODES_MOST; their last BUS_NODE_BITS are the node */
+    unsigned char stream_key[BUS_STREAM_KEY_SIZE]; /* of stream secrets; one for all nodes */
+};
+
+struct bus_facts bus_inbox_facts(const struct bus_inbox *inbox);
+/* Tells all other living nodes, without waiting; may be lost, which they notice (BUS_NEWS_MISSED). */
+void bus_inbox_note(struct bus_inbox *inbox, const char *text, size_t length);
+
+struct bus_node {
+    unsigned node;
+    uint64_t streams;
+    const char *url; /* "": it has said none */
+};
+
+/* What this node's record says from the next renewal on. */
+void bus_inbox_describe(struct bus_inbox *inbox, uint64_t streams, const char *url);
+/* The living nodes, this one among them, by number; at most `most` are written. Their number. Texts are borrowed
+ * until the next call of bus_inbox_next(). */
+size_t bus_inbox_nodes(const struct bus_inbox *inbox, struct bus_node *nodes, size_t most);
+
 /* ---- publisher's side ---- */
 struct bus_publisher;
 
@@ -85,8 +163,9 @@ struct bus_event {
     /* set by bus_publish(): */
     bool sent_again;
     bool acknowledged;
+    bool complete; /* every living node has said how many receivers it had; always with ZeroMQ */
     uint64_t epoch;
-    struct ack ack;
+    struct ack ack;       /* its receivers are the sum over nodes */
     struct bytes *answer; /* of a question: what was answered is appended */
 };
 

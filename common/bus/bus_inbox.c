@@ -196,8 +196,32 @@ static bool read_message(struct bus_inbox *inbox, int count, struct bus_message 
     return false;
 }
 
+struct bus_facts bus_inbox_facts(const struct bus_inbox *inbox)
+{
+    return (struct bus_facts){.epoch = inbox->epoch};
+}
+
+void bus_inbox_note(struct bus_inbox *inbox, const char *text, size_t length)
+{
+    (void)inbox, (void)text, (void)length; /* there is nobody else */
+}
+
+void bus_inbox_describe(struct bus_inbox *inbox, uint64_t streams, const char *url)
+{
+    (void)inbox, (void)streams, (void)url;
+}
+
+size_t bus_inbox_nodes(const struct bus_inbox *inbox, struct bus_node *nodes, size_t most)
+{
+    (void)inbox, (void)nodes, (void)most;
+    return 0;
+}
+
 int bus_inbox_next(struct bus_inbox *inbox, struct bus_message *message)
 {
+    message->news.kind = 0;
+    message->number = message->wall_ms = 0;
+    message->past = message->value = false;
     for (;;) {
         /* Gives back the memory of the last message, also when none follows. */
         bus_parts_close(inbox->parts, BUS_EVENT_PARTS);

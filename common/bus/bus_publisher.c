@@ -103,7 +103,7 @@ static struct bus_event *take_ack(struct publication *now, const struct ack *ack
     if (index >= now->farthest || now->events[index].acknowledged)
         return NULL;
     struct bus_event *event = &now->events[index];
-    event->acknowledged = true;
+    event->acknowledged = event->complete = true;
     event->epoch = epoch;
     event->ack = *ack;
     if (ack->status == ACK_LIMITED && event->sent_again)
