@@ -22,7 +22,7 @@ describe('a bus over TCP with keys', () => {
   let client;
   before(async () => {
     const [events, acks] = [await freePort(), await freePort()];
-    stack = new Stack('curve', { handlers: 2, workers: 2 });
+    stack = new Stack('curve', { handlers: 2, workers: 2, engine: 'zeromq' });
     for (const [name, key] of Object.entries({ ...DAEMON, other: OTHER.publicKey })) {
       fs.writeFileSync(path.join(stack.folder, name), `${key}\n`, { mode: 0o600 });
     }
@@ -89,6 +89,7 @@ describe('a daemon for some topics only', () => {
   let stack;
   before(async () => {
     stack = await Stack.start('prefix', {
+      engine: 'zeromq',
       handlers: 1,
       config: { bus: { topics: 'casa/ stack/' }, publish: { time_limit: '300ms' } },
     });
@@ -112,7 +113,7 @@ describe('two ways to one daemon', () => {
   before(async () => {
     const port = await freePort();
     const acks = await freePort();
-    stack = new Stack('ways', { handlers: 1 });
+    stack = new Stack('ways', { handlers: 1, engine: 'zeromq' });
     stack.config.bus = {
       events: `ipc://${stack.folder}/events tcp://127.0.0.1:${port}`,
       acks: `ipc://${stack.folder}/acks tcp://127.0.0.1:${acks}`,

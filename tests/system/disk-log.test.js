@@ -10,7 +10,7 @@ const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
 function newStack(label, log = {}, options = {}) {
-  const stack = new Stack(label, { handlers: 1, workers: 4, ...options });
+  const stack = new Stack(label, { engine: 'zeromq', handlers: 1, workers: 4, ...options });
   stack.logFile = path.join(stack.folder, 'log');
   stack.config = { log: { path: stack.logFile, ...log }, ...options.config };
   return stack;

@@ -31,7 +31,7 @@ describe('a line between a handler and the daemon', () => {
   let lines;
   let client;
   before(async () => {
-    stack = new Stack('bus-line', { handlers: 0, workers: 1, config: { publish: { time_limit: '2s' } } });
+    stack = new Stack('bus-line', { engine: 'zeromq', handlers: 0, workers: 1, config: { publish: { time_limit: '2s' } } });
     await stack.start();
     lines = await Promise.all(['events', 'acks'].map((name) => Line.start(path.join(stack.folder, name))));
     // The daemon has its sockets; the handler is told of the lines.

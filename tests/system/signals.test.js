@@ -221,7 +221,7 @@ describe('SIGHUP', () => {
 describe('what cannot be started says why', () => {
   let stack;
   before(async () => {
-    stack = await Stack.start('start');
+    stack = await Stack.start('start', { engine: 'zeromq' });
   });
   after(() => stack?.stop());
 

@@ -7,6 +7,7 @@ const path = require('node:path');
 const { freePort } = require('./ports');
 const { newFolder, programs } = require('./paths');
 const { Program } = require('./program');
+const { Redis } = require('./redis');
 const { request } = require('./http');
 const { startNginx } = require('./nginx');
 const { Subscriber } = require('./subscriber');
@@ -14,6 +15,12 @@ const { until } = require('./wait');
 
 const PUBLISH_TOKEN = 'publish-token-of-the-tests';
 const ADMIN_TOKEN = 'admin-token-of-the-tests';
+
+/** What carries events where a test does not say: tests/run --engine. */
+const ENGINE = process.env.ESN_ENGINE || 'zeromq';
+assert.match(ENGINE, /^(zeromq|redis)$/, 'ESN_ENGINE');
+/** Of [log]: what is kept in a file is kept in Redis instead. */
+const IN_REDIS = ['path', 'sync', 'sync_interval'];
 
 function iniText(sections) {
   return Object.entries(sections)
@@ -43,6 +50,8 @@ class Stack {
    *   lines     whether it listens for raw TCP as well, on linesPort
    *   handlerWrapper  command words before each handler's
    *   handlers  how many esn-event masters (0: no web server either), each with `workers`
+   *   engine    'zeromq' of tests that are about it (the others are for both: ESN_ENGINE)
+   *   redis     of that engine: a Redis (redis.js) that others use too, which is not ended here
    */
   static async start(label, options = {}) {
     const stack = new Stack(label, options);
@@ -50,10 +59,10 @@ class Stack {
     return stack;
   }
 
-  constructor(label, { config = {}, wrapper = [], env = {}, addresses, lines = false, handlers = 0, workers = 2, handlerWrapper = [] }) {
+  constructor(label, { config = {}, wrapper = [], env = {}, addresses, lines = false, handlers = 0, workers = 2, handlerWrapper = [], engine = ENGINE, redis }) {
     this.label = label;
     this.folder = newFolder(label);
-    this.options = { config, wrapper, env, addresses, lines, handlers, workers, handlerWrapper };
+    this.options = { config, wrapper, env, addresses, lines, handlers, workers, handlerWrapper, engine, redis };
     this.file = path.join(this.folder, 'es-web-notify.conf');
     this.socketPath = path.join(this.folder, 'http.sock');
     this.config = config;
@@ -77,6 +86,7 @@ class Stack {
     this.addresses = this.options.addresses ?? [`127.0.0.1:${this.port}`];
     this.writeTokens('publish.token', [this.publishToken]);
     this.writeTokens('admin.token', [this.adminToken]);
+    await this.#startEngine();
     this.writeConfig();
     await this.startDaemon();
     for (let i = 0; i < this.options.handlers; i++) {
@@ -85,6 +95,23 @@ class Stack {
     if (this.options.handlers > 0) {
       await this.startWeb();
     }
+  }
+
+  /** Unless the test has put a Redis into the configuration: then the bus is there too. */
+  async #startEngine() {
+    const { engine, redis } = this.options;
+    if (engine === 'redis' && !redis && !this.config.redis?.url) {
+      this.redis = await Redis.start(this.folder);
+    }
+  }
+
+  /** The sections that say what carries events. */
+  #busSections() {
+    const { engine, redis = this.redis } = this.options;
+    if (engine === 'zeromq') {
+      return { bus: { events: `ipc://${this.folder}/events`, acks: `ipc://${this.folder}/acks` } };
+    }
+    return { bus: { engine }, ...(redis && { redis: { url: redis.url } }) };
   }
 
   /** A secret file as the programs want it: for its owner alone. */
@@ -100,7 +127,7 @@ class Stack {
         listen_lines: this.linesPort ? `127.0.0.1:${this.linesPort}` : '',
       },
       publish: { token_file: path.join(this.folder, 'publish.token') },
-      bus: { events: `ipc://${this.folder}/events`, acks: `ipc://${this.folder}/acks` },
+      ...this.#busSections(),
       admin: { token_file: path.join(this.folder, 'admin.token') },
       messages: { level: 'debug' },
     };
@@ -108,6 +135,10 @@ class Stack {
       for (const [section, keys] of Object.entries(sections)) {
         own[section] = { ...own[section], ...keys };
       }
+    }
+    if (own.bus.engine === 'redis' && own.log) {
+      own.log = { ...own.log };
+      IN_REDIS.forEach((key) => delete own.log[key]);
     }
     fs.writeFileSync(this.file, iniText(own));
   }
@@ -263,7 +294,7 @@ location /notify/ {
   }
 
   #programs() {
-    return [this.nginx, ...this.handlers, this.daemon].filter(Boolean);
+    return [this.nginx, ...this.handlers, this.daemon, this.redis?.program].filter(Boolean);
   }
 
   async #endAll() {
@@ -289,4 +320,4 @@ location /notify/ {
   }
 }
 
-module.exports = { Stack, PUBLISH_TOKEN, ADMIN_TOKEN };
+module.exports = { Stack, ENGINE, PUBLISH_TOKEN, ADMIN_TOKEN };
