@@ -1,7 +1,7 @@
 #include "bus_call.h"
 
+#include "bus/bus_config.h"
 #include "commands.h"
-#include "secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,16 +38,13 @@ static int send_one(const struct config *config, struct bus_publisher *publisher
 
 int bus_call(const struct config *config, struct bus_event *event)
 {
-    char key[SECRET_BUS_KEY_SIZE], error[BUS_ERROR_SIZE];
-    struct bus_options options = {.event_endpoints = (const char *const *)config->bus_events,
-                                  .ack_endpoints = (const char *const *)config->bus_acks};
-    if (!secret_bus_key_load(key, config->bus_public_key_file, true, error))
+    struct bus_config bus;
+    char error[BUS_ERROR_SIZE];
+    if (!bus_config_load(&bus, config, BUS_HANDLER, error))
         return command_fail("%s", error);
-    options.server_public_key = key[0] != '\0' ? key : NULL;
-    struct bus_publisher *publisher = bus_publisher_open(&options, error);
-    if (publisher == NULL)
-        return command_fail("%s", error);
-    int status = send_one(config, publisher, event);
+    struct bus_publisher *publisher = bus_publisher_open(&bus.options, error);
+    int status = publisher != NULL ? send_one(config, publisher, event) : command_fail("%s", error);
     bus_publisher_close(&publisher);
+    bus_config_free(&bus);
     return status;
 }

@@ -95,11 +95,10 @@ static bool open_bus(struct emit_course *course)
     struct event_settings *event = &course->event;
     event->config = course->settings->config; /* borrowed */
     course->publisher = (struct publisher){.may = PUBLISHER_MAY_ALL};
-    bool good = event_settings_load_bus_key(event, error) &&
+    bool good = bus_config_load(&event->bus, &event->config, BUS_HANDLER, error) &&
                 acl_config_load(&event->acl, &event->config, error);
     if (good) {
-        const struct bus_options options = event_settings_bus(event);
-        course->queue = publish_queue_new(&options, &event->config);
+        course->queue = publish_queue_new(&event->bus.options, &event->config);
         course->common = authority_common_open(&event->config);
         course->judge = (struct publish_judge){.config = &event->config, .queue = course->queue};
         good = course->queue != NULL && course->common != NULL &&
@@ -120,7 +119,7 @@ static void close_bus(struct emit_course *course)
     authority_close(&course->judge.authority);
     authority_common_close(&course->common);
     publish_queue_free(&course->queue);
-    secret_list_free(&course->event.bus_key);
+    bus_config_free(&course->event.bus);
     acl_config_free(&course->event.acl);
 }
 

@@ -7,30 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUS_KEY_LENGTH = 40 };
-
-_Static_assert((int)SECRET_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
+_Static_assert((int)BUS_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 _Static_assert((int)PUBLISHERS_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
 _Static_assert((int)BIND_KEY_ERROR_SIZE <= (int)CONFIG_ERROR_SIZE, "a sentence has to fit");
-
-bool event_settings_load_bus_key(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
-{
-    const char *key_file = settings->config.bus_public_key_file;
-    if (!secret_list_load(&settings->bus_key, key_file, error))
-        return false;
-    const struct secret_list *key = &settings->bus_key;
-    if (key_file == NULL || (key->count == 1 && strlen(key->values[0]) == BUS_KEY_LENGTH))
-        return true;
-    snprintf(error, CONFIG_ERROR_SIZE, "%s: should hold one key of %d characters", key_file,
-             BUS_KEY_LENGTH);
-    return false;
-}
 
 static bool load_secrets(struct event_settings *settings, char error[CONFIG_ERROR_SIZE])
 {
     settings->publishers = publishers_load(settings->config.publish_token_file,
                                            settings->config.publishers_file, error);
-    return settings->publishers != NULL && event_settings_load_bus_key(settings, error);
+    return settings->publishers != NULL &&
+           bus_config_load(&settings->bus, &settings->config, BUS_HANDLER, error);
 }
 
 bool event_settings_open_bind_keys(const struct event_settings *settings,
@@ -57,7 +43,7 @@ static void event_settings_unload(void *context)
 {
     struct event_settings *settings = context;
     publishers_free(&settings->publishers);
-    secret_list_free(&settings->bus_key);
+    bus_config_free(&settings->bus);
     acl_config_free(&settings->acl);
     config_free(&settings->config);
     free(settings);
@@ -121,12 +107,3 @@ const struct handler_settings event_settings_kind = {.load = event_settings_load
                                                      .kept_connections = event_settings_kept,
                                                      .metrics_listen = event_settings_metrics,
                                                      .publishes = true};
-
-struct bus_options event_settings_bus(const struct event_settings *settings)
-{
-    return (struct bus_options){
-        .event_endpoints = (const char *const *)settings->config.bus_events,
-        .ack_endpoints = (const char *const *)settings->config.bus_acks,
-        .server_public_key = settings->bus_key.count > 0 ? settings->bus_key.values[0] : NULL,
-    };
-}

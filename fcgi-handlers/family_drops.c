@@ -14,14 +14,10 @@ struct family_drops {
 struct family_drops *family_drops_open(const struct subscribe_settings *settings)
 {
     struct family_drops *drops = calloc(1, sizeof *drops);
-    const struct bus_options options = {
-        .event_endpoints = (const char *const *)settings->config.bus_events,
-        .ack_endpoints = (const char *const *)settings->config.bus_acks,
-        .server_public_key = settings->bus_key[0] != '\0' ? settings->bus_key : NULL};
     if (drops == NULL)
         return NULL;
     drops->config = &settings->config;
-    drops->queue = publish_queue_new(&options, &settings->config);
+    drops->queue = publish_queue_new(&settings->bus.options, &settings->config);
     if (drops->queue == NULL)
         family_drops_close(&drops);
     return drops;

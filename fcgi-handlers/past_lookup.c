@@ -92,7 +92,7 @@ static void append_topic(struct bytes *out, const char *topic, size_t length)
 
 /* ---- asking ---- */
 
-struct question {
+struct past_question {
     struct past_lookup *lookup;
     const char *user;
     struct past_rights *past;
@@ -100,13 +100,13 @@ struct question {
 
 static bool take_followed(const struct acl_topic *row, void *context)
 {
-    const struct question *question = context;
+    const struct past_question *question = context;
     if (may_hear(question->lookup, row, question->user))
         append_topic(&question->past->inbox, row->topic.text, row->topic.length);
     return !question->past->inbox.failed;
 }
 
-static enum sql_status ask_inbox(struct question *question)
+static enum sql_status ask_inbox(struct past_question *question)
 {
     enum sql_status status =
         acl_list_followed(question->lookup->acl, question->user, take_followed, question);
@@ -126,8 +126,8 @@ static void mark_place(struct bytes *places, size_t place)
     *digit = digits[hex_value(*digit) | 1 << place % 4];
 }
 
-static enum sql_status ask_topic(struct question *question, const struct requested_topic *topic,
-                                 size_t place)
+static enum sql_status ask_topic(struct past_question *question,
+                                 const struct requested_topic *topic, size_t place)
 {
     struct past_lookup *lookup = question->lookup;
     enum sql_status status = acl_find_topic(lookup->acl, topic->text, topic->length, &lookup->row);
@@ -143,7 +143,8 @@ static enum sql_status ask_topic(struct question *question, const struct request
     return status == SQL_NOT_FOUND ? SQL_OK : status;
 }
 
-static enum sql_status ask(struct question *question, const struct subscription_body *subscription)
+static enum sql_status ask(struct past_question *question,
+                           const struct subscription_body *subscription)
 {
     const struct requested_topics *topics = &subscription->topics;
     enum sql_status status = SQL_OK;
@@ -189,7 +190,7 @@ void past_lookup_find(struct past_lookup *lookup, const struct subscription_body
     uint64_t entered = backend_gate_enter(lookup->common->gate);
     if (entered == 0)
         return;
-    struct question question = {lookup, user, past};
+    struct past_question question = {lookup, user, past};
     enum sql_status status = ask(&question, subscription);
     backend_gate_leave(lookup->common->gate, entered, status != SQL_UNAVAILABLE);
     tell_change(lookup, status);

@@ -64,11 +64,10 @@ static void publish_close(void *context)
 static void *publish_open(const void *context, bool lasting)
 {
     const struct event_settings *settings = context;
-    struct bus_options options = event_settings_bus(settings);
     struct publish_shared *shared = calloc(1, sizeof *shared);
     if (shared == NULL)
         return NULL;
-    shared->queue = publish_queue_new(&options, &settings->config);
+    shared->queue = publish_queue_new(&settings->bus.options, &settings->config);
     shared->common = authority_common_open(&settings->config);
     if (shared->queue == NULL || shared->common == NULL) {
         publish_close(shared);

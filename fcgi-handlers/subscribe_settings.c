@@ -74,8 +74,7 @@ static bool load_signer(struct subscribe_settings *settings, char error[CONFIG_E
         return true;
     settings->signer = jws_signer_load(file, error);
     return settings->signer != NULL &&
-           secret_bus_key_load(settings->bus_key, settings->config.bus_public_key_file, true,
-                               error);
+           bus_config_load(&settings->bus, &settings->config, BUS_HANDLER, error);
 }
 
 static bool load_redis(struct subscribe_settings *settings, char error[CONFIG_ERROR_SIZE])
@@ -91,6 +90,7 @@ static void subscribe_settings_unload(void *context)
     jose_keys_free(&settings->token_keys);
     jws_signer_free(&settings->signer);
     redis_config_free(&settings->redis);
+    bus_config_free(&settings->bus);
     if (settings->knows_acl)
         acl_config_free(&settings->acl);
     config_free(&settings->config);

@@ -4,6 +4,7 @@
 
 #include "acl/acl_config.h"
 #include "bind_key.h"
+#include "bus/bus_config.h"
 #include "config/config.h"
 #include "handler_main.h"
 #include "identity/jose_keys.h"
@@ -15,10 +16,10 @@
 struct subscribe_settings {
     struct config config;
     struct secret_list ticket_secrets;
-    struct jose_keys *token_keys;      /* NULL: no access tokens are taken */
-    struct jws_signer *signer;         /* of access tokens of our own; NULL: there are none */
-    char bus_key[SECRET_BUS_KEY_SIZE]; /* with a signer; "": none */
-    struct redis_config redis;         /* with [redis] url */
+    struct jose_keys *token_keys; /* NULL: no access tokens are taken */
+    struct jws_signer *signer;    /* of access tokens of our own; NULL: there are none */
+    struct bus_config bus;        /* with a signer */
+    struct redis_config redis;    /* with [redis] url */
     struct acl_config acl; /* to see what clients that come back may hear of what they missed */
     bool knows_acl; /* else, as when its password cannot be read, nothing bound is replayed */
     char acl_fault[SECRET_ERROR_SIZE];

@@ -63,8 +63,8 @@ static bool load(struct outbox_settings *settings, const char *path, char error[
                                            .may = PUBLISHER_MAY_ALL};
     event->publishers = publishers_load_names(event->config.publishers_file, error);
     return event->publishers != NULL && check_publishers(settings, error) &&
-           event_settings_load_bus_key(event, error) && load_bind_keys(settings, error) &&
-           acl_config_load(&event->acl, &event->config, error) &&
+           bus_config_load(&event->bus, &event->config, BUS_HANDLER, error) &&
+           load_bind_keys(settings, error) && acl_config_load(&event->acl, &event->config, error) &&
            outbox_config_load(&settings->database, &event->config, error);
 }
 
@@ -86,7 +86,7 @@ void outbox_settings_free(struct outbox_settings **settings)
     *settings = NULL;
     outbox_config_free(&old->database);
     publishers_free(&old->event.publishers);
-    secret_list_free(&old->event.bus_key);
+    bus_config_free(&old->event.bus);
     acl_config_free(&old->event.acl);
     config_free(&old->event.config);
     free(old);

@@ -43,8 +43,7 @@ static bool open_table(struct outbox_worker *worker)
 static bool open_judge(struct outbox_worker *worker, char error[CONFIG_ERROR_SIZE])
 {
     const struct event_settings *settings = &worker->settings->event;
-    const struct bus_options options = event_settings_bus(settings);
-    worker->bus = publish_queue_new(&options, &settings->config);
+    worker->bus = publish_queue_new(&settings->bus.options, &settings->config);
     worker->common = authority_common_open(&settings->config);
     if (worker->bus == NULL || worker->common == NULL)
         return false;

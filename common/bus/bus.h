@@ -1,6 +1,6 @@
-/* The bus between handlers and daemon: publishing with acknowledgement over an engine (ZeroMQ) that
- * only the files bus_*.c know. The daemon binds one inbox, every handler process opens one
- * publisher. docs/bus.md has the messages. */
+/* The bus between handlers and daemons: publishing with acknowledgement over an engine (ZeroMQ, or Redis) that only
+ * the files bus_*.c know. A daemon opens one inbox, every handler process one publisher. docs/bus.md has the messages.
+ * bus_front.c hands each call to the engine of the options. */
 #ifndef ESN_BUS_H
 #define ESN_BUS_H
 
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 enum bus_engine_kind { BUS_ZEROMQ, BUS_REDIS };
+enum bus_side { BUS_DAEMON, BUS_HANDLER };
 
 struct redis_options;
 
@@ -24,12 +25,14 @@ struct bus_redis_options {
     const struct redis_options *redis; /* borrowed as long as the inbox or publisher is open */
     const char *prefix;                /* of all keys and channels */
     uint64_t lease_ms;      /* a node that did not renew its record for so long is no more */
+    uint64_t start_ms;      /* daemon: how long it waits at its start for a Redis that is away */
     uint64_t window_ms;     /* daemon: of the past it is given this ... */
     size_t window_bytes;    /* ... at most so much */
     uint64_t max_events;    /* of the stream; older ones are trimmed */
     uint64_t remember_ms;   /* how long an event is recognised that is posted again */
     uint64_t receivers_ms;  /* handler: how long it waits for what nodes say of receivers */
     unsigned wait_replicas; /* so many must have an event before it counts as taken */
+    uint64_t rate, burst;   /* of a token that has no rate of its own, as [publish] has them */
 };
 
 struct bus_options {
@@ -40,7 +43,7 @@ struct bus_options {
     const char *const *ack_endpoints;   /* likewise, for the acknowledgements */
     const char *const *topic_prefixes;  /* daemon only; NULL-ended; NULL or empty: every topic */
     unsigned socket_mode;               /* file mode of the daemon's ipc sockets, such as 0660 */
-    size_t max_message_bytes;           /* of one part, daemon only */
+    size_t max_message_bytes;           /* of one part */
     /* CURVE keys (Z85 text, 40 characters) or NULL for none: the daemon has server_public and
      * server_secret, handlers server_public alone (each makes a key pair of its own). */
     const char *server_public_key;
@@ -155,6 +158,8 @@ struct bus_event {
     uint64_t whisper; /* connid, also of ENVELOPE_EXCEPT */
     uint64_t token;   /* see struct envelope, as the next */
     uint32_t within;
+    uint32_t
+        rate; /* events a second of this publisher; 0: as of all. ZeroMQ's daemon knows it itself */
     unsigned char post_key[ENVELOPE_POST_KEY_SIZE];
     const char *allowed;
     size_t allowed_length;
@@ -165,8 +170,9 @@ struct bus_event {
     bool acknowledged;
     bool complete; /* every living node has said how many receivers it had; always with ZeroMQ */
     uint64_t epoch;
-    struct ack ack;       /* its receivers are the sum over nodes */
-    struct bytes *answer; /* of a question: what was answered is appended */
+    struct ack ack; /* its receivers are the sum over nodes */
+    struct bytes
+        *answer; /* of a question: what was answered is appended; of several nodes a line each */
 };
 
 /* A drop is sent as events are, and acknowledged with the number of streams that it ended. Borrows

@@ -1,64 +1,46 @@
-/* ZeroMQ as both sides of the bus use it: sockets with the right options and endpoints, messages of
- * several parts. With bus_inbox.c and bus_publisher.c the only code that knows the engine. */
+/* What an engine of the bus has to have: one table for the daemon's side, one for the handlers'. The functions are
+ * those of bus.h, which says what they do; bus_front.c calls them. */
 #ifndef ESN_BUS_ENGINE_H
 #define ESN_BUS_ENGINE_H
 
 #include "bus/bus.h"
 
-#include <zmq.h>
-
-enum bus_side { BUS_DAEMON, BUS_HANDLER };
-
-/* Parts of an event or a drop, of a hello (the first two) and of an acknowledgement message. */
-enum { BUS_TOPIC, BUS_ENVELOPE, BUS_ALLOWED, BUS_EVENT, BUS_EVENT_PARTS };
-enum { BUS_HELLO_PARTS = BUS_ENVELOPE + 1 };
-enum { BUS_ACK_PUBLISHER, BUS_ACK_RECORDS, BUS_ACK_PARTS };
-enum { BUS_PUBLISHER_ID_SIZE = 8 };
-
-#define BUS_HELLO_TOPIC "@hello@"
-#define BUS_DROP_TOPIC "@drop@"
-#define BUS_POSITION_TOPIC "@position@"
-#define BUS_QUESTION_TOPIC "@question@"
-#define BUS_REFUSAL_TOPIC "@refusal@"
-
-struct bus_engine {
-    void *context;
-    void *events; /* the daemon's SUB, the handler's PUB */
-    void *acks;   /* the daemon's PUB, the handler's SUB */
+struct bus_inbox_calls {
+    struct bus_inbox *(*open)(const struct bus_options *options, uint64_t epoch,
+                              char error[BUS_ERROR_SIZE]);
+    void (*close)(struct bus_inbox *inbox);
+    int (*descriptor)(const struct bus_inbox *inbox);
+    int (*next)(struct bus_inbox *inbox, struct bus_message *message);
+    void (*acknowledge)(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack);
+    void (*flush)(struct bus_inbox *inbox);
+    void (*answer)(struct bus_inbox *inbox, uint64_t publisher, const struct ack *ack,
+                   const char *text, size_t length);
+    uint64_t (*malformed)(const struct bus_inbox *inbox);
+    struct bus_facts (*facts)(const struct bus_inbox *inbox);
+    /* Of daemons that share the engine; NULL: there is one daemon alone. */
+    void (*note)(struct bus_inbox *inbox, const char *text, size_t length);
+    void (*describe)(struct bus_inbox *inbox, uint64_t streams, const char *url);
+    size_t (*nodes)(const struct bus_inbox *inbox, struct bus_node *nodes, size_t most);
 };
 
-/* Opens the sockets of one side, without endpoints. False with a sentence in error; close it all
- * the same. */
-bool bus_engine_open(struct bus_engine *engine, enum bus_side side,
-                     const struct bus_options *options, char error[BUS_ERROR_SIZE]);
-/* Binds or connects every endpoint. */
-bool bus_engine_attach(struct bus_engine *engine, enum bus_side side,
-                       const struct bus_options *options, char error[BUS_ERROR_SIZE]);
-/* Closing this socket waits so long for what is not sent yet. */
-void bus_socket_linger(void *socket, unsigned limit_ms);
-/* Waits for no peer unless a socket lingers. Tolerates an engine that is not open. */
-void bus_engine_close(struct bus_engine *engine);
+struct bus_publisher_calls {
+    struct bus_publisher *(*open)(const struct bus_options *options, char error[BUS_ERROR_SIZE]);
+    void (*close)(struct bus_publisher *publisher);
+    bool (*publish)(struct bus_publisher *publisher, struct bus_event *events, size_t count,
+                    unsigned limit_ms, unsigned down_limit_ms);
+    void (*tell)(struct bus_publisher *publisher, struct bus_event *events, size_t count,
+                 unsigned limit_ms, unsigned down_limit_ms);
+};
 
-/* Writes "what: the engine's reason"; returns false. */
-bool bus_engine_fail(char error[BUS_ERROR_SIZE], const char *what);
+/* An engine's own inbox or publisher begins with this. */
+struct bus_inbox {
+    const struct bus_inbox_calls *calls;
+};
+struct bus_publisher {
+    const struct bus_publisher_calls *calls;
+};
 
-bool bus_socket_subscribe(void *socket, const void *prefix, size_t length);
-/* Makes the engine look now at what its I/O thread has to say, such as new subscriptions. On
- * sending it does so only about once a millisecond. */
-void bus_socket_refresh(void *socket);
-
-void bus_parts_open(zmq_msg_t *parts, int count);
-void bus_parts_close(zmq_msg_t *parts, int count);
-/* Receives one message into open parts, waiting at most wait_ms for it. Number of its parts (those
- * past `most` are dropped), 0: none came, or a signal did; -1: the engine failed. */
-int bus_socket_receive(void *socket, zmq_msg_t *parts, int most, unsigned wait_ms);
-/* Sends the parts as one message and closes them. Never waits: what cannot be sent is lost, as a
- * PUB socket has it. */
-void bus_socket_send(void *socket, zmq_msg_t *parts, int count);
-/* Opens a part with a copy of the data; false without memory (the part is open and empty then). */
-bool bus_part_fill(zmq_msg_t *part, const void *data, size_t length);
-
-/* The 8 bytes by which a publisher filters its acknowledgements. */
-void bus_publisher_id_write(unsigned char out[BUS_PUBLISHER_ID_SIZE], uint64_t publisher);
+extern const struct bus_inbox_calls bus_zeromq_inbox;
+extern const struct bus_publisher_calls bus_zeromq_publisher;
 
 #endif

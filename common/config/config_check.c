@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SENTENCE_SIZE = 400 };
+enum { SENTENCE_SIZE = 400, BUS_PREFIX_MAX = 64 };
 
 struct config_checker {
     config_check_report *report;
@@ -357,6 +357,50 @@ static void check_redis(struct config_checker *checker, const struct config *con
         report_fault(checker, "is empty; write such as %s", checker->key->default_text);
 }
 
+static void check_bus_redis(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("bus", "engine");
+    if (config->redis_url == NULL)
+        report_fault(checker, "redis needs [redis] url");
+    if (config->log_path != NULL)
+        report_fault(checker, "redis keeps the log itself: [log] path goes with zeromq alone");
+    if (config->bus_topics[0] != NULL)
+        report_fault(checker,
+                     "redis gives each daemon all topics: [bus] topics goes with zeromq alone");
+    checker->key = config_key_find("bus", "prefix");
+    if (config->bus_prefix == NULL)
+        report_fault(checker, "is empty; write such as %s", checker->key->default_text);
+    else if (strlen(config->bus_prefix) > BUS_PREFIX_MAX)
+        report_fault(checker, "is longer than %d bytes", BUS_PREFIX_MAX);
+}
+
+static void check_bus(struct config_checker *checker, const struct config *config)
+{
+    if (config->bus_engine == CONFIG_BUS_REDIS) {
+        check_bus_redis(checker, config);
+        return;
+    }
+    check_endpoints(checker, config, "events", config->bus_events);
+    check_endpoints(checker, config, "acks", config->bus_acks);
+    checker->key = config_key_find("bus", "secret_key_file");
+    if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
+        report_fault(checker, "is of no use without public_key_file; set both");
+}
+
+static void check_sentinels(struct config_checker *checker, const struct config *config)
+{
+    checker->key = config_key_find("redis", "sentinels");
+    for (char *const *word = config->redis_sentinels; *word != NULL; word++) {
+        struct net_address address;
+        if (!net_address_read(&address, *word))
+            report_fault(checker, "\"%s\" should be host:port or [ipv6]:port", *word);
+    }
+    if (config->redis_sentinels[0] != NULL && config->redis_sentinel_master == NULL)
+        report_fault(checker, "needs sentinel_master");
+    if (config->redis_sentinels[0] != NULL && config->redis_url == NULL)
+        report_fault(checker, "needs url, of which the database counts");
+}
+
 void config_check(const struct config *config, config_check_report *report, void *context)
 {
     struct config_checker checker = {.report = report, .context = context};
@@ -365,12 +409,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_tls(&checker, config);
     check_proxies(&checker, config->trusted_proxies);
     check_metrics(&checker, config);
-    check_endpoints(&checker, config, "events", config->bus_events);
-    check_endpoints(&checker, config, "acks", config->bus_acks);
-
-    checker.key = config_key_find("bus", "secret_key_file");
-    if (config->bus_secret_key_file != NULL && config->bus_public_key_file == NULL)
-        report_fault(&checker, "is of no use without public_key_file; set both");
+    check_bus(&checker, config);
     check_bodies(&checker, config);
     check_pending(&checker, config);
     check_tickets(&checker, config);
@@ -383,6 +422,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_outbox(&checker, config);
     check_token_store(&checker, config);
     check_redis(&checker, config);
+    check_sentinels(&checker, config);
 }
 
 bool config_check_log_folder(const struct config *config, char error[CONFIG_ERROR_SIZE])

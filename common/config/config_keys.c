@@ -12,6 +12,8 @@ static const char *const log_destinations[] = {"stderr", "journal", NULL};
 /* enum message_format */
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const bindings[] = {"server", "rsa", "redis", NULL};
+/* enum config_bus */
+static const char *const bus_engines[] = {"zeromq", "redis", NULL};
 static const char *const token_stores[] = {"sqlite", "redis", NULL};
 static const char *const session_serializers[] = {"php", "php_serialize", "json", NULL};
 /* enum forwarded_form */
@@ -43,7 +45,7 @@ const struct config_section config_sections[] = {
     {"subscribe",
      "What anybody may subscribe to, where subscribers with a proof have to go, and how `esn-subscribe` serves them."},
     {"binding", "How `esn-subscribe` finds out whose a subscriber's bind key is."},
-    {"redis", "The Redis that PHP keeps its sessions in (docs/protocol.md section 4)."},
+    {"redis", "The Redis that PHP keeps its sessions in (docs/protocol.md section 4), and that carries events with [bus] `engine = redis`."},
     {"handoff", "How `esn-subscribe` hands a subscriber over to the daemon."},
     {"web", "Whose pages may use the broker from their browsers."},
     {"admin", "Who may look in."},
@@ -291,6 +293,9 @@ const struct config_key config_keys[] = {
      "Most events of one token at once, before `rate` counts; `0`: as many as `rate`. An event that comes a second time does "
      "not count."},
 
+    {"bus", "engine", CONFIG_CHOICE, AT(bus_engine), "zeromq", 0, 0, bus_engines, false, COMMON, "redis",
+     "What carries events: `zeromq` to one daemon, `redis` through the Redis of [redis] to any number of them (docs/nodes.md). "
+     "With `redis` the endpoints, keys and `topics` below are not used."},
     {"bus", "events", CONFIG_LIST, AT(bus_events), "ipc:///run/es-web-notify/events", 0, 0, NULL, false, COMMON,
      "ipc:///run/es-web-notify/events tcp://10.0.0.5:8011",
      "Endpoints on which events travel: the daemon binds all of them, handlers connect to all of them. On a handler host of "
@@ -316,6 +321,18 @@ const struct config_key config_keys[] = {
      "endpoint beyond loopback is refused without it."},
     {"bus", "secret_key_file", CONFIG_PATH, AT(bus_secret_key_file), "", 0, 0, NULL, false, COMMON,
      "/etc/es-web-notify/bus.key", "CURVE secret key of the daemon; for the daemon alone."},
+    {"bus", "prefix", CONFIG_TEXT, AT(bus_prefix), "esn:", 0, 0, NULL, false, COMMON, "shop:",
+     "Of `engine = redis`: what all its keys and channels in Redis begin with. Daemons and handlers with the same one belong together."},
+    {"bus", "receivers_time", CONFIG_DURATION, AT(bus_receivers_time), "50ms", 0, 60000, NULL, false, COMMON, "200ms",
+     "Of `engine = redis`: how long a post that Redis has is held up until each daemon has said how many receivers it had. "
+     "Then the answer has `complete: false`, and the sum of those that did."},
+    {"bus", "lease", CONFIG_DURATION, AT(bus_lease), "3s", 300, 60000, NULL, false, EXPERT, "10s",
+     "Of `engine = redis`: a daemon that did not renew its record in Redis for so long counts as gone. The same in all daemons and handlers."},
+    {"bus", "max_events", CONFIG_NUMBER, AT(bus_max_events), "1000000", 1000, 1000000000, NULL, false, EXPERT, "100000",
+     "Of `engine = redis`: how many events Redis keeps, about; a daemon that is cut off from Redis while more come has lost some."},
+    {"bus", "start_time", CONFIG_DURATION, AT(bus_start_time), "60s", 1000, 3600000, NULL, false, EXPERT, "10m",
+     "Of `engine = redis`: how long `esn-fanout` waits at its start for a Redis that does not answer, before it gives up. Less than the "
+     "service manager waits for it (`TimeoutStartSec`)."},
 
     {"acl", "kind", CONFIG_CHOICE, AT(acl_kind), "sqlite", 0, 0, acl_kinds, true, COMMON, "mariadb",
      "Where registered topics are: in a `sqlite` file, or in a `mariadb` server."},
@@ -527,6 +544,14 @@ const struct config_key config_keys[] = {
      "How long looking its name up, connecting and logging in may take together."},
     {"redis", "time_limit", CONFIG_DURATION, AT(redis_time), "500ms", 10, 60000, NULL, true, COMMON, "100ms",
      "How long one command may take; then who needs it is answered `503` with `Retry-After`."},
+    {"redis", "sentinels", CONFIG_LIST, AT(redis_sentinels), "", 0, 0, NULL, false, COMMON, "10.0.0.5:26379 10.0.0.6:26379",
+     "Sentinels, each `host:port`, that say where the master is now; of `url` only the database counts then. Asked at each connecting, "
+     "one after the other."},
+    {"redis", "sentinel_master", CONFIG_TEXT, AT(redis_sentinel_master), "mymaster", 0, 0, NULL, false, COMMON, "notify",
+     "The name by which the sentinels know the master."},
+    {"redis", "wait_replicas", CONFIG_NUMBER, AT(redis_wait_replicas), "0", 0, 16, NULL, false, COMMON, "1",
+     "With [bus] `engine = redis`: how many replicas have to have an event before its post is answered `200`; fewer within [publish] "
+     "`time_limit`: `503` (docs/reliability.md)."},
     {"redis", "session_prefix", CONFIG_TEXT, AT(redis_session_prefix), "PHPREDIS_SESSION:", 0, 0, NULL, false, COMMON,
      "shop_session:",
      "What stands before a session's id in the name of its key: `prefix=` of PHP's `session.save_path`."},

@@ -47,6 +47,7 @@ extern const struct config_section config_sections[];
 /* Choices, in the order of their words. */
 enum config_acl { CONFIG_ACL_SQLITE, CONFIG_ACL_MARIADB };
 enum config_outbox { CONFIG_OUTBOX_ACL, CONFIG_OUTBOX_SQLITE, CONFIG_OUTBOX_MARIADB };
+enum config_bus { CONFIG_BUS_ZEROMQ, CONFIG_BUS_REDIS };
 enum config_binding { CONFIG_BINDING_SERVER, CONFIG_BINDING_RSA, CONFIG_BINDING_REDIS };
 enum config_token_store { CONFIG_TOKEN_STORE_SQLITE, CONFIG_TOKEN_STORE_REDIS };
 enum config_session { CONFIG_SESSION_PHP, CONFIG_SESSION_PHP_SERIALIZE, CONFIG_SESSION_JSON };
@@ -93,8 +94,11 @@ struct config {
     uint64_t max_event_body, max_batch_body, max_events, max_depth, max_event_points, max_users;
     /* [bus] */
     char **bus_events, **bus_acks, **bus_topics;
+    int bus_engine; /* enum config_bus */
     uint64_t bus_mode;
     uint64_t bus_batch;
+    char *bus_prefix;
+    uint64_t bus_lease, bus_receivers_time, bus_max_events, bus_start_time;
     uint64_t remember_events, remember_time;
     char *bus_public_key_file, *bus_secret_key_file;
     /* [acl] */
@@ -140,6 +144,8 @@ struct config {
     char *redis_session_prefix, *redis_session_user;
     int redis_session_serializer; /* enum config_session */
     bool redis_watch_sessions;
+    char **redis_sentinels, *redis_sentinel_master;
+    uint64_t redis_wait_replicas;
     uint64_t redis_connect_time, redis_time, redis_down_time, redis_max_answer, redis_check_time;
     /* [handoff] */
     int handoff_mode; /* enum config_handoff */

@@ -1,10 +1,10 @@
 #include "events/bus_reader.h"
 
+#include "bus/bus_config.h"
 #include "events/intake.h"
 #include "messages.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
-#include "secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@ struct round {
 struct bus_reader {
     struct net *net;
     struct intake *intake;
+    struct bus_config config; /* what the inbox borrows */
     struct bus_inbox *inbox;
     struct round round;
     bool paused;
@@ -114,25 +115,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     take_turn(poll->data);
 }
 
-static struct bus_inbox *open_inbox(const struct config *config, uint64_t epoch,
+static struct bus_inbox *open_inbox(struct bus_reader *reader, uint64_t epoch,
                                     char error[BUS_ERROR_SIZE])
 {
-    char public_key[SECRET_BUS_KEY_SIZE], secret_key[SECRET_BUS_KEY_SIZE];
-    struct bus_options options = {
-        .event_endpoints = (const char *const *)config->bus_events,
-        .ack_endpoints = (const char *const *)config->bus_acks,
-        .topic_prefixes = (const char *const *)config->bus_topics,
-        .socket_mode = (unsigned)config->bus_mode,
-        /* Escaping to ASCII makes a byte of a body six bytes at most. */
-        .max_message_bytes = (size_t)config->max_event_body * 6 + 65536,
-    };
-
-    if (!secret_bus_key_load(public_key, config->bus_public_key_file, true, error) ||
-        !secret_bus_key_load(secret_key, config->bus_secret_key_file, false, error))
+    if (!bus_config_load(&reader->config, reader->net->config, BUS_DAEMON, error))
         return NULL;
-    options.server_public_key = public_key[0] ? public_key : NULL;
-    options.server_secret_key = secret_key[0] ? secret_key : NULL;
-    return bus_inbox_open(&options, epoch, error);
+    return bus_inbox_open(&reader->config.options, epoch, error);
 }
 
 static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
@@ -164,7 +152,7 @@ struct bus_reader *bus_reader_open(struct net *net, struct intake *intake, uint6
     }
     reader->net = net;
     reader->intake = intake;
-    reader->inbox = open_inbox(net->config, epoch, error);
+    reader->inbox = open_inbox(reader, epoch, error);
     if (reader->inbox == NULL || !join_loop(reader, error)) {
         bus_reader_free(&reader);
         return NULL;
@@ -193,6 +181,7 @@ void bus_reader_free(struct bus_reader **reader)
     if (*reader == NULL)
         return;
     bus_inbox_close(&(*reader)->inbox);
+    bus_config_free(&(*reader)->config);
     free(*reader);
     *reader = NULL;
 }
@@ -202,8 +191,10 @@ static void on_left(uv_handle_t *handle)
 {
     struct bus_reader *reader = handle->data;
 
-    if (--reader->open_handles == 0)
-        free(reader);
+    if (--reader->open_handles > 0)
+        return;
+    bus_config_free(&reader->config);
+    free(reader);
 }
 
 void bus_reader_leave(struct bus_reader **reader)

@@ -331,6 +331,22 @@ static void an_outbox_is_named_whole(void **state)
     load_well(scene, "[outbox]\npublishers = shop *\n");
 }
 
+static void an_engine_is_named_with_what_it_needs(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(scene, "[bus]\nengine = redis\ntopics = a/\n[log]\npath = /var/log.db\n",
+               "@:2: [bus] engine: redis needs [redis] url\n"
+               "@:2: [bus] engine: redis keeps the log itself: [log] path goes with zeromq alone\n"
+               "@:2: [bus] engine: redis gives each daemon all topics: [bus] topics goes with "
+               "zeromq alone");
+    load_badly(scene, "[redis]\nsentinels = a:1 b\n",
+               "@:2: [redis] sentinels: \"b\" should be host:port or [ipv6]:port\n"
+               "@:2: [redis] sentinels: needs url, of which the database counts");
+    load_badly(scene, "[bus]\nengine = redis\nprefix =\n[redis]\nurl = redis://h\n",
+               "@:3: [bus] prefix: is empty; write such as esn:");
+    load_well(scene, "[bus]\nengine = redis\nevents =\n[redis]\nurl = redis://h\n");
+}
+
 static void what_has_no_meaning_empty_is_refused(void **state)
 {
     load_badly(*state, "[bus]\nacks =\n[redis]\nsession_user =\n",
@@ -701,6 +717,7 @@ int main(void)
         TEST(a_port_is_needed_for_lines_too),
         TEST(a_database_is_named_whole),
         TEST(an_outbox_is_named_whole),
+        TEST(an_engine_is_named_with_what_it_needs),
         TEST(what_has_no_meaning_empty_is_refused),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),

@@ -1,4 +1,4 @@
-#include "bus/bus_engine.h"
+#include "bus/bus_zeromq.h"
 #include "clock.h"
 #include "secret.h"
 
@@ -19,8 +19,9 @@ enum {
     LINGER_MS = 100 /* for what was told and nobody waited for */
 };
 
-struct bus_publisher {
-    struct bus_engine engine;
+struct zeromq_publisher {
+    struct bus_publisher base; /* first */
+    struct bus_zeromq zeromq;
     uint64_t id;
     uint64_t last_sequence;
     bool ready;             /* the daemon answered, and so it did to every publish since */
@@ -32,7 +33,7 @@ struct bus_publisher {
 
 /* One call of bus_publish(). */
 struct publication {
-    struct bus_publisher *publisher;
+    struct zeromq_publisher *publisher;
     struct bus_event *events;
     size_t count;
     uint64_t first_sequence;
@@ -48,45 +49,44 @@ struct publication {
     const char *body_source;
 };
 
-static bool open_publisher(struct bus_publisher *publisher, const struct bus_options *options,
-                           char error[BUS_ERROR_SIZE])
+static bool prepare_publisher(struct zeromq_publisher *publisher, const struct bus_options *options,
+                              char error[BUS_ERROR_SIZE])
 {
     if (!secret_random(&publisher->id, sizeof publisher->id)) {
         snprintf(error, BUS_ERROR_SIZE, "the system has no random bytes");
         return false;
     }
-    if (!bus_engine_open(&publisher->engine, BUS_HANDLER, options, error))
+    if (!bus_zeromq_open(&publisher->zeromq, BUS_HANDLER, options, error))
         return false;
     unsigned char id[BUS_PUBLISHER_ID_SIZE];
     bus_publisher_id_write(id, publisher->id);
-    if (!bus_socket_subscribe(publisher->engine.acks, id, sizeof id))
-        return bus_engine_fail(error, "cannot prepare the bus");
-    return bus_engine_attach(&publisher->engine, BUS_HANDLER, options, error);
+    if (!bus_socket_subscribe(publisher->zeromq.acks, id, sizeof id))
+        return bus_zeromq_fail(error, "cannot prepare the bus");
+    return bus_zeromq_attach(&publisher->zeromq, BUS_HANDLER, options, error);
 }
 
-struct bus_publisher *bus_publisher_open(const struct bus_options *options,
-                                         char error[BUS_ERROR_SIZE])
+static void close_publisher(struct bus_publisher *base)
 {
-    struct bus_publisher *publisher = calloc(1, sizeof *publisher);
+    struct zeromq_publisher *old = (struct zeromq_publisher *)base;
+    if (old->has_told)
+        bus_socket_linger(old->zeromq.events, LINGER_MS);
+    bus_zeromq_close(&old->zeromq);
+    free(old);
+}
+
+static struct bus_publisher *open_publisher(const struct bus_options *options,
+                                            char error[BUS_ERROR_SIZE])
+{
+    struct zeromq_publisher *publisher = calloc(1, sizeof *publisher);
     if (publisher == NULL) {
         snprintf(error, BUS_ERROR_SIZE, "no memory for the bus");
         return NULL;
     }
-    if (!open_publisher(publisher, options, error))
-        bus_publisher_close(&publisher);
-    return publisher;
-}
-
-void bus_publisher_close(struct bus_publisher **publisher)
-{
-    struct bus_publisher *old = *publisher;
-    if (old == NULL)
-        return;
-    *publisher = NULL;
-    if (old->has_told)
-        bus_socket_linger(old->engine.events, LINGER_MS);
-    bus_engine_close(&old->engine);
-    free(old);
+    publisher->base.calls = &bus_zeromq_publisher;
+    if (prepare_publisher(publisher, options, error))
+        return &publisher->base;
+    close_publisher(&publisher->base);
+    return NULL;
 }
 
 /* ---- answers ---- */
@@ -139,7 +139,7 @@ static int take_answer(struct publication *now, uint64_t until)
     uint64_t time = clock_monotonic_ms();
     zmq_msg_t parts[BUS_ACK_PARTS];
     bus_parts_open(parts, BUS_ACK_PARTS);
-    int count = bus_socket_receive(now->publisher->engine.acks, parts, BUS_ACK_PARTS,
+    int count = bus_socket_receive(now->publisher->zeromq.acks, parts, BUS_ACK_PARTS,
                                    time < until ? (unsigned)(until - time) : 0);
     const void *text = zmq_msg_data(&parts[BUS_ACK_RECORDS]);
     uint64_t epoch = 0;
@@ -165,17 +165,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 /* ---- hello ---- */
 
-static void send_hello(struct bus_publisher *publisher)
+static void send_hello(struct zeromq_publisher *publisher)
 {
     unsigned char bytes[ENVELOPE_SIZE_MAX];
     struct envelope envelope = {.kind = ENVELOPE_HELLO, .publisher = publisher->id};
     size_t size = envelope_write(bytes, &envelope);
     zmq_msg_t parts[BUS_HELLO_PARTS];
     bus_parts_open(parts, BUS_HELLO_PARTS);
-    bus_socket_refresh(publisher->engine.events);
+    bus_socket_refresh(publisher->zeromq.events);
     if (bus_part_fill(&parts[BUS_TOPIC], BUS_HELLO_TOPIC, strlen(BUS_HELLO_TOPIC)) &&
         bus_part_fill(&parts[BUS_ENVELOPE], bytes, size))
-        bus_socket_send(publisher->engine.events, parts, BUS_HELLO_PARTS);
+        bus_socket_send(publisher->zeromq.events, parts, BUS_HELLO_PARTS);
     else
         bus_parts_close(parts, BUS_HELLO_PARTS);
 }
@@ -216,11 +216,11 @@ static bool prepare_body(struct publication *now, const struct bus_event *event)
 
 /* The engine looks for what the daemon has taken once in a millisecond at most, and is told of every 512 messages:
  * whoever is quick would fill its queue in between, and what does not fit into that is lost and waited for. */
-static void stay_aware(struct bus_publisher *publisher)
+static void stay_aware(struct zeromq_publisher *publisher)
 {
     if (++publisher->sent_unaware < AWARE_EVENTS)
         return;
-    bus_socket_refresh(publisher->engine.events);
+    bus_socket_refresh(publisher->zeromq.events);
     publisher->sent_unaware = 0;
 }
 
@@ -246,54 +246,9 @@ static void send_event(struct publication *now, size_t index)
         bus_part_fill(&parts[BUS_ENVELOPE], bytes, size) &&
         bus_part_fill(&parts[BUS_ALLOWED], event->allowed, event->allowed_length) &&
         zmq_msg_copy(&parts[BUS_EVENT], &now->body) == 0)
-        bus_socket_send(now->publisher->engine.events, parts, BUS_EVENT_PARTS);
+        bus_socket_send(now->publisher->zeromq.events, parts, BUS_EVENT_PARTS);
     else
         bus_parts_close(parts, BUS_EVENT_PARTS);
-}
-
-struct bus_event bus_event_of_drop(const struct drop *drop, unsigned char record[DROP_RECORD_SIZE])
-{
-    drop_write(record, drop);
-    return (struct bus_event){.kind = ENVELOPE_DROP,
-                              .topic = BUS_DROP_TOPIC,
-                              .topic_length = strlen(BUS_DROP_TOPIC),
-                              .allowed = drop->name != NULL ? drop->name : "",
-                              .allowed_length = drop->name_length,
-                              .event = (const char *)record,
-                              .event_length = DROP_RECORD_SIZE};
-}
-
-struct bus_event bus_event_of_position(void)
-{
-    return (struct bus_event){.kind = ENVELOPE_POSITION,
-                              .topic = BUS_POSITION_TOPIC,
-                              .topic_length = strlen(BUS_POSITION_TOPIC),
-                              .allowed = "",
-                              .event = ""};
-}
-
-struct bus_event bus_event_of_refusal(const struct bytes *record)
-{
-    return (struct bus_event){.kind = ENVELOPE_REFUSAL,
-                              .topic = BUS_REFUSAL_TOPIC,
-                              .topic_length = strlen(BUS_REFUSAL_TOPIC),
-                              .allowed = "",
-                              .event = record->data,
-                              .event_length = record->length};
-}
-
-struct bus_event bus_event_of_question(const struct question *question, uint64_t publisher,
-                                       unsigned char record[QUESTION_SIZE], struct bytes *answer)
-{
-    question_write(record, question);
-    return (struct bus_event){.kind = ENVELOPE_QUESTION,
-                              .topic = BUS_QUESTION_TOPIC,
-                              .topic_length = strlen(BUS_QUESTION_TOPIC),
-                              .token = publisher,
-                              .allowed = "",
-                              .event = (const char *)record,
-                              .event_length = QUESTION_SIZE,
-                              .answer = answer};
 }
 
 static bool is_full(const struct publication *now, size_t size)
@@ -324,7 +279,7 @@ static void send_more(struct publication *now)
  * would fall ever farther behind if it was given the whole window again and again. */
 static void go_back(struct publication *now)
 {
-    bus_socket_refresh(now->publisher->engine.events);
+    bus_socket_refresh(now->publisher->zeromq.events);
     now->next = 0;
     now->events_on_the_way = 0;
     now->bytes_on_the_way = 0;
@@ -366,16 +321,17 @@ static bool all_taken(const struct bus_event *events, size_t count)
     return true;
 }
 
-static void note(struct bus_publisher *publisher, bool answered, unsigned down_limit_ms)
+static void note(struct zeromq_publisher *publisher, bool answered, unsigned down_limit_ms)
 {
     publisher->ready = answered;
     publisher->down = !answered;
     publisher->asks_again_at = clock_monotonic_ms() + down_limit_ms;
 }
 
-bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
-                 unsigned limit_ms, unsigned down_limit_ms)
+static bool publish(struct bus_publisher *base, struct bus_event *events, size_t count,
+                    unsigned limit_ms, unsigned down_limit_ms)
 {
+    struct zeromq_publisher *publisher = (struct zeromq_publisher *)base;
     uint64_t start = clock_monotonic_ms();
     uint64_t hello_ms = publisher->down ? earlier(down_limit_ms, limit_ms) : limit_ms;
     struct publication now = {.publisher = publisher,
@@ -398,7 +354,7 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
 
 static bool find_ready(struct publication *now, unsigned limit_ms, unsigned down_limit_ms)
 {
-    struct bus_publisher *publisher = now->publisher;
+    struct zeromq_publisher *publisher = now->publisher;
     uint64_t start = clock_monotonic_ms();
     if (publisher->ready)
         return true;
@@ -410,9 +366,10 @@ static bool find_ready(struct publication *now, unsigned limit_ms, unsigned down
     return answered;
 }
 
-void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t count,
-              unsigned limit_ms, unsigned down_limit_ms)
+static void tell(struct bus_publisher *base, struct bus_event *events, size_t count,
+                 unsigned limit_ms, unsigned down_limit_ms)
 {
+    struct zeromq_publisher *publisher = (struct zeromq_publisher *)base;
     struct publication now = {.publisher = publisher,
                               .events = events,
                               .count = count,
@@ -426,3 +383,6 @@ void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t 
         send_event(&now, i);
     zmq_msg_close(&now.body);
 }
+
+const struct bus_publisher_calls bus_zeromq_publisher = {
+    .open = open_publisher, .close = close_publisher, .publish = publish, .tell = tell};

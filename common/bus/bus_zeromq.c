@@ -1,4 +1,4 @@
-#include "bus/bus_engine.h"
+#include "bus/bus_zeromq.h"
 
 #include "listen_socket.h"
 #include "net_address.h"
@@ -20,7 +20,7 @@ enum {
     CURVE_KEY_TEXT = 40 /* characters of Z85 */
 };
 
-bool bus_engine_fail(char error[BUS_ERROR_SIZE], const char *what)
+bool bus_zeromq_fail(char error[BUS_ERROR_SIZE], const char *what)
 {
     snprintf(error, BUS_ERROR_SIZE, "%s: %s", what, zmq_strerror(zmq_errno()));
     return false;
@@ -183,31 +183,31 @@ static void *open_socket(void *context, int type, int high_water, size_t largest
     return NULL;
 }
 
-bool bus_engine_open(struct bus_engine *engine, enum bus_side side,
+bool bus_zeromq_open(struct bus_zeromq *zeromq, enum bus_side side,
                      const struct bus_options *options, char error[BUS_ERROR_SIZE])
 {
     bool daemon = side == BUS_DAEMON;
-    *engine = (struct bus_engine){.context = zmq_ctx_new()};
-    if (engine->context == NULL)
-        return bus_engine_fail(error, "cannot start the bus");
-    engine->events = open_socket(engine->context, daemon ? ZMQ_SUB : ZMQ_PUB, EVENT_HIGH_WATER,
+    *zeromq = (struct bus_zeromq){.context = zmq_ctx_new()};
+    if (zeromq->context == NULL)
+        return bus_zeromq_fail(error, "cannot start the bus");
+    zeromq->events = open_socket(zeromq->context, daemon ? ZMQ_SUB : ZMQ_PUB, EVENT_HIGH_WATER,
                                  daemon ? options->max_message_bytes : 0);
-    engine->acks =
-        open_socket(engine->context, daemon ? ZMQ_PUB : ZMQ_SUB, ACK_HIGH_WATER, LARGEST_ACK_BYTES);
-    if (engine->events == NULL || engine->acks == NULL)
-        return bus_engine_fail(error, "cannot open the bus");
+    zeromq->acks =
+        open_socket(zeromq->context, daemon ? ZMQ_PUB : ZMQ_SUB, ACK_HIGH_WATER, LARGEST_ACK_BYTES);
+    if (zeromq->events == NULL || zeromq->acks == NULL)
+        return bus_zeromq_fail(error, "cannot open the bus");
     /* Without ZMQ_IMMEDIATE, what is sent while the daemon is away would wait for it, and arrive
      * long after the caller was told that it had not. */
-    return daemon || set_number(engine->events, ZMQ_IMMEDIATE, 1) ||
-           bus_engine_fail(error, "cannot prepare the bus");
+    return daemon || set_number(zeromq->events, ZMQ_IMMEDIATE, 1) ||
+           bus_zeromq_fail(error, "cannot prepare the bus");
 }
 
 /* Acknowledgements first: who can say hello can be answered. */
-bool bus_engine_attach(struct bus_engine *engine, enum bus_side side,
+bool bus_zeromq_attach(struct bus_zeromq *zeromq, enum bus_side side,
                        const struct bus_options *options, char error[BUS_ERROR_SIZE])
 {
-    return attach_all(engine->acks, options->ack_endpoints, options, side, error) &&
-           attach_all(engine->events, options->event_endpoints, options, side, error);
+    return attach_all(zeromq->acks, options->ack_endpoints, options, side, error) &&
+           attach_all(zeromq->events, options->event_endpoints, options, side, error);
 }
 
 void bus_socket_linger(void *socket, unsigned limit_ms)
@@ -216,17 +216,17 @@ void bus_socket_linger(void *socket, unsigned limit_ms)
 }
 
 /* The sockets do not linger (ZMQ_LINGER 0) unless they were told to, so ending the context does not wait. */
-void bus_engine_close(struct bus_engine *engine)
+void bus_zeromq_close(struct bus_zeromq *zeromq)
 {
-    if (engine->events != NULL)
-        zmq_close(engine->events);
-    if (engine->acks != NULL)
-        zmq_close(engine->acks);
-    if (engine->context != NULL) {
-        while (zmq_ctx_term(engine->context) != 0 && zmq_errno() == EINTR)
+    if (zeromq->events != NULL)
+        zmq_close(zeromq->events);
+    if (zeromq->acks != NULL)
+        zmq_close(zeromq->acks);
+    if (zeromq->context != NULL) {
+        while (zmq_ctx_term(zeromq->context) != 0 && zmq_errno() == EINTR)
             ;
     }
-    *engine = (struct bus_engine){0};
+    *zeromq = (struct bus_zeromq){0};
 }
 
 bool bus_socket_subscribe(void *socket, const void *prefix, size_t length)
