@@ -1,0 +1,43 @@
+#include "nodes/node_look.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool see(struct node_lives *lives, const struct redis_answer *number,
+                const struct redis_answer *line)
+{
+    size_t number_length = 0, length = 0;
+    const char *number_text = redis_answer_text(number, &number_length);
+    const char *text = redis_answer_text(line, &length);
+    struct node_record record;
+    unsigned node;
+    if (number_text == NULL || text == NULL ||
+        !node_number_read(&node, number_text, number_length) ||
+        !node_record_read(&record, text, length))
+        return true;
+    return node_lives_see(lives, node, &record);
+}
+
+bool node_look(struct redis_client *client, const char *prefix, struct node_lives *lives,
+               uint64_t now_ms, char error[REDIS_CLIENT_ERROR_SIZE])
+{
+    char key[256];
+    int length = snprintf(key, sizeof key, "%snodes", prefix);
+    if (length <= 0 || (size_t)length >= sizeof key) {
+        (void)snprintf(error, REDIS_CLIENT_ERROR_SIZE, "the prefix is too long");
+        return false;
+    }
+    const struct redis_word words[] = {{"HGETALL", 7}, {key, (size_t)length}};
+    struct redis_answer *answer = redis_client_ask(client, words, 2, error);
+    if (answer == NULL)
+        return false;
+    bool seen = true;
+    node_lives_begin_look(lives, now_ms);
+    for (size_t i = 0; i + 1 < redis_answer_count(answer); i += 2)
+        seen = see(lives, redis_answer_part(answer, i), redis_answer_part(answer, i + 1)) && seen;
+    node_lives_end_look(lives);
+    redis_answer_free(&answer);
+    if (!seen)
+        (void)snprintf(error, REDIS_CLIENT_ERROR_SIZE, "out of memory");
+    return seen;
+}
