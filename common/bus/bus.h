@@ -35,8 +35,16 @@ struct bus_redis_options {
     uint64_t rate, burst;   /* of a token that has no rate of its own, as [publish] has them */
 };
 
+/* Of a daemon that takes over the streams of a running one: what that one's bus_inbox_facts() said, and the newest
+ * event that it was given. */
+struct bus_take_up {
+    uint64_t boot; /* 0: it begins anew */
+    uint64_t epoch, sequence;
+};
+
 struct bus_options {
     enum bus_engine_kind engine;
+    struct bus_take_up take_up;         /* daemon, of an engine that several share */
     struct bus_redis_options redis;     /* of BUS_REDIS */
     const char *const *event_endpoints; /* NULL-ended; daemon binds, handlers connect: ipc:///path
                                            or tcp://host:port */
@@ -101,6 +109,9 @@ struct bus_message {
 struct bus_inbox *bus_inbox_open(const struct bus_options *options, uint64_t epoch,
                                  char error[BUS_ERROR_SIZE]);
 void bus_inbox_close(struct bus_inbox **inbox);
+/* Before closing, when no other program takes the streams over: the other daemons count this one as gone at once, and
+ * what it has seen is known to be in the engine. Waits a moment at most. */
+void bus_inbox_leave(struct bus_inbox *inbox);
 /* Becomes readable when messages may be waiting; edge-triggered: drain with bus_inbox_next() until
  * it says 0. */
 int bus_inbox_descriptor(const struct bus_inbox *inbox);
@@ -124,6 +135,7 @@ enum { BUS_NODE_BITS = 10, BUS_NODES_MOST = 1 << BUS_NODE_BITS, BUS_STREAM_KEY_S
 struct bus_facts {
     bool numbers_events; /* false: ZeroMQ, and nothing else counts */
     unsigned node;       /* below BUS_NODES_MOST */
+    uint64_t boot;       /* of this run of the daemon, and of those that take it up */
     uint64_t epoch;      /* first half of ids */
     uint64_t sequence;   /* of the newest event */
     uint64_t
@@ -201,6 +213,8 @@ struct bus_event bus_event_of_position(void);
  * daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come
  * back, and not at all for as long after that, so that a queue of requests is answered early
  * instead of late. */
+/* With an engine that keeps events itself, "acknowledged" is that it has them; then the living daemons are waited for, at
+ * most receivers_ms, to say how many receivers they had. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
 /* Sends what nobody waits for, such as a refusal, once and in order: a daemon that does not know it says nothing,
@@ -208,5 +222,8 @@ bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size
  * when it has not answered yet; closing the publisher waits a moment until all is sent. */
 void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t count,
               unsigned limit_ms, unsigned down_limit_ms);
+
+/* Why the last publish was not acknowledged, as far as the engine knows; "": it does not. */
+const char *bus_publisher_trouble(const struct bus_publisher *publisher);
 
 #endif

@@ -19,6 +19,7 @@ struct bus_inbox_calls {
     struct bus_facts (*facts)(const struct bus_inbox *inbox);
     /* Of daemons that share the engine; NULL: there is one daemon alone. */
     void (*note)(struct bus_inbox *inbox, const char *text, size_t length);
+    void (*leave)(struct bus_inbox *inbox);
     void (*describe)(struct bus_inbox *inbox, uint64_t streams, const char *url);
     size_t (*nodes)(const struct bus_inbox *inbox, struct bus_node *nodes, size_t most);
 };
@@ -30,6 +31,7 @@ struct bus_publisher_calls {
                     unsigned limit_ms, unsigned down_limit_ms);
     void (*tell)(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
+    const char *(*trouble)(const struct bus_publisher *publisher); /* NULL: nothing is known */
 };
 
 /* An engine's own inbox or publisher begins with this. */

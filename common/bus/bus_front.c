@@ -16,6 +16,12 @@ void bus_inbox_close(struct bus_inbox **inbox)
         old->calls->close(old);
 }
 
+void bus_inbox_leave(struct bus_inbox *inbox)
+{
+    if (inbox->calls->leave != NULL)
+        inbox->calls->leave(inbox);
+}
+
 int bus_inbox_descriptor(const struct bus_inbox *inbox)
 {
     return inbox->calls->descriptor(inbox);
@@ -95,4 +101,9 @@ void bus_tell(struct bus_publisher *publisher, struct bus_event *events, size_t 
               unsigned limit_ms, unsigned down_limit_ms)
 {
     publisher->calls->tell(publisher, events, count, limit_ms, down_limit_ms);
+}
+
+const char *bus_publisher_trouble(const struct bus_publisher *publisher)
+{
+    return publisher->calls->trouble != NULL ? publisher->calls->trouble(publisher) : "";
 }
