@@ -3,6 +3,7 @@
 #include "hex.h"
 #include "identity/jws.h"
 #include "identity/numeric_date.h"
+#include "nodes/node_record.h"
 #include "user_id.h"
 
 #include <jansson.h>
@@ -96,6 +97,12 @@ static bool add_date(json_t *claims, const char *name, uint64_t time_ms)
     return time_ms == 0 || json_object_set_new(claims, name, date_of(time_ms)) == 0;
 }
 
+static bool add_node(json_t *claims, const struct ticket *ticket)
+{
+    return !ticket->names_node ||
+           json_object_set_new(claims, "node", json_integer((json_int_t)ticket->node)) == 0;
+}
+
 static bool add_names(json_t *claims, const char *name, bool known, const struct bytes *names)
 {
     json_t *list = known ? json_array() : NULL;
@@ -150,7 +157,8 @@ static char *write_claims(const struct ticket_rules *rules, const struct ticket 
     if (claims != NULL && add_topics(claims, ticket) && add_text(claims, "uid", ticket->user) &&
         add_text(claims, "clid", ticket->clid) && add_text(claims, "last_id", ticket->last_id) &&
         add_text(claims, "sid", ticket->sid) && add_date(claims, "until", ticket->until_ms) &&
-        add_date(claims, "since", ticket->since_ms) && add_past(claims, ticket->past))
+        add_date(claims, "since", ticket->since_ms) && add_node(claims, ticket) &&
+        add_past(claims, ticket->past))
         text = json_dumps(claims, JSON_COMPACT);
     json_decref(claims);
     return text;
@@ -270,6 +278,20 @@ static const char *check_shape(const json_t *claims)
     return NULL;
 }
 
+/* False when it is no number of a node. */
+static bool take_node(struct ticket *ticket, const json_t *claims)
+{
+    const json_t *node = json_object_get(claims, "node");
+    if (is_missing(node))
+        return true;
+    json_int_t number = json_integer_value(node);
+    if (!json_is_integer(node) || number < 0 || number >= NODE_NUMBERS)
+        return false;
+    ticket->names_node = true;
+    ticket->node = (unsigned)number;
+    return true;
+}
+
 static const char *take_topics(struct ticket *ticket, struct ticket_storage *storage,
                                const json_t *list)
 {
@@ -307,6 +329,8 @@ static const char *fill(struct ticket *ticket, json_t *claims, uint64_t forget_a
     if (!numeric_date_read(&ticket->until_ms, json_object_get(claims, "until"), 0) ||
         !numeric_date_read(&ticket->since_ms, json_object_get(claims, "since"), 0))
         return "until or since no date";
+    if (!take_node(ticket, claims))
+        return "node is no number of a daemon";
     struct past_rights *past = &storage->past;
     ticket->past = past;
     if (!take_past(past, claims))

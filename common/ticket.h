@@ -9,13 +9,16 @@
  * `uid`, `clid`, `last_id`, `until` (when the user's proof ends), `since` (when it was made, if the
  * ticket is newer) and `sid` (the application's session) may be missing or null, and times may have
  * fractions. `ep` is as in a subscription request; a bound or private topic needs a `uid`, and a
- * private one is granted by standing there. In place of `ep` a ticket may have `body`, the SHA-256 of
- * the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
+ * private one is granted by standing there. In place of `ep` a ticket may have `body`, the SHA-256
+ * of the body of a request in lower-case hexadecimal: it is worth something beside that body alone,
  * and the topics are the body's `ep`. So a ticket has a bounded size however many they are.
  *
  * `deaf` has those bound topics that the user may not hear now, and `unregistered` those of them
  * that nobody may; of a client that wants what it missed, `inbox` has those that it follows and may
- * hear. What is missing was not looked at, and is not replayed. */
+ * hear. What is missing was not looked at, and is not replayed.
+ *
+ * Of several daemons (docs/nodes.md) `node` has the number of the one that is to take it, and no
+ * other does; without it any does, and tells the others. */
 #ifndef ESN_TICKET_H
 #define ESN_TICKET_H
 
@@ -57,6 +60,8 @@ struct ticket {
     uint64_t until_ms;              /* when the proof ends, wall clock; 0: nobody said */
     uint64_t since_ms;              /* when it was made; 0: with the ticket, or nobody said */
     const struct past_rights *past; /* NULL: nothing was looked at */
+    bool names_node;                /* it is for ... */
+    unsigned node;                  /* ... this daemon of several, below NODE_NUMBERS */
     const char *body;   /* the digest of the body that has the topics; NULL: they are here */
     uint64_t issued_ms; /* iat; 0 of one that was read: it does not say, of one to sign: now */
     /* Of a ticket that was read; signing makes its own. */

@@ -5,6 +5,7 @@
 #include "handler_reply.h"
 #include "identify_subscriber.h"
 #include "messages.h"
+#include "node_choice.h"
 #include "past_lookup.h"
 #include "query.h"
 #include "retry_after.h"
@@ -24,6 +25,7 @@ struct subscribe_shared {
     struct identify_common *identify;
     struct past_lookup_common *past;
     struct token_desk_common *tokens;
+    struct node_choice *nodes;
 };
 
 struct subscribe_service {
@@ -31,6 +33,7 @@ struct subscribe_service {
     struct identify *identify;
     struct past_lookup *past;
     struct token_desk *tokens;
+    struct node_choice *nodes;           /* of all threads */
     const struct subscribe_route *route; /* of the request at hand */
     const struct bytes *body;            /* likewise; NULL: it has none */
 };
@@ -44,6 +47,7 @@ static void subscribe_close(void *context)
         identify_common_close(&shared->identify);
     past_lookup_common_close(&shared->past);
     token_desk_common_close(&shared->tokens);
+    node_choice_close(&shared->nodes);
     free(shared);
 }
 
@@ -57,7 +61,9 @@ static void *subscribe_open(const void *context, bool lasting)
     shared->identify = identify_common_open(settings);
     shared->past = past_lookup_common_open(&settings->config);
     shared->tokens = token_desk_common_open(settings);
-    if (shared->identify != NULL && shared->past != NULL && shared->tokens != NULL)
+    shared->nodes = node_choice_open(&settings->config, &settings->redis);
+    if (shared->identify != NULL && shared->past != NULL && shared->tokens != NULL &&
+        shared->nodes != NULL)
         return shared;
     subscribe_close(shared);
     return NULL;
@@ -79,6 +85,7 @@ static void *subscribe_begin(const void *settings, void *shared)
     struct subscribe_service *service = calloc(1, sizeof *service);
     if (service != NULL) {
         service->settings = settings;
+        service->nodes = common->nodes;
         service->identify = identify_open(settings, common->identify, error);
         service->past = past_lookup_open(settings, common->past);
         if (service->identify != NULL)
@@ -110,7 +117,7 @@ static void send_answer(struct handler_request *request, const struct bytes *ans
 
 static void hand_over(struct subscribe_service *service, struct handler_request *request,
                       const struct subscription_body *subscription, const struct bytes *text,
-                      bool needs_body)
+                      const struct ticket *ticket, const char *way)
 {
     const struct subscribe_route *route = service->route;
     const struct config *config = &service->settings->config;
@@ -120,11 +127,12 @@ static void hand_over(struct subscribe_service *service, struct handler_request 
                                       .connid = subscription->connid,
                                       .secret = subscription->secret,
                                       .origin = handler_request_variable(request, "HTTP_ORIGIN"),
+                                      .way = ticket->names_node ? way : NULL,
                                       .path = route->purpose == SUBSCRIBE_TICKET ? "" : route->path,
                                       .wait_ms = subscription->wait_ms,
                                       .has_wait = subscription->has_wait,
                                       .says_had = subscription->says_had,
-                                      .needs_body = needs_body};
+                                      .needs_body = ticket->body != NULL};
     if (route->purpose == SUBSCRIBE_TICKET)
         hand_off_write_ticket(&answer, &hand_off, config);
     else
@@ -186,6 +194,19 @@ static enum ticket_result sign(const struct subscribe_service *service, struct t
     return sign_somehow(service, ticket, digest, text);
 }
 
+/* What asks for a ticket alone may show it to whichever daemon its stream is at, and is not told
+ * of. */
+static void choose_node(const struct subscribe_service *service,
+                        const struct subscription_body *subscription, struct ticket *ticket,
+                        struct chosen_node *chosen)
+{
+    if (service->route->purpose != SUBSCRIBE_STREAM ||
+        !node_choice_make(service->nodes, subscription->connid, chosen))
+        return;
+    ticket->names_node = true;
+    ticket->node = chosen->node;
+}
+
 static void admit_as(struct subscribe_service *service, struct handler_request *request,
                      const struct subscription_body *subscription, const struct identity *identity)
 {
@@ -193,12 +214,14 @@ static void admit_as(struct subscribe_service *service, struct handler_request *
     struct ticket ticket = subscription_body_ticket(subscription, identity);
     struct past_rights past = {0};
     struct bytes text = BYTES_EMPTY;
+    struct chosen_node chosen;
     if (ticket.user != NULL)
         past_lookup_find(service->past, subscription, ticket.user, &past);
     ticket.past = &past;
+    choose_node(service, subscription, &ticket, &chosen);
     switch (sign(service, &ticket, digest, &text)) {
     case TICKET_OK:
-        hand_over(service, request, subscription, &text, ticket.body != NULL);
+        hand_over(service, request, subscription, &text, &ticket, chosen.way);
         break;
     case TICKET_TOO_LARGE:
         refuse(request, 413, "Too many or too long Event Points",

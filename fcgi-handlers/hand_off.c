@@ -1,6 +1,7 @@
 #include "hand_off.h"
 
 #include "handler_reply.h"
+#include "nodes/node_record.h"
 
 #include <string.h>
 
@@ -26,7 +27,9 @@ static void append_escaped(struct bytes *out, const char *text)
 
 static void append_target(struct bytes *out, const char *base, const struct hand_off *hand_off)
 {
-    bytes_append_format(out, "%s%s?ticket=", base, hand_off->path);
+    const char *way = hand_off->way != NULL ? hand_off->way : "";
+    bytes_append_format(out, "%s%s%s?ticket=", node_way_is_address(way) ? "" : base, way,
+                        hand_off->path);
     bytes_append(out, hand_off->ticket, hand_off->ticket_length);
     if (hand_off->has_wait) {
         bytes_append_text(out, "&wait=");
@@ -61,13 +64,14 @@ static void write_again(struct bytes *out, const char *base, const struct hand_o
     bytes_append_text(out, "\r\nContent-Length: 0\r\n\r\n");
 }
 
-/* To the same path (RFC 3986 section 5.2.2), where the web server passes on who has a ticket. A
- * local redirect has no body any more. */
+/* To the same path (RFC 3986 section 5.2.2), or the same of a daemon's own way, where the web server
+ * passes on who has a ticket. A local redirect has no body any more. */
 static void write_again_here(struct bytes *out, const struct hand_off *hand_off,
                              const struct config *config)
 {
     struct hand_off here = *hand_off;
-    here.path = "";
+    if (here.way == NULL)
+        here.path = "";
     write_again(out, "", &here, config);
 }
 
@@ -103,7 +107,8 @@ void hand_off_write_ticket(struct bytes *out, const struct hand_off *hand_off,
     struct bytes body = BYTES_EMPTY, url = BYTES_EMPTY;
     bytes_append_text(&body, "{\"ticket\":");
     bytes_append_json_string(&body, hand_off->ticket, hand_off->ticket_length);
-    if (config->handoff_url != NULL) {
+    bool has_address = hand_off->way != NULL && node_way_is_address(hand_off->way);
+    if (config->handoff_url != NULL || has_address) {
         append_target(&url, config->handoff_url, hand_off);
         bytes_append_text(&body, ",\"url\":");
         bytes_append_json_string(&body, url.data, url.length);

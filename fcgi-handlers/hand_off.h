@@ -14,8 +14,11 @@ struct hand_off {
     uint64_t connid;    /* of a client that comes back; 0: none */
     const char *secret; /* that proves it */
     const char *origin; /* of the page that asks; NULL: it did not say */
-    const char *path;   /* of the transport, behind the daemon's address; "": frames */
-    uint64_t wait_ms;   /* how long a poll is to wait, when has_wait */
+    /* Where the daemon that the ticket names is reached ([fanout] node_url): a path behind the
+     * daemons' address, or, by redirect and json, an address in its place. NULL: it names none. */
+    const char *way;
+    const char *path; /* of the transport, behind the daemon's address; "": frames */
+    uint64_t wait_ms; /* how long a poll is to wait, when has_wait */
     bool has_wait;
     bool says_had;   /* the client will say which events it had */
     bool needs_body; /* the ticket is worth something beside the request's body alone */

@@ -4,6 +4,7 @@
 #include "config/config_value.h"
 #include "cors.h"
 #include "net_address.h"
+#include "nodes/node_record.h"
 #include "redis/redis_url.h"
 #include "service_user.h"
 #include "topic.h"
@@ -238,6 +239,14 @@ static void check_binding(struct config_checker *checker, const struct config *c
         report_fault(checker, "redis needs private_key_file and [redis] url");
 }
 
+static void check_node_url(struct config_checker *checker, const struct config *config)
+{
+    const char *fault = config->node_url != NULL ? node_way_fault(config->node_url) : NULL;
+    checker->key = config_key_find("fanout", "node_url");
+    if (fault != NULL)
+        report_fault(checker, "\"%s\" should be %s", config->node_url, fault);
+}
+
 static void check_handoff(struct config_checker *checker, const struct config *config)
 {
     bool public = config->handoff_mode == CONFIG_HANDOFF_REDIRECT ||
@@ -414,6 +423,7 @@ void config_check(const struct config *config, config_check_report *report, void
     check_pending(&checker, config);
     check_tickets(&checker, config);
     check_binding(&checker, config);
+    check_node_url(&checker, config);
     check_handoff(&checker, config);
     check_open(&checker, config);
     check_origins(&checker, config);

@@ -68,6 +68,10 @@ const struct config_key config_keys[] = {
      "127.0.0.1:8011 unix:/run/es-web-notify/lines.sock",
      "Where `esn-fanout` accepts raw TCP, one JSON a line both ways (docs/protocol.md section 8), written as in `listen`. "
      "Nothing: nowhere."},
+    {"fanout", "node_url", CONFIG_TEXT, AT(node_url), "", 0, 0, NULL, false, COMMON, "node/3/",
+     "Of several daemons (docs/nodes.md): where this one alone is reached from outside, for those who have to come to it and no "
+     "other. A path below the web server's prefix, such as `node/3/`, whose requests the web server passes on to this daemon with "
+     "that path (`/node/3/alive`); or, with `[handoff] mode = redirect` or `json`, an address of its own. Ends with `/`."},
     {"fanout", "listen_tls", CONFIG_LIST, AT(listen_tls), "", 0, 0, NULL, false, COMMON,
      "0.0.0.0:443 [::]:443",
      "Where `esn-fanout` accepts HTTPS itself, written as in `listen`, with `tls_cert` and `tls_key`. Nothing: nowhere; a web "

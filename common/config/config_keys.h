@@ -66,6 +66,7 @@ enum config_handoff {
 struct config {
     /* [fanout] */
     char **listen, **listen_lines, **listen_tls, **listen_lines_tls;
+    char *node_url;
     char **tls_cert, **tls_key;
     int tls_min; /* enum config_tls */
     uint64_t tls_ticket_time;

@@ -12,6 +12,22 @@ void node_lives_free(struct node_lives *lives)
     *lives = (struct node_lives){0};
 }
 
+bool node_lives_copy(struct node_lives *copy, const struct node_lives *lives)
+{
+    *copy = *lives;
+    copy->room = lives->count;
+    copy->list = NULL;
+    if (lives->count == 0)
+        return true;
+    copy->list = reallocarray(NULL, lives->count, sizeof *copy->list);
+    if (copy->list == NULL) {
+        *copy = (struct node_lives){0};
+        return false;
+    }
+    memcpy(copy->list, lives->list, lives->count * sizeof *copy->list);
+    return true;
+}
+
 void node_lives_begin_look(struct node_lives *lives, uint64_t now_ms)
 {
     uint64_t most = lives->lease_ms / LOOKS_OF_LEASE + 1;

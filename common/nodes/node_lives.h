@@ -39,6 +39,8 @@ enum node_state {
 
 /* Begin as {.lease_ms = ...}. */
 void node_lives_free(struct node_lives *lives);
+/* False without memory, and nothing to free. */
+bool node_lives_copy(struct node_lives *copy, const struct node_lives *lives);
 
 /* A look at all records: begin, see each, end. Those that are not there are forgotten. */
 void node_lives_begin_look(struct node_lives *lives, uint64_t now_ms);

@@ -37,6 +37,8 @@ const char *message_ticket_read(struct message_ticket *brought, struct stream *s
         return "Invalid ticket";
     case TICKET_GATE_DROPPED:
         return TICKET_GATE_DROPPED_REASON;
+    case TICKET_GATE_ELSEWHERE:
+        return "Ticket of another daemon";
     case TICKET_GATE_TOO_OLD:
         return "Ticket from before the start";
     default:

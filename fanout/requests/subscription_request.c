@@ -172,6 +172,9 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
     case TICKET_GATE_DROPPED:
         http_reply_error(connection, request, 403, TICKET_GATE_DROPPED_REASON);
         break;
+    case TICKET_GATE_ELSEWHERE:
+        subscribe_refuse_for_now(connection, request, transport, "Ticket of another daemon", 1);
+        break;
     case TICKET_GATE_TOO_OLD:
         subscribe_refuse_for_now(connection, request, transport, "Ticket from before the start", 1);
         break;

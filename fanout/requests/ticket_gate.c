@@ -4,6 +4,7 @@
 #include "used_tickets.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool ticket_gate_reload(struct ticket_gate *gate, const struct config *config, char *error)
 {
@@ -81,6 +82,48 @@ static bool is_from_before(const struct ticket_gate *gate, const struct ticket_r
            (signed_ms < gate->opened_ms && signed_ms + life_ms >= gate->opened_ms);
 }
 
+/* Any daemon may have taken it, and not all that they said was heard. */
+static bool is_from_a_gap(const struct ticket_gate *gate, const struct ticket_rules *rules,
+                          const struct ticket *ticket)
+{
+    uint64_t life_ms = (rules->life_max_s + rules->skew_s) * UINT64_C(1000);
+
+    return gate->has_node && !ticket->names_node && ticket->issued_ms < gate->gap_ms &&
+           ticket->forget_after_s * 1000 < gate->gap_ms + life_ms;
+}
+
+/* Its number is all that is left of it. */
+static enum ticket_gate_result send_elsewhere(const struct ticket_gate *gate, struct ticket *ticket)
+{
+    unsigned node = ticket->node;
+
+    (void)refuse_ticket(gate, ticket, TICKET_GATE_ELSEWHERE, "for another daemon");
+    ticket->node = node;
+    return TICKET_GATE_ELSEWHERE;
+}
+
+static enum ticket_gate_result take_first(const struct ticket_gate *gate,
+                                          const struct ticket *ticket)
+{
+    if (gate->tell_used != NULL && !ticket->names_node)
+        gate->tell_used(gate->context, ticket->id, ticket->forget_after_s);
+    return TICKET_GATE_OPEN;
+}
+
+bool ticket_gate_note_used(struct ticket_gate *gate, const char *id, uint64_t forget_after_s,
+                           uint64_t wall_ms)
+{
+    size_t length = strlen(id);
+
+    return length > 0 && length <= TICKET_ID_MAX &&
+           used_tickets_take(gate->used, id, forget_after_s, wall_ms / 1000) != USED_TICKETS_FULL;
+}
+
+void ticket_gate_note_gap(struct ticket_gate *gate, uint64_t wall_ms)
+{
+    gate->gap_ms = wall_ms;
+}
+
 enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
                                           const char *text, size_t length,
                                           struct ticket_gate_time now, struct ticket *ticket)
@@ -97,6 +140,11 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
         return refuse_ticket(
             gate, ticket,
             result == TICKET_NO_RESOURCES ? TICKET_GATE_OVERLOADED : TICKET_GATE_REFUSED, why);
+    if (gate->has_node && ticket->names_node && ticket->node != gate->node)
+        return send_elsewhere(gate, ticket);
+    if (is_from_a_gap(gate, &rules, ticket))
+        return refuse_ticket(gate, ticket, TICKET_GATE_TOO_OLD,
+                             "from when the daemons did not hear each other");
     if (is_from_before(gate, &rules, ticket, now))
         return refuse_ticket(gate, ticket, TICKET_GATE_TOO_OLD, "from before the start");
     if (is_dropped(gate, ticket, wall_s))
@@ -104,7 +152,7 @@ enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct
                              "its user or session was dropped since");
     switch (used_tickets_take(gate->used, ticket->id, ticket->forget_after_s, wall_s)) {
     case USED_TICKETS_FIRST:
-        return TICKET_GATE_OPEN;
+        return take_first(gate, ticket);
     case USED_TICKETS_AGAIN:
         return refuse_ticket(gate, ticket, TICKET_GATE_REFUSED, "used before");
     case USED_TICKETS_UNKNOWN:

@@ -18,6 +18,13 @@ struct ticket_gate {
     uint64_t opened_ms;                    /* by the wall clock of then */
     const struct revocations *revocations; /* set by the owner; NULL: none; likewise ... */
     struct decisions *decisions;           /* ... where refusals are noted */
+    /* Of several daemons, set by the owner: */
+    bool has_node;
+    unsigned node; /* this one's number */
+    /* Tells the others that a ticket was used that any of them may take. NULL: there are none. */
+    void (*tell_used)(void *context, const char *id, uint64_t forget_after_s);
+    void *context;
+    uint64_t gap_ms; /* until then something that they told may not have been heard; wall clock */
 };
 
 /* What a client is told of TICKET_GATE_DROPPED. */
@@ -25,8 +32,9 @@ struct ticket_gate {
 
 enum ticket_gate_result {
     TICKET_GATE_OPEN,
-    TICKET_GATE_REFUSED,   /* one answer, whatever is wrong with it */
-    TICKET_GATE_DROPPED,   /* its user or session was dropped since it was signed */
+    TICKET_GATE_REFUSED, /* one answer, whatever is wrong with it */
+    TICKET_GATE_DROPPED, /* its user or session was dropped since it was signed */
+    TICKET_GATE_ELSEWHERE, /* it is for another daemon: its number stands in the ticket, which is empty else */
     TICKET_GATE_TOO_OLD,   /* of before the start, or of before the clock was set back: nobody knows
                               whether it was used then; a new one will do */
     TICKET_GATE_OVERLOADED /* cannot remember that it is used now */
@@ -49,5 +57,14 @@ struct ticket_gate_time {
 enum ticket_gate_result ticket_gate_admit(struct ticket_gate *gate, const struct config *config,
                                           const char *text, size_t length,
                                           struct ticket_gate_time now, struct ticket *ticket);
+
+/* ---- of several daemons: tickets that any of them may take, and one of them has taken ---- */
+
+/* One of the others says so. False: it is no id of a ticket, or there is no room to remember it. */
+bool ticket_gate_note_used(struct ticket_gate *gate, const char *id, uint64_t forget_after_s,
+                           uint64_t wall_ms);
+/* What the others say may not have been heard up to now: such tickets of before are
+ * TICKET_GATE_TOO_OLD. */
+void ticket_gate_note_gap(struct ticket_gate *gate, uint64_t wall_ms);
 
 #endif

@@ -112,6 +112,9 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
     case TICKET_GATE_DROPPED:
         refuse_line(connection, CLOSE_REFUSED, TICKET_GATE_DROPPED_REASON);
         break;
+    case TICKET_GATE_ELSEWHERE:
+        refuse_line(connection, CLOSE_REFUSED, "Ticket of another daemon");
+        break;
     case TICKET_GATE_TOO_OLD:
         refuse_line(connection, CLOSE_REFUSED, "Ticket from before the start");
         break;

@@ -347,6 +347,21 @@ static void an_engine_is_named_with_what_it_needs(void **state)
     load_well(scene, "[bus]\nengine = redis\nevents =\n[redis]\nurl = redis://h\n");
 }
 
+static void a_daemons_own_way_is_a_path_or_an_address(void **state)
+{
+    struct scene *scene = *state;
+    load_badly(
+        scene, "[fanout]\nnode_url = /node/3/\n",
+        "@:2: [fanout] node_url: \"/node/3/\" should be a path below the web server's prefix "
+        "such as \"node/3/\", of letters, digits, - . _ ~ and /");
+    load_badly(
+        scene, "[fanout]\nnode_url = http://three.example\n",
+        "@:2: [fanout] node_url: \"http://three.example\" should be a path or an address that "
+        "ends with \"/\"");
+    load_well(scene, "[fanout]\nnode_url = node/3/\n");
+    load_well(scene, "[fanout]\nnode_url = https://three.example/notify/\n");
+}
+
 static void what_has_no_meaning_empty_is_refused(void **state)
 {
     load_badly(*state, "[bus]\nacks =\n[redis]\nsession_user =\n",
@@ -718,6 +733,7 @@ int main(void)
         TEST(a_database_is_named_whole),
         TEST(an_outbox_is_named_whole),
         TEST(an_engine_is_named_with_what_it_needs),
+        TEST(a_daemons_own_way_is_a_path_or_an_address),
         TEST(what_has_no_meaning_empty_is_refused),
         TEST(an_open_bus_needs_keys),
         TEST(limits_must_agree),

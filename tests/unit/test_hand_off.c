@@ -85,6 +85,32 @@ static void each_transport_is_handed_to_its_own_path(void **state)
     expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/sse?ticket=t\r\n\r\n");
 }
 
+static void a_daemon_of_several_has_a_way_of_its_own(void **state)
+{
+    (void)state;
+    struct hand_off hand_off = {
+        .ticket = "t", .ticket_length = 1, .path = "poll", .way = "node/3/"};
+    expect(CONFIG_HANDOFF_ACCEL, &hand_off,
+           "Status: 200 OK\r\nContent-Type: text/plain\r\n"
+           "X-Accel-Redirect: /_fanout/node/3/poll?ticket=t\r\n\r\n");
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off, "Location: /_fanout/node/3/poll?ticket=t\r\n\r\n");
+    expect(CONFIG_HANDOFF_REDIRECT, &hand_off,
+           "Status: 303 See Other\r\n" EVERY "Location: https://stream.example/live/"
+           "node/3/poll?ticket=t\r\nContent-Length: 0\r\n\r\n");
+    hand_off.needs_body = true;
+    expect(CONFIG_HANDOFF_LOCAL, &hand_off,
+           "Status: 307 Temporary Redirect\r\n" EVERY
+           "Location: node/3/poll?ticket=t\r\nContent-Length: 0\r\n\r\n");
+    hand_off = (struct hand_off){
+        .ticket = "t", .ticket_length = 1, .path = "", .way = "https://three.example/"};
+    expect(CONFIG_HANDOFF_REDIRECT, &hand_off,
+           "Status: 303 See Other\r\n" EVERY
+           "Location: https://three.example/?ticket=t\r\nContent-Length: 0\r\n\r\n");
+    expect(CONFIG_HANDOFF_JSON, &hand_off,
+           "Status: 200 OK\r\n" EVERY "Content-Type: application/json\r\nContent-Length: 55\r\n\r\n"
+           "{\"ticket\":\"t\",\"url\":\"https://three.example/?ticket=t\"}\n");
+}
+
 static void a_ticket_alone_is_json_in_every_mode(void **state)
 {
     (void)state;
@@ -153,6 +179,7 @@ int main(void)
         cmocka_unit_test(what_the_client_says_is_escaped),
         cmocka_unit_test(a_secret_that_is_none_stays_behind),
         cmocka_unit_test(each_transport_is_handed_to_its_own_path),
+        cmocka_unit_test(a_daemon_of_several_has_a_way_of_its_own),
         cmocka_unit_test(a_ticket_alone_is_json_in_every_mode),
         cmocka_unit_test(renewals_are_sent_on),
         cmocka_unit_test(a_ticket_that_needs_the_body_keeps_it),

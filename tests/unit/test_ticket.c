@@ -57,6 +57,27 @@ static enum ticket_result read_at(const char *text, const struct ticket_rules *w
 
 /* ---- what we sign ourselves ---- */
 
+static void test_names_the_daemon_that_is_to_take_it(void **state)
+{
+    (void)state;
+    struct bytes text = BYTES_EMPTY;
+    struct ticket named = full, read;
+    for (unsigned node = 0; node < 1024; node += 1023) {
+        named.names_node = true;
+        named.node = node;
+        sign(&text, &rules, &named);
+        assert_int_equal(ticket_read(&read, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+        assert_true(read.names_node);
+        assert_int_equal(read.node, node);
+        ticket_free(&read);
+    }
+    sign(&text, &rules, &full);
+    assert_int_equal(ticket_read(&read, &rules, text.data, text.length, NOW, NULL), TICKET_OK);
+    assert_false(read.names_node);
+    ticket_free(&read);
+    bytes_free(&text);
+}
+
 static void test_comes_back_as_it_went(void **state)
 {
     (void)state;
@@ -391,13 +412,17 @@ static const char *const bad_claims[] = {
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"*\"}",
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"uid\":\"__DONT__\"}",
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"clid\":7}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"node\":1024}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"node\":-1}",
+    "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"node\":\"3\"}",
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"jti\":\"x\",\"ep\":[],\"last_id\":7}"};
 
 static const char *const good_claims[] = {
     "{\"aud\":\"esn-fanout\",\"exp\":1700000000.25,\"iat\":1699999999.75,\"nbf\":1.7e9,"
     "\"jti\":\"x\",\"ep\":[]}",
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"iat\":null,\"nbf\":null,\"uid\":null,"
-    "\"clid\":null,\"last_id\":null,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\",\"binded\":null}]}",
+    "\"clid\":null,\"last_id\":null,\"node\":null,\"jti\":\"x\",\"ep\":[{\"topic\":\"a\","
+    "\"binded\":null}]}",
     "{\"aud\":\"esn-fanout\",\"exp\":1700000010,\"uid\":7,\"jti\":\"x\","
     "\"ep\":[{\"topic\":\"a\",\"bound\":true}]}",
     "{\"aud\":[\"a\",\"esn-fanout\"],\"exp\":1700000001,\"jti\":\"x\",\"ep\":[]}",
@@ -606,6 +631,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(used_tickets_are_counted_each_once),
         cmocka_unit_test(test_comes_back_as_it_went),
+        cmocka_unit_test(test_names_the_daemon_that_is_to_take_it),
         cmocka_unit_test(test_what_may_be_missing),
         cmocka_unit_test(test_says_what_may_be_heard_of_the_past),
         cmocka_unit_test(test_stands_for_a_body),

@@ -276,6 +276,118 @@ static void a_reload_that_fails_leaves_it_as_it_was(void **state)
     bytes_free(&text);
 }
 
+/* ---- of several daemons ---- */
+
+static struct bytes make_ticket_for(bool names_node, unsigned node)
+{
+    char secret[] = SECRET;
+    char *values[] = {secret};
+    const struct secret_list secrets = {.values = values, .count = 1};
+    const struct ticket_rules rules = {.secrets = &secrets, .life_s = 10, .life_max_s = 60};
+    const struct ticket ticket = {
+        .user = "ana", .issued_ms = NOW * MS, .names_node = names_node, .node = node};
+    struct bytes text = BYTES_EMPTY;
+
+    assert_int_equal(ticket_sign(&text, &rules, &ticket, NOW), TICKET_OK);
+    return text;
+}
+
+struct told {
+    char id[TICKET_ID_MAX + 1];
+    uint64_t forget_after_s;
+    int times;
+};
+
+static void tell(void *context, const char *id, uint64_t forget_after_s)
+{
+    struct told *told = context;
+
+    (void)snprintf(told->id, sizeof told->id, "%s", id);
+    told->forget_after_s = forget_after_s;
+    told->times++;
+}
+
+static void open_gate_of_node(struct entrance *entrance, unsigned node, struct told *told)
+{
+    open_gate(entrance);
+    entrance->gate.has_node = true;
+    entrance->gate.node = node;
+    entrance->gate.tell_used = tell;
+    entrance->gate.context = told;
+}
+
+static void a_ticket_of_another_daemon_is_not_used_up(void **state)
+{
+    struct entrance *entrance = *state;
+    struct told told = {0};
+    struct bytes text = make_ticket_for(true, 7);
+    struct ticket ticket;
+    const struct ticket_gate_time now = {NOW * MS, 0};
+
+    open_gate_of_node(entrance, 3, &told);
+    assert_int_equal(
+        ticket_gate_admit(&entrance->gate, &entrance->config, text.data, text.length, now, &ticket),
+        TICKET_GATE_ELSEWHERE);
+    assert_int_equal(ticket.node, 7);
+    assert_null(ticket.storage);
+    entrance->gate.node = 7;
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_OPEN);
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(told.times, 0);
+    bytes_free(&text);
+}
+
+static void one_that_names_no_daemon_is_used_at_one_of_them(void **state)
+{
+    struct entrance *entrance = *state;
+    struct told told = {0};
+    struct bytes here = make_ticket_for(false, 0), there = make_ticket_for(false, 0);
+
+    open_gate_of_node(entrance, 3, &told);
+    assert_int_equal(admit_at(entrance, &here, NOW), TICKET_GATE_OPEN);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(admit_at(entrance, &here, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(told.times, 1);
+    /* Another daemon says what this one has just said. */
+    ticket_gate_close(&entrance->gate);
+    open_gate_of_node(entrance, 4, &told);
+    assert_true(ticket_gate_note_used(&entrance->gate, told.id, told.forget_after_s, NOW * MS));
+    assert_int_equal(admit_at(entrance, &here, NOW), TICKET_GATE_REFUSED);
+    assert_int_equal(admit_at(entrance, &there, NOW), TICKET_GATE_OPEN);
+    assert_false(ticket_gate_note_used(&entrance->gate, "", NOW + 10, NOW * MS));
+    bytes_free(&here);
+    bytes_free(&there);
+}
+
+static void what_was_not_heard_makes_those_of_before_worth_nothing(void **state)
+{
+    struct entrance *entrance = *state;
+    struct told told = {0};
+    struct bytes any = make_ticket_for(false, 0), own = make_ticket_for(true, 3);
+
+    open_gate_of_node(entrance, 3, &told);
+    ticket_gate_note_gap(&entrance->gate, NOW * MS + 1);
+    assert_int_equal(admit_at(entrance, &any, NOW + 1), TICKET_GATE_TOO_OLD);
+    assert_int_equal(admit_at(entrance, &own, NOW + 1), TICKET_GATE_OPEN);
+    char secret[] = SECRET;
+    struct bytes later = make_ticket_at(secret, (NOW + 1) * MS);
+    assert_int_equal(admit_at(entrance, &later, NOW + 1), TICKET_GATE_OPEN);
+    bytes_free(&later);
+    bytes_free(&any);
+    bytes_free(&own);
+}
+
+/* Whoever signs for several and one: there it is passed over. */
+static void one_daemon_alone_takes_each(void **state)
+{
+    struct entrance *entrance = *state;
+    struct bytes text = make_ticket_for(true, 7);
+
+    open_gate(entrance);
+    assert_int_equal(admit_at(entrance, &text, NOW), TICKET_GATE_OPEN);
+    bytes_free(&text);
+}
+
 static void with_a_bad_secret_it_does_not_open(void **state)
 {
     struct entrance *entrance = *state;
@@ -294,6 +406,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_keeps_nobody_out, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_opens_it_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_of_another_daemon_is_not_used_up, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_that_names_no_daemon_is_used_at_one_of_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_not_heard_makes_those_of_before_worth_nothing,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_daemon_alone_takes_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_wrong_makes_no_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_secret_it_stays_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_cannot_be_remembered_is_not_let_in, set_up, tear_down),
