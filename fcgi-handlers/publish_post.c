@@ -47,7 +47,9 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
         .max_topic_levels = (size_t)config->max_topic_levels,
         .max_within_ms = config->report_time,
     };
-    *post = (struct publish_post){.publisher = publisher};
+    *post =
+        (struct publish_post){.publisher = publisher,
+                              .of_several_daemons = judge->config->bus_engine == CONFIG_BUS_REDIS};
     post->refused = !publish_request_parse(&post->asked, body, length, &limits, &post->fault);
     if (post->refused || !may_report(post))
         return false;
@@ -168,7 +170,8 @@ struct publish_outcome publish_post_outcome(const struct publish_post *post)
                                     .post = &post->asked,
                                     .decisions = post->decisions,
                                     .events = post->events,
-                                    .event_count = post->event_count};
+                                    .event_count = post->event_count,
+                                    .of_several_daemons = post->of_several_daemons};
 }
 
 void publish_post_free(struct publish_post *post)

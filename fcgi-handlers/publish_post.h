@@ -22,6 +22,7 @@ struct publish_post {
     char user[USER_ID_SIZE];          /* of its bind key; "": none */
     struct point_decision *decisions; /* one for each event point */
     uint64_t proof_s;                 /* when its bind key has to be valid, since 1970; 0: now */
+    bool of_several_daemons;          /* see struct publish_outcome */
     bool refused;
     struct publish_fault fault; /* when it is refused */
     struct bus_event *events;   /* of what was granted, among those of other posts */

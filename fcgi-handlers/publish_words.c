@@ -136,12 +136,17 @@ static unsigned retry_after(enum fate fate, const struct publish_outcome *outcom
 static void append_taken(struct bytes *out, const struct publish_outcome *outcome)
 {
     uint64_t receivers = 0;
-    for (size_t i = 0; i < outcome->event_count; i++)
+    bool complete = true;
+    for (size_t i = 0; i < outcome->event_count; i++) {
         receivers += outcome->events[i].ack.receivers;
+        complete = complete && outcome->events[i].complete;
+    }
     bytes_append_text(out, "\"id\":");
     append_event_id(out, &outcome->events[0]);
     bytes_append_text(out, ",\"receivers\":");
     bytes_append_number(out, receivers);
+    if (outcome->of_several_daemons)
+        bytes_append_text(out, complete ? ",\"complete\":true" : ",\"complete\":false");
 }
 
 static const char *trouble_of(const struct publish_outcome *outcome)

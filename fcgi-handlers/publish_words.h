@@ -19,6 +19,7 @@ struct publish_outcome {
     const struct point_decision *decisions; /* one for each event point */
     const struct bus_event *events;         /* one for each that was granted, in the same order */
     size_t event_count;
+    bool of_several_daemons; /* whether all of them have told their receivers in time is said */
 };
 
 struct publish_words {
