@@ -20,6 +20,7 @@ struct event {
     uint64_t whisper;  /* connid, or 0 for a shout */
     uint64_t except;   /* connid of the only stream that does not hear it, or 0 */
     uint64_t sequence; /* second half of its id; 0: it has none yet */
+    uint64_t wall_ms;  /* when the engine that numbered it took it; 0: now */
     /* With ENVELOPE_REPORT, as it comes from the bus; of the past nobody knows them any more. */
     uint64_t token;     /* id of who published it; 0: nobody's */
     uint32_t within_ms; /* with ENVELOPE_WITHIN */

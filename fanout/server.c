@@ -75,6 +75,9 @@ static void apply_config(struct server *server)
     server->streams.departed.max_count = server->config.log_max_departed;
     server->streams.departed.max_age_ms = server->config.log_max_age;
     server->streams.secrets.max_age_ms = server->config.log_max_age;
+    server->streams.secrets.lives_ms = server->config.stream_time + server->config.log_max_age;
+    server->streams.secrets.moved.max_count = server->config.log_max_departed;
+    server->streams.secrets.moved.max_age_ms = server->streams.secrets.lives_ms;
     server->streams.revocations.most = server->config.max_revocations;
     server->streams.reports.max_bytes = server->config.max_report_bytes;
     server->streams.reports.max_age_ms = server->config.report_time;
@@ -327,15 +330,25 @@ static int start_handles(struct server *server)
 static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
 {
     struct streams *streams = &server->streams;
+    const struct bus_facts *facts = &server->nodes.facts;
     uint64_t by_clock = wall_ms << 10;
     uint64_t by_log = (server->log.epoch << 10) + server->log.sequence;
 
     streams->next_connid = by_clock > by_log ? by_clock : by_log;
-    if (stream_secrets_open(&streams->secrets, intake_stream_key(server->intake),
-                            streams->next_connid, loop_now(&server->net.loop)))
-        return true;
-    snprintf(error, SERVER_ERROR_SIZE, "out of memory");
-    return false;
+    if (facts->numbers_events) {
+        streams->next_connid = facts->first_connid;
+        streams->connid_gap = BUS_NODES_MOST - 1;
+    }
+    const unsigned char *key =
+        facts->numbers_events ? facts->stream_key : intake_stream_key(server->intake);
+    if (!stream_secrets_open(&streams->secrets, key, streams->next_connid,
+                             loop_now(&server->net.loop))) {
+        snprintf(error, SERVER_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    if (facts->numbers_events)
+        stream_secrets_share(&streams->secrets);
+    return true;
 }
 
 /* Without it each write is a system call of its own, which works as well. */
@@ -371,6 +384,7 @@ static void open_service(struct server *server)
                                        .transports = transports,
                                        .seen = &server->seen,
                                        .publishers = &server->publishers,
+                                       .nodes = &server->nodes,
                                        .started_at_ms = loop_now(&server->net.loop),
                                        .answer = routes_answer};
     waiting_requests_open(&server->waiting, &request_reader_user, request_reader_answer);
@@ -445,6 +459,28 @@ static bool open_session_ends(struct server *server, char *error)
     return session_ends_open(&server->session_ends, &server->net.loop.uv, error);
 }
 
+static void leave_behind(void *context)
+{
+    struct server *server = context;
+
+    stopping_leave_behind(&server->service);
+}
+
+static void release(void *context)
+{
+    struct server *server = context;
+
+    stopping_release_later(&server->service);
+}
+
+static void open_nodes(struct server *server)
+{
+    server->nodes = (struct nodes){
+        .log = &server->log,
+        .replays = &server->replays,
+        .owner = {.leave_behind = leave_behind, .release = release, .context = server}};
+}
+
 static bool open_intake(struct server *server, bool goes_on, char *error)
 {
     const struct intake_parts parts = {.config = &server->config,
@@ -455,6 +491,7 @@ static bool open_intake(struct server *server, bool goes_on, char *error)
                                        .rates = &server->rates,
                                        .publishers = &server->publishers,
                                        .drops = &server->drops,
+                                       .nodes = &server->nodes,
                                        .goes_on = goes_on};
 
     server->service.intake = server->intake = intake_open(&parts, error);
@@ -465,11 +502,15 @@ static bool open_intake(struct server *server, bool goes_on, char *error)
     return server->intake != NULL;
 }
 
-static bool open_bus(struct server *server, char *error)
+static bool open_bus(struct server *server, bool goes_on, char *error)
 {
     server->service.bus = server->bus =
         bus_reader_open(&server->net, server->intake, server->log.epoch, error);
-    return server->bus != NULL;
+    if (server->bus == NULL)
+        return false;
+    const struct bus_facts facts = bus_reader_facts(server->bus);
+    nodes_open(&server->nodes, &facts, goes_on);
+    return true;
 }
 
 static bool open_streams(struct server *server, struct heir *heir, uint64_t wall, char *error)
@@ -495,12 +536,14 @@ static bool open_parts(struct server *server, struct heir *heir, char *error)
     apply_config(server);
     open_batch(server);
     open_drops(server);
+    open_nodes(server);
     load_publishers(server);
     server->stop_soon = stop_soon;
     handover_open(server);
     return (heir == NULL || handover_take_tables(server, heir, error)) &&
-           open_intake(server, heir != NULL, error) && open_streams(server, heir, wall, error) &&
-           open_bus(server, error) && listeners_open(&server->listeners, &server->net, error) &&
+           open_intake(server, heir != NULL, error) && open_bus(server, heir != NULL, error) &&
+           open_streams(server, heir, wall, error) &&
+           listeners_open(&server->listeners, &server->net, error) &&
            open_session_ends(server, error) &&
            (heir == NULL || handover_take_clients(server, heir, error));
 }

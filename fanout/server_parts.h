@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/drops.h"
+#include "events/nodes.h"
 #include "events/publisher_counts.h"
 #include "events/rate_limits.h"
 #include "events/replay.h"
@@ -48,6 +49,7 @@ struct server {
     struct dropping dropping;
     struct intake *intake;
     struct undelivered undelivered;
+    struct nodes nodes;
     struct bus_reader *bus;
     struct waiting_requests waiting;
     struct piecewise_answers answers;

@@ -2,10 +2,12 @@
 
 #include "config/config.h"
 #include "events/bus_reader.h"
+#include "log/event_log.h"
 #include "net/connection.h"
 #include "net/listener.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
+#include "streams/streams.h"
 
 enum { RELEASE_SLACK_MS = 5000 }; /* by which a busy loop may end one later than it was due */
 
@@ -36,6 +38,36 @@ void stopping_release_streams(struct service *service)
     service->released_until =
         loop_now(&service->net->loop) + config->stop_spread + RELEASE_SLACK_MS;
     uv_walk(&service->net->loop.uv, release_one, NULL);
+}
+
+static void release_later(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = connection_of_handle(handle);
+    void (*const *each)(struct connection *) = context;
+
+    if (connection != NULL && !uv_is_closing(handle) && connection->state == CONNECTION_STREAMING)
+        (*each)(connection);
+}
+
+static void release_each(struct service *service, void (*each)(struct connection *))
+{
+    service->released_until =
+        loop_now(&service->net->loop) + service->net->config->stop_spread + RELEASE_SLACK_MS;
+    uv_walk(&service->net->loop.uv, release_later, &each);
+}
+
+void stopping_release_later(struct service *service)
+{
+    release_each(service, streaming_stop_later);
+}
+
+void stopping_leave_behind(struct service *service)
+{
+    const struct event_log *log = service->log;
+
+    service->streams->behind_at = (struct log_position){
+        .sequence = log->sequence, .values_after = log->sequence, .epoch = log->epoch};
+    release_each(service, streaming_leave_behind);
 }
 
 uint64_t stopping_begin(struct service *service, struct listeners *listeners,

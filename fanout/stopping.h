@@ -14,6 +14,11 @@ struct service;
 /* Ends the streams alone, as a stopping does, while the daemon goes on: for a web server or proxy
  * before it that is to be restarted, and would wait for them. */
 void stopping_release_streams(struct service *service);
+/* The same, but ends none in this call: for what happens while others are served. */
+void stopping_release_later(struct service *service);
+/* The same of streams that have a gap where the log is now: nothing of what follows is given to them
+ * (streaming_leave_behind()). */
+void stopping_leave_behind(struct service *service);
 
 /* Once; bus may be NULL. From now on connections come to their end (the user's `stop`), streams within stop_spread.
  * Returns when the stopping is to be over, ms of the loop's clock. */

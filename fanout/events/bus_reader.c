@@ -46,8 +46,8 @@ static void take_some(struct bus_reader *reader)
            (round->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         round->events--;
         loop_watch_did(&reader->net->loop.watch, LOOP_EVENTS, 1);
-        round->bytes -=
-            message.event.json_length < round->bytes ? message.event.json_length : round->bytes;
+        size_t bytes = message.news.kind != 0 ? message.news.length : message.event.json_length;
+        round->bytes -= bytes < round->bytes ? bytes : round->bytes;
         intake_take(reader->intake, &message);
     }
     bus_inbox_flush(reader->inbox);
@@ -209,6 +209,11 @@ void bus_reader_leave(struct bus_reader **reader)
     old->open_handles = 2;
     uv_close((uv_handle_t *)&old->readable, on_left);
     uv_close((uv_handle_t *)&old->again, on_left);
+}
+
+struct bus_facts bus_reader_facts(const struct bus_reader *reader)
+{
+    return bus_inbox_facts(reader->inbox);
 }
 
 uint64_t bus_reader_malformed(const struct bus_reader *reader)

@@ -25,6 +25,8 @@ void bus_reader_free(struct bus_reader **reader);
 /* Unbinds at once, so that another program may bind, and leaves the loop, which frees it. What was
  * not read is sent again by who sent it. */
 void bus_reader_leave(struct bus_reader **reader);
+/* What the engine gave when it was opened. */
+struct bus_facts bus_reader_facts(const struct bus_reader *reader);
 /* Why no events come at present: a sentence; NULL: they do. */
 const char *bus_reader_trouble(const struct bus_reader *reader);
 uint64_t bus_reader_malformed(const struct bus_reader *reader);

@@ -18,6 +18,15 @@ static void take_time(struct delivery *delivery)
     delivery->iat = event_log_iat(delivery->log, clock_wall_ms());
 }
 
+/* What an engine has numbered says at all daemons when the engine took it; its clock may be ahead of ours. */
+static void take_time_of(struct delivery *delivery, const struct event *event)
+{
+    uint64_t now = clock_wall_ms();
+
+    delivery->iat = event_log_iat(
+        delivery->log, event->wall_ms != 0 && event->wall_ms < now ? event->wall_ms : now);
+}
+
 /* A last value says its own id, whoever it is said to. */
 static struct log_position written_position(const struct event *event)
 {
@@ -183,7 +192,7 @@ static void give(struct delivery *delivery, struct stream *stream, struct destin
 {
     const struct event *event = publication->event;
 
-    if (withholds(delivery, stream, publication))
+    if (stream->is_behind || withholds(delivery, stream, publication))
         return;
     if (publication->is_presence &&
         (stream->replay != NULL || stream_knows_change(stream, publication->presence_change)))
@@ -399,7 +408,7 @@ static bool publish(struct delivery *delivery, struct publication *publication)
 bool delivery_publish(struct delivery *delivery, struct event *event, uint32_t *receivers)
 {
     struct publication publication = {.event = event, .audience = {.event = event}};
-    take_time(delivery);
+    take_time_of(delivery, event);
     bool taken = publish(delivery, &publication);
 
     *receivers = publication.receivers;

@@ -102,16 +102,21 @@ static bool send_to_disk(struct drops *drops, const struct drop *drop,
     return log_store_append(drops->store, &entry);
 }
 
+static const struct revocation *note_revocation(struct drops *drops, const struct drop *drop,
+                                                uint64_t at_ms)
+{
+    return revocations_add(drops->revocations, drop->kind, drop->name, drop->name_length, at_ms,
+                           at_ms + drop->for_ms, clock_wall_ms());
+}
+
 /* ACK_DELIVERED: it is under way. */
 static enum ack_status take_drop(struct drops *drops, const struct drop *drop,
-                                 const struct drop_receipt *receipt)
+                                 const struct drop_receipt *receipt, uint64_t at_ms)
 {
     const struct revocation *revocation = NULL;
-    uint64_t now = clock_wall_ms();
 
     if (has_proofs(drop) && drop->for_ms > 0) {
-        revocation = revocations_add(drops->revocations, drop->kind, drop->name, drop->name_length,
-                                     now, now + drop->for_ms, now);
+        revocation = note_revocation(drops, drop, at_ms);
         if (revocation == NULL)
             return ACK_FULL;
     }
@@ -120,6 +125,18 @@ static enum ack_status take_drop(struct drops *drops, const struct drop *drop,
         return ACK_DELIVERED;
     }
     return send_to_disk(drops, drop, receipt, revocation) ? ACK_DELIVERED : ACK_UNSTORED;
+}
+
+static void begin_or_refuse(struct drops *drops, const struct drop *drop,
+                            const struct drop_receipt *receipt, uint64_t at_ms)
+{
+    enum ack_status status = take_drop(drops, drop, receipt, at_ms);
+
+    if (status == ACK_FULL)
+        message_warning("drop refused: there is no room to remember it",
+                        message_number("max_revocations", (int64_t)drops->config->max_revocations));
+    if (status != ACK_DELIVERED)
+        refuse_drop(drops, receipt, status);
 }
 
 void drops_take(struct drops *drops, const struct bus_message *message)
@@ -139,19 +156,36 @@ void drops_take(struct drops *drops, const struct bus_message *message)
         acknowledge(drops, &receipt, ACK_OVERLOAD, 0);
         return;
     }
-    enum ack_status status = take_drop(drops, drop, &receipt);
-    if (status == ACK_FULL)
-        message_warning("drop refused: there is no room to remember it",
-                        message_number("max_revocations", (int64_t)drops->config->max_revocations));
-    if (status != ACK_DELIVERED)
-        refuse_drop(drops, &receipt, status);
+    begin_or_refuse(drops, drop, &receipt, clock_wall_ms());
+}
+
+/* The engine's clock may be ahead of ours. */
+static uint64_t time_of(const struct bus_message *message)
+{
+    uint64_t now = clock_wall_ms();
+
+    return message->wall_ms < now ? message->wall_ms : now;
+}
+
+void drops_take_numbered(struct drops *drops, const struct bus_message *message)
+{
+    const struct drop *drop = &message->drop;
+    const struct drop_receipt receipt = {.publisher = message->envelope.publisher,
+                                         .sequence = message->envelope.sequence};
+    uint64_t at_ms = time_of(message);
+
+    if (!message->past)
+        begin_or_refuse(drops, drop, &receipt, at_ms);
+    else if (has_proofs(drop) && at_ms + drop->for_ms > clock_wall_ms() &&
+             note_revocation(drops, drop, at_ms) == NULL)
+        drops_tell_left_out(1);
 }
 
 bool drops_order(struct drops *drops, const struct drop *drop)
 {
     const struct drop_receipt nobody = {0};
 
-    return take_drop(drops, drop, &nobody) == ACK_DELIVERED;
+    return take_drop(drops, drop, &nobody, clock_wall_ms()) == ACK_DELIVERED;
 }
 
 void drops_tell_left_out(uint64_t count)

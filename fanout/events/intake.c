@@ -4,7 +4,10 @@
 #include "config/config.h"
 #include "events/delivery.h"
 #include "events/drops.h"
+#include "events/intake_inside.h"
 #include "events/intake_load.h"
+#include "events/nodes.h"
+#include "events/numbered_events.h"
 #include "events/publisher_counts.h"
 #include "events/rate_limits.h"
 #include "events/report_answer.h"
@@ -26,18 +29,7 @@
 /* As with the bus: what is settled at once is queued for a client before it can read any of it. */
 enum { TURN_BYTES = 256 * 1024, TROUBLE_MS = 30000 };
 
-struct intake {
-    struct intake_parts parts;
-    struct intake_counters counters;
-    struct bus_inbox *inbox; /* NULL: none yet */
-    struct log_store *store; /* NULL: the log is in memory alone */
-    bool waits;              /* for the disk, before anybody hears of an event */
-    unsigned char stream_key[LOG_KEY_SIZE];
-    enum ack_status trouble; /* what the last refused event was told; ACK_DELIVERED: none since */
-    uint64_t trouble_at;     /* ms of the loop's clock */
-};
-
-static bool is_over_limits(const struct intake *intake, const struct event *event)
+bool intake_is_over_limits(const struct intake *intake, const struct event *event)
 {
     const char *fault =
         topic_fault(event->topic, event->topic_length, intake->parts.config->max_topic_length,
@@ -56,7 +48,7 @@ static struct publisher_count *find_publisher(const struct intake *intake, uint6
     return known != NULL ? publisher_counts_find(known, token) : NULL;
 }
 
-static struct publisher_count *publisher_of(const struct intake *intake,
+struct publisher_count *intake_publisher_of(const struct intake *intake,
                                             const struct bus_message *message)
 {
     return find_publisher(intake, message->envelope.token);
@@ -70,11 +62,10 @@ static void note_unpublished(const struct intake *intake, const struct unpublish
     access_log_unpublished(&streams->access, loop_now(intake->parts.loop), post);
 }
 
-/* What the daemon itself does not publish. first: sequence of the event that was there before. */
-static void note_refusal(struct intake *intake, const struct bus_message *message,
+void intake_note_refusal(struct intake *intake, const struct bus_message *message,
                          const char *reason, uint64_t first)
 {
-    const struct publisher_count *publisher = publisher_of(intake, message);
+    const struct publisher_count *publisher = intake_publisher_of(intake, message);
 
     note_unpublished(intake, &(struct unpublished){.reason = reason,
                                                    .user = "",
@@ -94,7 +85,7 @@ static void note_posted(const struct intake *intake, const struct event *event, 
                       publisher != NULL ? publisher->name : "", event, receivers);
 }
 
-static bool deliver_event(struct intake *intake, const struct log_entry *entry, uint32_t *receivers)
+bool intake_deliver(struct intake *intake, const struct log_entry *entry, uint32_t *receivers)
 {
     struct event event = entry->stored.event;
 
@@ -110,8 +101,8 @@ static bool deliver_event(struct intake *intake, const struct log_entry *entry, 
     return true;
 }
 
-static void acknowledge_event(struct intake *intake, const struct log_entry *entry,
-                              enum ack_status status, uint32_t receivers)
+void intake_acknowledge(struct intake *intake, const struct log_entry *entry,
+                        enum ack_status status, uint32_t receivers)
 {
     const struct ack ack = {.sequence = entry->asked_as,
                             .event_sequence = entry->stored.event.sequence,
@@ -144,17 +135,14 @@ static void count_refused(struct intake *intake, enum ack_status status)
     intake->counters.topics += status == ACK_TOPIC;
 }
 
-static void refuse_as(struct intake *intake, struct log_entry *entry, enum ack_status status)
+/* One whose topic is over the limits would not be taken later either. */
+void intake_refuse(struct intake *intake, struct log_entry *entry, enum ack_status status)
 {
+    if (status != ACK_TOPIC)
+        note_trouble(intake, status);
     entry->stored.event.sequence = 0;
     count_refused(intake, status);
-    acknowledge_event(intake, entry, status, 0);
-}
-
-static void refuse_event(struct intake *intake, struct log_entry *entry, enum ack_status why)
-{
-    note_trouble(intake, why);
-    refuse_as(intake, entry, why);
+    intake_acknowledge(intake, entry, status, 0);
 }
 
 /* How long the token has to wait until it may publish this one; 0: it may now. */
@@ -174,7 +162,7 @@ static uint64_t wait_of(struct intake *intake, const struct bus_message *message
 /* Answers for an event whose token has published too much. */
 static bool refuse_limited(struct intake *intake, const struct bus_message *message)
 {
-    struct publisher_count *publisher = publisher_of(intake, message);
+    struct publisher_count *publisher = intake_publisher_of(intake, message);
     uint64_t wait = wait_of(intake, message, publisher);
 
     if (publisher != NULL)
@@ -182,7 +170,7 @@ static bool refuse_limited(struct intake *intake, const struct bus_message *mess
     if (wait == 0)
         return false;
     intake->counters.limited++;
-    note_refusal(intake, message, "too many events", 0);
+    intake_note_refusal(intake, message, "too many events", 0);
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher,
                           &(struct ack){.sequence = message->envelope.sequence,
                                         .wait_ms = (uint32_t)wait,
@@ -194,11 +182,11 @@ static void deliver_now(struct intake *intake, struct log_entry *entry)
 {
     uint32_t receivers = 0;
 
-    if (!deliver_event(intake, entry, &receivers)) {
-        refuse_event(intake, entry, ACK_OVERLOAD);
+    if (!intake_deliver(intake, entry, &receivers)) {
+        intake_refuse(intake, entry, ACK_OVERLOAD);
         return;
     }
-    acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
+    intake_acknowledge(intake, entry, ACK_DELIVERED, receivers);
     if (!seen_events_add(intake->parts.seen, entry->stored.key,
                          seen_events_content(intake->parts.seen, &entry->stored.event),
                          entry->stored.event.sequence, receivers, loop_now(intake->parts.loop)))
@@ -217,13 +205,13 @@ static void send_to_disk(struct intake *intake, struct log_entry *entry)
     if (!seen_events_add_pending(intake->parts.seen, stored->key,
                                  seen_events_content(intake->parts.seen, &stored->event),
                                  stored->event.sequence, loop_now(intake->parts.loop))) {
-        refuse_event(intake, entry, ACK_OVERLOAD);
+        intake_refuse(intake, entry, ACK_OVERLOAD);
         return;
     }
     seen_events_note_message(intake->parts.seen, entry->publisher, entry->asked_as);
     if (!log_store_append(intake->store, entry)) {
         seen_events_forget(intake->parts.seen, stored->key);
-        refuse_event(intake, entry, ACK_UNSTORED);
+        intake_refuse(intake, entry, ACK_UNSTORED);
     }
 }
 
@@ -231,15 +219,15 @@ static void settle_event(struct intake *intake, const struct log_entry *entry, b
 {
     uint32_t receivers = 0;
 
-    if (stored && deliver_event(intake, entry, &receivers)) {
+    if (stored && intake_deliver(intake, entry, &receivers)) {
         seen_events_settle(intake->parts.seen, entry->stored.key, receivers);
-        acknowledge_event(intake, entry, ACK_DELIVERED, receivers);
+        intake_acknowledge(intake, entry, ACK_DELIVERED, receivers);
         return;
     }
     seen_events_forget(intake->parts.seen, entry->stored.key);
     note_trouble(intake, stored ? ACK_OVERLOAD : ACK_UNSTORED);
     count_refused(intake, intake->trouble);
-    acknowledge_event(intake, entry, intake->trouble, 0);
+    intake_acknowledge(intake, entry, intake->trouble, 0);
 }
 
 /* False when some are left. */
@@ -288,8 +276,8 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
 
     if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0 &&
         !seen_events_came_by(seen, message->envelope.publisher, message->envelope.sequence))
-        note_refusal(intake, message, same ? "double" : "id of another event",
-                     seen->event_sequence);
+        intake_note_refusal(intake, message, same ? "double" : "id of another event",
+                            seen->event_sequence);
     if (same) {
         intake->counters.doubles++;
         ack = (struct ack){.sequence = message->envelope.sequence,
@@ -303,8 +291,7 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
         bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 
-/* A handler with another [log] max_kept: the value of before is the last one no more. */
-static void forget_what_does_not_fit(const struct intake *intake, struct event *event)
+void intake_forget_what_does_not_fit(const struct intake *intake, struct event *event)
 {
     if ((event->flags & ENVELOPE_KEEP) != 0 && !last_values_fit(&intake->parts.log->values, event))
         event->flags |= ENVELOPE_FORGET;
@@ -320,16 +307,16 @@ static void take_event(struct intake *intake, const struct bus_message *message)
 
     seen_events_key(entry.stored.key, &message->envelope);
     entry.stored.event = message->event;
-    forget_what_does_not_fit(intake, &entry.stored.event);
+    intake_forget_what_does_not_fit(intake, &entry.stored.event);
     const struct seen_event *seen =
         seen_events_find(intake->parts.seen, entry.stored.key, loop_now(intake->parts.loop));
     if (seen != NULL) {
         answer_double(intake, message, &entry.stored.event, seen);
         return;
     }
-    if (is_over_limits(intake, &entry.stored.event)) {
-        note_refusal(intake, message, "over the daemon's limits", 0);
-        refuse_as(intake, &entry, ACK_TOPIC); /* to try again would be of no use */
+    if (intake_is_over_limits(intake, &entry.stored.event)) {
+        intake_note_refusal(intake, message, "over the daemon's limits", 0);
+        intake_refuse(intake, &entry, ACK_TOPIC);
         return;
     }
     if (refuse_limited(intake, message))
@@ -339,7 +326,7 @@ static void take_event(struct intake *intake, const struct bus_message *message)
     if (intake->waits)
         send_to_disk(intake, &entry);
     else if (intake->store != NULL && !log_store_append(intake->store, &entry))
-        refuse_event(intake, &entry, ACK_UNSTORED);
+        intake_refuse(intake, &entry, ACK_UNSTORED);
     else
         deliver_now(intake, &entry);
 }
@@ -372,7 +359,11 @@ static void take_refusal(struct intake *intake, const struct bus_message *messag
 
 void intake_take(struct intake *intake, const struct bus_message *message)
 {
-    if (message->envelope.kind == ENVELOPE_QUESTION)
+    if (message->news.kind != 0)
+        nodes_take_news(intake->parts.nodes, &message->news);
+    else if (message->number != 0 || message->value)
+        numbered_events_take(intake, message);
+    else if (message->envelope.kind == ENVELOPE_QUESTION)
         report_answer(intake->parts.delivery, intake->inbox, message);
     else if (message->envelope.kind == ENVELOPE_DROP)
         drops_take(intake->parts.drops, message);
@@ -452,6 +443,8 @@ void intake_set_inbox(struct intake *intake, struct bus_inbox *inbox)
 {
     intake->inbox = inbox;
     intake->parts.drops->inbox = inbox;
+    if (intake->parts.nodes != NULL)
+        intake->parts.nodes->inbox = inbox;
 }
 
 void intake_stop(struct intake *intake)

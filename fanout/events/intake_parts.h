@@ -9,6 +9,7 @@ struct delivery;
 struct drops;
 struct event_log;
 struct loop;
+struct nodes;
 struct publisher_counts;
 struct rate_limits;
 struct seen_events;
@@ -23,6 +24,7 @@ struct intake_parts {
     struct rate_limits *rates;
     struct publisher_counts *publishers; /* NULL: nobody has a name */
     struct drops *drops;                 /* it is given store and inbox */
+    struct nodes *nodes; /* likewise the inbox; NULL: of an engine for one daemon alone */
     bool goes_on; /* log, seen events and revocations are those of the program before: what is on
                      disk is not read into them */
 };

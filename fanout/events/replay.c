@@ -7,6 +7,7 @@
 #include "heap.h"
 #include "net/connection.h"
 #include "streams/stream.h"
+#include "streams/streams.h"
 #include "streams/transport.h"
 
 #include <stdlib.h>
@@ -45,8 +46,9 @@ static void unlink_replay(struct replay *replay)
     *replay->link = replay->next;
     if (replay->next != NULL)
         replay->next->link = replay->link;
-    else
+    else if (!replay->is_ahead)
         replay->queue->last = replay->link;
+    replay->is_ahead = false;
     replay->link = NULL;
     replay->next = NULL;
 }
@@ -59,6 +61,29 @@ static void link_last(struct replay *replay)
     replay->link = queue->last;
     *queue->last = replay;
     queue->last = &replay->next;
+}
+
+static void link_ahead(struct replay *replay)
+{
+    struct replay_queue *queue = replay->queue;
+
+    replay->is_ahead = true;
+    replay->next = queue->ahead;
+    replay->link = &queue->ahead;
+    if (replay->next != NULL)
+        replay->next->link = &replay->next;
+    queue->ahead = replay;
+}
+
+void replay_log_grew(struct replay_queue *queue)
+{
+    for (struct replay *replay = queue->ahead, *next; replay != NULL; replay = next) {
+        next = replay->next;
+        if (replay->after > log_of(queue)->sequence)
+            continue;
+        unlink_replay(replay);
+        link_last(replay);
+    }
 }
 
 static void free_replay(struct replay *replay)
@@ -106,6 +131,9 @@ struct log_position replay_position(const struct replay_queue *queue, const stru
     const struct stream_identity *identity = stream->identity;
     const struct replay *replay = stream->replay;
     uint64_t sequence = replay != NULL ? replay->after : log_of(queue)->sequence;
+
+    if (stream->is_behind)
+        return queue->delivery->streams->behind_at;
 
     /* Presence has the id of the event before it. */
     if (identity != NULL && identity->withheld != 0 && identity->withheld <= sequence)
@@ -227,6 +255,10 @@ static void run_first(struct replay_queue *queue)
     const struct event_log *log = log_of(queue);
 
     unlink_replay(replay);
+    if (stream->is_behind) { /* there is a gap before it comes to the head */
+        connection_close(&stream->connection, CLOSE_SLOW);
+        return;
+    }
     if (delivery_proof_is_over(queue->delivery, stream)) {
         set_waiting(replay, true); /* for its end */
         return;
@@ -246,6 +278,8 @@ static void run_first(struct replay_queue *queue)
     }
     if (replay->in_values || replay->after < log->sequence)
         go_on(replay);
+    else if (replay->after > log->sequence)
+        link_ahead(replay);
     else if (tell_due(replay))
         replay_abandon(stream);
 }

@@ -58,6 +58,8 @@ void replay_open(struct replay_queue *queue, struct delivery *delivery, replay_t
                  uint64_t seed);
 /* Gives slices to those that have room, within the measure of one turn. */
 void replay_run(struct replay_queue *queue);
+/* The log, which others share, has come further: so may those that were ahead of it. */
+void replay_log_grew(struct replay_queue *queue);
 /* True when one has room and may go on at once: the loop is not to sleep. Known when what the
  * slices queued was written, since that makes room. */
 bool replay_can_go_on(const struct replay_queue *queue);

@@ -32,6 +32,7 @@ struct replay {
     struct presence_due due;
     bool tells_first;            /* what is due, before the log */
     bool waits;                  /* for the socket: counted in the queue */
+    bool is_ahead;               /* of the log: it waits for that */
     bool walks;                  /* through the log, not topic by topic */
     struct replay_sources kept;  /* topic by topic, for the next slice */
     uint64_t kept_bytes;         /* of those, counted in the queue */
@@ -40,7 +41,8 @@ struct replay {
     uint64_t events;             /* replayed so far */
     bool is_resume;              /* it said where it was */
     struct replay *next,
-        **link; /* in the queue while it has room; link NULL while it waits for the socket */
+        **link; /* in the queue while it has room, or among those that are ahead; link NULL while it waits for the
+                   socket */
 };
 
 /* What a slice may cost. */
@@ -67,6 +69,7 @@ struct replay_queue {
      * those who poll also before that, since the answer says that they have what was before. */
     replay_tell *tell;
     struct replay *first, **last;  /* those that have room */
+    struct replay *ahead;          /* those that have come further than the log */
     struct replay_sources scratch; /* of one slice */
     struct replay_hits hits;       /* of one event */
     struct replay_slice slice;     /* that is being made */

@@ -116,7 +116,7 @@ static bool send_to_subscription(struct replay *replay, const struct logged_even
 {
     struct replay_queue *queue = replay->queue;
     struct replay_slice *slice = &queue->slice;
-    const struct log_position place = {replay->after, logged->sequence};
+    const struct log_position place = {.sequence = replay->after, .values_after = logged->sequence};
     struct event event = logged_event_get(logged);
 
     event.is_value = replay->in_values;

@@ -44,6 +44,23 @@ uint64_t event_log_take_sequence(struct event_log *log)
     return ++log->given;
 }
 
+void event_log_note_given(struct event_log *log, uint64_t sequence)
+{
+    log->given = sequence;
+}
+
+void event_log_pass(struct event_log *log, uint64_t sequence)
+{
+    log->sequence = sequence;
+}
+
+void event_log_lose(struct event_log *log, uint64_t through)
+{
+    log->lost_through = greater(log->lost_through, through);
+    log->given = greater(log->given, through);
+    log->sequence = greater(log->sequence, through);
+}
+
 bool event_log_has_all_after(const struct event_log *log, uint64_t sequence)
 {
     return sequence >= log->forgotten && sequence >= log->lost_through &&
@@ -169,6 +186,16 @@ void event_log_forget(struct event_log *log, uint64_t through)
     log->forgotten = greater(log->forgotten, through);
 }
 
+void event_log_begin_anew(struct event_log *log, uint64_t epoch, uint64_t sequence)
+{
+    event_log_forget(log, UINT64_MAX);
+    log->epoch = epoch;
+    log->sequence = log->given = log->forgotten = sequence;
+    log->stored_head = log->resumed_at = log->lost_through = 0;
+    log->newest_bound = log->newest_targeted = 0;
+    last_values_forget_after(&log->values, sequence);
+}
+
 static struct topic_index *index_of(struct event_log *log, bool targeted)
 {
     return targeted ? &log->targeted : &log->topics;
@@ -252,7 +279,7 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
 void event_log_write_id(const struct event_log *log, struct log_position position,
                         struct bytes *out)
 {
-    bytes_append_number(out, log->epoch);
+    bytes_append_number(out, position.epoch != 0 ? position.epoch : log->epoch);
     bytes_append_text(out, "-");
     bytes_append_number(out, position.sequence);
     if (!log_position_lacks_values(position))

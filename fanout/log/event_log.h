@@ -24,6 +24,7 @@ struct log_position {
     uint64_t sequence;     /* it has every event up to this one, and of last values ... */
     uint64_t values_after; /* ... those up to this one, the next ones up to sequence are to come;
                               sequence or more: it has all */
+    uint64_t epoch;        /* of a log of before; 0: of the present one */
 };
 
 static inline bool log_position_lacks_values(struct log_position position)
@@ -42,6 +43,8 @@ struct event_log {
     uint64_t newest_bound;    /* of those whose users the database named, and ... */
     uint64_t newest_targeted; /* ... of those for their inboxes: sequence; 0: none yet */
     uint64_t last_iat;
+    bool
+        is_shared; /* an engine numbers events, which other daemons have too, perhaps earlier; set by the owner */
     struct topic_index topics;
     struct topic_index targeted;  /* of events for inboxes, which are looked for apart */
     struct topic_matches matches; /* scratch */
@@ -63,6 +66,15 @@ void event_log_resume(struct event_log *log, uint64_t head, uint64_t lost_throug
                       uint64_t wall_ms);
 /* A sequence for a new event; events are to be appended in this order. */
 uint64_t event_log_take_sequence(struct event_log *log);
+/* The same, of those that an engine has numbered: it is greater than all before. */
+void event_log_note_given(struct event_log *log, uint64_t sequence);
+/* What came under this sequence, given before, is not kept: who has what was before has that too. */
+void event_log_pass(struct event_log *log, uint64_t sequence);
+/* What came up to this sequence is missing: who does not have it cannot have it here. */
+void event_log_lose(struct event_log *log, uint64_t through);
+/* Begins anew after this sequence, perhaps under another epoch: of before it keeps last values alone, and those
+ * only that are not newer. */
+void event_log_begin_anew(struct event_log *log, uint64_t epoch, uint64_t sequence);
 /* Keeps an event; false without memory, and nothing is kept then. One larger than max_bytes is
  * forgotten at once. */
 bool event_log_append(struct event_log *log, const struct event *event, uint64_t now_ms);
@@ -70,6 +82,13 @@ bool event_log_append(struct event_log *log, const struct event *event, uint64_t
 void event_log_forget(struct event_log *log, uint64_t through);
 /* True when a client that received everything up to this sequence can have everything after it. */
 bool event_log_has_all_after(const struct event_log *log, uint64_t sequence);
+/* A client that has come so far is ahead of this log, which gets there in a moment. */
+static inline bool event_log_is_ahead(const struct event_log *log, uint64_t sequence)
+{
+    enum { AHEAD_MOST = 1 << 20 }; /* more than daemons that hear of each other are apart */
+
+    return log->is_shared && sequence > log->sequence && sequence - log->sequence <= AHEAD_MOST;
+}
 /* Forgets what is too old; appending does so too. */
 void event_log_expire(struct event_log *log, uint64_t now_ms);
 /* wall_ms, or the last value given when the wall clock went back: iat never does (docs/protocol.md

@@ -212,6 +212,57 @@ static void forget_value(struct last_values *values, enum last_value_kind kind,
     free_topic(values, kind, topic);
 }
 
+/* ---- those that come in any order ---- */
+
+static int compare_slots(const void *one, const void *other)
+{
+    const struct last_value_slot *a = one, *b = other;
+
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+void last_values_settle(struct last_values *values)
+{
+    if (!values->is_unsettled)
+        return;
+    close_gaps(values);
+    qsort(values->order, values->end, sizeof *values->order, compare_slots);
+    values->is_unsettled = false;
+    last_values_trim(values);
+}
+
+void last_values_add(struct last_values *values, const struct event *event)
+{
+    enum last_value_kind kind = last_value_kind_of(event->flags);
+    const struct logged_topic *topic = find_topic(values, kind, event->topic, event->topic_length);
+
+    if (topic != NULL && topic->events[0]->sequence >= event->sequence)
+        return;
+    if (topic != NULL) /* it is removed from where it stands */
+        last_values_settle(values);
+    if (!put_value(values, kind, event))
+        note_let_go(values);
+    else
+        values->is_unsettled = true;
+}
+
+void last_values_forget_after(struct last_values *values, uint64_t sequence)
+{
+    last_values_settle(values);
+    for (size_t at = values->end; at > values->start && values->order[at - 1].sequence > sequence;
+         at--) {
+        const struct logged_event *event = values->order[at - 1].event;
+        if (event == NULL)
+            continue;
+        struct logged_topic *topic = event->topic;
+        enum last_value_kind kind = last_value_kind_of(event->flags);
+        remove_value(values, topic);
+        free_topic(values, kind, topic);
+    }
+    while (values->end > values->start && values->order[values->end - 1].event == NULL)
+        values->end--;
+}
+
 bool last_values_fit(const struct last_values *values, const struct event *event)
 {
     return event->json_length <= values->max_bytes / 2;

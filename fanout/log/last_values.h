@@ -24,6 +24,7 @@ struct last_values {
     uint64_t count, bytes;         /* bytes: without indexes and order */
     uint64_t forgotten;            /* values up to this sequence may be deleted from the disk */
     uint64_t let_go;               /* since the start, for want of room */
+    bool is_unsettled;             /* some were added that may not stand where they belong */
     uint64_t max_bytes;            /* set by the owner; may change at any time */
 };
 
@@ -37,6 +38,12 @@ bool last_values_fit(const struct last_values *values, const struct event *event
 /* The event, newer than all others, takes the place of its topic's value, or, with ENVELOPE_FORGET,
  * leaves it without one. What there is no room for is let go of, and said in the log once. */
 void last_values_take(struct last_values *values, const struct event *event);
+/* The same of one that was published at any time, before or after others: last_values_settle() is to be called when
+ * all of them were added, before anything else is. One that is older than what its topic has is passed over. */
+void last_values_add(struct last_values *values, const struct event *event);
+void last_values_settle(struct last_values *values);
+/* Lets go of all that are newer than this sequence. */
+void last_values_forget_after(struct last_values *values, uint64_t sequence);
 /* Lets go of what is too much; taking does so too. */
 void last_values_trim(struct last_values *values);
 /* The first one after a sequence, or NULL: borrowed until the next change. */

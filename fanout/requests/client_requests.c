@@ -83,8 +83,10 @@ static bool tell_past(struct connection *connection, const struct client_message
     const char *last_id = message->last_id;
     struct log_position position =
         subscribe_find_start(connection, last_id, message->last_id_length);
-    const struct presence_due due = presence_catch_up_begin(
-        service, last_id, message->last_id_length, &(struct presence_heard){0});
+    struct presence_due due = presence_catch_up_begin(service, last_id, message->last_id_length,
+                                                      &(struct presence_heard){0});
+    if (service->streams->secrets.is_shared) /* it may have been at another daemon */
+        due.is_known = false;
 
     subscribe_settle_recovery(stream, &position, past);
     decisions_note_began(&service->streams->decisions, stream, position.sequence);
@@ -92,6 +94,7 @@ static bool tell_past(struct connection *connection, const struct client_message
     if (!tell_subscribed(connection, position, past, true))
         return false;
     if (event_log_has_any_after(service->log, position.sequence) ||
+        event_log_is_ahead(service->log, position.sequence) ||
         log_position_lacks_values(position) || presence_catch_up_is_needed(stream))
         return replay_begin(service->replays, stream, &start, past, &due);
     replay_count_resume(service->replays, 0);
@@ -327,6 +330,11 @@ static bool answer_message(struct connection *connection, const struct client_me
 void client_requests_take(struct connection *connection, const char *text, size_t length)
 {
     struct client_message message;
+
+    if (stream_of(connection)->is_behind) { /* an answer would have an id that it has not come to */
+        connection_close(connection, CLOSE_STOPPING);
+        return;
+    }
     const char *fault =
         client_message_read(&message, text, length, stream_user(stream_of(connection)) != NULL,
                             connection->net->config);

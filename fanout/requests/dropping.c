@@ -52,7 +52,7 @@ static void drop_connid(struct service *service, struct drop_job *job, uint64_t 
         return;
     drop_poll(service, job, connid);
     departed_forget(&service->streams->departed, connid);
-    (void)stream_secrets_refuse(&service->streams->secrets, connid);
+    (void)stream_secrets_refuse(&service->streams->secrets, connid, loop_now(&service->net->loop));
 }
 
 /* ---- of a user or session ---- */
@@ -68,7 +68,7 @@ static bool drop_next_identity(struct service *service, struct drop_job *job)
         return true;
     uint64_t connid = identity->connid;
     drop_poll(service, job, connid);
-    departed_forget(&service->streams->departed, connid);
+    streams_bar(service->streams, connid, loop_now(&service->net->loop));
     return true;
 }
 
@@ -115,7 +115,7 @@ static void drop_found(struct service *service, struct drop_job *job, uint64_t c
         return;
     }
     drop_poll(service, job, connid);
-    departed_forget(&service->streams->departed, connid);
+    streams_bar(service->streams, connid, loop_now(&service->net->loop));
 }
 
 /* Looks at the same place again until nothing is found there. False when all is done. */

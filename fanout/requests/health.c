@@ -2,6 +2,7 @@
 
 #include "events/bus_reader.h"
 #include "events/intake.h"
+#include "events/nodes.h"
 #include "http/http_reply.h"
 #include "net/connection.h"
 #include "requests/service.h"
@@ -20,7 +21,9 @@ static const char *find_trouble(const struct service *service)
 {
     if (service->net->stopping)
         return "Stopping";
-    const char *trouble = intake_trouble(service->intake);
+    const char *trouble = nodes_trouble(service->nodes);
+    if (trouble == NULL)
+        trouble = intake_trouble(service->intake);
     return trouble != NULL ? trouble : bus_reader_trouble(service->bus);
 }
 

@@ -19,6 +19,7 @@ struct http_request;
 struct intake;
 struct leaving_streams;
 struct net;
+struct nodes;
 struct piecewise_answers;
 struct publisher_counts;
 struct replay_queue;
@@ -44,6 +45,7 @@ struct service {
     const struct seen_events *seen;
     const struct publisher_counts *publishers;
     const struct intake *intake;
+    const struct nodes *nodes; /* NULL: of an engine for one daemon alone */
     const struct bus_reader *bus;
     uint64_t started_at_ms; /* of the loop's clock */
     uint64_t heap_at_start; /* bytes, see memory_report.h */

@@ -65,10 +65,12 @@ static struct presence_heard heard_by_poll(const struct streams *streams,
 static void remember_client(struct streams *streams, struct stream *stream, enum leaving leaving,
                             uint64_t now)
 {
-    if (leaving == DROPPED)
+    if (leaving == DROPPED) {
         stream_identity_free(stream->identity);
-    else
+        streams_bar(streams, stream->connid, now);
+    } else {
         departed_add(&streams->departed, stream->connid, stream->secret, stream->identity, now);
+    }
     if (leaving != DROPPED && stream->transport->answers_once)
         departed_note_heard(&streams->departed, stream->connid, heard_by_poll(streams, stream));
     stream->identity = NULL;
@@ -301,20 +303,42 @@ static uint64_t end_of(const struct stream *stream, uint64_t ends_at)
     return stream->identity != NULL ? earlier(ends_at, stream->identity->until) : ends_at;
 }
 
-/* Not all in one moment. */
-static void stream_stop(struct connection *connection)
+static uint64_t stop_spread(const struct connection *connection)
 {
     const struct config *config = connection->net->config;
-    struct stream *stream = stream_of(connection);
-    uint64_t spread = earlier(config->stop_spread, config->stop_time / 2);
 
-    if (spread == 0) {
-        end_for_stop(connection);
-        return;
-    }
+    return earlier(config->stop_spread, config->stop_time / 2);
+}
+
+/* Not all in one moment. */
+void streaming_stop_later(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
     stream->ends_at = loop_now(&connection->net->loop) +
-                      share_of(spread, service_of(connection)->stop_seed, stream);
+                      share_of(stop_spread(connection), service_of(connection)->stop_seed, stream);
     connection_set_deadline(connection);
+}
+
+static void stream_stop(struct connection *connection)
+{
+    if (stop_spread(connection) == 0)
+        end_for_stop(connection);
+    else
+        streaming_stop_later(connection);
+}
+
+/* One that catches up, or was left behind before, is elsewhere: its client knows where by what it had last. */
+void streaming_leave_behind(struct connection *connection)
+{
+    struct stream *stream = stream_of(connection);
+
+    if (stream->replay != NULL || stream->is_behind) {
+        connection->doomed = true;
+        connection_mark(connection);
+    }
+    stream->is_behind = true;
+    streaming_stop_later(connection);
 }
 
 static void stream_due(struct connection *connection)
@@ -323,7 +347,8 @@ static void stream_due(struct connection *connection)
     uint64_t now = loop_now(&connection->net->loop);
 
     if (now >= stream->ends_at) {
-        if (connection->net->stopping || now < service_of(connection)->released_until)
+        if (connection->net->stopping || stream->is_behind ||
+            now < service_of(connection)->released_until)
             end_for_stop(connection);
         else if (is_expired(stream, now))
             end_for_identity(connection);
@@ -376,7 +401,7 @@ void streaming_renew(struct connection *connection)
 {
     struct stream *stream = stream_of(connection);
 
-    if (stream->transport->answers_once)
+    if (stream->transport->answers_once || stream->is_behind)
         return;
     stream->ends_at = renewed_end(connection);
     connection_set_deadline(connection);
@@ -477,7 +502,7 @@ void streaming_begin(struct connection *connection, uint64_t hold_ms)
     connection->written_at = now;
     stream->ends_at = end_of(stream, now + hold_ms);
     stream->alive_count = 0;
-    stream->unanswered = false;
+    stream->unanswered = stream->is_behind = false;
     if (stream->transport->answers_pings)
         stream->pinged_at = (uint32_t)now;
     else

@@ -41,5 +41,10 @@ void streaming_expire_polls(struct service *service);
 void streaming_go_on(struct connection *connection);
 /* Ends the stream as the daemon's stopping does, but now. */
 void streaming_stop_now(struct connection *connection);
+/* The same at its time within stop_spread. Ends nothing in this call, so topics may be walked. */
+void streaming_stop_later(struct connection *connection);
+/* What follows is no more for this stream, which has a gap where the log is: it ends within stop_spread, and comes back
+ * there (streams.behind_at), or ends soon, when it is not there. Ends nothing in this call either. */
+void streaming_leave_behind(struct connection *connection);
 
 #endif

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "event_id.h"
 #include "events/delivery.h"
+#include "events/nodes.h"
 #include "events/replay.h"
 #include "hex.h"
 #include "http/http_reply.h"
@@ -89,10 +90,28 @@ static bool was_dropped(const struct streams *streams, const struct subscription
     return revocations_refuse(&streams->revocations, body->user, body->sid, 0, clock_wall_ms());
 }
 
+/* Of a client that was at another daemon last, or is still here by what this one knows. */
+static bool take_over(struct service *service, uint64_t connid, const unsigned char *secret)
+{
+    struct streams *streams = service->streams;
+    struct stream *former = streams_find(streams, connid);
+    const unsigned char *newest =
+        former != NULL ? former->secret : departed_secret(&streams->departed, connid);
+
+    if (!stream_secrets_take_over(&streams->secrets, connid, newest, secret,
+                                  loop_now(&service->net->loop)))
+        return false;
+    if (former != NULL)
+        connection_close(&former->connection, CLOSE_REPLACED);
+    departed_forget(&streams->departed, connid);
+    return true;
+}
+
 /* The connection id that the client had and can prove to have had, with this daemon or the one
- * before it, or 0. A connection that still holds it is one of which the client knows already that
- * it is dead. */
-static uint64_t take_former_connid(struct service *service, const struct subscription_body *body)
+ * before it, or another one, or 0. A connection that still holds it is one of which the client knows
+ * already that it is dead. */
+static uint64_t take_former_connid(struct service *service, const struct subscription_body *body,
+                                   bool *was_here)
 {
     unsigned char secret[STREAM_SECRET_SIZE];
 
@@ -104,11 +123,15 @@ static uint64_t take_former_connid(struct service *service, const struct subscri
         stream_secrets_count(&streams->secrets, body->connid, former->secret, secret))
         connection_close(&former->connection, CLOSE_REPLACED);
     uint64_t now = loop_now(&service->net->loop);
-    if (departed_take(&streams->departed, &streams->secrets, body->connid, secret, now) ||
-        (!was_dropped(streams, body) &&
-         stream_secrets_take_back(&streams->secrets, body->connid, secret, now)))
-        return body->connid;
-    return 0;
+    *was_here = departed_take(&streams->departed, &streams->secrets, body->connid, secret, now);
+    if (*was_here)
+        stream_secrets_note_shown(&streams->secrets, body->connid, secret, now);
+    else if (was_dropped(streams, body) ||
+             !(streams->secrets.is_shared
+                   ? take_over(service, body->connid, secret)
+                   : stream_secrets_take_back(&streams->secrets, body->connid, secret, now)))
+        return 0;
+    return body->connid;
 }
 
 /* Takes over the presence that was kept while the client was between two polls, when it still has
@@ -170,10 +193,11 @@ static struct presence_heard heard_before(const struct service *service,
 /* presence_since is taken when the client has come, so that it does not hear itself come. On
  * failure nothing is left of it. */
 static bool enter(struct service *service, struct stream *stream,
-                  const struct http_request *request, const struct subscription_body *body)
+                  const struct http_request *request, const struct subscription_body *body,
+                  bool *was_here)
 {
     struct streams *streams = service->streams;
-    uint64_t connid = take_former_connid(service, body);
+    uint64_t connid = take_former_connid(service, body, was_here);
     bool comes_anew;
 
     if (!enter_presence(service, stream, body, connid, &comes_anew))
@@ -187,7 +211,7 @@ static bool enter(struct service *service, struct stream *stream,
         stream->presence = NULL;
         return false;
     }
-    streams->next_connid += connid ? 0 : 1;
+    streams->next_connid += connid ? 0 : 1 + streams->connid_gap;
     streams->of_encoding[stream->encoding]++;
     stream->comes_back = connid != 0;
     stream->says_had = body->says_had;
@@ -207,7 +231,8 @@ static struct log_position position_at(const struct event_log *log, uint64_t seq
 {
     bool lacks = log->values.count > 0 && values_after < sequence;
 
-    return (struct log_position){sequence, lacks ? values_after : sequence};
+    return (struct log_position){.sequence = sequence,
+                                 .values_after = lacks ? values_after : sequence};
 }
 
 struct log_position subscribe_find_start(struct connection *connection, const char *last_id,
@@ -225,7 +250,8 @@ struct log_position subscribe_find_start(struct connection *connection, const ch
         return position_at(log, log->sequence, 0);
     if (epoch < log->epoch) /* all that this log has came after what the client had */
         return position_at(log, log->forgotten, 0);
-    if (epoch > log->epoch || asked.sequence > log->sequence)
+    if (epoch > log->epoch ||
+        (asked.sequence > log->sequence && !event_log_is_ahead(log, asked.sequence)))
         return position_at(log, log->sequence, 0);
     if (stream->comes_back)
         reports_resume(&service_of(connection)->streams->reports, stream->connid, asked.sequence);
@@ -303,6 +329,7 @@ static bool send_beginning(struct service *service, struct stream *stream,
     const struct transport *transport = stream->transport;
     const struct replay_start start = {.position = position, .may_have_gap = !stream->recovered};
     bool catches_up = event_log_has_any_after(service->log, position.sequence) ||
+                      event_log_is_ahead(service->log, position.sequence) ||
                       log_position_lacks_values(position) ||
                       (stream->asked_past && presence_catch_up_is_needed(stream));
 
@@ -327,6 +354,12 @@ static bool holds_back(const struct stream *stream, uint64_t after, const struct
             return true;
     }
     return false;
+}
+
+/* What another daemon told of presence before an event was another thing than what this one did. */
+static bool presence_is_known(const struct service *service, const char *last_id, bool was_here)
+{
+    return last_id == NULL || was_here || !service->streams->secrets.is_shared;
 }
 
 /* What its last answer said is told once more, and then it has it. */
@@ -369,13 +402,14 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     leaving_finish(stream);
     streaming_take(connection, transport);
     struct presence_heard heard = heard_before(service, stream, body);
-    if (!enter(service, stream, request, body))
+    bool was_here = false;
+    if (!enter(service, stream, request, body, &was_here))
         return false;
     heard.is_poll = heard.is_poll && stream->comes_back;
     size_t id_length = body->last_id != NULL ? strlen(body->last_id) : 0;
     struct log_position start = subscribe_find_start(connection, body->last_id, id_length);
-    const struct presence_due due =
-        presence_catch_up_begin(service, body->last_id, id_length, &heard);
+    struct presence_due due = presence_catch_up_begin(service, body->last_id, id_length, &heard);
+    due.is_known = due.is_known && presence_is_known(service, body->last_id, was_here);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
     subscribe_settle_recovery(stream, &start, body->past);
@@ -427,6 +461,8 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
                                const struct subscription_body *body,
                                const struct transport *transport, const char *fault)
 {
+    const char *trouble = nodes_trouble(service_of(connection)->nodes);
+
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
     if (fault != NULL)
@@ -438,6 +474,8 @@ void subscribe_begin_or_refuse(struct connection *connection, const struct http_
                          fault);
     else if (connection->net->stopping)
         subscribe_refuse_for_now(connection, request, transport, "Stopping", 1);
+    else if (trouble != NULL)
+        subscribe_refuse_for_now(connection, request, transport, trouble, 1);
     else if (!subscribe_begin(connection, request, body, transport))
         connection_close(connection, CLOSE_MEMORY);
 }

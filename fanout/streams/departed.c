@@ -120,6 +120,13 @@ bool departed_take(struct departed *departed, const struct stream_secrets *secre
     return same;
 }
 
+const unsigned char *departed_secret(const struct departed *departed, uint64_t connid)
+{
+    struct hash_node *node = hash_table_find(&departed->by_connid, connid);
+
+    return node != NULL ? departed_stream_of(node)->secret : NULL;
+}
+
 void departed_free(struct departed *departed)
 {
     while (!TAILQ_EMPTY(&departed->by_age))

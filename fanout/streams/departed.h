@@ -39,6 +39,8 @@ void departed_forget(struct departed *departed, uint64_t connid);
  * forgotten then, so that only one can come back as it. */
 bool departed_take(struct departed *departed, const struct stream_secrets *secrets, uint64_t connid,
                    const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+/* The newest secret of this one, borrowed; NULL: it is not remembered. */
+const unsigned char *departed_secret(const struct departed *departed, uint64_t connid);
 void departed_free(struct departed *departed);
 /* Memory that it takes. */
 uint64_t departed_bytes(const struct departed *departed);

@@ -42,6 +42,8 @@ struct stream {
     bool comes_back : 1;  /* it proved to be who it was, so it will again */
     bool unanswered : 1;  /* nothing was heard since the last ping */
     bool says_had : 1;    /* its client says which events it had: see reports.h */
+    bool
+        is_behind : 1; /* it was not given all: nothing more is for it until it comes back, and it is told to */
     uint32_t alive_count : STREAM_ALIVE_BITS;
 
     struct connection connection;

@@ -1,5 +1,6 @@
 #include "streams/stream_secrets.h"
 
+#include "clock.h"
 #include "saved_state.h"
 
 #include <openssl/crypto.h>
@@ -18,7 +19,13 @@ struct returned_stream {
 struct content {
     uint64_t connid;
     uint16_t generation;
-    unsigned char random[6];
+    union {
+        unsigned char random[6];
+        struct {                     /* of a shared key */
+            unsigned char made_s[4]; /* by the wall clock, modulo */
+            unsigned char rest[2];
+        };
+    };
 };
 
 _Static_assert(sizeof(struct content) == STREAM_SECRET_SIZE, "it is one block");
@@ -55,6 +62,12 @@ bool stream_secrets_open(struct stream_secrets *secrets,
     return secrets->encipher != NULL && secrets->decipher != NULL;
 }
 
+void stream_secrets_share(struct stream_secrets *secrets)
+{
+    secrets->is_shared = true;
+    moved_streams_open(&secrets->moved);
+}
+
 static void forget_returned(struct stream_secrets *secrets)
 {
     hash_table_free(&secrets->by_connid);
@@ -73,6 +86,12 @@ void stream_secrets_close(struct stream_secrets *secrets)
     OPENSSL_cleanse(&secrets->random, sizeof secrets->random);
     OPENSSL_cleanse(secrets->key, sizeof secrets->key);
     forget_returned(secrets);
+    moved_streams_free(&secrets->moved);
+}
+
+static uint32_t wall_s(void)
+{
+    return (uint32_t)(clock_wall_ms() / 1000);
 }
 
 static bool read_content(const struct stream_secrets *secrets, struct content *content,
@@ -89,8 +108,12 @@ bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
 
     if (shown != NULL && read_content(secrets, &former, connid, shown))
         content.generation = (uint16_t)(former.generation + 1);
-    return secret_pool_take(&secrets->random, content.random, sizeof content.random) &&
-           run_cipher(secrets->encipher, secret, &content);
+    if (!secret_pool_take(&secrets->random, content.random, sizeof content.random))
+        return false;
+    uint32_t now_s = wall_s();
+    if (secrets->is_shared)
+        memcpy(content.made_s, &now_s, sizeof content.made_s);
+    return run_cipher(secrets->encipher, secret, &content);
 }
 
 bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
@@ -131,15 +154,52 @@ bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
            hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
 }
 
-bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid)
+/* Clocks of the daemons may differ a little. */
+static bool is_old(const struct stream_secrets *secrets, const struct content *content)
 {
+    uint32_t made_s;
+
+    memcpy(&made_s, content->made_s, sizeof made_s);
+    int64_t age_s = (int32_t)(wall_s() - made_s);
+    return age_s > 0 && (uint64_t)age_s * 1000 > secrets->lives_ms;
+}
+
+bool stream_secrets_take_over(struct stream_secrets *secrets, uint64_t connid,
+                              const unsigned char *newest,
+                              const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
+{
+    struct content content, last;
+
+    if (!read_content(secrets, &content, connid, secret) || is_old(secrets, &content) ||
+        !moved_streams_count(&secrets->moved, connid, content.generation))
+        return false;
+    if (newest != NULL && read_content(secrets, &last, connid, newest) &&
+        (int16_t)(uint16_t)(content.generation - last.generation) <= 0)
+        return false;
+    return moved_streams_note_here(&secrets->moved, connid, content.generation, now_ms);
+}
+
+void stream_secrets_note_shown(struct stream_secrets *secrets, uint64_t connid,
+                               const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms)
+{
+    struct content content;
+
+    if (secrets->is_shared && read_content(secrets, &content, connid, secret))
+        (void)moved_streams_note_here(&secrets->moved, connid, content.generation, now_ms);
+}
+
+bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid, uint64_t now_ms)
+{
+    if (secrets->is_shared)
+        return moved_streams_note_here(&secrets->moved, connid, MOVED_STREAM_NONE, now_ms);
     return connid >= secrets->first_connid ||
            hash_table_find(&secrets->by_connid, connid) != NULL || remember(secrets, connid);
 }
 
 uint64_t stream_secrets_bytes(const struct stream_secrets *secrets)
 {
-    return hash_table_bytes_with(&secrets->by_connid, sizeof(struct returned_stream));
+    return hash_table_bytes_with(&secrets->by_connid, sizeof(struct returned_stream)) +
+           moved_streams_bytes(&secrets->moved);
 }
 
 void stream_secrets_save(const struct stream_secrets *secrets, struct saved_writer *writer)
@@ -151,6 +211,8 @@ void stream_secrets_save(const struct stream_secrets *secrets, struct saved_writ
     for (const struct returned_stream *stream = secrets->returned; stream != NULL;
          stream = stream->next)
         saved_put(writer, stream->by_connid.hash);
+    saved_put(writer, secrets->is_shared);
+    moved_streams_save(&secrets->moved, writer);
 }
 
 bool stream_secrets_load(struct stream_secrets *secrets, struct saved_reader *reader)
@@ -165,5 +227,11 @@ bool stream_secrets_load(struct stream_secrets *secrets, struct saved_reader *re
         uint64_t connid = saved_take(reader);
         opened = hash_table_find(&secrets->by_connid, connid) == NULL && remember(secrets, connid);
     }
-    return opened && !reader->failed;
+    if (!opened)
+        return false;
+    if (saved_take_within(reader, 1) != 0)
+        stream_secrets_share(secrets);
+    else
+        TAILQ_INIT(&secrets->moved.by_age);
+    return moved_streams_load(&secrets->moved, reader) && !reader->failed;
 }

@@ -43,6 +43,13 @@ struct stream *streams_find(const struct streams *streams, uint64_t connid)
     return node != NULL ? stream_of_connid_node(node) : NULL;
 }
 
+void streams_bar(struct streams *streams, uint64_t connid, uint64_t now_ms)
+{
+    departed_forget(&streams->departed, connid);
+    if (streams->secrets.is_shared)
+        (void)stream_secrets_refuse(&streams->secrets, connid, now_ms);
+}
+
 static uint64_t headers_bytes(const struct kept_headers *headers)
 {
     return headers != NULL ? heap_taken(sizeof *headers + headers->length) : 0;

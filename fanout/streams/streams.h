@@ -4,6 +4,7 @@
 #define ESN_STREAMS_H
 
 #include "hash_table.h"
+#include "log/event_log.h"
 #include "net/frame.h"
 #include "streams/access_log.h"
 #include "streams/decisions.h"
@@ -34,6 +35,8 @@ struct streams {
     struct access_log access;
     struct stream_secrets secrets;
     uint64_t next_connid;
+    uint64_t connid_gap;           /* of other daemons, between two of this one */
+    struct log_position behind_at; /* where those are that are behind */
     uint64_t of_encoding[FRAME_ENCODINGS];
     uint64_t begun;                                     /* since the start, like the next */
     uint64_t resumes[2];                                /* not recovered, recovered */
@@ -58,6 +61,8 @@ void streams_keep_headers(struct streams *streams, struct stream *stream,
 void streams_forget_headers(struct streams *streams, struct stream *stream);
 /* Memory that streams take beside their connections. */
 uint64_t streams_bytes(const struct streams *streams);
+/* Nobody comes back as this one, which has ended; where clients go from one daemon to the other, to none of them. */
+void streams_bar(struct streams *streams, uint64_t connid, uint64_t now_ms);
 /* NULL: no stream has this connection id. */
 struct stream *streams_find(const struct streams *streams, uint64_t connid);
 

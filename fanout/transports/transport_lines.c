@@ -1,6 +1,7 @@
 /* Raw TCP for small devices: one JSON a line, both ways ([fanout] listen_lines). The first line is
  * the subscription, those that follow are messages (client_requests.h). */
 #include "config/config.h"
+#include "events/nodes.h"
 #include "requests/client_requests.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -81,6 +82,8 @@ static void begin_or_refuse_line(struct connection *connection,
 {
     if (fault == NULL && connection->net->stopping)
         fault = "Stopping";
+    if (fault == NULL)
+        fault = nodes_trouble(service_of(connection)->nodes);
     if (fault == NULL)
         fault = subscribe_fault(connection, body);
     if (fault != NULL)

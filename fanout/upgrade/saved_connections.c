@@ -66,7 +66,7 @@ static bool may_be_handed_over(struct saving *saving, const struct connection *c
     if (connection->secured || connection->doomed || connection->outlived)
         return false;
     if (connection->state == CONNECTION_STREAMING) {
-        if (stream->connid == 0 || stream->replay != NULL)
+        if (stream->connid == 0 || stream->replay != NULL || stream->is_behind)
             return false;
     } else if (connection->state != CONNECTION_READING) {
         return false;

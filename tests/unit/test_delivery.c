@@ -311,8 +311,8 @@ static void one_stream_can_be_told_something(void **state)
     struct crowd *crowd = *state;
     struct stream *stream = crowd->streams[0];
 
-    assert_true(
-        delivery_tell(&crowd->scene.delivery, stream, "pong", "{}", (struct log_position){5, 5}));
+    assert_true(delivery_tell(&crowd->scene.delivery, stream, "pong", "{}",
+                              (struct log_position){.sequence = 5, .values_after = 5}));
     const char *frame = queued(crowd, 0);
     assert_non_null(strstr(frame, "\"id\":\"7-5\",\"ep\":{\"requested\":\"@SERVER@\","
                                   "\"emitted\":\"@SERVER@\"},"
@@ -339,7 +339,8 @@ static void what_is_said_has_the_time_of_now(void **state)
     assert_true(delivery_send_to(delivery, stream, "t", 1, "{}", 2));
     assert_null(strstr(queued(crowd, 0), "{\"iat\":1,"));
     delivery->iat = 1;
-    assert_true(delivery_tell(delivery, stream, "pong", "{}", (struct log_position){5, 5}));
+    assert_true(delivery_tell(delivery, stream, "pong", "{}",
+                              (struct log_position){.sequence = 5, .values_after = 5}));
     assert_null(strstr(queued(crowd, 0), "{\"iat\":1,"));
     delivery->iat = 1;
     assert_int_equal(publish(crowd, "a", 0, "", 0), 1);

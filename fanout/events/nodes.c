@@ -1,0 +1,110 @@
+#include "events/nodes.h"
+
+#include "events/replay.h"
+#include "log/event_log.h"
+#include "messages.h"
+
+void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on)
+{
+    if (!facts->numbers_events)
+        return;
+    nodes->facts = *facts;
+    nodes->log->is_shared = true;
+    nodes->has_window = nodes->has_past = goes_on;
+    if (!goes_on)
+        event_log_begin_anew(nodes->log, facts->epoch, facts->sequence);
+}
+
+/* ---- what was lost ---- */
+
+static void begin_anew(struct nodes *nodes, uint64_t epoch, uint64_t sequence)
+{
+    nodes->lost++;
+    nodes->owner.leave_behind(nodes->owner.context);
+    event_log_begin_anew(nodes->log, epoch, sequence);
+    nodes->facts.epoch = epoch;
+    replay_log_grew(nodes->replays);
+}
+
+/* Others have what is missing here: who is told to come back may get it from them. */
+void nodes_lose(struct nodes *nodes, uint64_t through)
+{
+    message_error("events are missing here: streams are told to come back",
+                  message_number("through", (int64_t)through));
+    begin_anew(nodes, nodes->log->epoch, through);
+}
+
+static void take_epoch(struct nodes *nodes, const struct bus_news *news)
+{
+    message_error("the engine has lost events: ids begin anew, and streams are told to come back",
+                  message_number("epoch", (int64_t)news->epoch));
+    begin_anew(nodes, news->epoch, news->sequence);
+}
+
+void nodes_take_past(struct nodes *nodes, uint64_t number)
+{
+    if (nodes->has_past)
+        return;
+    nodes->has_past = true;
+    event_log_begin_anew(nodes->log, nodes->log->epoch, number - 1);
+}
+
+/* ---- whether it may serve ---- */
+
+static void take_window(struct nodes *nodes)
+{
+    last_values_settle(&nodes->log->values);
+    nodes->has_window = nodes->has_past = true;
+    message_info("all that was published before is there",
+                 message_number("node", (int64_t)nodes->facts.node),
+                 message_number("events", (int64_t)nodes->log->events),
+                 message_number("kept", (int64_t)nodes->log->values.count));
+}
+
+static void cut_off(struct nodes *nodes)
+{
+    nodes->is_cut = true;
+    nodes->cuts++;
+    message_error("cut off from the other daemons: streams are told to come back");
+    nodes->owner.release(nodes->owner.context);
+}
+
+static void come_back(struct nodes *nodes)
+{
+    nodes->is_cut = false;
+    message_info("among the other daemons again");
+}
+
+const char *nodes_trouble(const struct nodes *nodes)
+{
+    if (nodes == NULL || !nodes->facts.numbers_events)
+        return NULL;
+    if (nodes->is_cut)
+        return "Cut off from the other daemons";
+    return nodes->has_window ? NULL : "Reading what was published before";
+}
+
+/* ---- news ---- */
+
+void nodes_take_news(struct nodes *nodes, const struct bus_news *news)
+{
+    switch (news->kind) {
+    case BUS_NEWS_WINDOW:
+        take_window(nodes);
+        return;
+    case BUS_NEWS_EPOCH:
+        take_epoch(nodes, news);
+        return;
+    case BUS_NEWS_LOST:
+        nodes_lose(nodes, news->sequence);
+        return;
+    case BUS_NEWS_CUT:
+        cut_off(nodes);
+        return;
+    case BUS_NEWS_BACK:
+        come_back(nodes);
+        return;
+    default:
+        return;
+    }
+}

@@ -1,0 +1,48 @@
+/* This daemon as one of several on one engine (a node): whether it may serve, what is to be done when events were lost
+ * or it was cut off, and what it tells the others of itself. Of an engine for one daemon alone there is nothing to be
+ * done, and nothing of it costs anything. */
+#ifndef ESN_NODES_H
+#define ESN_NODES_H
+
+#include "bus/bus.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_log;
+struct replay_queue;
+
+struct nodes_owner {
+    /* What streams have been given ends where the log is now, and what follows has a gap: each is told to come back
+     * there, not all in one moment, and is given nothing more. Called while the bus is read: ends nothing at once. */
+    void (*leave_behind)(void *context);
+    /* Each stream is told to come back, likewise. */
+    void (*release)(void *context);
+    void *context;
+};
+
+struct nodes {
+    /* Parts of the owner, which outlive it. */
+    struct event_log *log;
+    struct replay_queue *replays;
+    struct nodes_owner owner;
+    struct bus_inbox *inbox; /* NULL: none yet, or no more */
+    struct bus_facts facts;  /* all zero of an engine for one daemon alone */
+    bool has_window;         /* of the past all was given that there is */
+    bool has_past;           /* some of it was given */
+    bool is_cut;             /* the others count it as gone */
+    uint64_t lost, cuts;     /* how often, since the start */
+};
+
+/* What the engine gave the inbox: the log begins where that says, unless it goes on as that of the program before. */
+void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on);
+/* Of a message that is any. */
+void nodes_take_news(struct nodes *nodes, const struct bus_news *news);
+/* The next message of the past is the first one when there was none before: the log begins with it. */
+void nodes_take_past(struct nodes *nodes, uint64_t number);
+/* What came up to this number is not kept here. */
+void nodes_lose(struct nodes *nodes, uint64_t through);
+/* Why nobody may subscribe at present: a sentence; NULL: everybody may. */
+const char *nodes_trouble(const struct nodes *nodes);
+
+#endif
