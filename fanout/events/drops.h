@@ -39,8 +39,8 @@ struct drops {
 
 /* As intake_take() does of an event. */
 void drops_take(struct drops *drops, const struct bus_message *message);
-/* The same of one that an engine has numbered, and found to be new: it counts from when the engine took it. Of one of the
- * past all streams are gone. */
+/* The same of one that an engine has numbered, and found to be new: it counts from when the engine took it. Of one
+ * of the past all streams are gone. */
 void drops_take_numbered(struct drops *drops, const struct bus_message *message);
 /* The same for one that nobody waits for. False when there is no room for it. */
 bool drops_order(struct drops *drops, const struct drop *drop);

@@ -13,18 +13,6 @@
 
 struct intake;
 
-struct intake_counters {
-    uint64_t events;  /* delivered, doubles not counted */
-    uint64_t doubles; /* recognised and dropped */
-    uint64_t refused; /* by a handler, which tells of it */
-    uint64_t others;  /* not taken: their id is another event's */
-    uint64_t
-        overloads;     /* not taken: no memory, not kept on disk, or over the daemon's limits ... */
-    uint64_t unstored; /* ... of those: not kept on disk ... */
-    uint64_t topics;   /* ... and: over the limits */
-    uint64_t limited;  /* not taken: their token has published too much */
-};
-
 /* Opens the log on disk, when one is configured, and loads it into the log and the seen events,
  * which are open and empty. NULL with a sentence in error. */
 struct intake *intake_open(const struct intake_parts *parts, char error[LOG_DATABASE_ERROR_SIZE]);

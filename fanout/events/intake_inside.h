@@ -2,7 +2,8 @@
 #ifndef ESN_INTAKE_INSIDE_H
 #define ESN_INTAKE_INSIDE_H
 
-#include "events/intake.h"
+#include "bus/bus.h"
+#include "events/intake_parts.h"
 #include "log/log_files.h"
 #include "log/log_store.h"
 

@@ -1,8 +1,9 @@
-/* What the intake of events works with. */
+/* What the intake of events works with, and what it counts. */
 #ifndef ESN_INTAKE_PARTS_H
 #define ESN_INTAKE_PARTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct config;
 struct delivery;
@@ -27,6 +28,18 @@ struct intake_parts {
     struct nodes *nodes; /* likewise the inbox; NULL: of an engine for one daemon alone */
     bool goes_on; /* log, seen events and revocations are those of the program before: what is on
                      disk is not read into them */
+};
+
+struct intake_counters {
+    uint64_t events;  /* delivered, doubles not counted */
+    uint64_t doubles; /* recognised and dropped */
+    uint64_t refused; /* by a handler, which tells of it */
+    uint64_t others;  /* not taken: their id is another event's */
+    uint64_t
+        overloads;     /* not taken: no memory, not kept on disk, or over the daemon's limits ... */
+    uint64_t unstored; /* ... of those: not kept on disk ... */
+    uint64_t topics;   /* ... and: over the limits */
+    uint64_t limited;  /* not taken: their token has published too much */
 };
 
 #endif

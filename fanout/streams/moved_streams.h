@@ -1,6 +1,7 @@
-/* Which secrets of streams count no more, where several daemons make them under one key and a client may come back to
- * any of them: of a stream that came back the secrets of before the one that it showed, and all of a stream that was
- * dropped. Bounded by count and age, oldest forgotten first; what is forgotten, or was never heard of, is not refused. */
+/* Which secrets of streams count no more, where several daemons make them under one key and a client may come
+ * back to any of them: of a stream that came back the secrets of before the one that it showed, and all of a
+ * stream that was dropped. Bounded by count and age, oldest forgotten first; what is forgotten, or was never heard
+ * of, is not refused. */
 #ifndef ESN_MOVED_STREAMS_H
 #define ESN_MOVED_STREAMS_H
 
@@ -31,8 +32,8 @@ struct moved_streams {
 
 /* Of a zeroed one. */
 void moved_streams_open(struct moved_streams *streams);
-/* Secrets of this generation, and later ones, count; or none. Generations are numbers of 16 bits that wrap around. False
- * without memory, or when a later one was noted. */
+/* Secrets of this generation, and later ones, count; or none. Generations are numbers of 16 bits that wrap around.
+ * False without memory, or when a later one was noted. */
 bool moved_streams_note(struct moved_streams *streams, uint64_t connid, uint32_t least,
                         uint64_t now_ms);
 /* The same of what has happened here, and tells the others. */

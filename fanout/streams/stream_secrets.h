@@ -59,17 +59,17 @@ bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
  * first or one that POST /alive gave, cannot be told. */
 bool stream_secrets_take_back(struct stream_secrets *secrets, uint64_t connid,
                               const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
-/* Of a shared key: true when this secret was made by any of the daemons, not too long ago, and none that was made after
- * it has counted for anybody; then it counts, and those before it no more, which the others are told. newest: of the
- * stream, where it was here last, and this one does not count by that; NULL: it was not. */
+/* Of a shared key: true when this secret was made by any of the daemons, not too long ago, and none that was made
+ * after it has counted for anybody; then it counts, and those before it no more, which the others are told. newest:
+ * of the stream, where it was here last, and this one does not count by that; NULL: it was not. */
 bool stream_secrets_take_over(struct stream_secrets *secrets, uint64_t connid,
                               const unsigned char *newest,
                               const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
 /* Of a shared key: it has counted here (stream_secrets_count()), which the others are told. */
 void stream_secrets_note_shown(struct stream_secrets *secrets, uint64_t connid,
                                const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
-/* Nobody comes back as this one of an earlier daemon's, or of any daemon with a shared key. Harmless with one of this daemon's. False
- * without memory. */
+/* Nobody comes back as this one of an earlier daemon's, or, with a shared key, of any of them. Harmless with one of
+ * this daemon's. False without memory. */
 bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid, uint64_t now_ms);
 /* Memory of those that came back. */
 uint64_t stream_secrets_bytes(const struct stream_secrets *secrets);

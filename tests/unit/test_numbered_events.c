@@ -1,0 +1,415 @@
+/* A daemon on an engine that numbers events, which other daemons have too: what it gives its clients, and what they
+ * learn when it lost some, or was cut off. */
+#include "daemon.h"
+#include "fake_inbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "events/intake.h"
+#include "streams/streams.h"
+
+#define ID(number) "\"7000-" number "\""
+
+static struct daemon daemon_of_test;
+
+/* What is given so far is taken. */
+static void settle(void)
+{
+    daemon_turn_until(&daemon_of_test, fake_inbox_is_empty, NULL);
+    daemon_turn(&daemon_of_test);
+}
+
+static struct daemon *start_at(uint64_t sequence, const char *lines)
+{
+    fake_inbox_begin(sequence);
+    daemon_start(&daemon_of_test, lines);
+    return &daemon_of_test;
+}
+
+/* It has its window, in which is nothing. */
+static struct daemon *start(uint64_t sequence)
+{
+    struct daemon *daemon = start_at(sequence, "");
+
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    return daemon;
+}
+
+static void stop(void)
+{
+    daemon_stop(&daemon_of_test);
+    fake_inbox_end();
+}
+
+static void subscribe(struct client *client, const char *json)
+{
+    client_open(client, &daemon_of_test);
+    (void)client_subscribe(client, json);
+}
+
+/* Asks and gives what was answered, until the next call. */
+static const char *answer_to(const char *request)
+{
+    static char text[4096];
+    struct client client;
+
+    client_open(&client, &daemon_of_test);
+    assert_true(client_send_text(&client, request));
+    client_expect(&client, "\r\n\r\n");
+    (void)snprintf(text, sizeof text, "%s", client.text);
+    client_close(&client);
+    return text;
+}
+
+static const char subscription[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n"
+                                   "{\"ep\":[\"a\"]}";
+static const char ready[] = "GET /readyz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+/* ---- numbers ---- */
+
+static void it_serves_when_it_has_the_window(void **state)
+{
+    struct client client;
+
+    (void)state;
+    start_at(20, "");
+    assert_non_null(strstr(answer_to(subscription), "503 Reading what was published before"));
+    assert_non_null(strstr(answer_to(subscription), "Retry-After: 1"));
+    assert_non_null(strstr(answer_to(ready), "503 Reading what was published before"));
+    fake_inbox_past(18, "a", "{\"type\":\"x18\"}", 0);
+    fake_inbox_past(20, "a", "{\"type\":\"x20\"}", 0);
+    settle();
+    assert_non_null(strstr(answer_to(subscription), "503 Reading"));
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    assert_non_null(strstr(answer_to(ready), "200 OK"));
+    subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"7000-18\"}");
+    client_expect(&client, "\"recovered\":true");
+    client_expect(&client, "x20");
+    assert_false(client_has(&client, "x18"));
+    client_close(&client);
+    assert_int_equal(fake_inbox.acks, 0);
+    stop();
+}
+
+static void events_have_the_ids_that_they_came_with(void **state)
+{
+    struct client client, back;
+
+    (void)state;
+    start(100);
+    subscribe(&client, "{\"ep\":[\"a\"]}");
+    assert_true(client_has(&client, "\"id\":" ID("100")));
+    fake_inbox_event(103, "a", "{\"type\":\"x103\"}");
+    client_expect(&client, "\"id\":" ID("103") ",\"ep\"");
+    assert_int_equal(fake_inbox.acks, 1);
+    assert_int_equal(fake_inbox.last_ack.event_sequence, 103);
+    assert_int_equal(fake_inbox.last_ack.sequence, 1103);
+    assert_int_equal(fake_inbox.last_ack.receivers, 1);
+    assert_int_equal(fake_inbox.last_ack.status, ACK_DELIVERED);
+    /* It was given before: the engine has found out what is new. */
+    fake_inbox_event(103, "a", "{\"type\":\"again\"}");
+    fake_inbox_event(104, "a", "{\"type\":\"x104\"}");
+    client_expect(&client, "x104");
+    assert_false(client_has(&client, "again"));
+    assert_int_equal(intake_counters(daemon_of_test.server->intake)->events, 2);
+    subscribe(&back, "{\"ep\":[\"a\"],\"last_id\":\"7000-99\"}");
+    assert_true(client_has(&back, "\"recovered\":false"));
+    client_close(&back);
+    subscribe(&back, "{\"ep\":[\"a\"],\"last_id\":\"7000-100\"}");
+    assert_true(client_has(&back, "\"recovered\":true"));
+    client_expect(&back, "x104");
+    client_close(&back);
+    client_close(&client);
+    stop();
+}
+
+static void the_same_event_is_neither_a_double_nor_too_much(void **state)
+{
+    struct bus_message message = {
+        .wall_ms = 1,
+        .envelope = {.kind = ENVELOPE_EVENT, .flags = ENVELOPE_HAS_POST_KEY, .token = 9},
+        .event = {.topic = "a",
+                  .topic_length = 1,
+                  .json = "{}",
+                  .json_length = 2,
+                  .allowed = "",
+                  .flags = ENVELOPE_HAS_POST_KEY}};
+
+    (void)state;
+    start_at(0, "[publish]\nrate = 1\nburst = 1\n");
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    for (message.number = 1; message.number <= 5; message.number++)
+        fake_inbox_give(&message);
+    settle();
+    assert_int_equal(intake_counters(daemon_of_test.server->intake)->events, 5);
+    assert_int_equal(daemon_of_test.server->log.events, 5);
+    assert_int_equal(fake_inbox.last_ack.status, ACK_DELIVERED);
+    stop();
+}
+
+/* A topic over the limits, and an order, are ids that no event has; who has what was before has come to there. */
+static void what_is_no_event_leaves_a_hole(void **state)
+{
+    struct client client;
+    char topic[5000];
+
+    (void)state;
+    memset(topic, 'a', sizeof topic);
+    topic[sizeof topic - 1] = '\0';
+    start(10);
+    fake_inbox_event(11, topic, "{}");
+    settle();
+    assert_int_equal(fake_inbox.last_ack.status, ACK_TOPIC);
+    fake_inbox_give(
+        &(struct bus_message){.number = 12,
+                              .envelope = {.kind = ENVELOPE_DROP},
+                              .drop = {.kind = DROP_CLIENT, .name = "nobody", .name_length = 6}});
+    settle();
+    assert_int_equal(daemon_of_test.server->log.events, 0);
+    subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"7000-10\"}");
+    assert_true(client_has(&client, "\"recovered\":true"));
+    assert_true(client_has(&client, "\"id\":" ID("12")));
+    client_close(&client);
+    subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"7000-12\"}");
+    assert_true(client_has(&client, "\"recovered\":true"));
+    client_close(&client);
+    stop();
+}
+
+static void values_of_before_come_in_any_order(void **state)
+{
+    struct client client;
+
+    (void)state;
+    start_at(50, "");
+    fake_inbox_value(30, "b", "{\"type\":\"b30\"}");
+    fake_inbox_value(7, "a", "{\"type\":\"a7\"}");
+    fake_inbox_value(20, "c", "{\"type\":\"c20\"}");
+    fake_inbox_past(49, "c", "{\"type\":\"c49\"}", ENVELOPE_KEEP);
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    subscribe(&client, "{\"ep\":[\"#\"]}");
+    client_expect(&client, "c49");
+    const char *a = client_find(&client, client.text, "a7"),
+               *b = client_find(&client, client.text, "b30"),
+               *c = client_find(&client, client.text, "c49");
+    assert_true(a != NULL && b != NULL && a < b && b < c);
+    assert_false(client_has(&client, "c20"));
+    assert_int_equal(client_count(&client, "\"kept\":true"), 3);
+    client_close(&client);
+    stop();
+}
+
+/* Another daemon, or the handler, has told it of what this one is told of in a moment. */
+static void who_is_ahead_waits_for_the_log(void **state)
+{
+    struct client client, page;
+
+    (void)state;
+    start(10);
+    subscribe(&client, "{\"ep\":[\"a\"],\"last_id\":\"7000-12\"}");
+    assert_true(client_has(&client, "\"recovered\":true"));
+    subscribe(&page, "{\"ep\":[\"a\"],\"last_id\":\"7000-13\"}");
+    for (uint64_t number = 11; number <= 14; number++) {
+        char json[32];
+        (void)snprintf(json, sizeof json, "{\"type\":\"x%u\"}", (unsigned)number);
+        fake_inbox_event(number, "a", json);
+    }
+    client_expect(&client, "x14");
+    client_expect(&page, "x14");
+    assert_true(client_has(&client, "x13"));
+    assert_false(client_has(&client, "x12") || client_has(&client, "x11"));
+    assert_false(client_has(&page, "x13"));
+    /* No daemon is so far behind. */
+    client_close(&page);
+    subscribe(&page, "{\"ep\":[\"a\"],\"last_id\":\"7000-99999999\"}");
+    assert_true(client_has(&page, "\"recovered\":false"));
+    client_close(&page);
+    client_close(&client);
+    stop();
+}
+
+static void connection_ids_are_of_this_node(void **state)
+{
+    struct client client;
+    uint64_t ids[2];
+
+    (void)state;
+    start(0);
+    for (int i = 0; i < 2; i++) {
+        client_open(&client, &daemon_of_test);
+        ids[i] = client_subscribe(&client, "{\"ep\":[\"a\"]}");
+        client_close(&client);
+    }
+    assert_int_equal(ids[0] % BUS_NODES_MOST, FAKE_NODE);
+    assert_int_equal(ids[1], ids[0] + BUS_NODES_MOST);
+    stop();
+}
+
+/* ---- drops ---- */
+
+static void a_drop_of_the_past_counts_from_its_own_time(void **state)
+{
+    struct bus_message message = {
+        .number = 2,
+        .wall_ms = clock_wall_ms() - 60000,
+        .past = true,
+        .envelope = {.kind = ENVELOPE_DROP},
+        .drop = {.kind = DROP_USER, .name = "ana", .name_length = 3, .for_ms = 90000}};
+
+    (void)state;
+    start_at(3, "");
+    const struct revocations *revocations = &daemon_of_test.server->streams.revocations;
+    fake_inbox_give(&message);
+    message.number = 3;
+    message.drop.name = "bob";
+    message.drop.for_ms = 50000; /* over */
+    fake_inbox_give(&message);
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    uint64_t now = clock_wall_ms();
+    assert_int_equal(revocations->by_name.count, 1);
+    assert_true(revocations_refuse(revocations, "ana", NULL, message.wall_ms, now));
+    assert_false(revocations_refuse(revocations, "ana", NULL, message.wall_ms + 1, now));
+    assert_false(revocations_refuse(revocations, "ana", NULL, 1, now + 31000));
+    assert_int_equal(fake_inbox.acks, 0);
+    stop();
+}
+
+static void a_drop_ends_streams_and_is_acknowledged(void **state)
+{
+    struct client client;
+
+    (void)state;
+    start(3);
+    subscribe(&client, "{\"clid\":\"c\",\"ep\":[\"a\"]}");
+    fake_inbox_give(
+        &(struct bus_message){.number = 4,
+                              .wall_ms = clock_wall_ms(),
+                              .envelope = {.kind = ENVELOPE_DROP, .publisher = 77, .sequence = 9},
+                              .drop = {.kind = DROP_CLIENT, .name = "c", .name_length = 1}});
+    client_expect(&client, "\"type\":\"dropped\"");
+    settle();
+    assert_int_equal(fake_inbox.last_ack.receivers, 1);
+    assert_int_equal(fake_inbox.last_ack.sequence, 9);
+    client_close(&client);
+    stop();
+}
+
+/* ---- what was lost ---- */
+
+/* They are told to come back where they were, and are given nothing of what is behind the gap. */
+static void who_has_a_gap_comes_back_to_where_it_was(void **state)
+{
+    struct client client, back;
+
+    (void)state;
+    start_at(10, "stop_spread = 300ms\n");
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    fake_inbox_event(11, "a", "{\"type\":\"x11\"}");
+    settle();
+    subscribe(&client, "{\"ep\":[\"a\",\"@CONNECTION@/+\"]}");
+    fake_inbox_news(BUS_NEWS_LOST, 0, 15);
+    fake_inbox_event(16, "a", "{\"type\":\"x16\"}");
+    settle();
+    subscribe(&back, "{\"clid\":\"other\",\"ep\":[\"a\"]}");
+    client_expect(&client, "\"type\":\"stopping\"");
+    assert_false(client_has(&client, "x16"));
+    assert_false(client_has(&client, "\"connect\""));
+    assert_int_equal(client_count(&client, "\"id\":" ID("11")), 3); /* two of `connected` */
+    client_close(&back);
+    subscribe(&back, "{\"ep\":[\"a\"],\"last_id\":\"7000-11\"}");
+    assert_true(client_has(&back, "\"recovered\":false"));
+    client_expect(&back, "x16");
+    client_close(&back);
+    client_close(&client);
+    stop();
+}
+
+static void a_new_epoch_is_told_to_each(void **state)
+{
+    struct client client, back;
+
+    (void)state;
+    start_at(10, "stop_spread = 200ms\n");
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    subscribe(&client, "{\"ep\":[\"a\"]}");
+    fake_inbox_event(11, "a", "{\"type\":\"x11\"}");
+    client_expect(&client, "x11");
+    fake_inbox_news(BUS_NEWS_EPOCH, FAKE_EPOCH + 5, 1000);
+    fake_inbox_event(1001, "a", "{\"type\":\"anew\"}");
+    settle();
+    client_expect(&client, "\"type\":\"stopping\"");
+    assert_false(client_has(&client, "anew"));
+    assert_false(client_has(&client, "7005-"));
+    assert_int_equal(client_count(&client, "\"id\":" ID("11")), 2);
+    subscribe(&back, "{\"ep\":[\"a\"],\"last_id\":\"7000-11\"}");
+    assert_true(client_has(&back, "\"recovered\":false"));
+    client_expect(&back, "\"id\":\"7005-1001\"");
+    client_close(&back);
+    subscribe(&back, "{\"ep\":[\"a\"],\"last_id\":\"7005-1000\"}");
+    assert_true(client_has(&back, "\"recovered\":true"));
+    client_close(&back);
+    client_close(&client);
+    stop();
+}
+
+/* ---- cut off ---- */
+
+static void who_is_cut_off_takes_nobody(void **state)
+{
+    struct client client, stayed;
+
+    (void)state;
+    start_at(10, "stop_spread = 200ms\n");
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    subscribe(&client, "{\"ep\":[\"a\"]}");
+    fake_inbox_news(BUS_NEWS_CUT, 0, 0);
+    settle();
+    assert_non_null(strstr(answer_to(subscription), "503 Cut off from the other daemons"));
+    assert_non_null(strstr(answer_to(ready), "503 Cut off from the other daemons"));
+    client_expect(&client, "\"type\":\"stopping\"");
+    client_close(&client);
+    fake_inbox_news(BUS_NEWS_BACK, 0, 0);
+    fake_inbox_event(11, "a", "{\"type\":\"x11\"}");
+    settle();
+    assert_non_null(strstr(answer_to(ready), "200 OK"));
+    subscribe(&stayed, "{\"ep\":[\"a\"],\"last_id\":\"7000-10\"}");
+    assert_true(client_has(&stayed, "\"recovered\":true"));
+    client_expect(&stayed, "x11");
+    client_close(&stayed);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_serves_when_it_has_the_window),
+        cmocka_unit_test(events_have_the_ids_that_they_came_with),
+        cmocka_unit_test(the_same_event_is_neither_a_double_nor_too_much),
+        cmocka_unit_test(what_is_no_event_leaves_a_hole),
+        cmocka_unit_test(values_of_before_come_in_any_order),
+        cmocka_unit_test(who_is_ahead_waits_for_the_log),
+        cmocka_unit_test(connection_ids_are_of_this_node),
+        cmocka_unit_test(a_drop_of_the_past_counts_from_its_own_time),
+        cmocka_unit_test(a_drop_ends_streams_and_is_acknowledged),
+        cmocka_unit_test(who_has_a_gap_comes_back_to_where_it_was),
+        cmocka_unit_test(a_new_epoch_is_told_to_each),
+        cmocka_unit_test(who_is_cut_off_takes_nobody),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
