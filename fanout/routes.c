@@ -8,6 +8,7 @@
 #include "net/connection.h"
 #include "requests/client_address.h"
 #include "requests/connections_report.h"
+#include "requests/elsewhere.h"
 #include "requests/explain.h"
 #include "requests/health.h"
 #include "requests/inspect.h"
@@ -141,7 +142,8 @@ static void refuse_method(struct connection *connection, const struct http_reque
 void routes_answer(struct connection *connection, const struct http_request *request)
 {
     enum http_request_method method = http_request_method(request);
-    const struct route *route = find_route(http_request_path(request), method);
+    const struct route *route = find_route(
+        elsewhere_plain_path(connection->net->config, http_request_path(request)), method);
 
     if (service_of(connection)->is_succeeded) {
         http_reply_error_with(connection, NULL, 503, "Stopping", RETRY_AFTER "1");

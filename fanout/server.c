@@ -347,7 +347,7 @@ static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
         return false;
     }
     if (facts->numbers_events)
-        stream_secrets_share(&streams->secrets);
+        stream_secrets_share(&streams->secrets, facts->node);
     return true;
 }
 
@@ -510,6 +510,8 @@ static bool open_bus(struct server *server, bool goes_on, char *error)
         return false;
     const struct bus_facts facts = bus_reader_facts(server->bus);
     nodes_open(&server->nodes, &facts, goes_on);
+    server->service.tickets.has_node = facts.numbers_events;
+    server->service.tickets.node = facts.node;
     return true;
 }
 

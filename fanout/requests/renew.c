@@ -8,6 +8,7 @@
 #include "json_text.h"
 #include "log/event_log.h"
 #include "net/connection.h"
+#include "requests/elsewhere.h"
 #include "requests/message_ticket.h"
 #include "requests/service.h"
 #include "requests/streaming.h"
@@ -124,6 +125,9 @@ static void renew_by_request(struct connection *connection, const struct http_re
         http_reply_error_with(connection, request, 503, "Stopping", RETRY_AFTER "1");
         return;
     }
+    if (stream == NULL &&
+        elsewhere_send(connection, request, connid, renewal->secret, renewal->secret_length))
+        return;
     char answer[RENEW_ANSWER_SIZE], text[REQUESTED_TOPICS_FAULT_SIZE];
     if (stream != NULL)
         fault = renew_stream(stream, renewal, answer, text);

@@ -7,8 +7,10 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "query.h"
+#include "requests/elsewhere.h"
 #include "requests/service.h"
 #include "requests/subscribe.h"
+#include "streams/streams.h"
 #include "streams/transport.h"
 #include "subscription_body.h"
 #include "subscription_query.h"
@@ -45,7 +47,8 @@ static bool find_ticket(const struct http_request *request, struct bytes *ticket
     return true;
 }
 
-/* A client that comes with a ticket says in the query who it was, and whether it says what it had. */
+/* A client that comes with a ticket says in the query who it was, and whether it says what it
+ * had. */
 static void read_former_self(const struct http_request *request, struct subscription_body *body,
                              struct bytes *secret)
 {
@@ -84,7 +87,8 @@ static void send_to_subscribe_url(struct connection *connection, const struct ht
                                   const char *otherwise)
 {
     const char *url = connection->net->config->subscribe_url;
-    const char *path = http_request_path(request), *query = http_request_query_text(request);
+    const char *path = elsewhere_plain_path(connection->net->config, http_request_path(request));
+    const char *query = http_request_query_text(request);
     struct bytes header = BYTES_EMPTY;
 
     if (url == NULL) {
@@ -116,6 +120,19 @@ static void read_last_event_of_query(const struct http_request *request,
         body->last_id = bytes_terminate(id);
 }
 
+/* One that polls stays where it is known, so that nobody sees it go and come; a stream begins
+ * wherever it comes to. */
+static bool polls_elsewhere(struct connection *connection, const struct http_request *request,
+                            const struct subscription_body *body, const struct transport *transport)
+{
+    const struct streams *streams = service_of(connection)->streams;
+
+    return transport->answers_once && body->connid != 0 && body->secret != NULL &&
+           streams_find(streams, body->connid) == NULL &&
+           departed_secret(&streams->departed, body->connid) == NULL &&
+           elsewhere_send(connection, request, body->connid, body->secret, strlen(body->secret));
+}
+
 static void begin_or_redirect(struct connection *connection, const struct http_request *request,
                               struct subscription_body *body, const struct transport *transport,
                               const char *fault)
@@ -123,6 +140,9 @@ static void begin_or_redirect(struct connection *connection, const struct http_r
     read_last_event_id(request, body);
     if (fault == SUBSCRIPTION_HAS_BIND_KEY || fault == SUBSCRIPTION_HAS_TOKEN)
         send_to_subscribe_url(connection, request, fault);
+    else if (fault == NULL && !subscription_request_has_ticket(request) &&
+             polls_elsewhere(connection, request, body, transport))
+        return;
     else
         subscribe_begin_or_refuse(connection, request, body, transport, fault);
 }

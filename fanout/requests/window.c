@@ -3,6 +3,7 @@
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "net/connection.h"
+#include "requests/elsewhere.h"
 #include "requests/service.h"
 #include "requests/window_files.h"
 
@@ -24,7 +25,8 @@ static const struct window_file *find_file(const char *path)
 
 void window_answer(struct connection *connection, const struct http_request *request)
 {
-    const struct window_file *file = find_file(http_request_path(request));
+    const struct window_file *file =
+        find_file(elsewhere_plain_path(connection->net->config, http_request_path(request)));
 
     if (file == NULL || service_of(connection)->admin_tokens.count == 0)
         http_reply_error(connection, request, 404, "Not found");

@@ -23,7 +23,7 @@ struct content {
         unsigned char random[6];
         struct {                     /* of a shared key */
             unsigned char made_s[4]; /* by the wall clock, modulo */
-            unsigned char rest[2];
+            unsigned char maker[2];  /* which of the daemons has made it */
         };
     };
 };
@@ -62,9 +62,10 @@ bool stream_secrets_open(struct stream_secrets *secrets,
     return secrets->encipher != NULL && secrets->decipher != NULL;
 }
 
-void stream_secrets_share(struct stream_secrets *secrets)
+void stream_secrets_share(struct stream_secrets *secrets, unsigned node)
 {
     secrets->is_shared = true;
+    secrets->node = (uint16_t)node;
     moved_streams_open(&secrets->moved);
 }
 
@@ -111,8 +112,10 @@ bool stream_secrets_make(struct stream_secrets *secrets, uint64_t connid,
     if (!secret_pool_take(&secrets->random, content.random, sizeof content.random))
         return false;
     uint32_t now_s = wall_s();
-    if (secrets->is_shared)
+    if (secrets->is_shared) {
         memcpy(content.made_s, &now_s, sizeof content.made_s);
+        memcpy(content.maker, &secrets->node, sizeof content.maker);
+    }
     return run_cipher(secrets->encipher, secret, &content);
 }
 
@@ -127,6 +130,19 @@ bool stream_secrets_count(const struct stream_secrets *secrets, uint64_t connid,
         return false;
     uint16_t older_by = (uint16_t)(last.generation - content.generation);
     return older_by <= 1;
+}
+
+bool stream_secrets_maker(const struct stream_secrets *secrets, uint64_t connid,
+                          const unsigned char secret[STREAM_SECRET_SIZE], unsigned *node)
+{
+    struct content content;
+    uint16_t maker;
+
+    if (!secrets->is_shared || !read_content(secrets, &content, connid, secret))
+        return false;
+    memcpy(&maker, content.maker, sizeof maker);
+    *node = maker;
+    return true;
 }
 
 static bool remember(struct stream_secrets *secrets, uint64_t connid)
@@ -212,6 +228,7 @@ void stream_secrets_save(const struct stream_secrets *secrets, struct saved_writ
          stream = stream->next)
         saved_put(writer, stream->by_connid.hash);
     saved_put(writer, secrets->is_shared);
+    saved_put(writer, secrets->node);
     moved_streams_save(&secrets->moved, writer);
 }
 
@@ -229,8 +246,10 @@ bool stream_secrets_load(struct stream_secrets *secrets, struct saved_reader *re
     }
     if (!opened)
         return false;
-    if (saved_take_within(reader, 1) != 0)
-        stream_secrets_share(secrets);
+    bool is_shared = saved_take_within(reader, 1) != 0;
+    unsigned node = (unsigned)saved_take_within(reader, UINT16_MAX);
+    if (is_shared)
+        stream_secrets_share(secrets, node);
     else
         TAILQ_INIT(&secrets->moved.by_age);
     return moved_streams_load(&secrets->moved, reader) && !reader->failed;

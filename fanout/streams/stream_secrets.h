@@ -32,6 +32,7 @@ struct stream_secrets {
     uint64_t max_age_ms; /* set by the owner; how long those of an earlier daemon may come back */
     unsigned char key[STREAM_SECRETS_KEY_SIZE];
     bool is_shared;             /* the key is that of other daemons too */
+    uint16_t node;              /* this one's number among them */
     uint64_t lives_ms;          /* of a shared one: how long a secret counts; set by the owner */
     struct moved_streams moved; /* likewise: which do not count any more */
 };
@@ -41,7 +42,7 @@ bool stream_secrets_open(struct stream_secrets *secrets,
                          const unsigned char key[STREAM_SECRETS_KEY_SIZE], uint64_t first_connid,
                          uint64_t now_ms);
 /* They are made and taken as those of other daemons with this key; right after it was opened. */
-void stream_secrets_share(struct stream_secrets *secrets);
+void stream_secrets_share(struct stream_secrets *secrets, unsigned node);
 void stream_secrets_close(struct stream_secrets *secrets);
 /* A new one, different from each before, of the generation after that of `shown`, for which the
  * client gets it; NULL: its first. False when the system gives no random bytes. `secret` may be
@@ -68,6 +69,10 @@ bool stream_secrets_take_over(struct stream_secrets *secrets, uint64_t connid,
 /* Of a shared key: it has counted here (stream_secrets_count()), which the others are told. */
 void stream_secrets_note_shown(struct stream_secrets *secrets, uint64_t connid,
                                const unsigned char secret[STREAM_SECRET_SIZE], uint64_t now_ms);
+/* Of a shared key: which daemon has made this secret, so that it had the stream then. False: it is none of this
+ * connection id, or the key is not shared. */
+bool stream_secrets_maker(const struct stream_secrets *secrets, uint64_t connid,
+                          const unsigned char secret[STREAM_SECRET_SIZE], unsigned *node);
 /* Nobody comes back as this one of an earlier daemon's, or, with a shared key, of any of them. Harmless with one of
  * this daemon's. False without memory. */
 bool stream_secrets_refuse(struct stream_secrets *secrets, uint64_t connid, uint64_t now_ms);

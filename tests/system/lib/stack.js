@@ -149,9 +149,11 @@ class Stack {
       [...this.options.wrapper, programs.fanout, '--config', this.file],
       { log: path.join(this.folder, 'esn-fanout.log'), env: this.options.env },
     );
+    // By Redis it serves when it has read what was published before.
+    const question = this.options.engine === 'redis' ? 'readyz' : 'healthz';
     await this.daemon.until('the daemon answers', async () => {
       const options = { agent: false, socketPath: this.socketPath };
-      return (await request('http://localhost/healthz', options)).status === 200;
+      return (await request(`http://localhost/${question}`, options)).status === 200;
     });
   }
 
