@@ -16,7 +16,7 @@ extern const struct command command_emit, command_listen, command_connections, c
     command_check_config, command_keygen, command_topic, command_follow, command_unfollow,
     command_password, command_bindkey, command_whoami, command_token, command_ticket,
     command_publisher, command_drop, command_report, command_outbox, command_explain, command_top,
-    command_position, command_doctor, command_upgrade;
+    command_position, command_doctor, command_upgrade, command_nodes;
 
 /* Complains on standard error about how the command was called; returns COMMAND_USAGE. */
 int command_usage(const struct command *command, const char *format, ...)

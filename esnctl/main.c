@@ -12,7 +12,7 @@ static const struct command *const commands[] = {
     &command_unfollow,     &command_password, &command_bindkey,     &command_whoami,
     &command_token,        &command_ticket,   &command_publisher,   &command_drop,
     &command_report,       &command_explain,  &command_doctor,      &command_outbox,
-    &command_top,          &command_position, &command_upgrade};
+    &command_top,          &command_position, &command_upgrade,     &command_nodes};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char help_head[] = "Usage: esnctl COMMAND [OPTION...] [ARGUMENT...]\n"

@@ -44,9 +44,9 @@ const char *node_way_fault(const char *way)
 
 size_t node_record_write(char out[NODE_RECORD_SIZE], const struct node_record *record)
 {
-    int length =
-        snprintf(out, NODE_RECORD_SIZE, "%s %s %" PRIu64 " %" PRIu64 " %s", form, record->boot,
-                 record->counter, record->streams, record->way[0] != '\0' ? record->way : no_way);
+    int length = snprintf(out, NODE_RECORD_SIZE, "%s %s %" PRIu64 " %" PRIu64 " %s %" PRIu64, form,
+                          record->boot, record->counter, record->streams,
+                          record->way[0] != '\0' ? record->way : no_way, record->renewed_ms);
     return length > 0 && length < NODE_RECORD_SIZE ? (size_t)length : 0;
 }
 
@@ -95,6 +95,7 @@ bool node_record_read(struct node_record *record, const char *text, size_t lengt
         !take_number(&record->counter, &text, end) || !take_number(&record->streams, &text, end) ||
         !take_text(record->way, sizeof record->way, &text, end))
         return false;
+    (void)take_number(&record->renewed_ms, &text, end);
     if (strcmp(record->way, no_way) == 0)
         record->way[0] = '\0';
     return record->way[0] == '\0' || node_way_fault(record->way) == NULL;

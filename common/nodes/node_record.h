@@ -2,12 +2,13 @@
  * PREFIXnodes, whose field is the node's number, decimal, and whose value is a line of words with a
  * blank between them:
  *
- *     1 BOOT COUNTER STREAMS WAY
+ *     1 BOOT COUNTER STREAMS WAY RENEWED
  *
  * 1 is the form. BOOT is another text at each start of a daemon, COUNTER a number that grows
  * with each renewal, STREAMS how many streams the node holds, WAY where it is reached from
- * outside ([fanout] node_url), "-" when it said none. Words behind that are for later forms and
- * passed over. Pure. */
+ * outside ([fanout] node_url), "-" when it said none. RENEWED is when it wrote this, in
+ * milliseconds since 1970 by its own clock: for people, since clocks differ. Words behind that
+ * are for later forms and passed over. Pure. */
 #ifndef ESN_NODE_RECORD_H
 #define ESN_NODE_RECORD_H
 
@@ -27,6 +28,7 @@ struct node_record {
     uint64_t counter;
     uint64_t streams;
     char way[NODE_WAY_SIZE]; /* "": it has said none */
+    uint64_t renewed_ms;     /* 0: it did not say */
 };
 
 /* NULL, or what a way has to be, static: a path below the prefix of the web server that ends

@@ -20,7 +20,8 @@ static void test_record_comes_back_as_it_went(void **state)
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct node_record record = {.boot = "0123456789abcdef",
                                      .counter = 17,
-                                     .streams = UINT64_MAX},
+                                     .streams = UINT64_MAX,
+                                     .renewed_ms = 1795381250409},
                            read;
         char text[NODE_RECORD_SIZE];
         (void)snprintf(record.way, sizeof record.way, "%s", ways[i]);
@@ -30,6 +31,7 @@ static void test_record_comes_back_as_it_went(void **state)
         assert_string_equal(read.boot, record.boot);
         assert_int_equal(read.counter, 17);
         assert_true(read.streams == UINT64_MAX);
+        assert_true(read.renewed_ms == 1795381250409);
         assert_string_equal(read.way, ways[i]);
     }
 }
@@ -45,6 +47,7 @@ static void test_what_is_no_record(void **state)
     (void)state;
     assert_true(is_read("1 b 1 2 -"));
     assert_true(is_read("1 b 1 2 node/3/ of-later 7"));
+    assert_true(is_read("1 b 1 2 - 1795381250409 of-later"));
     static const char *const wrong[] = {"",
                                         "1",
                                         "2 b 1 2 -",
