@@ -32,6 +32,7 @@ struct bus_redis_options {
     uint64_t remember_ms;   /* how long an event is recognised that is posted again */
     uint64_t receivers_ms;  /* handler: how long it waits for what nodes say of receivers */
     unsigned wait_replicas; /* so many must have an event before it counts as taken */
+    uint64_t max_kept;      /* bytes of last values that Redis keeps */
     uint64_t rate, burst;   /* of a token that has no rate of its own, as [publish] has them */
 };
 
@@ -212,9 +213,9 @@ struct bus_event bus_event_of_position(void);
  * ACK_LIMITED is certain. False: the time limit passed (see each event's `acknowledged`), or the
  * daemon refused. When the daemon did not answer lately, waits at most down_limit_ms for it to come
  * back, and not at all for as long after that, so that a queue of requests is answered early
- * instead of late. */
-/* With an engine that keeps events itself, "acknowledged" is that it has them; then the living daemons are waited for, at
- * most receivers_ms, to say how many receivers they had. */
+ * instead of late.
+ * With an engine that keeps events itself, "acknowledged" is that it has them. Then the living daemons are waited for,
+ * at most receivers_ms, to say how many receivers they had. */
 bool bus_publish(struct bus_publisher *publisher, struct bus_event *events, size_t count,
                  unsigned limit_ms, unsigned down_limit_ms);
 /* Sends what nobody waits for, such as a refusal, once and in order: a daemon that does not know it says nothing,

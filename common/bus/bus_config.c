@@ -21,6 +21,7 @@ static struct bus_redis_options redis_options(const struct bus_config *bus,
         .remember_ms = config->remember_time,
         .receivers_ms = config->bus_receivers_time,
         .wait_replicas = (unsigned)config->redis_wait_replicas,
+        .max_kept = config->log_max_kept,
         .rate = config->publish_rate,
         .burst = config->publish_burst,
     };

@@ -42,7 +42,7 @@ struct bus_publisher {
     const struct bus_publisher_calls *calls;
 };
 
-extern const struct bus_inbox_calls bus_zeromq_inbox;
-extern const struct bus_publisher_calls bus_zeromq_publisher;
+extern const struct bus_inbox_calls bus_zeromq_inbox, bus_redis_inbox;
+extern const struct bus_publisher_calls bus_zeromq_publisher, bus_redis_publisher;
 
 #endif

@@ -46,3 +46,17 @@ struct bus_event bus_event_of_question(const struct question *question, uint64_t
                               .event_length = QUESTION_SIZE,
                               .answer = answer};
 }
+
+struct envelope bus_event_envelope(const struct bus_event *event, uint64_t publisher,
+                                   uint64_t sequence)
+{
+    struct envelope envelope = {.kind = event->kind != 0 ? event->kind : ENVELOPE_EVENT,
+                                .flags = event->flags,
+                                .publisher = publisher,
+                                .sequence = sequence,
+                                .whisper = event->whisper,
+                                .token = event->token,
+                                .within = event->within};
+    memcpy(envelope.post_key, event->post_key, sizeof envelope.post_key);
+    return envelope;
+}

@@ -5,7 +5,9 @@
 struct bus_inbox *bus_inbox_open(const struct bus_options *options, uint64_t epoch,
                                  char error[BUS_ERROR_SIZE])
 {
-    return bus_zeromq_inbox.open(options, epoch, error);
+    const struct bus_inbox_calls *calls =
+        options->engine == BUS_REDIS ? &bus_redis_inbox : &bus_zeromq_inbox;
+    return calls->open(options, epoch, error);
 }
 
 void bus_inbox_close(struct bus_inbox **inbox)
@@ -80,7 +82,9 @@ size_t bus_inbox_nodes(const struct bus_inbox *inbox, struct bus_node *nodes, si
 struct bus_publisher *bus_publisher_open(const struct bus_options *options,
                                          char error[BUS_ERROR_SIZE])
 {
-    return bus_zeromq_publisher.open(options, error);
+    const struct bus_publisher_calls *calls =
+        options->engine == BUS_REDIS ? &bus_redis_publisher : &bus_zeromq_publisher;
+    return calls->open(options, error);
 }
 
 void bus_publisher_close(struct bus_publisher **publisher)

@@ -20,4 +20,8 @@ struct bus_part {
  * this version, or a hello. */
 bool bus_message_read(struct bus_message *message, const struct bus_part parts[BUS_EVENT_PARTS]);
 
+/* The envelope that an event travels in. */
+struct envelope bus_event_envelope(const struct bus_event *event, uint64_t publisher,
+                                   uint64_t sequence);
+
 #endif

@@ -1,15 +1,10 @@
+#include "bus/bus_answers.h"
 #include "bus/bus_zeromq.h"
 #include "bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What waits to be said to one publisher. */
-struct answer {
-    uint64_t publisher;
-    struct bytes text; /* header and records */
-};
 
 struct zeromq_inbox {
     struct bus_inbox base; /* first */
@@ -18,9 +13,7 @@ struct zeromq_inbox {
     uint64_t epoch;
     uint64_t malformed;
     zmq_msg_t parts[BUS_EVENT_PARTS]; /* of the message that the caller borrows */
-    struct answer *answers;
-    size_t answer_count;    /* in use */
-    size_t answer_capacity; /* those beyond answer_count keep their memory */
+    struct bus_answers answers;
 };
 
 static bool subscribe_topics(void *socket, const char *const *prefixes)
@@ -54,9 +47,7 @@ static void close_inbox(struct bus_inbox *base)
     struct zeromq_inbox *old = (struct zeromq_inbox *)base;
     bus_parts_close(old->parts, BUS_EVENT_PARTS);
     bus_zeromq_close(&old->zeromq);
-    for (size_t i = 0; i < old->answer_capacity; i++)
-        bytes_free(&old->answers[i].text);
-    free(old->answers);
+    bus_answers_free(&old->answers);
     free(old);
 }
 
@@ -152,69 +143,29 @@ static int take_next(struct bus_inbox *base, struct bus_message *message)
     }
 }
 
-static bool make_room(struct zeromq_inbox *inbox)
-{
-    if (inbox->answer_count < inbox->answer_capacity)
-        return true;
-    size_t capacity = inbox->answer_capacity * 2 + 8;
-    struct answer *more = reallocarray(inbox->answers, capacity, sizeof *more);
-    if (more == NULL)
-        return false;
-    memset(more + inbox->answer_capacity, 0, (capacity - inbox->answer_capacity) * sizeof *more);
-    inbox->answers = more;
-    inbox->answer_capacity = capacity;
-    return true;
-}
-
-static struct answer *find_answer(struct zeromq_inbox *inbox, uint64_t publisher)
-{
-    for (size_t i = inbox->answer_count; i-- > 0;) {
-        if (inbox->answers[i].publisher == publisher)
-            return &inbox->answers[i];
-    }
-    if (!make_room(inbox))
-        return NULL;
-    struct answer *answer = &inbox->answers[inbox->answer_count++];
-    unsigned char header[ACK_HEADER_SIZE];
-    ack_header_write(header, inbox->epoch);
-    answer->publisher = publisher;
-    bytes_append(&answer->text, header, sizeof header);
-    return answer;
-}
-
 static void acknowledge(struct bus_inbox *base, uint64_t publisher, const struct ack *ack)
 {
-    struct answer *answer = find_answer((struct zeromq_inbox *)base, publisher);
-    if (answer == NULL)
-        return;
-    unsigned char record[ACK_RECORD_SIZE];
-    ack_record_write(record, ack);
-    bytes_append(&answer->text, record, sizeof record);
+    struct zeromq_inbox *inbox = (struct zeromq_inbox *)base;
+    bus_answers_add(&inbox->answers, publisher, inbox->epoch, ack);
 }
 
 static void flush_answers(struct bus_inbox *base)
 {
     struct zeromq_inbox *inbox = (struct zeromq_inbox *)base;
-    for (size_t i = 0; i < inbox->answer_count; i++) {
-        struct answer *answer = &inbox->answers[i];
+    for (size_t i = 0; i < inbox->answers.count; i++) {
+        const struct bus_answer *answer = &inbox->answers.list[i];
         if (!answer->text.failed)
             send_answer(inbox, answer->publisher, answer->text.data, answer->text.length);
-        bytes_clear(&answer->text);
     }
-    inbox->answer_count = 0;
+    bus_answers_clear(&inbox->answers);
 }
 
 static void answer_question(struct bus_inbox *base, uint64_t publisher, const struct ack *ack,
                             const char *text, size_t length)
 {
     struct zeromq_inbox *inbox = (struct zeromq_inbox *)base;
-    unsigned char header[ACK_HEADER_SIZE], record[ACK_RECORD_SIZE];
     struct bytes answer = BYTES_EMPTY;
-    answer_header_write(header, inbox->epoch);
-    ack_record_write(record, ack);
-    bytes_append(&answer, header, sizeof header);
-    bytes_append(&answer, record, sizeof record);
-    bytes_append(&answer, text, length);
+    bus_answer_write(&answer, inbox->epoch, ack, text, length);
     if (!answer.failed)
         send_answer(inbox, publisher, answer.data, answer.length);
     bytes_free(&answer);

@@ -229,14 +229,8 @@ static void send_event(struct publication *now, size_t index)
 {
     stay_aware(now->publisher);
     const struct bus_event *event = &now->events[index];
-    struct envelope envelope = {.kind = event->kind != 0 ? event->kind : ENVELOPE_EVENT,
-                                .flags = event->flags,
-                                .publisher = now->publisher->id,
-                                .sequence = now->first_sequence + index,
-                                .whisper = event->whisper,
-                                .token = event->token,
-                                .within = event->within};
-    memcpy(envelope.post_key, event->post_key, sizeof envelope.post_key);
+    struct envelope envelope =
+        bus_event_envelope(event, now->publisher->id, now->first_sequence + index);
     unsigned char bytes[ENVELOPE_SIZE_MAX];
     size_t size = envelope_write(bytes, &envelope);
     zmq_msg_t parts[BUS_EVENT_PARTS];

@@ -23,6 +23,7 @@ struct redis_client {
     struct redis_options options;
     redisContext *context; /* NULL: not connected */
     char *error;           /* of the call at hand */
+    size_t unasked;        /* answers that come before the one that is waited for */
 };
 
 /* LOST is false: the connection is gone, which has been said. */
@@ -41,6 +42,18 @@ void redis_client_disconnect(struct redis_client *client)
     if (client->context != NULL)
         redisFree(client->context);
     client->context = NULL;
+    client->unasked = 0;
+}
+
+bool redis_client_is_connected(const struct redis_client *client)
+{
+    return client->context != NULL;
+}
+
+void redis_client_set_limits(struct redis_client *client, uint64_t connect_ms, uint64_t limit_ms)
+{
+    client->options.connect_ms = connect_ms;
+    client->options.limit_ms = limit_ms;
 }
 
 void redis_client_close(struct redis_client **client)
@@ -137,7 +150,12 @@ static int open_unix(struct redis_client *client, uint64_t deadline_ms)
 
 static int open_tcp(struct redis_client *client, uint64_t deadline_ms)
 {
-    const struct net_address *address = &client->options.url.address;
+    const struct redis_options *options = &client->options;
+    struct net_address found;
+    if (options->locate != NULL && !options->locate(options, deadline_ms, &found, client->error))
+        return -1;
+    const struct net_address *address =
+        options->locate != NULL ? &found : &client->options.url.address;
     char fault[NAME_LOOKUP_ERROR_SIZE];
     int file = -1, code = 0;
     struct addrinfo *all = name_lookup(address->host, address->port, deadline_ms, fault);
@@ -187,6 +205,20 @@ static bool exchange_texts(struct redis_client *client, uint64_t deadline_ms, co
     return good;
 }
 
+/* Who was asked for the master may not know yet that it is another one. */
+static bool is_master(struct redis_client *client, uint64_t deadline_ms)
+{
+    const struct redis_word role = {"ROLE", 4};
+    redisReply *reply = exchange(client, &role, 1, deadline_ms);
+    if (reply == NULL)
+        return false;
+    bool master = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+                  reply->element[0]->type == REDIS_REPLY_STRING &&
+                  strcmp(reply->element[0]->str, "master") == 0;
+    freeReplyObject(reply);
+    return master || fail(client, "the Redis that the sentinels name is no master", "");
+}
+
 static bool greet(struct redis_client *client, uint64_t deadline_ms)
 {
     const struct redis_options *options = &client->options;
@@ -197,15 +229,16 @@ static bool greet(struct redis_client *client, uint64_t deadline_ms)
                         options->user != NULL ? options->user : options->password,
                         options->user != NULL ? options->password : NULL))
         return false;
-    return options->url.database == 0 ||
-           exchange_texts(client, deadline_ms, "SELECT", database, NULL);
+    return (options->url.database == 0 ||
+            exchange_texts(client, deadline_ms, "SELECT", database, NULL)) &&
+           (options->locate == NULL || is_master(client, deadline_ms));
 }
 
 static bool connect_to(struct redis_client *client)
 {
     uint64_t deadline_ms = clock_monotonic_ms() + client->options.connect_ms;
-    int file = client->options.url.socket[0] != '\0' ? open_unix(client, deadline_ms)
-                                                     : open_tcp(client, deadline_ms);
+    bool is_file = client->options.locate == NULL && client->options.url.socket[0] != '\0';
+    int file = is_file ? open_unix(client, deadline_ms) : open_tcp(client, deadline_ms);
     if (file < 0)
         return false;
     client->context = redisConnectFd(file);
@@ -231,8 +264,7 @@ static bool is_connected(const struct redis_client *client)
 
 /* ---- commands and answers ---- */
 
-static bool send_words(struct redis_client *client, const struct redis_word *words, size_t count,
-                       uint64_t deadline_ms)
+static bool append_words(struct redis_client *client, const struct redis_word *words, size_t count)
 {
     const char **texts = calloc(count, sizeof *texts);
     size_t *lengths = calloc(count, sizeof *lengths);
@@ -244,7 +276,13 @@ static bool send_words(struct redis_client *client, const struct redis_word *wor
     good = good && redisAppendCommandArgv(client->context, (int)count, texts, lengths) == REDIS_OK;
     free(texts);
     free(lengths);
-    if (!good)
+    return good;
+}
+
+static bool send_words(struct redis_client *client, const struct redis_word *words, size_t count,
+                       uint64_t deadline_ms)
+{
+    if (!append_words(client, words, count))
         return lose(client, "no memory for a command", "");
     for (int done = 0; done == 0;) {
         if (wait_for(client->context->fd, POLLOUT, -1, deadline_ms) != WAIT_GOOD)
@@ -278,21 +316,55 @@ static int read_until(struct redis_client *client, int wake, uint64_t deadline_m
 static redisReply *read_reply(struct redis_client *client, uint64_t deadline_ms)
 {
     void *reply = NULL;
-    if (read_until(client, -1, deadline_ms, &reply) == WAIT_OVER)
+    int waited = read_until(client, -1, deadline_ms, &reply);
+    for (; waited == WAIT_GOOD && client->unasked > 0; client->unasked--) {
+        freeReplyObject(reply);
+        reply = NULL;
+        waited = read_until(client, -1, deadline_ms, &reply);
+    }
+    if (waited == WAIT_OVER)
         (void)lose(client, "Redis does not answer in time", "");
     return reply;
+}
+
+bool redis_client_connect(struct redis_client *client, char error[REDIS_CLIENT_ERROR_SIZE])
+{
+    client->error = error;
+    error[0] = '\0';
+    return client->context != NULL || connect_to(client);
+}
+
+static bool prepare_to_ask(struct redis_client *client, char error[REDIS_CLIENT_ERROR_SIZE])
+{
+    client->error = error;
+    error[0] = '\0';
+    if (is_connected(client))
+        return true;
+    redis_client_disconnect(client);
+    return client->options.by_hand ? fail(client, "the connection is lost", "")
+                                   : connect_to(client);
+}
+
+bool redis_client_queue(struct redis_client *client, const struct redis_word *words, size_t count)
+{
+    if (client->context == NULL || !append_words(client, words, count))
+        return false;
+    client->unasked++;
+    return true;
+}
+
+bool redis_client_send(struct redis_client *client, const struct redis_word *words, size_t count,
+                       char error[REDIS_CLIENT_ERROR_SIZE])
+{
+    return prepare_to_ask(client, error) &&
+           send_words(client, words, count, clock_monotonic_ms() + client->options.limit_ms);
 }
 
 struct redis_answer *redis_client_ask(struct redis_client *client, const struct redis_word *words,
                                       size_t count, char error[REDIS_CLIENT_ERROR_SIZE])
 {
-    client->error = error;
-    error[0] = '\0';
-    if (!is_connected(client)) {
-        redis_client_disconnect(client);
-        if (!connect_to(client))
-            return NULL;
-    }
+    if (!prepare_to_ask(client, error))
+        return NULL;
     return (struct redis_answer *)exchange(client, words, count,
                                            clock_monotonic_ms() + client->options.limit_ms);
 }
@@ -328,6 +400,8 @@ enum redis_answer_kind redis_answer_kind(const struct redis_answer *answer)
         return REDIS_ANSWER_NUMBER;
     case REDIS_REPLY_ARRAY:
         return REDIS_ANSWER_LIST;
+    case REDIS_REPLY_ERROR:
+        return REDIS_ANSWER_ERROR;
     default:
         return REDIS_ANSWER_NONE;
     }
@@ -335,7 +409,8 @@ enum redis_answer_kind redis_answer_kind(const struct redis_answer *answer)
 
 const char *redis_answer_text(const struct redis_answer *answer, size_t *length)
 {
-    bool is_text = redis_answer_kind(answer) == REDIS_ANSWER_TEXT;
+    enum redis_answer_kind kind = redis_answer_kind(answer);
+    bool is_text = kind == REDIS_ANSWER_TEXT || kind == REDIS_ANSWER_ERROR;
     *length = is_text ? (size_t)reply_of(answer)->len : 0;
     return is_text ? reply_of(answer)->str : NULL;
 }

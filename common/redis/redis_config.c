@@ -1,5 +1,7 @@
 #include "redis/redis_config.h"
 
+#include "redis/redis_sentinel.h"
+
 #include <stdio.h>
 
 bool redis_config_load(struct redis_config *redis, const struct config *config,
@@ -25,6 +27,10 @@ bool redis_config_load(struct redis_config *redis, const struct config *config,
     redis->options.connect_ms = config->redis_connect_time;
     redis->options.limit_ms = config->redis_time;
     redis->options.max_answer = (size_t)config->redis_max_answer;
+    redis->options.sentinels = config->redis_sentinels;
+    redis->options.sentinel_master = config->redis_sentinel_master;
+    if (config->redis_sentinels[0] != NULL)
+        redis->options.locate = redis_sentinel_locate;
     return true;
 }
 
