@@ -17,6 +17,7 @@
 #include "messages.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
+#include "node.h"
 #include "requests/memory_report.h"
 #include "requests/presence_catch_up.h"
 #include "requests/presence_events.h"
@@ -115,6 +116,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
     struct server *server = prepare->data;
 
     bool all_dropped = server->service.is_succeeded || dropping_run(&server->dropping);
+    bool all_noted = node_run(server);
     bool all_told = presence_events_flush(&server->service, false);
     bool all_left = !leaving_run(&server->service);
     bool all_answered = !waiting_requests_run(&server->service);
@@ -125,7 +127,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
     bool all_read = !connection_resume_put_off(&server->net);
     bool is_about_to = upgrade_run(&server->upgrade);
     if (is_about_to || replay_can_go_on(&server->replays) ||
-        piecewise_answers_can_go_on(&server->service) || !all_told || !all_dropped ||
+        piecewise_answers_can_go_on(&server->service) || !all_noted || !all_told || !all_dropped ||
         !all_answered || !all_left || !all_written || !all_read)
         (void)uv_idle_start(&server->busy, on_busy);
     else
@@ -149,6 +151,7 @@ static void close_handle(uv_handle_t *handle)
 /* Every stream and socket is gone: what is left of the loop goes too. */
 static void leave_loop(struct server *server)
 {
+    node_stop(server);
     (void)presence_events_flush(&server->service, true);
     listeners_stop(&server->listeners);
     if (server->bus != NULL)
@@ -459,28 +462,6 @@ static bool open_session_ends(struct server *server, char *error)
     return session_ends_open(&server->session_ends, &server->net.loop.uv, error);
 }
 
-static void leave_behind(void *context)
-{
-    struct server *server = context;
-
-    stopping_leave_behind(&server->service);
-}
-
-static void release(void *context)
-{
-    struct server *server = context;
-
-    stopping_release_later(&server->service);
-}
-
-static void open_nodes(struct server *server)
-{
-    server->nodes = (struct nodes){
-        .log = &server->log,
-        .replays = &server->replays,
-        .owner = {.leave_behind = leave_behind, .release = release, .context = server}};
-}
-
 static bool open_intake(struct server *server, bool goes_on, char *error)
 {
     const struct intake_parts parts = {.config = &server->config,
@@ -508,11 +489,7 @@ static bool open_bus(struct server *server, bool goes_on, char *error)
         bus_reader_open(&server->net, server->intake, server->log.epoch, error);
     if (server->bus == NULL)
         return false;
-    const struct bus_facts facts = bus_reader_facts(server->bus);
-    nodes_open(&server->nodes, &facts, goes_on);
-    server->service.tickets.has_node = facts.numbers_events;
-    server->service.tickets.node = facts.node;
-    return true;
+    return node_open(server, goes_on, error);
 }
 
 static bool open_streams(struct server *server, struct heir *heir, uint64_t wall, char *error)
@@ -538,7 +515,7 @@ static bool open_parts(struct server *server, struct heir *heir, char *error)
     apply_config(server);
     open_batch(server);
     open_drops(server);
-    open_nodes(server);
+    node_prepare(server);
     load_publishers(server);
     server->stop_soon = stop_soon;
     handover_open(server);
@@ -589,6 +566,7 @@ void server_run(struct server *server)
 
 void server_close(struct server *server)
 {
+    node_close(server);
     bus_reader_free(&server->bus);
     intake_free(&server->intake);
     listeners_free(&server->listeners);

@@ -62,6 +62,8 @@ struct server {
     uv_idle_t busy; /* keeps the loop awake while clients catch up */
     uv_signal_t on_terminate, on_interrupt, on_hangup, on_user, on_upgrade;
     uv_timer_t stop_timer;
+    uv_timer_t node_timer;
+    uint64_t described_at_ms; /* as one of several daemons */
     uint64_t stop_deadline;
     struct upgrade upgrade;
     /* Ends the loop when all connections have ended, or at that time (ms of the loop's clock). */

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUND_BYTES = 256 * 1024 };
+enum {
+    ROUND_BYTES = 256 * 1024,
+    NOTE_WORK = 8 /* a byte of a note of another daemon is as much work as so many of an event */
+};
 
 /* What may still be taken until all that had to be written when it began were written. Bounded in
  * bytes too: it is queued for a client before it can read any of it. */
@@ -46,7 +49,8 @@ static void take_some(struct bus_reader *reader)
            (round->got = bus_inbox_next(reader->inbox, &message)) == 1) {
         round->events--;
         loop_watch_did(&reader->net->loop.watch, LOOP_EVENTS, 1);
-        size_t bytes = message.news.kind != 0 ? message.news.length : message.event.json_length;
+        size_t bytes =
+            message.news.kind != 0 ? message.news.length * NOTE_WORK : message.event.json_length;
         round->bytes -= bytes < round->bytes ? bytes : round->bytes;
         intake_take(reader->intake, &message);
     }

@@ -444,7 +444,7 @@ void intake_set_inbox(struct intake *intake, struct bus_inbox *inbox)
     intake->inbox = inbox;
     intake->parts.drops->inbox = inbox;
     if (intake->parts.nodes != NULL)
-        intake->parts.nodes->inbox = inbox;
+        nodes_set_inbox(intake->parts.nodes, inbox);
 }
 
 void intake_stop(struct intake *intake)

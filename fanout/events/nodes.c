@@ -1,5 +1,6 @@
 #include "events/nodes.h"
 
+#include "events/node_notes.h"
 #include "events/replay.h"
 #include "log/event_log.h"
 #include "messages.h"
@@ -13,6 +14,13 @@ void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on
     nodes->has_window = nodes->has_past = goes_on;
     if (!goes_on)
         event_log_begin_anew(nodes->log, facts->epoch, facts->sequence);
+}
+
+void nodes_set_inbox(struct nodes *nodes, struct bus_inbox *inbox)
+{
+    nodes->inbox = inbox;
+    if (nodes->notes != NULL)
+        nodes->notes->inbox = inbox;
 }
 
 /* ---- what was lost ---- */
@@ -104,7 +112,17 @@ void nodes_take_news(struct nodes *nodes, const struct bus_news *news)
     case BUS_NEWS_BACK:
         come_back(nodes);
         return;
-    default:
+    case BUS_NEWS_NOTE:
+        node_notes_hear(nodes->notes, news->node, news->text, news->length);
+        return;
+    case BUS_NEWS_CAME:
+        node_notes_came(nodes->notes, news->node);
+        return;
+    case BUS_NEWS_MISSED:
+        node_notes_missed(nodes->notes, news->node);
+        return;
+    case BUS_NEWS_GONE:
+        node_notes_gone(nodes->notes, news->node);
         return;
     }
 }

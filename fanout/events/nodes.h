@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct event_log;
+struct node_notes;
 struct replay_queue;
 
 struct nodes_owner {
@@ -26,16 +27,19 @@ struct nodes {
     struct event_log *log;
     struct replay_queue *replays;
     struct nodes_owner owner;
-    struct bus_inbox *inbox; /* NULL: none yet, or no more */
-    struct bus_facts facts;  /* all zero of an engine for one daemon alone */
-    bool has_window;         /* of the past all was given that there is */
-    bool has_past;           /* some of it was given */
-    bool is_cut;             /* the others count it as gone */
-    uint64_t lost, cuts;     /* how often, since the start */
+    struct node_notes *notes; /* NULL: there is nobody else */
+    struct bus_inbox *inbox;  /* NULL: none yet, or no more */
+    struct bus_facts facts;   /* all zero of an engine for one daemon alone */
+    bool has_window;          /* of the past all was given that there is */
+    bool has_past;            /* some of it was given */
+    bool is_cut;              /* the others count it as gone */
+    uint64_t lost, cuts;      /* how often, since the start */
 };
 
 /* What the engine gave the inbox: the log begins where that says, unless it goes on as that of the program before. */
 void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on);
+/* From now on messages come from there, and notes go there; NULL: from nowhere. */
+void nodes_set_inbox(struct nodes *nodes, struct bus_inbox *inbox);
 /* Of a message that is any. */
 void nodes_take_news(struct nodes *nodes, const struct bus_news *news);
 /* The next message of the past is the first one when there was none before: the log begins with it. */

@@ -58,7 +58,7 @@ static struct moved_stream *add_stream(struct moved_streams *streams, uint64_t c
 }
 
 bool moved_streams_note(struct moved_streams *streams, uint64_t connid, uint32_t least,
-                        uint64_t now_ms)
+                        uint16_t node, uint64_t now_ms)
 {
     struct moved_stream *stream = find_stream(streams, connid);
 
@@ -74,6 +74,7 @@ bool moved_streams_note(struct moved_streams *streams, uint64_t connid, uint32_t
         TAILQ_INSERT_TAIL(&streams->by_age, stream, by_age);
     }
     stream->least = least;
+    stream->node = node;
     stream->noted_at_ms = now_ms;
     forget_some(streams, now_ms);
     return true;
@@ -82,7 +83,7 @@ bool moved_streams_note(struct moved_streams *streams, uint64_t connid, uint32_t
 bool moved_streams_note_here(struct moved_streams *streams, uint64_t connid, uint32_t least,
                              uint64_t now_ms)
 {
-    if (!moved_streams_note(streams, connid, least, now_ms))
+    if (!moved_streams_note(streams, connid, least, streams->node, now_ms))
         return false;
     if (streams->tell != NULL)
         streams->tell(streams->context, connid, least);
@@ -95,6 +96,16 @@ bool moved_streams_count(const struct moved_streams *streams, uint64_t connid, u
 
     return stream == NULL ||
            (stream->least != MOVED_STREAM_NONE && !is_before(generation, stream->least));
+}
+
+bool moved_streams_holder(const struct moved_streams *streams, uint64_t connid, unsigned *node)
+{
+    const struct moved_stream *stream = find_stream(streams, connid);
+
+    if (stream == NULL || stream->least == MOVED_STREAM_NONE)
+        return false;
+    *node = stream->node;
+    return true;
 }
 
 void moved_streams_free(struct moved_streams *streams)
@@ -120,15 +131,17 @@ void moved_streams_save(const struct moved_streams *streams, struct saved_writer
     {
         saved_put(writer, stream->by_connid.hash);
         saved_put(writer, stream->least);
+        saved_put(writer, stream->node);
         saved_put(writer, stream->noted_at_ms);
     }
 }
 
 bool moved_streams_load(struct moved_streams *streams, struct saved_reader *reader)
 {
-    for (size_t left = saved_take_count(reader, 3 * sizeof(uint64_t)); left > 0; left--) {
+    for (size_t left = saved_take_count(reader, 4 * sizeof(uint64_t)); left > 0; left--) {
         uint64_t connid = saved_take(reader);
         uint32_t least = (uint32_t)saved_take_within(reader, MOVED_STREAM_NONE);
+        uint16_t node = (uint16_t)saved_take_within(reader, UINT16_MAX);
         uint64_t noted_at_ms = saved_take(reader);
         struct moved_stream *stream = reader->failed || find_stream(streams, connid) != NULL
                                           ? NULL
@@ -136,6 +149,7 @@ bool moved_streams_load(struct moved_streams *streams, struct saved_reader *read
         if (stream == NULL)
             return false;
         stream->least = least;
+        stream->node = node;
         stream->noted_at_ms = noted_at_ms;
     }
     return !reader->failed;

@@ -18,6 +18,7 @@ struct moved_stream {
     TAILQ_ENTRY(moved_stream) by_age;
     uint64_t noted_at_ms;
     uint32_t least; /* generation that counts, or MOVED_STREAM_NONE */
+    uint16_t node;  /* where it was shown */
 };
 
 struct moved_streams {
@@ -28,6 +29,7 @@ struct moved_streams {
     /* Set by the owner: tells the other daemons. NULL: there are none. */
     void (*tell)(void *context, uint64_t connid, uint32_t least);
     void *context;
+    uint16_t node; /* likewise: of this daemon */
 };
 
 /* Of a zeroed one. */
@@ -35,11 +37,13 @@ void moved_streams_open(struct moved_streams *streams);
 /* Secrets of this generation, and later ones, count; or none. Generations are numbers of 16 bits that wrap around.
  * False without memory, or when a later one was noted. */
 bool moved_streams_note(struct moved_streams *streams, uint64_t connid, uint32_t least,
-                        uint64_t now_ms);
+                        uint16_t node, uint64_t now_ms);
 /* The same of what has happened here, and tells the others. */
 bool moved_streams_note_here(struct moved_streams *streams, uint64_t connid, uint32_t least,
                              uint64_t now_ms);
 bool moved_streams_count(const struct moved_streams *streams, uint64_t connid, uint16_t generation);
+/* The daemon to which it came last. False: that is not known. */
+bool moved_streams_holder(const struct moved_streams *streams, uint64_t connid, unsigned *node);
 void moved_streams_free(struct moved_streams *streams);
 /* Memory of all. */
 uint64_t moved_streams_bytes(const struct moved_streams *streams);

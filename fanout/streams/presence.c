@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "saved_state.h"
+#include "streams/presence_own.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -44,14 +45,23 @@ static struct presence_entry *entry_new(struct presence *presence, const char *c
     return entry;
 }
 
-struct presence_entry *presence_enter(struct presence *presence, const char *clid, size_t length)
+static struct presence_entry *find_or_make(struct presence *presence, const char *clid,
+                                           size_t length)
 {
     struct presence_entry *entry = presence_find(presence, clid, length);
 
-    if (entry == NULL)
-        entry = entry_new(presence, clid, length);
+    return entry != NULL ? entry : entry_new(presence, clid, length);
+}
+
+struct presence_entry *presence_enter(struct presence *presence, const char *clid, size_t length)
+{
+    if (presence->own != NULL && !presence_own_enter(presence->own, clid, length))
+        return NULL;
+    struct presence_entry *entry = find_or_make(presence, clid, length);
     if (entry != NULL)
         entry->instances++;
+    else if (presence->own != NULL)
+        presence_own_leave(presence->own, clid, length);
     return entry;
 }
 
@@ -79,6 +89,8 @@ static bool is_pending(const struct presence *presence, const struct presence_en
 
 void presence_leave(struct presence *presence, struct presence_entry *entry)
 {
+    if (presence->own != NULL)
+        presence_own_leave(presence->own, entry->clid, entry->length);
     if (--entry->instances == 0 && !is_pending(presence, entry))
         forget_entry(presence, entry);
 }
@@ -94,6 +106,41 @@ void presence_note_change(struct presence *presence, struct presence_entry *entr
     presence->newest = entry;
     if (presence->pending == NULL)
         presence->pending = entry;
+}
+
+bool presence_count_others(struct presence *presence, const char *clid, size_t length,
+                           uint32_t before, uint32_t now)
+{
+    struct presence_entry *entry = find_or_make(presence, clid, length);
+
+    if (entry == NULL)
+        return false;
+    entry->instances += now - before;
+    presence_note_change(presence, entry);
+    return true;
+}
+
+void presence_leave_others(struct presence *presence, const char *clid, size_t length,
+                           uint32_t instances)
+{
+    struct presence_entry *entry = presence_find(presence, clid, length);
+
+    if (entry == NULL)
+        return;
+    entry->instances -= instances;
+    if (entry->instances == 0 && !is_pending(presence, entry))
+        forget_entry(presence, entry);
+}
+
+bool presence_load_others(struct presence *presence, const char *clid, size_t length,
+                          uint32_t instances)
+{
+    struct presence_entry *entry = find_or_make(presence, clid, length);
+
+    if (entry == NULL)
+        return false;
+    entry->instances += instances;
+    return true;
 }
 
 struct presence_entry *presence_take_changed(struct presence *presence)
@@ -190,7 +237,8 @@ bool presence_load(struct presence *presence, struct saved_reader *reader)
 
 void presence_leave_loaded(struct presence *presence, struct presence_entry *entry)
 {
-    (void)presence;
+    if (presence->own != NULL)
+        presence_own_leave(presence->own, entry->clid, entry->length);
     entry->instances--;
 }
 

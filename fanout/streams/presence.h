@@ -23,7 +23,11 @@ struct presence_entry {
     char clid[]; /* UTF-8, not terminated by NUL */
 };
 
+struct presence_own;
+
 struct presence {
+    struct presence_own
+        *own; /* of which other daemons are told; set by the owner; NULL: there are none */
     struct hash_table by_clid;
     struct presence_entry *newest, *oldest; /* of those that have changed */
     struct presence_entry *pending;         /* the oldest whose change is not told yet */
@@ -38,6 +42,13 @@ struct presence {
 struct presence_entry *presence_enter(struct presence *presence, const char *clid, size_t length);
 /* Counts one less; the last one frees the entry, unless a change of it is still to be told. */
 void presence_leave(struct presence *presence, struct presence_entry *entry);
+/* Of streams at another daemon a client id had `before`, and has `now`: that changes the count, and is to be told.
+ * False without memory: nothing has changed. */
+bool presence_count_others(struct presence *presence, const char *clid, size_t length,
+                           uint32_t before, uint32_t now);
+/* So many at another daemon are counted no more, and nobody is told. */
+void presence_leave_others(struct presence *presence, const char *clid, size_t length,
+                           uint32_t instances);
 /* Its count changes, or has just changed: that is to be told. */
 void presence_note_change(struct presence *presence, struct presence_entry *entry);
 /* The next one whose change is to be told; NULL: there is none. To be given back with
@@ -65,6 +76,9 @@ void presence_save(const struct presence *presence, struct saved_writer *writer)
  * as it should be, or without memory. */
 bool presence_load(struct presence *presence, struct saved_reader *reader);
 void presence_leave_loaded(struct presence *presence, struct presence_entry *entry);
+/* So many are there at another daemon. False without memory. */
+bool presence_load_others(struct presence *presence, const char *clid, size_t length,
+                          uint32_t instances);
 /* Whose count is not the one that was told of is to be told. */
 void presence_end_loading(struct presence *presence);
 

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "big_endian.h"
 #include "clock.h"
 #include "events/intake.h"
+#include "events/node_notes.h"
 #include "streams/streams.h"
 
 #define ID(number) "\"7000-" number "\""
@@ -394,6 +396,201 @@ static void who_is_cut_off_takes_nobody(void **state)
     stop();
 }
 
+/* ---- the others ---- */
+
+static void note_of(unsigned node, const char *text, size_t length)
+{
+    fake_inbox_note(node, text, length);
+    settle();
+}
+
+/* Of one client id of one letter. */
+static void presence_note(unsigned node, enum node_note kind, char clid, char instances)
+{
+    const char changes[] = {NODE_NOTE_CHANGES, 0, 1, 0, 0, 0, instances, clid};
+    const char table[] = {NODE_NOTE_TABLE,
+                          PRESENCE_TABLE_BEGINS | PRESENCE_TABLE_ENDS,
+                          0,
+                          1,
+                          0,
+                          0,
+                          0,
+                          instances,
+                          clid};
+
+    if (kind == NODE_NOTE_TABLE)
+        note_of(node, table, sizeof table);
+    else
+        note_of(node, changes, sizeof changes);
+}
+
+static void news_of(enum bus_news_kind kind, unsigned node)
+{
+    fake_inbox_give(&(struct bus_message){.news = {.kind = kind, .node = node}});
+    settle();
+}
+
+static bool has_asked(void *context)
+{
+    (void)context;
+    return fake_inbox.note_length == 3 && fake_inbox.note[0] == NODE_NOTE_ASK;
+}
+
+static void presence_is_counted_over_all_daemons(void **state)
+{
+    struct client watcher, here;
+
+    (void)state;
+    start(1);
+    subscribe(&watcher, "{\"ep\":[\"@CONNECTION@/c\",\"@CONNECTION@/+\"],\"clid\":\"w\"}");
+    news_of(BUS_NEWS_CAME, 9);
+    daemon_turn_until(&daemon_of_test, has_asked, NULL);
+    assert_int_equal(fake_inbox.note[2], 9);
+    presence_note(9, NODE_NOTE_TABLE, 'c', 2);
+    client_expect(&watcher, "\"connect\",\"detail\":{\"clid_instances\":2}");
+    client_forget(&watcher);
+    subscribe(&here, "{\"clid\":\"c\",\"ep\":[\"@CONNECTION@/c\"]}");
+    client_expect(&watcher, "\"connect\",\"detail\":{\"clid_instances\":3}");
+    client_expect(&here, "\"available\",\"detail\":{\"clid_instances\":\"3\"}");
+    client_forget(&watcher);
+    /* What the sum was it is again. */
+    presence_note(9, NODE_NOTE_CHANGES, 'c', 2);
+    news_of(BUS_NEWS_GONE, 9);
+    client_expect(&watcher, "\"disconnect\",\"detail\":{\"clid_instances\":1}");
+    assert_int_equal(client_count(&watcher, "clid_instances"), 2); /* once for each topic */
+    client_close(&here);
+    client_close(&watcher);
+    stop();
+}
+
+static bool has_told_c(void *context)
+{
+    const char entry[] = {NODE_NOTE_CHANGES, 0, 1, 0, 0, 0, 1, 'c'};
+
+    (void)context;
+    return fake_inbox.note_length == sizeof entry &&
+           memcmp(fake_inbox.note, entry, sizeof entry) == 0;
+}
+
+static bool is_described(void *context)
+{
+    (void)context;
+    return fake_inbox.streams == 1;
+}
+
+static void it_tells_of_its_own(void **state)
+{
+    struct client client;
+
+    (void)state;
+    start(1);
+    subscribe(&client, "{\"clid\":\"c\",\"ep\":[\"a\"]}");
+    daemon_turn_until(&daemon_of_test, has_told_c, NULL);
+    daemon_turn_until(&daemon_of_test, is_described, NULL);
+    client_close(&client);
+    stop();
+}
+
+/* Gives what a `connected` frame says of the secret. */
+static void secret_of(const struct client *client, char secret[33])
+{
+    const char *at = strstr(client->text, "\"secret\":\"");
+
+    assert_non_null(at);
+    (void)snprintf(secret, 33, "%.32s", at + 10);
+}
+
+static void come_back(struct client *client, uint64_t connid, const char *secret)
+{
+    char json[256];
+
+    (void)snprintf(
+        json, sizeof json,
+        "{\"clid\":\"c\",\"ep\":[\"a\"],\"last_id\":\"7000-1\",\"connid\":%llu,\"secret\":\"%s\"}",
+        (unsigned long long)connid, secret);
+    subscribe(client, json);
+}
+
+static bool is_the_same(const struct client *client, uint64_t connid)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "\"connid\":%llu,", (unsigned long long)connid);
+    return client_has(client, text);
+}
+
+static void moved_note(uint64_t connid, uint32_t least)
+{
+    char note[13] = {NODE_NOTE_MOVED};
+
+    big_endian_write(note + 1, 8, connid);
+    big_endian_write(note + 9, 4, least);
+    note_of(9, note, sizeof note);
+}
+
+static bool nobody_is_there(void *context)
+{
+    (void)context;
+    return daemon_of_test.server->streams.by_connid.count == 0;
+}
+
+/* With secrets of the one key, whichever daemon made them. */
+static void a_client_goes_from_one_daemon_to_the_other(void **state)
+{
+    struct client client, back;
+    char first[33], second[33];
+
+    (void)state;
+    start(1);
+    client_open(&client, &daemon_of_test);
+    uint64_t connid = client_subscribe(&client, "{\"clid\":\"c\",\"ep\":[\"a\"]}");
+    secret_of(&client, first);
+    /* It came to another daemon: what it had here ends, and it is not there any more. */
+    moved_note(connid, 0);
+    client_expect_end(&client);
+    assert_int_equal(daemon_of_test.server->streams.by_connid.count, 0);
+    assert_int_equal(daemon_of_test.server->streams.presence.by_clid.count, 0);
+    client_close(&client);
+    /* The answer of that one was lost: the same secret counts once more, here too. */
+    come_back(&back, connid, first);
+    assert_true(is_the_same(&back, connid));
+    assert_true(client_has(&back, "\"recovered\":true"));
+    secret_of(&back, second);
+    client_close(&back);
+    /* A later one was shown elsewhere: this one counts no more. */
+    moved_note(connid, 1);
+    come_back(&back, connid, first);
+    assert_false(is_the_same(&back, connid));
+    client_close(&back);
+    come_back(&back, connid, second);
+    assert_true(is_the_same(&back, connid));
+    client_close(&back);
+    /* Dropped, wherever. */
+    daemon_turn_until(&daemon_of_test, nobody_is_there, NULL);
+    moved_note(connid, MOVED_STREAM_NONE);
+    daemon_turn(&daemon_of_test);
+    come_back(&back, connid, second);
+    assert_false(is_the_same(&back, connid));
+    client_close(&back);
+    stop();
+}
+
+/* The first look at the others is at what they have, whatever this one told before: nothing is left out. */
+static void who_comes_from_elsewhere_is_told_of_all_present(void **state)
+{
+    struct client client, other;
+
+    (void)state;
+    start(1);
+    subscribe(&other, "{\"clid\":\"o\",\"ep\":[\"a\"]}");
+    subscribe(&client, "{\"clid\":\"c\",\"ep\":[\"@CONNECTION@/+\"],\"last_id\":\"7000-1\"}");
+    client_expect(&client, "\"type\":\"presence\",\"detail\":{\"told\":\"all\"}");
+    client_expect(&client, "@CONNECTION@/o");
+    client_close(&client);
+    client_close(&other);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +606,10 @@ int main(void)
         cmocka_unit_test(who_has_a_gap_comes_back_to_where_it_was),
         cmocka_unit_test(a_new_epoch_is_told_to_each),
         cmocka_unit_test(who_is_cut_off_takes_nobody),
+        cmocka_unit_test(presence_is_counted_over_all_daemons),
+        cmocka_unit_test(it_tells_of_its_own),
+        cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
+        cmocka_unit_test(who_comes_from_elsewhere_is_told_of_all_present),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
