@@ -46,6 +46,7 @@ bool publish_post_read(struct publish_post *post, const struct publish_judge *ju
         .max_topic_length = (size_t)config->max_topic_length,
         .max_topic_levels = (size_t)config->max_topic_levels,
         .max_within_ms = config->report_time,
+        .without_within = config->bus_engine == CONFIG_BUS_REDIS,
     };
     *post =
         (struct publish_post){.publisher = publisher,

@@ -414,6 +414,9 @@ static bool read_within(struct publish_request *request, const json_t *report,
     double ms = json_is_number(within) ? json_number_value(within) * 1000 : 0;
     if (within == NULL || json_object_size(report) != 1)
         return bad(fault, "Invalid report", report_fault);
+    if (limits->without_within)
+        return bad(fault, "Invalid report",
+                   "within is not to be had with [bus] engine = redis: ask GET /event/ID instead");
     if (!(ms >= 1000) || ms > (double)limits->max_within_ms)
         return bad(fault, "Invalid report",
                    "within should be a number of seconds, from 1 to [log] report_time");

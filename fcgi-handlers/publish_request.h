@@ -19,6 +19,7 @@ struct publish_limits {
     size_t max_topic_length;
     size_t max_topic_levels;
     uint64_t max_within_ms; /* for which reports are remembered */
+    bool without_within;    /* nobody tells who had not had it in time: there are several daemons */
 };
 
 struct publish_point {

@@ -4,6 +4,8 @@
 #include "events/bus_reader.h"
 #include "events/delivery.h"
 #include "events/intake.h"
+#include "events/node_notes.h"
+#include "events/nodes.h"
 #include "events/publisher_counts.h"
 #include "events/replay.h"
 #include "http/http_reply.h"
@@ -161,6 +163,44 @@ static json_t *publishers_of(const struct service *service)
     return publishers;
 }
 
+/* The living ones, as their records say. */
+static json_t *living_nodes(const struct nodes *nodes)
+{
+    struct bus_node *living = calloc(BUS_NODES_MOST, sizeof *living);
+    json_t *list = json_array();
+    size_t count = living != NULL && nodes->inbox != NULL
+                       ? bus_inbox_nodes(nodes->inbox, living, BUS_NODES_MOST)
+                       : 0;
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_pack("{s:i, s:I, s:s}", "node", (int)living[i].node,
+                                                    "streams", (json_int_t)living[i].streams, "url",
+                                                    living[i].url));
+    free(living);
+    return list;
+}
+
+/* Of several daemons on one engine. */
+static void add_node(json_t *state, const struct service *service)
+{
+    const struct nodes *nodes = service->nodes;
+    const char *trouble = nodes_trouble(nodes);
+
+    if (nodes == NULL || !nodes->facts.numbers_events)
+        return;
+    json_t *node = json_pack("{s:i, s:s, s:b, s:b}", "number", (int)nodes->facts.node, "engine",
+                             "redis", "serves", trouble == NULL, "cut", nodes->is_cut);
+    if (trouble != NULL)
+        (void)json_object_set_new(node, "trouble", json_string(trouble));
+    set_number(node, "cuts", nodes->cuts);
+    set_number(node, "lost", nodes->lost);
+    set_number(node, "notes", nodes->notes->said);
+    set_number(node, "tables_wanted", nodes->notes->shares.wanted);
+    set_number(node, "clids_elsewhere", nodes->notes->shares.by_key.count);
+    (void)json_object_set_new(node, "nodes", living_nodes(nodes));
+    (void)json_object_set_new(state, "node", node);
+}
+
 void inspect_state(struct connection *connection, const struct http_request *request)
 {
     const struct service *service = service_of(connection);
@@ -174,6 +214,7 @@ void inspect_state(struct connection *connection, const struct http_request *req
     set_number(state, "uptime_ms", loop_now(&net->loop) - service->started_at_ms);
     set_number(state, "epoch", log->epoch);
     set_number(state, "sequence", log->sequence);
+    add_node(state, service);
     set_number(state, "connections", service->streams->by_connid.count);
     (void)json_object_set_new(state, "transports", transport_counts(service));
     set_number(state, "polls_between", service->streams->polls.by_connid.count);

@@ -3,6 +3,8 @@
 #include "bytes.h"
 #include "events/delivery.h"
 #include "events/intake.h"
+#include "events/node_notes.h"
+#include "events/nodes.h"
 #include "events/replay.h"
 #include "events/seen_events.h"
 #include "heap.h"
@@ -65,7 +67,10 @@ static uint64_t topics_part(const struct service *service)
 
 static uint64_t presence_part(const struct service *service)
 {
-    return presence_bytes(&service->streams->presence);
+    const struct nodes *nodes = service->nodes;
+
+    return presence_bytes(&service->streams->presence) +
+           (nodes != NULL && nodes->notes != NULL ? node_notes_bytes(nodes->notes) : 0);
 }
 
 static uint64_t departed_part(const struct service *service)

@@ -4,6 +4,7 @@
 #include "events/bus_reader.h"
 #include "events/delivery.h"
 #include "events/intake.h"
+#include "events/nodes.h"
 #include "events/publisher_counts.h"
 #include "events/replay.h"
 #include "exposition.h"
@@ -208,6 +209,22 @@ static void write_bounds(struct exposition *out, const struct service *service)
                            service->waiting->refused);
 }
 
+/* Of several daemons on one engine. */
+static void write_node(struct exposition *out, const struct nodes *nodes)
+{
+    if (nodes == NULL || !nodes->facts.numbers_events)
+        return;
+    exposition_one_gauge(out, "esn_node", "The number of this daemon among others.",
+                         nodes->facts.node);
+    exposition_one_gauge(out, "esn_node_serves", "1: subscribers are taken; 0: they are not.",
+                         nodes_trouble(nodes) == NULL);
+    exposition_one_counter(out, "esn_node_cuts", "How often it was cut off from the others.",
+                           nodes->cuts);
+    exposition_one_counter(
+        out, "esn_node_losses",
+        "How often events were missing here, and streams were told to come back.", nodes->lost);
+}
+
 static void write_loop(struct exposition *out, const struct loop *loop)
 {
     const struct loop_watch *watch = &loop->watch;
@@ -234,6 +251,7 @@ void metrics_report_answer(struct connection *connection, const struct http_requ
     write_tls(&out, service->net);
     write_events(&out, service);
     write_log(&out, service);
+    write_node(&out, service->nodes);
     write_bounds(&out, service);
     write_loop(&out, &service->net->loop);
     process_metrics_write(&out);

@@ -62,7 +62,7 @@ static void subscribe(struct client *client, const char *json)
 /* Asks and gives what was answered, until the next call. */
 static const char *answer_to(const char *request)
 {
-    static char text[4096];
+    static char text[65536];
     struct client client;
 
     client_open(&client, &daemon_of_test);
@@ -575,6 +575,30 @@ static void a_client_goes_from_one_daemon_to_the_other(void **state)
     stop();
 }
 
+static const char state_request[] =
+    "GET /state HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\nConnection: close\r\n\r\n";
+static const char metrics_request[] =
+    "GET /metrics HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\nConnection: close\r\n\r\n";
+
+static void its_state_says_which_one_it_is(void **state)
+{
+    (void)state;
+    start(1);
+    const char *text = answer_to(state_request);
+    assert_non_null(strstr(text, "\"number\": 5"));
+    assert_non_null(strstr(text, "\"engine\": \"redis\""));
+    assert_non_null(strstr(text, "\"cut\": false"));
+    assert_non_null(strstr(text, "\"nodes\": ["));
+    assert_non_null(strstr(answer_to(metrics_request), "esn_node_serves 1\n"));
+    fake_inbox_news(BUS_NEWS_CUT, 0, 0);
+    settle();
+    text = answer_to(state_request);
+    assert_non_null(strstr(text, "\"cut\": true"));
+    assert_non_null(strstr(text, "\"trouble\": \"Cut off"));
+    assert_non_null(strstr(answer_to(metrics_request), "esn_node_serves 0\n"));
+    stop();
+}
+
 /* The first look at the others is at what they have, whatever this one told before: nothing is left out. */
 static void who_comes_from_elsewhere_is_told_of_all_present(void **state)
 {
@@ -609,6 +633,7 @@ int main(void)
         cmocka_unit_test(presence_is_counted_over_all_daemons),
         cmocka_unit_test(it_tells_of_its_own),
         cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
+        cmocka_unit_test(its_state_says_which_one_it_is),
         cmocka_unit_test(who_comes_from_elsewhere_is_told_of_all_present),
     };
 

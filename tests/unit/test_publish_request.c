@@ -294,6 +294,27 @@ static void refuses_with_the_reason(void **state)
     assert_false(publish_request_parse(&request, NULL, 0, &limits, &fault));
 }
 
+/* Of one whose limits say so: several daemons do not tell each other in time. */
+static void within_is_refused_where_nobody_would_tell(void **state)
+{
+    static const char body[] =
+        "{\"ep\":[{\"topic\":\"a\",\"to\":[\"ana\"]}],\"report\":{\"within\":5}," EVENT "}";
+    struct publish_limits own = limits;
+    struct publish_request request;
+    struct publish_fault fault = {0};
+
+    (void)state;
+    own.max_within_ms = 60000;
+    assert_true(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_int_equal(request.within_ms, 5000);
+    publish_request_free(&request);
+    own.without_within = true;
+    assert_false(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_int_equal(fault.status, 400);
+    assert_non_null(strstr(fault.detail, "engine = redis"));
+    publish_request_free(&request);
+}
+
 static void allows_what_is_just_within_bounds(void **state)
 {
     struct publish_request request;
@@ -402,6 +423,7 @@ int main(void)
         cmocka_unit_test(reads_the_bind_key),
         cmocka_unit_test(refuses_with_the_reason),
         cmocka_unit_test(allows_what_is_just_within_bounds),
+        cmocka_unit_test(within_is_refused_where_nobody_would_tell),
         cmocka_unit_test(makes_post_keys),
         cmocka_unit_test(bounds_ids),
     };
