@@ -60,7 +60,7 @@ require_commands() {
 
 commands_of_choice() {
     printf '%s\n' "${web/apache/apache2}"
-    [[ $redis == no ]] || echo redis-server
+    [[ $redis == no || -n $redis_url ]] || echo redis-server
     [[ $acl == sqlite ]] && echo sqlite3 || printf '%s\n' mariadb mariadbd mariadb-install-db
 }
 

@@ -9,9 +9,10 @@ declare -A group_of=()   # program -> process id that it began with, which is th
 declare -A started_at=() # program -> second of quickstart's life
 declare -A complained=() # program -> yes: it was said that it does not stay up
 to_revive=()             # programs that ended
-watcher=''               # process id of who waits for the end of a daemon that took over from the one started here
+fanouts=()               # the daemons among them
+declare -A watched=()    # process id of who waits for the end of a daemon that took over from one started here -> which one
 timer=''                 # process id of the second that is waited before they are started again
-said_port_taken=no       # it was said that somebody else has the daemon's port
+declare -A said_taken=() # daemon -> yes: it was said that somebody else has its port
 ready=no locked=no step='' own_sockets=''
 
 # As many streams as the machine allows.
@@ -20,9 +21,31 @@ raise_open_files() {
     open_files=$(ulimit -n)
 }
 
+# Daemons: esn-fanout, and esn-fanout-2 and so on with --nodes.
+is_fanout() { # PROGRAM
+    [[ $1 == esn-fanout || $1 == esn-fanout-* ]]
+}
+
+node_of() { # DAEMON
+    [[ $1 == esn-fanout ]] && echo 1 || echo "${1#esn-fanout-}"
+}
+
+port_of() { # DAEMON
+    echo "${node_ports[$(node_of "$1")]}"
+}
+
+conf_of() { # DAEMON
+    [[ $1 == esn-fanout ]] && echo "$conf" || echo "$dir/conf/node-${1#esn-fanout-}.conf"
+}
+
 choose_services() {
-    services=(esn-fanout)
-    [[ $redis == yes ]] && services=(redis esn-fanout)
+    local node
+    fanouts=(esn-fanout)
+    for ((node = 2; node <= nodes; node++)); do
+        fanouts+=("esn-fanout-$node")
+    done
+    services=("${fanouts[@]}")
+    [[ $redis == yes && $redis_url == unix:$sockets/redis.sock ]] && services=(redis "${fanouts[@]}")
     [[ $acl == mariadb ]] && services=(mariadb "${services[@]}")
     services+=(esn-event esn-outbox)
     [[ $handoff == local ]] || services+=(esn-subscribe) # else mod_fcgid starts it
@@ -36,12 +59,13 @@ start_services() {
     prepare_outbox
     for service in "${services[@]}"; do
         [[ -n ${pid_of[$service]:-} ]] || start_service "$service"
+        [[ $service != redis ]] || wait_for_redis
     done
 }
 
 start_service() { # PROGRAM
     case $1 in
-        esn-fanout) launch "$1" "$dir/install/sbin/esn-fanout" --config "$conf" ;;
+        esn-fanout | esn-fanout-*) launch "$1" "$dir/install/sbin/esn-fanout" --config "$(conf_of "$1")" ;;
         esn-event | esn-subscribe)
             launch "$1" "$dir/install/libexec/$1" --config "$conf" --listen "unix:$sockets/${1#esn-}.sock" --workers 4
             ;;
@@ -54,7 +78,7 @@ start_service() { # PROGRAM
         # It tells the daemon of sessions that end: docs/protocol.md, "Sessions in Redis".
         redis)
             launch "$1" redis-server --port 0 --unixsocket "$sockets/redis.sock" --unixsocketperm 700 --daemonize no \
-                --dir "$dir/data/redis" --save 60 1 --notify-keyspace-events 'K$gxe'
+                --dir "$dir/data/redis" --save '' --appendonly yes --appendfsync always --notify-keyspace-events 'K$gxe'
             ;;
         php-fpm)
             local as_root=()
@@ -82,8 +106,25 @@ answers() { # URL [CURL OPTION...]
         curl -K - -s -o /dev/null -m 5 --noproxy '*' ${certificate:+--cacert "$certificate"} -w '%{http_code}' "${@:2}") == 20[04] ]]
 }
 
+# Daemons that share a Redis do not start without it.
+wait_for_redis() {
+    local limit=$((SECONDS + 30))
+    until [[ -S $sockets/redis.sock ]]; do
+        kill -0 "${pid_of[redis]}" 2>/dev/null || fail_at redis "ended at once"
+        ((SECONDS < limit)) || fail_at redis "does not listen after 30 s"
+        sleep 0.05
+    done
+}
+
+daemons_are_ready() {
+    local service
+    for service in "${fanouts[@]}"; do
+        is_listening "${pid_of[$service]}" "$(port_of "$service")" && answers "http://127.0.0.1:$(port_of "$service")/readyz" || return
+    done
+}
+
 all_answer() {
-    is_listening "${pid_of[esn-fanout]}" "$fanout_port" && answers "${base_url}healthz" &&
+    daemons_are_ready && answers "${base_url}healthz" &&
         answers "$event_url" --data '{"ep": ["quickstart"], "e": {"type": "started"}}' &&
         answers "$base_url" -X OPTIONS && answers "$site_url"
 }
@@ -127,9 +168,10 @@ supervise() {
             revive_services
             continue
         fi
-        if [[ -n $ended && $ended == "$watcher" ]]; then
-            watcher=''
-            note_end esn-fanout
+        if [[ -n $ended && -n ${watched[$ended]:-} ]]; then
+            service=${watched[$ended]}
+            unset "watched[$ended]"
+            note_end "$service"
             continue
         fi
         for service in "${services[@]}"; do
@@ -145,21 +187,21 @@ successor_of() { # SESSION
 }
 
 # It is no child of ours: one waits for its end that is.
-follow_successor() { # PID
-    pid_of[esn-fanout]=$1
-    tail --pid="$1" -s 0.2 -f /dev/null 9>&- &
-    watcher=$!
+follow_successor() { # DAEMON PID
+    pid_of[$1]=$2
+    tail --pid="$2" -s 0.2 -f /dev/null 9>&- &
+    watched[$!]=$1
     write_env
-    say "esn-fanout goes on as pid $1"
+    say "$1 goes on as pid $2"
 }
 
 note_end() { # PROGRAM [STATUS]
     local how='' successor
     [[ -n ${2:-} ]] && how=" with status $2"
     ((${2:-0} > 128)) && how=" by signal $(($2 - 128))"
-    if [[ $1 == esn-fanout && ${2:-0} == 0 ]]; then
+    if is_fanout "$1" && ((${2:-0} == 0)); then
         successor=$(successor_of "${group_of[$1]}")
-        [[ -n $successor ]] && follow_successor "$successor" && return
+        [[ -n $successor ]] && follow_successor "$1" "$successor" && return
     fi
     if ((SECONDS - started_at[$1] > 5)); then
         complained[$1]=''
@@ -184,8 +226,8 @@ revive_services() {
     local service again=("${to_revive[@]}")
     to_revive=()
     for service in "${again[@]}"; do
-        if [[ $service == esn-fanout ]]; then
-            revive_fanout
+        if is_fanout "$service"; then
+            revive_fanout "$service"
         else
             start_service "$service"
         fi
@@ -193,21 +235,22 @@ revive_services() {
 }
 
 # While somebody else has the port (an operator's own daemon, say) it is left alone: starting would only take the bus away.
-revive_fanout() {
-    if is_port_taken "$fanout_port"; then
-        [[ $said_port_taken == yes ]] ||
-            say "port $fanout_port is in use by another program; esn-fanout waits until it is free"
-        said_port_taken=yes
-        revive_later esn-fanout
+revive_fanout() { # DAEMON
+    local own_port
+    own_port=$(port_of "$1")
+    if is_port_taken "$own_port"; then
+        [[ ${said_taken[$1]:-} == yes ]] || say "port $own_port is in use by another program; $1 waits until it is free"
+        said_taken[$1]=yes
+        revive_later "$1"
         return
     fi
-    said_port_taken=no
-    start_service esn-fanout
+    said_taken[$1]=no
+    start_service "$1"
     local limit=$((SECONDS + 30))
-    while kill -0 "${pid_of[esn-fanout]}" && ((SECONDS < limit)); do
-        if is_listening "${pid_of[esn-fanout]}" "$fanout_port"; then
+    while kill -0 "${pid_of[$1]}" && ((SECONDS < limit)); do
+        if is_listening "${pid_of[$1]}" "$own_port"; then
             write_env
-            say "esn-fanout runs again, pid ${pid_of[esn-fanout]}"
+            say "$1 runs again, pid ${pid_of[$1]}"
             return
         fi
         sleep 0.05
@@ -243,7 +286,36 @@ ESN_OUTBOX_DOORBELL=$outbox_doorbell
 END
     [[ -z $rights_user ]] || printf 'ESN_RIGHTS_USER=%s\nESN_RIGHTS_PASSWORD=%s\n' "$rights_user" "$rights_password"
     [[ $tls == no ]] || echo "CURL_CA_BUNDLE=$certificate"
-    [[ $redis == no ]] || echo "ESN_REDIS_SOCKET=$sockets/redis.sock"
+    [[ $redis_url != unix:* ]] || echo "ESN_REDIS_SOCKET=$(socket_of_redis)"
+    [[ $redis == no ]] || echo "ESN_REDIS_URL=$redis_url"
+    ((nodes == 0)) || print_env_nodes
+}
+
+socket_of_redis() {
+    local socket=${redis_url#unix:}
+    echo "${socket%%\?*}"
+}
+
+print_env_nodes() {
+    local service pids='' ports=''
+    for service in "${fanouts[@]}"; do
+        pids+=" ${pid_of[$service]:-}"
+        ports+=" $(port_of "$service")"
+    done
+    printf "ESN_NODE_PIDS='%s'\nESN_NODE_PORTS='%s'\n" "${pids# }" "${ports# }"
+}
+
+show_nodes() {
+    local service
+    ((nodes)) || return 0
+    for service in "${fanouts[@]}"; do
+        printf '    Daemon       %snode/%s/     127.0.0.1:%s, pid %s\n' "$base_url" "$(node_of "$service")" "$(port_of "$service")" \
+            "${pid_of[$service]}"
+    done
+}
+
+show_redis() {
+    [[ $redis == no ]] || echo "    Redis        $redis_url${pid_of[redis]:+     pid ${pid_of[redis]}}"
 }
 
 show_addresses() {
@@ -255,6 +327,7 @@ show_addresses() {
     Subscribe    $base_url
     Publish      $event_url     (the token: ESN_PUBLISH_TOKEN in $dir/env)
     Rights       ${rights_dsn%%;*}
+$(show_redis; show_nodes)
     Logs         $dir/log
 
   Ctrl-C stops it.
@@ -275,9 +348,9 @@ clean_up() {
     exec 2>/dev/null # as in supervise()
     [[ -n $step ]] && kill -- "-$step"
     [[ -n $timer ]] && kill "$timer"
-    [[ -n $watcher ]] && kill "$watcher"
+    ((${#watched[@]})) && kill "${!watched[@]}"
     [[ $ready == yes ]] && printf '\nquickstart: stopping\n'
-    stop_services esn-fanout
+    stop_services "${fanouts[@]}"
     stop_services esn-event esn-outbox esn-subscribe php-fpm "${web:-}"
     stop_services mariadb redis
     [[ -n $own_sockets ]] && rm -rf -- "$own_sockets"

@@ -8,6 +8,7 @@ write_settings() {
     conf=$dir/conf/es-web-notify.conf
     publish_token=$(keep_token publish) || exit 1
     admin_token=$(keep_token admin) || exit 1
+    [[ -n $redis_url || $redis == no ]] || redis_url=unix:$sockets/redis.sock
     keep_token ticket >/dev/null && keep_secret token.keys >/dev/null && keep_secret shop.key >/dev/null &&
         keep_key_pair publish && keep_key_pair subscribe || exit 1
     root_for_mariadb
@@ -16,7 +17,7 @@ write_settings() {
     choose_fanout_ports
     choose_addresses || exit 1
     print_publishers >"$dir/conf/publishers.conf" || exit 1
-    print_conf >"$conf" && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
+    print_conf >"$conf" && write_node_confs && print_php_conf >"$dir/conf/php-fpm.conf" && write_web_settings || exit 1
     ((EUID)) || chgrp -- "$run_group" "$dir"/conf/*
     umask "$before"
 }
@@ -71,7 +72,18 @@ choose_fanout_ports() {
     ((near + 1 < outgoing)) || near=$((port % 10000 + 12000))
     fanout_port=$(free_port_near "$(port_of_before listen)" "$near")
     fanout_tls_port=''
+    choose_node_ports
     [[ $tls == no ]] || fanout_tls_port=$(free_port_near "$(port_of_before listen_tls)" "$((fanout_port < 65535 ? fanout_port + 1 : 1024))")
+}
+
+# Of the first daemon and the others, by their numbers here.
+choose_node_ports() {
+    local node last=$fanout_port
+    node_ports=([1]=$fanout_port)
+    for ((node = 2; node <= nodes; node++)); do
+        last=$(free_port_near '' "$((last < 65535 ? last + 1 : 1024))")
+        node_ports[node]=$last
+    done
 }
 
 port_of_before() { # KEY
@@ -87,26 +99,39 @@ free_port_near() { # PORT OF BEFORE, or empty; PORT
     echo "$found"
 }
 
+# Each daemon's own: what differs from the first one's, whose file is everybody's.
+write_node_confs() {
+    local node
+    for ((node = 2; node <= nodes; node++)); do
+        sed -e "s|^listen = .*|listen = 127.0.0.1:${node_ports[node]}|" -e "s|^node_url = .*|node_url = node/$node/|" \
+            -e '/^listen_tls = /d; /^tls_/d' "$conf" >"$dir/conf/node-$node.conf" || return 1
+    done
+}
+
+print_bus_conf() {
+    if ((nodes)); then
+        printf '%s\n' '[bus]' 'engine = redis'
+    else
+        printf '%s\n' '[bus]' "events = ipc://$sockets/events" "acks = ipc://$sockets/acks" '' '[log]' "path = $dir/data/events/log"
+    fi
+}
+
 print_conf() {
     cat <<END
 # Written by quickstart at each start. What can be set: docs/configuration.md
 [fanout]
 listen = 127.0.0.1:$fanout_port
+$( ((nodes)) && echo 'node_url = node/1/')
 $(print_tls_conf)
 
 [publish]
 token_file = publish.token
 publishers_file = publishers.conf
 
-[bus]
-events = ipc://$sockets/events
-acks = ipc://$sockets/acks
+$(print_bus_conf)
 
 [admin]
 token_file = admin.token
-
-[log]
-path = $dir/data/events/log
 
 [acl]
 $(print_rights_conf)
@@ -127,6 +152,7 @@ store_file = $dir/data/tokens.db
 
 [binding]
 $(print_binding_conf)
+$(print_redis_conf)
 
 [subscribe]
 url = $base_url
@@ -156,12 +182,15 @@ print_binding_conf() {
     if [[ -n $binding ]]; then
         printf 'url = %s\nmethod = POST\n' "$binding"
     elif [[ $redis == yes ]]; then
-        printf '%s\n' 'mode = redis' 'private_key_file = subscribe.private.pem' '' '[redis]' "url = unix:$sockets/redis.sock" \
-            'session_user = uid'
+        printf '%s\n' 'mode = redis' 'private_key_file = subscribe.private.pem'
     else
         echo "url = ${site_url}binding.php"
         [[ $tls == no ]] || echo 'ca_file = tls.crt'
     fi
+}
+
+print_redis_conf() {
+    [[ $redis == no ]] || printf '%s\n' '' '[redis]' "url = $redis_url" 'session_user = uid'
 }
 
 print_php_conf() {
@@ -201,10 +230,21 @@ END
     return 0
 }
 
+# [redis] url as phpredis writes it.
+session_path() {
+    local url=$redis_url
+    case $url in
+        unix:*) url=unix://${url#unix:} && echo "${url/\?db=/?database=}" ;;
+        *)
+            url=tcp://${url#redis://}
+            [[ $url == tcp://*/* ]] && echo "${url%/*}?database=${url##*/}" || echo "$url"
+            ;;
+    esac
+}
+
 print_php_sessions() {
     if [[ $redis == yes ]]; then
-        printf 'php_admin_value[session.save_handler] = redis\nphp_admin_value[session.save_path] = unix://%s\n' \
-            "$sockets/redis.sock"
+        printf 'php_admin_value[session.save_handler] = redis\nphp_admin_value[session.save_path] = "%s"\n' "$(session_path)"
     else
         echo "php_admin_value[session.save_path] = $dir/data/sessions"
     fi

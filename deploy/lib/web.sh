@@ -13,7 +13,28 @@ with_own_addresses() { # FILE
 }
 
 print_nginx_include() {
-    with_own_addresses "$here/nginx/es-web-notify.conf"
+    if ((nodes)); then
+        sed -f "$here/nginx/es-web-notify-nodes.sed" "$here/nginx/es-web-notify.conf" >"$dir/conf/web-nodes.conf" &&
+            with_own_addresses "$dir/conf/web-nodes.conf"
+    else
+        with_own_addresses "$here/nginx/es-web-notify.conf"
+    fi
+}
+
+# The three daemons of the file of deploy/ are as many here.
+print_nginx_upstream() {
+    local line node one
+    ((nodes)) || return 0
+    while IFS= read -r line; do
+        if [[ $line == *10.0.0.1:8010* ]]; then
+            for ((node = 1; node <= nodes; node++)); do
+                one=${line/10.0.0.1:8010/127.0.0.1:${node_ports[node]}}
+                printf '%s\n' "${one/node\/1\//node/$node/}"
+            done
+        elif [[ $line != *10.0.0.* ]]; then
+            printf '%s\n' "$line"
+        fi
+    done <"$here/nginx/es-web-notify-nodes-upstream.conf"
 }
 
 print_apache_include() {
@@ -47,6 +68,7 @@ http {
     fastcgi_temp_path $dir/run/nginx-fastcgi;
     uwsgi_temp_path $dir/run/nginx-uwsgi;
     scgi_temp_path $dir/run/nginx-scgi;
+$(print_nginx_upstream)
     server {
         listen 127.0.0.1:$port ${certificate:+ssl }backlog=4096;
 $(print_nginx_tls)

@@ -23,6 +23,12 @@ describe('deploy/quickstart, called in a wrong way', () => {
     [['--dir'], '--dir needs a value'],
     [['--dir', '--redis'], '--dir needs a value'],
     [['--dirr', 'x'], 'unknown option: --dirr'],
+    [['--redis', 'localhost'], '--redis: redis://host:port/database or unix:/path, not: localhost'],
+    [['--nodes', '17'], '--nodes: 1 to 16, not: 17'],
+    [['--nodes=three'], '--nodes: 1 to 16, not: three'],
+    [['--nodes'], '--nodes needs a value'],
+    [['--web', 'apache', '--nodes', '2'], '--nodes: with nginx and its hand-off alone (docs/nodes.md has other ways)'],
+    [['--handoff', 'redirect', '--nodes', '2'], '--nodes: with nginx and its hand-off alone (docs/nodes.md has other ways)'],
     [['here'], 'unknown option: here'],
   ]) {
     test(`"${words.join(' ')}": ${said}`, async () => {
