@@ -57,7 +57,8 @@ static void note_joined(struct redis_keeper *keeper, const struct redis_answer *
 static void write_record(struct redis_keeper *keeper, struct bytes *out)
 {
     struct redis_node *node = keeper->node;
-    struct redis_record record = {.boot = node->boot, .counter = ++keeper->counter};
+    struct redis_record record = {
+        .boot = node->boot, .counter = ++keeper->counter, .renewed_ms = clock_wall_ms()};
     (void)pthread_mutex_lock(&node->lock);
     record.notes = node->last_note;
     record.streams = node->streams;

@@ -107,15 +107,17 @@ bool redis_ack_read_node(unsigned *node, const char **data, size_t *length)
 
 void redis_record_write(struct bytes *out, const struct redis_record *record)
 {
-    bytes_append_format(out, "%016" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", record->boot,
-                        record->counter, record->notes, record->streams, record->url);
+    bytes_append_format(out, "%016" PRIx64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+                        record->boot, record->counter, record->notes, record->streams,
+                        record->renewed_ms, record->url);
 }
 
 bool redis_record_read(struct redis_record *record, const char *text)
 {
     int read = 0;
-    if (sscanf(text, "%16" SCNx64 " %20" SCNu64 " %20" SCNu64 " %20" SCNu64 "%n", &record->boot,
-               &record->counter, &record->notes, &record->streams, &read) != 4 ||
+    if (sscanf(text, "%16" SCNx64 " %20" SCNu64 " %20" SCNu64 " %20" SCNu64 " %20" SCNu64 "%n",
+               &record->boot, &record->counter, &record->notes, &record->streams,
+               &record->renewed_ms, &read) != 5 ||
         text[read] != ' ')
         return false;
     record->url = text + read + 1;

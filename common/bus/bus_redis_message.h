@@ -39,7 +39,8 @@ struct redis_record {
     uint64_t counter; /* grows with each renewal */
     uint64_t notes;   /* number of the newest note */
     uint64_t streams;
-    const char *url; /* borrowed, to the end of the text */
+    uint64_t renewed_ms; /* by the wall clock of who renewed it: for people, since clocks differ */
+    const char *url;     /* borrowed, to the end of the text */
 };
 
 void redis_record_write(struct bytes *out, const struct redis_record *record);

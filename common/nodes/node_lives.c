@@ -62,7 +62,7 @@ static struct node_life *add(struct node_lives *lives)
 bool node_lives_see(struct node_lives *lives, unsigned node, const struct node_record *record)
 {
     struct node_life *life = find(lives, node);
-    bool is_new = life == NULL || strcmp(life->record.boot, record->boot) != 0;
+    bool is_new = life == NULL || life->record.boot != record->boot;
     if (life == NULL)
         life = add(lives);
     if (life == NULL)

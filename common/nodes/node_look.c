@@ -6,14 +6,13 @@
 static bool see(struct node_lives *lives, const struct redis_answer *number,
                 const struct redis_answer *line)
 {
-    size_t number_length = 0, length = 0;
-    const char *number_text = redis_answer_text(number, &number_length);
+    size_t length;
+    const char *number_text = redis_answer_text(number, &length);
     const char *text = redis_answer_text(line, &length);
     struct node_record record;
     unsigned node;
-    if (number_text == NULL || text == NULL ||
-        !node_number_read(&node, number_text, number_length) ||
-        !node_record_read(&record, text, length))
+    if (number_text == NULL || text == NULL || !node_number_read(&node, number_text) ||
+        !node_record_read(&record, text))
         return true;
     return node_lives_see(lives, node, &record);
 }

@@ -1,11 +1,9 @@
 #include "nodes/node_record.h"
 
-#include <inttypes.h>
+#include "bus/bus_redis_message.h"
+
 #include <stdio.h>
 #include <string.h>
-
-static const char form[] = "1";
-static const char no_way[] = "-";
 
 bool node_way_is_address(const char *way)
 {
@@ -42,72 +40,29 @@ const char *node_way_fault(const char *way)
     return NULL;
 }
 
-size_t node_record_write(char out[NODE_RECORD_SIZE], const struct node_record *record)
+bool node_record_read(struct node_record *record, const char *text)
 {
-    int length = snprintf(out, NODE_RECORD_SIZE, "%s %s %" PRIu64 " %" PRIu64 " %s %" PRIu64, form,
-                          record->boot, record->counter, record->streams,
-                          record->way[0] != '\0' ? record->way : no_way, record->renewed_ms);
-    return length > 0 && length < NODE_RECORD_SIZE ? (size_t)length : 0;
-}
-
-/* The next word, which is moved past; its length, 0 at the end. */
-static size_t take_word(const char **word, const char **text, const char *end)
-{
-    *word = *text;
-    const char *blank = memchr(*text, ' ', (size_t)(end - *text));
-    const char *over = blank != NULL ? blank : end;
-    *text = blank != NULL ? blank + 1 : end;
-    return (size_t)(over - *word);
-}
-
-static bool take_text(char *out, size_t size, const char **text, const char *end)
-{
-    const char *word;
-    size_t length = take_word(&word, text, end);
-    if (length == 0 || length >= size || memchr(word, '\0', length) != NULL)
+    struct redis_record read;
+    if (!redis_record_read(&read, text) ||
+        (read.url[0] != '\0' && node_way_fault(read.url) != NULL))
         return false;
-    memcpy(out, word, length);
-    out[length] = '\0';
+    *record = (struct node_record){.boot = read.boot,
+                                   .counter = read.counter,
+                                   .streams = read.streams,
+                                   .renewed_ms = read.renewed_ms};
+    (void)snprintf(record->way, sizeof record->way, "%s", read.url);
     return true;
 }
 
-static bool take_number(uint64_t *number, const char **text, const char *end)
+bool node_number_read(unsigned *node, const char *text)
 {
-    const char *word;
-    size_t length = take_word(&word, text, end);
-    *number = 0;
-    for (size_t i = 0; i < length; i++) {
-        unsigned digit = (unsigned)(word[i] - '0');
-        if (digit > 9 || *number > (UINT64_MAX - digit) / 10)
+    unsigned number = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned digit = (unsigned)(*at - '0');
+        number = number * 10 + digit;
+        if (digit > 9 || number >= NODE_NUMBERS)
             return false;
-        *number = *number * 10 + digit;
     }
-    return length > 0;
-}
-
-bool node_record_read(struct node_record *record, const char *text, size_t length)
-{
-    const char *end = text + length;
-    char said[sizeof form];
-    *record = (struct node_record){0};
-    if (!take_text(said, sizeof said, &text, end) || strcmp(said, form) != 0 ||
-        !take_text(record->boot, sizeof record->boot, &text, end) ||
-        !take_number(&record->counter, &text, end) || !take_number(&record->streams, &text, end) ||
-        !take_text(record->way, sizeof record->way, &text, end))
-        return false;
-    (void)take_number(&record->renewed_ms, &text, end);
-    if (strcmp(record->way, no_way) == 0)
-        record->way[0] = '\0';
-    return record->way[0] == '\0' || node_way_fault(record->way) == NULL;
-}
-
-bool node_number_read(unsigned *node, const char *text, size_t length)
-{
-    uint64_t number;
-    const char *at = text;
-    if (memchr(text, ' ', length) != NULL || !take_number(&number, &at, text + length) ||
-        number >= NODE_NUMBERS)
-        return false;
-    *node = (unsigned)number;
-    return true;
+    *node = number;
+    return text[0] != '\0';
 }

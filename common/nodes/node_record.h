@@ -1,14 +1,5 @@
-/* What a daemon says of itself to those who share its Redis (docs/nodes.md): an entry of the hash
- * PREFIXnodes, whose field is the node's number, decimal, and whose value is a line of words with a
- * blank between them:
- *
- *     1 BOOT COUNTER STREAMS WAY RENEWED
- *
- * 1 is the form. BOOT is another text at each start of a daemon, COUNTER a number that grows
- * with each renewal, STREAMS how many streams the node holds, WAY where it is reached from
- * outside ([fanout] node_url), "-" when it said none. RENEWED is when it wrote this, in
- * milliseconds since 1970 by its own clock: for people, since clocks differ. Words behind that
- * are for later forms and passed over. Pure. */
+/* What is known of one of several daemons that share a Redis (docs/nodes.md): of its record, and of
+ * its own way. Pure. */
 #ifndef ESN_NODE_RECORD_H
 #define ESN_NODE_RECORD_H
 
@@ -18,13 +9,11 @@
 
 enum {
     NODE_NUMBERS = 1024, /* they fit into 10 bits of a connection id */
-    NODE_BOOT_SIZE = 40, /* with its NUL, as the next */
-    NODE_WAY_SIZE = 512,
-    NODE_RECORD_SIZE = NODE_BOOT_SIZE + NODE_WAY_SIZE + 64
+    NODE_WAY_SIZE = 512  /* with its NUL */
 };
 
 struct node_record {
-    char boot[NODE_BOOT_SIZE];
+    uint64_t boot; /* another one at each start */
     uint64_t counter;
     uint64_t streams;
     char way[NODE_WAY_SIZE]; /* "": it has said none */
@@ -38,11 +27,10 @@ const char *node_way_fault(const char *way);
 /* Whether it is an address of its own, not a path. */
 bool node_way_is_address(const char *way);
 
-/* Ends with NUL; the length. boot and way are such as can be read. */
-size_t node_record_write(char out[NODE_RECORD_SIZE], const struct node_record *record);
-/* False: it is none of a form that is known here. */
-bool node_record_read(struct node_record *record, const char *text, size_t length);
+/* Of a node's field and value of the hash. False: it is none of a form that is known here, or names
+ * no way that is one. */
+bool node_record_read(struct node_record *record, const char *text);
 /* False: it is no number of a node. */
-bool node_number_read(unsigned *node, const char *text, size_t length);
+bool node_number_read(unsigned *node, const char *text);
 
 #endif
