@@ -74,7 +74,7 @@ enum bus_news_kind {
     BUS_NEWS_CAME,       /* a node lives; of this one notes were not heard before */
     BUS_NEWS_GONE,       /* its lease is over, or it took its leave */
     BUS_NEWS_MISSED,     /* notes of it were lost: what it said before has to be asked for */
-    BUS_NEWS_EPOCH,      /* ids begin anew: the engine has lost events that were published */
+    BUS_NEWS_EPOCH,      /* ids begin anew, after `sequence`: the engine has lost events */
     BUS_NEWS_LOST,       /* events up to `sequence` were trimmed before this node was given them */
     BUS_NEWS_CUT,        /* this node's own lease is over: others count it as gone */
     BUS_NEWS_BACK /* it has one again, and all that happened meanwhile follows or was given */
@@ -84,7 +84,7 @@ struct bus_news {
     enum bus_news_kind kind; /* 0: the message is no news */
     unsigned node;           /* of NOTE, CAME, GONE and MISSED */
     uint64_t epoch;          /* of EPOCH */
-    uint64_t sequence;       /* of LOST */
+    uint64_t sequence;       /* of EPOCH and LOST */
     const char *text;        /* of NOTE, borrowed as the message's texts are */
     size_t length;
 };

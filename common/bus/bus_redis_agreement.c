@@ -116,14 +116,16 @@ static bool keeps_all(struct redis_keeper *keeper)
 
 static bool settle(struct redis_keeper *keeper, const struct survey *survey, bool lost)
 {
-    char seen[REDIS_NUMBER_SIZE];
+    char seen[REDIS_NUMBER_SIZE], newest[REDIS_NUMBER_SIZE];
     uint64_t epoch =
         survey->seen.epoch > survey->last.epoch ? survey->seen.epoch : survey->last.epoch;
-    const struct redis_word words[] = {redis_word_of(keeper->link.run),
-                                       redis_word_of(survey->agreed), redis_word_of(survey->epoch),
-                                       redis_word_of(lost ? "1" : "0"),
-                                       redis_word_number(seen, epoch)};
-    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_SETTLE, words, 5);
+    uint64_t sequence = survey->seen.sequence > survey->last.sequence ? survey->seen.sequence
+                                                                      : survey->last.sequence;
+    const struct redis_word words[] = {
+        redis_word_of(keeper->link.run), redis_word_of(survey->agreed),
+        redis_word_of(survey->epoch),    redis_word_of(lost ? "1" : "0"),
+        redis_word_number(seen, epoch),  redis_word_number(newest, sequence)};
+    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_SETTLE, words, 6);
     bool is_mine = redis_answer_is(answer, "OK");
     if (is_mine && lost)
         message_warning("Redis has lost events that were published: ids begin anew",

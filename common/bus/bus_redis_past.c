@@ -87,7 +87,7 @@ static bool put_text(struct redis_node *node, const struct redis_window *window,
     struct redis_item *item = redis_item_new(entry.message, entry.length);
     if (item == NULL)
         return false;
-    item->number = entry.place.epoch == window->newest.epoch ? entry.place.sequence : 0;
+    item->number = entry.place.sequence; /* also of an epoch before: they go on over epochs */
     item->wall_ms = entry.wall_ms;
     item->value = is_value;
     item->past = true;

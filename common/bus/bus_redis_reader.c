@@ -51,16 +51,21 @@ static bool put_entry(struct redis_reader *reader, const struct redis_entry *ent
     return redis_queue_put(&reader->node->queue, item);
 }
 
+/* An epoch begins after this one. Where its beginning was trimmed, what was is missing as what was before is. */
+static bool put_epoch(struct redis_reader *reader, const struct redis_entry *entry)
+{
+    return put_news(reader,
+                    (struct bus_news){.kind = BUS_NEWS_EPOCH,
+                                      .epoch = entry->place.epoch,
+                                      .sequence = entry->place.sequence - !entry->begins_epoch});
+}
+
 /* Sequences have no gaps: what is missing was trimmed before it was read. */
 static bool put_what_is_between(struct redis_reader *reader, const struct redis_entry *entry)
 {
     uint64_t expected = reader->place.sequence + 1;
-    if (entry->place.epoch != reader->place.epoch) {
-        if (!put_news(reader,
-                      (struct bus_news){.kind = BUS_NEWS_EPOCH, .epoch = entry->place.epoch}))
-            return false;
-        expected = entry->begins_epoch ? 0 : 1;
-    }
+    if (entry->place.epoch != reader->place.epoch)
+        return put_epoch(reader, entry);
     return reader->place.epoch == 0 || entry->place.sequence <= expected ||
            put_news(reader, (struct bus_news){.kind = BUS_NEWS_LOST,
                                               .sequence = entry->place.sequence - 1});

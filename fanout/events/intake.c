@@ -361,7 +361,7 @@ void intake_take(struct intake *intake, const struct bus_message *message)
 {
     if (message->news.kind != 0)
         nodes_take_news(intake->parts.nodes, &message->news);
-    else if (message->number != 0 || message->value)
+    else if (message->number != 0 || message->value || message->past)
         numbered_events_take(intake, message);
     else if (message->envelope.kind == ENVELOPE_QUESTION)
         report_answer(intake->parts.delivery, intake->inbox, message);

@@ -28,8 +28,10 @@ static struct event event_of(const struct intake *intake, const struct bus_messa
 static void take_value(struct intake *intake, const struct bus_message *message)
 {
     const struct event event = event_of(intake, message);
+    bool is_of_before = event.sequence > 0 && event.sequence <= intake->parts.log->sequence;
 
-    if ((event.flags & ENVELOPE_FORGET) == 0 && !intake_is_over_limits(intake, &event))
+    if (is_of_before && (event.flags & ENVELOPE_FORGET) == 0 &&
+        !intake_is_over_limits(intake, &event))
         last_values_add(&intake->parts.log->values, &event);
 }
 
@@ -60,6 +62,18 @@ static void keep_past(struct intake *intake, const struct event *event)
     }
     if ((event->flags & ENVELOPE_KEEP) != 0)
         last_values_take(&log->values, event);
+}
+
+/* Those that still count come from before the window too, and twice when they are of it. */
+static void take_past_drop(struct intake *intake, const struct bus_message *message)
+{
+    struct event_log *log = intake->parts.log;
+
+    drops_take_numbered(intake->parts.drops, message);
+    if (!intake->parts.nodes->has_past || message->number <= log->given)
+        return;
+    event_log_note_given(log, message->number);
+    event_log_pass(log, message->number);
 }
 
 /* ---- live ---- */
@@ -106,6 +120,10 @@ void numbered_events_take(struct intake *intake, const struct bus_message *messa
         return;
     }
     last_values_settle(&log->values);
+    if (message->past && message->envelope.kind == ENVELOPE_DROP) {
+        take_past_drop(intake, message);
+        return;
+    }
     if (message->past)
         nodes_take_past(intake->parts.nodes, message->number);
     if (message->number <= log->given) { /* it was here before */

@@ -198,6 +198,7 @@ static void values_of_before_come_in_any_order(void **state)
     fake_inbox_value(30, "b", "{\"type\":\"b30\"}");
     fake_inbox_value(7, "a", "{\"type\":\"a7\"}");
     fake_inbox_value(20, "c", "{\"type\":\"c20\"}");
+    fake_inbox_value(51, "d", "{\"type\":\"d51\"}"); /* nothing can be newer than the newest */
     fake_inbox_past(49, "c", "{\"type\":\"c49\"}", ENVELOPE_KEEP);
     fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
     settle();
@@ -272,6 +273,12 @@ static void a_drop_of_the_past_counts_from_its_own_time(void **state)
 
     (void)state;
     start_at(3, "");
+    message.number = 0; /* of an epoch before */
+    message.drop.name = "old";
+    fake_inbox_give(&message);
+    message.number = 2;
+    message.drop.name = "ana";
+    fake_inbox_give(&message);
     const struct revocations *revocations = &daemon_of_test.server->streams.revocations;
     fake_inbox_give(&message);
     message.number = 3;
@@ -281,7 +288,9 @@ static void a_drop_of_the_past_counts_from_its_own_time(void **state)
     fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
     settle();
     uint64_t now = clock_wall_ms();
-    assert_int_equal(revocations->by_name.count, 1);
+    assert_int_equal(revocations->by_name.count, 2);
+    /* It says nothing of where the window begins. */
+    assert_int_equal(daemon_of_test.server->log.forgotten, 3);
     assert_true(revocations_refuse(revocations, "ana", NULL, message.wall_ms, now));
     assert_false(revocations_refuse(revocations, "ana", NULL, message.wall_ms + 1, now));
     assert_false(revocations_refuse(revocations, "ana", NULL, 1, now + 31000));
