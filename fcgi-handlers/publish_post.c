@@ -111,14 +111,17 @@ static void authorise(const struct publish_judge *judge, struct publish_post *po
 
 /* ---- publishing ---- */
 
-static void fill_event(struct bus_event *event, const struct publish_request *post,
+static void fill_event(struct bus_event *event, const struct publish_post *of,
                        const struct publish_point *point, const struct point_decision *decision)
 {
+    const struct publish_request *post = &of->asked;
+
     *event = (struct bus_event){.topic = point->topic,
                                 .topic_length = point->topic_length,
                                 .whisper = point->whisper,
                                 .token = post->token,
                                 .within = post->within_ms,
+                                .rate = of->publisher->rate,
                                 .allowed = decision->allowed.data,
                                 .allowed_length = decision->allowed.length,
                                 .event = post->event.data,
@@ -139,7 +142,7 @@ static void fill_events(struct publish_post *post, struct bus_event *events)
     post->events = events;
     for (size_t i = 0; i < post->asked.count && post->event_count > 0; i++) {
         if (post->decisions[i].result == POINT_GRANTED)
-            fill_event(events++, &post->asked, &post->asked.points[i], &post->decisions[i]);
+            fill_event(events++, post, &post->asked.points[i], &post->decisions[i]);
     }
 }
 

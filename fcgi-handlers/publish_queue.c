@@ -65,18 +65,30 @@ bool publish_queue_connect(struct publish_queue *queue)
     return queue->bus != NULL;
 }
 
+static const char *bus_endpoint(const struct config *config)
+{
+    return config->bus_engine == CONFIG_BUS_REDIS ? config->redis_url : config->bus_events[0];
+}
+
 /* One line when events begin to fail and one when they are taken again, not one for each. */
 static void tell_change(struct publish_queue *queue, bool published)
 {
     const struct config *config = queue->config;
+    const char *endpoint = bus_endpoint(config);
+    const char *reason = queue->bus != NULL ? bus_publisher_trouble(queue->bus) : "";
     enum trouble_change change = trouble_note(&queue->trouble, !published);
     if (change == TROUBLE_BEGINS)
-        message_warning("the fan-out daemon does not take events",
-                        message_text("endpoint", config->bus_events[0]),
-                        message_number("time_limit_ms", (int64_t)config->publish_time));
+        message_warning(config->bus_engine == CONFIG_BUS_REDIS
+                            ? "Redis does not take events"
+                            : "the fan-out daemon does not take events",
+                        message_text("endpoint", endpoint),
+                        message_number("time_limit_ms", (int64_t)config->publish_time),
+                        *reason != '\0' ? message_text("reason", reason) : MESSAGE_END);
     if (change == TROUBLE_ENDS)
-        message_warning("the fan-out daemon takes events again",
-                        message_text("endpoint", config->bus_events[0]));
+        message_warning(config->bus_engine == CONFIG_BUS_REDIS
+                            ? "Redis takes events again"
+                            : "the fan-out daemon takes events again",
+                        message_text("endpoint", endpoint));
 }
 
 static void publish(struct publish_queue *queue, struct bus_event *events, size_t count)

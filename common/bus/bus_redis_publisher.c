@@ -135,7 +135,6 @@ static bool get_ready(struct redis_publisher *publisher, uint64_t until)
 {
     struct redis_link *acks = &publisher->acks;
     set_limits(publisher, until);
-    empty_acks(publisher);
     bool listens = redis_client_is_connected(acks->client) ||
                    (redis_link_connect(acks) && subscribe(publisher));
     if (!listens)
@@ -394,6 +393,7 @@ static bool call_redis(struct redis_publisher *publisher, struct redis_publicati
     now->first_sequence = publisher->last_sequence + 1;
     now->until = start + limit_ms;
     publisher->last_sequence += now->count;
+    empty_acks(publisher);
     uint64_t contact_ms = publisher->down ? earlier(down_limit_ms, limit_ms) : limit_ms;
     bool answered = call_all(publisher, now, start + contact_ms);
     note(publisher, answered, down_limit_ms);

@@ -1,10 +1,10 @@
 /* Either end of the bus, as a daemon and a handler have it, driven by lines: for tests of an engine that need neither
- * streams nor posts.
- *     bus_peer CONFIG node [BOOT EPOCH SEQUENCE]     commands: note TEXT, describe STREAMS URL, nodes, receivers N, hold, leave
- *     bus_peer CONFIG publisher                      commands: publish LIMIT_MS EVENT..., question EPOCH SEQUENCE, position,
- *                                                    refuse REASON, drop USER MS
- * An EVENT is topic,text,key,rate,flags: key 32 hexadecimal digits or nothing, flags keep, forget. What happens is told as JSON,
- * one object a line. */
+ * streams nor posts. What happens is told as JSON, one object a line.
+ *     bus_peer CONFIG node [BOOT EPOCH SEQUENCE]
+ *         note TEXT, describe STREAMS URL, nodes, receivers N, hold, leave
+ *     bus_peer CONFIG publisher
+ *         publish LIMIT_MS EVENT..., question EPOCH SEQUENCE, position, refuse REASON, drop USER MS
+ * An EVENT is topic,text,key,rate,flags: key 32 hexadecimal digits or nothing, flags keep or forget. */
 #include "bus/bus_config.h"
 #include "config/config.h"
 #include "hex.h"

@@ -1,0 +1,74 @@
+'use strict';
+
+const fs = require('node:fs');
+const net = require('node:net');
+
+/** A line to a Unix socket, on a Unix socket of its own, which can be cut at chosen moments. */
+class Relay {
+  static async start(path, target) {
+    const relay = new Relay();
+    relay.path = path;
+    relay.target = target;
+    relay.lines = new Set();
+    relay.cuts = 0; // answers that were lost
+    fs.rmSync(path, { force: true });
+    relay.server = net.createServer((near) => relay.#join(near));
+    await new Promise((resolve) => relay.server.listen(path, resolve));
+    return relay;
+  }
+
+  #join(near) {
+    const far = net.connect(this.target);
+    const line = { near, far, isDoomed: false };
+    this.lines.add(line);
+    const end = () => {
+      near.destroy();
+      far.destroy();
+      this.lines.delete(line);
+    };
+    near.on('data', (bytes) => {
+      if (this.doom && bytes.includes(this.doom)) {
+        this.doom = undefined;
+        line.isDoomed = true;
+      }
+      far.write(bytes);
+    });
+    far.on('data', (bytes) => {
+      if (line.isDoomed) {
+        this.cuts += 1;
+        end();
+      } else if (!this.isMute) {
+        near.write(bytes);
+      }
+    });
+    for (const socket of [near, far]) {
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+  }
+
+  /** Loses the answer to the next thing that has this word in it, and cuts its line. */
+  loseAnswerTo(word) {
+    this.doom = word;
+  }
+
+  /** Nothing comes back from here on, on any line, though all arrives; until it is said otherwise. */
+  mute(isMute) {
+    this.isMute = isMute;
+    if (!isMute) this.cut();
+  }
+
+  cut() {
+    for (const { near, far } of this.lines) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
+  async stop() {
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+module.exports = { Relay };
