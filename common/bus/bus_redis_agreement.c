@@ -142,7 +142,9 @@ static bool settle(struct redis_keeper *keeper, const struct survey *survey, boo
 
 static enum redis_agreement judge(struct redis_keeper *keeper, const struct survey *survey)
 {
-    bool is_behind = redis_place_is_before(survey->last, survey->seen);
+    /* Sequences go on over epochs: a server that begins with small ones has lost all. */
+    bool is_behind = redis_place_is_before(survey->last, survey->seen) ||
+                     survey->last.sequence < survey->seen.sequence;
     bool is_known = strcmp(survey->agreed, keeper->link.run) == 0 && survey->epoch[0] != '\0';
     keeper->caught_up = survey->last;
     if (is_known && !is_behind)

@@ -86,7 +86,12 @@ static void hear_note(struct redis_keeper *keeper, const struct redis_note *note
 
 static void hear(struct redis_keeper *keeper, const char *data, size_t length)
 {
+    static const char look[] = "look"; /* somebody came or went */
     struct redis_note note;
+    if (length == strlen(look) && memcmp(data, look, length) == 0) {
+        keeper->renew_at = 0;
+        return;
+    }
     if (redis_note_read(&note, data, length)) {
         hear_note(keeper, &note);
         return;

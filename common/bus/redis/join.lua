@@ -1,4 +1,4 @@
--- Gives a daemon its number, and the first of all an epoch.
+-- Gives a daemon its number, and the first of all an epoch; the others look at once.
 -- ARGV: prefix, run, boot, key for stream secrets in case that there is none, record.
 -- Gives 'OK', node, key, ms of the server's clock; or 'FULL', nodes.
 local prefix, run, boot, key, record = unpack(ARGV)
@@ -41,4 +41,5 @@ if not node then
   return {'FULL', redis.call('HGETALL', prefix .. 'nodes')}
 end
 redis.call('HSET', prefix .. 'nodes', node, record)
+redis.call('PUBLISH', prefix .. 'notes', 'look')
 return {'OK', tostring(node), redis.call('GET', prefix .. 'key'), now}
