@@ -14,6 +14,8 @@ end
 local nodes = redis.call('HGETALL', prefix .. 'nodes')
 local before = redis.call('GET', prefix .. 'batch:' .. publisher)
 if before and string.match(before, '^%d+') == number then
+  -- A write: what WAIT counts replicas for is what its own connection has written.
+  redis.call('PEXPIRE', prefix .. 'batch:' .. publisher, kept)
   return {'OK', string.match(before, ' (.*)'), nodes}
 end
 
