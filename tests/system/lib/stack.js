@@ -112,7 +112,7 @@ class Stack {
       return { bus: { events: `ipc://${this.folder}/events`, acks: `ipc://${this.folder}/acks` } };
     }
     // Tests count receivers: on a busy machine the default is over before a daemon has said them.
-    return { bus: { engine, receivers_time: '20s' }, ...(redis && { redis: { url: redis.url } }) };
+    return { bus: { engine, receivers_time: '2s' }, ...(redis && { redis: { url: redis.url } }) };
   }
 
   /** A secret file as the programs want it: for its owner alone. */
