@@ -8,19 +8,13 @@ enum { NUMBER = 8, HEAD = 3 * NUMBER /* section, length, checksum */ };
 static const char magic[NUMBER + 1] = "ESNSTATE";
 
 static const char *const names[SAVED_SECTIONS] = {
-    [SAVED_SERVICE] = "service",
-    [SAVED_LISTENERS] = "listeners",
-    [SAVED_SECRETS] = "secrets",
-    [SAVED_TICKETS] = "tickets",
-    [SAVED_RATES] = "rates",
-    [SAVED_REVOCATIONS] = "revocations",
-    [SAVED_SEEN] = "seen events",
-    [SAVED_EVENTS] = "events",
-    [SAVED_VALUES] = "values",
-    [SAVED_PRESENCE] = "presence",
-    [SAVED_DECISIONS] = "decisions",
-    [SAVED_DEPARTED] = "departed",
-    [SAVED_CONNECTIONS] = "connections",
+    [SAVED_SERVICE] = "service",   [SAVED_LISTENERS] = "listeners",
+    [SAVED_SECRETS] = "secrets",   [SAVED_TICKETS] = "tickets",
+    [SAVED_RATES] = "rates",       [SAVED_REVOCATIONS] = "revocations",
+    [SAVED_SEEN] = "seen events",  [SAVED_EVENTS] = "events",
+    [SAVED_VALUES] = "values",     [SAVED_PRESENCE] = "presence",
+    [SAVED_NODES] = "nodes",       [SAVED_DECISIONS] = "decisions",
+    [SAVED_DEPARTED] = "departed", [SAVED_CONNECTIONS] = "connections",
     [SAVED_GAPS] = "gaps",
 };
 

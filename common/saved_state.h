@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* To be raised whenever what a section holds changes. */
-enum { SAVED_FORM = 3, SAVED_ERROR_SIZE = 128 };
+enum { SAVED_FORM = 4, SAVED_ERROR_SIZE = 128 };
 
 /* The most of what goes on being counted: it never begins at 0 again. */
 #define SAVED_COUNTER_MOST (UINT64_MAX / 2)
@@ -28,6 +28,7 @@ enum saved_section {
     SAVED_EVENTS,
     SAVED_VALUES,
     SAVED_PRESENCE,
+    SAVED_NODES,
     SAVED_DECISIONS,
     SAVED_DEPARTED,
     SAVED_CONNECTIONS,

@@ -6,6 +6,7 @@
 #include "handover_tables.h"
 #include "messages.h"
 #include "net/connection.h"
+#include "node.h"
 #include "requests/leaving.h"
 #include "requests/presence_events.h"
 #include "requests/streaming.h"
@@ -46,6 +47,7 @@ static bool rest(void *context)
 
     (void)presence_events_flush(&server->service, true);
     leaving_finish_all(&server->service);
+    node_flush(server);
     bus_reader_leave(&server->bus);
     server->service.bus = NULL;
     return rests;
@@ -54,6 +56,9 @@ static bool rest(void *context)
 static void save_service(const struct server *server, struct saved_writer *writer)
 {
     saved_put_text(writer, server->config.log_path != NULL ? server->config.log_path : "");
+    saved_put(writer, (uint64_t)server->config.bus_engine);
+    saved_put(writer, server->nodes.facts.boot);
+    saved_put(writer, server->nodes.facts.notes);
     saved_put(writer, server->streams.next_connid);
     saved_put(writer, server->streams.begun);
     saved_put(writer, server->service.started_at_ms);
@@ -86,10 +91,13 @@ static void go_on(void *context)
     struct server *server = context;
     char error[SERVER_ERROR_SIZE];
 
+    const struct bus_take_up take_up = nodes_take_up(&server->nodes);
+
     saved_connections_keep(&server->service);
     server->service.bus = server->bus =
-        bus_reader_open(&server->net, server->intake, server->log.epoch, error);
-    if (server->bus != NULL && intake_go_on(server->intake, error))
+        bus_reader_open(&server->net, server->intake, server->log.epoch, &take_up, error);
+    if (server->bus != NULL && node_is_the_same(server, error) &&
+        intake_go_on(server->intake, error))
         return;
     message_error("cannot serve on after an upgrade that failed", message_text("error", error));
     server->service.is_succeeded = true;
@@ -138,7 +146,10 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
 {
     const char *path = server->config.log_path != NULL ? server->config.log_path : "";
     const char *former_path = saved_take_text(reader, NULL);
+    uint64_t engine = saved_take(reader);
 
+    server->nodes.facts.boot = saved_take(reader);
+    server->nodes.facts.notes = saved_take_within(reader, SAVED_COUNTER_MOST);
     server->streams.next_connid = saved_take_within(reader, SAVED_COUNTER_MOST);
     server->streams.begun = saved_take(reader);
     server->service.started_at_ms = saved_take(reader);
@@ -149,9 +160,11 @@ static bool load_service(struct server *server, struct saved_reader *reader, cha
     server->upgrade.outcome.begun_us = saved_take(reader);
     if (!saved_is_read(reader))
         return fail_section(SAVED_SERVICE, error);
-    if (strcmp(path, former_path) == 0)
+    bool same_path = strcmp(path, former_path) == 0;
+    if (same_path && engine == (uint64_t)server->config.bus_engine)
         return true;
-    (void)snprintf(error, SERVER_ERROR_SIZE, "[log] path has changed: that needs a restart");
+    (void)snprintf(error, SERVER_ERROR_SIZE, "%s has changed: that needs a restart",
+                   same_path ? "[bus] engine" : "[log] path");
     return false;
 }
 

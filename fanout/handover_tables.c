@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "events/drops.h"
+#include "events/node_notes.h"
 #include "server_parts.h"
 #include "used_tickets.h"
 
@@ -93,6 +94,16 @@ static bool load_presence(struct server *server, struct saved_reader *reader)
     return presence_load(&server->streams.presence, reader);
 }
 
+static void save_nodes(const struct server *server, struct saved_writer *writer)
+{
+    node_notes_save(server->nodes.notes, writer);
+}
+
+static bool load_nodes(struct server *server, struct saved_reader *reader)
+{
+    return node_notes_load(&server->nodes.notes, &server->streams.presence, reader);
+}
+
 static void save_decisions(const struct server *server, struct saved_writer *writer)
 {
     decisions_save(&server->streams.decisions, writer);
@@ -117,6 +128,7 @@ static const struct {
     {SAVED_EVENTS, save_events, load_events},
     {SAVED_VALUES, save_values, load_values},
     {SAVED_PRESENCE, save_presence, load_presence},
+    {SAVED_NODES, save_nodes, load_nodes},
     {SAVED_DECISIONS, save_decisions, load_decisions},
 };
 

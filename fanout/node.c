@@ -30,12 +30,27 @@ static void release(void *context)
     stopping_release_later(&server->service);
 }
 
+/* Those that it gave away under the other number stay with their streams. */
+static void renumber(void *context)
+{
+    struct server *server = context;
+    const struct bus_facts *facts = &server->nodes.facts;
+
+    message_warning("this daemon has another number", message_number("node", facts->node));
+    server->nodes.notes->node = facts->node;
+    server->streams.secrets.moved.node = (uint16_t)facts->node;
+    server->service.tickets.node = facts->node;
+    server->streams.next_connid = facts->first_connid;
+}
+
 void node_prepare(struct server *server)
 {
-    server->nodes = (struct nodes){
-        .log = &server->log,
-        .replays = &server->replays,
-        .owner = {.leave_behind = leave_behind, .release = release, .context = server}};
+    server->nodes = (struct nodes){.log = &server->log,
+                                   .replays = &server->replays,
+                                   .owner = {.leave_behind = leave_behind,
+                                             .release = release,
+                                             .renumber = renumber,
+                                             .context = server}};
 }
 
 /* ---- what the others say, and are told ---- */
@@ -115,7 +130,13 @@ static void on_node_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
 
-    describe(server, loop_now(&server->net.loop));
+    uint64_t now = loop_now(&server->net.loop);
+
+    describe(server, now);
+    if (server->unheard_until_ms == 0 || now < server->unheard_until_ms)
+        return;
+    server->unheard_until_ms = 0;
+    presence_shares_forget_unheard(&server->nodes.notes->shares);
 }
 
 static bool start_timer(struct server *server)
@@ -130,13 +151,30 @@ static bool start_timer(struct server *server)
 
 /* ---- all ---- */
 
+bool node_is_the_same(const struct server *server, char *error)
+{
+    const struct node_notes *notes = server->nodes.notes;
+
+    if (notes == NULL || bus_reader_facts(server->bus).node == notes->node)
+        return true;
+    (void)snprintf(error, SERVER_ERROR_SIZE,
+                   "another daemon has this one's number now: that needs a restart");
+    return false;
+}
+
 bool node_open(struct server *server, bool goes_on, char *error)
 {
     const struct bus_facts facts = bus_reader_facts(server->bus);
 
     if (!facts.numbers_events)
         return true;
+    if (!node_is_the_same(server, error))
+        return false;
     nodes_open(&server->nodes, &facts, goes_on);
+    server->streams.connid_gap = BUS_NODES_MOST - 1;
+    if (goes_on)
+        server->unheard_until_ms =
+            loop_now(&server->net.loop) + 2 * server->config.bus_lease + DESCRIBE_EVERY_MS;
     /* So long ago that it describes itself at once. */
     server->described_at_ms = loop_now(&server->net.loop) - DESCRIBE_EVERY_MS;
     if (open_notes(server) && start_timer(server))
@@ -150,6 +188,17 @@ bool node_run(struct server *server)
     struct node_notes *notes = server->nodes.notes;
 
     return notes == NULL || node_notes_run(notes, loop_now(&server->net.loop));
+}
+
+void node_flush(struct server *server)
+{
+    struct node_notes *notes = server->nodes.notes;
+    uint64_t now = loop_now(&server->net.loop);
+
+    if (notes == NULL)
+        return;
+    notes->told_at_ms = now - NODE_NOTES_EVERY_MS;
+    (void)node_notes_run(notes, now);
 }
 
 void node_stop(struct server *server)

@@ -338,10 +338,8 @@ static bool open_connids(struct server *server, uint64_t wall_ms, char *error)
     uint64_t by_log = (server->log.epoch << 10) + server->log.sequence;
 
     streams->next_connid = by_clock > by_log ? by_clock : by_log;
-    if (facts->numbers_events) {
+    if (facts->numbers_events)
         streams->next_connid = facts->first_connid;
-        streams->connid_gap = BUS_NODES_MOST - 1;
-    }
     const unsigned char *key =
         facts->numbers_events ? facts->stream_key : intake_stream_key(server->intake);
     if (!stream_secrets_open(&streams->secrets, key, streams->next_connid,
@@ -485,8 +483,10 @@ static bool open_intake(struct server *server, bool goes_on, char *error)
 
 static bool open_bus(struct server *server, bool goes_on, char *error)
 {
+    const struct bus_take_up take_up = nodes_take_up(&server->nodes);
+
     server->service.bus = server->bus =
-        bus_reader_open(&server->net, server->intake, server->log.epoch, error);
+        bus_reader_open(&server->net, server->intake, server->log.epoch, &take_up, error);
     if (server->bus == NULL)
         return false;
     return node_open(server, goes_on, error);

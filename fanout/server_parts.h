@@ -64,6 +64,8 @@ struct server {
     uv_timer_t stop_timer;
     uv_timer_t node_timer;
     uint64_t described_at_ms; /* as one of several daemons */
+    uint64_t
+        unheard_until_ms; /* others that the program before knew count until then; 0: it is over */
     uint64_t stop_deadline;
     struct upgrade upgrade;
     /* Ends the loop when all connections have ended, or at that time (ms of the loop's clock). */

@@ -41,6 +41,7 @@ struct bus_redis_options {
 struct bus_take_up {
     uint64_t boot; /* 0: it begins anew */
     uint64_t epoch, sequence;
+    uint64_t notes; /* that it had said */
 };
 
 struct bus_options {
@@ -77,7 +78,9 @@ enum bus_news_kind {
     BUS_NEWS_EPOCH,      /* ids begin anew, after `sequence`: the engine has lost events */
     BUS_NEWS_LOST,       /* events up to `sequence` were trimmed before this node was given them */
     BUS_NEWS_CUT,        /* this node's own lease is over: others count it as gone */
-    BUS_NEWS_BACK /* it has one again, and all that happened meanwhile follows or was given */
+    /* It has one again, perhaps with another number and first connection id (bus_inbox_facts()), and all that happened
+     * meanwhile follows or was given. */
+    BUS_NEWS_BACK
 };
 
 struct bus_news {
@@ -137,6 +140,7 @@ struct bus_facts {
     bool numbers_events; /* false: ZeroMQ, and nothing else counts */
     unsigned node;       /* below BUS_NODES_MOST */
     uint64_t boot;       /* of this run of the daemon, and of those that take it up */
+    uint64_t notes;      /* that it has said by now */
     uint64_t epoch;      /* first half of ids */
     uint64_t sequence;   /* of the newest event */
     uint64_t

@@ -191,6 +191,7 @@ static struct bus_facts inbox_facts(const struct bus_inbox *base)
     struct redis_node *node = &((struct redis_inbox *)(uintptr_t)base)->node;
     (void)pthread_mutex_lock(&node->lock);
     struct bus_facts facts = node->facts;
+    facts.notes = node->last_note;
     (void)pthread_mutex_unlock(&node->lock);
     return facts;
 }

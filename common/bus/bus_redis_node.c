@@ -31,6 +31,7 @@ bool redis_node_open(struct redis_node *node, const struct bus_options *options,
                                 .take_up = options->take_up,
                                 .max_message_bytes = options->max_message_bytes,
                                 .boot = options->take_up.boot,
+                                .last_note = options->take_up.notes,
                                 .stop = -1,
                                 .wake = -1};
     STAILQ_INIT(&node->outgoing);

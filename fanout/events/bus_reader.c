@@ -120,10 +120,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 }
 
 static struct bus_inbox *open_inbox(struct bus_reader *reader, uint64_t epoch,
-                                    char error[BUS_ERROR_SIZE])
+                                    const struct bus_take_up *take_up, char error[BUS_ERROR_SIZE])
 {
     if (!bus_config_load(&reader->config, reader->net->config, BUS_DAEMON, error))
         return NULL;
+    if (take_up != NULL)
+        reader->config.options.take_up = *take_up;
     return bus_inbox_open(&reader->config.options, epoch, error);
 }
 
@@ -146,7 +148,7 @@ static bool join_loop(struct bus_reader *reader, char error[BUS_ERROR_SIZE])
 }
 
 struct bus_reader *bus_reader_open(struct net *net, struct intake *intake, uint64_t epoch,
-                                   char error[BUS_ERROR_SIZE])
+                                   const struct bus_take_up *take_up, char error[BUS_ERROR_SIZE])
 {
     struct bus_reader *reader = calloc(1, sizeof *reader);
 
@@ -156,7 +158,7 @@ struct bus_reader *bus_reader_open(struct net *net, struct intake *intake, uint6
     }
     reader->net = net;
     reader->intake = intake;
-    reader->inbox = open_inbox(reader, epoch, error);
+    reader->inbox = open_inbox(reader, epoch, take_up, error);
     if (reader->inbox == NULL || !join_loop(reader, error)) {
         bus_reader_free(&reader);
         return NULL;
@@ -184,6 +186,8 @@ void bus_reader_free(struct bus_reader **reader)
 {
     if (*reader == NULL)
         return;
+    if ((*reader)->inbox != NULL)
+        bus_inbox_leave((*reader)->inbox);
     bus_inbox_close(&(*reader)->inbox);
     bus_config_free(&(*reader)->config);
     free(*reader);

@@ -3,6 +3,7 @@
 #include "big_endian.h"
 #include "bus/bus.h"
 #include "heap.h"
+#include "saved_state.h"
 #include "streams/presence.h"
 
 #include <stdlib.h>
@@ -270,6 +271,31 @@ void node_notes_free(struct node_notes **notes)
     bytes_free(&old->heard);
     bytes_free(&old->note);
     free(old);
+}
+
+void node_notes_save(const struct node_notes *notes, struct saved_writer *writer)
+{
+    saved_put(writer, notes != NULL);
+    if (notes == NULL)
+        return;
+    saved_put(writer, notes->node);
+    saved_put(writer, notes->own.seed);
+    presence_own_save(&notes->own, writer);
+    presence_shares_save(&notes->shares, writer);
+}
+
+bool node_notes_load(struct node_notes **notes, struct presence *presence,
+                     struct saved_reader *reader)
+{
+    *notes = NULL;
+    if (saved_take_within(reader, 1) == 0)
+        return !reader->failed;
+    unsigned node = (unsigned)saved_take_within(reader, BUS_NODES_MOST - 1);
+    uint64_t seed = saved_take(reader);
+    if (!reader->failed)
+        *notes = node_notes_new(presence, node, seed);
+    return *notes != NULL && presence_own_load(&(*notes)->own, reader) &&
+           presence_shares_load(&(*notes)->shares, reader);
 }
 
 uint64_t node_notes_bytes(const struct node_notes *notes)

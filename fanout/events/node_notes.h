@@ -64,6 +64,15 @@ void node_notes_tell_moved(struct node_notes *notes, uint64_t connid, uint32_t l
 void node_notes_tell_ticket(struct node_notes *notes, const char *id, uint64_t forget_after_s);
 /* Some of what is to be told, heard and taken away; to be called often. False: there is more that can be done now. */
 bool node_notes_run(struct node_notes *notes, uint64_t now_ms);
+struct saved_reader;
+struct saved_writer;
+
+/* notes may be NULL. */
+void node_notes_save(const struct node_notes *notes, struct saved_writer *writer);
+/* In place of node_notes_new(), when presence was loaded and before streams enter. *notes: NULL when there were none.
+ * False when it is not as it should be, or without memory. */
+bool node_notes_load(struct node_notes **notes, struct presence *presence,
+                     struct saved_reader *reader);
 /* Memory of all. */
 uint64_t node_notes_bytes(const struct node_notes *notes);
 

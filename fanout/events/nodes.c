@@ -18,6 +18,8 @@ void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on
 
 void nodes_set_inbox(struct nodes *nodes, struct bus_inbox *inbox)
 {
+    if (nodes->inbox != NULL)
+        nodes->facts.notes = bus_inbox_facts(nodes->inbox).notes;
     nodes->inbox = inbox;
     if (nodes->notes != NULL)
         nodes->notes->inbox = inbox;
@@ -79,7 +81,14 @@ static void cut_off(struct nodes *nodes)
 
 static void come_back(struct nodes *nodes)
 {
+    const struct bus_facts facts = bus_inbox_facts(nodes->inbox);
+
     nodes->is_cut = false;
+    if (facts.node != nodes->facts.node) {
+        nodes->facts.node = facts.node;
+        nodes->facts.first_connid = facts.first_connid;
+        nodes->owner.renumber(nodes->owner.context);
+    }
     message_info("among the other daemons again");
 }
 
@@ -90,6 +99,14 @@ const char *nodes_trouble(const struct nodes *nodes)
     if (nodes->is_cut)
         return "Cut off from the other daemons";
     return nodes->has_window ? NULL : "Reading what was published before";
+}
+
+struct bus_take_up nodes_take_up(const struct nodes *nodes)
+{
+    return (struct bus_take_up){.boot = nodes->facts.boot,
+                                .epoch = nodes->log->epoch,
+                                .sequence = nodes->log->given,
+                                .notes = nodes->facts.notes};
 }
 
 /* ---- news ---- */

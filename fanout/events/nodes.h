@@ -19,6 +19,8 @@ struct nodes_owner {
     void (*leave_behind)(void *context);
     /* Each stream is told to come back, likewise. */
     void (*release)(void *context);
+    /* It has another number, and other connection ids: facts are new. */
+    void (*renumber)(void *context);
     void *context;
 };
 
@@ -44,6 +46,8 @@ void nodes_set_inbox(struct nodes *nodes, struct bus_inbox *inbox);
 void nodes_take_news(struct nodes *nodes, const struct bus_news *news);
 /* The next message of the past is the first one when there was none before: the log begins with it. */
 void nodes_take_past(struct nodes *nodes, uint64_t number);
+/* Where the next program goes on, or this one when that does not come up. */
+struct bus_take_up nodes_take_up(const struct nodes *nodes);
 /* What came up to this number is not kept here. */
 void nodes_lose(struct nodes *nodes, uint64_t through);
 /* Why nobody may subscribe at present: a sentence; NULL: everybody may. */

@@ -363,7 +363,7 @@ describe('a new program that does not come up', () => {
   });
 
   /** Says hello as a new program does, and then does what `rest` says; the channel is its descriptor 3. */
-  const FORM = 3; // of the state: SAVED_FORM
+  const FORM = 4; // of the state: SAVED_FORM
   const speaks = (form, rest) =>
     `#!${process.execPath}\nconst fs = require('node:fs');\nfs.writeSync(3, '\\x01${form}');\n${rest}\n`;
   const untilAsked = 'const part = Buffer.alloc(500);\nfs.readSync(3, part);\n';

@@ -172,6 +172,7 @@ void __wrap_bus_inbox_flush(struct bus_inbox *of);
 void __wrap_bus_inbox_answer(struct bus_inbox *of, uint64_t publisher, const struct ack *ack,
                              const char *text, size_t length);
 uint64_t __wrap_bus_inbox_malformed(const struct bus_inbox *of);
+void __wrap_bus_inbox_leave(struct bus_inbox *of);
 struct bus_facts __wrap_bus_inbox_facts(const struct bus_inbox *of);
 void __wrap_bus_inbox_note(struct bus_inbox *of, const char *text, size_t length);
 void __wrap_bus_inbox_describe(struct bus_inbox *of, uint64_t streams, const char *url);
@@ -180,9 +181,9 @@ size_t __wrap_bus_inbox_nodes(const struct bus_inbox *of, struct bus_node *nodes
 struct bus_inbox *__wrap_bus_inbox_open(const struct bus_options *options, uint64_t epoch,
                                         char error[BUS_ERROR_SIZE])
 {
-    (void)options;
     (void)epoch;
     (void)error;
+    fake_inbox.take_up = options->take_up;
     inbox.descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_true(inbox.descriptor >= 0);
     fake_inbox.is_open = true;
@@ -240,6 +241,12 @@ void __wrap_bus_inbox_answer(struct bus_inbox *of, uint64_t publisher, const str
     (void)text;
     (void)length;
     __wrap_bus_inbox_acknowledge(of, publisher, ack);
+}
+
+void __wrap_bus_inbox_leave(struct bus_inbox *of)
+{
+    (void)of;
+    fake_inbox.has_left = true;
 }
 
 uint64_t __wrap_bus_inbox_malformed(const struct bus_inbox *of)

@@ -13,7 +13,8 @@ enum { FAKE_NODE = 5, FAKE_EPOCH = 7000 };
 
 struct fake_inbox {
     struct bus_facts facts; /* of the next one that is opened */
-    bool is_open;
+    bool is_open, has_left;
+    struct bus_take_up take_up; /* of the one that was opened last */
     struct ack last_ack;
     uint64_t acks;
     uint64_t notes;

@@ -48,7 +48,7 @@ struct station {
 static bool open_reader(struct station *station)
 {
     station->bus = bus_reader_open(&station->scene.net, station->intake, station->scene.log.epoch,
-                                   station->error);
+                                   NULL, station->error);
     return station->bus != NULL;
 }
 

@@ -50,6 +50,7 @@ static struct daemon *start(uint64_t sequence)
 static void stop(void)
 {
     daemon_stop(&daemon_of_test);
+    assert_true(fake_inbox.has_left);
     fake_inbox_end();
 }
 
@@ -624,6 +625,26 @@ static void who_comes_from_elsewhere_is_told_of_all_present(void **state)
     stop();
 }
 
+/* It was cut off for so long that another one was given its number. */
+static void with_another_number_it_gives_other_connection_ids(void **state)
+{
+    struct client client;
+
+    (void)state;
+    start(1);
+    fake_inbox_news(BUS_NEWS_CUT, 0, 0);
+    settle();
+    fake_inbox.facts.node = 6;
+    fake_inbox.facts.first_connid = (UINT64_C(9000) << BUS_NODE_BITS) + 6;
+    fake_inbox_news(BUS_NEWS_BACK, 0, 0);
+    settle();
+    client_open(&client, &daemon_of_test);
+    assert_int_equal(client_subscribe(&client, "{\"ep\":[\"a\"]}"), (9000 << BUS_NODE_BITS) + 6);
+    client_close(&client);
+    assert_non_null(strstr(answer_to(state_request), "\"number\": 6"));
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -643,6 +664,7 @@ int main(void)
         cmocka_unit_test(it_tells_of_its_own),
         cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
         cmocka_unit_test(its_state_says_which_one_it_is),
+        cmocka_unit_test(with_another_number_it_gives_other_connection_ids),
         cmocka_unit_test(who_comes_from_elsewhere_is_told_of_all_present),
     };
 

@@ -98,7 +98,7 @@ static void another_form_is_named(void **state)
     (void)state;
     bytes.data[8] = SAVED_FORM + 41;
     assert_false(saved_read(&saved, bytes.data, bytes.length, error));
-    assert_string_equal(error, "the state is of form 44, this program reads 3");
+    assert_string_equal(error, "the state is of form 45, this program reads 4");
     bytes_free(&bytes);
 }
 

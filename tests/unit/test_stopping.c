@@ -54,7 +54,7 @@ static void open_bus(struct house *house)
     rate_limits_open(&house->rates, 2);
     house->intake = intake_open(&parts, error);
     assert_non_null(house->intake);
-    house->bus = bus_reader_open(&scene->net, house->intake, scene->log.epoch, error);
+    house->bus = bus_reader_open(&scene->net, house->intake, scene->log.epoch, NULL, error);
     if (house->bus == NULL || !listeners_open(&house->listeners, &scene->net, error))
         fail_msg("%s", error);
 }
