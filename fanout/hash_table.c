@@ -31,14 +31,20 @@ uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t length)
     return fold(hash ^ word ^ second, seed ^ first);
 }
 
+/* Connection ids are hashes too, and those of one of several daemons have the same last bits. */
+static uint64_t spread(uint64_t hash)
+{
+    return hash ^ hash >> 10;
+}
+
 static struct hash_node **bucket_of(const struct hash_table *table, uint64_t hash)
 {
-    return &table->buckets[hash & (table->bucket_count - 1)];
+    return &table->buckets[spread(hash) & (table->bucket_count - 1)];
 }
 
 static struct hash_node **former_bucket_of(const struct hash_table *table, uint64_t hash)
 {
-    return &table->former[hash & (table->former_count - 1)];
+    return &table->former[spread(hash) & (table->former_count - 1)];
 }
 
 static void move_bucket(struct hash_table *table, struct hash_node **former)

@@ -90,27 +90,50 @@ static void an_empty_table_has_nothing(void **state)
     hash_table_free(&table);
 }
 
+static size_t longest_chain(const struct hash_table *table)
+{
+    size_t longest = 0;
+
+    for (size_t i = 0; i < table->bucket_count; i++) {
+        size_t length = 0;
+        for (const struct hash_node *node = table->buckets[i]; node != NULL; node = node->next)
+            length++;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
 static void chains_stay_short(void **state)
 {
     enum { MANY = 20000 };
     struct record *records = calloc(MANY, sizeof *records);
     struct hash_table table = {0};
-    size_t longest = 0;
 
     (void)state;
     for (uint32_t i = 0; i < MANY; i++) {
         records[i].hash = hash_bytes(42, &i, sizeof i);
         assert_true(hash_table_add(&table, &records[i].node, records[i].hash));
     }
-    for (size_t i = 0; i < table.bucket_count; i++) {
-        size_t length = 0;
-        for (const struct hash_node *node = table.buckets[i]; node != NULL; node = node->next)
-            length++;
-        longest = length > longest ? length : longest;
-    }
     assert_true(table.bucket_count >= MANY);
-    assert_true(longest <= 12);
+    assert_true(longest_chain(&table) <= 12);
     hash_table_free(&table);
+    free(records);
+}
+
+/* Connection ids: one after the other, and of one of several daemons, which share their last bits. */
+static void chains_of_counted_hashes_stay_short(void **state)
+{
+    enum { MANY = 200000 };
+    struct record *records = calloc(MANY, sizeof *records);
+
+    (void)state;
+    for (uint64_t step = 1; step <= 1024; step *= 1024) {
+        struct hash_table table = {0};
+        for (uint64_t i = 0; i < MANY; i++)
+            assert_true(hash_table_add(&table, &records[i].node, 123456789 + i * step));
+        assert_true(longest_chain(&table) <= 2);
+        hash_table_free(&table);
+    }
     free(records);
 }
 
@@ -218,6 +241,7 @@ int main(void)
         cmocka_unit_test(no_addition_moves_more_than_a_few),
         cmocka_unit_test(a_walk_comes_to_each_once_while_the_table_grows),
         cmocka_unit_test(chains_stay_short),
+        cmocka_unit_test(chains_of_counted_hashes_stay_short),
         cmocka_unit_test(hashes_depend_on_seed_length_and_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
