@@ -302,8 +302,10 @@ static void write_end(struct connections_report *report)
 
     if (!report->details) {
         separate(report);
-        bytes_append_format(json, "\"@TOTAL@\":%zu",
-                            streams->by_connid.count + streams->polls.by_connid.count);
+        bytes_append_format(json, "\"@TOTAL@\":%llu",
+                            (unsigned long long)(streams->by_connid.count +
+                                                 streams->polls.by_connid.count +
+                                                 streams->presence.elsewhere));
     }
     bytes_append_text(json, "}");
 }

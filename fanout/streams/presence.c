@@ -116,6 +116,8 @@ bool presence_count_others(struct presence *presence, const char *clid, size_t l
     if (entry == NULL)
         return false;
     entry->instances += now - before;
+    presence->elsewhere += now;
+    presence->elsewhere -= before;
     presence_note_change(presence, entry);
     return true;
 }
@@ -128,6 +130,7 @@ void presence_leave_others(struct presence *presence, const char *clid, size_t l
     if (entry == NULL)
         return;
     entry->instances -= instances;
+    presence->elsewhere -= instances;
     if (entry->instances == 0 && !is_pending(presence, entry))
         forget_entry(presence, entry);
 }
@@ -140,6 +143,7 @@ bool presence_load_others(struct presence *presence, const char *clid, size_t le
     if (entry == NULL)
         return false;
     entry->instances += instances;
+    presence->elsewhere += instances;
     return true;
 }
 

@@ -33,7 +33,8 @@ struct presence {
     struct presence_entry *pending;         /* the oldest whose change is not told yet */
     uint64_t changes;                       /* since the start */
     uint64_t seed;
-    uint64_t bytes; /* of all entries */
+    uint64_t elsewhere; /* streams that are counted here, and are at other daemons */
+    uint64_t bytes;     /* of all entries */
     struct presence_past past;
 };
 

@@ -164,6 +164,7 @@ static void bury_node(struct node *node)
     settle_told(node);
     node_notes_free(&node->notes);
     assert_int_equal(node->presence.by_clid.count, 0);
+    assert_int_equal(node->presence.elsewhere, 0);
     assert_int_equal(node->presence.bytes, 0);
     presence_free(&node->presence);
     for (unsigned from = 0; from < NODES; from++)
@@ -264,6 +265,7 @@ static void a_count_is_the_sum_over_nodes(void **state)
     enter(&network.nodes[2], 0);
     turn_until_quiet(&network);
     assert_all_count_alike(&network);
+    assert_int_equal(network.nodes[2].presence.elsewhere, 2);
     assert_int_equal(count_at(&network.nodes[2], 7), 2);
     assert_int_equal(count_at(&network.nodes[0], 0), 1);
     leave(&network.nodes[0], 7);
