@@ -19,7 +19,8 @@ static const char nodes_help[] =
     "Says which daemons share the Redis of [bus] engine = redis: each one's number, whether it\n"
     "lives, how many streams it holds, and where it alone is reached ([fanout] node_url). One "
     "that\n"
-    "does not renew its record for [bus] lease is dead: to see that takes as long.\n"
+    "does not renew its record for [bus] lease is dead: to see that takes as long. It is listed\n"
+    "until another one has its way.\n"
     "\n"
     "Options:\n"
     "  --state            what each living one says of itself (`esnctl state`), asked with the\n"
@@ -46,6 +47,7 @@ struct nodes_view {
     bool with_state;
     struct node_lives lives;
     json_t *list; /* what is printed in the end */
+    json_t *gone; /* likewise, after it */
 };
 
 /* ---- looking ---- */
@@ -58,12 +60,42 @@ static bool is_known(const struct node_lives *lives)
     return true;
 }
 
+/* The newest renewal by the wall clock of who renewed it, which may differ from ours: for people. */
+static uint64_t silent_ms(const struct node_record *record, uint64_t still_ms)
+{
+    uint64_t now = clock_wall_ms(), renewed = record->renewed_ms;
+    uint64_t said = renewed != 0 && renewed < now ? now - renewed : 0;
+    return said > still_ms ? said : still_ms;
+}
+
+/* NULL without memory. */
+static json_t *describe(unsigned node, const struct node_record *record, bool lives,
+                        uint64_t still_ms)
+{
+    json_t *entry = json_pack("{sI sb sI ss}", "node", (json_int_t)node, "living", lives, "streams",
+                              lives ? (json_int_t)record->streams : 0, "url", record->way);
+    if (entry != NULL && !lives)
+        (void)json_object_set_new(entry, "silent_ms",
+                                  json_integer((json_int_t)silent_ms(record, still_ms)));
+    return entry;
+}
+
+static void add_gone(void *context, unsigned node, const struct node_record *record)
+{
+    struct nodes_view *view = context;
+    (void)json_array_append_new(view->gone, describe(node, record, false, 0));
+}
+
 /* Until each is known to live or to be dead. */
 static bool watch(struct nodes_view *view, struct redis_client *client)
 {
     const struct config *config = &view->settings.config;
     char error[REDIS_CLIENT_ERROR_SIZE];
     uint64_t pause = config->bus_lease / LOOKS_OF_LEASE + 1;
+    if (!node_look_at_gone(client, config->bus_prefix, add_gone, view, error)) {
+        (void)command_fail("%s", error);
+        return false;
+    }
     do {
         if (view->lives.looked_at != 0)
             (void)poll(NULL, 0, (int)(pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS));
@@ -147,15 +179,6 @@ static int by_number(const void *a, const void *b)
     return (one->node > other->node) - (one->node < other->node);
 }
 
-/* The newest renewal by the wall clock of who renewed it, which may differ from ours: for
- * people. */
-static uint64_t silent_ms(const struct node_life *life)
-{
-    uint64_t now = clock_wall_ms(), renewed = life->record.renewed_ms;
-    uint64_t said = renewed != 0 && renewed < now ? now - renewed : 0;
-    return said > life->still_ms ? said : life->still_ms;
-}
-
 static int list(struct nodes_view *view)
 {
     int status = COMMAND_GOOD;
@@ -164,18 +187,15 @@ static int list(struct nodes_view *view)
     for (size_t i = 0; i < view->lives.count; i++) {
         const struct node_life *life = &view->lives.list[i];
         bool lives = node_life_state(&view->lives, life) == NODE_LIVING;
-        json_t *entry =
-            json_pack("{sI sb sI ss}", "node", (json_int_t)life->node, "living", lives, "streams",
-                      (json_int_t)life->record.streams, "url", life->record.way);
-        if (entry != NULL && !lives)
-            (void)json_object_set_new(entry, "silent_ms",
-                                      json_integer((json_int_t)silent_ms(life)));
+        json_t *entry = describe(life->node, &life->record, lives, life->still_ms);
         if (json_array_append_new(view->list, entry) != 0)
             return command_fail("out of memory");
         any_lives = any_lives || lives;
         if (view->with_state && lives && ask_state(view, &life->record, entry) != COMMAND_GOOD)
             status = COMMAND_FAILED;
     }
+    if (json_array_extend(view->list, view->gone) != 0)
+        return command_fail("out of memory");
     return any_lives ? status : COMMAND_FAILED;
 }
 
@@ -210,12 +230,15 @@ static void print_table(const json_t *all)
 static int show(struct nodes_view *view)
 {
     struct settings *settings = &view->settings;
+    view->list = json_array();
+    view->gone = json_array();
+    if (view->list == NULL || view->gone == NULL)
+        return command_fail("out of memory");
     if (!settings_load(settings) ||
         (view->with_state && !settings_load_tokens(settings, settings->config.admin_token_file)) ||
         look(view) != COMMAND_GOOD)
         return COMMAND_FAILED;
-    view->list = json_array();
-    int status = view->list != NULL ? list(view) : command_fail("out of memory");
+    int status = list(view);
     if (settings->json && json_dumpf(view->list, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
         return command_fail("standard output cannot be written");
     if (settings->json)
@@ -248,6 +271,7 @@ static int run_nodes(int argc, char **argv)
         return command_usage(&command_nodes, "takes no argument: %s", argv[optind]);
     int status = show(&view);
     json_decref(view.list);
+    json_decref(view.gone);
     node_lives_free(&view.lives);
     settings_free(&view.settings);
     return status;

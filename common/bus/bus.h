@@ -24,6 +24,7 @@ struct redis_options;
 struct bus_redis_options {
     const struct redis_options *redis; /* borrowed as long as the inbox or publisher is open */
     const char *prefix;                /* of all keys and channels */
+    const char *url; /* daemon: what its record says until bus_inbox_describe(); NULL: nothing */
     uint64_t lease_ms;      /* a node that did not renew its record for so long is no more */
     uint64_t start_ms;      /* daemon: how long it waits at its start for a Redis that is away */
     uint64_t window_ms;     /* daemon: of the past it is given this ... */

@@ -13,6 +13,7 @@ static struct bus_redis_options redis_options(const struct bus_config *bus,
     return (struct bus_redis_options){
         .redis = &bus->redis.options,
         .prefix = config->bus_prefix,
+        .url = config->node_url,
         .lease_ms = config->bus_lease,
         .start_ms = config->bus_start_time,
         .window_ms = config->log_max_age,

@@ -74,8 +74,8 @@ static void remove_dead(struct redis_keeper *keeper, const struct redis_peer *pe
     (void)snprintf(beginning, sizeof beginning, "%016" PRIx64 " %" PRIu64 " ", peer->record.boot,
                    peer->record.counter);
     const struct redis_word words[] = {redis_word_number(number, peer->node),
-                                       redis_word_of(beginning)};
-    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_REMOVE, words, 2);
+                                       redis_word_of(beginning), redis_word_of("dead")};
+    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_REMOVE, words, 3);
     redis_answer_free(&answer);
 }
 
@@ -262,8 +262,8 @@ static void take_leave(struct redis_keeper *keeper)
     (void)redis_talk_send(keeper);
     char number[REDIS_NUMBER_SIZE];
     const struct redis_word words[] = {redis_word_number(number, keeper->number),
-                                       redis_word_of(keeper->boot)};
-    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_REMOVE, words, 2);
+                                       redis_word_of(keeper->boot), redis_word_of("left")};
+    struct redis_answer *answer = redis_link_call(&keeper->link, BUS_REDIS_REMOVE, words, 3);
     redis_answer_free(&answer);
 }
 

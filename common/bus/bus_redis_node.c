@@ -14,11 +14,11 @@
 /* docs/bus.md gives the reasons for these numbers. */
 enum { QUEUE_BYTES = 8 << 20, OUTGOING_BYTES = 16 << 20 };
 
-static bool open_parts(struct redis_node *node)
+static bool open_parts(struct redis_node *node, const char *url)
 {
     node->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     node->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    node->url = strdup("");
+    node->url = strdup(url != NULL ? url : "");
     return node->stop >= 0 && node->wake >= 0 && node->url != NULL &&
            pthread_mutex_init(&node->lock, NULL) == 0 &&
            pthread_cond_init(&node->changed, NULL) == 0;
@@ -37,7 +37,8 @@ bool redis_node_open(struct redis_node *node, const struct bus_options *options,
     STAILQ_INIT(&node->outgoing);
     while (node->boot == 0 && secret_random(&node->boot, sizeof node->boot))
         ;
-    if (redis_queue_open(&node->queue, QUEUE_BYTES) && open_parts(node) && node->boot != 0)
+    if (redis_queue_open(&node->queue, QUEUE_BYTES) && open_parts(node, options->redis.url) &&
+        node->boot != 0)
         return true;
     (void)snprintf(error, BUS_ERROR_SIZE, "cannot prepare the bus: %s", strerror(errno));
     redis_node_free(node);

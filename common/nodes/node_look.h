@@ -14,4 +14,10 @@
 bool node_look(struct redis_client *client, const char *prefix, struct node_lives *lives,
                uint64_t now_ms, char error[REDIS_CLIENT_ERROR_SIZE]);
 
+/* Those that were found dead by the others, and whose way no other one has yet: each is told. False
+ * with a sentence in error. */
+bool node_look_at_gone(struct redis_client *client, const char *prefix,
+                       void (*tell)(void *context, unsigned node, const struct node_record *record),
+                       void *context, char error[REDIS_CLIENT_ERROR_SIZE]);
+
 #endif

@@ -15,30 +15,34 @@ location ^~ /_fanout/node/ {\
     internal;\
     access_log off;\
     error_log stderr emerg;\
-    if ($esn_node = "") {\
-        rewrite ^/_fanout/node/[^/]+/(.*)$ /_fanout/$1 last;\
+    location ~ ^/_fanout(?<esn_below>/node/.*)$ {\
+        internal;\
+        access_log off;\
+        error_log stderr emerg;\
+        if ($esn_node = "") {\
+            rewrite ^/_fanout/node/[^/]+/(.*)$ /_fanout/$1 last;\
+        }\
+        proxy_pass http://$esn_node$esn_below$is_args$args;\
+        proxy_connect_timeout 1s;\
+        proxy_http_version 1.1;\
+        proxy_set_header Upgrade $http_upgrade;\
+        proxy_set_header Connection $esn_connection;\
+        proxy_set_header X-Forwarded-For $remote_addr;\
+        proxy_set_header Forwarded "";\
+        proxy_buffering off;\
+        gzip off;\
+        proxy_read_timeout 1d;\
+        proxy_send_timeout 1d;\
+        client_max_body_size 2m;\
+        proxy_intercept_errors on;\
+        recursive_error_pages on;\
+        error_page 413 = @esn_too_large;\
+        error_page 502 503 504 = @esn_another_node;\
     }\
-    rewrite ^/_fanout(/node/.*)$ $1 break;\
-    proxy_pass http://$esn_node;\
-    proxy_connect_timeout 1s;\
-    proxy_http_version 1.1;\
-    proxy_set_header Upgrade $http_upgrade;\
-    proxy_set_header Connection $esn_connection;\
-    proxy_set_header X-Forwarded-For $remote_addr;\
-    proxy_set_header Forwarded "";\
-    proxy_buffering off;\
-    gzip off;\
-    proxy_read_timeout 1d;\
-    proxy_send_timeout 1d;\
-    client_max_body_size 2m;\
-    proxy_intercept_errors on;\
-    recursive_error_pages on;\
-    error_page 413 = @esn_too_large;\
-    error_page 502 503 504 = @esn_another_node;\
 }\
 location @esn_another_node {\
     access_log off;\
     error_log stderr emerg;\
-    rewrite ^/node/[^/]+/(.*)$ /_fanout/$1 last;\
+    rewrite ^/_fanout/node/[^/]+/(.*)$ /_fanout/$1 last;\
 }\
 

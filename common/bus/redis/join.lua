@@ -41,5 +41,6 @@ if not node then
   return {'FULL', redis.call('HGETALL', prefix .. 'nodes')}
 end
 redis.call('HSET', prefix .. 'nodes', node, record)
+redis.call('HDEL', prefix .. 'gone', string.match(record, '%S*$'))
 redis.call('PUBLISH', prefix .. 'notes', 'look')
 return {'OK', tostring(node), redis.call('GET', prefix .. 'key'), now}

@@ -105,13 +105,6 @@ class Nodes {
     );
   }
 
-  /** The number that the engine gave to this daemon. */
-  async numberOf(node) {
-    const { output } = node.daemon;
-    void output;
-    return (await node.look('/state')).node;
-  }
-
   post(body, { headers = {}, agent = false, path: below = 'event' } = {}) {
     return request(`${this.url}${below}`, {
       method: 'POST',

@@ -1,0 +1,202 @@
+'use strict';
+
+// Several daemons on one Redis, behind nginx as deploy/ has it: who is sent where, and what becomes of who comes to the wrong one.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const { follow, request } = require('./lib/http');
+const { Nodes } = require('./lib/nodes');
+const { Subscriber } = require('./lib/subscriber');
+const { claims, ticket } = require('./lib/tickets');
+const { until } = require('./lib/wait');
+const { WebSocketPeer } = require('./lib/websocket');
+
+const SECRET = 'the secret of the tickets of these tests';
+const numberOf = async (node) => (await node.look('/state')).node.number;
+const nodeOf = (connid) => connid % 1024;
+
+describe('three daemons on one Redis', () => {
+  let all;
+  let numbers; // of all.nodes
+  before(async () => {
+    all = await Nodes.start('nodes', 3, { config: { fanout: { poll_gap: '1m' } } });
+    numbers = await Promise.all(all.nodes.map(numberOf));
+    // Each says where it is reached from its first renewal on.
+    await until('all are known', async () => {
+      const { stdout } = await all.esnctl('nodes', '--json');
+      return JSON.parse(stdout).filter(({ living, url }) => living && url).length === 3;
+    });
+  });
+  after(() => all?.stop());
+
+  const at = (number) => all.nodes[numbers.indexOf(number)];
+  const post = (url, body) => request(url, { method: 'POST', agent: false, body: JSON.stringify(body) });
+
+  test('each has a number of its own, and streams come to all of them', async () => {
+    assert.equal(new Set(numbers).size, 3);
+    const streams = [];
+    const met = new Set();
+    await until('each has one', async () => {
+      streams.push(await Subscriber.open(all.url, ['everywhere']));
+      return met.add(nodeOf(streams.at(-1).connected.connid)).size === 3;
+    });
+    const { receivers, complete } = await all.publish('everywhere', 'x');
+    assert.deepEqual({ receivers, complete }, { receivers: streams.length, complete: true });
+    for (const stream of streams) {
+      await stream.takeUntil('x');
+      await stream.close();
+    }
+  });
+
+  test('a ticket that names a daemon is for that one, and not used up by coming to another', async () => {
+    const [one, other] = numbers;
+    const text = ticket(claims({ node: one }), { secret: SECRET });
+    const refused = await request(`${at(other).url}/poll?wait=0&ticket=${text}`, { agent: false });
+    assert.deepEqual([refused.status, refused.json.error], [503, 'Ticket of another daemon']);
+    assert.equal(refused.headers['retry-after'], '1');
+    assert.equal((await request(`${at(one).url}/poll?wait=0&ticket=${text}`, { agent: false })).status, 200);
+    assert.equal((await request(`${at(one).url}/poll?wait=0&ticket=${text}`, { agent: false })).status, 400);
+  });
+
+  test('a ticket that names none is taken by any, which tells the others', async () => {
+    const [one, other] = numbers;
+    const text = ticket(claims(), { secret: SECRET });
+    assert.equal((await request(`${at(one).url}/poll?wait=0&ticket=${text}`, { agent: false })).status, 200);
+    // The note is a moment on its way.
+    const another = ticket(claims(), { secret: SECRET });
+    await until('the other has heard of one', async () => {
+      const fresh = ticket(claims(), { secret: SECRET });
+      assert.equal((await request(`${at(one).url}/poll?wait=0&ticket=${fresh}`, { agent: false })).status, 200);
+      return (await request(`${at(other).url}/poll?wait=0&ticket=${fresh}`, { agent: false })).status === 400;
+    });
+    assert.equal((await request(`${at(other).url}/poll?wait=0&ticket=${text}`, { agent: false })).status, 400, 'notes come in order');
+    assert.equal((await request(`${at(other).url}/poll?wait=0&ticket=${another}`, { agent: false })).status, 200);
+  });
+
+  test('a stream is renewed through whichever daemon, and secrets follow each other', async () => {
+    const stream = await Subscriber.open(all.url, ['a']);
+    let { connid, secret } = stream.connected;
+    for (let i = 0; i < 6; i++) {
+      const answer = await follow(`${all.url}alive`, { method: 'POST', agent: false, body: JSON.stringify({ connid, secret }) });
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.connid, connid);
+      ({ secret } = answer.json);
+    }
+    const stranger = numbers.find((number) => number !== nodeOf(connid));
+    const index = numbers.indexOf(nodeOf(connid)) + 1;
+    const sent = await post(`${at(stranger).url}/alive`, { connid, secret });
+    assert.equal(sent.status, 307, sent.text);
+    assert.equal(sent.headers.location, `node/${index}/alive?sent_on=1`);
+    const own = numbers.indexOf(stranger) + 1;
+    const below = await post(`${all.url}node/${own}/alive`, { connid, secret });
+    assert.equal(below.headers.location, `../../node/${index}/alive?sent_on=1`);
+    assert.equal((await follow(`${all.url}node/${own}/alive`, { method: 'POST', agent: false, body: JSON.stringify({ connid, secret }) })).status, 200);
+    // Sent on once, it is answered.
+    const twice = await post(`${at(stranger).url}/alive?sent_on=1`, { connid, secret });
+    assert.deepEqual([twice.status, twice.json.error], [400, 'Invalid data']);
+    // Whoever does not show the stream's secret is told nothing of where it is.
+    const guess = await post(`${at(stranger).url}/alive`, { connid, secret: '0'.repeat(32) });
+    assert.deepEqual([guess.status, guess.json.error], [400, 'Invalid data']);
+    await stream.close();
+  });
+
+  test('one that polls stays where it is, whichever daemon it comes to, and nobody sees it go', async () => {
+    const watcher = await Subscriber.open(`${at(numbers[0]).url}/`, ['@CONNECTION@/poller', 'end']);
+    let past = {};
+    for (let i = 0; i < 6; i++) {
+      const url = `${all.nodes[i % 3].url}/poll`;
+      const body = JSON.stringify({ ep: ['p'], clid: 'poller', wait: 0, ...past });
+      const first = await request(url, { method: 'POST', agent: false, body });
+      const sent = first.status === 307 ? first.headers.location : undefined;
+      assert.equal(sent !== undefined, i % 3 > 0, first.text);
+      const answer = sent ? await request(`${all.url}${sent}`, { method: 'POST', agent: false, body }) : first;
+      assert.equal(answer.status, 200, answer.text);
+      const { connid, secret } = answer.json.events[0].e.detail;
+      assert.ok(!past.connid || past.connid === connid);
+      past = { connid, secret, last_id: answer.json.id };
+    }
+    await all.publish('end', 'end');
+    const seen = (await watcher.takeUntil('end')).map(({ json }) => json.e.type);
+    assert.deepEqual(seen.filter((type) => type === 'connect' || type === 'disconnect'), ['connect'], seen.join());
+    await watcher.close();
+  });
+
+  test('a WebSocket comes back to another daemon as the same stream', async () => {
+    const [one, other] = numbers;
+    const first = await WebSocketPeer.open(at(one).port, '/ws?ep=w');
+    const { connid, secret } = first.connected;
+    assert.equal(nodeOf(connid), one);
+    const second = await WebSocketPeer.open(at(other).port, `/ws?ep=w&connid=${connid}&secret=${secret}`);
+    const again = second.connected;
+    assert.equal(again.connid, connid);
+    await until('the first has ended', async () => Object.keys(await at(one).look(`/connections?details=true&match=${connid}`)).length === 0);
+    const answer = await all.post({ ep: [{ topic: 'w', whisper: connid }], e: { type: 'whisper' } });
+    assert.equal(answer.json.receivers, 1, answer.text);
+    assert.equal((await second.message()).e.type, 'whisper');
+    // Its number is that of the first daemon, but it is at the second, which its secret says.
+    const renewed = await follow(`${all.url}alive`, { method: 'POST', agent: false, body: JSON.stringify({ connid, secret: again.secret }) });
+    assert.equal(renewed.status, 200, renewed.text);
+    first.destroy();
+    second.destroy();
+  });
+
+  test('esn-subscribe sends who comes back to where its stream was', async () => {
+    for (let i = 0; i < 4; i++) {
+      const stream = await Subscriber.open(all.url, ['a']);
+      const { connid, secret } = stream.connected;
+      const again = await Subscriber.open(all.url, { ep: ['a'], connid, secret });
+      assert.equal(again.connected.connid, connid);
+      const details = await at(nodeOf(connid)).look(`/connections?details=true&match=${connid}`);
+      assert.deepEqual(Object.keys(details), [String(connid)]);
+      await stream.over;
+      await again.close();
+    }
+  });
+});
+
+describe('a daemon that is away', () => {
+  let all;
+  before(async () => {
+    all = await Nodes.start('nodes-away', 2, { config: { bus: { lease: '1s' } } });
+  });
+  after(() => all?.stop());
+
+  const listed = async () => JSON.parse((await all.esnctl('nodes', '--json')).stdout);
+
+  test('stands still: events go on, and publishers are told that not all have counted', async () => {
+    const stream = await Subscriber.open(`${all.nodes[0].url}/`, ['a']);
+    all.nodes[1].daemon.signal('SIGSTOP');
+    const { receivers, complete } = await all.publish('a', 'x');
+    all.nodes[1].daemon.signal('SIGCONT');
+    assert.deepEqual({ receivers, complete }, { receivers: 1, complete: false });
+    await stream.takeUntil('x');
+    await stream.close();
+    await until('all count again', async () => (await all.publish('a', 'y')).complete);
+  });
+
+  test('is killed: its streams come back to the other as the same ones, on its own way too, and esnctl says that it is dead', async () => {
+    const node = all.nodes[1];
+    await until('its way is known', async () => (await listed()).every(({ url }) => url));
+    const stream = await Subscriber.open(`${node.url}/`, ['a']);
+    const { connid, secret, id } = stream.connected;
+    await node.daemon.end('SIGKILL');
+    await stream.over;
+    assert.equal((await all.post({ ep: ['a'], e: { type: 'missed' } })).status, 200);
+    assert.equal((await all.post({ ep: [{ topic: 'a', whisper: connid }], e: { type: 'whispered' } })).status, 200);
+    const again = await Subscriber.open(`${all.url}node/2/`, { ep: ['a'], connid, secret, last_id: id });
+    assert.deepEqual({ connid: again.connected.connid, recovered: again.connected.recovered }, { connid, recovered: true });
+    await all.publish('a', 'live');
+    const types = (await again.takeUntil('live')).map(({ json }) => json.e.type);
+    assert.deepEqual(types, ['connected', 'missed', 'whispered', 'live']);
+    await until('it is dead', async () => (await listed()).some(({ living, silent_ms: silent }) => !living && silent >= 1000));
+    await until('none waits for it', async () => (await all.publish('a', 'alone')).complete);
+    // Through the upstream nobody notices.
+    for (let i = 0; i < 4; i++) {
+      const other = await Subscriber.open(all.url, ['a']);
+      assert.equal((await request(`${all.url}healthz`, { agent: false })).status, 200);
+      await other.close();
+    }
+    await node.startDaemon();
+    await again.close();
+  });
+});
