@@ -7,6 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stddef.h>
+
+/* Reasons that are judged where events are numbered: by the daemon, or by the engine that daemons share. */
+#define REFUSAL_DOUBLE "double"
+#define REFUSAL_OTHER "id of another event"
+#define REFUSAL_LIMITED "too many events"
 
 enum { REFUSAL_TEXT_MAX = 512 /* bytes of each text but the topic */ };
 
@@ -16,6 +23,7 @@ struct refusal {
     const char *by;     /* the publisher's name; "": it has none */
     const char *user;   /* of the bind key; "": none */
     const char *topic;
+    uint64_t first; /* of a post that was had before: sequence of its event; 0: none */
 };
 
 /* Appends the record to `out`. */

@@ -16,6 +16,7 @@
 #include "log/log_files.h"
 #include "messages.h"
 #include "net/connection.h"
+#include "refusal.h"
 #include "secret.h"
 #include "streams/decisions.h"
 #include "streams/streams.h"
@@ -170,7 +171,7 @@ static bool refuse_limited(struct intake *intake, const struct bus_message *mess
     if (wait == 0)
         return false;
     intake->counters.limited++;
-    intake_note_refusal(intake, message, "too many events", 0);
+    intake_note_refusal(intake, message, REFUSAL_LIMITED, 0);
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher,
                           &(struct ack){.sequence = message->envelope.sequence,
                                         .wait_ms = (uint32_t)wait,
@@ -276,7 +277,7 @@ static void answer_double(struct intake *intake, const struct bus_message *messa
 
     if ((message->event.flags & ENVELOPE_HAS_POST_KEY) != 0 &&
         !seen_events_came_by(seen, message->envelope.publisher, message->envelope.sequence))
-        intake_note_refusal(intake, message, same ? "double" : "id of another event",
+        intake_note_refusal(intake, message, same ? REFUSAL_DOUBLE : REFUSAL_OTHER,
                             seen->event_sequence);
     if (same) {
         intake->counters.doubles++;
@@ -343,17 +344,29 @@ static void tell_position(struct intake *intake, const struct bus_message *messa
 
 /* ---- what was not published ---- */
 
+static uint64_t *counter_of(struct intake *intake, const char *reason)
+{
+    struct intake_counters *counters = &intake->counters;
+
+    if (strcmp(reason, REFUSAL_DOUBLE) == 0)
+        return &counters->doubles;
+    if (strcmp(reason, REFUSAL_OTHER) == 0)
+        return &counters->others;
+    return strcmp(reason, REFUSAL_LIMITED) == 0 ? &counters->limited : &counters->refused;
+}
+
 static void take_refusal(struct intake *intake, const struct bus_message *message)
 {
     const struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_DELIVERED};
     const struct refusal *refusal = &message->refusal;
 
-    intake->counters.refused++;
+    *counter_of(intake, refusal->reason) += 1;
     note_unpublished(intake, &(struct unpublished){.reason = refusal->reason,
                                                    .by = refusal->by,
                                                    .user = refusal->user,
                                                    .topic = refusal->topic,
-                                                   .topic_length = strlen(refusal->topic)});
+                                                   .topic_length = strlen(refusal->topic),
+                                                   .first = refusal->first});
     bus_inbox_acknowledge(intake->inbox, message->envelope.publisher, &ack);
 }
 

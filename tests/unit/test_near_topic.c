@@ -59,24 +59,33 @@ static void long_names_are_compared_within_bounds(void **state)
     assert_int_equal(near_topic_is(one, sizeof one, other, sizeof other), NEAR_CASE);
 }
 
-static void a_refusal_is_read_as_it_was_written(void **state)
+static void expect_read_as_written(const struct refusal *wrote)
 {
-    const struct refusal wrote = {"forbidden", "shop", "ana", "orders/47"};
     struct bytes record = BYTES_EMPTY;
     struct refusal read;
-    (void)state;
-    refusal_write(&record, &wrote);
+    refusal_write(&record, wrote);
     assert_false(record.failed);
     assert_true(refusal_read(&read, record.data, record.length));
-    assert_string_equal(read.reason, "forbidden");
-    assert_string_equal(read.by, "shop");
-    assert_string_equal(read.user, "ana");
-    assert_string_equal(read.topic, "orders/47");
-    for (size_t length = 0; length < record.length; length++)
-        assert_false(refusal_read(&read, record.data, length));
+    assert_string_equal(read.reason, wrote->reason);
+    assert_string_equal(read.by, wrote->by);
+    assert_string_equal(read.user, wrote->user);
+    assert_string_equal(read.topic, wrote->topic);
+    assert_true(read.first == wrote->first);
+    for (size_t length = 0; length < record.length; length++) /* the sequence is there or not */
+        assert_true(!refusal_read(&read, record.data, length) ||
+                    (wrote->first != 0 && read.first == 0));
     bytes_append(&record, "", 1);
     assert_false(refusal_read(&read, record.data, record.length));
     bytes_free(&record);
+}
+
+static void a_refusal_is_read_as_it_was_written(void **state)
+{
+    struct refusal wrote = {"forbidden", "shop", "ana", "orders/47", 0};
+    (void)state;
+    expect_read_as_written(&wrote);
+    wrote.first = 18446744073709551615u;
+    expect_read_as_written(&wrote);
 }
 
 static void other_refusals_are_refused(void **state)
@@ -86,6 +95,8 @@ static void other_refusals_are_refused(void **state)
     (void)state;
     assert_false(refusal_read(&read, "\0by\0user\0topic", 15)); /* without a reason */
     assert_false(refusal_read(&read, "\xff\0by\0user\0topic", 16));
+    assert_false(refusal_read(&read, "double\0by\0user\0topic\0" "x7", 25));
+    assert_false(refusal_read(&read, "double\0by\0user\0topic\0" "7x", 25));
     memset(much, 'a', sizeof much);
     memcpy(much + sizeof much - 6, "\0b\0c\0", 6);
     assert_false(refusal_read(&read, much, sizeof much));
