@@ -336,32 +336,43 @@ static void wait_for_receivers(struct redis_publisher *publisher,
 static void note_receivers_of(struct redis_publisher *publisher, const struct bus_event *event,
                               bool is_last)
 {
-    char name[8 + 2 * ENVELOPE_POST_KEY_SIZE] = "had:", receivers[REDIS_NUMBER_SIZE],
-                      time[REDIS_NUMBER_SIZE];
+    bool was_taken = event->ack.status == ACK_DELIVERED;
+    char name[8 + 2 * ENVELOPE_POST_KEY_SIZE], receivers[REDIS_NUMBER_SIZE],
+        time[REDIS_NUMBER_SIZE];
     struct bytes text = BYTES_EMPTY;
+    strcpy(name, was_taken ? "had:" : "post:");
     hex_write(name + strlen(name), event->post_key, sizeof event->post_key);
-    const struct redis_word words[] = {{"SET", 3},
+    const struct redis_word words[] = {was_taken ? (struct redis_word){"SET", 3}
+                                                 : (struct redis_word){"DEL", 3},
                                        redis_link_key(&text, &publisher->link, name),
                                        redis_word_number(receivers, event->ack.receivers),
                                        {"PX", 2},
                                        redis_word_number(time, publisher->options.remember_ms)};
+    size_t count = was_taken ? 5 : 2;
     if (!text.failed && !is_last) {
-        (void)redis_client_queue(publisher->link.client, words, 5);
+        (void)redis_client_queue(publisher->link.client, words, count);
     } else if (!text.failed) {
-        struct redis_answer *answer = redis_link_ask(&publisher->link, words, 5);
+        struct redis_answer *answer = redis_link_ask(&publisher->link, words, count);
         redis_answer_free(&answer);
     }
     bytes_free(&text);
 }
 
-/* Who posts again is told how many had it the first time. Nothing depends on it. */
+static bool is_to_be_noted(const struct bus_event *event)
+{
+    if ((event->flags & ENVELOPE_HAS_POST_KEY) == 0)
+        return false;
+    return event->ack.status == ACK_TOPIC ||
+           (event->ack.status == ACK_DELIVERED && event->ack.receivers > 0);
+}
+
+/* Who posts again is told how many had it the first time; of what no daemon took that is no double. */
 static void note_receivers(struct redis_publisher *publisher, const struct redis_publication *now)
 {
     const struct bus_event *before = NULL;
     for (size_t i = 0; i < now->count; i++) {
         const struct bus_event *event = &now->events[i];
-        if ((event->flags & ENVELOPE_HAS_POST_KEY) == 0 || event->ack.status != ACK_DELIVERED ||
-            event->ack.receivers == 0)
+        if (!is_to_be_noted(event))
             continue;
         if (before != NULL)
             note_receivers_of(publisher, before, false);

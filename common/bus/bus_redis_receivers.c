@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum said { SAID_NOTHING, SAID_RECEIVERS, SAID_OVER_LIMITS };
+
 static bool is_question(const struct bus_event *event)
 {
     return event->kind == ENVELOPE_QUESTION;
@@ -46,15 +48,16 @@ bool redis_receivers_begin(struct redis_receivers *receivers, struct bus_event *
 }
 
 /* False when it has said so before, or is not waited for: a node that came a moment ago counts, but nobody waits. */
-static bool note_said(struct redis_receivers *receivers, size_t index, unsigned node)
+static bool note_said(struct redis_receivers *receivers, size_t index, unsigned node,
+                      enum said what)
 {
     for (size_t i = 0; i < receivers->node_count; i++) {
         if (receivers->nodes[i] != node)
             continue;
         unsigned char *said = said_of(receivers, index) + i;
-        if (*said != 0)
+        if (*said != SAID_NOTHING)
             return false;
-        *said = 1;
+        *said = (unsigned char)what;
         receivers->missing--;
         receivers->missing_answers -= is_question(&receivers->events[index]);
         return true;
@@ -63,19 +66,20 @@ static bool note_said(struct redis_receivers *receivers, size_t index, unsigned 
 }
 
 static struct bus_event *find_event(struct redis_receivers *receivers, unsigned node,
-                                    uint64_t sequence)
+                                    const struct ack *ack)
 {
-    uint64_t index = sequence - receivers->first_sequence;
+    uint64_t index = ack->sequence - receivers->first_sequence;
+    enum said what = ack->status == ACK_TOPIC ? SAID_OVER_LIMITS : SAID_RECEIVERS;
     if (index >= receivers->count)
         return NULL;
     struct bus_event *event = &receivers->events[index];
     bool is_awaited_still = is_awaited(event) || (is_question(event) && event->acknowledged);
-    return is_awaited_still && note_said(receivers, index, node) ? event : NULL;
+    return is_awaited_still && note_said(receivers, index, node, what) ? event : NULL;
 }
 
 static void take_ack(struct redis_receivers *receivers, unsigned node, const struct ack *ack)
 {
-    struct bus_event *event = find_event(receivers, node, ack->sequence);
+    struct bus_event *event = find_event(receivers, node, ack);
     if (event == NULL || is_question(event))
         return;
     if (ack->status == ACK_DELIVERED)
@@ -89,7 +93,7 @@ static void take_answer(struct redis_receivers *receivers, unsigned node, const 
 {
     struct ack ack;
     struct bus_event *event =
-        ack_read(&ack, data, 0) ? find_event(receivers, node, ack.sequence) : NULL;
+        ack_read(&ack, data, 0) ? find_event(receivers, node, &ack) : NULL;
     if (event == NULL || !is_question(event) || ack.status == ACK_UNKNOWN)
         return;
     event->ack.status = ack.status;
@@ -122,9 +126,22 @@ void redis_receivers_take(struct redis_receivers *receivers, const char *data, s
 static bool everybody_has_said(const struct redis_receivers *receivers, size_t index)
 {
     for (size_t i = 0; i < receivers->node_count; i++)
-        if (said_of(receivers, index)[i] == 0)
+        if (said_of(receivers, index)[i] == SAID_NOTHING)
             return false;
     return receivers->node_count > 0;
+}
+
+/* By those who have said anything: daemons have smaller limits than the handler, and nobody has it. */
+static bool is_over_all_limits(const struct redis_receivers *receivers, size_t index)
+{
+    bool is_over = false;
+    for (size_t i = 0; i < receivers->node_count; i++) {
+        enum said what = said_of(receivers, index)[i];
+        if (what == SAID_RECEIVERS)
+            return false;
+        is_over = is_over || what == SAID_OVER_LIMITS;
+    }
+    return is_over;
 }
 
 void redis_receivers_end(struct redis_receivers *receivers)
@@ -137,6 +154,8 @@ void redis_receivers_end(struct redis_receivers *receivers)
                 event->acknowledged && (event->complete || event->ack.status != ACK_UNKNOWN);
         } else {
             event->complete = !is_awaited(event) || everybody_has_said(receivers, i);
+            if (is_awaited(event) && is_over_all_limits(receivers, i))
+                event->ack.status = ACK_TOPIC;
         }
     }
     free(receivers->said);
