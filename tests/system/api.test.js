@@ -245,7 +245,7 @@ describe('openapi.yaml', () => {
 
   // The last one, since the daemon is gone then.
   test('while the daemon is away', async () => {
-    await stack.daemon.end();
+    await stack.endTaking();
     const e = { type: 'x' };
     await ask('post /event', 503, { body: { ep: ['a'], e }, headers: token() });
     await ask('get /event', 503, { headers: token() });

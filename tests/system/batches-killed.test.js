@@ -107,9 +107,9 @@ describe('batches while everything is killed', () => {
     const progress = () => more('batches', SIZES.length + 1);
     for (let round = 0; round < 3; round++) {
       await progress();
-      await stack.daemon.end('SIGKILL');
+      await stack.endTaking('SIGKILL');
       await more('again', 1);
-      await stack.startDaemon();
+      await stack.startTaking();
       await progress();
       for (const handler of stack.handlers) {
         process.kill(handler.children()[0], 'SIGKILL');

@@ -111,7 +111,7 @@ describe('batches', () => {
   test('a daemon that is away is told for each event', async () => {
     const other = await Stack.start('batch-down', { handlers: 1 });
     try {
-      await other.daemon.end();
+      await other.endTaking();
       const answer = await other.post({ events: [post(1), post(2)] });
       assert.equal(answer.status, 200, answer.text);
       assert.deepEqual(answer.json.events.map((event) => [event.status, event.ep[0].result]), [[503, 'unacknowledged'], [503, 'unacknowledged']]);
@@ -132,11 +132,11 @@ describe('batches', () => {
       const posts = count(number).map((i) => ({ ...post(i, { id: `order-${i}` }), e: padded(i) }));
       const body = JSON.stringify({ events: posts });
       const last = body.indexOf('"dropped"', body.length - 65_000);
-      other.daemon.signal('SIGSTOP');
+      other.taker.signal('SIGSTOP');
       const first = postBytes(other.publishToken, body.slice(0, last), { announced: body.length });
       await connection.send(first.subarray(0, -8)); // without the end of the body
       await handler.untilLog(/does not take events/);
-      other.daemon.signal('SIGCONT');
+      other.taker.signal('SIGCONT');
       await other.look('/state'); // it is awake
       await connection.send(Buffer.concat([record(STDIN, 1, Buffer.from(body.slice(last))), record(STDIN, 1)]));
       const { json } = await connection.answer();
@@ -149,7 +149,7 @@ describe('batches', () => {
       assert.deepEqual(await details(other, hears), count(number));
       await hears.close();
     } finally {
-      other.daemon.signal('SIGCONT');
+      other.taker.signal('SIGCONT');
       connection.destroy();
       await other.stop();
     }

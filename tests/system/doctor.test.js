@@ -277,6 +277,7 @@ ${server}
     fs.mkdirSync(disk);
     const full = await Stack.start('full', {
       handlers: 1,
+      engine: 'zeromq', // Redis keeps the log
       config: { log: { path: path.join(disk, 'log') } },
       wrapper: [tool('unshare', 'util-linux'), '--user', '--map-root-user', '--mount', 'sh', '-c', mount, 'sh'],
     });

@@ -106,10 +106,11 @@ for (const name of Object.keys(servers)) {
       assert.equal(await stack.daemon.end(), 0);
       await client.ended();
       assert.equal(client.endedCleanly, true);
+      await stack.endTaking();
       const away = await post(event(1));
       assert.equal(away.status, 503);
       assert.match(away.headers['retry-after'], /^\d+$/);
-      await stack.startDaemon();
+      await stack.startTaking();
     });
   });
 }

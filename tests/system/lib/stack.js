@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
+const { engines } = require('./engines');
 const { freePort } = require('./ports');
 const { newFolder, programs } = require('./paths');
 const { Program } = require('./program');
@@ -18,9 +19,10 @@ const ADMIN_TOKEN = 'admin-token-of-the-tests';
 
 /** What carries events where a test does not say: tests/run --engine. */
 const ENGINE = process.env.ESN_ENGINE || 'zeromq';
-assert.match(ENGINE, /^(zeromq|redis)$/, 'ESN_ENGINE');
-/** Of [log]: what is kept in a file is kept in Redis instead. */
+assert.ok(ENGINE in engines, `ESN_ENGINE: ${ENGINE}`);
+/** Of [log]: what is kept in a file is kept in Redis instead, which then writes it to its own. */
 const IN_REDIS = ['path', 'sync', 'sync_interval'];
+const ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 function iniText(sections) {
   return Object.entries(sections)
@@ -68,6 +70,16 @@ class Stack {
     this.config = config;
   }
 
+  /** What is another way with the engine that this one has: see engines.js. */
+  get engine() {
+    return engines[this.options.engine];
+  }
+
+  /** The Program that takes posts. */
+  get taker() {
+    return this.engine.takes(this);
+  }
+
   /** For who has something to put into the folder or the configuration first. */
   async start() {
     try {
@@ -101,7 +113,7 @@ class Stack {
   async #startEngine() {
     const { engine, redis } = this.options;
     if (engine === 'redis' && !redis && !this.config.redis?.url) {
-      this.redis = await Redis.start(this.folder);
+      this.redis = await Redis.start(this.folder, this.config.log?.path ? { words: ON_DISK } : {});
     }
   }
 
@@ -151,7 +163,7 @@ class Stack {
       { log: path.join(this.folder, 'esn-fanout.log'), env: this.options.env },
     );
     // By Redis it serves when it has read what was published before.
-    const question = this.options.engine === 'redis' ? 'readyz' : 'healthz';
+    const question = this.engine.takesAlone ? 'readyz' : 'healthz';
     await this.daemon.until('the daemon answers', async () => {
       const options = { agent: false, socketPath: this.socketPath };
       return (await request(`http://localhost/${question}`, options)).status === 200;
@@ -163,6 +175,22 @@ class Stack {
     await this.daemon.end();
     await this.startDaemon();
     await this.publishInTheEnd('anywhere', 'back');
+  }
+
+  /** Ends what takes posts, the daemon with it. */
+  async endTaking(signal) {
+    await this.daemon.end(signal);
+    if (this.taker.isRunning) {
+      await this.taker.end(signal);
+    }
+  }
+
+  /** After endTaking(). */
+  async startTaking() {
+    if (this.engine.takesAlone) {
+      await this.redis.start();
+    }
+    await this.startDaemon();
   }
 
   startHandler() {
