@@ -1,5 +1,7 @@
 #include "bus/bus_redis_reader.h"
 
+#include "bus/bus_redis_given.h"
+#include "bus/bus_redis_message.h"
 #include "bus/bus_redis_past.h"
 #include "clock.h"
 
@@ -25,7 +27,8 @@ struct redis_reader {
     struct redis_place ready; /* what comes up to here is of the past */
     struct redis_window window;
     enum { FIND_WINDOW, PUT_VALUES, PUT_DROPS, READ_LOG } stage;
-    bool is_past;   /* the daemon does not know yet that all of it was given */
+    bool is_past; /* the daemon does not know yet that all of it was given */
+    struct redis_given given;
     size_t entries; /* to ask for */
 };
 
@@ -40,6 +43,35 @@ static bool put_news(struct redis_reader *reader, struct bus_news news)
     return redis_queue_put(&reader->node->queue, item);
 }
 
+/* No more receivers than before. */
+static void acknowledge_again(struct redis_reader *reader, const struct envelope *envelope,
+                              const struct redis_entry *entry)
+{
+    const struct ack ack = {.sequence = envelope->sequence,
+                            .event_sequence = entry->place.sequence,
+                            .status = ACK_DELIVERED};
+    unsigned char header[ACK_HEADER_SIZE], record[ACK_RECORD_SIZE];
+    struct bytes text = BYTES_EMPTY;
+    ack_header_write(header, entry->place.epoch);
+    ack_record_write(record, &ack);
+    bytes_append(&text, header, sizeof header);
+    bytes_append(&text, record, sizeof record);
+    redis_node_send(reader->node, envelope->publisher, &text);
+}
+
+/* What was given before it was lost is to be kept under its new id, and not to be delivered again. */
+static bool was_given(struct redis_reader *reader, const struct redis_entry *entry)
+{
+    struct bus_part parts[BUS_EVENT_PARTS];
+    struct envelope envelope;
+    if (!redis_message_read(parts, entry->message, entry->length) ||
+        !envelope_read(&envelope, parts[BUS_ENVELOPE].data, parts[BUS_ENVELOPE].length) ||
+        !redis_given_note(&reader->given, &envelope))
+        return false;
+    acknowledge_again(reader, &envelope, entry);
+    return true;
+}
+
 static bool put_entry(struct redis_reader *reader, const struct redis_entry *entry)
 {
     struct redis_item *item = redis_item_new(entry->message, entry->length);
@@ -47,13 +79,14 @@ static bool put_entry(struct redis_reader *reader, const struct redis_entry *ent
         return false;
     item->number = entry->place.sequence;
     item->wall_ms = entry->wall_ms;
-    item->past = reader->is_past;
+    item->past = was_given(reader, entry) || reader->is_past;
     return redis_queue_put(&reader->node->queue, item);
 }
 
 /* An epoch begins after this one. Where its beginning was trimmed, what was is missing as what was before is. */
 static bool put_epoch(struct redis_reader *reader, const struct redis_entry *entry)
 {
+    redis_given_doubt(&reader->given);
     return put_news(reader,
                     (struct bus_news){.kind = BUS_NEWS_EPOCH,
                                       .epoch = entry->place.epoch,

@@ -2,6 +2,7 @@
  * what of which event, the queue between threads. */
 #include "bus/bus_redis_call.h"
 #include "bus/bus_redis_entry.h"
+#include "bus/bus_redis_given.h"
 #include "bus/bus_redis_message.h"
 #include "bus/bus_redis_peers.h"
 #include "bus/bus_redis_queue.h"
@@ -451,6 +452,37 @@ static void a_question_has_the_answers_of_all(void **state)
     assert_false(asked.event.acknowledged);
 }
 
+/* ---- what was given ---- */
+
+static void what_comes_again_is_known_after_a_loss_alone(void **state)
+{
+    (void)state;
+    static struct redis_given given;
+    struct envelope envelope = {.publisher = 1};
+    for (uint64_t i = 0; i < REDIS_GIVEN_MOST + 10; i++) {
+        envelope.sequence = i;
+        assert_false(redis_given_note(&given, &envelope));
+        assert_false(redis_given_note(&given, &(struct envelope){.publisher = 2, .sequence = i}));
+    }
+    assert_false(redis_given_note(&given, &envelope));
+    redis_given_doubt(&given);
+    assert_true(redis_given_note(&given, &envelope));
+    envelope.publisher = 3;
+    assert_false(redis_given_note(&given, &envelope));
+    envelope.sequence = 5; /* long ago */
+    envelope.publisher = 1;
+    assert_false(redis_given_note(&given, &envelope));
+    struct envelope posted = {.publisher = 1, .flags = ENVELOPE_HAS_POST_KEY, .post_key = "key"};
+    assert_false(redis_given_note(&given, &posted));
+    posted.publisher = 9;
+    assert_true(redis_given_note(&given, &posted));
+    for (int i = 0; i < REDIS_GIVEN_MOST; i++) {
+        envelope.sequence = 100000 + (uint64_t)i;
+        assert_false(redis_given_note(&given, &envelope));
+    }
+    assert_false(redis_given_note(&given, &envelope)); /* all that can have been lost is over */
+}
+
 /* ---- the queue ---- */
 
 static bool is_readable(const struct redis_queue *queue)
@@ -554,6 +586,7 @@ int main(void)
         cmocka_unit_test(without_a_node_nothing_is_complete),
         cmocka_unit_test(a_drop_that_one_has_no_room_for_is_not_taken),
         cmocka_unit_test(a_question_has_the_answers_of_all),
+        cmocka_unit_test(what_comes_again_is_known_after_a_loss_alone),
         cmocka_unit_test(a_queue_is_readable_while_something_is_in_it),
         cmocka_unit_test(who_puts_waits_for_room_until_it_is_closed),
     };
