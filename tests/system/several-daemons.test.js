@@ -4,12 +4,16 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const { after, before, describe, test } = require('node:test');
+const path = require('node:path');
+const { after, afterEach, before, describe, test } = require('node:test');
 const { newFolder } = require('./lib/paths');
 const { Redis } = require('./lib/redis');
+const { Relay } = require('./lib/relay');
 const { Stack } = require('./lib/stack');
 const { Upgradable } = require('./lib/upgrades');
 const { until } = require('./lib/wait');
+
+const untilReady = (node) => until('it serves', async () => (await node.get('/readyz')).status === 200);
 
 describe('three daemons', () => {
   let folder, redis, nodes;
@@ -30,7 +34,6 @@ describe('three daemons', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  const untilReady = (node) => until('it serves', async () => (await node.get('/readyz')).status === 200);
   const living = async (node) => (await node.look('/state')).node.nodes.map(({ node: number }) => number);
   const presence = (watcher) =>
     watcher.frames.filter(({ json }) => json.ep.emitted.startsWith('@CONNECTION@/')).map(({ json }) => [json.ep.emitted.slice(13), json.e.type, Number(json.e.detail.clid_instances)]);
@@ -182,5 +185,106 @@ describe('three daemons', () => {
     assert.equal(back.connected.recovered, true);
     await back.takeUntil('meanwhile');
     await Promise.all([first.close(), back.close()]);
+  });
+});
+
+const types = (frames) => frames.map(({ json }) => json.e.type);
+/** All that a client has been given over several streams, each of which goes on where the one before was. */
+const events = (...streams) => types(streams.flatMap(({ frames }) => frames).filter(({ json }) => json.ep.emitted === 't'));
+
+/** Comes back until it is taken, with what the stream before it had last. */
+const comeBack = (node, stream) =>
+  until('it is taken again', () => node.subscribe({ ep: ['t'], last_id: stream.frames.at(-1).json.id, connid: stream.connid, secret: stream.secret }));
+
+describe('when Redis is away', () => {
+  const shared = (to, more = {}) => ({
+    engine: 'redis',
+    redis: to,
+    ...more,
+    config: { bus: { lease: '1s', receivers_time: '50ms' }, fanout: { stop_spread: '100ms', retry_time: '100ms' }, redis: { url: to.url, time_limit: '200ms' } },
+  });
+  let folder, redis, relay, nodes;
+  const begin = async (label, words) => {
+    folder = newFolder(label);
+    redis = await Redis.start(folder, { words });
+    nodes = [];
+  };
+  afterEach(async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await relay?.stop();
+    relay = undefined;
+    await redis.program.end();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('for one daemon: its clients are moved, none of them loses anything, and it serves again', async () => {
+    await begin('cut', []);
+    relay = await Relay.start(path.join(folder, 'relay'), redis.socket);
+    nodes = [await Stack.start('cut-1', shared(redis, { handlers: 1 }))];
+    nodes.push(await Stack.start('cut-2', shared({ url: `unix:${relay.path}` })));
+    await Promise.all(nodes.map(untilReady));
+    const watcher = await nodes[0].subscribe(['@CONNECTION@/moved']);
+    const stream = await nodes[1].subscribe({ ep: ['t'], clid: 'moved' });
+    await nodes[0].publish('t', 'before');
+    await stream.until('the event of before', () => events(stream).length === 1);
+    relay.mute(true);
+    const refused = await until('it takes nobody', async () => {
+      const answer = await nodes[1].get('/readyz');
+      return answer.status === 503 && answer;
+    });
+    assert.match(refused.text, /Cut off from the other daemons/);
+    await stream.over;
+    assert.equal(stream.frames.at(-1).json.e.type, 'stopping');
+    const answer = await nodes[1].post({ ep: ['t'] }, { url: `${nodes[1].url}/` });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers['retry-after'], '1');
+    await watcher.until('it is not there', () => Number(watcher.frames.at(-1).json.e.detail.clid_instances) === 0);
+    await nodes[0].publish('t', 'meanwhile');
+    const moved = await comeBack(nodes[0], stream);
+    assert.equal(moved.connid, stream.connid);
+    assert.equal(moved.connected.recovered, true);
+    await nodes[0].publish('t', 'moved');
+    await moved.until('both', () => events(moved).length === 2);
+    const left = moved.frames.at(-1);
+    relay.mute(false);
+    await untilReady(nodes[1]);
+    const back = await comeBack(nodes[1], { frames: [left], connid: moved.connid, secret: moved.secret });
+    await moved.over;
+    await nodes[0].publish('t', 'after');
+    await back.until('the last one', () => events(back).length === 1);
+    assert.deepEqual(events(stream, moved, back), ['before', 'meanwhile', 'moved', 'after']);
+    await Promise.all([back.close(), watcher.close()]);
+  });
+
+  test('and comes back without its newest events: each client learns that it may have missed something, and ids are not repeated', async () => {
+    await begin('lost', ['--save', '']);
+    nodes = await Promise.all([Stack.start('lost-1', shared(redis, { handlers: 1 })), Stack.start('lost-2', shared(redis))]);
+    await Promise.all(nodes.map(untilReady));
+    const streams = await Promise.all(nodes.map((node) => node.subscribe({ ep: ['t'] })));
+    const { id } = await nodes[0].publish('t', 'lost by Redis');
+    assert.equal((await nodes[0].post({ ep: [{ topic: 'kept', keep: true }], e: { type: 'kept', detail: 7 } })).status, 200);
+    for (const stream of streams) {
+      await stream.takeUntil('lost by Redis');
+    }
+    await redis.program.end('SIGKILL');
+    await redis.start();
+    await Promise.all(streams.map(({ over }) => over));
+    for (const stream of streams) {
+      assert.equal(stream.frames.at(-1).json.e.type, 'stopping');
+      assert.ok(stream.frames.every(({ json }) => json.id.split('-')[0] === id.split('-')[0]));
+    }
+    await nodes[0].publishInTheEnd('t', 'anew');
+    const back = [await comeBack(nodes[1], streams[0]), await comeBack(nodes[0], streams[1])];
+    for (const stream of back) {
+      assert.equal(stream.connected.recovered, false);
+      await stream.until('what is new', () => events(stream).includes('anew'));
+      const [epoch, sequence] = stream.connected.id.split('-').map(Number);
+      assert.ok(epoch > Number(id.split('-')[0]) && sequence > Number(id.split('-')[1]), stream.connected.id);
+      await stream.close();
+    }
+    const later = await nodes[0].subscribe(['kept', 't']);
+    const kept = await later.until('the last value', () => later.frames.find(({ json }) => json.kept));
+    assert.equal(kept.json.e.detail, 7);
+    await later.close();
   });
 });
