@@ -17,10 +17,9 @@ static const char nodes_help[] =
     "Usage: esnctl nodes [OPTION...]\n"
     "\n"
     "Says which daemons share the Redis of [bus] engine = redis: each one's number, whether it\n"
-    "lives, how many streams it holds, and where it alone is reached ([fanout] node_url). One "
-    "that\n"
-    "does not renew its record for [bus] lease is dead: to see that takes as long. It is listed\n"
-    "until another one has its way.\n"
+    "lives, how many streams it holds, and where it alone is reached ([fanout] node_url). One\n"
+    "that does not renew its record for [bus] lease is dead: to see that takes as long. It is\n"
+    "listed until another one has its way.\n"
     "\n"
     "Options:\n"
     "  --state            what each living one says of itself (`esnctl state`), asked with the\n"
@@ -179,6 +178,34 @@ static int by_number(const void *a, const void *b)
     return (one->node > other->node) - (one->node < other->node);
 }
 
+static bool lives(const struct nodes_view *view, const struct node_life *life)
+{
+    return node_life_state(&view->lives, life) == NODE_LIVING;
+}
+
+/* Another one has its way by now. */
+static bool has_heir(const struct nodes_view *view, const char *way)
+{
+    for (size_t i = 0; i < view->lives.count; i++)
+        if (way[0] != '\0' && lives(view, &view->lives.list[i]) &&
+            strcmp(view->lives.list[i].record.way, way) == 0)
+            return true;
+    return false;
+}
+
+static bool add_gone_without_heirs(struct nodes_view *view)
+{
+    size_t index;
+    json_t *entry;
+    json_array_foreach(view->gone, index, entry)
+    {
+        const char *way = json_string_value(json_object_get(entry, "url"));
+        if (!has_heir(view, way) && json_array_append(view->list, entry) != 0)
+            return false;
+    }
+    return true;
+}
+
 static int list(struct nodes_view *view)
 {
     int status = COMMAND_GOOD;
@@ -186,15 +213,17 @@ static int list(struct nodes_view *view)
     qsort(view->lives.list, view->lives.count, sizeof *view->lives.list, by_number);
     for (size_t i = 0; i < view->lives.count; i++) {
         const struct node_life *life = &view->lives.list[i];
-        bool lives = node_life_state(&view->lives, life) == NODE_LIVING;
-        json_t *entry = describe(life->node, &life->record, lives, life->still_ms);
+        bool living = lives(view, life);
+        if (!living && has_heir(view, life->record.way))
+            continue;
+        json_t *entry = describe(life->node, &life->record, living, life->still_ms);
         if (json_array_append_new(view->list, entry) != 0)
             return command_fail("out of memory");
-        any_lives = any_lives || lives;
-        if (view->with_state && lives && ask_state(view, &life->record, entry) != COMMAND_GOOD)
+        any_lives = any_lives || living;
+        if (view->with_state && living && ask_state(view, &life->record, entry) != COMMAND_GOOD)
             status = COMMAND_FAILED;
     }
-    if (json_array_extend(view->list, view->gone) != 0)
+    if (!add_gone_without_heirs(view))
         return command_fail("out of memory");
     return any_lives ? status : COMMAND_FAILED;
 }

@@ -7,14 +7,14 @@ const assert = require('node:assert/strict');
 const { newFolder, programs, source } = require('./paths');
 const { freePort } = require('./ports');
 const { Program, run } = require('./program');
-const { Redis } = require('./redis');
+const { NOTIFICATIONS, Redis } = require('./redis');
 const { request } = require('./http');
 const { startNginx } = require('./nginx');
 const { Stack } = require('./stack');
 const { until } = require('./wait');
 
 /** Of a Redis that has on its disk what it says it has. */
-const ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always'];
+const ON_DISK = ['--appendonly', 'yes', '--appendfsync', 'always', '--notify-keyspace-events', NOTIFICATIONS];
 
 /** deploy/nginx/es-web-notify-nodes.conf as an installation makes it, for these daemons and handlers. */
 function site(stacks, sockets) {
@@ -39,7 +39,8 @@ function site(stacks, sockets) {
 
 /**
  * Several daemons on one Redis, each a Stack in `nodes`, behind an nginx as deploy/ has it, with esn-event and esn-subscribe.
- * Options: config of all, as of a Stack; workers of each handler; redisWords in place of ON_DISK; prepare(stack) before each starts.
+ * Options: config of all, as of a Stack; workers of each handler; prepare(stack) before each starts; startRedis(folder) gives a
+ * Redis with `config`, its section, in place of one that writes before it answers.
  */
 class Nodes {
   nodes = [];
@@ -56,14 +57,14 @@ class Nodes {
     return all;
   }
 
-  constructor(label, { config = {}, workers = 2, redisWords = ON_DISK, prepare = () => {} }) {
+  constructor(label, { config = {}, workers = 2, prepare = () => {}, startRedis = (folder) => Redis.start(folder, { words: ON_DISK }) }) {
     this.label = label;
     this.folder = newFolder(label);
-    this.options = { config, workers, redisWords, prepare };
+    this.options = { config, workers, prepare, startRedis };
   }
 
   async #startAll(count) {
-    this.redis = await Redis.start(this.folder, { words: this.options.redisWords });
+    this.redis = await this.options.startRedis(this.folder);
     fs.writeFileSync(path.join(this.folder, 'ticket.secret'), 'the secret of the tickets of these tests\n', { mode: 0o600 });
     for (let i = 1; i <= count; i++) {
       this.nodes.push(this.#newNode(i));
@@ -90,6 +91,7 @@ class Nodes {
       config: {
         ...config,
         fanout: { node_url: `node/${number}/`, ...config.fanout },
+        redis: { ...this.redis.config, ...config.redis },
         ticket: { secret_file: path.join(this.folder, 'ticket.secret'), ...config.ticket },
       },
     });
@@ -130,9 +132,7 @@ class Nodes {
       codes.push([program?.name, program?.isRunning ? await program.end().catch((error) => error.message) : 0]);
     }
     await Promise.all(this.nodes.map((node) => node.stop().catch((error) => codes.push([node.label, error.message]))));
-    if (this.redis?.program?.isRunning) {
-      codes.push(['redis', await this.redis.program.end().catch((error) => error.message)]);
-    }
+    await this.redis?.stop().catch((error) => codes.push(['Redis', error.message]));
     return codes;
   }
 

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { tool } = require('./paths');
 const { Program, run } = require('./program');
+const { pause } = require('./wait');
 
 /** What Redis has to say of its keys, so that logging out ends streams. */
 const NOTIFICATIONS = 'K$gxe';
@@ -82,6 +83,13 @@ class Redis {
     if (ended.code !== 0 || ended.stderr !== '' || ended.stdout !== '') {
       throw new Error(`PHP: ${ended.stdout}${ended.stderr}`);
     }
+  }
+
+  /** Ends it without a word, and starts it again after a while. */
+  async killMaster(outageMs) {
+    await this.program.end('SIGKILL');
+    await pause(outageMs);
+    await this.start();
   }
 
   async stop() {

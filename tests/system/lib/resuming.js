@@ -5,7 +5,7 @@ const path = require('node:path');
 const { Stack } = require('./stack');
 const { Subscriber } = require('./subscriber');
 const { Upgradable } = require('./upgrades');
-const { pause, until } = require('./wait');
+const { LIMIT_MS, pause, until } = require('./wait');
 
 const BATCH_SOURCES = 4;
 const MAX_EVENTS = 1000; // of a batch
@@ -244,7 +244,13 @@ class Wanderer {
   async settle(sources) {
     this.isStopped = true;
     await this.done;
+    const began = Date.now();
     for (;;) {
+      if (Date.now() > began + LIMIT_MS) {
+        const lacks = sources.filter(({ topic, acknowledged }) => this.next.get(topic) !== acknowledged);
+        const words = lacks.map(({ topic, acknowledged }) => `${topic}: ${this.next.get(topic)} of ${acknowledged}`);
+        throw new Error(`client ${this.index}, ${this.last?.isOver ? 'away' : 'connected'} with ${this.lastId}, lacks ${words.join(', ')}`);
+      }
       while (!this.last || this.last.isOver) {
         this.last = (await this.#visit())?.subscriber;
       }
@@ -320,7 +326,7 @@ async function publishFor(stack, topics, options, isFaulty) {
   const began = Date.now();
   const isOver = () => Date.now() >= began + durationMs || isFaulty();
   const upgrading = options.upgradeEveryMs ? upgradeNowAndThen(stack, options, isOver) : 0;
-  const outagesMs = await killNowAndThen(stack, { ...options, kills }, isFaulty);
+  const outagesMs = options.disturb ? await options.disturb(isOver) : await killNowAndThen(stack, { ...options, kills }, isFaulty);
   while (!isOver()) {
     await pause(20);
   }
@@ -371,6 +377,18 @@ async function startStack(label, workers, log, { upgradeEveryMs }) {
   return stack;
 }
 
+/** The same on what runs already (url, post, look, as a Stack), which `disturb(isOver)` kills as it likes; gives what that gave as outagesMs. */
+async function runResumingOn(stack, options) {
+  const { topicCount = 20, clientCount, longestVisitMs } = options;
+  const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
+  const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
+  try {
+    return await runOn(stack, clients, topics, options);
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
 /**
  * Clients come and go under a steady flow of events, and the daemon is killed now and then: every client has every event
  * that was answered 200 once and in order. Gives figures. `log` is the section of that name; `$` stands for the folder. `batch`: events are
@@ -378,16 +396,13 @@ async function startStack(label, workers, log, { upgradeEveryMs }) {
  * killed, the daemon hands over to a new program after so long, on average.
  */
 async function runResuming(label, options) {
-  const { topicCount = 20, clientCount, log = {}, longestVisitMs } = options;
+  const { topicCount = 20, log = {} } = options;
   const stack = await startStack(label, topicCount, log, options);
-  const topics = Array.from({ length: topicCount }, (_, i) => `t/${i}`);
-  const clients = Array.from({ length: clientCount }, (_, i) => new Wanderer(stack, topics, i, longestVisitMs));
   try {
-    return await runOn(stack, clients, topics, options);
+    return await runResumingOn(stack, options);
   } finally {
-    await Promise.all(clients.map((client) => client.end()));
     await stack.stop();
   }
 }
 
-module.exports = { Source, runResuming };
+module.exports = { Source, runResuming, runResumingOn };
