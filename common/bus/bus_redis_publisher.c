@@ -383,6 +383,20 @@ static void note_receivers(struct redis_publisher *publisher, const struct redis
         note_receivers_of(publisher, before, true);
 }
 
+/* Redis knows no receivers of what was had for the first time in the same call. */
+static void tell_doubles(const struct redis_publication *now)
+{
+    for (size_t i = 0; i < now->count; i++) {
+        struct ack *ack = &now->events[i].ack;
+        for (size_t j = 0; j < i && ack->status == ACK_DOUBLE && ack->receivers == 0; j++) {
+            const struct bus_event *first = &now->events[j];
+            if (first->ack.status == ACK_DELIVERED && first->epoch == now->events[i].epoch &&
+                first->ack.event_sequence == ack->event_sequence)
+                ack->receivers = first->ack.receivers;
+        }
+    }
+}
+
 /* ---- the calls of bus.h ---- */
 
 static void note(struct redis_publisher *publisher, bool answered, unsigned down_limit_ms)
@@ -419,6 +433,7 @@ static bool publish(struct bus_publisher *base, struct bus_event *events, size_t
     if (!call_redis(publisher, &now, limit_ms, down_limit_ms))
         return false;
     wait_for_receivers(publisher, &now);
+    tell_doubles(&now);
     note_receivers(publisher, &now);
     return true;
 }

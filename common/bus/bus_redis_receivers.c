@@ -92,8 +92,7 @@ static void take_answer(struct redis_receivers *receivers, unsigned node, const 
                         size_t length)
 {
     struct ack ack;
-    struct bus_event *event =
-        ack_read(&ack, data, 0) ? find_event(receivers, node, &ack) : NULL;
+    struct bus_event *event = ack_read(&ack, data, 0) ? find_event(receivers, node, &ack) : NULL;
     if (event == NULL || !is_question(event) || ack.status == ACK_UNKNOWN)
         return;
     event->ack.status = ack.status;
