@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stddef.h>
 
 /* Reasons that are judged where events are numbered: by the daemon, or by the engine that daemons share. */
 #define REFUSAL_DOUBLE "double"

@@ -95,8 +95,14 @@ static void other_refusals_are_refused(void **state)
     (void)state;
     assert_false(refusal_read(&read, "\0by\0user\0topic", 15)); /* without a reason */
     assert_false(refusal_read(&read, "\xff\0by\0user\0topic", 16));
-    assert_false(refusal_read(&read, "double\0by\0user\0topic\0" "x7", 25));
-    assert_false(refusal_read(&read, "double\0by\0user\0topic\0" "7x", 25));
+    assert_false(refusal_read(&read,
+                              "double\0by\0user\0topic\0"
+                              "x7",
+                              25));
+    assert_false(refusal_read(&read,
+                              "double\0by\0user\0topic\0"
+                              "7x",
+                              25));
     memset(much, 'a', sizeof much);
     memcpy(much + sizeof much - 6, "\0b\0c\0", 6);
     assert_false(refusal_read(&read, much, sizeof much));
