@@ -107,7 +107,7 @@ describe('batches while everything is killed', () => {
     const progress = () => more('batches', SIZES.length + 1);
     for (let round = 0; round < 3; round++) {
       await progress();
-      await stack.endTaking('SIGKILL');
+      await stack.killTaking();
       await more('again', 1);
       await stack.startTaking();
       await progress();

@@ -92,7 +92,7 @@ describe('esnctl emit --lines', () => {
   test('where nothing is taken any more it ends, and says where', async () => {
     const other = await Stack.start('esnctl-lines-down', { handlers: 1, config: { publish: { time_limit: '200ms' } } });
     try {
-      await other.daemon.end();
+      await other.endTaking();
       const input = count(500).map((i) => post(i)).join('\n');
       for (const words of [[], ['--url', `${other.webUrl}/notify/`]]) {
         const end = await run([programs.esnctl, 'emit', '--lines', ...words], { env: { ESN_CONF: other.file }, input });

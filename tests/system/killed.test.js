@@ -112,10 +112,10 @@ describe('the daemon is killed while events are posted', () => {
     };
     for (let round = 0; round < 3; round++) {
       await all(200, 50);
-      stack.daemon.signal('SIGKILL');
+      await stack.killTaking();
       assert.equal(await stack.daemon.ended, 'SIGKILL');
       await all(503, 3);
-      await stack.startDaemon();
+      await stack.startTaking();
       await stack.untilTotal(SUBSCRIBERS);
     }
     await all(200, 50);
@@ -188,7 +188,7 @@ describe('the daemon hangs', () => {
   test('posts are answered 503, and one that is tried again with its id is delivered once', async () => {
     const client = await stack.subscribe(['a']);
     const body = { id: 'again', ep: ['a'], e: { type: 'again' } };
-    stack.daemon.signal('SIGSTOP');
+    stack.taker.signal('SIGSTOP');
     try {
       for (let i = 0; i < 3; i++) {
         const answer = await stack.post(body);
@@ -197,7 +197,7 @@ describe('the daemon hangs', () => {
         assert.equal(answer.headers['access-control-allow-origin'], '*');
       }
     } finally {
-      stack.daemon.signal('SIGCONT');
+      stack.taker.signal('SIGCONT');
     }
     await until('the post succeeds', async () => (await stack.post(body)).status === 200);
     await stack.publishInTheEnd('a', 'last');
@@ -218,12 +218,13 @@ describe('there is no daemon at first', () => {
   after(() => stack?.stop());
 
   test('a handler that is started before the daemon finds it when it comes', async () => {
-    assert.equal(await stack.daemon.end(), 0);
+    await stack.endTaking();
+    assert.equal(await stack.daemon.ended, 0);
     const [old] = stack.handlers.splice(0, 1);
     assert.equal(await old.end(), 0);
     const handler = stack.startHandler();
     await handler.until('it answers', async () => (await stack.post({ ep: ['a'], e: { type: 'x' } })).status === 503);
-    await stack.startDaemon();
+    await stack.startTaking();
     const client = await stack.subscribe(['a']);
     await until('a post succeeds', async () => (await stack.post({ ep: ['a'], e: { type: 'x' } })).status === 200);
     await client.takeUntil('x');

@@ -54,7 +54,7 @@ test('a renewal whose answer is lost can be said again, as often as any', async 
   const lost = await alive(client.secret);
   const second = await alive(client.secret);
   assert.match(second, /^[0-9a-f]{32}$/);
-  assert.notEqual(second, lost);
+  assert.ok(second !== lost || stack.engine.sharesSecrets);
   const third = await alive(second);
   assert.match(third, /^[0-9a-f]{32}$/);
   assert.equal(await alive(client.secret), 'Invalid data');

@@ -58,7 +58,8 @@ describe('/memory explains the heap', () => {
     const memory = await expectExplained();
     assert.ok(memory.log > 20_000 * 200, JSON.stringify(memory));
     // [bus] remember_events says about a hundred bytes each.
-    assert.ok(memory.seen_events > 20_000 * 80 && memory.seen_events < 20_000 * 125, JSON.stringify(memory));
+    const [least, most] = stack.engine.daemonKeeps ? [20_000 * 80, 20_000 * 125] : [-1, 1];
+    assert.ok(memory.seen_events > least && memory.seen_events < most, JSON.stringify(memory));
   });
 
   test('with streams that are held, with topics, names and headers', async () => {

@@ -32,6 +32,7 @@ describe('behind a silent name server', () => {
   before(async () => {
     web = await BehindWebServer.start('nginx', {
       handlerWrapper: wrapper,
+      engine: 'zeromq', // the other's Redis would be at a silent name too
       config: {
         acl: { kind: 'mariadb', host: 'database.example.org', database: 'notify' },
         bind_key: { private_key_file: 'bind.key', tolerance: '600s' },

@@ -73,13 +73,13 @@ for (const log of ['memory', 'disk']) {
 
     test('one of a daemon that was just started, and has had no event, can be resumed from', async () => {
       const before = await position();
-      await stack.daemon.end();
+      await stack.endTaking();
       const away = await ask();
       assert.deepEqual([away.status, away.json.error], [503, 'The fan-out daemon did not say its position in time']);
       assert.equal(away.headers['retry-after'], '1');
-      await stack.startDaemon();
+      await stack.startTaking();
       const id = await position();
-      assert.notEqual(id, before);
+      assert.equal(id === before, log === 'disk' && stack.engine.keepsIds);
       await stack.publishInTheEnd('a', 'first');
       assert.deepEqual(await hearsFrom(id, 'first'), ['first']);
       if (log === 'disk') {

@@ -178,14 +178,18 @@ class Stack {
   }
 
   /** Ends what takes posts, the daemon with it. */
-  async endTaking(signal) {
-    await this.daemon.end(signal);
-    if (this.taker.isRunning) {
-      await this.taker.end(signal);
-    }
+  async endTaking() {
+    await this.daemon.end();
+    await this.taker.end();
   }
 
-  /** After endTaking(). */
+  /** The same at once: what was taken has been given to the daemon, or is lost. */
+  async killTaking() {
+    await this.taker.end('SIGKILL');
+    await this.daemon.end('SIGKILL');
+  }
+
+  /** After either. */
   async startTaking() {
     if (this.engine.takesAlone) {
       await this.redis.start();

@@ -55,12 +55,13 @@ const servers = {
 
 /** A stack behind one of the web servers above. `prepare(stack)` may put files into its folder before it starts. */
 class BehindWebServer {
-  static async start(name, { config = {}, prepare = () => {}, handlerWrapper = [] } = {}) {
+  static async start(name, { config = {}, prepare = () => {}, handlerWrapper = [], engine } = {}) {
     const web = new BehindWebServer();
     web.mode = servers[name].mode;
     web.stack = new Stack('web', {
       handlers: 1,
       handlerWrapper,
+      engine,
       config: { ...config, ticket: { secret_file: 'ticket.secret' } },
     });
     web.stack.writeTokens('ticket.secret', ['the secret of the tickets of these tests']);
