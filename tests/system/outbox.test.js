@@ -122,13 +122,12 @@ for (const database of ['sqlite', 'mariadb']) {
     });
 
     it('lets rows wait while the daemon is away, which it says once', async () => {
-      outbox.stack.daemon.signal('SIGKILL');
-      await outbox.stack.daemon.ended;
+      await outbox.stack.killTaking();
       await outbox.add('waited', [1, 2, 3], { queue: 'w' });
       const [worker] = outbox.workers;
       await worker.untilLog(/does not take events/);
       assert.equal((await outbox.counts()).waiting, 3);
-      await outbox.stack.startDaemon();
+      await outbox.stack.startTaking();
       subscriber = await outbox.stack.subscribe(['#']);
       // What is published before the subscriber is there it does not hear: the queue goes on in order either way.
       await outbox.add('waited', [4], { queue: 'w' });

@@ -113,7 +113,9 @@ class Stack {
   async #startEngine() {
     const { engine, redis } = this.options;
     if (engine === 'redis' && !redis && !this.config.redis?.url) {
-      this.redis = await Redis.start(this.folder, this.config.log?.path ? { words: ON_DISK } : {});
+      const folder = path.join(this.folder, 'bus');
+      fs.mkdirSync(folder);
+      this.redis = await Redis.start(folder, this.config.log?.path ? { words: ON_DISK } : {});
     }
   }
 
