@@ -24,10 +24,10 @@ struct redis_options;
 struct bus_redis_options {
     const struct redis_options *redis; /* borrowed as long as the inbox or publisher is open */
     const char *prefix;                /* of all keys and channels */
-    const char *url; /* daemon: what its record says until bus_inbox_describe(); NULL: nothing */
-    uint64_t lease_ms;      /* a node that did not renew its record for so long is no more */
-    uint64_t start_ms;      /* daemon: how long it waits at its start for a Redis that is away */
-    uint64_t window_ms;     /* daemon: of the past it is given this ... */
+    const char *url;    /* daemon: what its record says until bus_inbox_describe(); NULL: nothing */
+    uint64_t lease_ms;  /* a node that did not renew its record for so long is no more */
+    uint64_t start_ms;  /* daemon: how long it waits at its start for a Redis that is away */
+    uint64_t window_ms; /* daemon: of the past it is given this ... */
     size_t window_bytes;    /* ... at most so much */
     uint64_t max_events;    /* of the stream; older ones are trimmed */
     uint64_t remember_ms;   /* how long an event is recognised that is posted again */

@@ -257,9 +257,9 @@ static void take_leave(struct redis_keeper *keeper)
     (void)pthread_mutex_lock(&node->lock);
     bool leaves = node->leaves;
     (void)pthread_mutex_unlock(&node->lock);
-    if (!leaves || !keeper->has_joined || !redis_client_is_connected(keeper->link.client))
+    if (!keeper->has_joined || !redis_client_is_connected(keeper->link.client) ||
+        !redis_talk_send(keeper) || !leaves)
         return;
-    (void)redis_talk_send(keeper);
     char number[REDIS_NUMBER_SIZE];
     const struct redis_word words[] = {redis_word_number(number, keeper->number),
                                        redis_word_of(keeper->boot), redis_word_of("left")};

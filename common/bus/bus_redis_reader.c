@@ -330,7 +330,8 @@ static void *run_reader(void *context)
 bool redis_reader_start(struct redis_node *node, pthread_t *thread)
 {
     struct redis_reader *reader = calloc(1, sizeof *reader);
-    size_t max_answer = node->max_message_bytes * 2 + LEAST_ANSWER_MAX;
+    size_t max_answer =
+        node->max_message_bytes * 2 + (size_t)node->options.max_kept * 2 + LEAST_ANSWER_MAX;
     if (reader == NULL)
         return false;
     reader->node = node;

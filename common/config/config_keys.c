@@ -292,7 +292,8 @@ const struct config_key config_keys[] = {
      "10", "Most users in `to` of one event point."},
     {"publish", "rate", CONFIG_NUMBER, AT(publish_rate), "0", 0, 1000000, NULL, true, COMMON, "100",
      "How many events a second each entry token may publish, through however many handlers; each event point counts. More are "
-     "answered `429` with `Retry-After` and not delivered. `0`: no limit. Read by the daemon, which alone sees them all."},
+     "answered `429` with `Retry-After` and not delivered. `0`: no limit. Read by the daemon, which alone sees them all; with "
+     "[bus] `engine = redis` by `esn-event`, and counted in Redis."},
     {"publish", "burst", CONFIG_NUMBER, AT(publish_burst), "0", 0, 10000000, NULL, true, COMMON, "1000",
      "Most events of one token at once, before `rate` counts; `0`: as many as `rate`. An event that comes a second time does "
      "not count."},
