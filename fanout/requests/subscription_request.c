@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "credentials.h"
+#include "events/nodes.h"
 #include "http/http_reply.h"
 #include "http/http_request.h"
 #include "messages.h"
@@ -163,6 +164,12 @@ static const char *read_ticket(const struct http_request *request, struct subscr
     return "Invalid ticket";
 }
 
+/* Known before a ticket is used up, which then opens another daemon, or this one a little later. */
+static const char *trouble_of(const struct connection *connection)
+{
+    return connection->net->stopping ? "Stopping" : nodes_trouble(service_of(connection)->nodes);
+}
+
 static void subscribe_with_ticket(struct connection *connection, const struct http_request *request,
                                   const struct bytes *text, const struct transport *transport)
 {
@@ -170,8 +177,12 @@ static void subscribe_with_ticket(struct connection *connection, const struct ht
     struct bytes secret = BYTES_EMPTY, last_event = BYTES_EMPTY;
     struct subscription_body body;
     struct ticket ticket;
-    const char *fault;
+    const char *fault, *trouble = trouble_of(connection);
 
+    if (trouble != NULL) {
+        subscribe_refuse_for_now(connection, request, transport, trouble, 1);
+        return;
+    }
     switch (ticket_gate_admit(&service->tickets, service->config,
                               text->data != NULL ? text->data : "", text->length,
                               service_ticket_time(service), &ticket)) {

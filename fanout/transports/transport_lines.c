@@ -98,8 +98,12 @@ static void begin_with_ticket(struct connection *connection, const json_t *json)
     const json_t *text = json_object_get(json, "ticket");
     struct subscription_body body;
     struct ticket ticket;
-    const char *fault;
+    const char *fault = connection->net->stopping ? "Stopping" : nodes_trouble(service->nodes);
 
+    if (fault != NULL) { /* before the ticket is used up */
+        refuse_line(connection, CLOSE_REFUSED, fault);
+        return;
+    }
     switch (ticket_gate_admit(&service->tickets, service->config, json_string_value(text),
                               json_string_length(text), service_ticket_time(service), &ticket)) {
     case TICKET_GATE_OPEN:

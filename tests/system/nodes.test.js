@@ -174,6 +174,22 @@ describe('a daemon that is away', () => {
     await until('all count again', async () => (await all.publish('a', 'y')).complete);
   });
 
+  test('is cut off from Redis: who comes is answered at once, and has not used up a ticket', async () => {
+    const node = all.nodes[0];
+    const isReady = async () => (await request(`${node.url}/readyz`, { agent: false })).status === 200;
+    const text = ticket(claims({ node: await numberOf(node) }), { secret: SECRET });
+    const poll = () => request(`${node.url}/poll?wait=0&ticket=${text}`, { agent: false });
+    all.redis.program.signal('SIGSTOP');
+    await until('it is cut off', async () => !(await isReady()));
+    const refused = await poll();
+    assert.deepEqual([refused.status, refused.json.error], [503, 'Cut off from the other daemons']);
+    all.redis.program.signal('SIGCONT');
+    await until('it is back', isReady);
+    const taken = await poll();
+    assert.equal(taken.status, 200, taken.text);
+    assert.equal((await poll()).status, 400);
+  });
+
   test('is killed: its streams come back to the other as the same ones, on its own way too, and esnctl says that it is dead', async () => {
     const node = all.nodes[1];
     await until('its way is known', async () => (await listed()).every(({ url }) => url));

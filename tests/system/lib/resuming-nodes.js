@@ -76,7 +76,7 @@ async function runOnNodes(options) {
       },
     });
     const states = await Promise.all(all.nodes.map((node) => node.look('/state')));
-    return { ...figures, redisOutagesMs, nodes: states.map(({ node }) => node) };
+    return { ...figures, redisOutagesMs, nodes: states.map(({ node: { number, cuts, lost } }) => ({ number, cuts, lost })) };
   } finally {
     await all.stop();
   }

@@ -5,10 +5,11 @@ const path = require('node:path');
 const { Stack } = require('./stack');
 const { Subscriber } = require('./subscriber');
 const { Upgradable } = require('./upgrades');
-const { LIMIT_MS, pause, until } = require('./wait');
+const { pause, until } = require('./wait');
 
 const BATCH_SOURCES = 4;
 const MAX_EVENTS = 1000; // of a batch
+const SETTLE_MS = 60_000;
 
 function chance(list) {
   return list[Math.floor(Math.random() * list.length)];
@@ -246,7 +247,7 @@ class Wanderer {
     await this.done;
     const began = Date.now();
     for (;;) {
-      if (Date.now() > began + LIMIT_MS) {
+      if (Date.now() > began + SETTLE_MS) {
         const lacks = sources.filter(({ topic, acknowledged }) => this.next.get(topic) !== acknowledged);
         const words = lacks.map(({ topic, acknowledged }) => `${topic}: ${this.next.get(topic)} of ${acknowledged}`);
         throw new Error(`client ${this.index}, ${this.last?.isOver ? 'away' : 'connected'} with ${this.lastId}, lacks ${words.join(', ')}`);

@@ -178,6 +178,7 @@ class Subscriber {
 
   close() {
     this.#request.destroy();
+    this.#response?.destroy(); // one that has come whole and was not read yet would wait for its reader
     return within('the close of a stream', this.over);
   }
 
