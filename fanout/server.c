@@ -496,7 +496,9 @@ static bool open_streams(struct server *server, struct heir *heir, uint64_t wall
 {
     if (heir != NULL)
         return true;
-    presence_past_begin(&server->streams.presence.past, server->log.sequence);
+    /* Ids of before are those of now where others have them too. */
+    presence_past_begin(&server->streams.presence.past,
+                        server->log.sequence + server->log.is_shared);
     return open_connids(server, wall, error);
 }
 

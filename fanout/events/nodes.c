@@ -92,6 +92,15 @@ static void come_back(struct nodes *nodes)
     message_info("among the other daemons again");
 }
 
+/* Until it is known that there is nobody else there may be. */
+bool nodes_may_have_given(const struct nodes *nodes, uint64_t sequence)
+{
+    if (nodes == NULL || !nodes->facts.numbers_events)
+        return false;
+    return nodes->notes->shares.living > 0 || nodes->inbox == NULL ||
+           bus_inbox_nodes(nodes->inbox, NULL, 0) != 1 || sequence < nodes->company;
+}
+
 const char *nodes_trouble(const struct nodes *nodes)
 {
     if (nodes == NULL || !nodes->facts.numbers_events)
@@ -140,6 +149,7 @@ void nodes_take_news(struct nodes *nodes, const struct bus_news *news)
         return;
     case BUS_NEWS_GONE:
         node_notes_gone(nodes->notes, news->node);
+        nodes->company = nodes->log->sequence + 1;
         return;
     }
 }

@@ -35,6 +35,7 @@ struct nodes {
     bool has_window;          /* of the past all was given that there is */
     bool has_past;            /* some of it was given */
     bool is_cut;              /* the others count it as gone */
+    uint64_t company;         /* from here on there was nobody else; 0: there never was */
     uint64_t lost, cuts;      /* how often, since the start */
 };
 
@@ -50,6 +51,8 @@ void nodes_take_past(struct nodes *nodes, uint64_t number);
 struct bus_take_up nodes_take_up(const struct nodes *nodes);
 /* What came up to this number is not kept here. */
 void nodes_lose(struct nodes *nodes, uint64_t through);
+/* Who has had events up to this number may have had them from another daemon. */
+bool nodes_may_have_given(const struct nodes *nodes, uint64_t sequence);
 /* Why nobody may subscribe at present: a sentence; NULL: everybody may. */
 const char *nodes_trouble(const struct nodes *nodes);
 

@@ -83,10 +83,8 @@ static bool tell_past(struct connection *connection, const struct client_message
     const char *last_id = message->last_id;
     struct log_position position =
         subscribe_find_start(connection, last_id, message->last_id_length);
-    struct presence_due due = presence_catch_up_begin(service, last_id, message->last_id_length,
-                                                      &(struct presence_heard){0});
-    if (service->streams->secrets.is_shared) /* it may have been at another daemon */
-        due.is_known = false;
+    const struct presence_due due = presence_catch_up_begin(
+        service, last_id, message->last_id_length, false, &(struct presence_heard){0});
 
     subscribe_settle_recovery(stream, &position, past);
     decisions_note_began(&service->streams->decisions, stream, position.sequence);
@@ -227,7 +225,7 @@ static bool tell_values(struct connection *connection, const struct past_rights 
                                        .first_slot = before};
 
     struct presence_due due =
-        presence_catch_up_begin(service, NULL, 0, &(struct presence_heard){0});
+        presence_catch_up_begin(service, NULL, 0, true, &(struct presence_heard){0});
     due.names_told = true;
     return tell_subscribed(connection, start.position, past, false) &&
            presence_events_send_available(service, stream, before) &&

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "event_id.h"
 #include "events/delivery.h"
+#include "events/nodes.h"
 #include "log/event_log.h"
 #include "requests/presence_events.h"
 #include "requests/service.h"
@@ -80,7 +81,8 @@ static void free_watches(struct watches *watches)
 /* ---- where to begin ---- */
 
 struct presence_due presence_catch_up_begin(const struct service *service, const char *last_id,
-                                            size_t length, const struct presence_heard *heard)
+                                            size_t length, bool was_here,
+                                            const struct presence_heard *heard)
 {
     const struct presence *presence = &service->streams->presence;
     const struct event_log *log = service->log;
@@ -100,6 +102,8 @@ struct presence_due presence_catch_up_begin(const struct service *service, const
     due.is_known =
         event_id_read_place(last_id, length, &epoch, &asked.sequence, &asked.values_after) &&
         epoch == log->epoch && asked.sequence <= log->sequence &&
+        /* Before an event another daemon had told something else of presence than this one. */
+        (was_here || !nodes_may_have_given(service->nodes, asked.sequence)) &&
         presence_past_find(&presence->past, asked.sequence, &due.change);
     return due;
 }

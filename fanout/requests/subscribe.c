@@ -356,12 +356,6 @@ static bool holds_back(const struct stream *stream, uint64_t after, const struct
     return false;
 }
 
-/* What another daemon told of presence before an event was another thing than what this one did. */
-static bool presence_is_known(const struct service *service, const char *last_id, bool was_here)
-{
-    return last_id == NULL || was_here || !service->streams->secrets.is_shared;
-}
-
 /* What its last answer said is told once more, and then it has it. */
 static uint64_t before_of(const struct presence_due *due, const struct presence_heard *heard)
 {
@@ -408,8 +402,8 @@ bool subscribe_begin(struct connection *connection, const struct http_request *r
     heard.is_poll = heard.is_poll && stream->comes_back;
     size_t id_length = body->last_id != NULL ? strlen(body->last_id) : 0;
     struct log_position start = subscribe_find_start(connection, body->last_id, id_length);
-    struct presence_due due = presence_catch_up_begin(service, body->last_id, id_length, &heard);
-    due.is_known = due.is_known && presence_is_known(service, body->last_id, was_here);
+    const struct presence_due due =
+        presence_catch_up_begin(service, body->last_id, id_length, was_here, &heard);
     connection->leaves_unseen = leaves_unseen(request, transport);
     streaming_begin(connection, hold_time(service->config, transport, body));
     subscribe_settle_recovery(stream, &start, body->past);

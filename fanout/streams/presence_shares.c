@@ -220,6 +220,7 @@ void presence_shares_want(struct presence_shares *shares, unsigned node)
 
     if (peer == NULL)
         return;
+    shares->living += !peer->lives;
     peer->lives = true;
     want_table(shares, peer);
 }
@@ -231,6 +232,7 @@ void presence_shares_forget(struct presence_shares *shares, unsigned node)
     if (peer == NULL)
         return;
     have_table(shares, peer);
+    shares->living -= peer->lives;
     peer->lives = false;
     peer->generation++;
     begin_sweep(shares, peer);

@@ -34,7 +34,8 @@ struct presence_shares {
     struct hash_table by_key;                          /* of node and client id */
     struct presence_peer *peers[PRESENCE_SHARE_NODES]; /* NULL: nothing was heard of it */
     uint64_t seed, bytes;
-    unsigned wanted;  /* peers whose tables are not known */
+    unsigned living;  /* peers */
+    unsigned wanted;  /* of those whose tables are not known */
     unsigned unswept; /* peers that have some that are to go */
 };
 

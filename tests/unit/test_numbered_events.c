@@ -544,6 +544,12 @@ static bool nobody_is_there(void *context)
     return daemon_of_test.server->streams.by_connid.count == 0;
 }
 
+static bool only_one_is_there(void *context)
+{
+    (void)context;
+    return daemon_of_test.server->streams.by_connid.count == 1;
+}
+
 /* With secrets of the one key, whichever daemon made them. */
 static void a_client_goes_from_one_daemon_to_the_other(void **state)
 {
@@ -609,18 +615,36 @@ static void its_state_says_which_one_it_is(void **state)
     stop();
 }
 
-/* The first look at the others is at what they have, whatever this one told before: nothing is left out. */
-static void who_comes_from_elsewhere_is_told_of_all_present(void **state)
+/* Before an event another daemon told something else of presence than this one: then all is told, and nothing is left
+ * out. Who can have been here alone is told what has changed. */
+static void who_may_come_from_elsewhere_is_told_of_all_present(void **state)
 {
+    static const char watching[] =
+        "{\"clid\":\"c\",\"ep\":[\"@CONNECTION@/+\"],\"last_id\":\"7000-%u\"}";
+    /* What came before the start may have been told by anybody. */
+    static const char *const told[] = {"all", "all", "all", "changes"};
     struct client client, other;
+    char json[128], text[64];
 
     (void)state;
     start(1);
     subscribe(&other, "{\"clid\":\"o\",\"ep\":[\"a\"]}");
-    subscribe(&client, "{\"clid\":\"c\",\"ep\":[\"@CONNECTION@/+\"],\"last_id\":\"7000-1\"}");
-    client_expect(&client, "\"type\":\"presence\",\"detail\":{\"told\":\"all\"}");
-    client_expect(&client, "@CONNECTION@/o");
-    client_close(&client);
+    for (unsigned round = 0; round < 4; round++) {
+        if (round == 1)
+            news_of(BUS_NEWS_CAME, 9);
+        else if (round == 2)
+            news_of(BUS_NEWS_GONE, 9);
+        else if (round == 3)
+            fake_inbox_event(2, "b", "{}");
+        settle();
+        (void)snprintf(json, sizeof json, watching, round < 3 ? 1 : 2);
+        (void)snprintf(text, sizeof text, "\"type\":\"presence\",\"detail\":{\"told\":\"%s\"}",
+                       told[round]);
+        subscribe(&client, json);
+        client_expect(&client, text);
+        client_close(&client);
+        daemon_turn_until(&daemon_of_test, only_one_is_there, NULL);
+    }
     client_close(&other);
     stop();
 }
@@ -665,7 +689,7 @@ int main(void)
         cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
         cmocka_unit_test(its_state_says_which_one_it_is),
         cmocka_unit_test(with_another_number_it_gives_other_connection_ids),
-        cmocka_unit_test(who_comes_from_elsewhere_is_told_of_all_present),
+        cmocka_unit_test(who_may_come_from_elsewhere_is_told_of_all_present),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,9 +240,9 @@ static void whom_it_saw_come_is_told_by_the_event_it_had(void **state)
     (void)service_scene_publish(scene, "a", "{}");
     (void)begin(scene, "{\"clid\":\"eva\",\"ep\":[\"a\"]}", &second);
     service_scene_turn(scene);
-    struct presence_due none = presence_catch_up_begin(&scene->service, "7-0", 3, &heard);
-    struct presence_due all = presence_catch_up_begin(&scene->service, "7-2", 3, &heard);
-    struct presence_due values = presence_catch_up_begin(&scene->service, "7-2-0", 5, &heard);
+    struct presence_due none = presence_catch_up_begin(&scene->service, "7-0", 3, true, &heard);
+    struct presence_due all = presence_catch_up_begin(&scene->service, "7-2", 3, true, &heard);
+    struct presence_due values = presence_catch_up_begin(&scene->service, "7-2-0", 5, true, &heard);
     assert_true(none.is_known && all.is_known && values.is_known);
     assert_true(none.change < all.change);
     assert_int_equal(values.change, all.change);
@@ -269,7 +269,7 @@ static void the_search_for_what_it_missed_counts_as_work(void **state)
         (void)begin(scene, json, &peers[i]);
     }
     service_scene_turn(scene);
-    struct presence_due due = presence_catch_up_begin(&scene->service, "7-1", 3, &heard);
+    struct presence_due due = presence_catch_up_begin(&scene->service, "7-1", 3, true, &heard);
     assert_true(due.is_known);
     stream->presence_since = 0;
     assert_int_equal(presence_catch_up_tell(stream, &due, &measure), REPLAY_MORE);
