@@ -18,6 +18,8 @@ static void explain_sockets(char *const *endpoints)
 
 void bus_call_explain(const struct config *config)
 {
+    if (config->bus_engine == CONFIG_BUS_REDIS)
+        return;
     explain_sockets(config->bus_events);
     explain_sockets(config->bus_acks);
 }
@@ -30,6 +32,9 @@ static int send_one(const struct config *config, struct bus_publisher *publisher
         return COMMAND_GOOD;
     if (event->acknowledged)
         return COMMAND_GOOD;
+    if (config->bus_engine == CONFIG_BUS_REDIS)
+        return command_fail("Redis did not take it within %u ms: %s", limit,
+                            bus_publisher_trouble(publisher));
     bus_call_explain(config);
     return command_fail("no daemon took it within %u ms; does esn-fanout run, on the endpoints of "
                         "[bus]?",
