@@ -24,6 +24,14 @@ _Static_assert((int)SERVER_ERROR_SIZE >= (int)CHANNEL_ERROR_SIZE, "a sentence ha
 
 /* ---- the old program ---- */
 
+/* Half of the past would be handed over as if it were all of it; and who is cut off would not come back. */
+static const char *find_trouble(void *context)
+{
+    const struct server *server = context;
+
+    return nodes_trouble(&server->nodes);
+}
+
 static bool is_quiet(void *context)
 {
     const struct server *server = context;
@@ -123,7 +131,8 @@ void handover_open(struct server *server)
     server->service.upgrade = &server->upgrade;
     server->upgrade.loop = &server->net.loop.uv;
     server->upgrade.config = &server->config;
-    server->upgrade.owner = (struct upgrade_owner){.save_ahead = save_ahead,
+    server->upgrade.owner = (struct upgrade_owner){.trouble = find_trouble,
+                                                   .save_ahead = save_ahead,
                                                    .is_quiet = is_quiet,
                                                    .rest = rest,
                                                    .save = save,

@@ -270,8 +270,13 @@ static bool find_obstacle(const struct upgrade *upgrade, char reason[UPGRADE_REA
 {
     char name[PROCESS_NAME_SIZE];
 
+    const struct upgrade_owner *owner = &upgrade->owner;
+    const char *trouble = owner->trouble != NULL ? owner->trouble(owner->context) : NULL;
+
     reason[0] = '\0';
-    if (upgrade->arguments == NULL)
+    if (trouble != NULL)
+        (void)snprintf(reason, UPGRADE_REASON_SIZE, "%s: try again later", trouble);
+    else if (upgrade->arguments == NULL)
         (void)snprintf(reason, UPGRADE_REASON_SIZE, "it is not known how this program was started");
     else if (getpid() == 1)
         (void)snprintf(reason, UPGRADE_REASON_SIZE,

@@ -20,6 +20,8 @@ enum upgrade_state { UPGRADE_NONE, UPGRADE_RUNS, UPGRADE_FAILED, UPGRADE_DONE };
 
 /* What only the owner of everything can do. */
 struct upgrade_owner {
+    /* Why nothing can be handed over at present: a sentence; NULL: it can. */
+    const char *(*trouble)(void *context);
     /* Writes a part of what does not change any more, after what upgrade.ahead says, while all goes
      * on. False: that was the last of it. */
     bool (*save_ahead)(void *context, struct saved_writer *writer);

@@ -89,6 +89,9 @@ static void it_serves_when_it_has_the_window(void **state)
     assert_non_null(strstr(answer_to(subscription), "503 Reading what was published before"));
     assert_non_null(strstr(answer_to(subscription), "Retry-After: 1"));
     assert_non_null(strstr(answer_to(ready), "503 Reading what was published before"));
+    assert_false(upgrade_begin(&daemon_of_test.server->upgrade));
+    assert_string_equal(daemon_of_test.server->upgrade.outcome.reason,
+                        "Reading what was published before: try again later");
     fake_inbox_past(18, "a", "{\"type\":\"x18\"}", 0);
     fake_inbox_past(20, "a", "{\"type\":\"x20\"}", 0);
     settle();
