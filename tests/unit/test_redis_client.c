@@ -1,4 +1,5 @@
 /* What a client of Redis makes of servers of every kind, and how long it waits for them. */
+#include "bus/bus_redis_link.h"
 #include "clock.h"
 #include "name_lookup.h"
 #include "redis/redis_client.h"
@@ -284,6 +285,98 @@ static void test_waiting_for_messages(void **state)
     (void)close(wake[1]);
 }
 
+static void test_what_nobody_waits_for_goes_before_the_next_command(void **state)
+{
+    (void)state;
+    struct scripted_server server = {.answer = "+yes\r\n"};
+    server_start(&server);
+    const struct redis_options options = options_for(&server);
+    struct redis_client *client = client_of(&options);
+    char error[REDIS_CLIENT_ERROR_SIZE];
+    assert_false(redis_client_queue(client, get, 2)); /* there is no connection to lose it with */
+    assert_true(redis_client_connect(client, error));
+    assert_true(redis_client_queue(client, get, 2));
+    assert_true(redis_client_queue(client, get, 2));
+    server.answer = "-ERR of the first\r\n*1\r\n:2\r\n+third\r\n";
+    struct redis_answer *answer = ask(client, error);
+    assert_true(redis_answer_is(answer, "third"));
+    redis_answer_free(&answer);
+    server.answer = "+fourth\r\n";
+    answer = ask(client, error);
+    assert_true(redis_answer_is(answer, "fourth"));
+    redis_answer_free(&answer);
+    server.answer = "-ERR no\r\n";
+    assert_true(redis_client_send(client, get, 2, error));
+    answer = redis_client_next(client, -1, NEVER_MS, error);
+    assert_int_equal(redis_answer_kind(answer), REDIS_ANSWER_ERROR);
+    size_t length;
+    assert_string_equal(redis_answer_text(answer, &length), "ERR no");
+    redis_answer_free(&answer);
+    redis_client_close(&client);
+    server_stop(&server);
+}
+
+static void test_who_connects_by_hand_knows_which_server_he_asks(void **state)
+{
+    (void)state;
+    struct scripted_server server = {.answer = "+yes\r\n", .closes = true};
+    server_start(&server);
+    struct redis_options options = options_for(&server);
+    options.by_hand = true;
+    struct redis_client *client = client_of(&options);
+    char error[REDIS_CLIENT_ERROR_SIZE];
+    assert_null(ask(client, error));
+    assert_string_equal(error, "the connection is lost");
+    assert_true(redis_client_connect(client, error));
+    struct redis_answer *answer = ask(client, error);
+    assert_true(redis_answer_is(answer, "yes"));
+    redis_answer_free(&answer);
+    assert_null(redis_client_next(client, -1, NEVER_MS, error)); /* its end has come */
+    assert_false(redis_client_is_connected(client));
+    assert_null(ask(client, error));
+    assert_false(redis_client_send(client, get, 2, error));
+    assert_true(redis_client_connect(client, error) && redis_client_is_connected(client));
+    redis_client_close(&client);
+    server_stop(&server);
+    assert_int_equal(server.connections, 2);
+}
+
+/* ---- servers that carry events ---- */
+
+static char info[512];
+
+static void expect_link(const char *lines, bool is_good, const char *expected)
+{
+    struct scripted_server server = {.answer = info};
+    (void)snprintf(info, sizeof info, "$%zu\r\n%s\r\n", strlen(lines), lines);
+    server_start(&server);
+    const struct redis_options redis = options_for(&server);
+    const struct bus_redis_options options = {.redis = &redis, .prefix = "esn:"};
+    struct redis_link link;
+    assert_true(redis_link_open(&link, &options, 65536));
+    assert_int_equal(redis_link_connect(&link), is_good);
+    assert_int_equal(redis_client_is_connected(link.client), is_good);
+    assert_string_equal(is_good ? link.run : link.error, expected);
+    if (is_good)
+        assert_int_equal(link.was_promoted, strstr(lines, "replid2:00") == NULL);
+    redis_link_close(&link);
+    server_stop(&server);
+}
+
+static void test_a_server_says_which_one_it_is(void **state)
+{
+    (void)state;
+    expect_link("# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\nmaster_replid2:0000\r\n", true,
+                "abc");
+    expect_link("redis_version:10.1\r\nrun_id:abc\r\nmaster_replid2:ff00\r\n", true, "abc");
+    expect_link("redis_version:7.2\nrun_id:abc", true, "abc");
+    expect_link("redis_version:6.2.9\r\nrun_id:abc\r\n", false,
+                "Redis 6.2.9 is too old: the bus needs 7.0");
+    expect_link("redis_version:7.0.0\r\nxrun_id:abc\r\n", false,
+                "the server does not say which Redis it is");
+    expect_link("", false, "the server does not say which Redis it is");
+}
+
 /* ---- addresses ---- */
 
 static void test_urls(void **state)
@@ -345,6 +438,9 @@ int main(void)
         cmocka_unit_test(test_bad_servers),
         cmocka_unit_test(test_one_that_is_not_there),
         cmocka_unit_test(test_waiting_for_messages),
+        cmocka_unit_test(test_what_nobody_waits_for_goes_before_the_next_command),
+        cmocka_unit_test(test_who_connects_by_hand_knows_which_server_he_asks),
+        cmocka_unit_test(test_a_server_says_which_one_it_is),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_addresses_need_no_name_server),
     };
