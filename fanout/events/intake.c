@@ -344,15 +344,27 @@ static void tell_position(struct intake *intake, const struct bus_message *messa
 
 /* ---- what was not published ---- */
 
-static uint64_t *counter_of(struct intake *intake, const char *reason)
+static void count_limited(struct intake *intake, const char *name)
+{
+    struct publisher_count *publisher = find_publisher(intake, secret_id(name, strlen(name)));
+
+    intake->counters.limited++;
+    if (publisher != NULL)
+        publisher->limited++;
+}
+
+static void count_refusal(struct intake *intake, const struct refusal *refusal)
 {
     struct intake_counters *counters = &intake->counters;
 
-    if (strcmp(reason, REFUSAL_DOUBLE) == 0)
-        return &counters->doubles;
-    if (strcmp(reason, REFUSAL_OTHER) == 0)
-        return &counters->others;
-    return strcmp(reason, REFUSAL_LIMITED) == 0 ? &counters->limited : &counters->refused;
+    if (strcmp(refusal->reason, REFUSAL_DOUBLE) == 0)
+        counters->doubles++;
+    else if (strcmp(refusal->reason, REFUSAL_OTHER) == 0)
+        counters->others++;
+    else if (strcmp(refusal->reason, REFUSAL_LIMITED) == 0)
+        count_limited(intake, refusal->by);
+    else
+        counters->refused++;
 }
 
 static void take_refusal(struct intake *intake, const struct bus_message *message)
@@ -360,7 +372,7 @@ static void take_refusal(struct intake *intake, const struct bus_message *messag
     const struct ack ack = {.sequence = message->envelope.sequence, .status = ACK_DELIVERED};
     const struct refusal *refusal = &message->refusal;
 
-    *counter_of(intake, refusal->reason) += 1;
+    count_refusal(intake, refusal);
     note_unpublished(intake, &(struct unpublished){.reason = refusal->reason,
                                                    .by = refusal->by,
                                                    .user = refusal->user,

@@ -112,9 +112,9 @@ describe('a token that publishes too much', () => {
   test('is counted, and no longer limited when the key is taken away', async () => {
     assert.ok((await stack.look('/state')).events_limited > 0);
     stack.writeConfig({ publish: { rate: 0 } });
-    stack.daemon.signal('SIGHUP');
+    // The daemon judges, or Redis by what the handlers know.
+    [stack.daemon, ...stack.handlers].forEach((program) => program.signal('SIGHUP'));
     await stack.daemon.untilLog(/configuration reloaded/);
-    const answer = await stack.post({ ep: topics(MUCH), e: { type: 'x' } }, { token: 'first' });
-    assert.equal(answer.status, 200);
+    await until('it is limited no more', async () => (await stack.post({ ep: topics(MUCH), e: { type: 'x' } }, { token: 'first' })).status === 200);
   });
 });
