@@ -38,7 +38,7 @@ static void renumber(void *context)
 
     message_warning("this daemon has another number", message_number("node", facts->node));
     server->nodes.notes->node = facts->node;
-    server->streams.secrets.moved.node = (uint16_t)facts->node;
+    server->streams.secrets.node = server->streams.secrets.moved.node = (uint16_t)facts->node;
     server->service.tickets.node = facts->node;
     server->streams.next_connid = facts->first_connid;
 }

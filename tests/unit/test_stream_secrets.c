@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "wall_clock.h"
+
 enum { FIRST = 1000, MAX_AGE = 5000, START = 70 };
 
 static const unsigned char key[STREAM_SECRETS_KEY_SIZE] = "a key of sixteen";
@@ -152,6 +154,91 @@ static void generations_go_round(void **state)
     stream_secrets_close(&secrets);
 }
 
+/* ---- a key that several daemons share ---- */
+
+enum { LIVES_MS = 60000 };
+
+static void open_shared(struct stream_secrets *secrets)
+{
+    open_with(secrets, key, FIRST);
+    secrets->lives_ms = LIVES_MS;
+    secrets->moved.max_count = 100;
+    secrets->moved.max_age_ms = LIVES_MS;
+    stream_secrets_share(secrets, 5);
+}
+
+/* Each secret that was shown makes those before it worthless; an answer that was lost does no harm. */
+static void with_a_shared_key_the_newest_that_was_shown_counts(void **state)
+{
+    struct stream_secrets here, there;
+    unsigned char made[3][STREAM_SECRET_SIZE], again[STREAM_SECRET_SIZE];
+
+    (void)state;
+    open_shared(&here);
+    open_shared(&there);
+    assert_true(stream_secrets_make(&there, 7, NULL, made[0]));
+    assert_true(stream_secrets_make(&there, 7, made[0], made[1]));
+    assert_true(stream_secrets_make(&there, 7, made[1], made[2]));
+    assert_false(stream_secrets_take_over(&here, 8, NULL, made[0], START));
+    assert_true(stream_secrets_take_over(&here, 7, NULL, made[0], START));
+    assert_true(stream_secrets_take_over(&here, 7, NULL, made[0], START));
+    assert_true(stream_secrets_make(&here, 7, made[0], again));
+    assert_true(stream_secrets_take_over(&here, 7, NULL, again, START));
+    assert_false(stream_secrets_take_over(&here, 7, NULL, made[0], START));
+    /* Where it was here last, only what was made after that elsewhere counts. */
+    assert_false(stream_secrets_take_over(&here, 7, again, made[1], START));
+    assert_true(stream_secrets_take_over(&here, 7, again, made[2], START));
+    assert_true(stream_secrets_refuse(&here, 7, START));
+    assert_false(stream_secrets_take_over(&here, 7, NULL, made[2], START));
+    /* There it is not known. */
+    assert_true(stream_secrets_take_over(&there, 7, NULL, made[2], START));
+    stream_secrets_close(&here);
+    stream_secrets_close(&there);
+}
+
+static void with_a_shared_key_a_secret_grows_old(void **state)
+{
+    struct stream_secrets secrets;
+    unsigned char secret[STREAM_SECRET_SIZE];
+
+    (void)state;
+    open_shared(&secrets);
+    assert_true(stream_secrets_make(&secrets, 7, NULL, secret));
+    wall_clock_set(LIVES_MS / 1000 + 2);
+    assert_false(stream_secrets_take_over(&secrets, 7, NULL, secret, START));
+    wall_clock_set(-100); /* of a daemon whose clock is ahead of ours */
+    assert_true(stream_secrets_take_over(&secrets, 7, NULL, secret, START));
+    wall_clock_set(0);
+    stream_secrets_close(&secrets);
+}
+
+static void generations_wrap_around_and_what_is_old_is_forgotten(void **state)
+{
+    struct moved_streams moved = {.max_count = 2, .max_age_ms = 1000};
+
+    (void)state;
+    moved_streams_open(&moved);
+    assert_true(moved_streams_note(&moved, 1, 65535, 3, 0));
+    assert_true(moved_streams_count(&moved, 1, 65535) && moved_streams_count(&moved, 1, 0));
+    assert_false(moved_streams_count(&moved, 1, 65534));
+    assert_true(moved_streams_note(&moved, 1, 2, 4, 0));
+    assert_false(moved_streams_note(&moved, 1, 65535, 3, 0));
+    unsigned node;
+    assert_true(moved_streams_holder(&moved, 1, &node));
+    assert_int_equal(node, 4);
+    assert_true(moved_streams_note(&moved, 2, MOVED_STREAM_NONE, 4, 10));
+    assert_false(moved_streams_count(&moved, 2, 9));
+    assert_false(moved_streams_note(&moved, 2, 9, 4, 10));
+    assert_false(moved_streams_holder(&moved, 2, &node));
+    assert_true(moved_streams_note(&moved, 3, 0, 4, 20));
+    assert_int_equal(moved.by_connid.count, 2);
+    assert_false(moved_streams_holder(&moved, 1, &node));
+    assert_true(moved_streams_note(&moved, 4, 0, 4, 1015));
+    assert_int_equal(moved.by_connid.count, 2);
+    assert_true(moved_streams_count(&moved, 2, 9));
+    moved_streams_free(&moved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +248,9 @@ int main(void)
         cmocka_unit_test(what_came_back_is_forgotten_when_nobody_can_any_more),
         cmocka_unit_test(the_one_before_counts_until_the_newest_was_shown),
         cmocka_unit_test(generations_go_round),
+        cmocka_unit_test(with_a_shared_key_the_newest_that_was_shown_counts),
+        cmocka_unit_test(with_a_shared_key_a_secret_grows_old),
+        cmocka_unit_test(generations_wrap_around_and_what_is_old_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
