@@ -3,6 +3,7 @@
 #include "bytes.h"
 #include "commands.h"
 #include "event_id.h"
+#include "report_merge.h"
 #include "report_view.h"
 #include "settings.h"
 
@@ -37,6 +38,8 @@ static int ask(const struct settings *settings, const struct question *question)
                               "[log] report_time, or before the daemon was started");
     else if (status == COMMAND_GOOD && (asked.ack.status != ACK_DELIVERED || text.failed))
         status = command_fail("the daemon is overloaded");
+    else if (status == COMMAND_GOOD && !report_merge(&text))
+        status = command_fail("the daemon's answer is none of this version");
     else if (status == COMMAND_GOOD)
         status = report_view_print(&text, settings->json);
     bytes_free(&text);

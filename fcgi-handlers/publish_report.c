@@ -3,6 +3,7 @@
 #include "event_id.h"
 #include "handler_reply.h"
 #include "publish_answer.h"
+#include "report_merge.h"
 #include "retry_after.h"
 
 #include <string.h>
@@ -90,6 +91,8 @@ void publish_report_answer(const struct report_order *order, struct handler_requ
     else if (asked.ack.status != ACK_DELIVERED)
         (void)handler_reply_send_error(request, 503, "The fan-out daemon is overloaded", NULL,
                                        retry_header);
+    else if (!report_merge(&report))
+        (void)handler_reply_send_error(request, 500, "Out of memory", NULL, NULL);
     else
         answer_known(request, &report);
     bytes_free(&report);

@@ -140,6 +140,26 @@ describe('three daemons on one Redis', () => {
     second.destroy();
   });
 
+  test('who had an event is asked of all, and answered in one', async () => {
+    const streams = await Promise.all(all.nodes.map((node) => Subscriber.open(`${node.url}/`, { ep: ['r'], report: true })));
+    const { json } = await all.post({ ep: ['r'], e: { type: 'x' }, report: true });
+    assert.equal(json.receivers, 3);
+    const report = async () => (await request(`${all.url}event/${json.id}`, { agent: false, headers: { Authorization: `Bearer ${all.publishToken}` } })).json;
+    const before = await until('all were given it', async () => {
+      const found = await report();
+      return found.sent === 3 && found;
+    });
+    assert.deepEqual([before.had, before.missing.map(({ connid }) => connid).sort()], [0, streams.map(({ connected }) => connected.connid).sort()]);
+    const [first, ...others] = streams;
+    await first.takeUntil('x');
+    const { connid, secret } = first.connected;
+    const said = await follow(`${all.url}alive`, { method: 'POST', agent: false, body: JSON.stringify({ connid, secret, had: json.id }) });
+    assert.equal(said.status, 200, said.text);
+    const after = await report();
+    assert.deepEqual([after.sent, after.had, after.missing.map((one) => one.connid).sort()], [3, 1, others.map(({ connected }) => connected.connid).sort()]);
+    await Promise.all(streams.map((stream) => stream.close()));
+  });
+
   test('esn-subscribe sends who comes back to where its stream was', async () => {
     for (let i = 0; i < 4; i++) {
       const stream = await Subscriber.open(all.url, ['a']);
