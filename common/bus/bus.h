@@ -78,7 +78,8 @@ enum bus_news_kind {
     BUS_NEWS_MISSED,     /* notes of it were lost: what it said before has to be asked for */
     BUS_NEWS_EPOCH,      /* ids begin anew, after `sequence`: the engine has lost events */
     BUS_NEWS_LOST,       /* events up to `sequence` were trimmed before this node was given them */
-    BUS_NEWS_CUT,        /* this node's own lease is over: others count it as gone */
+    BUS_NEWS_CUT, /* this node's own lease is over, others may count it as gone; not while the
+                            engine itself is away, for all */
     /* It has one again, perhaps with another number and first connection id (bus_inbox_facts()), and all that happened
      * meanwhile follows or was given. */
     BUS_NEWS_BACK

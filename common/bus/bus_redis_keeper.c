@@ -153,10 +153,17 @@ static bool renew(struct redis_keeper *keeper)
     return good;
 }
 
+/* Then nobody can renew anything, and nobody counts another as gone: streams stay, and hear the rest when it is back. */
+static bool is_redis_away(const struct redis_keeper *keeper)
+{
+    return redis_client_was_refused(keeper->link.client) ||
+           strstr(keeper->link.error, "LOADING") != NULL;
+}
+
 static void tell_cut(struct redis_keeper *keeper)
 {
     uint64_t most_ms = keeper->interval_ms * CUT_RENEWALS;
-    if (!keeper->has_joined || keeper->is_cut ||
+    if (!keeper->has_joined || keeper->is_cut || is_redis_away(keeper) ||
         clock_monotonic_ms() - keeper->renewed_at < most_ms)
         return;
     keeper->is_cut = true;

@@ -23,6 +23,7 @@ struct redis_client {
     struct redis_options options;
     redisContext *context; /* NULL: not connected */
     char *error;           /* of the call at hand */
+    bool was_refused;      /* at the last connecting */
     size_t unasked;        /* answers that come before the one that is waited for */
 };
 
@@ -48,6 +49,11 @@ void redis_client_disconnect(struct redis_client *client)
 bool redis_client_is_connected(const struct redis_client *client)
 {
     return client->context != NULL;
+}
+
+bool redis_client_was_refused(const struct redis_client *client)
+{
+    return client->was_refused;
 }
 
 void redis_client_set_limits(struct redis_client *client, uint64_t connect_ms, uint64_t limit_ms)
@@ -136,6 +142,11 @@ static int open_socket(const struct sockaddr *address, socklen_t size, uint64_t 
     return -1;
 }
 
+static void note_refusal(struct redis_client *client, int code)
+{
+    client->was_refused = code == ECONNREFUSED || code == ENOENT;
+}
+
 static int open_unix(struct redis_client *client, uint64_t deadline_ms)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -143,6 +154,7 @@ static int open_unix(struct redis_client *client, uint64_t deadline_ms)
     _Static_assert(sizeof address.sun_path >= REDIS_URL_SOCKET_SIZE, "a path has to fit");
     memcpy(address.sun_path, client->options.url.socket, sizeof client->options.url.socket);
     int file = open_socket((const struct sockaddr *)&address, sizeof address, deadline_ms, &code);
+    note_refusal(client, code);
     if (file < 0)
         (void)fail(client, client->options.url.socket, strerror(code));
     return file;
@@ -166,6 +178,7 @@ static int open_tcp(struct redis_client *client, uint64_t deadline_ms)
     for (const struct addrinfo *one = all; one != NULL && file < 0; one = one->ai_next)
         file = open_socket(one->ai_addr, one->ai_addrlen, deadline_ms, &code);
     freeaddrinfo(all);
+    note_refusal(client, code);
     if (file < 0)
         (void)fail(client, address->host, strerror(code));
     return file;
@@ -237,6 +250,7 @@ static bool greet(struct redis_client *client, uint64_t deadline_ms)
 static bool connect_to(struct redis_client *client)
 {
     uint64_t deadline_ms = clock_monotonic_ms() + client->options.connect_ms;
+    client->was_refused = false;
     bool is_file = client->options.locate == NULL && client->options.url.socket[0] != '\0';
     int file = is_file ? open_unix(client, deadline_ms) : open_tcp(client, deadline_ms);
     if (file < 0)

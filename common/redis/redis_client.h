@@ -44,6 +44,8 @@ void redis_client_disconnect(struct redis_client *client);
 /* False with a sentence in error. Does nothing when it is connected. */
 bool redis_client_connect(struct redis_client *client, char error[REDIS_CLIENT_ERROR_SIZE]);
 bool redis_client_is_connected(const struct redis_client *client);
+/* Whether the last connecting failed since nobody listens there: the host is, and Redis is not. */
+bool redis_client_was_refused(const struct redis_client *client);
 /* From the next call on, in place of those of the options. */
 void redis_client_set_limits(struct redis_client *client, uint64_t connect_ms, uint64_t limit_ms);
 

@@ -420,6 +420,23 @@ describe('a Redis that comes back', () => {
     assert.match(answer.trouble, /redis\.sock|connection is lost/);
   });
 
+  test('while it is away for longer than a lease, no daemon counts itself or another as gone', async () => {
+    scene = await Scene.start('bus-long', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always']);
+    const short = { bus: { lease: '3s', receivers_time: '1s' } };
+    const nodes = [await scene.node(short), await scene.node(short)];
+    await nodes[0].news('came', { node: nodes[1].facts.node });
+    const publisher = await scene.publisher(short);
+    await scene.redis.program.end('SIGKILL');
+    const answer = await publisher.publish([['t', 'refused']], { limit: 4500 });
+    assert.equal(answer.good, false);
+    await scene.redis.start();
+    assert.equal((await publisher.publish([['t', 'then']])).good, true);
+    for (const node of nodes) {
+      await node.find(({ e }) => e === 'then', 'what comes then');
+      assert.deepEqual(node.lines.filter(({ news }) => ['cut', 'gone', 'epoch'].includes(news)), []);
+    }
+  });
+
   test('a daemon waits for it at its start, and gives up with a reason', async () => {
     scene = await Scene.start('bus-start', ['--save', '']);
     await scene.redis.program.end('SIGKILL');
