@@ -29,6 +29,16 @@ describe('three daemons on one Redis', () => {
   });
   after(() => all?.stop());
 
+  test('esnctl asks each for its figures', async () => {
+    const { code, stdout, stderr } = await all.esnctl('nodes', '--state', '--json', '--url', all.url);
+    assert.equal(code, 0, stderr);
+    const listed = JSON.parse(stdout);
+    assert.deepEqual(listed.map(({ url }) => url).sort(), ['node/1/', 'node/2/', 'node/3/']);
+    for (const { node, state } of listed) {
+      assert.equal(state.node.number, node);
+    }
+  });
+
   const at = (number) => all.nodes[numbers.indexOf(number)];
   const post = (url, body) => request(url, { method: 'POST', agent: false, body: JSON.stringify(body) });
 
