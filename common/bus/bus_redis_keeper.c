@@ -153,7 +153,8 @@ static bool renew(struct redis_keeper *keeper)
     return good;
 }
 
-/* Then nobody can renew anything, and nobody counts another as gone: streams stay, and hear the rest when it is back. */
+/* Then nobody can renew anything, and nobody counts another as gone: streams stay, and hear the rest when it is
+ * back. */
 static bool is_redis_away(const struct redis_keeper *keeper)
 {
     return redis_client_was_refused(keeper->link.client) ||
