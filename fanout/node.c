@@ -133,6 +133,7 @@ static void on_node_timer(uv_timer_t *timer)
     uint64_t now = loop_now(&server->net.loop);
 
     describe(server, now);
+    nodes_run(&server->nodes, now, server->config.bus_cut_time);
     if (server->unheard_until_ms == 0 || now < server->unheard_until_ms)
         return;
     server->unheard_until_ms = 0;

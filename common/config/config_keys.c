@@ -333,6 +333,9 @@ const struct config_key config_keys[] = {
      "Then the answer has `complete: false`, and the sum of those that did."},
     {"bus", "lease", CONFIG_DURATION, AT(bus_lease), "3s", 300, 60000, NULL, false, EXPERT, "10s",
      "Of `engine = redis`: a daemon that did not renew its record in Redis for so long counts as gone. The same in all daemons and handlers."},
+    {"bus", "cut_time", CONFIG_DURATION, AT(bus_cut_time), "15s", 0, 3600000, NULL, true, EXPERT, "5s",
+     "Of `engine = redis`: how long a daemon that cannot reach Redis keeps its streams, which hear nothing meanwhile, before it tells them "
+     "to come back, to another one that can. Longer than a Redis is away that is started again, or replaced."},
     {"bus", "max_events", CONFIG_NUMBER, AT(bus_max_events), "1000000", 1000, 1000000000, NULL, false, EXPERT, "100000",
      "Of `engine = redis`: how many events Redis keeps, about; a daemon that is cut off from Redis while more come has lost some."},
     {"bus", "start_time", CONFIG_DURATION, AT(bus_start_time), "60s", 1000, 3600000, NULL, false, EXPERT, "10m",

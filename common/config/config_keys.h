@@ -99,7 +99,7 @@ struct config {
     uint64_t bus_mode;
     uint64_t bus_batch;
     char *bus_prefix;
-    uint64_t bus_lease, bus_receivers_time, bus_max_events, bus_start_time;
+    uint64_t bus_lease, bus_cut_time, bus_receivers_time, bus_max_events, bus_start_time;
     uint64_t remember_events, remember_time;
     char *bus_public_key_file, *bus_secret_key_file;
     /* [acl] */

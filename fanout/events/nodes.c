@@ -74,8 +74,24 @@ static void take_window(struct nodes *nodes)
 static void cut_off(struct nodes *nodes)
 {
     nodes->is_cut = true;
+    nodes->has_released = false;
+    nodes->cut_at_ms = 0;
     nodes->cuts++;
-    message_error("cut off from the other daemons: streams are told to come back");
+    message_error("cut off from the other daemons: nobody new is served");
+}
+
+/* Redis may be away for all, and back in a moment: then there is no better place for a stream. */
+void nodes_run(struct nodes *nodes, uint64_t now_ms, uint64_t hold_ms)
+{
+    if (!nodes->is_cut || nodes->has_released)
+        return;
+    if (nodes->cut_at_ms == 0)
+        nodes->cut_at_ms = now_ms;
+    if (now_ms - nodes->cut_at_ms < hold_ms)
+        return;
+    nodes->has_released = true;
+    message_error("cut off from the other daemons for long: streams are told to come back",
+                  message_number("ms", (int64_t)(now_ms - nodes->cut_at_ms)));
     nodes->owner.release(nodes->owner.context);
 }
 

@@ -35,6 +35,8 @@ struct nodes {
     bool has_window;          /* of the past all was given that there is */
     bool has_past;            /* some of it was given */
     bool is_cut;              /* the others count it as gone */
+    bool has_released;        /* ... for so long that its streams were told to come back */
+    uint64_t cut_at_ms;       /* of the loop's clock; 0: not looked at yet */
     uint64_t company;         /* from here on there was nobody else; 0: there never was */
     uint64_t lost, cuts;      /* how often, since the start */
 };
@@ -45,6 +47,8 @@ void nodes_open(struct nodes *nodes, const struct bus_facts *facts, bool goes_on
 void nodes_set_inbox(struct nodes *nodes, struct bus_inbox *inbox);
 /* Of a message that is any. */
 void nodes_take_news(struct nodes *nodes, const struct bus_news *news);
+/* To be called often: streams of a daemon that was cut off for hold_ms are told to come back. */
+void nodes_run(struct nodes *nodes, uint64_t now_ms, uint64_t hold_ms);
 /* The next message of the past is the first one when there was none before: the log begins with it. */
 void nodes_take_past(struct nodes *nodes, uint64_t number);
 /* Where the next program goes on, or this one when that does not come up. */

@@ -197,11 +197,11 @@ const comeBack = (node, stream) =>
   until('it is taken again', () => node.subscribe({ ep: ['t'], last_id: stream.frames.at(-1).json.id, connid: stream.connid, secret: stream.secret }));
 
 describe('when Redis is away', () => {
-  const shared = (to, more = {}) => ({
+  const shared = (to, { cut_time = '0', ...more } = {}) => ({
     engine: 'redis',
     redis: to,
     ...more,
-    config: { bus: { lease: '1s', receivers_time: '50ms' }, fanout: { stop_spread: '100ms', retry_time: '100ms' }, redis: { url: to.url, time_limit: '200ms' } },
+    config: { bus: { lease: '1s', receivers_time: '50ms', cut_time }, fanout: { stop_spread: '100ms', retry_time: '100ms' }, redis: { url: to.url, time_limit: '200ms' } },
   });
   let folder, redis, relay, nodes;
   const begin = async (label, words) => {
@@ -215,6 +215,28 @@ describe('when Redis is away', () => {
     relay = undefined;
     await redis.program.end();
     fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('for all, for a while: posts are refused, streams stay, and go on when it is back', async () => {
+    await begin('away', ['--appendonly', 'yes', '--appendfsync', 'always']);
+    const patient = { cut_time: '1h' };
+    nodes = await Promise.all([Stack.start('away-1', shared(redis, { handlers: 1, ...patient })), Stack.start('away-2', shared(redis, patient))]);
+    await Promise.all(nodes.map(untilReady));
+    const streams = await Promise.all(nodes.map((node) => node.subscribe({ ep: ['t'] })));
+    await nodes[0].publish('t', 'before');
+    await redis.program.end('SIGKILL');
+    assert.equal((await nodes[0].post({ ep: ['t'], e: { type: 'refused' } })).status, 503);
+    for (const node of nodes) {
+      await until('it is cut off', async () => (await node.get('/readyz')).status === 503);
+    }
+    await redis.start();
+    await Promise.all(nodes.map(untilReady));
+    await nodes[0].publishInTheEnd('t', 'after');
+    for (const stream of streams) {
+      await stream.until('what came after', () => events(stream).includes('after'));
+      assert.deepEqual(events(stream), ['before', 'after']);
+      await stream.close();
+    }
   });
 
   test('for one daemon: its clients are moved, none of them loses anything, and it serves again', async () => {
