@@ -1,7 +1,8 @@
 'use strict';
 
 // A process of clients: node hold.js --count N [--socket PATH | --host H --port P] [--path PATH] [--clid NAME] [--ep TOPIC]
-// [--public-key FILE --user NAME] [--report] [--spread S]. With --spread stream I is on TOPIC/(I modulo S). With a key the streams are bound, those of that user.
+// [--clids C] [--public-key FILE --user NAME] [--report] [--spread S]. With --spread stream I is on TOPIC/(I modulo S), with --clids it is
+// NAME-(I modulo C). With a key the streams are bound, those of that user.
 // Opens N streams and prints "all N connected", then a line "events M" whenever the number of frames beyond `connected`
 // on all streams has reached a multiple of N. A stream that ends is told as "lost I".
 
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     user: { type: 'string' },
     'public-key': { type: 'string' },
     clid: { type: 'string', default: 'held' },
+    clids: { type: 'string' },
     ep: { type: 'string', default: 'a' },
     report: { type: 'boolean', default: false },
     spread: { type: 'string' },
@@ -33,7 +35,8 @@ const key = values['public-key'] && fs.readFileSync(values['public-key'], 'utf8'
 
 function subscription(index) {
   const topic = values.spread ? `${values.ep}/${index % Number(values.spread)}` : values.ep;
-  const whole = { ep: [topic], clid: values.clid, report: values.report };
+  const clid = values.clids ? `${values.clid}-${index % Number(values.clids)}` : values.clid;
+  const whole = { ep: [topic], clid, report: values.report };
   return key ? { ...whole, ep: [{ topic, binded: true }], bind_key: bindKey(values.user, { key }) } : whole;
 }
 

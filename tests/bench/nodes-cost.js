@@ -1,0 +1,117 @@
+'use strict';
+
+// What several daemons over Redis cost beside one with ZeroMQ: posts through nginx by turns, and a shout to many streams of one
+// daemon and of two. ESN_BUILD=DIR node tests/bench/nodes-cost.js [ROUNDS] [SECONDS] [STREAMS] [SHOUTS]; DIR with `make bench-tools`.
+// "appendfsync always": the Redis writes to the disk before it answers. Prints JSON; figures of rounds are their medians.
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { ON_DISK } = require('../system/lib/nodes');
+const { build, newFolder } = require('../system/lib/paths');
+const { run } = require('../system/lib/program');
+const { requestText } = require('../system/lib/raw');
+const { Redis } = require('../system/lib/redis');
+const { Stack } = require('../system/lib/stack');
+const { until } = require('../system/lib/wait');
+
+const [rounds = 3, seconds = 4, streams = 10_000, shouts = 100] = process.argv.slice(2).map(Number);
+const CLIENTS = 16;
+const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+const ENGINES = {
+  zeromq: { engine: 'zeromq' },
+  redis: { engine: 'redis' },
+  'redis, appendfsync always': { engine: 'redis', words: ON_DISK },
+};
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
+
+/** Processor time of a process so far, s. proc_pid_stat(5): fields 14 and 15, counted from behind the name. */
+function processorTime(pid) {
+  const [, rest] = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const fields = rest.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+async function withStack(options, work) {
+  const { words, ...own } = options;
+  const folder = newFolder('nodes-cost');
+  const redis = words && (await Redis.start(folder, { words }));
+  const config = { messages: { level: 'warning' }, ...(redis && { redis: { url: redis.url } }) };
+  const stack = await Stack.start('nodes-cost', { handlers: 1, ...own, redis, config });
+  try {
+    return await work(stack);
+  } finally {
+    await stack.stop();
+    await redis?.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Posts of an event to one subscriber, one after the other by each client: a second, and how soon they are answered. */
+function measurePosts(engine) {
+  return withStack(ENGINES[engine], async (stack) => {
+    const holder = await stack.hold(1, { words: ['--port', String(stack.port), '--ep', 'bench'] });
+    const file = path.join(os.tmpdir(), `nodes-cost-${process.pid}`);
+    const headers = { Authorization: `Bearer ${stack.publishToken}`, 'Content-Type': 'application/json' };
+    fs.writeFileSync(file, requestText('POST', '/notify/event', { headers, body: '{"ep":["bench"],"e":{"type":"bench","detail":1}}' }));
+    const command = [path.join(build, 'tests/bench/tools/post_load'), '--port', String(stack.webPort), '--request', file];
+    const ended = await run([...command, '--clients', String(CLIENTS), '--seconds', String(seconds)]);
+    fs.rmSync(file);
+    await holder.end();
+    if (ended.code !== 0) {
+      throw new Error(`${engine}: ${ended.stdout}${ended.stderr}`);
+    }
+    return JSON.parse(ended.stdout);
+  });
+}
+
+/** Processor time of each daemon for a shout to all streams, ms. */
+async function measureShouts(count) {
+  const folder = newFolder('nodes-cost-shouts');
+  const redis = await Redis.start(folder, {});
+  const config = { redis: { url: redis.url }, messages: { level: 'warning' }, bus: { engine: 'redis', receivers_time: '5s' } };
+  const nodes = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      nodes.push(await Stack.start(`shouts-${i + 1}`, { engine: 'redis', redis, config, handlers: i === 0 ? 1 : 0 }));
+    }
+    const share = streams / count;
+    const holders = await Promise.all(nodes.map((node) => node.hold(share, { words: ['--port', String(node.port), '--ep', 'shout'] })));
+    await nodes[0].publish('shout', 'warm');
+    const before = nodes.map(({ daemon }) => processorTime(daemon.pid));
+    for (let i = 0; i < shouts; i++) {
+      const { receivers } = await nodes[0].publish('shout', 'n', i);
+      if (receivers !== streams) {
+        throw new Error(`${receivers} receivers instead of ${streams}`);
+      }
+    }
+    const all = new RegExp(`^events ${share * (shouts + 1)}$`, 'm');
+    await until('all have all', () => holders.every((holder) => all.test(holder.output())));
+    return nodes.map(({ daemon }, i) => ((processorTime(daemon.pid) - before[i]) * 1000) / shouts);
+  } finally {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await redis.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function main() {
+  const posts = Object.fromEntries(Object.keys(ENGINES).map((engine) => [engine, []]));
+  const oneDaemon = [];
+  const eachOfTwo = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const engine of Object.keys(ENGINES)) {
+      posts[engine].push(await measurePosts(engine));
+    }
+    oneDaemon.push(...(await measureShouts(1)));
+    eachOfTwo.push(...(await measureShouts(2)));
+  }
+  console.log(JSON.stringify({ posts, shouts: { streams, oneDaemonMs: median(oneDaemon), eachOfTwoMs: median(eachOfTwo), oneDaemon, eachOfTwo } }, null, 1));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
