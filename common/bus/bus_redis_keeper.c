@@ -17,8 +17,7 @@
 
 /* docs/bus.md gives the reasons for these numbers. */
 enum {
-    RENEWALS = 6,     /* in one lease */
-    CUT_RENEWALS = 4, /* so many have failed: it counts itself as gone before the others do */
+    CUT_RENEWALS = 8, /* so many have failed: it counts itself as gone before the others do */
     TRY_AGAIN_MS = 20,
     SAY_AGAIN_MS = 10000,
     CONNID_SHIFT = 4, /* so many ids a millisecond: 16,000 new streams a second, on average */
@@ -311,7 +310,7 @@ static bool prepare(struct redis_keeper *keeper, struct redis_node *node)
     const struct redis_options *redis = node->options.redis;
     keeper->node = node;
     keeper->peers.lease_ms = node->options.lease_ms;
-    keeper->interval_ms = node->options.lease_ms / RENEWALS;
+    keeper->interval_ms = node->options.lease_ms / REDIS_RENEWALS;
     (void)snprintf(keeper->boot, sizeof keeper->boot, "%016" PRIx64, node->boot);
     if (!redis_link_open(&keeper->link, &node->options, max_answer) ||
         !redis_link_open(&keeper->notes, &node->options, max_answer) ||

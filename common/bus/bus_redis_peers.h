@@ -1,5 +1,6 @@
-/* The daemons that share a Redis, as one who looks at their records again and again knows them. A record that does not
- * change for a lease is that of a dead daemon, by the clock of whoever looks, not by that of Redis. No I/O. */
+/* The daemons that share a Redis, as one who looks at their records again and again knows them. A record that did not
+ * change is that of a dead daemon, by the clock of whoever looks, not by that of Redis: within a lease of its death, who
+ * looks as often as they renew. No I/O. */
 #ifndef ESN_BUS_REDIS_PEERS_H
 #define ESN_BUS_REDIS_PEERS_H
 
@@ -8,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* In one lease. A change is seen up to one renewal late, and that it did not come another one. */
+enum { REDIS_RENEWALS = 12, REDIS_GONE_RENEWALS = REDIS_RENEWALS - 2 };
 
 struct redis_peer {
     unsigned node;
