@@ -1,6 +1,6 @@
 /* The daemons that share a Redis, as one who looks at their records again and again knows them. A record that did not
- * change is that of a dead daemon, by the clock of whoever looks, not by that of Redis: within a lease of its death, who
- * looks as often as they renew. No I/O. */
+ * change is that of a dead daemon, by the clock of whoever looks, not by that of Redis: within a lease of its death,
+ * for who looks as often as they renew. No I/O. */
 #ifndef ESN_BUS_REDIS_PEERS_H
 #define ESN_BUS_REDIS_PEERS_H
 
