@@ -107,4 +107,4 @@ async function runOnNodes(options) {
   }
 }
 
-module.exports = { runOnNodes };
+module.exports = { Doors, runOnNodes };
