@@ -18,6 +18,7 @@ const { until } = require('../system/lib/wait');
 
 const [rounds = 3, seconds = 4, streams = 10_000, shouts = 100] = process.argv.slice(2).map(Number);
 const CLIENTS = 16;
+const WARM_UP = 1 / 6; // of the seconds, before them: post_load counts none of those posts
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const ENGINES = {
   zeromq: { engine: 'zeromq' },
@@ -41,7 +42,7 @@ async function withStack(options, work) {
   const config = { messages: { level: 'warning' }, ...(redis && { redis: { url: redis.url } }) };
   const stack = await Stack.start('nodes-cost', { handlers: 1, ...own, redis, config });
   try {
-    return await work(stack);
+    return await work(stack, redis);
   } finally {
     await stack.stop();
     await redis?.stop();
@@ -51,11 +52,19 @@ async function withStack(options, work) {
 
 /** Posts of an event to one subscriber, one after the other by each client: a second, and how soon they are answered. */
 function measurePosts(engine) {
-  return withStack(ENGINES[engine], async (stack) => {
+  return withStack(ENGINES[engine], async (stack, redis) => {
     const holder = await stack.hold(1, { words: ['--port', String(stack.port), '--ep', 'bench'] });
     const file = path.join(os.tmpdir(), `nodes-cost-${process.pid}`);
     const headers = { Authorization: `Bearer ${stack.publishToken}`, 'Content-Type': 'application/json' };
     fs.writeFileSync(file, requestText('POST', '/notify/event', { headers, body: '{"ep":["bench"],"e":{"type":"bench","detail":1}}' }));
+    const parts = {
+      nginx: stack.nginx.children(),
+      'esn-event': stack.handlers.flatMap((handler) => handler.children()),
+      'esn-fanout': [stack.daemon.pid],
+      ...(engine !== 'zeromq' && { Redis: [(redis ?? stack.redis).program.pid] }),
+    };
+    const spent = () => Object.values(parts).map((pids) => pids.reduce((sum, pid) => sum + processorTime(pid), 0));
+    const before = spent();
     const command = [path.join(build, 'tests/bench/tools/post_load'), '--port', String(stack.webPort), '--request', file];
     const ended = await run([...command, '--clients', String(CLIENTS), '--seconds', String(seconds)]);
     fs.rmSync(file);
@@ -63,7 +72,9 @@ function measurePosts(engine) {
     if (ended.code !== 0) {
       throw new Error(`${engine}: ${ended.stdout}${ended.stderr}`);
     }
-    return JSON.parse(ended.stdout);
+    const figures = JSON.parse(ended.stdout);
+    const us = spent().map((time, i) => Math.round(((time - before[i]) * 1e6) / figures.posts / (1 + WARM_UP)));
+    return { rate: figures.rate, p50Us: figures.p50_us, p99Us: figures.p99_us, usOfAPost: Object.fromEntries(Object.keys(parts).map((name, i) => [name, us[i]])) };
   });
 }
 
