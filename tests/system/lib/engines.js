@@ -9,6 +9,7 @@
  *   keepsIds          whether ids go on as they were when the log is there again from the disk, as after a moment; else with another epoch
  *   knowsLater        whether an id that is later than the newest event may be resumed from: another daemon has told it
  *   tellsUndelivered  whether {"report": {"within": s}} is taken
+ *   figures           what /state has beside the figures of both
  *   sharesSecrets     whether secrets of streams are those of several daemons: what is asked again within a second may be told the same one
  */
 const engines = {
@@ -19,6 +20,7 @@ const engines = {
     keepsIds: false,
     knowsLater: false,
     tellsUndelivered: true,
+    figures: [],
     sharesSecrets: false,
   },
   redis: {
@@ -28,6 +30,7 @@ const engines = {
     keepsIds: true,
     knowsLater: true,
     tellsUndelivered: false,
+    figures: ['node'],
     sharesSecrets: true,
   },
 };

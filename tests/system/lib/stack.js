@@ -240,6 +240,15 @@ location /notify/ {
         const answer = await this.post({ ep: ['stack/ready'], e: { type: 'ready' } }, { handler: index });
         return answer.status === 200;
       });
+      await this.#untilAllWork(this.handlers[index]);
+    }
+  }
+
+  /** One worker is enough for a post; under a wrapper they are not its children. */
+  async #untilAllWork(handler) {
+    const { workers, handlerWrapper } = this.options;
+    if (handlerWrapper.length === 0) {
+      await handler.until('all its workers are there', () => handler.children().length === workers);
     }
   }
 
