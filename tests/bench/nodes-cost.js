@@ -16,7 +16,7 @@ const { Redis } = require('../system/lib/redis');
 const { Stack } = require('../system/lib/stack');
 const { until } = require('../system/lib/wait');
 
-const [rounds = 3, seconds = 0.8, streams = 10_000, shouts = 20] = process.argv.slice(2).map(Number);
+const [rounds = 3, seconds = 0.5, streams = 10_000, shouts = 20] = process.argv.slice(2).map(Number);
 // Each of its connections may bring a thousand posts before nginx closes it: hence so short a time.
 const CLIENTS = 16;
 const WARM_UP = 1 / 6; // of the seconds, before them: post_load counts none of those posts
