@@ -333,8 +333,8 @@ static void wait_for_receivers(struct redis_publisher *publisher,
 
 /* ---- what doubles are told ---- */
 
-static void note_receivers_of(struct redis_publisher *publisher, const struct bus_event *event,
-                              bool is_last)
+static void note_outcome_of(struct redis_publisher *publisher, const struct bus_event *event,
+                            bool is_last)
 {
     bool was_taken = event->ack.status == ACK_DELIVERED;
     char name[8 + 2 * ENVELOPE_POST_KEY_SIZE], receivers[REDIS_NUMBER_SIZE],
@@ -375,12 +375,12 @@ static void note_receivers(struct redis_publisher *publisher, const struct redis
         if (!is_to_be_noted(event))
             continue;
         if (before != NULL)
-            note_receivers_of(publisher, before, false);
+            note_outcome_of(publisher, before, false);
         before = event;
     }
     set_limits(publisher, now->until);
     if (before != NULL)
-        note_receivers_of(publisher, before, true);
+        note_outcome_of(publisher, before, true);
 }
 
 /* Redis knows no receivers of what was had for the first time in the same call. */

@@ -66,12 +66,13 @@ static void append(struct redis_queue *queue, struct redis_item *item)
         (void)eventfd_write(queue->descriptor, 1);
 }
 
-bool redis_queue_put(struct redis_queue *queue, struct redis_item *item)
+/* False, and the item is freed: closed, or no room and nobody waits for it. */
+static bool add(struct redis_queue *queue, struct redis_item *item, bool waits)
 {
     (void)pthread_mutex_lock(&queue->lock);
-    while (!queue->is_closed && !has_room(queue, item))
+    while (waits && !queue->is_closed && !has_room(queue, item))
         (void)pthread_cond_wait(&queue->room, &queue->lock);
-    bool taken = !queue->is_closed;
+    bool taken = !queue->is_closed && has_room(queue, item);
     if (taken)
         append(queue, item);
     (void)pthread_mutex_unlock(&queue->lock);
@@ -80,16 +81,14 @@ bool redis_queue_put(struct redis_queue *queue, struct redis_item *item)
     return taken;
 }
 
+bool redis_queue_put(struct redis_queue *queue, struct redis_item *item)
+{
+    return add(queue, item, true);
+}
+
 bool redis_queue_offer(struct redis_queue *queue, struct redis_item *item)
 {
-    (void)pthread_mutex_lock(&queue->lock);
-    bool taken = !queue->is_closed && has_room(queue, item);
-    if (taken)
-        append(queue, item);
-    (void)pthread_mutex_unlock(&queue->lock);
-    if (!taken)
-        free(item);
-    return taken;
+    return add(queue, item, false);
 }
 
 void redis_queue_push(struct redis_queue *queue, struct redis_item *item)
