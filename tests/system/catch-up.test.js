@@ -28,7 +28,7 @@ describe('many that come back with the same topics cost little more than one', (
     const clients = range(count, () => new Stranger(stack, { keeps: Infinity }).say(request));
     await Promise.all(clients.map(({ socket }) => until('it is connected', () => !socket.connecting && socket.writableLength === 0)));
     stack.daemon.signal('SIGCONT');
-    await Promise.all(clients.map((client) => until('it has everything', () => client.text.includes('the-last-one'))));
+    await Promise.all(clients.map((client) => until('it has everything', () => client.end.includes('the-last-one'))));
     for (const client of clients) {
       assert.equal(client.text.match(/"type":"fill"/g).length, TOPICS);
       await client.leave();

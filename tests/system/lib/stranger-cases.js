@@ -6,10 +6,13 @@
 const net = require('node:net');
 const { pause } = require('./wait');
 
+const END_LENGTH = 1024;
+
 /** A connection that says something and reads, or does not read, what it is told. Never rejects. */
 class Stranger {
   received = 0;
   text = '';
+  end = ''; // of the text, for who waits for what comes last: looking through all of it each time would starve the reading
   isClosed = false;
 
   constructor(target, { reads = true, keeps = 0 } = {}) {
@@ -26,7 +29,9 @@ class Stranger {
       this.socket.on('data', (chunk) => {
         this.received += chunk.length;
         if (this.text.length < keeps) {
-          this.text += chunk.toString('latin1');
+          const more = chunk.toString('latin1');
+          this.text += more;
+          this.end = (this.end + more).slice(-END_LENGTH);
         }
       });
     } else {
