@@ -128,15 +128,16 @@ static void lose_number(struct redis_keeper *keeper)
 
 static bool renew(struct redis_keeper *keeper)
 {
-    char number[REDIS_NUMBER_SIZE];
+    char number[REDIS_NUMBER_SIZE], most[REDIS_NUMBER_SIZE];
     struct bytes record = BYTES_EMPTY;
     uint64_t sent_at = clock_monotonic_ms();
     write_record(keeper, &record);
     const struct redis_word words[] = {redis_word_number(number, keeper->number),
                                        redis_word_of(keeper->boot),
-                                       {record.data, record.length}};
+                                       {record.data, record.length},
+                                       redis_word_number(most, keeper->node->options.max_events)};
     struct redis_answer *answer =
-        record.failed ? NULL : redis_link_call(&keeper->link, BUS_REDIS_RENEW, words, 3);
+        record.failed ? NULL : redis_link_call(&keeper->link, BUS_REDIS_RENEW, words, 4);
     bool good = answer != NULL;
     keeper->renew_at = sent_at + keeper->interval_ms;
     if (redis_answer_is(redis_answer_part(answer, 0), "OK")) {
@@ -152,12 +153,13 @@ static bool renew(struct redis_keeper *keeper)
     return good;
 }
 
-/* Then nobody can renew anything, and nobody counts another as gone: streams stay, and hear the rest when it is
- * back. */
+/* Then nobody can renew or publish anything, and nobody counts another as gone: streams stay, and hear the rest when it
+ * is back. MISCONF: it cannot write its snapshots (stop-writes-on-bgsave-error). */
 static bool is_redis_away(const struct redis_keeper *keeper)
 {
-    return redis_client_was_refused(keeper->link.client) ||
-           strstr(keeper->link.error, "LOADING") != NULL;
+    const char *error = keeper->link.error;
+    return redis_client_was_refused(keeper->link.client) || strstr(error, "LOADING") != NULL ||
+           strstr(error, "MISCONF") != NULL;
 }
 
 static void tell_cut(struct redis_keeper *keeper)
@@ -180,7 +182,7 @@ static void tell_back(struct redis_keeper *keeper)
         clock_monotonic_ms() - keeper->renewed_at >= most_ms)
         return;
     (void)pthread_mutex_lock(&node->lock);
-    bool has_read = !redis_place_is_before(node->seen, keeper->caught_up);
+    bool has_read = !redis_place_is_before(node->given, keeper->caught_up);
     (void)pthread_mutex_unlock(&node->lock);
     if (!has_read)
         return;
@@ -202,11 +204,25 @@ static void set_agreed(struct redis_keeper *keeper, bool agreed)
     (void)pthread_mutex_unlock(&node->lock);
 }
 
+/* Once of each server: https://redis.io/docs/latest/develop/reference/eviction/ */
+static void warn_of_eviction(struct redis_keeper *keeper)
+{
+    char policy[REDIS_POLICY_SIZE];
+    if (strcmp(keeper->looked_at_run, keeper->link.run) == 0)
+        return;
+    memcpy(keeper->looked_at_run, keeper->link.run, sizeof keeper->looked_at_run);
+    if (redis_link_evicts(&keeper->link, policy))
+        message_warning("Redis, which carries events, may evict some of them when it is full: give "
+                        "it maxmemory-policy noeviction",
+                        message_text("maxmemory_policy", policy));
+}
+
 static bool connect_keeper(struct redis_keeper *keeper)
 {
     if (!redis_client_is_connected(keeper->link.client)) {
         if (!redis_link_connect(&keeper->link))
             return false;
+        warn_of_eviction(keeper);
         set_agreed(keeper, false);
     }
     return redis_talk_listen(keeper);

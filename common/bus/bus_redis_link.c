@@ -101,6 +101,20 @@ bool redis_link_connect(struct redis_link *link)
     return false;
 }
 
+bool redis_link_evicts(struct redis_link *link, char policy[REDIS_POLICY_SIZE])
+{
+    size_t length;
+    char most[REDIS_NUMBER_SIZE];
+    struct redis_answer *memory = ask_info(link, "memory");
+    const char *info = redis_answer_text(memory, &length);
+    bool evicts = info != NULL && find_line(info, "maxmemory", most, sizeof most) &&
+                  strcmp(most, "0") != 0 &&
+                  find_line(info, "maxmemory_policy", policy, REDIS_POLICY_SIZE) &&
+                  strcmp(policy, "noeviction") != 0;
+    redis_answer_free(&memory);
+    return evicts;
+}
+
 /* ---- asking ---- */
 
 struct redis_word redis_link_key(struct bytes *text, const struct redis_link *link,

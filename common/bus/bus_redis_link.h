@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum { REDIS_RUN_SIZE = 48, REDIS_SHA_SIZE = 48 };
+enum { REDIS_RUN_SIZE = 48, REDIS_SHA_SIZE = 48, REDIS_POLICY_SIZE = 32 };
 
 enum bus_redis_script {
     BUS_REDIS_PUBLISH,
@@ -40,6 +40,9 @@ void redis_link_close(struct redis_link *link);
 /* Connects, when it is not connected, and asks the server who it is. False with a sentence in link->error, also when it
  * is too old. */
 bool redis_link_connect(struct redis_link *link);
+/* Whether the server takes away what the bus keeps when it is full; its maxmemory-policy then. False also when it
+ * does not say. */
+bool redis_link_evicts(struct redis_link *link, char policy[REDIS_POLICY_SIZE]);
 /* Appends a word that is `prefix` and `name` to the text, as keys and channels are called. */
 struct redis_word redis_link_key(struct bytes *text, const struct redis_link *link,
                                  const char *name);

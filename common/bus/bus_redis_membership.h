@@ -20,6 +20,7 @@ struct redis_keeper {
     bool is_cut;    /* its lease is over */
     struct redis_place
         caught_up; /* when the reader is there, all that happened while it was cut was given */
+    char looked_at_run[REDIS_RUN_SIZE]; /* of the server that was last asked whether it evicts */
     unsigned number;
     char boot[REDIS_NUMBER_SIZE]; /* hexadecimal */
     unsigned char key[BUS_STREAM_KEY_SIZE];

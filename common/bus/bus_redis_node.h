@@ -56,7 +56,8 @@ struct redis_node {
     char reader_run[REDIS_RUN_SIZE]; /* "": the reader has read nothing yet */
     char trouble[REDIS_CLIENT_ERROR_SIZE];
     struct bus_facts facts;
-    struct redis_place seen; /* by the reader: nothing beyond has been given to the loop */
+    struct redis_place seen;  /* by the reader: nothing beyond has been given to the loop */
+    struct redis_place given; /* all up to here has been given to the loop */
     struct redis_outgoings outgoing;
     size_t outgoing_bytes;
     uint64_t last_note;

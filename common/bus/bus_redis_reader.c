@@ -135,6 +135,13 @@ static void note_seen(struct redis_reader *reader, const struct redis_answer *la
     (void)pthread_mutex_unlock(&reader->node->lock);
 }
 
+static void note_given(struct redis_reader *reader)
+{
+    (void)pthread_mutex_lock(&reader->node->lock);
+    reader->node->given = reader->place;
+    (void)pthread_mutex_unlock(&reader->node->lock);
+}
+
 /* ---- reading ---- */
 
 static void adapt(struct redis_reader *reader, const struct redis_answer *entries, size_t count)
@@ -159,6 +166,7 @@ static bool take_entries(struct redis_reader *reader, const struct redis_answer 
     for (size_t i = 0; i < count; i++)
         if (!take_entry(reader, redis_answer_part(entries, i)))
             return false;
+    note_given(reader);
     return true;
 }
 
@@ -221,7 +229,7 @@ static void tell_ready(struct redis_reader *reader, struct redis_place newest)
     if (newest.epoch != 0)
         node->facts.epoch = newest.epoch;
     node->facts.sequence = newest.sequence;
-    node->seen = reader->place;
+    node->seen = node->given = reader->place;
     node->is_ready = true;
     (void)pthread_cond_broadcast(&node->changed);
     (void)pthread_mutex_unlock(&node->lock);

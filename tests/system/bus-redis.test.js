@@ -4,6 +4,7 @@
 // them, against a real Redis that is killed, comes back, or is reached over a line that is cut.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const path = require('node:path');
 const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { BusPeer } = require('./lib/bus-peer');
@@ -29,6 +30,7 @@ class Scene {
     const scene = new Scene();
     scene.folder = newFolder(label);
     scene.peers = [];
+    scene.relays = [];
     scene.redis = await Redis.start(scene.folder, { words: redisWords });
     return scene;
   }
@@ -51,6 +53,13 @@ class Scene {
     return this.#peer('publisher', config);
   }
 
+  /** A line to Redis. */
+  async relay() {
+    const relay = await Relay.start(path.join(this.folder, `relay${this.relays.length}`), this.redis.socket);
+    this.relays.push(relay);
+    return relay;
+  }
+
   /** Ends it at once, and starts it with what it has on its disk. */
   async restartRedis() {
     await this.redis.program.end('SIGKILL');
@@ -59,6 +68,7 @@ class Scene {
 
   async endPeers() {
     await Promise.all(this.peers.splice(0).map(({ program }) => program.isRunning && program.end('SIGKILL')));
+    await Promise.all(this.relays.splice(0).map((relay) => relay.stop()));
   }
 
   async stop() {
@@ -136,7 +146,7 @@ describe('a Redis that stays', () => {
 
   test('an answer that is lost on the way is asked for again, and nothing is published twice', async () => {
     const node = await scene.node();
-    const relay = await Relay.start(path.join(scene.folder, 'relay'), scene.redis.socket);
+    const relay = await scene.relay();
     const publisher = await scene.publisher({ redis: { url: `unix:${relay.path}` } });
     await publisher.publish([['t', 'first']]);
     for (let i = 0; i < 3; i++) {
@@ -148,7 +158,6 @@ describe('a Redis that stays', () => {
     await publisher.publish([['t', 'end']]);
     await node.find(({ e }) => e === 'end', 'the end');
     assert.deepEqual(node.events(), ['first', ...numbers(15), 'end'].map((e) => `t:${e}`));
-    await relay.stop();
   });
 
   test('scripts that the server has forgotten are brought to it again', async () => {
@@ -229,6 +238,71 @@ describe('a Redis that stays', () => {
   });
 });
 
+const NEWS_OF_TROUBLE = ['cut', 'gone', 'epoch'];
+const troubleOf = (node) => node.lines.filter(({ news }) => NEWS_OF_TROUBLE.includes(news));
+
+describe('a Redis that takes no more', () => {
+  // So long is a post tried that a lease passes meanwhile.
+  const short = { bus: { lease: '3s', receivers_time: '1s' } };
+  const LONGER = { limit: 4500 };
+  let scene;
+  afterEach(() => scene?.stop());
+
+  test('is full: posts are refused and say why, daemons live on and join, and a smaller log makes room', async () => {
+    scene = await Scene.start('bus-full', ['--save', '']);
+    const nodes = [await scene.node(short), await scene.node(short)];
+    await nodes[0].news('came', { node: nodes[1].facts.node });
+    const publisher = await scene.publisher(short);
+    for (let i = 0; i < 2000; i += 500) await publisher.publish(numbers(500, i).map((n) => ['t', n]));
+    for (const node of nodes) await node.find(({ e }) => e === '1999', 'the last of them');
+    await scene.redis.cli('CONFIG', 'SET', 'maxmemory', '1');
+    const answer = await publisher.publish([['t', 'refused']], LONGER);
+    assert.deepEqual([answer.good, answer.events[0].acknowledged], [false, false]);
+    assert.match(answer.trouble, /OOM/);
+    nodes.push(await scene.node({ bus: { ...short.bus, max_events: 1000 } }));
+    await nodes[2].news('window');
+    await until('the log is smaller', async () => Number(await scene.redis.cli('XLEN', 'esn:log')) < 1200);
+    await scene.redis.cli('CONFIG', 'SET', 'maxmemory', '0');
+    await until('posts are taken', async () => (await publisher.publish([['t', 'then']])).good);
+    for (const node of nodes) {
+      await node.find(({ e }) => e === 'then', 'what comes then');
+      assert.deepEqual(troubleOf(node), []);
+      assert.ok(!node.lines.some(({ e }) => e === 'refused'));
+    }
+  });
+
+  test('cannot write its snapshots: posts are refused and say why, and daemons live on', async () => {
+    scene = await Scene.start('bus-misconf', ['--save', '3600 1']);
+    const nodes = [await scene.node(short), await scene.node(short)];
+    await nodes[0].news('came', { node: nodes[1].facts.node });
+    const publisher = await scene.publisher(short);
+    const dump = path.join(scene.redis.folder, 'dump.rdb');
+    const saved = (status) =>
+      until(`a snapshot is ${status}`, async () => {
+        await scene.redis.cli('BGSAVE', 'SCHEDULE');
+        return (await scene.redis.cli('INFO', 'persistence')).includes(`rdb_last_bgsave_status:${status}`);
+      });
+    fs.mkdirSync(dump);
+    await saved('err');
+    const answer = await publisher.publish([['t', 'refused']], LONGER);
+    assert.deepEqual([answer.good, answer.events[0].acknowledged], [false, false]);
+    assert.match(answer.trouble, /MISCONF/);
+    fs.rmdirSync(dump);
+    await saved('ok');
+    await until('posts are taken', async () => (await publisher.publish([['t', 'then']])).good);
+    for (const node of nodes) {
+      await node.find(({ e }) => e === 'then', 'what comes then');
+      assert.deepEqual(troubleOf(node), []);
+    }
+  });
+
+  test('may evict: a daemon that comes to it warns', async () => {
+    scene = await Scene.start('bus-evicts', ['--save', '', '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru']);
+    const node = await scene.node(short);
+    await node.program.untilLog(/may evict .*maxmemory_policy=.?allkeys-lru/);
+  });
+});
+
 describe('nodes', () => {
   let scene;
   before(async () => (scene = await Scene.start('bus-nodes', ['--save', ''])));
@@ -293,7 +367,7 @@ describe('nodes', () => {
   });
 
   test('a node whose line is mute counts itself as cut off, and comes back with all that happened', async () => {
-    const relay = await Relay.start(path.join(scene.folder, 'relay'), scene.redis.socket);
+    const relay = await scene.relay();
     const short = { lease: '1s' };
     const watcher = await scene.node({ bus: short });
     const node = await scene.node({ bus: short, redis: { url: `unix:${relay.path}`, time_limit: '200ms' } });
@@ -309,7 +383,6 @@ describe('nodes', () => {
     assert.deepEqual(node.events(), numbers(20).map((n) => `t:${n}`));
     const order = node.lines.map(({ news, e }) => news ?? e);
     assert.ok(order.lastIndexOf('19') < order.indexOf('back'));
-    await relay.stop();
   });
 });
 

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives a daemon its number, and the first of all an epoch; the others look at once.
 -- ARGV: prefix, run, boot, key for stream secrets in case that there is none, record.
 -- Gives 'OK', node, key, ms of the server's clock; or 'FULL', nodes.

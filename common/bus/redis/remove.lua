@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Removes the record of a daemon that is no more, unless it has changed; the others look at once. One that did not take its leave
 -- is remembered by its way, for the operator, until another one has that way.
 -- ARGV: prefix, node, what the record begins with, "dead" or "left".

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Agrees on this server, by compare-and-set: who saw another state than there is now has to look again.
 -- ARGV: prefix, run, the run that was agreed on, the epoch of then, '1' when events were lost, an epoch and a sequence
 -- that were seen. Sequences go on over epochs: last values of before keep theirs, and come before what is new.

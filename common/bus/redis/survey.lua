@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- What a daemon asks each server that it comes to. Until nodes and this server have agreed, it leaves word how far it has seen.
 -- ARGV: prefix, run, node, boot, epoch and sequence of the newest event that it has seen, key of stream secrets.
 -- Gives run that is agreed on, epoch, id of the newest event, what nodes have seen, nodes.
