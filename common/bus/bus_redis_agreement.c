@@ -105,6 +105,10 @@ static bool keeps_all(struct redis_keeper *keeper)
         return false;
     struct redis_answer *answer = redis_link_ask(&keeper->link, words, 4);
     bool is_on = false, is_always = false;
+    if (answer == NULL && redis_client_is_connected(keeper->link.client))
+        message_warning(
+            "Redis does not say whether it has all on its disk: its user needs +config|get",
+            message_text("reason", keeper->link.error));
     for (size_t i = 0; i + 1 < redis_answer_count(answer); i += 2) {
         const struct redis_answer *value = redis_answer_part(answer, i + 1);
         is_on = is_on || redis_answer_is(value, "yes");

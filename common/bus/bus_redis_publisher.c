@@ -232,10 +232,16 @@ static void pause_until(uint64_t until)
 static bool call_until(struct redis_publisher *publisher, struct bus_event *events, size_t count,
                        uint64_t first_sequence, uint64_t until)
 {
+    char reason[REDIS_CLIENT_ERROR_SIZE] = "";
     publisher->last_batch++;
     while (!try_call(publisher, events, count, first_sequence, until)) {
-        if (left_until(until) == 0)
+        if (left_until(until) == 0) {
+            /* The last try may have had too little time to find out why. */
+            if (*reason != '\0')
+                (void)fail_with(publisher, reason);
             return false;
+        }
+        memcpy(reason, publisher->trouble, sizeof reason);
         pause_until(until);
         for (size_t i = 0; i < count; i++)
             events[i].sent_again = true;

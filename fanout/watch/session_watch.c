@@ -403,7 +403,7 @@ static void *run(void *context)
         held_sessions_free(&watch->held);
         redis_client_disconnect(watch->events);
         if (!atomic_load(&watch->stopping) && !away)
-            message_warning("Redis is away: logging out ends no streams meanwhile",
+            message_warning("cannot listen to Redis: logging out ends no streams meanwhile",
                             message_text("reason", error));
         away = true;
         pause_for(watch, pause_ms);

@@ -279,7 +279,7 @@ describe('sessions in Redis', () => {
       assert.equal(await shop.receivers(), 1);
     }
     assert.equal(held.isOver, false, 'nothing is known of the session, so the stream stays');
-    await shop.bound.stack.daemon.untilLog(/warning esn-fanout: Redis is away: logging out ends no streams meanwhile/);
+    await shop.bound.stack.daemon.untilLog(/warning esn-fanout: cannot listen to Redis: logging out ends no streams meanwhile/);
     await shop.redis.start();
     await held.takeUntil('dropped');
     await login(id);
@@ -424,7 +424,7 @@ describe('tokens for a session in Redis', () => {
 });
 
 /** What docs/nodes.md says that daemons and handlers need besides. */
-const RIGHTS_OF_BUS = ['~esn:*', '&esn:*', '+@all', '-@dangerous', '+info'];
+const RIGHTS_OF_BUS = ['~esn:*', '&esn:*', '+@all', '-@dangerous', '+info', '+config|get'];
 
 describe('sessions in a Redis that asks who it is', () => {
   let shop;

@@ -14,14 +14,14 @@ function blocks(file) {
   let block;
   for (const line of fs.readFileSync(path.join(SOURCE, file), 'utf8').split('\n')) {
     const heading = /^## (.*)/.exec(line);
-    const fence = /^```(\w*)$/.exec(line);
+    const fence = /^( *)```(\w*)$/.exec(line);
     if (fence && block) {
       found.push(block);
       block = undefined;
     } else if (fence) {
-      block = { section, language: fence[1], text: '' };
+      block = { section, language: fence[2], text: '', indent: fence[1].length };
     } else if (block) {
-      block.text += `${line}\n`;
+      block.text += `${line.slice(block.indent)}\n`;
     } else if (heading) {
       section = heading[1];
     }

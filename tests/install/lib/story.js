@@ -165,7 +165,8 @@ const TRY = `
 
 /** Everybody may do what the table of docs/operate.md says, and nothing else. */
 function assertRightsOfUsers(machine) {
-  machine.run('esnctl keygen --dir /etc/es-web-notify token');
+  machine.run(`esnctl keygen --dir /etc/es-web-notify token
+    install -m 640 -g esn-redis /dev/null /etc/es-web-notify/redis.password`);
   const wrong = rightsTable().filter(([file, user, words]) => {
     machine.run(`test -e ${file}`);
     return machine.try(`set -- ${file}${TRY}`, user).output !== words;
