@@ -273,9 +273,9 @@ static size_t header_of(const char *token, size_t length)
 static bool is_absent(struct token_keys_common *common, const char *token, size_t length)
 {
     size_t size = header_of(token, length);
-    uint64_t now = clock_monotonic_ms();
     bool found = false;
     (void)pthread_mutex_lock(&common->lock);
+    uint64_t now = clock_monotonic_ms();
     for (size_t i = 0; i < ABSENT_MAX && size > 0 && !found; i++) {
         const struct absent_key *absent = &common->absent[i];
         found = absent->length == size && memcmp(absent->header, token, size) == 0 &&

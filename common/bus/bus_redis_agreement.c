@@ -87,7 +87,7 @@ static void judge_words(struct survey *survey, const struct redis_keeper *keeper
         if (is_own || has_said(said, peer))
             continue;
         /* Its record may be among what this server does not have: who was known is waited for all the same. */
-        if (now - peer->changed_at < keeper->peers.lease_ms)
+        if (now < peer->changed_at + keeper->peers.lease_ms)
             survey->all_have_said = false;
         else
             survey->some_are_dead = true;

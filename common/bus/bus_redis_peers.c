@@ -94,5 +94,5 @@ bool redis_peers_live(const struct redis_peers *peers, const struct redis_peer *
                       uint64_t now_ms)
 {
     uint64_t most_ms = peers->lease_ms / REDIS_RENEWALS * REDIS_GONE_RENEWALS;
-    return peer->is_there && now_ms - peer->changed_at < most_ms;
+    return peer->is_there && now_ms < peer->changed_at + most_ms;
 }

@@ -149,8 +149,8 @@ static bool get_ready(struct redis_publisher *publisher, uint64_t until)
 static void see_nodes(struct redis_publisher *publisher, const struct redis_answer *nodes)
 {
     struct redis_peers *peers = &publisher->peers;
-    uint64_t now = clock_monotonic_ms();
     redis_look_at_nodes(peers, nodes);
+    uint64_t now = clock_monotonic_ms();
     unsigned *living = reallocarray(publisher->living, peers->count + 1, sizeof *living);
     publisher->living_count = 0;
     if (living == NULL)

@@ -19,7 +19,7 @@ describe('three daemons on one Redis', () => {
   let all;
   let numbers; // of all.nodes
   before(async () => {
-    all = await Nodes.start('nodes', 3, { config: { fanout: { poll_gap: '1m' } } });
+    all = await Nodes.start('nodes', 3, { config: { bus: { receivers_time: '10s' }, fanout: { poll_gap: '1m' } } });
     numbers = await Promise.all(all.nodes.map(numberOf));
     // Each says where it is reached from its first renewal on.
     await until('all are known', async () => {
@@ -187,7 +187,7 @@ describe('three daemons on one Redis', () => {
 describe('a daemon that is away', () => {
   let all;
   before(async () => {
-    all = await Nodes.start('nodes-away', 2, { config: { bus: { lease: '1s' } } });
+    all = await Nodes.start('nodes-away', 2, { config: { bus: { lease: '1s', receivers_time: '2s' } } });
   });
   after(() => all?.stop());
 

@@ -58,6 +58,16 @@ describe('who keeps the broker running', () => {
     return (await request('http://localhost/state', { agent: false, socketPath: stack.socketPath, headers })).status;
   };
 
+  /** None of its workers of before the reload is left, who might answer somebody yet. */
+  async function renewWorkers(handler) {
+    const before = handler.children();
+    reload(handler);
+    await until('all its workers are others', () => {
+      const now = handler.children();
+      return now.length === before.length && !now.some((pid) => before.includes(pid));
+    });
+  }
+
   /** As the document orders it: the new one is added, given out, and the old one taken away. */
   async function exchange(file, program, status, old, refused) {
     const next = newToken();
@@ -87,7 +97,7 @@ describe('who keeps the broker running', () => {
     for (const [old, next] of [[undefined, 'next'], ['next', undefined]]) {
       assert.equal(await statusOf(keyOf(old)), 200);
       stack.writeTokens('bind.key', [keyPair(next).privateKey]);
-      [stack.handlers[0], bound.web.handler].forEach(reload); // both read it, with [binding] mode = rsa
+      await Promise.all([stack.handlers[0], bound.web.handler].map(renewWorkers)); // both read it, with [binding] mode = rsa
       await until('keys of the new pair are taken', async () => (await statusOf(keyOf(next))) === 200);
       await until('keys of the old one are refused', async () => (await statusOf(keyOf(old))) === 400);
     }

@@ -20,7 +20,7 @@ describe('three daemons', () => {
   before(async () => {
     folder = newFolder('several');
     redis = await Redis.start(folder, { words: ['--appendonly', 'yes', '--appendfsync', 'always'] });
-    const shared = { engine: 'redis', redis, config: { bus: { lease: '1s' }, fanout: { stop_spread: '100ms' } } };
+    const shared = { engine: 'redis', redis, config: { bus: { lease: '1s', receivers_time: '10s' }, fanout: { stop_spread: '100ms' } } };
     nodes = await Promise.all([
       Stack.start('several-1', { ...shared, handlers: 1 }),
       Upgradable.start('several-2', shared),
