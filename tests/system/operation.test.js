@@ -64,7 +64,7 @@ describe('who keeps the broker running', () => {
     reload(handler);
     await until('all its workers are others', () => {
       const now = handler.children();
-      return now.length === before.length && !now.some((pid) => before.includes(pid));
+      return now.length > 0 && !now.some((pid) => before.includes(pid));
     });
   }
 

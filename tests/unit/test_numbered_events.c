@@ -207,12 +207,12 @@ static void values_of_before_come_in_any_order(void **state)
     fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
     settle();
     subscribe(&client, "{\"ep\":[\"#\"]}");
-    client_expect(&client, "c49");
-    const char *a = client_find(&client, client.text, "a7"),
-               *b = client_find(&client, client.text, "b30"),
-               *c = client_find(&client, client.text, "c49");
+    client_expect(&client, "\"c49\"");
+    const char *a = client_find(&client, client.text, "\"a7\""),
+               *b = client_find(&client, client.text, "\"b30\""),
+               *c = client_find(&client, client.text, "\"c49\"");
     assert_true(a != NULL && b != NULL && a < b && b < c);
-    assert_false(client_has(&client, "c20"));
+    assert_false(client_has(&client, "\"c20\""));
     assert_int_equal(client_count(&client, "\"kept\":true"), 3);
     client_close(&client);
     stop();
