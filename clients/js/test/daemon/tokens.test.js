@@ -43,7 +43,7 @@ describe('access tokens', () => {
   for (const transport of ALL) {
     test(`are exchanged before they end, by ${transport}: each event once, in order`, async () => {
       let asked = 0;
-      const listener = await begin(transport, async () => accessToken('luis', { seconds: ++asked < 3 ? 4 : 600 }));
+      const listener = await begin(transport, async () => accessToken('luis', { seconds: ++asked < 3 ? 8 : 600 }));
       const said = [];
       for (let i = 0; asked < 3; i++) {
         await say(`n${i}`);
