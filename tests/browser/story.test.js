@@ -58,6 +58,15 @@ async function logIn(browser, env, user) {
   };
 }
 
+/** The second one's session began as the first one: that page's stream may not be gone yet. */
+async function untilTwoStreams(env) {
+  const headers = { Authorization: `Bearer ${env.ESN_ADMIN_TOKEN}` };
+  await until('the page of before the log-out is gone', async () => {
+    const answer = await request(`${env.ESN_BASE_URL}connections`, { agent: false, headers });
+    return answer.json['@TOTAL@'] === 2;
+  });
+}
+
 async function measure(env, targeted = false) {
   const answer = await request(`${env.ESN_DEMO_URL}house/measure.php`, {
     method: 'POST',
@@ -105,6 +114,7 @@ describe('the story of two users', () => {
         started = await startQuickstart(folder, options, { TMPDIR: temporary });
         change(`UPDATE registered_topics SET sub = '["ana"]' WHERE topic = '${TOPIC}';`);
         [ana, luis] = await Promise.all(['ana', 'luis'].map((user) => openPage(started.env, user)));
+        await untilTwoStreams(started.env);
       });
       after(async () => {
         await Promise.all([ana, luis].map((user) => user?.close()));
