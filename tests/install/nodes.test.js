@@ -4,8 +4,6 @@
 // daemon is the second one.
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const { section } = require('./lib/document');
 const { Machine } = require('./lib/machine');
@@ -33,9 +31,11 @@ function nodeSettings(number) {
     .replace('es-web-notify/redis.password', `es-web-notify/${own[2]}redis.password`);
 }
 
-function nodesOf(machine) {
-  return JSON.parse(machine.run('esnctl nodes --json')).map(({ living, url }) => `${living ? 'lives' : 'is dead'} ${url}`).sort();
-}
+const untilBothLive = (machine) =>
+  until('both daemons live and say their way', () => {
+    const nodes = JSON.parse(machine.run('esnctl nodes --json'));
+    return nodes.filter(({ living }) => living).map(({ url }) => url).sort().join() === 'node/1/,node/2/';
+  });
 
 /** The first frame of this type that curl has printed, when it is there; before all frames may be why it was to ask again. */
 function frameOf(stream, type) {
@@ -59,10 +59,8 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
   let machine;
   before(async () => {
     machine = await Machine.boot(['apache2']);
-    const packages = process.env.ESN_PACKAGES;
-    const [file] = fs.readdirSync(packages).filter((name) => /^es-web-notify_.*\.deb$/.test(name));
-    fs.copyFileSync(path.join(packages, file), path.join(machine.root, 'home/keeper', file));
-    machine.follow(`sudo apt-get install -y ./${file}`, '/home/keeper');
+    machine.bringPackages();
+    machine.follow('sudo apt-get install -y ./es-web-notify_*.deb', '/home/keeper');
     section('', README).forEach(({ text }) => machine.follow(text, '/'));
     machine.run('/usr/share/es-web-notify/add-site.sh shop 8020 && systemctl daemon-reload');
   });
@@ -89,7 +87,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     machine.edit('etc/nginx/sites-available/default', 'server_name _;', 'server_name _;\ninclude snippets/es-web-notify-nodes.conf;');
     machine.follow(restart, '/');
     story.assertActive(machine, SERVICES);
-    await until('both say their way', () => nodesOf(machine).join() === 'lives node/1/,lives node/2/');
+    await untilBothLive(machine);
     await story.assertFirstEvent(machine, README);
   });
 
@@ -113,7 +111,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     await Promise.all([hears(again, 'second'), hears(two, 'second')]);
     assert.equal(frameOf(again, 'first'), undefined);
     assert.equal(frameOf(again, 'connected').e.detail.recovered, true);
-    await until('it is back', () => nodesOf(machine).filter((line) => line.startsWith('lives')).join() === 'lives node/1/,lives node/2/');
+    await untilBothLive(machine);
     await story.assertFirstEvent(machine, README);
   });
 
@@ -124,7 +122,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     machine.run('esnctl emit kept/a missed 2');
     await machine.reboot();
     story.assertActive(machine, SERVICES);
-    await until('both are there', () => nodesOf(machine).filter((line) => line.startsWith('lives')).join() === 'lives node/1/,lives node/2/');
+    await untilBothLive(machine);
     await story.assertFirstEvent(machine, README);
     const again = await held(machine, '', { last_id: id });
     await hears(again, 'missed');

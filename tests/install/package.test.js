@@ -76,10 +76,7 @@ describe('the Debian packages', () => {
   before(async () => {
     machine = await Machine.boot(['apache2']);
     bare = listing(machine);
-    const packages = process.env.ESN_PACKAGES;
-    for (const file of fs.readdirSync(packages).filter((name) => name.endsWith('.deb'))) {
-      fs.copyFileSync(path.join(packages, file), path.join(machine.root, 'home/keeper', file));
-    }
+    machine.bringPackages();
     machine.follow('sudo apt-get install -y ./es-web-notify_*.deb ./es-web-notify-doc_*.deb', '/home/keeper');
   });
   after(() => machine?.stop());

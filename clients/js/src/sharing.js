@@ -134,7 +134,7 @@ export function createSource(settings, page) {
   /** What the own connection says, to this page and, when it leads, to the others. */
   function tell(kind, value, text) {
     if (tabs) tabs._say(kind, value);
-    if (waiting) wait(kind, value, text);
+    if (waiting && kind !== 'dropped') wait(kind, value, text);
     else hand(kind, value, text);
     if (value?.report && link.transport !== 'poll') {
       link._had = value.id;
@@ -149,7 +149,7 @@ export function createSource(settings, page) {
   function told(kind, value, isNext) {
     if (kind === 'status') status = value;
     if (!isNext) lose();
-    if (waiting) wait(kind, value);
+    if (waiting && kind !== 'dropped') wait(kind, value); // that ends what is waited for, too
     else if (isInSync) hand(kind, value);
     else if (kind === 'status') tryToFollow();
     else if (kind === 'refused' || kind === 'dropped') page._tell(kind, value);

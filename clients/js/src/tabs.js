@@ -30,6 +30,7 @@ export function joinTabs(name, client) {
   const { signal } = leaving;
   let isLeader = false;
   let term = 0; // of the leader of now: a newer one has a greater number
+  let former = 0; // of the one before, whose last word may come after the lock that it left
   let number = 0; // of what the leader said last
   let turn = 0; // of this tab's topics: how often they were others
   let seen; // the turn that the leader knows, when it says what the connection is like
@@ -62,6 +63,7 @@ export function joinTabs(name, client) {
   function lead(steal) {
     hold(name, steal ? { steal } : { signal }, () => {
       isLeader = true;
+      former = term;
       term = Math.max(Date.now(), term + 1);
       clearTimeout(limit);
       client._lead(true);
@@ -113,10 +115,14 @@ export function joinTabs(name, client) {
       follow();
       clearTimeout(limit);
       limit = 0;
+      if (more > term) former = term;
       term = more;
       number = n;
       if (kind === 'status') seen = t.get(id);
       client._told(kind, value, isNext);
+    } else if (kind === 'dropped' && more === former) {
+      say(kind);
+      client._told(kind);
     }
   }
   channel.onmessage = hear;

@@ -153,6 +153,14 @@ class Machine {
     this.run('chown -R keeper:keeper /home/keeper');
   }
 
+  /** Brings the Debian packages into the keeper's home. */
+  bringPackages() {
+    const packages = process.env.ESN_PACKAGES;
+    for (const file of fs.readdirSync(packages).filter((name) => name.endsWith('.deb'))) {
+      fs.copyFileSync(path.join(packages, file), path.join(this.root, 'home/keeper', file));
+    }
+  }
+
   async reboot() {
     this.try('systemctl reboot');
     await within('the machine to end', this.ended, BOOT_LIMIT_MS); // --keep-unit leaves the new start to us
