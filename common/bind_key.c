@@ -168,9 +168,10 @@ static size_t count_end(const char *text, size_t length, char byte)
     return count;
 }
 
-/* Puts the ciphertext into out; when there is none, the stand-in, so that the same work follows. */
+/* Puts the ciphertext into out; when there is none, the stand-in, so that the same work follows. A
+ * number that is not below the modulus was encrypted for another key (RFC 8017, section 5.1.2). */
 static bool decode(const struct bind_key_reader *reader, const char *text, size_t length,
-                   unsigned char out[SIZE_MAX_BYTES])
+                   unsigned char out[SIZE_MAX_BYTES], bool *is_base64)
 {
     unsigned char bytes[TEXT_MAX];
     size_t filling = (3 - reader->size % 3) % 3;
@@ -181,6 +182,7 @@ static bool decode(const struct bind_key_reader *reader, const char *text, size_
     whole &= memchr(source, '=', reader->text_length - filling) == NULL;
     whole &= EVP_DecodeBlock(bytes, (const unsigned char *)source, (int)reader->text_length) ==
              (int)(reader->size + filling);
+    *is_base64 = whole;
     whole = whole && memcmp(bytes, reader->modulus, reader->size) < 0;
     memcpy(out, whole ? bytes : reader->stand_in, reader->size);
     return whole;
@@ -276,10 +278,10 @@ static int64_t lateness(const struct bind_key_options *options, int64_t iat_s, u
     return (old > 0 ? old : 0) - (early > 0 ? early : 0);
 }
 
-static void explain(char why[BIND_KEY_WHY_SIZE], const struct bind_key_reader *reader, bool whole,
-                    bool readable, const struct claims *claims, int64_t late)
+static void explain(char why[BIND_KEY_WHY_SIZE], const struct bind_key_reader *reader,
+                    bool is_base64, bool readable, const struct claims *claims, int64_t late)
 {
-    if (!whole)
+    if (!is_base64)
         (void)snprintf(why, BIND_KEY_WHY_SIZE, "it is not the base64 of %zu bytes", reader->size);
     else if (!readable)
         (void)snprintf(why, BIND_KEY_WHY_SIZE,
@@ -315,7 +317,8 @@ static bool read_key(struct bind_key_reader *reader, const char *key, size_t len
     unsigned char cipher[SIZE_MAX_BYTES], text[SIZE_MAX_BYTES];
     size_t text_length;
     trim(&key, &length);
-    bool whole = decode(reader, key, length, cipher);
+    bool is_base64;
+    bool whole = decode(reader, key, length, cipher, &is_base64);
     bool decrypted = decrypt(reader, cipher, text, &text_length);
     struct claims claims = read_claims((const char *)text, text_length, kind);
     /* Each key costs the reading of one good text and of one bad text. */
@@ -327,7 +330,7 @@ static bool read_key(struct bind_key_reader *reader, const char *key, size_t len
     if (!valid)
         name[0] = '\0';
     if (!valid && why != NULL)
-        explain(why, reader, whole, decrypted & claims.is_json, &claims, late);
+        explain(why, reader, is_base64, whole & decrypted & claims.is_json, &claims, late);
     OPENSSL_cleanse(text, sizeof text);
     OPENSSL_cleanse(&claims, sizeof claims);
     return valid;

@@ -152,7 +152,9 @@ node_tests() { # NAME BUILD FILE...
 # Runs a suite of the PHP package's tests. PHPUnit says "OK (18 tests, ..." or "Tests: 18, ..., Failures: 1.".
 php_tests() { # SUITE
     local log=$logs/php-$1.log all bad
-    step "php-$1" phpunit --configuration "$source/clients/php/phpunit.xml" --testsuite "$1"
+    local order=()
+    [[ -z ${ESN_SHUFFLE:-} ]] || order=(--order-by=random "--random-order-seed=$(cksum <<<"$ESN_SHUFFLE" | cut -d' ' -f1)")
+    step "php-$1" phpunit --configuration "$source/clients/php/phpunit.xml" --testsuite "$1" "${order[@]}"
     local status=$?
     all=$(sed -nE 's/^(OK \(|Tests: )([0-9]+).*/\2/p' "$log" | tail -n 1)
     bad=$(sed -nE '/^Tests: /s/[^:]*: [0-9]+, Assertions: [0-9]+//p' "$log" | grep -oE '[0-9]+' | paste -sd+ | add_up)

@@ -93,6 +93,12 @@ for (const [way, { start, isAnswered }] of Object.entries(WAYS)) {
       await tab.evaluate(() => source.close());
     }
 
+    async function startWith(fanout) {
+      scene.stack.writeConfig({ fanout });
+      await scene.stack.daemon.end();
+      await scene.stack.startDaemon();
+    }
+
     test('comes back when its stream was ended, and has what it missed', async () => {
       const tab = await openAndHear();
       scene.stack.daemon.signal('SIGUSR1');
@@ -110,10 +116,9 @@ for (const [way, { start, isAnswered }] of Object.entries(WAYS)) {
       });
     }
 
-    test('comes back when the daemon was full', async () => {
-      scene.stack.writeConfig({ fanout: { ...FANOUT, max_connections: '1' } });
-      await scene.stack.daemon.end();
-      await scene.stack.startDaemon();
+    test('comes back when the daemon was full', async (t) => {
+      t.after(() => startWith(FANOUT));
+      await startWith({ ...FANOUT, max_connections: '1' });
       const holder = await until('the one place is taken', () => scene.stack.subscribe(['a']));
       const tab = await open();
       await untilInVain(tab, 1);

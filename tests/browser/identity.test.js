@@ -40,26 +40,38 @@ async function inShell({ state, env }, ...headings) {
   return ended.stdout;
 }
 
-/** The same site over https as well, with a certificate of its own, and [token] cookie; gives its address. */
+/** The same site over https as well, with a certificate of its own, and [token] cookie: {url, stop}. */
 async function startHttps({ state, env }) {
   const port = await freePort();
   const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const made = await run(['openssl', ...words, '-keyout', `${state}/conf/https.key`, '-out', `${state}/conf/https.pem`]);
   assert.equal(made.code, 0, made.stderr);
   fs.chmodSync(`${state}/conf/https.key`, 0o644); // nginx runs as quickstart's own user
-  const edit = (file, changes) => fs.writeFileSync(file, replaced(fs.readFileSync(file, 'utf8'), changes));
+  const url = `https://127.0.0.1:${port}/`;
+  const files = ['nginx.conf', 'es-web-notify.conf'].map((name) => `${state}/conf/${name}`);
+  const plainly = files.map((file) => fs.readFileSync(file, 'utf8'));
+  const write = (texts) => files.forEach((file, i) => fs.writeFileSync(file, texts[i]));
+  const renewNginx = () => process.kill(Number(fs.readFileSync(`${state}/run/nginx.pid`, 'utf8')), 'SIGHUP');
+  const restart = async (what, isWanted) => {
+    process.kill(supervisorOf(`${state}/install/libexec/esn-subscribe`), 'SIGTERM'); // quickstart starts it again
+    await until(`esn-subscribe is there again, ${what}`, async () => {
+      const answer = await exchange(`${url}notify/token`);
+      return answer?.statusCode === 400 && (answer.headers['set-cookie'] !== undefined) === isWanted;
+    });
+  };
   const { port: plain } = new URL(env.ESN_DEMO_URL);
   const listen = `listen 127.0.0.1:${plain} backlog=4096;`;
   const secure = `listen 127.0.0.1:${port} ssl; ssl_certificate ${state}/conf/https.pem; ssl_certificate_key ${state}/conf/https.key;`;
-  edit(`${state}/conf/nginx.conf`, { [listen]: `${listen} ${secure}` });
-  edit(`${state}/conf/es-web-notify.conf`, { 'sign_file = token.keys\n': 'sign_file = token.keys\ncookie = yes\n' });
-  process.kill(Number(fs.readFileSync(`${state}/run/nginx.pid`, 'utf8')), 'SIGHUP');
-  process.kill(supervisorOf(`${state}/install/libexec/esn-subscribe`), 'SIGTERM'); // quickstart starts it again
-  await until('esn-subscribe is there again, behind https, with cookies', async () => {
-    const answer = await exchange(`https://127.0.0.1:${port}/notify/token`);
-    return answer?.statusCode === 400 && answer.headers['set-cookie'] !== undefined;
-  });
-  return `https://127.0.0.1:${port}/`;
+  const changes = [{ [listen]: `${listen} ${secure}` }, { 'sign_file = token.keys\n': 'sign_file = token.keys\ncookie = yes\n' }];
+  const stop = async () => {
+    write(plainly);
+    await restart('without cookies', false);
+    renewNginx();
+  };
+  write(plainly.map((text, i) => replaced(text, changes[i])));
+  renewNginx();
+  await restart('behind https, with cookies', true);
+  return { url, stop };
 }
 
 /** The process of a program that is no child of another one of it. */
@@ -112,16 +124,22 @@ for (const [web, options] of Object.entries(ways)) {
     let shop;
     let profile;
     let desk; // another tab of the same browser
+    let watchers;
     before(async () => {
       started = await startQuickstart(folder, options);
       shop = new Shop(started);
     });
     after(async () => assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart'));
     beforeEach(async () => {
+      watchers = [];
       profile = await browser.newProfile();
       desk = await profile.openTab();
     });
-    afterEach(() => profile?.close());
+    afterEach(async () => {
+      await profile?.close();
+      await Promise.all(watchers.map((watcher) => watcher.close()));
+      await until('nobody is connected', async () => (await connections())['@TOTAL@'] === 0);
+    });
 
     const go = (page) => desk.goto(`${shop.url}${page}`);
     const login = (user) => go(`login.php?user=${user}`);
@@ -137,7 +155,17 @@ for (const [web, options] of Object.entries(ways)) {
       await tab.until(() => notify.state === 'closed');
       return tab.evaluate(() => errors.map(([kind]) => kind));
     };
-    const watch = (user) => Subscriber.open(shop.env.ESN_BASE_URL, [`@CONNECTION@/page-of-${user}`]);
+    const watch = async (user) => {
+      const watcher = await Subscriber.open(shop.env.ESN_BASE_URL, [`@CONNECTION@/page-of-${user}`]);
+      watchers.push(watcher);
+      return watcher;
+    };
+    const connections = async () => {
+      const headers = { Authorization: `Bearer ${shop.env.ESN_ADMIN_TOKEN}` };
+      const answer = await request(`${shop.env.ESN_FANOUT_URL}connections`, { agent: false, headers });
+      assert.equal(answer.status, 200, answer.text);
+      return answer.json;
+    };
     const untilAbsent = (watcher) =>
       until('it is known to be absent', () => watcher.frames.at(-1).json.e.detail.clid_instances === 0);
 
@@ -164,7 +192,6 @@ for (const [web, options] of Object.entries(ways)) {
       await untilAbsent(watcher);
       assert.equal(await shop.emit('late', USER('ana'), PRIVATE), 0);
       assert.deepEqual(await heardBy(page), ['orders/4711 early']);
-      await watcher.close();
     });
 
     test('a page with tokens of seconds hears on through many of them: each event once, in order', async () => {
@@ -196,7 +223,6 @@ for (const [web, options] of Object.entries(ways)) {
         await untilAbsent(watcher);
         assert.equal(await shop.emit('late', USER('ana')), 0);
         assert.deepEqual(await heardBy(page), ['orders/4711 early']);
-        await watcher.close();
       });
     }
 
@@ -222,8 +248,6 @@ for (const [web, options] of Object.entries(ways)) {
         assert.deepEqual(await heardBy(page), ['orders/4711 his']);
       }
       for (const page of hers) assert.equal((await heardBy(page)).includes('orders/4711 his'), false);
-      const left = await request(`${shop.env.ESN_FANOUT_URL}connections`, { agent: false, headers: { Authorization: `Bearer ${shop.env.ESN_ADMIN_TOKEN}` } });
-      assert.equal(left.status, 200);
     });
 
     test('docs/identity.md: a bind key of a session in Redis, in a shell', async () => {
@@ -253,8 +277,9 @@ describe('docs/identity.md, with a plain quickstart', () => {
     });
   }
 
-  test('Access and refresh, in a cookie: the lines of a page do over https what they say', async () => {
-    const url = await startHttps(started);
+  test('Access and refresh, in a cookie: the lines of a page do over https what they say', async (t) => {
+    const { url, stop } = await startHttps(started);
+    t.after(stop);
     const shop = new Shop(started);
     const [declarations, opening, logout] = identity.blocks('Access and refresh', 'js')[0].split(/^(?=await )/m);
     const [, ...without] = opening.split('\n'); // the line with the bind key, which is for once

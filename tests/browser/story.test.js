@@ -104,34 +104,34 @@ describe('the story of two users', () => {
   });
 
   for (const [name, options] of Object.entries(ways)) {
-    describe(name, () => {
+    test(name, async (t) => {
       let started;
       let ana;
       let luis;
       const change = (sql) => changeRights(started.state, started.env, sql);
 
-      before(async () => {
+      t.before(async () => {
         started = await startQuickstart(folder, options, { TMPDIR: temporary });
         change(`UPDATE registered_topics SET sub = '["ana"]' WHERE topic = '${TOPIC}';`);
         [ana, luis] = await Promise.all(['ana', 'luis'].map((user) => openPage(started.env, user)));
         await untilTwoStreams(started.env);
       });
-      after(async () => {
+      t.after(async () => {
         await Promise.all([ana, luis].map((user) => user?.close()));
         assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart');
       });
 
-      test('a table that another MariaDB of the machine has in the temporary folder stays', () => {
+      await t.test('a table that another MariaDB of the machine has in the temporary folder stays', () => {
         assert.ok(fs.existsSync(ofAnother));
       });
 
-      test('the second never hears what it may not', async () => {
+      await t.test('the second never hears what it may not', async () => {
         assert.equal(await measure(started.env), 1);
         assert.equal(await measure(started.env), 1);
         await until('the first hears both', async () => (await ana.heard('level').count()) === 2);
       });
 
-      test('after a change in the database it hears the next, without another request', async () => {
+      await t.test('after a change in the database it hears the next, without another request', async () => {
         const connections = () => [ana, luis].map((user) => user.connections.length);
         const before = connections();
         change(`UPDATE registered_topics SET sub = '["ana", "luis"]' WHERE topic = '${TOPIC}';`);
@@ -142,14 +142,14 @@ describe('the story of two users', () => {
         assert.deepEqual(connections(), before);
       });
 
-      test('and no more when the right is taken away', async () => {
+      await t.test('and no more when the right is taken away', async () => {
         change(`UPDATE registered_topics SET sub = '["luis"]' WHERE topic = '${TOPIC}';`);
         assert.equal(await measure(started.env), 1);
         await until('the second hears it', async () => (await luis.heard('level').count()) === 2);
         assert.equal(await ana.heard('level').count(), 3);
       });
 
-      test('who follows the topic is told while on another page', async () => {
+      await t.test('who follows the topic is told while on another page', async () => {
         change(`DELETE FROM topic_followers;
           INSERT INTO topic_followers (topic_id, user_id) SELECT id, 'luis' FROM registered_topics WHERE topic = '${TOPIC}';`);
         for (const user of [ana, luis]) {
@@ -163,7 +163,7 @@ describe('the story of two users', () => {
         assert.equal(await ana.heard('alarm').count(), 0);
       });
 
-      test('a question is answered with a whisper, which nobody else hears', async () => {
+      await t.test('a question is answered with a whisper, which nobody else hears', async () => {
         const pages = await Promise.all([ana, luis].map((user) => user.newPage()));
         for (const page of pages) {
           page.setDefaultTimeout(LIMIT_MS);
@@ -180,7 +180,7 @@ describe('the story of two users', () => {
         await Promise.all(pages.map((page) => page.close()));
       });
 
-      test('two sessions side by side in one window, from the start', async () => {
+      await t.test('two sessions side by side in one window, from the start', async () => {
         const page = await ana.newPage();
         page.setDefaultTimeout(LIMIT_MS);
         await page.goto(`${started.env.ESN_DEMO_URL}house/`);
@@ -193,7 +193,7 @@ describe('the story of two users', () => {
         await page.close();
       });
 
-      test('no script failed', () => {
+      await t.test('no script failed', () => {
         assert.deepEqual([...ana.faults, ...luis.faults], []);
       });
     });

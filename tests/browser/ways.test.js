@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { request } = require('../system/lib/http');
 const { newFolder, source } = require('../system/lib/paths');
 const { LIMIT_MS, until } = require('../system/lib/wait');
@@ -60,6 +60,11 @@ class Ways {
 
   async untilConnected() {
     for (const way of await this.names()) await this.card(way).locator('.state[data-state=connected]').waitFor();
+  }
+
+  /** Since it was asked last, no script failed, and none was forbidden. */
+  assertNoFaults() {
+    assert.deepEqual(this.faults.splice(0), []);
   }
 
   /** What the button copies, with this listing shown. */
@@ -134,8 +139,9 @@ describe('every way in', () => {
           let ways;
           before(async () => (ways = await Ways.open(`${env.ESN_DEMO_URL}ways/${query}`)));
           after(() => ways?.close());
+          afterEach(() => ways.assertNoFaults());
 
-          test('each brings every event', async () => {
+          test('each brings every event, and shows how long that took, and how many bytes', async () => {
             await ways.page.uncheck('#steady');
             await ways.page.click('#burst');
             await ways.page.locator('#burst:enabled').waitFor();
@@ -144,9 +150,6 @@ describe('every way in', () => {
             assert.deepEqual(await ways.names(), names);
             assert.deepEqual(await ways.numbers('reconnections'), names.map(() => 0));
             assert.match(await ways.page.locator('#answer').textContent(), /^PHP’s own answer took [\d.,]+ ms$/);
-          });
-
-          test('each shows how long that took, and how many bytes', async () => {
             for (const way of names) {
               const card = ways.card(way);
               assert.ok((await ways.number(way, 'median')) > 0);
@@ -169,8 +172,6 @@ describe('every way in', () => {
               await pasted.close();
             });
           }
-
-          test('no script failed, none was forbidden', () => assert.deepEqual(ways.faults, []));
         });
       }
     });
@@ -179,14 +180,10 @@ describe('every way in', () => {
   describe('the page itself', () => {
     let started;
     let ways;
-    before(async () => {
-      started = await startQuickstart(folder);
-      ways = await Ways.open(`${started.env.ESN_DEMO_URL}ways/`);
-    });
-    after(async () => {
-      await ways?.close();
-      assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart');
-    });
+    before(async () => (started = await startQuickstart(folder)));
+    after(async () => assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart'));
+    beforeEach(async () => (ways = await Ways.open(`${started.env.ESN_DEMO_URL}ways/`)));
+    afterEach(() => ways?.close());
 
     test('the PHP that it shows is the one that emits', async () => {
       assert.equal(await ways.copy('php'), fs.readFileSync(`${source}/deploy/demo/ways/probe.php`, 'utf8'));

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, describe, test } = require('node:test');
 const { request } = require('../system/lib/http');
 const { Stack } = require('../system/lib/stack');
 const { LIMIT_MS, until } = require('../system/lib/wait');
@@ -26,6 +26,7 @@ describe('the window', () => {
     await browser?.close();
     await stack?.stop();
   });
+  afterEach(() => stack.untilTotal(0)); // the streams that pages show are those of their own test
 
   /** The page, entered with both tokens unless told otherwise; complaints of the browser are faults. */
   async function open({ language = 'en-GB', theme = 'light', width = 1280, tokens = true } = {}) {

@@ -2,7 +2,7 @@
 
 // docs/install.md with Apache, word for word, on a bare Debian, and through a reboot.
 
-const { after, before, describe, it } = require('node:test');
+const { test } = require('node:test');
 const story = require('./lib/story');
 const { section } = require('./lib/document');
 
@@ -19,33 +19,33 @@ function configureApache(machine) {
   machine.follow(start.text);
 }
 
-describe('an installation behind Apache', () => {
+test('an installation behind Apache', async (t) => {
   let machine;
-  before(async () => {
+  t.before(async () => {
     machine = await story.installed(['nginx']);
   });
-  after(() => machine?.stop());
+  t.after(() => machine?.stop());
 
-  it('brings the first event to curl', async () => {
+  await t.test('brings the first event to curl', async () => {
     configureApache(machine);
     story.assertActive(machine, ['esn-fanout']);
     await story.assertFirstEvent(machine);
   });
 
-  it('serves the page\'s file, and PHP emits with the token', async () => {
+  await t.test('serves the page\'s file, and PHP emits with the token', async () => {
     await story.assertPagesAndPhp(machine);
   });
 
-  it('takes bound posts once there are keys and tables', () => {
+  await t.test('takes bound posts once there are keys and tables', () => {
     story.assertBoundTopics(machine, 'sudo systemctl restart esn-event');
   });
 
-  it('is restarted and reloaded without waiting for streams', async () => {
+  await t.test('is restarted and reloaded without waiting for streams', async () => {
     const [, lines] = section('When the web server is restarted');
     await story.assertRestartsLetGo(machine, 'apache2', lines.text, '/run/apache2/apache2.pid');
   });
 
-  it('comes back from a reboot by itself, with the log of before', async () => {
+  await t.test('comes back from a reboot by itself, with the log of before', async () => {
     const id = await story.lastId(machine);
     machine.run('esnctl emit kept/two missed 2');
     story.assertNothingDenied(machine);

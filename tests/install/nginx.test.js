@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
-const { after, before, describe, it } = require('node:test');
+const { test } = require('node:test');
 const story = require('./lib/story');
 const { blocks, section } = require('./lib/document');
 const { until, within } = require('../system/lib/wait');
@@ -38,31 +38,31 @@ function statusesDuring(machine, url, body, what) {
     rm /tmp/go; wait; sort -u /tmp/statuses`).split('\n');
 }
 
-describe('an installation behind nginx', () => {
+test('an installation behind nginx', async (t) => {
   let machine;
-  before(async () => {
+  t.before(async () => {
     machine = await story.installed(['apache2']);
   });
-  after(() => machine?.stop());
+  t.after(() => machine?.stop());
 
-  it('has all services active after the last command', () => {
+  await t.test('has all services active after the last command', () => {
     story.assertActive(machine, SERVICES);
   });
 
-  it('brings the first event to curl', async () => {
+  await t.test('brings the first event to curl', async () => {
     configureNginx(machine);
     await story.assertFirstEvent(machine);
   });
 
-  it('serves the page\'s file, and PHP emits with the token', async () => {
+  await t.test('serves the page\'s file, and PHP emits with the token', async () => {
     await story.assertPagesAndPhp(machine);
   });
 
-  it('takes bound posts once there are keys and tables', () => {
+  await t.test('takes bound posts once there are keys and tables', () => {
     story.assertBoundTopics(machine, 'sudo systemctl reload esn-event && sleep 1');
   });
 
-  it('takes bound posts on MariaDB and knows subscribers by their PHP session in Redis', async () => {
+  await t.test('takes bound posts on MariaDB and knows subscribers by their PHP session in Redis', async () => {
     const settings = machine.read('etc/es-web-notify.conf');
     const [page, publicKey] = story.useDatabases(machine, settings);
     assert.match(machine.run('esnctl topic create-tables && esnctl check-config'), /esn-event\n.*good for the user esn-subscribe$/);
@@ -85,11 +85,11 @@ describe('an installation behind nginx', () => {
     machine.run(`systemctl restart ${SERVICES.join(' ')} && systemctl stop mariadb redis-server`);
   });
 
-  it('lets each user do what docs/operate.md says, and nothing else', () => {
+  await t.test('lets each user do what docs/operate.md says, and nothing else', () => {
     story.assertRightsOfUsers(machine);
   });
 
-  it('says in check-config what a service\'s user cannot read, though root can', () => {
+  await t.test('says in check-config what a service\'s user cannot read, though root can', () => {
     const handlers = '/usr/local/libexec';
     for (const [secret, user, program] of [['publish.token', 'esn-event', 'esnctl check-config'],
       ['ticket.secret', 'esn-subscribe', 'esnctl check-config'], ['admin.token', 'esn-fanout', 'esn-fanout --check-config'],
@@ -104,7 +104,7 @@ describe('an installation behind nginx', () => {
     }
   });
 
-  it('says in check-config why bound posts would be refused', () => {
+  await t.test('says in check-config why bound posts would be refused', () => {
     const file = '/var/lib/es-web-notify/topics.db';
     const spoilt = [
       [`mv ${file} ${file}.away`, /topics.db: is not there; make it with: esnctl topic create-tables/, `mv ${file}.away ${file}`],
@@ -127,7 +127,7 @@ describe('an installation behind nginx', () => {
     assert.match(machine.run('esnctl check-config'), /good for the user esn-fanout\n.*good for the user esn-event\n.*good for the user esn-subscribe$/);
   });
 
-  it('is sound to esnctl doctor, which says which unit does not run, or will not after the next start', () => {
+  await t.test('is sound to esnctl doctor, which says which unit does not run, or will not after the next start', () => {
     const look = () => JSON.parse(machine.try('esnctl doctor --json --wait 60 --late 0 --patience 0 http://localhost/notify/ 2>/dev/null').output).findings;
     assert.deepEqual(look(), []);
     for (const [spoil, unit, state, mend] of [
@@ -142,12 +142,12 @@ describe('an installation behind nginx', () => {
     assert.deepEqual(look(), []);
   });
 
-  it('is restarted and reloaded without waiting for streams', async () => {
+  await t.test('is restarted and reloaded without waiting for streams', async () => {
     const [lines] = section('When the web server is restarted');
     await story.assertRestartsLetGo(machine, 'nginx', lines.text, '/run/nginx.pid');
   });
 
-  it('comes back from a reboot by itself, with the log of before', async () => {
+  await t.test('comes back from a reboot by itself, with the log of before', async () => {
     const id = await story.lastId(machine);
     machine.run('esnctl emit kept/two missed 2');
     story.assertNothingDenied(machine);
@@ -157,7 +157,7 @@ describe('an installation behind nginx', () => {
     await story.assertGoesOn(machine, id, '"missed"');
   });
 
-  it('refuses no post while esn-event is restarted', () => {
+  await t.test('refuses no post while esn-event is restarted', () => {
     const body = '{"ep": ["a/b"], "e": {"type": "t"}}';
     const restart = 'for i in 1 2 3; do systemctl restart esn-event; done';
     assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, restart), ['200']);
@@ -166,12 +166,12 @@ describe('an installation behind nginx', () => {
   // Each command of a unit makes the socket that is its standard input a blocking one, for all who have it.
   const renew = 'for i in 1 2 3; do systemctl restart esn-event; systemctl reload nginx; systemctl reload esn-event; sleep 1; done';
 
-  it('nor when it is reloaded, and nginx, and restarted', () => {
+  await t.test('nor when it is reloaded, and nginx, and restarted', () => {
     const body = '{"ep":["renewed"],"e":{"type":"n"}}';
     assert.deepEqual(statusesDuring(machine, 'http://localhost/notify/event', body, renew), ['200']);
   });
 
-  it('nor when nginx keeps its connections to it', () => {
+  await t.test('nor when nginx keeps its connections to it', () => {
     const [, , keep] = section('Behind an nginx that you have').filter(({ language }) => language === 'sh');
     machine.follow(keep.text);
     machine.edit('etc/nginx/sites-available/default', 'snippets/es-web-notify.conf', 'snippets/es-web-notify-keep.conf');
@@ -182,7 +182,7 @@ describe('an installation behind nginx', () => {
     machine.run('nginx -t && systemctl reload nginx');
   });
 
-  it('takes a new program over without a stream ending', async () => {
+  await t.test('takes a new program over without a stream ending', async () => {
     const main = () => machine.run('systemctl show -P MainPID esn-fanout');
     const stream = machine.beside('curl -sN http://localhost/notify/ -d \'{"ep": ["kept/#"]}\'', 'keeper');
     await until('the stream is held', () => stream.output().includes('"connected"'));
@@ -199,7 +199,7 @@ describe('an installation behind nginx', () => {
   });
 
   for (const setting of ['no', 'yes']) {
-    it(`serves with io_uring = ${setting}`, async () => {
+    await t.test(`serves with io_uring = ${setting}`, async () => {
       machine.edit('etc/es-web-notify.conf', /\n*(\[fanout\]\nio_uring = \w+\n)?$/, `\n[fanout]\nio_uring = ${setting}\n`);
       machine.run('systemctl restart esn-fanout');
       await story.assertFirstEvent(machine);
@@ -207,7 +207,7 @@ describe('an installation behind nginx', () => {
     });
   }
 
-  it('serves HTTPS itself, and takes a new certificate without a stream noticing', async () => {
+  await t.test('serves HTTPS itself, and takes a new certificate without a stream noticing', async () => {
     const [settings, commands] = blocks('docs/install.md').filter((block) => block.section === 'HTTPS without a proxy');
     const home = '/home/keeper/es-web-notify';
     const certify = (name) => machine.run(`cd ${home} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
@@ -238,7 +238,7 @@ describe('an installation behind nginx', () => {
     story.assertNothingDenied(machine);
   });
 
-  it('serves a second site, which hears nothing of the first, nor sees any of its files', async () => {
+  await t.test('serves a second site, which hears nothing of the first, nor sees any of its files', async () => {
     const [add] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'sh');
     const [site] = section('Several sites', 'docs/operate.md').filter(({ language }) => language === 'nginx');
     machine.follow(add.text);
@@ -277,7 +277,7 @@ describe('an installation behind nginx', () => {
     story.assertNothingDenied(machine);
   });
 
-  it('adds no site whose name is taken', () => {
+  await t.test('adds no site whose name is taken', () => {
     const made = () => machine.run('find /etc/es-web-notify /run/es-web-notify /var/lib/es-web-notify /etc/tmpfiles.d /etc/systemd -path "*/log/*" -prune -o -print');
     machine.run('mkdir /run/es-web-notify/running /var/lib/es-web-notify/kept');
     const before = made();
@@ -294,7 +294,7 @@ describe('an installation behind nginx', () => {
     machine.run('rmdir /run/es-web-notify/running /var/lib/es-web-notify/kept');
   });
 
-  it('gives its services no more than they need', () => {
+  await t.test('gives its services no more than they need', () => {
     for (const service of [...SERVICES, ...SITE, 'esn-outbox']) {
       const [, exposure] = /Overall exposure level .*: ([\d.]+)/.exec(machine.run(`systemd-analyze security --no-pager ${service}`));
       assert.ok(Number(exposure) < 1.6, `${service}: ${exposure}`);
@@ -304,7 +304,7 @@ describe('an installation behind nginx', () => {
     }
   });
 
-  it('says that a start failed, and goes on trying for as long as it takes', async () => {
+  await t.test('says that a start failed, and goes on trying for as long as it takes', async () => {
     const restarts = () => Number(machine.run('systemctl show -P NRestarts esn-event'));
     story.assertNothingDenied(machine);
     machine.run('chmod 600 /etc/es-web-notify/publish.token && systemctl stop esn-event');

@@ -4,7 +4,7 @@
 // daemon is the second one.
 
 const assert = require('node:assert/strict');
-const { after, before, describe, it } = require('node:test');
+const { test } = require('node:test');
 const { section } = require('./lib/document');
 const { Machine } = require('./lib/machine');
 const story = require('./lib/story');
@@ -55,18 +55,18 @@ async function held(machine, way, more = {}) {
   return stream;
 }
 
-describe('several daemons on a Redis, as docs/nodes.md says', () => {
+test('several daemons on a Redis, as docs/nodes.md says', async (t) => {
   let machine;
-  before(async () => {
+  t.before(async () => {
     machine = await Machine.boot(['apache2']);
     machine.bringPackages();
     machine.follow('sudo apt-get install -y ./es-web-notify_*.deb', '/home/keeper');
     section('', README).forEach(({ text }) => machine.follow(text, '/'));
     machine.run('/usr/share/es-web-notify/add-site.sh shop 8020 && systemctl daemon-reload');
   });
-  after(() => machine?.stop());
+  t.after(() => machine?.stop());
 
-  it('serve when Redis, both daemons and nginx are as the document says', async () => {
+  await t.test('serve when Redis, both daemons and nginx are as the document says', async () => {
     const [redis] = nodesBlocks('');
     const file = machine.read('etc/redis/redis.conf').replace(/^(bind|appendonly|appendfsync) .*/gm, '# $&');
     machine.write('etc/redis/redis.conf', `${file}\n${redis}`);
@@ -91,7 +91,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('let each service read the password of Redis, and nobody else', () => {
+  await t.test('let each service read the password of Redis, and nobody else', () => {
     const file = '/etc/es-web-notify/redis.password';
     const readers = ['esn-fanout', 'esn-event', 'esn-subscribe', 'esn-outbox', 'www-data', 'nobody'].filter(
       (user) => machine.try(`test -r ${file}`, user).status === 0,
@@ -99,7 +99,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     assert.deepEqual(readers, ['esn-fanout', 'esn-event', 'esn-subscribe', 'esn-outbox']);
   });
 
-  it('go on when one is killed: nothing is lost, and systemd brings it back among them', async () => {
+  await t.test('go on when one is killed: nothing is lost, and systemd brings it back among them', async () => {
     const [one, two] = [await held(machine, 'node/1/'), await held(machine, 'node/2/')];
     machine.run('esnctl emit kept/a first 1');
     const [{ id }] = await Promise.all([hears(one, 'first'), hears(two, 'first')]);
@@ -115,7 +115,7 @@ describe('several daemons on a Redis, as docs/nodes.md says', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('come back from a reboot by themselves, with what was posted before', async () => {
+  await t.test('come back from a reboot by themselves, with what was posted before', async () => {
     const stream = await held(machine, '');
     machine.run('esnctl emit kept/a before 1');
     const { id } = await hears(stream, 'before');

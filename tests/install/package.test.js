@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, it } = require('node:test');
+const { test } = require('node:test');
 const { section } = require('./lib/document');
 const { Machine } = require('./lib/machine');
 const story = require('./lib/story');
@@ -70,18 +70,18 @@ function installDuringPosts(machine, version) {
   return { output, last: Number(machine.run('cat /tmp/last')) };
 }
 
-describe('the Debian packages', () => {
+test('the Debian packages', async (t) => {
   let machine;
   let bare;
-  before(async () => {
+  t.before(async () => {
     machine = await Machine.boot(['apache2']);
     bare = listing(machine);
     machine.bringPackages();
     machine.follow('sudo apt-get install -y ./es-web-notify_*.deb ./es-web-notify-doc_*.deb', '/home/keeper');
   });
-  after(() => machine?.stop());
+  t.after(() => machine?.stop());
 
-  it('have all services run once they are installed, with secrets of their own', () => {
+  await t.test('have all services run once they are installed, with secrets of their own', () => {
     const there = listing(machine);
     ['/usr/sbin/esn-fanout', '/etc/es-web-notify/publish.token', 'esn-web'].forEach((name) => assert.ok(there.includes(name), name));
     story.assertActive(machine, SERVICES);
@@ -89,7 +89,7 @@ describe('the Debian packages', () => {
     assert.equal(machine.run('wc -c < /etc/es-web-notify/ticket.secret'), '65');
   });
 
-  it('bring the first event behind nginx, as README.Debian says', async () => {
+  await t.test('bring the first event behind nginx, as README.Debian says', async () => {
     blocks('', 'sh').forEach((text) => machine.follow(text, '/'));
     const [site] = blocks('nginx', 'nginx');
     machine.edit('etc/nginx/sites-available/default', 'server_name _;', `server_name _;\n${site}`);
@@ -97,20 +97,20 @@ describe('the Debian packages', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('pass their own test (autopkgtest)', () => {
+  await t.test('pass their own test (autopkgtest)', () => {
     fs.cpSync(path.join(__dirname, '../../deploy/debian/tests'), path.join(machine.root, 'home/keeper/tests'), { recursive: true });
     const [, name] = /^Tests: (\S+)$/m.exec(machine.read('home/keeper/tests/control'));
     machine.run(`/home/keeper/tests/${name}`);
   });
 
-  it('come back from a reboot by themselves', async () => {
+  await t.test('come back from a reboot by themselves', async () => {
     await machine.reboot();
     story.assertActive(machine, SERVICES);
     await story.assertFirstEvent(machine, README);
     story.assertNothingDenied(machine);
   });
 
-  it('hand over to the next version without a stream ending or an event missing, also of a further site', async () => {
+  await t.test('hand over to the next version without a stream ending or an event missing, also of a further site', async () => {
     machine.run('printf "[fanout]\\nkeep_alive = 20s\\n" >>/etc/es-web-notify.conf');
     machine.run('/usr/share/es-web-notify/add-site.sh shop 8020 && systemctl daemon-reload');
     machine.run(`systemctl enable --now ${SITE.join(' ')}`);
@@ -135,7 +135,7 @@ describe('the Debian packages', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('leave the program of before serving when the settings are not good, and are restarted when the new one cannot take over', async () => {
+  await t.test('leave the program of before serving when the settings are not good, and are restarted when the new one cannot take over', async () => {
     const stream = await held(machine, ADDRESSES[0]);
     const old = processes(machine).slice(0, SERVICES.length);
     const settings = machine.read('etc/es-web-notify.conf');
@@ -159,7 +159,7 @@ describe('the Debian packages', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('are not restarted where policy-rc.d says so', () => {
+  await t.test('are not restarted where policy-rc.d says so', () => {
     const old = processes(machine);
     machine.write('usr/sbin/policy-rc.d', '#!/bin/sh\nexit 101\n');
     machine.run('chmod 755 /usr/sbin/policy-rc.d');
@@ -169,7 +169,7 @@ describe('the Debian packages', () => {
     story.assertActive(machine, ALL);
   });
 
-  it('bring the first event behind Apache, as README.Debian says', async () => {
+  await t.test('bring the first event behind Apache, as README.Debian says', async () => {
     const [prepare, start] = blocks('Apache', 'sh');
     const [site] = blocks('Apache', 'apache');
     machine.run('systemctl disable --now nginx && systemctl enable --now apache2');
@@ -179,7 +179,7 @@ describe('the Debian packages', () => {
     await story.assertFirstEvent(machine, README);
   });
 
-  it('leave nothing when they are purged', () => {
+  await t.test('leave nothing when they are purged', () => {
     machine.run('a2dismod -q -f proxy_http proxy_fcgi proxy setenvif rewrite fcgid; apt-get purge -y es-web-notify es-web-notify-doc');
     const left = new Set(listing(machine));
     bare.forEach((name) => left.delete(name));

@@ -4,7 +4,7 @@
 // heard is as it describes.
 
 const assert = require('node:assert/strict');
-const { after, before, describe, test } = require('node:test');
+const { test } = require('node:test');
 const Ajv = require('ajv');
 const schema = require('@asyncapi/specs/schemas/3.0.0-without-$id.json');
 const WebSocket = require('ws');
@@ -21,19 +21,19 @@ test('the description is a valid AsyncAPI 3.0', () => {
   assert.ok(validate(read('asyncapi.yaml')), ajv.errorsText(validate.errors));
 });
 
-describe('asyncapi.yaml', () => {
+test('asyncapi.yaml', async (t) => {
   const described = new Described('asyncapi.yaml');
   const { messages } = described.document.components;
   const seen = new Set();
   const said = Object.keys(messages).filter((name) => messages[name].payload.properties.iat === undefined);
   const heard = Object.keys(messages).filter((name) => !said.includes(name));
   let stack;
-  before(async () => {
+  t.before(async () => {
     stack = new Stack('async', { handlers: 1, config: { ticket: { secret_file: 'ticket.secret' } } });
     stack.writeTokens('ticket.secret', [SECRET]);
     await stack.start();
   });
-  after(() => stack?.stop());
+  t.after(() => stack?.stop());
 
   const signed = (more) => ticket(claims(more), { secret: SECRET });
   const fault = (name, json) => described.fault(['components', 'messages', name, 'payload'], json);
@@ -70,7 +70,7 @@ describe('asyncapi.yaml', () => {
     return Object.assign(client, e.detail);
   }
 
-  test('an event, a last value, presence', async () => {
+  await t.test('an event, a last value, presence', async () => {
     const client = await open([['ep', 'a/#'], ['ep', '@CONNECTION@/visitor'], ['report', 'true']]);
     await client.hear('available');
     await stack.publish('a/b', 'plain', { any: 'thing' });
@@ -86,7 +86,7 @@ describe('asyncapi.yaml', () => {
     await client.end();
   });
 
-  test('what a client says, and is answered', async () => {
+  await t.test('what a client says, and is answered', async () => {
     const client = await open([['ep', 'a']]);
     client.say('subscribe', { subscribe: ['b/#', { topic: 'c' }] });
     await client.hear('subscribed');
@@ -101,14 +101,14 @@ describe('asyncapi.yaml', () => {
     await client.end();
   });
 
-  test('who comes back to watch names', async () => {
+  await t.test('who comes back to watch names', async () => {
     const { id } = await stack.publish('a', 'x');
     const client = await open([['ep', '@CONNECTION@/+'], ['last_id', id]]);
     await client.hear('presence');
     await client.end();
   });
 
-  test('a proof that ends, and an order to end', async () => {
+  await t.test('a proof that ends, and an order to end', async () => {
     const short = await open([['ticket', signed({ uid: 'ana', until: Date.now() / 1000 + 4 })]]);
     await short.hear('expired');
     await short.end();
@@ -118,14 +118,14 @@ describe('asyncapi.yaml', () => {
     await client.end();
   });
 
-  test('the end of the daemon', async () => {
+  await t.test('the end of the daemon', async () => {
     const client = await open([['ep', 'a']]);
     await stack.daemon.end();
     await client.hear('stopping');
     await client.end();
   });
 
-  test('each message that is described was heard, or said', () => {
+  await t.test('each message that is described was heard, or said', () => {
     assert.deepEqual(Object.keys(messages).filter((name) => !seen.has(name)), []);
   });
 });

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
 const { Described } = require('./lib/described');
@@ -25,13 +25,13 @@ test('the description is a valid OpenAPI 3.1', async () => {
   assert.equal(result.valid, true, JSON.stringify(result.errors));
 });
 
-describe('openapi.yaml', () => {
+test('openapi.yaml', async (t) => {
   const described = new Described('openapi.yaml');
   const seen = new Set();
   let bound;
   let stack;
 
-  before(async () => {
+  t.before(async () => {
     bound = await Bound.start({
       config: {
         token: { sign_file: 'sign.key', store_file: 'tokens.db' },
@@ -47,7 +47,7 @@ describe('openapi.yaml', () => {
     });
     stack = bound.stack;
   });
-  after(() => bound?.stop());
+  t.after(() => bound?.stop());
 
   /** Sends a request; gives the answer when it is whole, or, of a stream, when its first bytes are here. */
   function send(url, { method, headers = {}, body }) {
@@ -112,7 +112,7 @@ describe('openapi.yaml', () => {
   const many = { ep: Array.from({ length: 400 }, (_, i) => `${'t'.repeat(200)}/${i}`) };
   const webSocket = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
 
-  test('subscribing', async () => {
+  await t.test('subscribing', async () => {
     await ask('post /', 200, { body: { ep: ['news/#'], clid: 'api' } });
     await ask('post /', 400, { body: { ep: 'news' } });
     await ask('post /', 413, { body: TOO_LARGE });
@@ -135,7 +135,7 @@ describe('openapi.yaml', () => {
     await ask('get /ws', 503, { query: { ticket: signed({ iat: Date.now() / 1000 - 20 }) }, headers: webSocket });
   });
 
-  test('who was dropped is refused', async () => {
+  await t.test('who was dropped is refused', async () => {
     const proof = { uid: 'ana', sid: 'gone', ep: [{ topic: 'x', private: true }] };
     const old = Array.from({ length: 5 }, () => signed(proof));
     const later = Date.now() + 1;
@@ -154,7 +154,7 @@ describe('openapi.yaml', () => {
     await stream.close();
   });
 
-  test('staying', async () => {
+  await t.test('staying', async () => {
     const stream = await stack.subscribe(['alive']);
     const { connid, secret } = stream;
     await ask('post /alive', 200, { body: { connid, secret } });
@@ -164,7 +164,7 @@ describe('openapi.yaml', () => {
     await stream.close();
   });
 
-  test('who is listening', async () => {
+  await t.test('who is listening', async () => {
     const ep = [{ topic: 'bound/end', binded: true }];
     await ask('post /ticket', 200, { body: { ep, bind_key: bindKey('ana') } });
     await ask('post /ticket', 400, { body: { ep, bind_key: 'x' } });
@@ -177,7 +177,7 @@ describe('openapi.yaml', () => {
     await ask('delete /token', 400, { body: '[]' });
   });
 
-  test('publishing', async () => {
+  await t.test('publishing', async () => {
     const e = { type: 'x', detail: 1 };
     const post = (expected, body, more = {}) => ask('post /event', expected, { body, headers: token(), ...more });
     await post(200, { ep: ['allowed', { topic: 'allowed', keep: true }], e });
@@ -211,7 +211,7 @@ describe('openapi.yaml', () => {
     await ask('get /event/{id}', 400, { id: 'none', headers: token() });
   });
 
-  test('a handler that takes what the daemon does not', async () => {
+  await t.test('a handler that takes what the daemon does not', async () => {
     const fanout = { ...stack.config.fanout, max_topic_levels: 100 };
     stack.writeConfig({ fanout, handoff: { mode: 'accel', url: `${stack.url}/` } });
     stack.handlers[0].signal('SIGHUP');
@@ -220,14 +220,14 @@ describe('openapi.yaml', () => {
     await ask('post /event', 422, { body, headers: token() });
   });
 
-  test('ending streams', async () => {
+  await t.test('ending streams', async () => {
     await ask('post /drop', 200, { body: { clid: 'nobody' }, headers: token() });
     await ask('post /drop', 400, { body: {}, headers: token() });
     await ask('post /drop', 403, { body: { clid: 'x' }, headers: { Authorization: `Bearer ${SLOW}` } });
     await ask('post /drop', 404, { body: { clid: 'x' } });
   });
 
-  test('looking in', async () => {
+  await t.test('looking in', async () => {
     const stream = await stack.subscribe({ ep: ['a'], clid: 'seen' });
     await ask('get /connections', 200, { headers: admin() });
     await ask('get /connections', 200, { headers: admin(), query: { clid: 'seen' } });
@@ -244,7 +244,7 @@ describe('openapi.yaml', () => {
   });
 
   // The last one, since the daemon is gone then.
-  test('while the daemon is away', async () => {
+  await t.test('while the daemon is away', async () => {
     await stack.endTaking();
     const e = { type: 'x' };
     await ask('post /event', 503, { body: { ep: ['a'], e }, headers: token() });
@@ -257,7 +257,7 @@ describe('openapi.yaml', () => {
     }
   });
 
-  test('every answer that is described has occurred', () => {
+  await t.test('every answer that is described has occurred', () => {
     const all = Object.entries(described.document.paths).flatMap(([target, operations]) =>
       Object.entries(operations).flatMap(([verb, { responses }]) => Object.keys(responses).map((status) => `${verb} ${target} ${status}`)));
     assert.deepEqual(all.filter((answer) => !seen.has(answer)), []);

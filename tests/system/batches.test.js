@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { after, before, beforeEach, describe, test } = require('node:test');
 const { FastCgi, STDIN, postBytes, record } = require('./lib/fastcgi');
 const { signedHeaders } = require('./lib/signing');
 const { Stack } = require('./lib/stack');
@@ -30,6 +30,7 @@ describe('batches', () => {
     stack = await Stack.start('batch', { handlers: 2, config: { publish: { max_events: 500, max_body: '20k', max_batch_body: '200k' } } });
     client = await stack.subscribe(['#']);
   });
+  beforeEach(() => details(stack, client)); // none of another test's
   after(async () => {
     await client?.close();
     await stack?.stop();
@@ -178,6 +179,7 @@ for (const name of Object.keys(servers)) {
       url = `${web.url}event`;
       client = await stack.subscribe(['#']);
     });
+    beforeEach(() => details(stack, client));
     after(async () => {
       await client?.close();
       await web?.stop();

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { newFolder } = require('./lib/paths');
 const { startProxy } = require('./lib/proxies');
 const { RawConnection } = require('./lib/raw');
@@ -109,13 +109,13 @@ describe('addresses behind HAProxy, as docs/clients.md advises', () => {
 
 describe('whom the daemon believes', () => {
   let stack;
-  before(async () => {
+  beforeEach(async () => {
     stack = await Stack.start('believed', {
       handlers: 1,
       config: { fanout: { trusted_proxies: '127.0.0.2 127.0.0.16/28', max_connections_per_address: 2 } },
     });
   });
-  after(() => stack?.stop());
+  afterEach(() => stack?.stop());
 
   const ask = async (localAddress, headers) => subscribe(stack.port, localAddress, '/', headers);
 
@@ -156,7 +156,7 @@ describe('whom the daemon believes', () => {
     proxy.destroy();
   });
 
-  test('and the standard one where that was agreed on', async () => {
+  test('the standard one where that was agreed on', async () => {
     stack.writeConfig({ fanout: { proxy_header: 'forwarded' } });
     stack.daemon.signal('SIGHUP');
     await stack.daemon.untilLog(/configuration reloaded/);

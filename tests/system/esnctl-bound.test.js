@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { after, before, beforeEach, describe, test } = require('node:test');
 const { MariaDb } = require('./lib/mariadb');
 const { newFolder, programs } = require('./lib/paths');
 const { run } = require('./lib/program');
@@ -94,13 +94,15 @@ describe('esnctl keygen', () => {
   });
 
   test('overwrites nothing, and makes nothing when something is there', async () => {
-    const before = read('ticket.secret');
-    await operator.bad(1, /there already/, 'keygen');
+    fs.mkdirSync(path.join(operator.folder, 'full'));
+    await operator.good('keygen', '--dir', 'full');
+    const before = read('full/ticket.secret');
+    await operator.bad(1, /there already/, 'keygen', '--dir', 'full');
     fs.mkdirSync(path.join(operator.folder, 'half'));
     fs.symlinkSync('/nowhere', path.join(operator.folder, 'half/admin.token'));
     await operator.bad(1, /there already/, 'keygen', '--dir', 'half');
     assert.deepEqual(fs.readdirSync(path.join(operator.folder, 'half')), ['admin.token']);
-    assert.equal(read('ticket.secret'), before);
+    assert.equal(read('full/ticket.secret'), before);
   });
 
   test('makes what is named, of the size that is asked for', async () => {
@@ -131,15 +133,25 @@ for (const database of ['sqlite', 'mariadb']) {
       fs.rmSync(folder, { recursive: true, force: true });
     });
     const show = async (topic) => JSON.parse(await operator.good('topic', '--json', 'show', topic));
+    const topics = async () => JSON.parse(await operator.good('topic', '--json', 'list')).map(({ topic }) => topic);
+    const dropTables = async () =>
+      server ? server.sql('DROP TABLE IF EXISTS topic_followers, registered_topics') : fs.rmSync(path.join(operator.folder, 'topics.db'), { force: true });
+    beforeEach(async () => {
+      await dropTables();
+      await operator.good('topic', 'create-tables');
+      await operator.good('topic', 'add', 'a/b');
+    });
 
     test('tables are made, also when they are there', async () => {
+      await dropTables();
       await operator.bad(1, /topics/, 'topic', 'list');
       await operator.good('topic', 'create-tables');
       await operator.good('topic', 'create-tables');
-      assert.deepEqual(JSON.parse(await operator.good('topic', '--json', 'list')), []);
+      assert.deepEqual(await topics(), []);
     });
 
     test('a topic is added with all that it has, shown, changed and removed', async () => {
+      await operator.good('topic', 'remove', 'a/b');
       await operator.good('topic', '--owner', 'ana', '--pub', 'sensor', '--sub', 'luis', '--sub', '7', '--sub', '+', 'add', 'a/b');
       assert.deepEqual(await show('a/b'), {
         topic: 'a/b',
@@ -158,8 +170,7 @@ for (const database of ['sqlite', 'mariadb']) {
       await operator.good('topic', 'owner', 'a/b');
       assert.equal((await show('a/b')).owner, '');
       await operator.good('topic', 'add', 'c');
-      const all = JSON.parse(await operator.good('topic', '--json', 'list'));
-      assert.deepEqual(all.map(({ topic }) => topic), ['a/b', 'c']);
+      assert.deepEqual(await topics(), ['a/b', 'c']);
       assert.match(await operator.good('topic', 'show', 'a/b'), /^pub +\["sensor", "eva", .*"\*"\]$/m);
       await operator.good('topic', 'remove', 'c');
       await operator.bad(1, /not found/, 'topic', 'show', 'c');
@@ -186,7 +197,7 @@ for (const database of ['sqlite', 'mariadb']) {
       for (const [code, pattern, ...words] of cases) {
         await operator.bad(code, pattern, ...words);
       }
-      assert.deepEqual(JSON.parse(await operator.good('topic', '--json', 'list')).map(({ topic }) => topic), ['a/b']);
+      assert.deepEqual(await topics(), ['a/b']);
     });
 
     test('users follow and do not', async () => {

@@ -173,19 +173,19 @@ describe('esnctl drop', () => {
   });
 });
 
-describe('esnctl publisher', () => {
+test('esnctl publisher', async (t) => {
   let operator;
   let folder;
   const file = () => fs.readFileSync(path.join(folder, 'publishers.conf'), 'utf8');
-  before(() => {
+  t.before(() => {
     folder = newFolder('publishers');
     fs.writeFileSync(path.join(folder, 'es.conf'), '[publish]\npublishers_file = publishers.conf\n');
     operator = new Operator(path.join(folder, 'es.conf'));
   });
-  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   const list = async () => JSON.parse(await operator.good('publisher', '--json', 'list'));
 
-  test('the first is added, with a secret of its own, and the file is made', async () => {
+  await t.test('the first is added, with a secret of its own, and the file is made', async () => {
     const more = ['--may', 'private users', '--signed', '--rate', '200', '--addresses', '10.0.0.0/8 ::1'];
     await operator.good('publisher', '--topics', 'orders/# news/+', ...more, 'add', 'shop');
     const key = fs.readFileSync(path.join(folder, 'shop.key'), 'utf8');
@@ -195,7 +195,7 @@ describe('esnctl publisher', () => {
     assert.deepEqual(await list(), { shop });
   });
 
-  test('a second one with an Ed25519 key; what stands in the file stays', async () => {
+  await t.test('a second one with an Ed25519 key; what stands in the file stays', async () => {
     const { publicKey } = crypto.generateKeyPairSync('ed25519');
     fs.writeFileSync(path.join(folder, 'sensor.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
     fs.appendFileSync(path.join(folder, 'publishers.conf'), '\n# the sensors of the house\n');
@@ -206,7 +206,7 @@ describe('esnctl publisher', () => {
     assert.match(await operator.good('publisher', 'list'), /sensor\.topics/);
   });
 
-  test('what would make the file wrong changes nothing, and leaves no secret', async () => {
+  await t.test('what would make the file wrong changes nothing, and leaves no secret', async () => {
     const before = file();
     await operator.bad(1, /nothing was changed: .*may/, 'publisher', '--topics', '#', '--may', 'everything', 'add', 'bad');
     await operator.bad(1, /nothing was changed/, 'publisher', '--topics', `a${'/a'.repeat(300)}`, 'add', 'bad');
@@ -221,7 +221,7 @@ describe('esnctl publisher', () => {
     assert.deepEqual(fs.readdirSync(folder).sort(), ['es.conf', 'publishers.conf', 'sensor.pub', 'shop.key']);
   });
 
-  test('one is removed; the comment of the next one stays; the last one stays too', async () => {
+  await t.test('one is removed; the comment of the next one stays; the last one stays too', async () => {
     assert.match(await operator.good('publisher', 'remove', 'shop'), /^removed shop; its secret's file stays; reload esn-event$/);
     assert.match(file(), /^# the sensors of the house\n\n\[sensor\]\n[^]*$/);
     const before = file();

@@ -91,6 +91,10 @@ describe('EventSources behind web servers', { concurrency: true }, () => {
         await until('the second came in vain', () => sources[1].breaks > 2);
         sources[0].source.close();
         await until('the second is connected', () => sources[1].connected === 1);
+        sources[1].source.close();
+        web.stack.writeConfig();
+        await web.stack.daemon.end();
+        await web.stack.startDaemon();
       });
     });
   }

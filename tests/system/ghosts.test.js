@@ -105,6 +105,9 @@ describe('ghosts', { concurrency: true }, () => {
         const { pings } = there;
         await until('it is asked again', () => there.pings > pings + 2);
         assert.equal(there.isOver, false);
+        line.flow();
+        sockets.splice(0).forEach((socket) => socket.terminate());
+        await way.stack.untilTotal(0);
       });
     });
   }

@@ -61,28 +61,28 @@ for (const log of ['in memory', 'on disk']) {
       { topic, to: ['ana'] },
     ];
 
-    /** Everybody who may use an id, each with each kind of event point. */
-    const all = () =>
+    /** Everybody who may use this id, each with each kind of event point. */
+    const all = (id) =>
       [bound.stack.publishToken, SECOND_TOKEN, ...Object.values(NAMED)].flatMap((token) =>
         [undefined, 'ana', 'eva'].flatMap((user) =>
           ['topic', 'other'].flatMap((topic) =>
             kinds(topic)
               .filter((point) => user || !point.binded)
-              .map((point) => ({ token, user, point, id: 'order-4711' })),
+              .map((point) => ({ token, user, point, id })),
           ),
         ),
       );
 
-    test('nobody takes another one\'s', async () => {
-      for (const [index, who] of all().entries()) {
+    const expectAllNew = async (id) => {
+      for (const [index, who] of all(id).entries()) {
         const answer = await post({ ...who, type: `n${index}` });
         assert.equal(answer.status, 200, answer.text);
         assert.equal(answer.json.ep[0].duplicate, undefined, JSON.stringify(who));
       }
-    });
+    };
 
-    const expectDoublesAndOthers = async () => {
-      for (const [index, who] of all().entries()) {
+    const expectDoublesAndOthers = async (id) => {
+      for (const [index, who] of all(id).entries()) {
         const again = await post({ ...who, type: `n${index}` });
         assert.deepEqual([again.status, again.json.ep[0].duplicate], [200, true], again.text);
         const other = await post({ ...who, type: 'other' });
@@ -91,10 +91,14 @@ for (const log of ['in memory', 'on disk']) {
       }
     };
 
-    test('the same post is a double, and another one with the same id is refused', expectDoublesAndOthers);
+    test('nobody takes another one\'s: the same post is a double, and another one with the same id is refused', async () => {
+      await expectAllNew('order-4711');
+      await expectDoublesAndOthers('order-4711');
+    });
 
     test('another point beside one that is refused is delivered', async () => {
-      const [who] = all();
+      const [who] = all('order-4712');
+      assert.equal((await post({ ...who, type: 'first' })).status, 200);
       const body = { id: who.id, ep: [who.point, 'free'], e: { type: 'other' } };
       const answer = await bound.stack.post(body, { url: `${bound.url}event` });
       assert.equal(answer.status, 409);
@@ -118,12 +122,13 @@ for (const log of ['in memory', 'on disk']) {
 
     if (log === 'on disk') {
       test('a restart changes nothing of it', async () => {
+        await expectAllNew('order-4713');
         await listener.close();
         const { connid } = listener;
         await bound.stack.daemon.end();
         await bound.stack.startDaemon();
         listener = { connid, close: () => {} };
-        await expectDoublesAndOthers();
+        await expectDoublesAndOthers('order-4713');
       });
     }
   });

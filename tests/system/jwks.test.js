@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const http = require('node:http');
-const { after, before, describe, test } = require('node:test');
+const { after, before, beforeEach, describe, test } = require('node:test');
 const { Bound } = require('./lib/bound');
 const { request } = require('./lib/http');
 const { programs } = require('./lib/paths');
@@ -82,6 +82,10 @@ describe('keys that a server gives', () => {
     await bound?.stop();
     await server?.stop();
   });
+  beforeEach(async () => {
+    server.keys = [first, rsa, edwards];
+    await untilTaken(token(first));
+  });
 
   const ask = (one) =>
     request(bound.url, { method: 'POST', agent: false, body: JSON.stringify({ ep: [TOPIC], token: one }) });
@@ -122,13 +126,15 @@ describe('keys that a server gives', () => {
 
   test('are asked for again when a token names one that is not known, now and then', async () => {
     const before = server.asked;
-    server.keys = [second];
+    server.keys = [first, second];
     await untilTaken(token(second));
     await staysOut(token(third), 50);
     assert.ok(server.asked - before < 40, `${server.asked - before} questions`);
   });
 
   test('that were taken away do not count when the set is old', async () => {
+    server.keys = [second];
+    await untilTaken(token(second));
     await untilRefused(token(first));
   });
 
@@ -178,19 +184,18 @@ describe('keys that a server gives', () => {
   };
   for (const [what, breaks] of Object.entries(broken)) {
     test(`are the last good ones while the server ${what}`, async () => {
-      await untilTaken(token(second));
       await breaks();
       const asked = server.asked;
       if (what !== 'is down') {
         await until('it was asked', async () => {
-          await isTaken(token(second));
+          await isTaken(token(first));
           return server.asked > asked;
         });
       }
       await staysOut(token(third));
       await staysOut(accessToken('luis', { key: 'this line is long enough to be a secret of HS256' }));
       await staysOut(accessToken('luis', { key: `${SECRET} of strangers`, kid: 'oct' }));
-      await untilTaken(token(second));
+      await untilTaken(token(first));
       assert.equal(await isTaken(accessToken('luis')), true);
       delete server.answer;
       if (what === 'is down') {
@@ -212,12 +217,12 @@ describe('keys that a server gives', () => {
   test('that were never had are 503, and nobody else waits', async () => {
     await server.stop();
     bound.web.handler.signal('SIGHUP');
-    await until('the workers are new ones', async () => (await statuses(token(second))).join() === '503');
-    const answer = await ask(token(second));
+    await until('the workers are new ones', async () => (await statuses(token(first))).join() === '503');
+    const answer = await ask(token(first));
     assert.deepEqual([answer.status, answer.json], [503, { error: 'Access tokens cannot be checked now' }]);
     assert.ok(Number(answer.headers['retry-after']) >= 1);
     assert.equal(await isTaken(accessToken('luis')), true, 'one of the file');
     await server.listen();
-    await untilTaken(token(second));
+    await untilTaken(token(first));
   });
 });

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
@@ -234,10 +234,10 @@ describe('there is no daemon at first', () => {
 
 describe('a worker is killed', () => {
   let stack;
-  before(async () => {
+  beforeEach(async () => {
     stack = await Stack.start('worker', { handlers: 1, workers: 2 });
   });
-  after(() => stack?.stop());
+  afterEach(() => stack?.stop());
 
   test('another takes its place, and the log says so', async () => {
     const [handler] = stack.handlers;

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { tool } = require('./lib/paths');
 const { run } = require('./lib/program');
 const { RawConnection } = require('./lib/raw');
@@ -20,10 +20,10 @@ async function refusalOf(connection) {
 
 describe('connections of one address', () => {
   let stack;
-  before(async () => {
+  beforeEach(async () => {
     stack = await Stack.start('address', { handlers: 1, config: { fanout: { max_connections_per_address: 3 } } });
   });
-  after(() => stack?.stop());
+  afterEach(() => stack?.stop());
 
   const from = (localAddress) => RawConnection.open(stack.port, { localAddress });
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { after, before, describe, test } = require('node:test');
+const { test } = require('node:test');
 const { Network, SERVER_ADDRESS } = require('./lib/netns');
 const { freePort } = require('./lib/ports');
 const { newFolder, tool } = require('./lib/paths');
@@ -12,13 +12,13 @@ const { until } = require('./lib/wait');
 const HALF = 5000;
 const OPEN_FILES = 16_384;
 
-describe('10,000 streams, half of them on a machine that goes away', () => {
+test('10,000 streams, half of them on a machine that goes away', async (t) => {
   let network;
   let stack;
   let watcher;
   const holders = {};
 
-  before(async () => {
+  t.before(async () => {
     const unlimited = [tool('prlimit', 'util-linux'), `--nofile=${OPEN_FILES}:${OPEN_FILES}`];
     network = await Network.start(newFolder('net'));
     const port = await freePort();
@@ -60,7 +60,7 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
     await flow;
   });
 
-  after(async () => {
+  t.after(async () => {
     await watcher?.close();
     await stack?.stop();
     await network?.stop();
@@ -79,7 +79,7 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
   const isMore = (a, b) => a > b;
   const isLess = (a, b) => a < b;
 
-  test('every one is counted, and told to who watches', async () => {
+  await t.test('every one is counted, and told to who watches', async () => {
     assert.deepEqual(await stack.untilTotal(2 * HALF + 1), {
       near: HALF,
       far: HALF,
@@ -92,7 +92,7 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
     }
   });
 
-  test('an event reaches all of them, and the counts stay right meanwhile', async () => {
+  await t.test('an event reaches all of them, and the counts stay right meanwhile', async () => {
     let isFlowing = true;
     const looking = (async () => {
       while (isFlowing) {
@@ -113,7 +113,7 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
     }
   });
 
-  test('half of them vanish without a word: they are dropped, the others have every event', async () => {
+  await t.test('half of them vanish without a word: they are dropped, the others have every event', async () => {
     await network.cut();
     let published = 10;
     await until('the far half is no longer counted', async () => {
@@ -133,7 +133,7 @@ describe('10,000 streams, half of them on a machine that goes away', () => {
     assert.equal(/^lost/m.test(holders.near.output()), false);
   });
 
-  test('the other half is killed: nobody is left', async () => {
+  await t.test('the other half is killed: nobody is left', async () => {
     await holders.near.end('SIGKILL');
     assert.deepEqual(await stack.untilTotal(1), { watcher: 1, '@TOTAL@': 1 });
     await watcher.until('the last disconnect', () => changes('near', 'disconnect').at(-1) === 0);

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
-const { after, before, describe, test } = require('node:test');
+const { after, before, beforeEach, describe, test } = require('node:test');
 const { runCgi } = require('./lib/cgi');
 const { Stack } = require('./lib/stack');
 
@@ -32,12 +32,14 @@ describe('many publishers and many subscribers', () => {
   let stack;
   let subscribers;
   before(async () => {
-    stack = await Stack.start('order', { handlers: 2, workers: 4, config: { messages: { level: 'info' } } });
+    stack = await Stack.start('order', { handlers: 2, workers: 4, config: { publish: { time_limit: '60s' }, messages: { level: 'info' } } });
     subscribers = await Promise.all(
       Array.from({ length: SUBSCRIBERS }, (_, i) => stack.subscribe([['a/b', 'a/+', '#'][i % 3]])),
     );
+  });
+  beforeEach(() => {
     for (const subscriber of subscribers) {
-      subscriber.frames.length = 0; // connected
+      subscriber.frames.length = 0; // connected, or of the test before
     }
   });
   after(async () => {
@@ -70,9 +72,6 @@ describe('many publishers and many subscribers', () => {
   });
 
   test('100 runs as plain CGI, ten at a time, likewise', async () => {
-    for (const subscriber of subscribers) {
-      subscriber.frames.length = 0;
-    }
     const publishers = 10;
     const each = 10;
     await Promise.all(

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { after, before, describe, test } = require('node:test');
+const { afterEach, beforeEach, describe, test } = require('node:test');
 const { request } = require('./lib/http');
 const { RawConnection } = require('./lib/raw');
 const { Subscriber } = require('./lib/subscriber');
@@ -29,7 +29,7 @@ for (const name of Object.keys(servers)) {
   describe(`origins behind ${name}`, () => {
     let web;
     let asks;
-    before(async () => {
+    beforeEach(async () => {
       web = await BehindWebServer.start(name, {
         config: {
           token: { keys_file: 'token.keys' },
@@ -56,7 +56,7 @@ for (const name of Object.keys(servers)) {
         'no path': [404, get('nothing')],
       };
     });
-    after(() => web?.stop());
+    afterEach(() => web?.stop());
 
     test('of the list may read every answer, others none', async () => {
       for (const [what, [status, ask]] of Object.entries(asks)) {

@@ -14,10 +14,18 @@ const { until } = require('./lib/wait');
 const PUBLISHERS = '[shop]\nsecret_file = shop.key\ntopics = orders/#\nmay = none\n[other]\nsecret_file = shop.key\ntopics = #\n'
   + '[slow]\nsecret_file = shop.key\ntopics = #\nrate = 1\n';
 
+const said = (worker, pattern) => worker.output().match(pattern)?.length ?? 0;
+
+/** Acts, and waits until the worker has said so once more. */
+async function untilSaid(worker, pattern, act) {
+  const before = said(worker, pattern);
+  await act();
+  await until(`the worker says ${pattern}`, () => said(worker, pattern) > before);
+}
+
 /** A trouble is said when it begins and when it is over, however often it is met. (A busy machine may make more of them.) */
 function assertSaidOnce(worker, begins, ends) {
-  const count = (pattern) => worker.output().match(pattern)?.length ?? 0;
-  assert.ok([0, 1].includes(count(begins) - count(ends)), worker.output());
+  assert.ok([0, 1].includes(said(worker, begins) - said(worker, ends)), worker.output());
 }
 
 for (const database of ['sqlite', 'mariadb']) {
@@ -84,11 +92,15 @@ for (const database of ['sqlite', 'mariadb']) {
       failures.forEach(([failure], i) => assert.match(failure, bad[i][2]));
       assert.deepEqual(await heard('refused', 1), ['behind']);
       assert.equal((await outbox.counts()).failed, bad.length);
+      await outbox.esnctl('outbox', '--all', 'drop');
     });
 
     it('has failed rows listed, retried and dropped by esnctl', async () => {
-      const failed = JSON.parse(await outbox.esnctl('outbox', '--json', 'failed'));
-      const [first, second] = failed;
+      await outbox.sql(`BEGIN;\n${['nonsense', 'nonsense too', '{}'].map((body) => Outbox.row(body)).join('')}COMMIT;`);
+      const [first, second] = await until('three have failed', async () => {
+        const failed = JSON.parse(await outbox.esnctl('outbox', '--json', 'failed'));
+        return failed.length === 3 && failed;
+      });
       assert.equal(first.body, 'nonsense');
       await outbox.sql(`UPDATE outgoing_events SET body = '{"ep":["a"],"e":{"type":"mended"}}' WHERE id = ${first.id};`);
       await outbox.esnctl('outbox', 'retry', String(first.id));
@@ -122,10 +134,9 @@ for (const database of ['sqlite', 'mariadb']) {
     });
 
     it('lets rows wait while the daemon is away, which it says once', async () => {
+      const worker = outbox.workers.at(-1);
       await outbox.stack.killTaking();
-      await outbox.add('waited', [1, 2, 3], { queue: 'w' });
-      const [worker] = outbox.workers;
-      await worker.untilLog(/does not take events/);
+      await untilSaid(worker, /does not take events/g, () => outbox.add('waited', [1, 2, 3], { queue: 'w' }));
       assert.equal((await outbox.counts()).waiting, 3);
       await outbox.stack.startTaking();
       subscriber = await outbox.stack.subscribe(['#']);
@@ -137,7 +148,7 @@ for (const database of ['sqlite', 'mariadb']) {
     });
 
     it('stands by beside another, and takes over when that is killed', async () => {
-      const [first] = outbox.workers;
+      const first = outbox.workers.at(-1);
       const file = path.join(outbox.stack.folder, 'second.conf');
       fs.writeFileSync(file, fs.readFileSync(outbox.stack.file, 'utf8').replace(outbox.doorbell, `${outbox.doorbell}2`));
       const second = await outbox.startWorker({ file });
@@ -152,10 +163,8 @@ for (const database of ['sqlite', 'mariadb']) {
 
     it('says once that its database does not answer, and goes on when it does', async () => {
       const worker = outbox.workers.at(-1);
-      await outbox.sql('ALTER TABLE outgoing_events RENAME TO moved_away;');
-      await worker.untilLog(/database does not answer/);
-      await outbox.sql('ALTER TABLE moved_away RENAME TO outgoing_events;');
-      await worker.untilLog(/database answers/);
+      await untilSaid(worker, /database does not answer/g, () => outbox.sql('ALTER TABLE outgoing_events RENAME TO moved_away;'));
+      await untilSaid(worker, /database answers/g, () => outbox.sql('ALTER TABLE moved_away RENAME TO outgoing_events;'));
       await outbox.add('again', [1]);
       await heard('again', 1);
       assertSaidOnce(worker, /database does not answer/g, /database answers/g);
@@ -166,10 +175,8 @@ for (const database of ['sqlite', 'mariadb']) {
       const refuse = database === 'sqlite'
         ? "CREATE TRIGGER stay BEFORE DELETE ON outgoing_events BEGIN SELECT RAISE(ABORT, 'stay'); END;"
         : "CREATE TRIGGER stay BEFORE DELETE ON outgoing_events FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'stay';";
-      const known = worker.output().match(/database does not answer/g)?.length ?? 0;
       await outbox.sql(refuse);
-      await outbox.add('stays', [1]);
-      await until('it cannot delete', () => (worker.output().match(/database does not answer/g)?.length ?? 0) > known);
+      await untilSaid(worker, /database does not answer/g, () => outbox.add('stays', [1]));
       // A daemon that remembers nothing of it.
       assert.equal(await outbox.stack.daemon.end(), 0);
       await outbox.stack.startDaemon();

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
-const { after, before, test } = require('node:test');
+const { afterEach, beforeEach, test } = require('node:test');
 const { request } = require('./lib/http');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
@@ -42,10 +42,10 @@ class Poller {
 }
 
 let stack;
-before(async () => {
+beforeEach(async () => {
   stack = await Stack.start('polls', { handlers: 1 });
 });
-after(() => stack?.stop());
+afterEach(() => stack?.stop());
 
 const streamsBegun = async () => (await stack.look('/state')).streams_begun;
 

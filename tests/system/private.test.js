@@ -144,6 +144,7 @@ for (const log of ['memory', 'disk']) {
       await bound.esnctl('follow', NAME, 'luis');
     });
     after(() => bound?.stop());
+    afterEach(() => bound.stack.untilTotal(0));
 
     const points = {
       open: { topic: NAME },

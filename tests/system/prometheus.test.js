@@ -78,12 +78,14 @@ describe('a real Prometheus', () => {
   };
   const query = async (expression) => (await ask(`/api/v1/query?query=${encodeURIComponent(expression)}`)).result;
 
-  test('reads the programs, and takes what they say', async () => {
-    const jobs = await until('all three are read', async () => {
+  const untilRead = () =>
+    until('all three are read', async () => {
       const up = await query('up == 1');
       return up.length === 3 && up.map((one) => one.metric.job).sort();
     });
-    assert.deepEqual(jobs, ['esn-event', 'esn-fanout', 'esn-subscribe']);
+
+  test('reads the programs, and takes what they say', async () => {
+    assert.deepEqual(await untilRead(), ['esn-event', 'esn-fanout', 'esn-subscribe']);
     await stack.publish('a', 'x');
     await until('an event is there', async () => Number((await query('esn_events_total{result="delivered"}'))[0]?.value[1]) >= 1);
     const { activeTargets } = await ask('/api/v1/targets?state=active');
@@ -100,6 +102,7 @@ describe('a real Prometheus', () => {
   });
 
   test('knows each metric that docs, alerts and dashboard name, and docs name each that there is', async () => {
+    await untilRead();
     const known = new Set(await ask('/api/v1/label/__name__/values'));
     const dashboard = text(deploy('grafana/es-web-notify.json'));
     const named = (words) => new Set([...words.matchAll(/\b(?:esn|process)_[a-z_]+[a-z]\b/g)].map(([name]) => name));

@@ -212,9 +212,11 @@ ${more}`;
     stack.post({ ep: topics, e: { type: 'x' } }, { token: secret, handler });
   const counted = async (name) => (await stack.look('/state')).publishers[name];
 
+  const ten = Array.from({ length: 10 }, (_, i) => `many/${i}`);
+
   test('have a rate of their own, through all handlers together', async () => {
-    const ten = Array.from({ length: 10 }, (_, i) => `many/${i}`);
     let begun, first, second, before;
+    const news = await counted('news');
     do {
       await pause(1100); // one at least has grown back
       before = await counted('shop');
@@ -235,12 +237,13 @@ ${more}`;
     // With Redis the handler tells the daemon, after its answer.
     await until('all are counted', async () => (await counted('shop')).limited >= before.limited + 20 - sent);
     assert.deepEqual(await counted('shop'), { events: before.events + sent, limited: before.limited + 20 - sent, rate: 1 });
-    assert.deepEqual(await counted('news'), { events: 50, limited: 0, rate: 0 });
+    assert.deepEqual(await counted('news'), { events: news.events + 50, limited: 0, rate: 0 });
   });
 
   test('are named in the log', async () => {
     const refused = await stack.post('{', { token: NEWS, handler: 0 });
     assert.equal(refused.status, 400);
+    await until('another has published too much', async () => (await post(SHOP, ten, 0)).status === 429);
     await until('the log says who', () =>
       /post refused .*Too many events.* by=shop /.test(stack.handlers[0].output()) &&
       /post refused .*Invalid JSON in body.* by=news /.test(stack.handlers[0].output()));
@@ -271,6 +274,11 @@ ${more}`;
     assert.equal((await post(NEXT, ['next/1'])).status, 200);
     assert.equal((await counted('next')).rate, 1000);
     fs.writeFileSync(path.join(stack.folder, 'publishers.conf'), file());
+    reload();
+    for (const handler of [0, 1]) {
+      await until('it may publish no more', async () => (await post(NEXT, ['next/1'], handler)).status === 404);
+    }
+    await until('the daemon has forgotten it', async () => (await counted('next')) === undefined);
   });
 
   test('are looked at by check-config, which names faults and their lines', () => {

@@ -136,11 +136,20 @@ for (const [web, config, settings, login] of WRITERS) {
 
     test('are watched to the end, and that is no trouble', async () => {
       const { daemon } = shop.bound.stack;
+      const [id, stays] = [newId(), newId()];
+      await page(id, login);
+      await page(stays, login);
+      const streams = [await shop.subscribe(id), await shop.subscribe(stays)];
+      await page(id, 'session_destroy();');
+      await streams[0].takeUntil('dropped');
       const asked = [...(await shop.redis.cli('INFO', 'commandstats')).matchAll(/^cmdstat_(?:scan|config)\b\S*:calls=(\d+)/gm)];
       const calls = asked.reduce((sum, [, count]) => sum + Number(count), 0);
       assert.ok(calls > 0 && calls < 100, `looked at now and then, and no more: ${calls}`);
       assert.equal(await daemon.end(), 0);
       assert.doesNotMatch(daemon.output(), /Redis is away|still holds handles/);
+      await streams[1].over;
+      await shop.bound.stack.startDaemon();
+      await shop.bound.stack.publishInTheEnd('anywhere', 'back');
     });
   });
 }
@@ -325,6 +334,11 @@ describe('sessions in Redis', () => {
     assert.equal(away.code, 1);
     assert.match(away.stderr, /^\[redis\] url: .*redis\.sock: /m);
     await shop.redis.start();
+    const id = newId();
+    await login(id);
+    const stream = await until('sessions are read again', () => shop.subscribe(id).catch(() => undefined));
+    await stream.close();
+    await shop.bound.stack.untilTotal(0);
   });
 });
 

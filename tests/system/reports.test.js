@@ -390,12 +390,13 @@ test('a publisher is told, once, which users had not had it in time; with the lo
 
 describe('what is remembered of reports', () => {
   let stack;
-  before(async () => {
-    stack = await startStack({ log: { report_time: '1s' } });
-  });
-  after(() => stack?.stop());
+  const start = async (log) => {
+    stack = await startStack({ log });
+  };
+  afterEach(() => stack?.stop());
 
   test('it is forgotten after report_time', async () => {
+    await start({ report_time: '1s' });
     const client = await stack.subscribe({ ep: [TOPIC], report: true });
     const { id } = await publish(stack, 'x');
     await until('the report is forgotten', async () => (await ask(stack, id)).status === 404);
@@ -405,10 +406,7 @@ describe('what is remembered of reports', () => {
   });
 
   test('it has a measure of bytes: the oldest are given up, never an untrue one', async () => {
-    await stack.daemon.end();
-    stack.writeConfig({ log: { report_time: '10m', max_report_bytes: '65536' } });
-    await stack.startDaemon();
-    await stack.publishInTheEnd('anywhere', 'back');
+    await start({ report_time: '10m', max_report_bytes: '65536' });
     const clients = [];
     for (let i = 0; i < 20; i++) {
       clients.push(await stack.subscribe({ ep: [TOPIC], report: true }));
@@ -432,6 +430,7 @@ describe('what is remembered of reports', () => {
   });
 
   test('with no bytes there are none, and a restart forgets them', async () => {
+    await start({ report_time: '10m' });
     const { id } = await publish(stack, 'x');
     assert.equal((await ask(stack, id)).status, 200);
     await stack.daemon.end();
@@ -443,10 +442,7 @@ describe('what is remembered of reports', () => {
   });
 
   test('an answer names a thousand, and counts the rest', async () => {
-    await stack.daemon.end();
-    stack.writeConfig({ log: { report_time: '10m' } });
-    await stack.startDaemon();
-    await stack.publishInTheEnd('anywhere', 'back');
+    await start({ report_time: '10m' });
     const holder = await stack.hold(1100, { words: ['--port', String(stack.port), '--ep', TOPIC, '--report'] });
     const { id } = await publish(stack, 'x');
     const report = await reportOf(stack, id);

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { after, before, beforeEach, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
 
@@ -72,14 +72,13 @@ describe('clients that do not read', () => {
 
 describe('clients that are late', () => {
   let stack;
-  before(async () => {
+  beforeEach(async () => {
     stack = await Stack.start('late', {
       handlers: 1,
       config: { fanout: { max_pending: '64M', max_pending_soft: '256k', soft_time: '1s', stream_time: '1h' } },
     });
   });
-  after(() => stack?.stop());
-  beforeEach(() => stack.untilTotal(0));
+  afterEach(() => stack?.stop());
 
   const EVENTS = 20;
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { after, before, describe, test } = require('node:test');
+const { test } = require('node:test');
 const { Source } = require('./lib/resuming');
 const { ENGINE, Stack } = require('./lib/stack');
 const { until } = require('./lib/wait');
@@ -13,11 +13,11 @@ const STANDS_FOR_MS = 3000; // what it shall hide is over by then: time limits, 
 const LEASE = ENGINE === 'redis' ? { bus: { lease: '30s' } } : {};
 
 // A process that stands still, as under SIGSTOP, in a debugger, or on a machine without memory, and goes on later.
-describe('processes stand still for seconds while events are posted', () => {
+test('processes stand still for seconds while events are posted', async (t) => {
   let stack;
   let sources;
   let client;
-  before(async () => {
+  t.before(async () => {
     stack = await Stack.start('stopped', {
       handlers: 1,
       workers: TOPICS.length,
@@ -26,7 +26,7 @@ describe('processes stand still for seconds while events are posted', () => {
     client = await stack.subscribe(['t/+']);
     sources = TOPICS.map((topic) => new Source(stack, topic, INTERVAL_MS));
   });
-  after(() => stack?.stop());
+  t.after(() => stack?.stop());
 
   function stand(pids, signal) {
     for (const pid of pids) {
@@ -52,7 +52,7 @@ describe('processes stand still for seconds while events are posted', () => {
     await more(sources, 20);
   }
 
-  test('what takes posts: they are answered 503 meanwhile, and go on', async () => {
+  await t.test('what takes posts: they are answered 503 meanwhile, and go on', async () => {
     await more(sources, 20);
     const marks = sources.map((source) => source.refusals);
     await standFor([stack.taker.pid], () =>
@@ -60,7 +60,7 @@ describe('processes stand still for seconds while events are posted', () => {
     );
   });
 
-  test('a worker of the handlers: its posts wait, the others go on', async () => {
+  await t.test('a worker of the handlers: its posts wait, the others go on', async () => {
     const [worker] = stack.handlers[0].children();
     await standFor([worker], () => {
       const marks = sources.map((source) => source.acknowledged + 50);
@@ -68,13 +68,13 @@ describe('processes stand still for seconds while events are posted', () => {
     });
   });
 
-  test('all workers, and then all of them with the daemon', async () => {
+  await t.test('all workers, and then all of them with the daemon', async () => {
     const workers = stack.handlers[0].children();
     await standFor(workers, () => {});
     await standFor([...workers, stack.daemon.pid], () => {});
   });
 
-  test('every event was delivered once and in order, on a stream that was never lost', async () => {
+  await t.test('every event was delivered once and in order, on a stream that was never lost', async () => {
     for (const source of sources) {
       source.isStopped = true;
     }

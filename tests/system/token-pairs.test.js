@@ -255,7 +255,8 @@ for (const [web, store] of [
         await until('tokens are given again', async () => (await desk.ask({ bind_key: bindKey('luis') })).status === 200);
       });
     } else {
-      test('are kept in files for their owner alone', () => {
+      test('are kept in files for their owner alone', async () => {
+        await desk.pair();
         for (const end of ['', '-wal', '-shm']) {
           const { mode } = fs.statSync(path.join(desk.bound.stack.folder, `tokens.db${end}`));
           assert.equal(mode & 0o777, 0o600, end);

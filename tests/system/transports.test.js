@@ -28,6 +28,14 @@ for (const web of SERVERS) {
     });
     after(() => bound?.stop());
 
+    /** Who polls is present for a minute more, unless it comes back as a stream that it closes. */
+    const leave = async ({ connid, secret }) => {
+      const stream = await bound.stack.subscribe({ ep: [], connid, secret });
+      assert.equal(stream.connid, connid);
+      await stream.close();
+      await bound.stack.untilTotal(0);
+    };
+
     test('Server-Sent Events come at once and are resumed', async () => {
       const first = await EventStream.open(`${bound.url}sse?${query({ ep: ['a/+', 'b/#'], clid: 'sse' })}`);
       assert.equal(first.headers['content-type'], 'text/event-stream;charset=utf-8');
@@ -108,6 +116,7 @@ for (const web of SERVERS) {
         assert.equal((await bound.stack.look('/connections?clid=poller')), 1);
       }
       assert.deepEqual(heard, [0, 1, 2, 3, 4].flatMap((round) => [`plain-${round}`, `whisper-${round}`, `bound-${round}`]));
+      await leave(answer.json.events[0].e.detail);
     });
 
     test('a poll is answered by the event that it waits for', async () => {
@@ -121,6 +130,7 @@ for (const web of SERVERS) {
       assert.deepEqual(answer.json.events.map((frame) => frame.e.type), ['connected', 'come']);
       assert.equal(answer.json.id, answer.json.events[1].id);
       assert.equal(answer.headers['content-type'], 'application/json;charset=utf-8');
+      await leave(answer.json.events[0].e.detail);
     });
 
     test('a ticket alone, for whatever transport', async () => {
@@ -140,6 +150,7 @@ for (const web of SERVERS) {
       const polled = await follow(`${bound.url}poll?ticket=${(await ask()).json.ticket}&wait=0`, { agent: false });
       assert.deepEqual(polled.json.events.map((frame) => frame.e.type), ['connected']);
       stream.close();
+      await leave(polled.json.events[0].e.detail);
       const refused = await request(`${bound.url}ticket`, { method: 'POST', agent: false, body: '{"ep":[],"bind_key":"x"}' });
       assert.deepEqual([refused.status, refused.reason], [400, 'Invalid Bind Key']);
     });

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { request } = require('./lib/http');
 const { programs, source } = require('./lib/paths');
 const { childrenOf, run } = require('./lib/program');
@@ -184,13 +184,13 @@ async function catchUpSlowly(stack, topic) {
 
 describe('who cannot be handed over', () => {
   let stack;
-  before(async () => {
+  beforeEach(async () => {
     stack = await start('up-stays', { fanout: { stop_time: '5m', stop_spread: '0ms', send_buffer: '16k' } });
     for (let i = 0; i < PAST; i++) {
       await stack.publish('past', `past-${i}`, BIG);
     }
   });
-  after(() => stack?.stop());
+  afterEach(() => stack?.stop());
 
   test('a request with a body in chunks that is half read is answered 503, to be sent again', async () => {
     const raw = await RawConnection.open(stack.port);
@@ -252,7 +252,6 @@ describe('who cannot be handed over', () => {
     assert.equal(old.isRunning, true);
     raw.destroy();
     await hasEnded;
-    await stack.startDaemon();
   });
 });
 
@@ -285,13 +284,16 @@ describe('clients for whom more is queued than may be', () => {
 
 describe('while a new program is awaited', () => {
   let stack, waiting;
-  before(async () => {
+  beforeEach(async () => {
     stack = await start('up-while', { fanout: { upgrade_pause: '100ms' } });
     stack.replaceProgram('#!/bin/sh\nexec sleep 600\n');
     waiting = stack.esnctl();
     await until('it has started', async () => (await stack.outcome()).state === 'running');
   });
-  after(() => stack?.stop());
+  afterEach(async () => {
+    await stack?.stop();
+    await waiting;
+  });
 
   test('another upgrade is refused, by HTTP and by signal, and said so', async () => {
     const answer = await request('http://localhost/upgrade', {

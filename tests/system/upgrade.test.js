@@ -130,10 +130,11 @@ for (const [log, config] of Object.entries({ memory: {}, disk: { log: { sync: 'a
       await until('all are there', async () => (await stack.look('/connections')).poll === 1);
       const watcher = await stack.subscribe(['@CONNECTION@/+', 'end']);
       const posted = postNumbers(stack);
+      const before = (await stack.outcome())?.number ?? 0;
       for (let i = 1; i <= 5; i++) {
         await untilPosted(posted, posted.count + 10);
         const outcome = await stack.upgrade();
-        assert.deepEqual([outcome.number, outcome.state], [i, 'done']);
+        assert.deepEqual([outcome.number, outcome.state], [before + i, 'done']);
         const counts = await stack.look('/connections');
         assert.deepEqual(Object.keys(CLIENTS).filter((name) => counts[name] !== 1), [], JSON.stringify(counts));
       }
@@ -151,11 +152,13 @@ for (const [log, config] of Object.entries({ memory: {}, disk: { log: { sync: 'a
 
     test('who speaks is answered by the new program, and topics come and go', async () => {
       for (const name of ['websocket', 'lines']) {
-        const { peer } = clients.get(name);
+        const client = await CLIENTS[name](stack, { ep: ['a'], clid: `speaks-${name}` });
+        const { peer } = client;
         await peer.say(JSON.stringify({ subscribe: ['b'] }));
         await stack.upgrade();
         await stack.publish('b', `for-${name}`);
         await takeUntil(peer, `for-${name}`);
+        await client.close();
       }
     });
   });
@@ -348,15 +351,15 @@ describe('streams over TLS', () => {
   });
 });
 
-describe('a new program that does not come up', () => {
+test('a new program that does not come up', async (t) => {
   let stack, stream, posted;
   const heard = [];
-  before(async () => {
+  t.before(async () => {
     stack = await Upgradable.start('up-fail', { handlers: 1 });
     stream = await stack.subscribe(['a', 'b'], { onFrame: (frame) => heard.push(frame.json.e) });
     posted = postNumbers(stack);
   });
-  after(async () => {
+  t.after(async () => {
     await posted?.end();
     await stream?.close();
     await stack?.stop();
@@ -381,7 +384,7 @@ describe('a new program that does not come up', () => {
     'has no memory': ['#!/bin/sh\nulimit -v 20000\nexec %PROGRAM% "$@"\n', /^the new program (ended with status|was ended by signal)|memory|Resource temporarily unavailable/],
   };
   for (const [what, [script, reason, fanout]] of Object.entries(CASES)) {
-    test(`one that ${what}: the old one serves on, and says why`, async () => {
+    await t.test(`one that ${what}: the old one serves on, and says why`, async () => {
       const pid = stack.daemon.pid;
       if (fanout) {
         await stack.reconfigure({ fanout });
@@ -399,7 +402,7 @@ describe('a new program that does not come up', () => {
     });
   }
 
-  test('a configuration that is not good: likewise', async () => {
+  await t.test('a configuration that is not good: likewise', async () => {
     stack.replaceProgram();
     stack.writeConfig({ fanout: { nonsense: 'yes' } });
     assert.match(await stack.failUpgrade(), /nonsense/);
@@ -414,7 +417,7 @@ describe('a new program that does not come up', () => {
     await untilPosted(posted, posted.count + 5);
   });
 
-  test('after all of them the next upgrade works, and no event was lost or doubled', async () => {
+  await t.test('after all of them the next upgrade works, and no event was lost or doubled', async () => {
     stack.replaceProgram();
     await stack.upgrade();
     await posted.end();

@@ -103,6 +103,7 @@ for (const name of Object.keys(servers)) {
       await web.stack.startDaemon();
       (await EventStream.open(`${web.url}sse?ep=a`)).close(); // at once: no memory of the time when it was away
       await web.stack.untilTotal(0);
+      await web.stack.publishInTheEnd('a', 'back');
     });
   });
 }

@@ -111,6 +111,7 @@ for (const name of Object.keys(servers)) {
       assert.equal(away.status, 503);
       assert.match(away.headers['retry-after'], /^\d+$/);
       await stack.startTaking();
+      await stack.publishInTheEnd('a', 'back');
     });
   });
 }

@@ -296,6 +296,10 @@ static void test_why(void **state)
     expect_why(key, NOW, other);
     make(key, BIND_KEY_PKCS1, "garbage");
     expect_why(key, NOW, other);
+    /* For a key with a larger modulus: any number that is not below this one's. */
+    memset(key, '/', sizeof key);
+    memcpy(key + 340, "/w==", sizeof "/w==");
+    expect_why(key, NOW, other);
 }
 
 static void test_flipped_bits(void **state)

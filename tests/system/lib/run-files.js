@@ -12,6 +12,7 @@ const { shuffled } = require('./shuffle');
 const LONG = ['lines', 'tokens', 'many-topics', 'ghosts', 'subscribe', 'webservers', 'strangers', 'event-sources', 'client-users', 'story', 'identity'];
 
 const FILE_LIMIT_MS = 10 * 60_000;
+const ORDER = process.env.ESN_SHUFFLE ? ['--require', path.join(__dirname, 'any-order.js')] : [];
 const [logs, countsFile, jobs, ...files] = process.argv.slice(2);
 
 function runFile(file) {
@@ -23,7 +24,7 @@ function runFile(file) {
   const started = Date.now();
   const child = spawn(
     process.execPath,
-    [`--test-reporter=${path.join(__dirname, 'reporter.js')}`, `--test-reporter-destination=${results}`, file],
+    [...ORDER, `--test-reporter=${path.join(__dirname, 'reporter.js')}`, `--test-reporter-destination=${results}`, file],
     { stdio: ['ignore', output, output], env: { ...process.env, ESN_TEST_LOGS: folder } },
   );
   fs.closeSync(output);

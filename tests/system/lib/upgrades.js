@@ -53,6 +53,10 @@ class Successor {
     return fs.readFileSync(this.log, 'utf8');
   }
 
+  untilLog(pattern) {
+    return until(`${this.name} logs ${pattern}`, () => this.output().match(pattern));
+  }
+
   /** Its exit code is not known to who did not start it: that it says that it stopped. */
   async end(signal = 'SIGTERM') {
     if (this.isRunning) {

@@ -15,7 +15,8 @@ for (const kind of proxies) {
     let stack;
     let proxy;
     before(async () => {
-      stack = await Stack.start('proxy', { handlers: 1 });
+      // Who closes between two polls counts until the next one is overdue.
+      stack = await Stack.start('proxy', { handlers: 1, config: { fanout: { poll_gap: '2s' } } });
       proxy = await startProxy(kind, stack.folder, stack.port);
     });
     after(async () => {
