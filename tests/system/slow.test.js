@@ -41,7 +41,7 @@ describe('clients that do not read', () => {
       frames.slice(1).map((frame) => frame.json.e.detail.count),
       Array.from({ length: count }, (_, i) => i + 1),
     );
-    await stack.daemon.untilLog(/slow/);
+    await stack.daemon.untilLog(new RegExp(`stream ended .* connid=${sleeper.connid} .*reason=slow$`, 'm'));
     assert.equal((await stack.look('/connections')).sleeper, undefined);
     await reader.close();
     await sleeper.close();
