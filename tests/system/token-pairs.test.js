@@ -4,16 +4,14 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { after, afterEach, before, describe, test } = require('node:test');
 const { bindKey } = require('./lib/bind-keys');
 const { Bound } = require('./lib/bound');
 const { runCgi } = require('./lib/cgi');
 const { request } = require('./lib/http');
 const { newFolder, programs } = require('./lib/paths');
-const { run } = require('./lib/program');
 const { Redis } = require('./lib/redis');
 const { Subscriber } = require('./lib/subscriber');
-const { accessToken } = require('./lib/tokens');
 const { until } = require('./lib/wait');
 
 const TOPIC = { topic: 'house/lamp', bound: true };
@@ -89,6 +87,7 @@ for (const [web, store] of [
     before(async () => {
       desk = await Desk.start({ web, store });
     });
+    afterEach(() => desk.bound.stack.untilTotal(0));
     after(() => desk?.stop());
 
     test('are given for a bind key, and say who it is', async () => {

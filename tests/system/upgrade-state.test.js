@@ -283,19 +283,17 @@ describe('clients for whom more is queued than may be', () => {
 });
 
 describe('while a new program is awaited', () => {
-  let stack, waiting;
+  let stack;
   beforeEach(async () => {
     stack = await start('up-while', { fanout: { upgrade_pause: '100ms' } });
     stack.replaceProgram('#!/bin/sh\nexec sleep 600\n');
-    waiting = stack.esnctl();
-    await until('it has started', async () => (await stack.outcome()).state === 'running');
   });
-  afterEach(async () => {
-    await stack?.stop();
-    await waiting;
-  });
+  afterEach(() => stack?.stop());
+  const untilStarted = () => until('it has started', async () => (await stack.outcome()).state === 'running');
 
   test('another upgrade is refused, by HTTP and by signal, and said so', async () => {
+    stack.daemon.signal('SIGUSR2');
+    await untilStarted();
     const answer = await request('http://localhost/upgrade', {
       method: 'POST',
       agent: false,
@@ -309,11 +307,15 @@ describe('while a new program is awaited', () => {
   });
 
   test('the configuration can be reloaded', async () => {
+    stack.daemon.signal('SIGUSR2');
+    await untilStarted();
     await stack.reconfigure({ fanout: { upgrade_pause: '100ms', poll_time: '7s' } });
     assert.equal((await stack.outcome()).state, 'running');
   });
 
   test('SIGTERM ends both programs, and esnctl says that nothing answers any more', async () => {
+    const waiting = stack.esnctl();
+    await untilStarted();
     const [heir] = childrenOf(stack.daemon.pid);
     assert.equal(await stack.daemon.end(), 0);
     await until('the new program has ended', () => !isRunning(heir));

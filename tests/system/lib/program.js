@@ -64,8 +64,7 @@ class Program {
     const state = {};
     return Promise.race([
       until(what, async () => state.over || (await condition()), limit),
-      this.ended.then((code) => {
-        state.over = true;
+      this.ended.finally(() => (state.over = true)).then((code) => {
         throw new Error(`${this.name} ended with ${code} before ${what}:\n${this.output()}`);
       }),
     ]);
