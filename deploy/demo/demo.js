@@ -78,15 +78,14 @@ async function send(submission) {
   const headers = { 'Content-Type': 'application/json' };
   const response = await fetch('emit.php', { method: 'POST', headers, body: JSON.stringify(say) });
   showAnswer(response, await response.json());
+  if (response.ok && form.text.value === detail.text) form.text.value = ''; // and not what was written meanwhile
 }
 
 function showAnswer(response, answer) {
   const heard = word(answer.receivers === 1 ? 'heard-one' : 'heard', { n: answer.receivers });
   $('answer').textContent = response.ok ? heard : `${response.status}: ${answer.error}`;
   $('answer').dataset.result = response.ok ? 'good' : 'bad';
-  if (!response.ok) return;
-  form.text.value = '';
-  form.text.focus();
+  if (response.ok) form.text.focus();
 }
 
 /** A thousand events, of which the rate tells; the list has one line for them. */

@@ -113,6 +113,25 @@ describe('the demo, started by quickstart, in separate browsers', () => {
     assert.match(await ana.page.locator('#answer').textContent(), /\b2\b/);
   });
 
+  test('what is written while an answer is awaited stays', async () => {
+    let answered;
+    const awaited = new Promise((resolve) => (answered = resolve));
+    await ana.page.route('**/emit.php', async (route) => {
+      await awaited;
+      await route.continue();
+    });
+    await ana.page.evaluate(() => (document.querySelector('#answer').textContent = ''));
+    await ana.page.fill('input[name=text]', 'the first');
+    await ana.page.click('#say button');
+    await ana.page.fill('input[name=text]', 'the next');
+    answered();
+    await ana.page.waitForFunction(() => document.querySelector('#answer').textContent !== '');
+    await beto.entries('the first').waitFor();
+    assert.equal(await ana.page.inputValue('input[name=text]'), 'the next');
+    await ana.page.fill('input[name=text]', '');
+    await ana.page.unroute('**/emit.php');
+  });
+
   test('a whisper reaches the named connection alone', async () => {
     await ana.page.check('input[name=way][value=whisper]');
     await ana.page.fill('input[name=connid]', await beto.connid());
