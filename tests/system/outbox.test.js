@@ -49,6 +49,8 @@ for (const database of ['sqlite', 'mariadb']) {
       await outbox?.stop();
     });
 
+    const untilEmpty = () => until('the table is empty', async () => (await outbox.rows()).length === 0);
+
     /** Details of the events of a type up to the `count`-th. */
     async function heard(type, count) {
       const of = () => subscriber.frames.filter(({ json }) => json.e.type === type);
@@ -60,7 +62,7 @@ for (const database of ['sqlite', 'mariadb']) {
       const numbers = Array.from({ length: 500 }, (_, i) => i);
       await outbox.add('committed', numbers, { queue: 'one' });
       assert.deepEqual(await heard('committed', 500), numbers);
-      await until('the table is empty', async () => (await outbox.rows()).length === 0);
+      await untilEmpty();
     });
 
     it('never publishes what is rolled back, and publishes what got its id before it', async () => {
@@ -135,6 +137,7 @@ for (const database of ['sqlite', 'mariadb']) {
 
     it('lets rows wait while the daemon is away, which it says once', async () => {
       const worker = outbox.workers.at(-1);
+      await untilEmpty(); // what is heard is deleted later
       await outbox.stack.killTaking();
       await untilSaid(worker, /does not take events/g, () => outbox.add('waited', [1, 2, 3], { queue: 'w' }));
       assert.equal((await outbox.counts()).waiting, 3);
@@ -143,7 +146,7 @@ for (const database of ['sqlite', 'mariadb']) {
       // What is published before the subscriber is there it does not hear: the queue goes on in order either way.
       await outbox.add('waited', [4], { queue: 'w' });
       await subscriber.until('the fourth', () => subscriber.frames.some(({ json }) => json.e.type === 'waited' && json.e.detail === 4));
-      await until('the table is empty', async () => (await outbox.rows()).length === 0);
+      await untilEmpty();
       assertSaidOnce(worker, /does not take events/g, /takes events again/g);
     });
 
@@ -184,7 +187,7 @@ for (const database of ['sqlite', 'mariadb']) {
       await outbox.sql('DROP TRIGGER stay;');
       await outbox.add('stays', [2]);
       assert.deepEqual(await heard('stays', 1), [2]);
-      await until('the table is empty', async () => (await outbox.rows()).length === 0);
+      await untilEmpty();
     });
   });
 }
