@@ -153,6 +153,7 @@ node_tests() { # NAME BUILD FILE...
 php_tests() { # SUITE
     local log=$logs/php-$1.log all bad
     local order=()
+    # PHPUnit's seeds are numbers.
     [[ -z ${ESN_SHUFFLE:-} ]] || order=(--order-by=random "--random-order-seed=$(cksum <<<"$ESN_SHUFFLE" | cut -d' ' -f1)")
     step "php-$1" phpunit --configuration "$source/clients/php/phpunit.xml" --testsuite "$1" "${order[@]}"
     local status=$?

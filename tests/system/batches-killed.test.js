@@ -69,6 +69,7 @@ class Publisher {
 
   #note(event, number) {
     if (event.status !== 200) {
+      // A disk may stand still on a busy machine, which is refused as well.
       assert.match(event.error, /did not acknowledge the event in time|An event before it was not taken|cannot write its log to the disk/);
       this.counts.refused++;
       return;

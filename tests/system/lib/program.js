@@ -11,11 +11,23 @@ function childrenOf(pid) {
   return fs.readFileSync(file, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
+/** What a program has written to its log file. */
+class Logged {
+  output() {
+    return fs.readFileSync(this.log, 'utf8');
+  }
+
+  untilLog(pattern) {
+    return until(`${this.name} logs ${pattern}`, () => this.output().match(pattern));
+  }
+}
+
 /** A program under test: its output goes to a log file, it is ended by its process id. */
-class Program {
+class Program extends Logged {
   #child;
 
   constructor(name, command, { log, env, cwd, stdin = 'ignore' }) {
+    super();
     this.name = name;
     this.command = command;
     this.log = log;
@@ -55,10 +67,6 @@ class Program {
     this.#child.kill(name);
   }
 
-  output() {
-    return fs.readFileSync(this.log, 'utf8');
-  }
-
   /** Waits until condition() is true; an error at once when the program ends meanwhile. */
   until(what, condition, limit) {
     const state = {};
@@ -68,10 +76,6 @@ class Program {
         throw new Error(`${this.name} ended with ${code} before ${what}:\n${this.output()}`);
       }),
     ]);
-  }
-
-  untilLog(pattern) {
-    return until(`${this.name} logs ${pattern}`, () => this.output().match(pattern));
   }
 
   /** Ends it and returns its exit code or the signal that killed it. */
@@ -133,4 +137,4 @@ async function run(command, { input, env, cwd } = {}) {
   };
 }
 
-module.exports = { childrenOf, Program, run };
+module.exports = { Logged, Program, childrenOf, run };

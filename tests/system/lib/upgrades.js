@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { programs } = require('./paths');
-const { run } = require('./program');
+const { Logged, run } = require('./program');
 const { request } = require('./http');
 const { Stack } = require('./stack');
 const { until } = require('./wait');
@@ -32,10 +32,11 @@ function isRunning(pid) {
 }
 
 /** The program that took over, with the methods of Program that a Stack needs. */
-class Successor {
+class Successor extends Logged {
   name = 'esn-fanout (successor)';
 
   constructor(pid, log) {
+    super();
     this.pid = pid;
     this.log = log;
     successors.add(this);
@@ -47,14 +48,6 @@ class Successor {
 
   signal(name) {
     process.kill(this.pid, name);
-  }
-
-  output() {
-    return fs.readFileSync(this.log, 'utf8');
-  }
-
-  untilLog(pattern) {
-    return until(`${this.name} logs ${pattern}`, () => this.output().match(pattern));
   }
 
   /** Its exit code is not known to who did not start it: that it says that it stopped. */
