@@ -183,7 +183,10 @@ describe('every way in', () => {
     before(async () => (started = await startQuickstart(folder)));
     after(async () => assert.equal(await started?.quickstart.end(), 0, 'exit code of quickstart'));
     beforeEach(async () => (ways = await Ways.open(`${started.env.ESN_DEMO_URL}ways/`)));
-    afterEach(() => ways?.close());
+    afterEach(async () => {
+      await ways?.close();
+      ways?.assertNoFaults();
+    });
 
     test('the PHP that it shows is the one that emits', async () => {
       assert.equal(await ways.copy('php'), fs.readFileSync(`${source}/deploy/demo/ways/probe.php`, 'utf8'));
