@@ -39,6 +39,15 @@ final class NameLookupTest extends TestCase
         self::assertSame([], (new NameLookup(['/nowhere/getent']))->forCurl('http://broker/', 60.0));
     }
 
+    public function testWherePhpMayStartNothingItIsLeftToCurl(): void
+    {
+        $autoload = var_export(dirname(__DIR__, 2) . '/autoload.php', true);
+        $code = "require $autoload; echo json_encode((new EsWebNotify\\Http\\NameLookup())->forCurl('http://localhost/', 60.0));";
+        $command = [PHP_BINARY, '-d', 'disable_functions=proc_open', '-r', $code];
+
+        self::assertSame('[]', exec(implode(' ', array_map('escapeshellarg', $command))));
+    }
+
     public function testANameServerThatIsSilentIsNotWaitedFor(): void
     {
         $this->expectException(TransportFailure::class);

@@ -10,11 +10,12 @@ use EsWebNotify\Emitter;
 use EsWebNotify\Event;
 use EsWebNotify\EventPoint;
 use EsWebNotify\Quiet\FileDownMemory;
+use EsWebNotify\TimeLimits;
 
 session_id('page');
 session_start();
 $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
-$broker = new Emitter(getenv('ESN_SITE_BROKER'), token: 'secret');
+$broker = new Emitter(getenv('ESN_SITE_BROKER'), token: 'secret', limits: new TimeLimits(total: 3600.0));
 $later = $broker->afterResponse(
     timeLimit: (float) getenv('ESN_SITE_TIME_LIMIT'),
     memory: new FileDownMemory(getenv('ESN_SITE_MEMORY'), hold: 3600.0),
