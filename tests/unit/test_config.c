@@ -193,7 +193,7 @@ static void every_fault_is_told_with_its_line(void **state)
         "keep_alive = 20\nmax_topics = 5x\nmax_alive = 18446744073709551616\n"
         "max_headers = 17179869184G\nmax_headers = 16k\nkeep_headers = true\ngarbage\nzzz = 1\n"
         "[fanuot]\nx = 1\n[qqqqqqqq]\n[messages]\nlevel = loud\n[bus\nmode = 660\n[bus]\nmode = "
-        "0778\n",
+        "0778\n[faqqqt]\n",
         "@:1: \"max\" stands before the first section; put such as [fanout] above it\n"
         "@:3: unknown key \"keep_alife\" in [fanout]; did you mean keep_alive?\n"
         "@:4: max_body: 0 is out of bounds: from 1 to 100M are allowed\n"
@@ -212,7 +212,8 @@ static void every_fault_is_told_with_its_line(void **state)
         "@:16: unknown section [qqqqqqqq]\n"
         "@:18: level: \"loud\" should be one of: error warning info debug\n"
         "@:19: a section should be its name in brackets alone: [fanout]\n"
-        "@:22: mode: \"0778\" should be an octal file mode that begins with 0, such as 0600");
+        "@:22: mode: \"0778\" should be an octal file mode that begins with 0, such as 0600\n"
+        "@:23: unknown section [faqqqt]");
 }
 
 static void a_comment_sign_that_is_none_is_told(void **state)

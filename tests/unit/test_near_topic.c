@@ -46,6 +46,15 @@ static void the_usual_slips_are_named(void **state)
                      near_topic_words(near(cases[i].requested, cases[i].emitted)));
 }
 
+static void a_name_ends_where_its_length_says(void **state)
+{
+    static const char name[] = "orders/17x";
+    const size_t whole = strlen(name);
+    (void)state;
+    assert_int_equal(near_topic_is(name, whole, name, whole - 1), NEAR_LETTERS);
+    assert_int_equal(near_topic_is(name, whole - 1, name, whole), NEAR_LETTERS);
+}
+
 static void long_names_are_compared_within_bounds(void **state)
 {
     char one[4096], other[4096];
@@ -113,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_usual_slips_are_named),
+        cmocka_unit_test(a_name_ends_where_its_length_says),
         cmocka_unit_test(long_names_are_compared_within_bounds),
         cmocka_unit_test(a_refusal_is_read_as_it_was_written),
         cmocka_unit_test(other_refusals_are_refused),

@@ -122,14 +122,17 @@ static void a_restart_within_a_second_is_one(void **state)
     struct entrance *entrance = *state;
     char secret[] = SECRET;
     struct bytes before = make_ticket_at(secret, NOW * MS + 409);
+    struct bytes in_it = make_ticket_at(secret, NOW * MS + 410);
     struct bytes after = make_ticket_at(secret, NOW * MS + 411);
 
     assert_true(
         ticket_gate_open(&entrance->gate, &entrance->config, NOW * MS + 410, entrance->error));
     const struct ticket_gate_time now = {NOW * MS + 500, 90};
     assert_int_equal(admit(entrance, &before, now), TICKET_GATE_TOO_OLD);
+    assert_int_equal(admit(entrance, &in_it, now), TICKET_GATE_OPEN);
     assert_int_equal(admit(entrance, &after, now), TICKET_GATE_OPEN);
     bytes_free(&before);
+    bytes_free(&in_it);
     bytes_free(&after);
 }
 

@@ -2,11 +2,11 @@
 
 import { AGAIN, DOWN, IDENTITY, LOGIN, MUTE, REFUSED, UNFIT, checkAnswer, failure, isAboutTopics, jsonOf } from './failure.js';
 import { isPresence, isUpTo } from './position.js';
+import { LONGEST_TIMER } from './timer.js';
 import { keyOf, missingIn, needProof } from './topics.js';
 import { transports } from './transports.js';
 import { urlOf } from './url.js';
 
-const LONGEST_TIMER = 1e9; // 11 days; browsers take 24
 const KEY_LIMIT = 30_000; // for the page's backend to come up with a proof
 const PROBE_LIMIT = 5000; // for a sign of life when the network or the page has changed
 const PROOF = /^[\w+/=.~-]+$/; // base64 or a JWT, and no page that says "log in"

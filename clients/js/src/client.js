@@ -5,6 +5,7 @@ import { DROPPED, failure } from './failure.js';
 import { watchPage } from './page.js';
 import { createPosition, isPresence, isUpTo, lacksValues } from './position.js';
 import { createSubscriptions } from './subscriptions.js';
+import { LONGEST_TIMER } from './timer.js';
 import { keyOf, missingIn, nameOf, normalised } from './topics.js';
 import { transports } from './transports.js';
 import { urlOf } from './url.js';
@@ -37,7 +38,10 @@ function completed(options) {
     identity: { uid: options.user }, // whose page it is; else the first connection says
     log: options.debug ? console.debug.bind(console, 'es-web-notify:') : () => {},
   };
-  for (const key in DEFAULTS) settings[key] ??= DEFAULTS[key];
+  for (const key in DEFAULTS) {
+    settings[key] ??= DEFAULTS[key];
+    if (settings[key] > LONGEST_TIMER) settings[key] = LONGEST_TIMER;
+  }
   return settings;
 }
 

@@ -6,6 +6,7 @@ import { attempt } from './attempt.js';
 import { createChoice } from './choice.js';
 import { AGAIN, DOWN, MUTE, UNFIT, failure, isTooMuch } from './failure.js';
 import { createPosition } from './position.js';
+import { LONGEST_TIMER } from './timer.js';
 
 const LOOK_LIMIT = 10_000; // for a better way in to show that it is open
 const LONGEST_PAUSE = 3_600_000; // between two such looks
@@ -130,7 +131,7 @@ export function createLink(settings, feed) {
   function lookLater(name) {
     const better = names.slice(0, names.indexOf(name));
     clearTimeout(look);
-    if (better.length && settings.betterTime < Infinity) {
+    if (better.length && settings.betterTime < LONGEST_TIMER) {
       look = setTimeout(() => lookFor(better), (lookPause ||= settings.betterTime));
       lookPause = Math.min(2 * lookPause, LONGEST_PAUSE);
     }

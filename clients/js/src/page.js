@@ -1,5 +1,7 @@
 // What becomes of the page and its network.
 
+import { LONGEST_TIMER } from './timer.js';
+
 const TICK = 5000;
 const JUMP = 15_000; // so late is a timer only when the machine has slept
 
@@ -40,7 +42,7 @@ export function watchPage({ _probe, _enter, _leave }, hiddenTime) {
         isAway = false;
         _enter();
         _probe();
-      } else if (hiddenTime < Infinity) {
+      } else if (hiddenTime < LONGEST_TIMER) {
         timer = setTimeout(() => {
           isAway = true;
           _leave();

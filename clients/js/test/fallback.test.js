@@ -80,6 +80,56 @@ test('a slow line is not taken for a buffer for ever', async () => {
   await listener.client.ready();
 });
 
+/** The times of all timers that are begun while the test goes on. */
+function timersOf(t) {
+  const begin = globalThis.setTimeout;
+  const times = [];
+  t.mock.method(globalThis, 'setTimeout', (then, time, ...words) => {
+    times.push(time);
+    return begin(then, time, ...words);
+  });
+  return times;
+}
+
+test('a better way that was found is looked for as soon the next time', async (t) => {
+  const times = timersOf(t);
+  const betterTime = 41; // no other timer's
+  broker = await Broker.start({ closed: ['ws'] });
+  listener = listen({ url: broker.url, topics: ['a'], transports: ['ws', 'frames'], betterTime });
+  await listener.client.ready();
+  broker.closed = [];
+  await until('it comes by a better way', () => listener.client.transport === 'ws');
+  await until('it is held', () => broker.open.size === 1);
+  broker.closed = ['ws'];
+  broker.breakAll();
+  await until('it comes by the other one', () => listener.client.transport === 'frames');
+  assert.equal(times.filter((time) => time === betterTime).length, 2);
+});
+
+test('who looks for a better way does not look for a still better one', async (t) => {
+  const times = timersOf(t);
+  broker = await Broker.start({ closed: ['ws', 'frames'] });
+  listener = listen({ url: broker.url, topics: ['a'], transports: ['ws', 'frames', 'sse'], betterTime: 41 });
+  await listener.client.ready();
+  broker.closed = ['ws'];
+  await until('it comes by a better way', () => listener.client.transport === 'frames');
+  assert.deepEqual(times.filter((time) => time > 2 ** 31 - 1), []);
+});
+
+for (const never of [Infinity, 3e9]) {
+  test(`what shall happen after ${never} ms does not happen at once`, async (t) => {
+    const times = timersOf(t);
+    broker = await Broker.start({ closed: ['ws'] });
+    const long = { silence: never, betterTime: never, hiddenTime: never, maxBackoff: never };
+    listener = listen({ url: broker.url, topics: ['a'], transports: ['ws', 'frames'], ...long });
+    await listener.client.ready();
+    broker.publish('a', 'one');
+    await listener.heard('one');
+    assert.deepEqual(times.filter((time) => time > 2 ** 31 - 1), []);
+    assert.deepEqual(listener.errors, []);
+  });
+}
+
 test('without a WebSocket of the platform the others are taken', async () => {
   broker = await Broker.start();
   listener = listen({ url: broker.url, WebSocket: undefined });

@@ -67,13 +67,13 @@ export interface Options {
 
   /** ms without a sign of life after which the next way in is tried as well. It doubles when all have failed. Default: 600. */
   patience?: number | undefined;
-  /** ms of silence after which a connection is given up. Default: 60,000; the broker keeps alive every 25,000. */
+  /** ms of silence after which a connection is given up. Default: 60,000, at most 1e9; the broker keeps alive every 25,000. */
   silence?: number | undefined;
   /** ms: longest wait after the first failure; doubles with each one. Default: 1,000. */
   backoff?: number | undefined;
   /** ms: longest wait at all. Default: 30,000. */
   maxBackoff?: number | undefined;
-  /** ms after which a better way in is looked for, when it came by another one than the first; doubles. Default: 300,000. */
+  /** ms after which a better way in is looked for, when it came by another one than the first; doubles. Default: 300,000. Infinity: never. */
   betterTime?: number | undefined;
   /**
    * ms after which a connection by frames or Server-Sent Events tells the broker again that it is there, by a request: behind a
