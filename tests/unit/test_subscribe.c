@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "envelope.h"
 #include "net/connection.h"
 #include "requests/presence_catch_up.h"
 #include "requests/streaming.h"
@@ -226,6 +227,65 @@ static void where_it_goes_on_is_found(void **state)
     assert_int_equal(close(peer), 0);
 }
 
+static void publish_with(struct service_scene *scene, uint16_t flags)
+{
+    struct event event = {.topic = "a",
+                          .topic_length = 1,
+                          .json = "{}",
+                          .json_length = 2,
+                          .allowed = "ana",
+                          .allowed_length = 4,
+                          .flags = flags};
+    uint32_t receivers;
+
+    assert_true(delivery_publish(&scene->delivery, &event, &receivers));
+}
+
+/* Begins as ana, who has had this one, and tells whether nothing is held back from her. */
+static bool is_given_all(struct service_scene *scene, const struct requested_topic *topic,
+                         const char *last_id, const struct past_rights *past)
+{
+    struct requested_topic wanted = *topic;
+    const struct subscription_body body = {
+        .topics = {.list = &wanted, .count = 1}, .last_id = last_id, .user = "ana", .past = past};
+    int peer;
+    struct connection *connection = service_scene_connect(scene, &peer);
+
+    assert_true(subscribe_begin(connection, NULL, &body, &scene_transport));
+    service_scene_turn(scene);
+    const char *text = service_scene_take(peer);
+    bool recovered = strstr(text, "\"recovered\":true") != NULL;
+    assert_true(recovered || strstr(text, "\"recovered\":false") != NULL);
+    assert_int_equal(close(peer), 0);
+    service_scene_turn(scene);
+    return recovered;
+}
+
+/* Events of the past are for whom the database names today: without its answer they are held back,
+ * and the client must know. */
+static void what_is_held_back_counts_as_missed(void **state)
+{
+    static const struct requested_topic plain = {.text = "a", .length = 1};
+    static const struct requested_topic bound = {.text = "a", .length = 1, .bound = true};
+    static const struct requested_topic inbox = {.text = "@USER@", .length = 6, .bound = true};
+    const struct past_rights topics = {.topics_known = true}, targeted = {.inbox_known = true};
+    struct service_scene *scene = *state;
+
+    publish_with(scene, 0);
+    publish_with(scene, ENVELOPE_BOUND);
+    publish_with(scene, ENVELOPE_BOUND | ENVELOPE_TARGETED);
+    publish_with(scene, ENVELOPE_BOUND | ENVELOPE_TARGETED | ENVELOPE_ADDRESSED);
+    assert_true(is_given_all(scene, &plain, "7-0", NULL));
+    assert_false(is_given_all(scene, &bound, "7-1", NULL));
+    assert_false(is_given_all(scene, &bound, "7-1", &targeted));
+    assert_true(is_given_all(scene, &bound, "7-1", &topics));
+    assert_true(is_given_all(scene, &bound, "7-2", NULL));
+    assert_false(is_given_all(scene, &inbox, "7-2", NULL));
+    assert_false(is_given_all(scene, &inbox, "7-2", &topics));
+    assert_true(is_given_all(scene, &inbox, "7-2", &targeted));
+    assert_true(is_given_all(scene, &inbox, "7-3", NULL)); /* its publisher named her */
+}
+
 /* An id may say that last values are missing up to it: of presence nothing is, then. */
 static void whom_it_saw_come_is_told_by_the_event_it_had(void **state)
 {
@@ -277,6 +337,46 @@ static void the_search_for_what_it_missed_counts_as_work(void **state)
     assert_int_equal(close(watcher), 0);
     for (int i = 0; i < OTHERS; i++)
         assert_int_equal(close(peers[i]), 0);
+}
+
+/* However many pieces it takes. */
+static void whom_it_saw_go_it_is_told_of_once(void **state)
+{
+    enum { OTHERS = 3 };
+    struct service_scene *scene = *state;
+    const struct presence_heard heard = {0};
+    int watcher, peers[OTHERS], pieces = 0;
+    char text[64];
+    struct stream *stream = begin(scene, "{\"ep\":[\"@CONNECTION@/+\"]}", &watcher);
+
+    for (int i = 0; i < OTHERS; i++) {
+        (void)snprintf(text, sizeof text, "{\"clid\":\"c%d\",\"ep\":[\"a\"]}", i);
+        (void)begin(scene, text, &peers[i]);
+    }
+    service_scene_turn(scene);
+    (void)service_scene_publish(scene, "a", "{}");
+    for (int i = 0; i < OTHERS; i++)
+        assert_int_equal(close(peers[i]), 0);
+    service_scene_turn(scene);
+    (void)service_scene_take(watcher);
+    struct presence_due due = presence_catch_up_begin(&scene->service, "7-1", 3, true, &heard);
+    stream->presence_since = 0;
+    enum replay_telling told = REPLAY_MORE;
+    for (; told == REPLAY_MORE && pieces < 2 * OTHERS; pieces++) {
+        struct replay_measure measure = {.window = SIZE_MAX, .most_work = 1};
+        told = presence_catch_up_tell(stream, &due, &measure);
+    }
+    assert_int_equal(told, REPLAY_TOLD);
+    assert_true(pieces > 1);
+    service_scene_turn(scene);
+    const char *all = service_scene_take(watcher);
+    for (int i = 0; i < OTHERS; i++) {
+        (void)snprintf(text, sizeof text, "\"emitted\":\"@CONNECTION@/c%d\"", i);
+        const char *once = strstr(all, text);
+        assert_non_null(once);
+        assert_null(strstr(once + 1, text));
+    }
+    assert_int_equal(close(watcher), 0);
 }
 
 static void a_poll_ends_with_the_first_event_and_is_present_a_little_longer(void **state)
@@ -367,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_search_for_what_it_missed_counts_as_work, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(where_it_goes_on_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_held_back_counts_as_missed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whom_it_saw_go_it_is_told_of_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_poll_ends_with_the_first_event_and_is_present_a_little_longer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_is_refused, set_up, tear_down),
