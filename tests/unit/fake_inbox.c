@@ -283,5 +283,9 @@ size_t __wrap_bus_inbox_nodes(const struct bus_inbox *of, struct bus_node *nodes
     (void)of;
     if (most > 0)
         nodes[0] = (struct bus_node){.node = FAKE_NODE, .streams = fake_inbox.streams, .url = ""};
-    return 1;
+    if (fake_inbox.other_url == NULL)
+        return 1;
+    if (most > 1)
+        nodes[1] = (struct bus_node){.node = FAKE_OTHER_NODE, .url = fake_inbox.other_url};
+    return 2;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAKE_NODE = 5, FAKE_EPOCH = 7000 };
+enum { FAKE_NODE = 5, FAKE_OTHER_NODE = 9, FAKE_EPOCH = 7000 };
 
 struct fake_inbox {
     struct bus_facts facts; /* of the next one that is opened */
@@ -22,6 +22,7 @@ struct fake_inbox {
     size_t note_length;
     uint64_t streams; /* as the daemon described itself */
     uint64_t described;
+    const char *other_url; /* of node FAKE_OTHER_NODE, which lives too; NULL: it does not */
 };
 
 extern struct fake_inbox fake_inbox;

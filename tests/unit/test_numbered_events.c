@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "events/intake.h"
 #include "events/node_notes.h"
+#include "hex.h"
 #include "streams/streams.h"
 
 #define ID(number) "\"7000-" number "\""
@@ -594,6 +595,49 @@ static void a_client_goes_from_one_daemon_to_the_other(void **state)
     stop();
 }
 
+/* Made by the other daemon, under the key that all have. */
+static void make_secret_elsewhere(uint64_t connid, char text[2 * STREAM_SECRET_SIZE + 1])
+{
+    struct stream_secrets secrets = {0};
+    unsigned char secret[STREAM_SECRET_SIZE];
+
+    assert_true(stream_secrets_open(&secrets, fake_inbox.facts.stream_key, 1, 0));
+    stream_secrets_share(&secrets, FAKE_OTHER_NODE);
+    assert_true(stream_secrets_make(&secrets, connid, NULL, secret));
+    hex_write(text, secret, sizeof secret);
+    stream_secrets_close(&secrets);
+}
+
+/* A poll keeps the secret that another daemon made, and is at home where it was last. */
+static void who_polls_stays_where_it_is_known(void **state)
+{
+    enum { CONNID = (7000 << BUS_NODE_BITS) + FAKE_OTHER_NODE };
+    char secret[2 * STREAM_SECRET_SIZE + 1], body[128], request[2][256], connid[32];
+
+    (void)state;
+    start(1);
+    fake_inbox.other_url = "node/9/";
+    make_secret_elsewhere(CONNID, secret);
+    int length =
+        snprintf(body, sizeof body, "{\"ep\":[\"a\"],\"wait\":0,\"connid\":%d,\"secret\":\"%s\"}",
+                 CONNID, secret);
+    for (int sent_on = 0; sent_on < 2; sent_on++)
+        (void)snprintf(request[sent_on], sizeof request[sent_on],
+                       "POST /poll%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s",
+                       sent_on ? "?sent_on=1" : "", length, body);
+    (void)snprintf(connid, sizeof connid, "\"connid\":%d,", CONNID);
+    const char *text = answer_to(request[0]);
+    assert_non_null(strstr(text, " 307 "));
+    assert_non_null(strstr(text, "Location: node/9/poll?sent_on=1\r\n"));
+    text = answer_to(request[1]);
+    assert_non_null(strstr(text, " 200 "));
+    assert_non_null(strstr(text, connid));
+    text = answer_to(request[0]);
+    assert_non_null(strstr(text, " 200 "));
+    assert_non_null(strstr(text, connid));
+    stop();
+}
+
 static const char state_request[] =
     "GET /state HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\nConnection: close\r\n\r\n";
 static const char metrics_request[] =
@@ -690,6 +734,7 @@ int main(void)
         cmocka_unit_test(presence_is_counted_over_all_daemons),
         cmocka_unit_test(it_tells_of_its_own),
         cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
+        cmocka_unit_test(who_polls_stays_where_it_is_known),
         cmocka_unit_test(its_state_says_which_one_it_is),
         cmocka_unit_test(with_another_number_it_gives_other_connection_ids),
         cmocka_unit_test(who_may_come_from_elsewhere_is_told_of_all_present),
