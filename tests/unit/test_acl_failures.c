@@ -76,6 +76,35 @@ static void test_sqlite_is_not_a_database(void **state)
     acl_close(&acl);
 }
 
+/* A row that came before something went wrong grants nothing. */
+static void test_sqlite_fails_behind_a_row(void **state)
+{
+    (void)state;
+    struct sql_options options = acl_fixture.options;
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s.view", acl_fixture.path);
+    options.path = path;
+    struct acl *acl = acl_fixture_open_with(&options);
+    struct acl_topic row = ACL_TOPIC_EMPTY;
+    assert_int_equal(acl_run_script(acl, "CREATE TABLE numbers (number);"
+                                         "INSERT INTO numbers VALUES (1);"
+                                         "CREATE VIEW registered_topics AS SELECT 'a' AS topic,"
+                                         " 'ana' AS owner, '[]' AS pub, '[\"*\"]' AS sub,"
+                                         " abs(number) AS pub_password FROM numbers"),
+                     SQL_OK);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_OK);
+    assert_string_equal(row.owner.text, "ana");
+    assert_int_equal(acl_run_script(acl, "INSERT INTO numbers VALUES (-9223372036854775807 - 1)"),
+                     SQL_OK);
+    assert_int_equal(acl_find_topic(acl, "a", 1, &row), SQL_UNAVAILABLE);
+    assert_non_null(strstr(acl_error(acl), "overflow"));
+    assert_null(row.topic.text);
+    assert_null(row.owner.text);
+    assert_null(row.sub.text);
+    acl_topic_free(&row);
+    acl_close(&acl);
+}
+
 static void test_sqlite_writers(void **state)
 {
     (void)state;
@@ -386,6 +415,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest of_sqlite[] = {
         TEST(test_sqlite_file_that_is_not_there),
         TEST(test_sqlite_is_not_a_database),
+        TEST(test_sqlite_fails_behind_a_row),
         TEST(test_sqlite_writers),
     };
     const struct CMUnitTest of_mariadb[] = {

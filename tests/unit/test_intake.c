@@ -448,11 +448,12 @@ static void a_clock_that_jumps_loses_nothing(void **state)
     stored_files_remove(&files);
 }
 
-/* What was dropped before, and has no room now that there may be fewer, is told. */
+/* What was dropped before, and has no room now that there may be fewer, is told; what is over needs
+ * none. */
 static void drops_of_before_that_have_no_room_are_told(void **state)
 {
-    enum { DROPS = 3 };
-    static const char *const names[DROPS] = {"ana", "eva", "luis"};
+    enum { DROPS = 4, COUNTING = 3 };
+    static const char *const names[DROPS] = {"ana", "eva", "luis", "zoe"};
     struct daemon daemon;
     struct stored_files files;
     char error[LOG_DATABASE_ERROR_SIZE];
@@ -468,7 +469,8 @@ static void drops_of_before_that_have_no_room_are_told(void **state)
                                             .name = names[i],
                                             .name_length = strlen(names[i]),
                                             .at_ms = clock_wall_ms(),
-                                            .until_ms = clock_wall_ms() + 3600000};
+                                            .until_ms =
+                                                i < COUNTING ? clock_wall_ms() + 3600000 : 1};
         assert_true(log_database_revoke(database, &kept));
     }
     assert_true(log_database_commit(database, &now, 0, 0));
