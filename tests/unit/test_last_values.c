@@ -72,6 +72,29 @@ static void the_newest_of_each_topic_is_kept_in_order(void **state)
     last_values_close(&values);
 }
 
+/* As when the log begins anew: between them stand gaps, of topics that have a newer value. */
+static void those_after_a_sequence_are_forgotten(void **state)
+{
+    struct last_values values;
+
+    (void)state;
+    open_values(&values);
+    take(&values, 1, 0, "a", "1");
+    take(&values, 2, 0, "b", "2");
+    take(&values, 3, 0, "c", "3");
+    take(&values, 4, 0, "d", "4");
+    take(&values, 5, 0, "c", "5");
+    last_values_forget_after(&values, 2);
+    assert_string_equal(all_of(&values), "12");
+    assert_int_equal(values.count, 2);
+    take(&values, 3, 0, "d", "3");
+    assert_string_equal(all_of(&values), "123");
+    last_values_forget_after(&values, 0);
+    assert_int_equal(values.count, 0);
+    assert_int_equal(values.bytes, 0);
+    last_values_close(&values);
+}
+
 static void kinds_are_apart(void **state)
 {
     struct last_values values;
@@ -175,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_of_each_topic_is_kept_in_order),
+        cmocka_unit_test(those_after_a_sequence_are_forgotten),
         cmocka_unit_test(kinds_are_apart),
         cmocka_unit_test(the_oldest_are_let_go_of),
         cmocka_unit_test(they_are_as_a_list_has_them),

@@ -272,6 +272,47 @@ static void what_is_told_meanwhile_is_not_followed_by_older_frames(void **state)
     daemon_stop(&daemon);
 }
 
+/* Likewise who looks for last values first, of which there are none for it. */
+static void who_has_no_last_values_is_not_given_older_frames(void **state)
+{
+    enum { EVENTS = 6000, SIZE = 500, CLIENTS = 3, FIRST = 5 };
+    struct daemon daemon;
+    struct client clients[CLIENTS];
+    struct event value = {.topic = "other",
+                          .topic_length = 5,
+                          .json = "{}",
+                          .json_length = 2,
+                          .flags = ENVELOPE_KEEP};
+    char text[64];
+    uint32_t receivers;
+
+    (void)state;
+    start(&daemon);
+    for (unsigned number = 0; number < EVENTS; number++)
+        replay_publish(&daemon, "a", number, SIZE);
+    assert_true(delivery_publish(&daemon.server->delivery, &value, &receivers));
+    for (int i = 0; i < CLIENTS; i++)
+        client_open_lines(&clients[i], &daemon);
+    for (int i = 0; i < CLIENTS; i++) {
+        bool lacks_values = i == CLIENTS - 1;
+        (void)snprintf(text, sizeof text, "{\"ep\":[\"a\"],\"last_id\":\"%llu-%d%s\"}\n",
+                       (unsigned long long)daemon.server->log.epoch, FIRST,
+                       lacks_values ? "-0" : "");
+        while (lacks_values && daemon.server->replays.cohorts.slice_count == 0)
+            daemon_turn(&daemon);
+        if (lacks_values)
+            daemon.server->log.last_iat += 60000; /* a minute later */
+        assert_true(client_send_text(&clients[i], text));
+    }
+    receive_all(clients, CLIENTS, &daemon, ":[5999,");
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)replay_check(&clients[i], FIRST, EVENTS - FIRST);
+        check_iats(&clients[i]);
+        client_close(&clients[i]);
+    }
+    daemon_stop(&daemon);
+}
+
 /* Who wants something else meanwhile gets that, and the others go on with theirs. */
 static void who_changes_its_topics_leaves_the_others(void **state)
 {
@@ -314,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_is_shared_is_what_each_wants),
         cmocka_unit_test(what_was_whispered_is_not_shared),
         cmocka_unit_test(what_is_told_meanwhile_is_not_followed_by_older_frames),
+        cmocka_unit_test(who_has_no_last_values_is_not_given_older_frames),
         cmocka_unit_test(who_changes_its_topics_leaves_the_others),
     };
 
