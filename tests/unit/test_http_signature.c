@@ -244,6 +244,18 @@ static void test_what_cannot_be_read_is_refused(void **state)
     http_signature_free(&signature);
 }
 
+static void test_a_key_ends_with_its_field(void **state)
+{
+    (void)state;
+    static const char text[] = "abcdef";
+    struct structured_field field = {text, text + 3};
+    char key[STRUCTURED_FIELD_KEY_SIZE];
+    assert_true(structured_field_key(&field, key));
+    assert_string_equal(key, "abc");
+    assert_true(structured_field_ended(&field));
+    assert_false(structured_field_key(&field, key));
+}
+
 /* RFC 9530, appendix B, has its examples with this body. */
 static void test_digests_of_bodies(void **state)
 {
@@ -270,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_one_byte_is_enough),
         cmocka_unit_test(test_all_that_a_request_has_can_be_covered),
         cmocka_unit_test(test_what_cannot_be_read_is_refused),
+        cmocka_unit_test(test_a_key_ends_with_its_field),
         cmocka_unit_test(test_digests_of_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

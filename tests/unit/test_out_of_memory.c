@@ -16,6 +16,7 @@
 #include "streams/held_topics.h"
 #include "streams/identities.h"
 #include "streams/presence.h"
+#include "streams/presence_own.h"
 #include "subscription_body.h"
 #include "topics/topic_index.h"
 #include "transports/line_input.h"
@@ -136,10 +137,27 @@ static void enter_presence(uint64_t n)
     presence_free(&presence);
 }
 
+/* What the other daemons are told of. */
+static void enter_own_presence(uint64_t n)
+{
+    struct presence_own own = {0};
+    uint64_t entered = 0;
+
+    presence_own_open(&own, 1);
+    failing_memory_at(n);
+    entered += presence_own_enter(&own, "ana", 3);
+    entered += presence_own_enter(&own, "ana", 3);
+    assert_true(entered >= 1);
+    assert_int_equal(own.by_clid.count, 1);
+    assert_int_equal(TAILQ_FIRST(&own.changed)->instances, entered);
+    presence_own_free(&own);
+}
+
 static void presence_counts_only_who_entered(void **state)
 {
     (void)state;
     try_each(enter_presence, 2);
+    try_each(enter_own_presence, 2);
 }
 
 static void read_body(uint64_t n)

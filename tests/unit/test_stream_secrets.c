@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "wall_clock.h"
@@ -239,6 +240,41 @@ static void generations_wrap_around_and_what_is_old_is_forgotten(void **state)
     moved_streams_free(&moved);
 }
 
+/* ---- OpenSSL, without memory ---- */
+
+int __real_EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX *cipher, int padding);
+int __wrap_EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX *cipher, int padding);
+void __real_EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *cipher);
+void __wrap_EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *cipher);
+
+static bool fails;
+static unsigned freed;
+
+int __wrap_EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX *cipher, int padding)
+{
+    return fails ? 0 : __real_EVP_CIPHER_CTX_set_padding(cipher, padding);
+}
+
+void __wrap_EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *cipher)
+{
+    freed += cipher != NULL;
+    __real_EVP_CIPHER_CTX_free(cipher);
+}
+
+static void what_cannot_be_opened_leaves_nothing_behind(void **state)
+{
+    struct stream_secrets secrets = {.max_age_ms = MAX_AGE};
+
+    (void)state;
+    freed = 0;
+    fails = true;
+    bool opened = stream_secrets_open(&secrets, key, FIRST, START);
+    fails = false;
+    assert_false(opened);
+    stream_secrets_close(&secrets);
+    assert_int_equal(freed, 2); /* one for either way */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +287,7 @@ int main(void)
         cmocka_unit_test(with_a_shared_key_the_newest_that_was_shown_counts),
         cmocka_unit_test(with_a_shared_key_a_secret_grows_old),
         cmocka_unit_test(generations_wrap_around_and_what_is_old_is_forgotten),
+        cmocka_unit_test(what_cannot_be_opened_leaves_nothing_behind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
