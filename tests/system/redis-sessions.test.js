@@ -321,6 +321,8 @@ describe('sessions in Redis', () => {
   test('are checked by esnctl check-config, with whether their end is said', async () => {
     const check = () => run([programs.esnctl, 'check-config', '--config', shop.bound.stack.file]);
     assert.equal((await check()).code, 0);
+    await shop.redis.cli('CONFIG', 'SET', 'notify-keyspace-events', 'KA');
+    assert.doesNotMatch((await check()).stderr, /notify-keyspace-events/); // all kinds of changes are more than is needed
     await shop.redis.cli('CONFIG', 'SET', 'notify-keyspace-events', 'Ex');
     const off = await check();
     assert.equal(off.code, 0, off.stderr);

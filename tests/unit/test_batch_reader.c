@@ -85,6 +85,24 @@ static void one_that_is_given_up_holds_nothing(void **state)
     assert_null(reader.bytes.data);
 }
 
+/* However long the batch is, no more of it is held than what is not given yet. */
+static void what_was_given_is_held_no_longer(void **state)
+{
+    static const char line[] = "{\"a\":1}\n";
+    struct batch_reader reader;
+    const char *post, *fault;
+    size_t length;
+    (void)state;
+    batch_reader_begin(&reader, BATCH_LINES, LONGEST);
+    for (int i = 0; i < 100; i++) {
+        assert_true(batch_reader_add(&reader, line, sizeof line - 1));
+        assert_int_equal(reader.bytes.length, sizeof line - 1);
+        assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_POST);
+        assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_MORE);
+    }
+    batch_reader_free(&reader);
+}
+
 static void what_is_no_batch_is_said_where_it_ends(void **state)
 {
     (void)state;
@@ -145,6 +163,7 @@ int main(void)
         cmocka_unit_test(posts_of_an_object),
         cmocka_unit_test(what_is_no_batch_is_said_where_it_ends),
         cmocka_unit_test(one_that_is_given_up_holds_nothing),
+        cmocka_unit_test(what_was_given_is_held_no_longer),
         cmocka_unit_test(posts_of_lines),
         cmocka_unit_test(no_post_is_longer_than_it_may),
         cmocka_unit_test(the_first_bytes_say_whether_it_is_one),

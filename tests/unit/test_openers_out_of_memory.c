@@ -7,6 +7,7 @@
 #include "handler_program.h"
 #include "handler_serve.h"
 #include "identify_subscriber.h"
+#include "node_choice.h"
 #include "outbox/outbox_table.h"
 #include "past_lookup.h"
 #include "publish_event.h"
@@ -187,6 +188,14 @@ static bool open_token_desk(void)
     return good;
 }
 
+static bool open_node_choice(void)
+{
+    struct node_choice *choice = node_choice_open(&settings.config, &settings.redis);
+    bool good = choice != NULL;
+    node_choice_close(&choice);
+    return good;
+}
+
 /* ---- what esn-event opens, and how any handler begins ---- */
 
 static struct event_settings event;
@@ -289,6 +298,16 @@ static void what_subscribe_opens_is_whole_or_none(void **state)
     try_each(open_past_lookup, false, NO_END);
     try_each(open_identify, false, NO_END);
     try_each(open_token_desk, false, NO_END);
+}
+
+/* With a client of its own, of the Redis in which all say where they are reached. */
+static void a_choice_of_daemons_is_opened_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    settings.config.bus_engine = CONFIG_BUS_REDIS;
+    assert_null(redis_url_read(&settings.redis.options.url, "redis://127.0.0.1:1/"));
+    try_each(open_node_choice, false, NO_END);
+    settings.config.bus_engine = CONFIG_BUS_ZEROMQ;
 }
 
 /* With a key of its own to the sessions that PHP keeps in Redis. */
@@ -423,6 +442,7 @@ int main(void)
         cmocka_unit_test(what_publishing_opens_is_whole_or_none),
         cmocka_unit_test(a_handler_serves_or_says_that_it_cannot),
         cmocka_unit_test(what_subscribe_opens_is_whole_or_none),
+        cmocka_unit_test(a_choice_of_daemons_is_opened_whole_or_not_at_all),
         cmocka_unit_test(sessions_are_opened_and_closed),
         cmocka_unit_test(a_signer_signs_with_its_own_key_or_not_at_all),
         cmocka_unit_test(a_key_file_is_closed_again),

@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "handover.h"
 #include "net/connection.h"
 #include "net/send_batch.h"
+#include "server_parts.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -479,6 +481,21 @@ static void who_is_there_is_said_of_those_who_are_named(void **state)
     daemon_stop(&daemon);
 }
 
+static void what_cannot_be_taken_over_is_named(void **state)
+{
+    static struct heir heir;
+    struct daemon daemon;
+    char error[SERVER_ERROR_SIZE] = "";
+
+    (void)state;
+    daemon_start(&daemon, "");
+    heir.state.sections[SAVED_CONNECTIONS].failed = true;
+    assert_false(handover_take_clients(daemon.server, &heir, error));
+    assert_string_equal(error, "the section \"connections\" of the state cannot be taken over, or "
+                               "there is no memory");
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +511,7 @@ int main(void)
         cmocka_unit_test(a_long_report_is_written_without_a_pause),
         cmocka_unit_test(the_last_copy_of_each_event_alone_has_its_id),
         cmocka_unit_test(who_is_there_is_said_of_those_who_are_named),
+        cmocka_unit_test(what_cannot_be_taken_over_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* TLS of one connection, against OpenSSL's own client on a socket pair. */
 #include "failing_memory.h"
+#include "net/net.h"
 #include "net/tls_memory.h"
 #include "net/tls_session.h"
 #include "tls_pair.h"
@@ -12,14 +13,26 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { TEXT = 64 * 1024 };
+
+static size_t no_random_of; /* so many bytes at once; 0: there are always some */
+
+bool __real_secret_random(void *out, size_t size);
+bool __wrap_secret_random(void *out, size_t size);
+
+bool __wrap_secret_random(void *out, size_t size)
+{
+    return size != no_random_of && __real_secret_random(out, size);
+}
 
 struct scene {
     struct tls_pair pair;
@@ -279,6 +292,72 @@ static void faulty_files_leave_what_was_there(void **state)
     scene_close(&scene);
 }
 
+static void certificates_are_read_for_whatever_comes_by_tls(void **state)
+{
+    static char address[] = "127.0.0.1:1", *some[] = {address, NULL}, *none[] = {NULL};
+    static struct net net;
+    struct tls_pair pair;
+    char error[NET_ERROR_SIZE] = "";
+
+    (void)state;
+    tls_pair_make(&pair);
+    net.config = &pair.config;
+    for (unsigned uses = 0; uses < 4; uses++) {
+        pair.config.listen_tls = (uses & 1) != 0 ? some : none;
+        pair.config.listen_lines_tls = (uses & 2) != 0 ? some : none;
+        assert_true(net_load_tls(&net, error));
+        assert_int_equal(net.tls != NULL, uses != 0);
+        tls_context_close(&net.tls);
+    }
+    tls_pair_remove(&pair);
+}
+
+/* Else its ticket would be sealed with whatever was in memory. */
+static void without_random_bytes_for_the_keys_of_tickets_nobody_comes_in(void **state)
+{
+    enum { TICKET_KEY = 80 };
+    struct scene scene;
+
+    (void)state;
+    scene_open(&scene);
+    no_random_of = TICKET_KEY;
+    for (int i = 0; i < 10; i++) {
+        (void)SSL_do_handshake(scene.client);
+        scene_read(&scene, TEXT);
+    }
+    no_random_of = 0;
+    assert_false(scene.session->is_ready);
+    assert_int_equal(scene.last, TLS_READ_FAILED);
+    ERR_clear_error();
+    scene_close(&scene);
+}
+
+/* In processes of their own, for what the first session makes stays. */
+static void the_first_one_without_memory_is_none(void **state)
+{
+    enum { FIRST = 8 };
+    struct tls_pair pair;
+
+    (void)state;
+    tls_pair_make(&pair);
+    struct tls_context *context = tls_pair_open(&pair);
+    for (uint64_t n = 1; n <= FIRST; n++) {
+        int status;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            (void)signal(SIGSEGV, SIG_DFL); /* the parent shall see it */
+            failing_memory_at(n);
+            const struct tls_session *session = tls_session_new(context, -1);
+            _exit(session == NULL || session->ssl != NULL ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    tls_context_close(&context);
+    tls_pair_remove(&pair);
+}
+
 /* Each allocation fails once, those of OpenSSL too. */
 static void one_without_memory_is_none(void **state)
 {
@@ -327,6 +406,7 @@ static void memory_is_counted_as_it_grows_and_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_one_without_memory_is_none),
         cmocka_unit_test(one_without_memory_is_none),
         cmocka_unit_test(memory_is_counted_as_it_grows_and_goes),
         cmocka_unit_test(bytes_go_both_ways_however_they_are_cut),
@@ -336,6 +416,8 @@ int main(void)
         cmocka_unit_test(what_is_no_tls_is_counted_by_kind),
         cmocka_unit_test(a_socket_that_is_gone_is_no_failure_of_tls),
         cmocka_unit_test(faulty_files_leave_what_was_there),
+        cmocka_unit_test(certificates_are_read_for_whatever_comes_by_tls),
+        cmocka_unit_test(without_random_bytes_for_the_keys_of_tickets_nobody_comes_in),
     };
 
     tls_memory_count();
