@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -82,7 +81,7 @@ static long on_library_controls(BIO *bio, int command, long number, void *pointe
     return command == BIO_CTRL_FLUSH;
 }
 
-static BIO_METHOD *way;
+static BIO_METHOD *way; /* NULL: there was no memory for it yet */
 
 static void make_way(void)
 {
@@ -97,9 +96,9 @@ static void make_way(void)
 
 static BIO *new_way(struct tls_session *session)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    if (pthread_once(&once, make_way) != 0 || way == NULL)
+    if (way == NULL)
+        make_way();
+    if (way == NULL)
         return NULL;
     BIO *bio = BIO_new(way);
     if (bio == NULL)
