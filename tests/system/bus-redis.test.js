@@ -437,6 +437,36 @@ describe('a Redis that comes back', () => {
     }
   });
 
+  test('as another one, while a node still reads from the one before: what that has seen counts', async (t) => {
+    scene = await Scene.start('bus-two', ['--save', '']);
+    const relay = await scene.relay();
+    const node = await scene.node({ ...LEASE, redis: { url: `unix:${relay.path}`, time_limit: '1m' } });
+    const publisher = await scene.publisher({ bus: { ...LEASE.bus, receivers_time: '50ms' } });
+    const { events: [first] } = await publisher.publish([['t', 'first']]);
+    await node.find(({ e }) => e === 'first', 'the first');
+    await scene.redis.cli('SAVE');
+    const folder = path.join(scene.folder, 'other');
+    fs.mkdirSync(folder);
+    const other = await Redis.start(folder, { words: ['--dir', scene.redis.folder] });
+    t.after(() => other.stop());
+    relay.hold('XREAD');
+    await until('its reader is held', () => relay.holds);
+    await publisher.publish([['t', 'second']]);
+
+    const record = () => other.cli('HGET', 'esn:nodes', String(node.facts.node));
+    const [before, agreed] = [await record(), await other.cli('GET', 'esn:run')];
+    relay.leadTo(other.socket);
+    await until('it has come to the other one', async () => (await record()) !== before);
+    assert.equal(await other.cli('GET', 'esn:run'), agreed, 'nobody has agreed on it yet');
+    relay.release();
+    const { epoch } = await node.news('epoch');
+    assert.ok(epoch > Number(first.id.split('-')[0]));
+    const late = await scene.publisher({ ...LEASE, redis: { url: other.url } });
+    await late.publish([['t', 'third']]);
+    await node.find(({ e }) => e === 'third', 'the third');
+    assert.deepEqual(node.events(), ['t:first', 't:second', 't:third']);
+  });
+
   test('with nothing at all: ids begin anew, and secrets of streams stay', async () => {
     scene = await Scene.start('bus-empty', ['--save', '']);
     const node = await scene.node(lease);

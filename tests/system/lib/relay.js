@@ -19,7 +19,7 @@ class Relay {
 
   #join(near) {
     const far = net.connect(this.target);
-    const line = { near, far, isDoomed: false };
+    const line = { near, far, isDoomed: false, kept: undefined };
     this.lines.add(line);
     const end = () => {
       near.destroy();
@@ -31,7 +31,12 @@ class Relay {
         this.doom = undefined;
         line.isDoomed = true;
       }
-      far.write(bytes);
+      if (this.held && bytes.includes(this.held)) {
+        this.held = undefined;
+        line.kept = [];
+      }
+      if (line.kept) line.kept.push(bytes);
+      else far.write(bytes);
     });
     far.on('data', (bytes) => {
       if (line.isDoomed) {
@@ -52,6 +57,28 @@ class Relay {
     this.doom = word;
   }
 
+  /** Keeps back the next thing that has this word in it, and all that is said on its line from then on. */
+  hold(word) {
+    this.held = word;
+  }
+
+  get holds() {
+    return [...this.lines].some(({ kept }) => kept);
+  }
+
+  release() {
+    for (const line of this.lines) {
+      line.kept?.forEach((bytes) => line.far.write(bytes));
+      line.kept = undefined;
+    }
+  }
+
+  /** Whoever comes from here on is led to another socket; of those who are there, who is held stays where it is. */
+  leadTo(target) {
+    this.target = target;
+    this.#cut(({ kept }) => !kept);
+  }
+
   /** Nothing comes back from here on, on any line, though all arrives; until it is said otherwise. */
   mute(isMute) {
     this.isMute = isMute;
@@ -59,9 +86,13 @@ class Relay {
   }
 
   cut() {
-    for (const { near, far } of this.lines) {
-      near.destroy();
-      far.destroy();
+    this.#cut(() => true);
+  }
+
+  #cut(isIt) {
+    for (const line of [...this.lines].filter(isIt)) {
+      line.near.destroy();
+      line.far.destroy();
     }
   }
 
