@@ -72,6 +72,28 @@ static void the_newest_of_each_topic_is_kept_in_order(void **state)
     last_values_close(&values);
 }
 
+/* Whom the database named when it was said may be another one by the time that it is wanted. */
+static void who_might_hear_a_value_is_not_kept_with_it(void **state)
+{
+    static const char allowed[] = "ana\0ben";
+    const struct event event = {.topic = "a",
+                                .topic_length = 1,
+                                .json = "1",
+                                .json_length = 1,
+                                .allowed = allowed,
+                                .allowed_length = sizeof allowed,
+                                .flags = ENVELOPE_KEEP | ENVELOPE_BOUND,
+                                .sequence = 1};
+    struct last_values values;
+
+    (void)state;
+    open_values(&values);
+    last_values_take(&values, &event);
+    assert_string_equal(all_of(&values), "1");
+    assert_int_equal(last_values_after(&values, 0)->allowed_length, 0);
+    last_values_close(&values);
+}
+
 /* As when the log begins anew: between them stand gaps, of topics that have a newer value. */
 static void those_after_a_sequence_are_forgotten(void **state)
 {
@@ -198,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_of_each_topic_is_kept_in_order),
+        cmocka_unit_test(who_might_hear_a_value_is_not_kept_with_it),
         cmocka_unit_test(those_after_a_sequence_are_forgotten),
         cmocka_unit_test(kinds_are_apart),
         cmocka_unit_test(the_oldest_are_let_go_of),

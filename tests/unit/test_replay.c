@@ -133,6 +133,29 @@ static void the_log_is_searched_once_for_one_that_comes_back(void **state)
     daemon_stop(&daemon);
 }
 
+/* However long the log is, of which it wants one event. */
+static void few_events_are_found_by_their_topics(void **state)
+{
+    enum { OTHERS = 20000 };
+    struct daemon daemon;
+    struct client client;
+    char json[64];
+
+    (void)state;
+    daemon_start(&daemon, "");
+    for (unsigned number = 0; number < OTHERS; number++)
+        replay_publish(&daemon, "others", number, 1);
+    (void)daemon_publish(&daemon, "a", "{\"type\":\"wanted\"}");
+    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\"],\"last_id\":\"%llu-1\"}",
+                   (unsigned long long)daemon.server->log.epoch);
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, json);
+    client_expect(&client, "\"wanted\"");
+    assert_true(daemon.server->replays.work < OTHERS / 10);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 /* Nobody else talks: only its own having room wakes the loop, which must not wait for a tick. */
 static void the_loop_does_not_sleep_while_one_that_has_room_catches_up(void **state)
 {
@@ -652,6 +675,7 @@ int main(void)
         cmocka_unit_test(those_who_catch_up_leave_turns_to_the_others),
         cmocka_unit_test(who_knows_of_a_gap_may_have_a_wider_one),
         cmocka_unit_test(without_a_log_nothing_gets_lost_on_coming_back),
+        cmocka_unit_test(few_events_are_found_by_their_topics),
         cmocka_unit_test(the_log_is_searched_once_for_one_that_comes_back),
         cmocka_unit_test(the_loop_does_not_sleep_while_one_that_has_room_catches_up),
         cmocka_unit_test(topics_may_change_meanwhile),
