@@ -169,6 +169,23 @@ final class BatchTest extends TestCase
         self::assertCount(3, $transport->posts);
     }
 
+    public function testAPieceThatIsRefusedWholeIsSaidOfEachOfItsEventsAndOfNoOthers(): void
+    {
+        $transport = new FakeTransport(
+            new HttpAnswer(413, [], '{"error":"Too large"}'),
+            self::answers(...array_fill(0, 2, 200)),
+        );
+        try {
+            $this->filled($this->emitter($transport), str_repeat('a', 1002))->send();
+            self::fail('nothing was said');
+        } catch (BatchIncomplete $failure) {
+            self::assertSame(range(0, 999), array_keys($failure->failures()));
+            self::assertContainsOnlyInstancesOf(InvalidEvent::class, $failure->failures());
+            self::assertCount(1002, $failure->outcomes);
+        }
+        self::assertCount(2, $transport->posts);
+    }
+
     public function testAnAnswerThatIsTooShortClaimsNothing(): void
     {
         $this->expectException(BatchIncomplete::class);
