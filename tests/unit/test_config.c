@@ -713,6 +713,16 @@ static void who_announces_clients_is_one_that_listens(void **state)
                "@:3: [fanout] proxy_protocol: lets nobody in, since trusted_proxies is empty");
 }
 
+static void who_may_see_metrics_is_named_by_address(void **state)
+{
+    struct scene *scene = *state;
+
+    load_well(scene, "[metrics]\naddresses = 127.0.0.1 ::1 10.0.0.0/8\n");
+    load_badly(scene, "[metrics]\naddresses = 127.0.0.1 localhost\n",
+               "@:2: [metrics] addresses: \"localhost\" should be an address, or a range of them "
+               "such as 10.0.0.0/8");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -744,6 +754,7 @@ int main(void)
         TEST(a_variable_that_sets_nothing_is_named),
         TEST(variables_of_applications_are_left_alone),
         TEST(who_announces_clients_is_one_that_listens),
+        TEST(who_may_see_metrics_is_named_by_address),
         TEST(every_default_and_example_can_be_read),
         TEST(every_key_is_of_a_section_that_is_explained),
         TEST(the_tracked_documents_are_what_the_table_prints),

@@ -179,6 +179,8 @@ static void reads_the_head_of_an_answer(void **state)
     assert_true(epoch == 0xfedcba9876543210ULL);
     assert_true(ack_read(&out, message, 0));
     assert_true(out.sequence == acks[0].sequence);
+    message[4] = 1;
+    assert_false(answer_read(message, LENGTH, &epoch));
     write_message(message);
     assert_false(answer_read(message, sizeof message, &epoch));
 }
@@ -195,6 +197,9 @@ static void refuses_other_acknowledgements(void **state)
     assert_int_equal(ack_count(message, sizeof message - 1, &epoch), -1);
     assert_int_equal(ack_count(sample_bytes, sizeof sample_bytes, &epoch), -1);
     message[3] = 1;
+    assert_int_equal(ack_count(message, sizeof message, &epoch), -1);
+    write_message(message);
+    message[7] = 1;
     assert_int_equal(ack_count(message, sizeof message, &epoch), -1);
     assert_int_equal(epoch, 7);
     write_message(message);

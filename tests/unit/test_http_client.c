@@ -1,5 +1,5 @@
 /* What esnctl allows an exchange: libcurl is asked what it was told, and asks nobody. For a program
- * linked with -Wl,--wrap=curl_easy_setopt,--wrap=curl_easy_perform. */
+ * linked with -Wl,--wrap=curl_easy_init,--wrap=curl_easy_setopt,--wrap=curl_easy_perform. */
 #include "http_client.h"
 
 #include <curl/curl.h>
@@ -18,8 +18,17 @@ static struct {
     const char *proxy;
 } told;
 
+static bool has_no_memory;
+
+CURL *__real_curl_easy_init(void);
+CURL *__wrap_curl_easy_init(void);
 CURLcode __wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...);
 CURLcode __wrap_curl_easy_perform(CURL *curl);
+
+CURL *__wrap_curl_easy_init(void)
+{
+    return has_no_memory ? NULL : __real_curl_easy_init();
+}
 
 CURLcode __wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
 {
@@ -79,10 +88,24 @@ static void an_exchange_has_half_a_minute_and_a_stream_has_no_end(void **state)
     assert_int_equal(told.timeout, 0);
 }
 
+static void without_memory_it_says_that_it_cannot_start(void **state)
+{
+    struct http_client_answer answer;
+    (void)state;
+    has_no_memory = true;
+    bool good =
+        http_client_perform(&(struct http_client_request){.url = "http://127.0.0.1/"}, &answer);
+    has_no_memory = false;
+    assert_false(good);
+    assert_string_equal(answer.error, "libcurl cannot be started");
+    http_client_answer_free(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_has_half_a_minute_and_a_stream_has_no_end),
+        cmocka_unit_test(without_memory_it_says_that_it_cannot_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,25 @@ static void files_that_cannot_be_read_are_named(void **state)
     assert_string_equal(scene->error, "/nowhere/at/all: No such file or directory");
     assert_false(secret_list_load(&scene->list, "/", scene->error));
     assert_string_equal(scene->error, "/: is not a regular file");
+    /* It opens well, but no process has anything at its address 0. */
+    assert_false(secret_list_load(&scene->list, "/proc/self/mem", scene->error));
+    assert_string_equal(scene->error, "/proc/self/mem: Input/output error");
     assert_null(scene->list.values);
+}
+
+/* Also one that got the descriptor of a standard input that was closed. */
+static void files_that_are_refused_are_closed(void **state)
+{
+    struct scene *scene = *state;
+    int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    assert_true(input >= 0);
+    assert_int_equal(close(STDIN_FILENO), 0);
+    int refused = secret_file_open("/", scene->error);
+    int left = fcntl(STDIN_FILENO, F_GETFD);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(close(input), 0);
+    assert_int_equal(refused, -1);
+    assert_int_equal(left, -1);
 }
 
 static bool has(const struct scene *scene, const char *candidate)
@@ -229,6 +247,7 @@ int main(void)
         TEST(files_open_to_others_are_refused_with_their_mode),
         TEST(files_that_are_no_text_are_refused),
         TEST(files_that_cannot_be_read_are_named),
+        TEST(files_that_are_refused_are_closed),
         TEST(a_candidate_matches_as_a_whole),
         TEST(freeing_twice_does_no_harm),
         TEST(bus_keys_have_forty_characters),
