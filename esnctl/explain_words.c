@@ -255,6 +255,8 @@ static void print_event(const json_t *event)
         (void)printf(", for everybody");
     else if (json_is_true(json_object_get(event, "all_users")))
         (void)printf(", for all users");
+    else if (number_of(event, "users") == 1)
+        (void)printf(", for 1 user");
     else if (number_of(event, "users") != 0)
         (void)printf(", for %lld users", number_of(event, "users"));
     (void)putchar('\n');
