@@ -197,6 +197,8 @@ ${server}
     ['queries are logged', [['access_log off;', '']], 'logged-query', /^access_log off;$/, NGINX],
     ['a transport that something refuses', [['location = /_fanout/sse {', 'location = /notify/sse { return 403; }\nlocation = /_fanout/sse {']],
       'not-subscribed', /locations of deploy\/nginx/, /site/],
+    ['another page in the place of the daemon', [['location ^~ /_fanout/ {', "location = /notify/healthz { return 200 'All is well'; }\nlocation ^~ /_fanout/ {"]],
+      'prefix', /location \/notify\//, /site/],
     ['small bodies', [['client_max_body_size 16m;', 'client_max_body_size 1k;']], 'body-limit', /^client_max_body_size 16m;$/, NGINX],
   ];
   for (const [name, changes, finding, line, file, words = []] of sites) {

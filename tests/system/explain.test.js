@@ -177,6 +177,7 @@ describe('esnctl explain', () => {
     await back.takeUntil('x');
     const caught = await causeOf(third, words, 'written', cameBack);
     assert.equal(caught.caught_up, true);
+    assert.match((await explain(third.id, ...words)).text, /it had missed it, came back then and was given it from the log$/m);
     await back.close();
     await stack.untilTotal(0);
     const later = await timed(() => open(['orders/2'], { clid: 'later', last_id: third.id }));
@@ -209,6 +210,7 @@ describe('esnctl explain', () => {
     const words = ['--user', 'ana', '--clid', 'tied'];
     const unheard = await publish({ topic: 'orders/4', binded: true }, { as: 'cleo' });
     const stream = await causeOf(unheard, words, 'no-right', unheard);
+    assert.equal(stream.user, 'ana');
     assert.equal(stream.heard_until.id, heard.id);
     isWithin(stream.heard_until.at, heard);
     assert.equal(stream.told, undefined);
@@ -225,6 +227,19 @@ describe('esnctl explain', () => {
     const elsewhere = await publish({ topic: 'orders/4', to: ['cleo'] });
     await causeOf(elsewhere, ['--user', 'ana', '--clid', 'told'], 'to-others', elsewhere);
     await again.close();
+  });
+
+  test('for whom a bound event was', async () => {
+    for (const [topic, sub, whom] of [
+      ['whom/1', ['*'], 'everybody'],
+      ['whom/2', ['+'], 'all users'],
+      ['whom/3', ['cleo'], '1 user'],
+      ['whom/4', ['ana', 'cleo'], '2 users'],
+    ]) {
+      await bound.add(topic, { owner: 'cleo', sub });
+      const { id } = await publish({ topic, binded: true }, { as: 'cleo' });
+      assert.match((await explain(id)).text, new RegExp(`^event ${id} at .* on ${topic}, bound, for ${whom}$`, 'm'));
+    }
   });
 
   test('closed as slow, and what waits for one that does not read', async () => {
