@@ -387,17 +387,31 @@ static bool read_all(int file, struct bytes *out)
     return !out->failed;
 }
 
+/* What stands against it; NULL: all of it was read. Where a writer of a pipe is missing nobody waits. */
+static const char *read_file(const char *path, struct bytes *out, struct stat *status)
+{
+    const char *fault = NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file < 0 || fstat(file, status) != 0)
+        fault = strerror(errno);
+    else if (!S_ISREG(status->st_mode))
+        fault = "no regular file";
+    else if (!read_all(file, out))
+        fault = strerror(errno);
+    if (file >= 0)
+        (void)close(file);
+    return fault;
+}
+
 struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SIZE])
 {
     struct bytes text = BYTES_EMPTY;
     struct stat status;
     struct jose_keys *keys = NULL;
     char fault[JOSE_KEYS_ERROR_SIZE];
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
-        !read_all(file, &text)) {
-        snprintf(error, JOSE_KEYS_ERROR_SIZE, "cannot read %s: %s", path,
-                 file >= 0 && errno == 0 ? "no regular file" : strerror(errno));
+    const char *unread = read_file(path, &text, &status);
+    if (unread != NULL) {
+        snprintf(error, JOSE_KEYS_ERROR_SIZE, "cannot read %s: %s", path, unread);
     } else if ((keys = jose_keys_parse(text.data != NULL ? text.data : "", text.length, fault)) ==
                NULL) {
         snprintf(error, JOSE_KEYS_ERROR_SIZE, "%s: %.180s", path, fault);
@@ -409,7 +423,5 @@ struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SI
     if (text.data != NULL)
         OPENSSL_cleanse(text.data, text.length);
     bytes_free(&text);
-    if (file >= 0)
-        (void)close(file);
     return keys;
 }

@@ -1,7 +1,9 @@
 /* Bind keys: valid ones name their user; all others are refused alike. */
 #include "bind_key.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <setjmp.h>
@@ -444,6 +446,47 @@ static void test_key_files(void **state)
     expect_unusable(path, "PEM");
 }
 
+/* Nobody has the private one that would belong to it. */
+static bool make_for_modulus_of(int bits, char error[BIND_KEY_ERROR_SIZE])
+{
+    char path[64];
+    EVP_PKEY *key = NULL;
+    BIGNUM *modulus = BN_new(), *exponent = BN_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *parts = OSSL_PARAM_BLD_new();
+    assert_true(BN_rand(modulus, bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) == 1 &&
+                BN_set_word(exponent, 65537) == 1 &&
+                OSSL_PARAM_BLD_push_BN(parts, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+                OSSL_PARAM_BLD_push_BN(parts, OSSL_PKEY_PARAM_RSA_E, exponent) == 1);
+    OSSL_PARAM *list = OSSL_PARAM_BLD_to_param(parts);
+    assert_true(EVP_PKEY_fromdata_init(context) == 1 &&
+                EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, list) == 1);
+    (void)snprintf(path, sizeof path, "%s/large", fixture.folder);
+    FILE *file = fopen(path, "w");
+    assert_true(file != NULL && PEM_write_PUBKEY(file, key) == 1 && fclose(file) == 0);
+    struct bytes made = BYTES_EMPTY;
+    bool good = bind_key_make(&made, path, BIND_KEY_OAEP, NOW, "ana", error);
+    bytes_free(&made);
+    EVP_PKEY_free(key);
+    OSSL_PARAM_free(list);
+    OSSL_PARAM_BLD_free(parts);
+    EVP_PKEY_CTX_free(context);
+    BN_free(exponent);
+    BN_free(modulus);
+    assert_int_equal(unlink(path), 0);
+    return good;
+}
+
+static void test_largest_key(void **state)
+{
+    (void)state;
+    char error[BIND_KEY_ERROR_SIZE] = "";
+    if (!make_for_modulus_of(8192, error))
+        fail_msg("%s", error);
+    assert_false(make_for_modulus_of(8193, error));
+    assert_non_null(strstr(error, "has not between 2048 and 8192 bits"));
+}
+
 static void test_keys_of_sessions(void **state)
 {
     (void)state;
@@ -480,6 +523,7 @@ static void test_keys_of_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_largest_key),
         cmocka_unit_test(test_keys_of_sessions),
         cmocka_unit_test(test_valid_keys),
         cmocka_unit_test(test_keys_of_our_own_making),

@@ -373,8 +373,11 @@ static void what_was_not_heard_makes_those_of_before_worth_nothing(void **state)
     assert_int_equal(admit_at(entrance, &any, NOW + 1), TICKET_GATE_TOO_OLD);
     assert_int_equal(admit_at(entrance, &own, NOW + 1), TICKET_GATE_OPEN);
     char secret[] = SECRET;
+    struct bytes at_once = make_ticket_at(secret, NOW * MS + 1);
     struct bytes later = make_ticket_at(secret, (NOW + 1) * MS);
+    assert_int_equal(admit_at(entrance, &at_once, NOW + 1), TICKET_GATE_OPEN);
     assert_int_equal(admit_at(entrance, &later, NOW + 1), TICKET_GATE_OPEN);
+    bytes_free(&at_once);
     bytes_free(&later);
     bytes_free(&any);
     bytes_free(&own);
