@@ -163,6 +163,18 @@ test('an address may be a URL; one that is not whole is that of the document or 
   }
 });
 
+test('what came before a topic was asked for is not heard on coming back either', async () => {
+  await client.subscribe('a');
+  broker.publish('b', 'early');
+  await client.subscribe('b');
+  broker.breakAll();
+  await until('it comes back', () => broker.begun.length === 2);
+  await client.ready();
+  broker.publish('b', 'late');
+  await listener.heard('late');
+  assert.deepEqual(listener.types(), ['late']);
+});
+
 test('a gap is told', async () => {
   const gaps = [];
   client.on('@gap', ({ id }) => gaps.push(id));
