@@ -3,6 +3,7 @@
 #include "failing_memory.h"
 #include "publish_request.h"
 #include "subscription_body.h"
+#include "user_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,11 +87,35 @@ static void a_subscription_is_read_whole_or_not_at_all(void **state)
     try_each(read_subscription, 1);
 }
 
+static bool read_users(void)
+{
+    static const char text[] = "[\"ana\",\"*\",\"one whose name is too long for the first piece of "
+                               "memory, so that there is a second\"]";
+    struct user_list list = USER_LIST_EMPTY;
+    enum user_list_result result = user_list_read(&list, text, sizeof text - 1);
+
+    if (result == USER_LIST_OK) {
+        assert_true(list.everyone && list.count == 2 && user_list_has(&list, "ana"));
+    } else {
+        assert_int_equal(result, USER_LIST_NO_MEMORY);
+        assert_true(!list.everyone && list.count == 0 && !user_list_has(&list, "ana"));
+    }
+    user_list_free(&list);
+    return result == USER_LIST_OK;
+}
+
+static void a_list_of_users_is_read_whole_or_empty(void **state)
+{
+    (void)state;
+    try_each(read_users, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_post_is_read_whole_or_answered_500),
         cmocka_unit_test(a_subscription_is_read_whole_or_not_at_all),
+        cmocka_unit_test(a_list_of_users_is_read_whole_or_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 #include "service_notify.h"
 #include "workers.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,12 +22,29 @@
 
 enum { GENEROUS_MS = 60000 };
 
+static unsigned forks_left = UINT_MAX;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+pid_t __wrap_fork(void)
+{
+    if (forks_left == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    forks_left--;
+    return __real_fork();
+}
+
 /* The supervisor waits for signals and children, so it runs in a process of its own. */
 static int status_of(const struct workers_plan *plan)
 {
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        (void)alarm(GENEROUS_MS / 1000); /* for a supervisor that waits for ever */
         _exit(workers_run(plan));
+    }
     int status = 0;
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -65,6 +84,25 @@ static void gives_up_when_no_worker_stays_alive(void **state)
     plan.serve = die_by_signal;
     assert_int_equal(status_of(&plan), EXIT_FAILURE);
     assert_true(clock_monotonic_ms() - before < 40000);
+}
+
+/* One that never was does not live either. */
+static void gives_up_when_no_worker_can_be_started(void **state)
+{
+    (void)state;
+    const struct workers_plan plan = {.count = 1,
+                                      .serve = die_at_once,
+                                      .reload = keep_configuration,
+                                      .stop_limit_ms = GENEROUS_MS};
+    forks_left = 1; /* the supervisor's own */
+    assert_int_equal(status_of(&plan), EXIT_FAILURE);
+}
+
+static int let_fork_again(void **state)
+{
+    (void)state;
+    forks_left = UINT_MAX;
+    return 0;
 }
 
 /* ---- one that lives ---- */
@@ -128,7 +166,6 @@ static int never_end(void *context, pid_t supervisor)
 static void end_all(void *context)
 {
     (void)context;
-    (void)alarm(GENEROUS_MS / 1000); /* for a supervisor that waits for ever */
     (void)kill(getpid(), SIGTERM);
 }
 
@@ -166,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_up_when_no_worker_stays_alive),
+        cmocka_unit_test_teardown(gives_up_when_no_worker_can_be_started, let_fork_again),
         cmocka_unit_test(is_ready_once_a_worker_serves),
         cmocka_unit_test(a_worker_that_does_not_end_is_killed),
         cmocka_unit_test(notifies_an_abstract_socket_too),
