@@ -8,7 +8,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, afterEach, before, beforeEach, describe, test } = require('node:test');
 const { BusPeer } = require('./lib/bus-peer');
-const { newFolder } = require('./lib/paths');
+const { newFolder, programs } = require('./lib/paths');
+const { run } = require('./lib/program');
 const { Redis } = require('./lib/redis');
 const { Relay } = require('./lib/relay');
 const { until } = require('./lib/wait');
@@ -215,6 +216,17 @@ describe('a Redis that stays', () => {
     for (const node of nodes) await node.find(({ reason }) => reason === 'because', 'the refusal');
   });
 
+  test('esnctl report prints no answer that is none, and says why', async () => {
+    const node = await scene.node();
+    const report = async () => {
+      const { code, stdout, stderr } = await run([programs.esnctl, 'report', '--config', node.file, '1-1']);
+      return [code, stdout, stderr.trim()];
+    };
+    assert.deepEqual(await report(), [1, '', "esnctl: the daemon's answer is none of this version"]);
+    node.say('overloaded');
+    assert.deepEqual(await report(), [1, '', 'esnctl: the daemon is overloaded']);
+  });
+
   test('what was trimmed before a node could read it is said to be lost', async () => {
     const node = await scene.node();
     await node.news('window');
@@ -316,6 +328,14 @@ describe('nodes', () => {
     assert.equal(new Set(nodes.map(({ facts }) => facts.node)).size, 12);
     for (const field of ['key', 'epoch']) assert.equal(new Set(nodes.map(({ facts }) => facts[field])).size, 1);
     for (const { facts } of nodes) assert.equal(facts.connid % 1024, facts.node);
+  });
+
+  test('have the number of a dead one when there is no other', async () => {
+    const fill = "for i = 0, 1023 do redis.call('HSET', 'esn:nodes', i, string.format('%016x 1 0 0 0 ', i + 1)) end";
+    await scene.redis.cli('EVAL', fill, '0');
+    const { facts } = await scene.node({ bus: { lease: '1s' } });
+    assert.ok(facts.node < 1024, String(facts.node));
+    assert.match(await scene.redis.cli('HGET', 'esn:nodes', String(facts.node)), new RegExp(`^${BigInt(facts.boot).toString(16).padStart(16, '0')} `));
   });
 
   test('know of each other, and of the end of each', async () => {

@@ -452,6 +452,10 @@ ${server}
     await bad('--ignore', 'nothing of that name', 'http://shop.example/');
     const ended = await run([programs.esnctl, 'doctor', '--patience', '0', await start(changed(['gzip off;', '']))], { env: { ESN_CONF: stack.file } });
     assert.match(ended.stdout, /^compressed: .*\n {2}why: .*\n {2}change: gzip off;\n {2}in: \/.*nginx\.conf:\d+\n/m);
+    assert.doesNotMatch(ended.stderr, /cannot be read/);
+    const missing = path.join(newFolder(), 'nginx.conf');
+    const blind = await run([programs.esnctl, 'doctor', '--web-config', missing, `http://127.0.0.1:${await freePort()}/`], { env: { ESN_CONF: stack.file } });
+    assert.ok(blind.stderr.includes(`${missing}: cannot be read: the lines to change are named without place.`), blind.stderr);
   });
 });
 

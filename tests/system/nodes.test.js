@@ -37,6 +37,10 @@ describe('three daemons on one Redis', () => {
     for (const { node, state } of listed) {
       assert.equal(state.node.number, node);
     }
+    // Unless it is told to, it asks nobody, and need not know where they are.
+    const plain = await all.esnctl('nodes', '--json');
+    assert.deepEqual([plain.code, plain.stderr], [0, '']);
+    assert.ok(JSON.parse(plain.stdout).every((one) => one.state === undefined), plain.stdout);
   });
 
   const at = (number) => all.nodes[numbers.indexOf(number)];

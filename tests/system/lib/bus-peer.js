@@ -17,6 +17,7 @@ class BusPeer {
     const peer = new BusPeer();
     const name = `${kind}-${BusPeer.#count++}`;
     const file = path.join(folder, `${name}.conf`);
+    peer.file = file;
     const text = Object.entries({ ...config, bus: { engine: 'redis', ...config.bus } })
       .map(([section, keys]) => `[${section}]\n${Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join('')}`)
       .join('');

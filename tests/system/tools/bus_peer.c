@@ -1,7 +1,7 @@
 /* Either end of the bus, as a daemon and a handler have it, driven by lines: for tests of an engine that need neither
  * streams nor posts. What happens is told as JSON, one object a line.
  *     bus_peer CONFIG node [BOOT EPOCH SEQUENCE]
- *         note TEXT, describe STREAMS URL, nodes, receivers N, hold, leave
+ *         note TEXT, describe STREAMS URL, nodes, receivers N, overloaded, hold, leave
  *     bus_peer CONFIG publisher
  *         publish LIMIT_MS EVENT..., question EPOCH SEQUENCE, position, refuse REASON, drop USER MS
  * An EVENT is topic,text,key,rate,flags: key 32 hexadecimal digits or nothing, flags keep or forget. */
@@ -50,7 +50,8 @@ static const char *after(const char *text, const char *word)
 struct node {
     struct bus_inbox *inbox;
     uint32_t receivers;
-    bool holds; /* says nothing to handlers */
+    bool overloaded; /* takes nothing */
+    bool holds;      /* says nothing to handlers */
 };
 
 static const char *const news_words[] = {
@@ -71,7 +72,7 @@ static void acknowledge(struct node *node, const struct bus_message *message)
     const struct ack ack = {.sequence = message->envelope.sequence,
                             .event_sequence = message->number,
                             .receivers = node->receivers,
-                            .status = ACK_DELIVERED};
+                            .status = node->overloaded ? ACK_OVERLOAD : ACK_DELIVERED};
     if (node->holds || message->past)
         return;
     if (message->envelope.kind == ENVELOPE_QUESTION)
@@ -140,6 +141,8 @@ static bool obey(struct node *node, const char *command)
         tell_nodes(node);
     } else if ((text = after(command, "receivers")) != NULL) {
         node->receivers = (uint32_t)strtoul(text, NULL, 10);
+    } else if (after(command, "overloaded") != NULL) {
+        node->overloaded = true;
     } else if (after(command, "hold") != NULL) {
         node->holds = true;
     } else if (after(command, "leave") != NULL) {
