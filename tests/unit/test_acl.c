@@ -167,10 +167,12 @@ static void test_refuses_bad_values(void **state)
         {.sub = "[\"\xff\"]"}, {.sub = "[1.5]"},      {.sub = "[\"a\\u0000b\"]"}};
     static const char *const topics[] = {"", "@USER@", "@SERVER@/x", "\xc3"};
     const struct acl_values none = {0};
-    char long_owner[257];
-    memset(long_owner, 'x', 256);
-    long_owner[256] = '\0';
-    const struct acl_values too_long = {.owner = long_owner};
+    char long_text[257];
+    memset(long_text, 'x', 256);
+    long_text[256] = '\0';
+    const struct acl_values too_long = {.owner = long_text},
+                            long_hash = {.pub_password = long_text},
+                            longest_hash = {.pub_password = long_text + 1};
     acl_fixture_add("there", "ana", NULL, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         acl_fixture_expect(acl_add_topic(acl_fixture.acl, "bad", &bad[i]), SQL_INVALID);
@@ -180,6 +182,9 @@ static void test_refuses_bad_values(void **state)
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         acl_fixture_expect(acl_add_topic(acl_fixture.acl, topics[i], &none), SQL_INVALID);
     acl_fixture_expect(acl_add_topic(acl_fixture.acl, "bad", &too_long), SQL_INVALID);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "bad", &long_hash), SQL_INVALID);
+    assert_string_equal(acl_error(acl_fixture.acl), "the password's hash is too long");
+    acl_fixture_expect(acl_change_topic(acl_fixture.acl, "there", &longest_hash), SQL_OK);
     acl_fixture_expect(acl_fixture_look("bad"), SQL_NOT_FOUND);
     acl_fixture_expect(acl_grant(acl_fixture.acl, "there", ACL_PUB, ""), SQL_INVALID);
     acl_fixture_expect(acl_grant(acl_fixture.acl, "there", ACL_PUB, "__DONT__"), SQL_INVALID);

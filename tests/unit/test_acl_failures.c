@@ -1,6 +1,7 @@
 /* Registered topics: what a SQLite file or a MariaDB server can do wrong, and what is said then. */
 #include "acl_fixture.h"
 #include "clock.h"
+#include "failing_memory.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -138,6 +139,19 @@ static void test_sqlite_writers(void **state)
     assert_int_equal(acl_find_topic(hasty, "a", 1, &row), SQL_NOT_FOUND);
     acl_topic_free(&row);
     acl_close(&hasty);
+}
+
+/* A right list is not said to be a wrong one. */
+static void test_without_memory_a_list_is_not_wrong(void **state)
+{
+    (void)state;
+    const struct acl_values values = {.sub = "[\"ana\"]"};
+    failing_memory_at(1);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), SQL_NO_MEMORY);
+    assert_true(failing_memory_stop());
+    assert_string_equal(acl_error(acl_fixture.acl), "no memory");
+    acl_fixture_expect(acl_fixture_look("a"), SQL_NOT_FOUND);
+    acl_fixture_expect(acl_add_topic(acl_fixture.acl, "a", &values), SQL_OK);
 }
 
 /* ---- MariaDB alone ---- */
@@ -413,10 +427,9 @@ static void test_mariadb_with_tls(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest of_sqlite[] = {
-        TEST(test_sqlite_file_that_is_not_there),
-        TEST(test_sqlite_is_not_a_database),
-        TEST(test_sqlite_fails_behind_a_row),
-        TEST(test_sqlite_writers),
+        TEST(test_sqlite_file_that_is_not_there),      TEST(test_sqlite_is_not_a_database),
+        TEST(test_sqlite_fails_behind_a_row),          TEST(test_sqlite_writers),
+        TEST(test_without_memory_a_list_is_not_wrong),
     };
     const struct CMUnitTest of_mariadb[] = {
         TEST(test_mariadb_that_closed_idle_connections),

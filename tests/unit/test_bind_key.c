@@ -68,6 +68,22 @@ static int close_fixture(void **state)
 
 /* ---- helpers ---- */
 
+/* What OpenSSL was given last to decrypt (the program is linked with --wrap=EVP_PKEY_decrypt). */
+static unsigned char given[SIZE];
+
+int __real_EVP_PKEY_decrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *out_length,
+                            const unsigned char *in, size_t length);
+int __wrap_EVP_PKEY_decrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *out_length,
+                            const unsigned char *in, size_t length);
+
+int __wrap_EVP_PKEY_decrypt(EVP_PKEY_CTX *context, unsigned char *out, size_t *out_length,
+                            const unsigned char *in, size_t length)
+{
+    assert_int_equal(length, SIZE);
+    memcpy(given, in, SIZE);
+    return __real_EVP_PKEY_decrypt(context, out, out_length, in, length);
+}
+
 static int openssl_padding(int padding)
 {
     if (padding == RAW)
@@ -375,6 +391,29 @@ static void test_numbers_that_are_no_ciphertext(void **state)
     }
 }
 
+/* OpenSSL refuses a number that is not below the modulus before it does any work: another one is
+ * decrypted in its place, so that it takes as long as all others. */
+static void test_numbers_around_the_modulus(void **state)
+{
+    (void)state;
+    unsigned char modulus[SIZE], cipher[SIZE];
+    char key[512];
+    BIGNUM *number = NULL;
+    assert_true(EVP_PKEY_get_bn_param(fixture.key, OSSL_PKEY_PARAM_RSA_N, &number) > 0);
+    assert_int_equal(BN_bn2binpad(number, modulus, SIZE), SIZE);
+    assert_int_equal(BN_sub_word(number, 1), 1);
+    for (int more = -1; more <= 1; more++, BN_add_word(number, 1)) {
+        assert_int_equal(BN_bn2binpad(number, cipher, SIZE), SIZE);
+        encode(key, cipher, SIZE);
+        for (int padding = 0; padding < 2; padding++) {
+            expect_refused(padding, key);
+            assert_int_equal(memcmp(given, cipher, SIZE) == 0, more < 0);
+            assert_true(memcmp(given, modulus, SIZE) < 0);
+        }
+    }
+    BN_free(number);
+}
+
 static void test_key_of_somebody_else(void **state)
 {
     (void)state;
@@ -535,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_crafted_paddings),
         cmocka_unit_test(test_numbers_that_are_no_ciphertext),
+        cmocka_unit_test(test_numbers_around_the_modulus),
         cmocka_unit_test(test_key_of_somebody_else),
         cmocka_unit_test(test_key_files),
     };

@@ -91,6 +91,31 @@ static void one_stream_is_found_among_many(void **state)
     close_scene(&scene);
 }
 
+/* Not even what is remembered of them. */
+static void who_asks_of_one_is_told_of_no_others(void **state)
+{
+    struct scene scene;
+    char query[64];
+
+    (void)state;
+    open_scene(&scene);
+    held_streams_add(&scene.held, 3, "page");
+    held_streams_note_ends(&scene.held);
+    (void)snprintf(query, sizeof query, "&connid=%d", HELD_STREAMS_FIRST + 1);
+    ask(&scene, query);
+    (void)turns_of_answer(&scene);
+    (void)snprintf(query, sizeof query, "\"streams\":[{\"connid\":%d,", HELD_STREAMS_FIRST + 1);
+    assert_true(client_has(&scene.client, query));
+    assert_int_equal(client_count(&scene.client, "\"connid\""), 1);
+    ask(&scene, "&clid=page");
+    (void)turns_of_answer(&scene);
+    assert_int_equal(client_count(&scene.client, "\"connid\""), 3);
+    ask(&scene, "&clid=page&user=ana");
+    (void)turns_of_answer(&scene);
+    assert_true(client_has(&scene.client, "\"streams\":[]"));
+    close_scene(&scene);
+}
+
 /* Each kind of piece meets decisions that are forgotten, and streams that are gone. */
 static void what_is_forgotten_meanwhile_is_not_missed(void **state)
 {
@@ -147,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_stream_is_found_among_many),
+        cmocka_unit_test(who_asks_of_one_is_told_of_no_others),
         cmocka_unit_test(what_is_forgotten_meanwhile_is_not_missed),
         cmocka_unit_test(who_leaves_meanwhile_is_forgotten),
         cmocka_unit_test(head_says_what_it_would_begin_with),

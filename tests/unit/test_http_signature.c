@@ -223,6 +223,7 @@ static void test_what_cannot_be_read_is_refused(void **state)
                {"s=();created=1234567890123456", "s=::"},
                {"s=();keyid=7", "s=::"},
                {"s=();keyid", "s=::"},
+               {"s=();alg=7", "s=::"},
                {"S=()", "S=::"},
                {"{=()", "{=::"},
                {"a|b=()", "a|b=::"}};
@@ -236,6 +237,9 @@ static void test_what_cannot_be_read_is_refused(void **state)
     for (int i = 0; i < 17; i++)
         at += sprintf(at, "\"h%d\" ", i);
     (void)strcpy(at, ")");
+    assert_non_null(http_signature_read(&signature, input, "s=::"));
+    /* Nor is an algorithm left out whose name has no room: any would do then. */
+    (void)snprintf(input, sizeof input, "s=();alg=\"%0*d\"", (int)sizeof signature.algorithm, 0);
     assert_non_null(http_signature_read(&signature, input, "s=::"));
     struct bytes base = BYTES_EMPTY;
     assert_null(http_signature_read(&signature, "s=(\"@status\")", "s=::"));

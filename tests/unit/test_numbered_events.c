@@ -1,6 +1,7 @@
 /* A daemon on an engine that numbers events, which other daemons have too: what it gives its clients, and what they
  * learn when it lost some, or was cut off. */
 #include "daemon.h"
+#include "failing_memory.h"
 #include "fake_inbox.h"
 
 #include <setjmp.h>
@@ -267,6 +268,34 @@ static void connection_ids_are_of_this_node(void **state)
 
 /* ---- drops ---- */
 
+/* The log forgets each of them in its own time. */
+static void events_of_the_past_are_as_old_as_they_are(void **state)
+{
+    enum { NUMBER = 18, MINUTE = 60000 };
+    static const uint64_t ages[] = {30 * MINUTE, 20 * MINUTE, 5 * MINUTE};
+    struct bus_message message = {
+        .past = true,
+        .envelope = {.kind = ENVELOPE_EVENT},
+        .event = {.topic = "a", .topic_length = 1, .json = "{}", .json_length = 2, .allowed = ""}};
+
+    (void)state;
+    start_at(NUMBER + 2, "");
+    for (unsigned i = 0; i < 3; i++) {
+        message.number = NUMBER + i;
+        message.wall_ms = clock_wall_ms() - ages[i];
+        fake_inbox_give(&message);
+    }
+    fake_inbox_news(BUS_NEWS_WINDOW, 0, 0);
+    settle();
+    const struct event_log *log = &daemon_of_test.server->log;
+    const struct logged_event *first = event_log_first_after(log, NUMBER - 1);
+    assert_non_null(first);
+    assert_int_equal(first->sequence, NUMBER);
+    assert_in_range(first->newer->logged_at_ms - first->logged_at_ms, 9 * MINUTE, 11 * MINUTE);
+    assert_in_range(log->newest->logged_at_ms - first->logged_at_ms, 24 * MINUTE, 26 * MINUTE);
+    stop();
+}
+
 static void a_drop_of_the_past_counts_from_its_own_time(void **state)
 {
     struct bus_message message = {
@@ -350,6 +379,34 @@ static void who_has_a_gap_comes_back_to_where_it_was(void **state)
     client_expect(&back, "x16");
     client_close(&back);
     client_close(&client);
+    stop();
+}
+
+/* Its publisher learns it, and who comes back for it that it is not here. */
+static void an_event_without_memory_for_it_makes_a_gap(void **state)
+{
+    struct client back;
+    char json[64];
+    uint64_t number = 10;
+
+    (void)state;
+    start(number);
+    do {
+        fake_inbox_event(++number, "a", "{\"type\":\"x\"}");
+        failing_memory_at(number - 10);
+        settle();
+        assert_true(failing_memory_stop()); /* else it was none of these */
+    } while (fake_inbox.last_ack.status == ACK_DELIVERED);
+    assert_int_equal(fake_inbox.last_ack.status, ACK_OVERLOAD);
+    assert_int_equal(fake_inbox.last_ack.sequence, 1000 + number);
+    fake_inbox_event(number + 1, "a", "{\"type\":\"next\"}");
+    settle();
+    (void)snprintf(json, sizeof json, "{\"ep\":[\"a\"],\"last_id\":\"7000-%llu\"}",
+                   (unsigned long long)number - 1);
+    subscribe(&back, json);
+    assert_true(client_has(&back, "\"recovered\":false"));
+    client_expect(&back, "\"next\"");
+    client_close(&back);
     stop();
 }
 
@@ -608,10 +665,26 @@ static void make_secret_elsewhere(uint64_t connid, char text[2 * STREAM_SECRET_S
     stream_secrets_close(&secrets);
 }
 
+enum { CONNID = (7000 << BUS_NODE_BITS) + FAKE_OTHER_NODE };
+
+static void a_stream_begins_wherever_it_comes_to(void **state)
+{
+    struct client back;
+    char secret[2 * STREAM_SECRET_SIZE + 1];
+
+    (void)state;
+    start(1);
+    fake_inbox.other_url = "node/9/";
+    make_secret_elsewhere(CONNID, secret);
+    come_back(&back, CONNID, secret);
+    assert_true(is_the_same(&back, CONNID));
+    client_close(&back);
+    stop();
+}
+
 /* A poll keeps the secret that another daemon made, and is at home where it was last. */
 static void who_polls_stays_where_it_is_known(void **state)
 {
-    enum { CONNID = (7000 << BUS_NODE_BITS) + FAKE_OTHER_NODE };
     char secret[2 * STREAM_SECRET_SIZE + 1], body[128], request[2][256], connid[32];
 
     (void)state;
@@ -726,14 +799,17 @@ int main(void)
         cmocka_unit_test(values_of_before_come_in_any_order),
         cmocka_unit_test(who_is_ahead_waits_for_the_log),
         cmocka_unit_test(connection_ids_are_of_this_node),
+        cmocka_unit_test(events_of_the_past_are_as_old_as_they_are),
         cmocka_unit_test(a_drop_of_the_past_counts_from_its_own_time),
         cmocka_unit_test(a_drop_ends_streams_and_is_acknowledged),
         cmocka_unit_test(who_has_a_gap_comes_back_to_where_it_was),
+        cmocka_unit_test(an_event_without_memory_for_it_makes_a_gap),
         cmocka_unit_test(a_new_epoch_is_told_to_each),
         cmocka_unit_test(who_is_cut_off_takes_nobody),
         cmocka_unit_test(presence_is_counted_over_all_daemons),
         cmocka_unit_test(it_tells_of_its_own),
         cmocka_unit_test(a_client_goes_from_one_daemon_to_the_other),
+        cmocka_unit_test(a_stream_begins_wherever_it_comes_to),
         cmocka_unit_test(who_polls_stays_where_it_is_known),
         cmocka_unit_test(its_state_says_which_one_it_is),
         cmocka_unit_test(with_another_number_it_gives_other_connection_ids),

@@ -2,6 +2,8 @@
  * may come. (What a signature has to cover is shown with real web servers.) */
 #include "publisher_gate.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -49,12 +51,17 @@ static int free_publishers(void **state)
     return unlink(secret) == 0 && unlink(path) == 0 && rmdir(folder) == 0 ? 0 : -1;
 }
 
+static void set(const char *variable, const char *value)
+{
+    assert_int_equal(setenv(variable, value, 1), 0);
+}
+
 /* Why it is let in by nobody's name; NULL: it is the shop. */
 static const char *why_not(const char *authorization, const char *address)
 {
     struct publisher_visit visit;
-    assert_int_equal(setenv("HTTP_AUTHORIZATION", authorization, 1), 0);
-    assert_int_equal(setenv("REMOTE_ADDR", address, 1), 0);
+    set("HTTP_AUTHORIZATION", authorization);
+    set("REMOTE_ADDR", address);
     struct handler_request *request = handler_request_open(HANDLER_CGI);
     assert_non_null(request);
     assert_int_equal(handler_request_accept(request, NULL), 1);
@@ -79,6 +86,61 @@ static void a_secret_opens_it_from_where_it_may_come(void **state)
     assert_string_equal(why_not("Bearer other", "192.0.2.7"), "no token that is known");
 }
 
+#define NO_BODY "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+#define COVERED                                                                                    \
+    "(\"@method\" \"@path\" \"@authority\" \"content-digest\");created=1700000000;keyid=\"shop\""
+
+/* A post to this authority that the shop has signed. */
+static void sign(const char *authority)
+{
+    char base[512], value[128] = "s=:";
+    unsigned char made[EVP_MAX_MD_SIZE];
+    unsigned size;
+    int length = snprintf(base, sizeof base,
+                          "\"@method\": POST\n\"@path\": /event\n\"@authority\": %s\n"
+                          "\"content-digest\": " NO_BODY "\n\"@signature-params\": " COVERED,
+                          authority);
+    assert_non_null(HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (unsigned char *)base,
+                         (size_t)length, made, &size));
+    (void)EVP_EncodeBlock((unsigned char *)value + 3, made, (int)size);
+    (void)strcat(value, ":");
+    set("REQUEST_METHOD", "POST");
+    set("REQUEST_URI", "/event");
+    set("HTTP_CONTENT_DIGEST", NO_BODY);
+    set("HTTP_SIGNATURE_INPUT", "s=" COVERED);
+    set("HTTP_SIGNATURE", value);
+}
+
+/* RFC 9421, section 2.2.3; a host that a client leaves out, or that is no more than a port, is as
+ * it came. */
+static void a_host_is_signed_without_the_port_of_its_scheme(void **state)
+{
+    static const struct {
+        const char *https, *host, *authority;
+    } cases[] = {{"", "Example.COM", "example.com"},
+                 {"", "example.com:80", "example.com"},
+                 {"", "example.com:443", "example.com:443"},
+                 {"on", "example.com:443", "example.com"},
+                 {"on", "example.com:80", "example.com:80"},
+                 {"", "a:80", "a"},
+                 {"", ":80", ":80"},
+                 {"on", ":443", ":443"},
+                 {"on", "a", "a"},
+                 {"", "", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set("HTTPS", cases[i].https);
+        set("HTTP_HOST", cases[i].host);
+        sign(cases[i].authority);
+        const char *why = why_not("", "192.0.2.7");
+        if (why != NULL)
+            fail_msg("%s: %s", cases[i].host, why);
+        sign("elsewhere");
+        assert_string_equal(why_not("", "192.0.2.7"), "the signature is not the publisher's");
+    }
+    assert_int_equal(unsetenv("HTTP_SIGNATURE_INPUT"), 0);
+}
+
 /* Its kind stands before it: no post's own id is taken for it. */
 static void a_signature_is_an_id(void **state)
 {
@@ -95,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_opens_it_from_where_it_may_come),
+        cmocka_unit_test(a_host_is_signed_without_the_port_of_its_scheme),
         cmocka_unit_test(a_signature_is_an_id),
     };
     return cmocka_run_group_tests(tests, load_publishers, free_publishers);

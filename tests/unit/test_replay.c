@@ -669,6 +669,56 @@ static void who_knows_of_a_gap_may_have_a_wider_one(void **state)
     daemon_stop(&daemon);
 }
 
+/* However many wait for room, and however much is held, each is given enough at a time to go on. */
+static void what_is_queued_for_each_at_a_time_is_within_bounds(void **state)
+{
+    enum { TOTAL = 8 * 1024 * 1024, LEAST = 4 * 1024, MOST = 64 * 1024 };
+    struct daemon daemon;
+
+    (void)state;
+    daemon_start(&daemon, "max_pending_total = 8M\n");
+    struct replay_queue *queue = &daemon.server->replays;
+    uint64_t *held = &daemon.server->net.frames.bytes_held;
+    replay_run(queue);
+    assert_int_equal(queue->window, MOST);
+    queue->waiting = 1023; /* each would have a kilobyte */
+    replay_run(queue);
+    assert_int_equal(queue->window, LEAST);
+    queue->waiting = 0;
+    *held += TOTAL / 2 + 1;
+    replay_run(queue);
+    assert_int_equal(queue->window, LEAST);
+    *held -= TOTAL / 2 + 1;
+    daemon_stop(&daemon);
+}
+
+/* Who would have more to remember of where its topics are walks through the log instead. */
+static void what_those_who_catch_up_remember_is_bounded(void **state)
+{
+    enum { TOPICS = 6000, SIZE = 500, KEPT = 64 * 1024 };
+    struct daemon daemon;
+    struct client client;
+    char topic[16];
+
+    (void)state;
+    daemon_start(&daemon, "max_replay_kept = 64k\n");
+    for (unsigned number = 0; number < TOPICS; number++) {
+        (void)snprintf(topic, sizeof topic, "t/%u", number);
+        replay_publish(&daemon, topic, number, SIZE);
+    }
+    client_open(&client, &daemon);
+    (void)client_subscribe(&client, "{\"ep\":[\"#\"],\"last_id\":\"1-0\"}");
+    while (!nobody_catches_up(&daemon)) {
+        assert_in_range(daemon.server->replays.kept_bytes, 0, KEPT);
+        client_receive(&client);
+        daemon_turn(&daemon);
+    }
+    client_expect(&client, ":[5999,");
+    (void)replay_check(&client, 0, TOPICS);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -685,6 +735,8 @@ int main(void)
         cmocka_unit_test(a_crowd_of_one_address_has_one_share_of_what_catching_up_takes),
         cmocka_unit_test(each_that_wants_everything_costs_the_same),
         cmocka_unit_test(both_ways_find_what_the_topics_say),
+        cmocka_unit_test(what_is_queued_for_each_at_a_time_is_within_bounds),
+        cmocka_unit_test(what_those_who_catch_up_remember_is_bounded),
         cmocka_unit_test(who_has_no_room_is_waited_for),
         cmocka_unit_test(those_who_do_not_read_stop_nobody),
     };

@@ -110,6 +110,8 @@ static void those_who_want_the_same_share_the_work(void **state)
      * what the first did. */
     assert_true(formatted[1] < CLIENTS / 4 * formatted[0]);
     assert_true(work[1] < CLIENTS / 4 * work[0]);
+    /* What is sent of it counts all the same, so that others have their turn. */
+    assert_true(daemon.server->replays.shared_bytes > 64 * daemon.server->replays.shared);
     assert_int_equal(daemon.server->replays.cohorts.slice_count, 0);
     assert_int_equal(daemon.server->replays.cohorts.by_topics.count, 0);
     assert_int_equal(replay_kept_bytes(&daemon.server->replays), 0);
