@@ -1,5 +1,6 @@
 /* What the bus over Redis knows without Redis: its bytes, who lives, what a script is told and answers, who has said
  * what of which event, the queue between threads. */
+#include "big_endian.h"
 #include "bus/bus_redis_call.h"
 #include "bus/bus_redis_entry.h"
 #include "bus/bus_redis_given.h"
@@ -89,7 +90,7 @@ static void a_note_says_whose_and_the_how_manieth_it_is(void **state)
     assert_int_equal(read.length, 4);
     assert_memory_equal(read.text, "said", 4);
     assert_false(redis_note_read(&read, out.data, 23));
-    out.data[6] = 4; /* node 1024 + 1023 */
+    big_endian_write(out.data + 4, 4, 1024);
     assert_false(redis_note_read(&read, out.data, out.length));
     bytes_free(&out);
 }
