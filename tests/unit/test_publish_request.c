@@ -294,7 +294,7 @@ static void refuses_with_the_reason(void **state)
     assert_false(publish_request_parse(&request, NULL, 0, &limits, &fault));
 }
 
-/* Of one whose limits say so: several daemons do not tell each other in time. */
+/* Of one whose limits say so: after so long no report is left; several daemons do not tell each other in time. */
 static void within_is_refused_where_nobody_would_tell(void **state)
 {
     static const char body[] =
@@ -307,6 +307,10 @@ static void within_is_refused_where_nobody_would_tell(void **state)
     own.max_within_ms = 60000;
     assert_true(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
     assert_int_equal(request.within_ms, 5000);
+    publish_request_free(&request);
+    own.max_within_ms = 4999;
+    assert_false(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_non_null(strstr(fault.detail, "report_time"));
     publish_request_free(&request);
     own.without_within = true;
     assert_false(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
