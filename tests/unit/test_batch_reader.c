@@ -98,6 +98,7 @@ static void what_was_given_is_held_no_longer(void **state)
         assert_true(batch_reader_add(&reader, line, sizeof line - 1));
         assert_int_equal(reader.bytes.length, sizeof line - 1);
         assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_POST);
+        assert_int_equal(reader.posts, i + 1);
         assert_int_equal(batch_reader_next(&reader, &post, &length, &fault), BATCH_MORE);
     }
     batch_reader_free(&reader);

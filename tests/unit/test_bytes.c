@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -68,6 +69,18 @@ static void remembers_that_memory_ran_out(void **state)
     assert_false(bytes.failed);
     bytes_append_text(&bytes, "c");
     assert_text(&bytes, "c");
+}
+
+/* In the C locale there is no euro sign. */
+static void what_cannot_be_formatted_is_not_appended(void **state)
+{
+    (void)state;
+    struct bytes bytes = BYTES_EMPTY;
+    bytes_append_text(&bytes, "a");
+    bytes_append_format(&bytes, "b%lc", (wint_t)0x20ac);
+    assert_true(bytes.failed);
+    assert_int_equal(bytes.length, 1);
+    bytes_free(&bytes);
 }
 
 static void writes_json_strings_in_ascii(void **state)
@@ -182,6 +195,7 @@ int main(void)
         cmocka_unit_test(appends_what_it_is_given),
         cmocka_unit_test(grows_and_keeps_its_content),
         cmocka_unit_test(remembers_that_memory_ran_out),
+        cmocka_unit_test(what_cannot_be_formatted_is_not_appended),
         cmocka_unit_test(writes_json_strings_in_ascii),
         cmocka_unit_test(decodes_every_code_point),
         cmocka_unit_test(refuses_what_is_no_utf8),

@@ -280,6 +280,40 @@ static void who_is_there_is_told_for_new_topics(void **state)
     daemon_stop(&daemon);
 }
 
+static bool has_caught_up(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->replays.catching_up == 0;
+}
+
+/* Last values are looked for in the log, as by one that catches up. */
+static void who_is_there_is_told_once_where_last_values_come_with_new_topics(void **state)
+{
+    struct event value = {.topic = "v",
+                          .topic_length = 1,
+                          .json = "{\"type\":\"kept\"}",
+                          .json_length = 15,
+                          .flags = ENVELOPE_KEEP};
+    struct daemon daemon;
+    struct client client, other;
+    uint32_t receivers;
+
+    (void)state;
+    daemon_start(&daemon, "");
+    assert_true(delivery_publish(&daemon.server->delivery, &value, &receivers));
+    open_with(&other, &daemon, "{\"ep\":[],\"clid\":\"you\"}");
+    open_with(&client, &daemon, "{\"ep\":[]}");
+    ask(&client, "{\"subscribe\":[\"v\",\"@CONNECTION@/you\"]}", EVENT("kept"));
+    daemon_turn_until(&daemon, has_caught_up, &daemon);
+    assert_int_equal(daemon_publish(&daemon, "v", EVENT("live")), 1);
+    client_expect(&client, EVENT("live"));
+    assert_int_equal(count_of(&client, "\"available\""), 1);
+    client_close(&client);
+    client_close(&other);
+    daemon_stop(&daemon);
+}
+
 static void whispers_reach_topics_that_came_later(void **state)
 {
     struct daemon daemon;
@@ -336,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_past_that_is_gone_is_told),
         cmocka_unit_test(topics_change_while_it_catches_up),
         cmocka_unit_test(who_is_there_is_told_for_new_topics),
+        cmocka_unit_test(who_is_there_is_told_once_where_last_values_come_with_new_topics),
         cmocka_unit_test(whispers_reach_topics_that_came_later),
         cmocka_unit_test(messages_are_counted),
     };

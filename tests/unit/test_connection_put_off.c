@@ -1,4 +1,5 @@
 /* Reading that a turn of the loop has no time for. */
+#include "failing_memory.h"
 #include "net_scene.h"
 
 #include <setjmp.h>
@@ -70,6 +71,26 @@ static void what_a_turn_has_no_time_for_is_read_in_one_of_the_next(void **state)
     net_scene_close(&scene);
     for (int i = 0; i < 2; i++)
         assert_int_equal(close(peers[i]), 0);
+}
+
+static void where_memory_runs_out_nobody_is_put_off(void **state)
+{
+    struct net_scene scene;
+
+    (void)state;
+    net_scene_open(&scene);
+    scene.leaves_put_off = true;
+    struct scene_client *client = net_scene_connect(&scene, CONNECTION_READING);
+    int peer = client->peer;
+    scene_client_send(client, "late");
+    failing_memory_at(1);
+    late_turn(&scene);
+    assert_true(failing_memory_stop());
+    assert_int_equal(scene.net.put_off.count, 0);
+    net_scene_turn(&scene);
+    assert_string_equal(client->text, "late");
+    net_scene_close(&scene);
+    assert_int_equal(close(peer), 0);
 }
 
 static void one_that_is_closed_meanwhile_is_forgotten(void **state)
@@ -217,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_turn_has_no_time_for_is_read_in_one_of_the_next),
+        cmocka_unit_test(where_memory_runs_out_nobody_is_put_off),
         cmocka_unit_test(one_that_is_closed_meanwhile_is_forgotten),
         cmocka_unit_test(one_that_is_no_longer_to_be_read_is_not),
         cmocka_unit_test(one_that_is_answered_meanwhile_can_read_the_answer),

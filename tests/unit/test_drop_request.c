@@ -13,6 +13,7 @@ static const struct config config = {
     .max_topic_length = 20, .ticket_life_max = 60000, .ticket_skew = 2000};
 
 static struct drop_request request;
+static struct publish_fault fault;
 
 static int forget(void **state)
 {
@@ -23,9 +24,8 @@ static int forget(void **state)
 
 static bool parse(const char *body)
 {
-    struct publish_fault fault;
-
     drop_request_free(&request);
+    fault = (struct publish_fault){0};
     return drop_request_parse(&request, body, strlen(body), &config, &fault);
 }
 
@@ -57,27 +57,31 @@ static void says_whose_and_for_how_long(void **state)
 
 static void refuses_everything_else(void **state)
 {
-    static const char *const wrong[] = {
-        "",
-        "7",
-        "{}",
-        "{\"uid\":\"ana\",\"clid\":\"x\"}",
-        "{\"uid\":true}",
-        "{\"uid\":\"__DONT__\"}",
-        "{\"sid\":\"\"}",
-        "{\"clid\":\"longer than twenty bytes are\"}",
-        "{\"connid\":-1}",
-        "{\"connid\":1.5}",
-        "{\"clid\":\"x\",\"for\":0}",
-        "{\"uid\":\"ana\",\"for\":1e300}",
-        "{\"uid\":\"ana\",\"more\":1}",
-        "{\"uid\":\"ana\",\"for\":[[[[[[[[]]]]]]]]}",
+    static const char *const wrong[][2] = {
+        {"", "Invalid JSON in body"},
+        {"7", "Invalid object"},
+        {"{}", "One of uid, sid, connid and clid is missing"},
+        {"{\"uid\":\"ana\",\"clid\":\"x\"}", "Only one of uid, sid, connid and clid"},
+        {"{\"uid\":true}", "uid should be a user id"},
+        {"{\"uid\":\"__DONT__\"}", "uid should be a user id"},
+        {"{\"sid\":\"\"}", "sid should be a text of 1 to 255 bytes"},
+        {"{\"clid\":\"longer than twenty bytes are\"}", "clid should be a client id"},
+        {"{\"connid\":-1}", "connid should be a number"},
+        {"{\"connid\":1.5}", "connid should be a number"},
+        {"{\"clid\":\"x\",\"for\":0}", "for goes with uid and sid alone"},
+        {"{\"uid\":\"ana\",\"for\":1e300}", "for should be a number of seconds, up to 2592000"},
+        {"{\"uid\":\"ana\",\"more\":1}", "Invalid object"},
+        {"{\"uid\":\"ana\",\"for\":[[[[[[[[]]]]]]]]}",
+         "for should be a number of seconds, up to 2592000"},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        if (parse(wrong[i]))
-            fail_msg("taken: %s", wrong[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (parse(wrong[i][0]))
+            fail_msg("taken: %s", wrong[i][0]);
+        assert_int_equal(fault.status, 400);
+        assert_string_equal(fault.reason, wrong[i][1]);
+    }
 }
 
 static void goes_through_the_bus_as_it_is(void **state)

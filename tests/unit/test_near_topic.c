@@ -35,6 +35,8 @@ static void the_usual_slips_are_named(void **state)
         {"orders/47", "orders/48", NEAR_NOT},
         {"orders/47", "orders/471", NEAR_NOT},
         {"weather", "orders/47", NEAR_NOT},
+        {"xorders", "orders", NEAR_LETTERS},
+        {"xyzorders", "ordersab", NEAR_NOT},
         {"a", "b", NEAR_NOT},
         {"", "a", NEAR_NOT},
         {"news", "mews/1", NEAR_NOT},

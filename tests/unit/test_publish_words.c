@@ -49,8 +49,27 @@ static void several_daemons_say_whether_all_have_told(void **state)
     expect(some, true, "{\"id\":\"7-8\",\"receivers\":5,\"complete\":false,\"ep\":[");
 }
 
+static void expect_fault(int status, const char *said)
+{
+    const struct publish_fault fault = {.status = status, .reason = "No"};
+    struct bytes out = BYTES_EMPTY;
+    publish_words_add_fault(&out, &fault);
+    assert_string_equal(bytes_terminate(&out), said);
+    bytes_free(&out);
+}
+
+static void a_post_of_a_batch_is_sent_again_only_where_that_may_help(void **state)
+{
+    (void)state;
+    expect_fault(503, "{\"status\":503,\"retry_after\":1,\"error\":\"No\"}");
+    expect_fault(400, "{\"status\":400,\"error\":\"No\"}");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_daemons_say_whether_all_have_told)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_daemons_say_whether_all_have_told),
+        cmocka_unit_test(a_post_of_a_batch_is_sent_again_only_where_that_may_help),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -259,6 +259,44 @@ static void what_breaks_the_protocol_ends_the_stream(void **state)
     daemon_stop(&daemon);
 }
 
+enum { BEGUN = 40000 };
+
+static bool one_has_begun(void *context)
+{
+    const struct daemon *daemon = context;
+
+    return daemon->server->service.bodies.used == BEGUN;
+}
+
+/* Who comes by the socket in the file system has no address. */
+static void what_those_of_one_address_have_begun_to_say_is_bounded(void **state)
+{
+    struct daemon daemon;
+    struct client clients[2], local;
+    char *many = calloc(BEGUN, 1);
+
+    (void)state;
+    assert_non_null(many);
+    daemon_start(&daemon, "max_body_per_address = 64k\n");
+    for (int i = 0; i < 2; i++) {
+        client_open_tcp(&clients[i], &daemon);
+        assert_true(client_send_text(&clients[i], "GET /ws?ep=a" HANDSHAKE));
+        client_expect(&clients[i], "\"connected\"");
+    }
+    send_frame(&clients[0], WEBSOCKET_TEXT, many, BEGUN);
+    daemon_turn_until(&daemon, one_has_begun, &daemon);
+    send_frame(&clients[1], WEBSOCKET_TEXT, many, BEGUN);
+    expect_close(&clients[1], 1013, "Too many messages at once");
+    open_with(&local, &daemon, "?ep=a");
+    send_frame(&local, WEBSOCKET_TEXT, many, BEGUN);
+    send_frame(&local, FIN | WEBSOCKET_PING, "room", 4);
+    client_expect(&local, "room");
+    client_close(&local);
+    client_close(&clients[0]);
+    daemon_stop(&daemon);
+    free(many);
+}
+
 static void streams_end_with_a_word(void **state)
 {
     struct daemon daemon;
@@ -342,6 +380,7 @@ int main(void)
         cmocka_unit_test(only_who_is_speaking_holds_a_buffer),
         cmocka_unit_test(closes_are_answered),
         cmocka_unit_test(what_breaks_the_protocol_ends_the_stream),
+        cmocka_unit_test(what_those_of_one_address_have_begun_to_say_is_bounded),
         cmocka_unit_test(streams_end_with_a_word),
         cmocka_unit_test(other_requests_are_refused_as_http),
         cmocka_unit_test(an_origin_matters_to_a_handshake_alone),
