@@ -48,6 +48,12 @@ test('each is switched in where it stands, and an else keeps its if', () => {
   assert.equal(slip.text, '{ if (!ESN_SLIP(@)) { g(a); } }');
 });
 
+test('two texts are as equal either way round', () => {
+  const source = 'bool f(const char *a, const char *b)\n{\n    return strcmp(a, b) == 0 || strncmp(a, b, n) < 0;\n}\n';
+  const swapped = found(source, 'c').filter((one) => one.startsWith('arguments'));
+  assert.deepEqual(swapped, ['arguments swapped: a, b -> b, a', 'arguments swapped: b, n -> n, b']);
+});
+
 test('a choice between two values is left as it is', () => {
   const source = 'int f(int a)\n{\n    return a && b ? c : d;\n}\n';
   assert.deepEqual(found(source, 'c'), []);

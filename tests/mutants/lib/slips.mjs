@@ -160,13 +160,17 @@ function balanced(masked) {
 
 const SIMPLE = /^[&*]?\$?[a-z_]\w*(?:(?:->|\.)\w+)*$/;
 
+/** Asked whether two texts are equal, which they are either way round. */
+const asksForEquality = (masked, head, close) =>
+  /^(strn?cmp|strn?casecmp|memcmp|CRYPTO_memcmp)\($/.test(head) && /^\s*[!=]= 0\b/.test(masked.slice(close + 1, close + 16));
+
 function* argumentSlips(text) {
   for (const match of text.masked.matchAll(/\b[a-z_]\w*\(/g)) {
     const open = match.index + match[0].length - 1;
     if (!inBodies(text, open) || /^(if|while|for|switch|return|sizeof|function|fn)\($/.test(match[0])) continue;
     const close = closingBracket(text.masked, open);
     const args = close < 0 ? [] : splitAt(text.masked, open + 1, close, ',');
-    for (let i = 0; i + 1 < args.length; i++) {
+    for (let i = asksForEquality(text.masked, match[0], close) ? 1 : 0; i + 1 < args.length; i++) {
       const [a, b] = [textOf(text, args[i]), textOf(text, args[i + 1])];
       if (a === b || !SIMPLE.test(a) || !SIMPLE.test(b)) continue;
       const range = [args[i][0], args[i + 1][1]];
