@@ -94,6 +94,21 @@ static void who_might_hear_a_value_is_not_kept_with_it(void **state)
     last_values_close(&values);
 }
 
+static void a_longer_name_takes_more_room(void **state)
+{
+    struct last_values values;
+
+    (void)state;
+    open_values(&values);
+    take(&values, 1, 0, "a", "1");
+    uint64_t one = values.bytes;
+    take(&values, 2, 0, "a longer name", "1");
+    assert_int_equal(values.bytes - one, one + strlen("a longer name") - strlen("a"));
+    take(&values, 3, ENVELOPE_FORGET, "a longer name", "");
+    assert_int_equal(values.bytes, one);
+    last_values_close(&values);
+}
+
 /* As when the log begins anew: between them stand gaps, of topics that have a newer value. */
 static void those_after_a_sequence_are_forgotten(void **state)
 {
@@ -221,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_of_each_topic_is_kept_in_order),
         cmocka_unit_test(who_might_hear_a_value_is_not_kept_with_it),
+        cmocka_unit_test(a_longer_name_takes_more_room),
         cmocka_unit_test(those_after_a_sequence_are_forgotten),
         cmocka_unit_test(kinds_are_apart),
         cmocka_unit_test(the_oldest_are_let_go_of),
