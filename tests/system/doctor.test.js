@@ -208,6 +208,14 @@ ${server}
     });
   }
 
+  test('a shop that has a page for whatever is not there is not the daemon', async () => {
+    const inner = 'location ^~ /_fanout/ {';
+    const url = await start(changed([inner, `location = /page { return 200 'a shop'; }\n${inner}\n    error_page 404 =200 /page;`]));
+    const answer = await fetch(new URL('/_fanout/healthz', url));
+    assert.deepEqual([answer.status, await answer.text()], [200, 'a shop']);
+    assert.deepEqual(await doctor(stack.file, [url]), []);
+  });
+
   test('another prefix', async () => {
     const url = await start(site);
     expectFinding(await doctor(stack.file, [url.replace('/notify/', '/wrong/')]), 'prefix', /location \/notify\//, /site/);
