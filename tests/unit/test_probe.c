@@ -78,9 +78,22 @@ static void what_is_there_is_not_waited_for(void **state)
     assert_true(probe_until(&scene.probe, NULL, LIMIT_MS)); /* the head too, at once */
 }
 
+/* The kernel takes the connection, and nobody ever says anything on it. */
+static void who_says_nothing_is_waited_for_no_longer_than_asked(void **state)
+{
+    const struct probe_request request = {.url = *state, .body = "GET / HTTP/1.1\r\n\r\n"};
+    probe_open_raw(&scene.probe, &request);
+    (void)alarm(LIMIT_MS / 1000);
+    assert_false(probe_until_raw(&scene.probe, "connected", 1));
+    (void)alarm(0);
+    assert_false(scene.probe.ended);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
-        what_is_there_is_not_waited_for, open_server, close_server)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_there_is_not_waited_for, open_server, close_server),
+        cmocka_unit_test_setup_teardown(who_says_nothing_is_waited_for_no_longer_than_asked,
+                                        open_server, close_server)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,8 @@ static void nginx_is_read_with_its_blocks_and_what_it_includes(void **state)
     assert_null(web_config_find(&config, "worker_connections", pass->block));
     assert_string_equal(web_statement_value(web_config_next(&config, "worker_connections", NULL)),
                         "512");
-    assert_non_null(web_config_next(&config, "add_header", NULL));
+    assert_string_equal(web_statement_value(web_config_next(&config, "set", NULL)), "$a \"b;{\"");
+    assert_string_equal(web_statement_value(web_config_next(&config, "add_header", NULL)), "X '}'");
     assert_null(web_config_next(&config, "proxy_pass", pass));
     web_config_free(&config);
 }
