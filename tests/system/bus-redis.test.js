@@ -22,6 +22,9 @@ const OTHER = 4;
 const PATIENT = { receivers_time: '60s', lease: '60s' };
 const KEY = '0123456789abcdef0123456789abcdef';
 
+// When the server took each event of the log.
+const WALLS = "local t = {} for _, e in ipairs(redis.call('XRANGE', 'esn:log', '-', '+')) do if e[2][3] == 't' then t[#t + 1] = e[2][4] end end return t";
+
 const statuses = ({ events }) => events.map(({ status }) => status);
 const numbers = (count, from = 0) => Array.from({ length: count }, (_, i) => i + from);
 
@@ -192,6 +195,9 @@ describe('a Redis that stays', () => {
     await publisher.publish([['t', 'live']]);
     await node.find(({ e }) => e === 'live', 'a live event');
     assert.deepEqual(node.events(), ['t:live']);
+    const walls = (await scene.redis.cli('EVAL', WALLS, '0')).split('\n').map(Number);
+    const told = node.lines.filter(({ kind }) => kind);
+    assert.deepEqual(told.map(({ wall }) => wall), told.map(({ number }) => walls[number - 1]));
   });
 
   test('last values are bounded: the oldest go', async () => {
@@ -487,6 +493,23 @@ describe('a Redis that comes back', () => {
     assert.deepEqual(node.events(), ['t:first', 't:second', 't:third']);
   });
 
+  test('as another one, while the line for notes still leads to the one before: notes are heard there too', async (t) => {
+    scene = await Scene.start('bus-notes', ['--save', '']);
+    const relay = await scene.relay();
+    const node = await scene.node({ ...LEASE, redis: { url: `unix:${relay.path}` } });
+    await scene.redis.cli('SAVE');
+    const folder = path.join(scene.folder, 'other');
+    fs.mkdirSync(folder);
+    const other = await Redis.start(folder, { words: ['--dir', scene.redis.folder] });
+    t.after(() => other.stop());
+    relay.leadTo(other.socket, ({ subscribes }) => subscribes);
+    const late = await scene.node({ ...LEASE, redis: { url: other.url } });
+    await node.news('came', { node: late.facts.node });
+    late.say('note hello');
+    const isOfIt = (line) => line.node === late.facts.node && ['note', 'missed'].includes(line.news);
+    assert.equal((await node.find(isOfIt, 'what it has heard')).text, 'hello');
+  });
+
   test('with nothing at all: ids begin anew, and secrets of streams stay', async () => {
     scene = await Scene.start('bus-empty', ['--save', '']);
     const node = await scene.node(lease);
@@ -529,6 +552,7 @@ describe('a Redis that comes back', () => {
     await scene.redis.program.end('SIGTERM');
     await scene.redis.start();
     const next = await scene.node(lease);
+    assert.match(next.program.output(), /all daemons have agreed on this Redis/);
     assert.equal(`${next.facts.epoch}-${next.facts.sequence}`, events[0].id);
     await next.news('window');
     assert.deepEqual(next.events({ past: true }), ['t:1']);

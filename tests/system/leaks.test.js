@@ -4,13 +4,26 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { newFolder, tool } = require('./lib/paths');
+const { Bound } = require('./lib/bound');
+const { runCgi } = require('./lib/cgi');
+const { newFolder, programs, tool } = require('./lib/paths');
 const { RawConnection, requestText } = require('./lib/raw');
 const { Stack } = require('./lib/stack');
 
 const CYCLES = 2000;
 const PARALLEL = 16;
 const FOUND_SOMETHING = 99;
+
+/** Command words that run a program so that it ends with FOUND_SOMETHING when it has lost memory. */
+const underValgrind = (...options) => [
+  tool('valgrind', 'valgrind'),
+  '--quiet',
+  '--leak-check=full',
+  '--errors-for-leak-kinds=definite,indirect',
+  '--show-leak-kinds=definite,indirect',
+  `--error-exitcode=${FOUND_SOMETHING}`,
+  ...options,
+];
 
 describe('the daemon under valgrind', () => {
   let stack;
@@ -20,15 +33,7 @@ describe('the daemon under valgrind', () => {
     stack = await Stack.start('leaks', {
       handlers: 1,
       workers: 4,
-      wrapper: [
-        tool('valgrind', 'valgrind'),
-        '--quiet',
-        '--leak-check=full',
-        '--errors-for-leak-kinds=definite,indirect',
-        '--show-leak-kinds=definite,indirect',
-        `--error-exitcode=${FOUND_SOMETHING}`,
-        `--log-file=${report}`,
-      ],
+      wrapper: underValgrind(`--log-file=${report}`),
       // It runs some twenty times slower here.
       config: { publish: { time_limit: '60s', down_time_limit: '60s' }, messages: { level: 'info' } },
     });
@@ -84,5 +89,17 @@ describe('the daemon under valgrind', () => {
     assert.equal(fs.readFileSync(report, 'utf8'), '');
     await watcher.ended();
     assert.equal(watcher.endedCleanly, true);
+  });
+});
+
+describe('esn-subscribe under valgrind', () => {
+  let bound;
+  before(async () => (bound = await Bound.start()));
+  after(() => bound?.stop());
+
+  test('loses nothing when it hands a subscriber over', async () => {
+    const env = { REQUEST_URI: '/notify/' };
+    const answer = await runCgi(bound.stack.file, { wrapper: underValgrind(), program: programs.subscribe, body: '{"ep":["a"]}', env });
+    assert.deepEqual([answer.status, answer.code], [200, 0], answer.stderr);
   });
 });

@@ -37,6 +37,8 @@ describe('three daemons on one Redis', () => {
     for (const { node, state } of listed) {
       assert.equal(state.node.number, node);
     }
+    const table = await all.esnctl('nodes', '--state', '--url', all.url);
+    assert.deepEqual(table.stdout.match(/^node \d+(?=\n\S)/gm), listed.map(({ node }) => `node ${node}`), table.stdout);
     // Unless it is told to, it asks nobody, and need not know where they are.
     const plain = await all.esnctl('nodes', '--json');
     assert.deepEqual([plain.code, plain.stderr], [0, '']);

@@ -5,9 +5,9 @@ const { run } = require('./program');
 const { parseJson } = require('./http');
 
 /** Runs a handler as plain CGI for one request: {code, status, reason, headers, text, json, stderr}. */
-async function runCgi(file, { program = programs.event, method = 'POST', query = '', body = '', env = {} } = {}) {
+async function runCgi(file, { wrapper = [], program = programs.event, method = 'POST', query = '', body = '', env = {} } = {}) {
   const bytes = Buffer.from(body);
-  const result = await run([program], {
+  const result = await run([...wrapper, program], {
     input: bytes,
     env: {
       ESN_CONF: file,

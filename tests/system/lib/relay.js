@@ -19,7 +19,7 @@ class Relay {
 
   #join(near) {
     const far = net.connect(this.target);
-    const line = { near, far, isDoomed: false, kept: undefined };
+    const line = { near, far, isDoomed: false, kept: undefined, subscribes: false };
     this.lines.add(line);
     const end = () => {
       near.destroy();
@@ -31,6 +31,7 @@ class Relay {
         this.doom = undefined;
         line.isDoomed = true;
       }
+      if (bytes.includes('SUBSCRIBE')) line.subscribes = true;
       if (this.held && bytes.includes(this.held)) {
         this.held = undefined;
         line.kept = [];
@@ -73,10 +74,10 @@ class Relay {
     }
   }
 
-  /** Whoever comes from here on is led to another socket; of those who are there, who is held stays where it is. */
-  leadTo(target) {
+  /** Whoever comes from here on is led to another socket; of those who are there, some stay where they are: who is held. */
+  leadTo(target, stays = ({ kept }) => kept) {
     this.target = target;
-    this.#cut(({ kept }) => !kept);
+    this.#cut((line) => !stays(line));
   }
 
   /** Nothing comes back from here on, on any line, though all arrives; until it is said otherwise. */

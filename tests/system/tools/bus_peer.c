@@ -89,9 +89,9 @@ static void tell_message(struct node *node, const struct bus_message *message)
         tell_news(&message->news);
         return;
     }
-    printf("{\"kind\":\"%s\",\"number\":%" PRIu64 ",\"past\":%s,\"value\":%s",
-           kinds[message->envelope.kind], message->number, message->past ? "true" : "false",
-           message->value ? "true" : "false");
+    printf("{\"kind\":\"%s\",\"number\":%" PRIu64 ",\"wall\":%" PRIu64 ",\"past\":%s,\"value\":%s",
+           kinds[message->envelope.kind], message->number, message->wall_ms,
+           message->past ? "true" : "false", message->value ? "true" : "false");
     if (message->envelope.kind == ENVELOPE_EVENT) {
         print_text("topic", message->event.topic, message->event.topic_length);
         print_text("e", message->event.json, message->event.json_length);
