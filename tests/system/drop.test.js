@@ -155,6 +155,9 @@ describe('POST /drop', () => {
     for (const name of ['ana at work', 'another at work', 'a number']) {
       await WAYS.frames.ended(streams[name]);
     }
+    const [handler] = stack.handlers;
+    await handler.untilLog(/streams dropped by=\S+ kind=sid whose=- streams=2/);
+    await handler.untilLog(/streams dropped by=\S+ kind=uid whose=7 streams=1/);
     await stack.drain('a', streams['ana at home'], nobody);
     assert.equal(await drop(stack, { uid: 'ana', for: 0 }), 1);
     await WAYS.frames.ended(streams['ana at home']);

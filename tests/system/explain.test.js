@@ -319,6 +319,8 @@ describe('esnctl explain', () => {
     const ended = await esnctl(['--as', 'mia', topic, '--messages', log]);
     assert.equal(ended.code, 0, ended.stderr);
     assert.match(ended.stdout, /message: .*topic not granted.*orders\/6.*mia/);
+    const ofUser = await esnctl(['--as', 'mia', 'another/topic', '--messages', log]);
+    assert.match(ofUser.stdout, /message: .*topic not granted.*orders\/6.*mia/);
   });
 
   test('came back with an id that the log does not know', async () => {

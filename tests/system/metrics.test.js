@@ -174,6 +174,20 @@ describe('metrics', () => {
       assert.deepEqual(Object.values(grown), [1, 0]);
     });
 
+    test('topics, subscriptions and clients of now', async () => {
+      const names = ['esn_topics', 'esn_subscriptions', 'esn_clients'];
+      const open = [];
+      try {
+        const grown = await growth(names, async () => {
+          open.push(await stack.subscribe({ ep: ['of-now/a', 'of-now/b'], clid: 'of-now' }));
+          open.push(await stack.subscribe({ ep: ['of-now/a'], clid: 'of-now' }));
+        });
+        assert.deepEqual(Object.values(grown), [2, 3, 1]);
+      } finally {
+        await Promise.all(open.map((client) => client.close()));
+      }
+    });
+
     test('streams by transport, and why connections ended', async () => {
       const client = await stack.subscribe(['counted/#']);
       const socket = await WebSocketPeer.open(stack.port, '/ws?ep=counted');

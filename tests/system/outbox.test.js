@@ -234,6 +234,20 @@ describe('signals', () => {
   });
 });
 
+it('esnctl outbox says which words it cannot take', async () => {
+  for (const [words, fault] of [
+    [['show', '5'], /show takes no more words/],
+    [['retry', '5x'], /an id is a number, not "5x"/],
+    [['drop'], /drop: which rows/],
+    [['--all', 'show'], /--all is for retry and drop/],
+    [['--all', 'drop', '5'], /--all is for retry and drop/],
+  ]) {
+    const { code, stderr } = await run([programs.esnctl, 'outbox', ...words]);
+    assert.equal(code, 2, words.join(' '));
+    assert.match(stderr, fault);
+  }
+});
+
 describe('a configuration for the outbox', () => {
   it('is not good without publishers, with unknown ones, or without the table', async () => {
     const outbox = await Outbox.start('conf', {});

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Of a program linked with -Wl,--wrap=write: the log cannot be written while a test says so. */
@@ -79,13 +80,22 @@ static void a_line_has_time_level_program_message_and_fields(void **state)
 {
     int year, month, day, hour, minute, second, milliseconds, length = 0;
     message_configure("tester", MESSAGE_LEVEL_INFO, MESSAGE_TO_STDERR);
+    time_t before = time(NULL);
     message_warning("worker ended", message_number("pid", -7), message_text("why", "signal"),
                     message_text("none", NULL));
+    time_t after = time(NULL);
     const char *line = captured(*state);
     assert_int_equal(sscanf(line, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n", &year, &month, &day, &hour,
                             &minute, &second, &milliseconds, &length),
                      7);
     assert_int_equal(length, 25);
+    struct tm date = {.tm_year = year - 1900,
+                      .tm_mon = month - 1,
+                      .tm_mday = day,
+                      .tm_hour = hour,
+                      .tm_min = minute,
+                      .tm_sec = second};
+    assert_in_range(timegm(&date), before, after);
     assert_string_equal(line + length, "warning tester: worker ended pid=-7 why=signal none=-\n");
 }
 
