@@ -1,6 +1,7 @@
 /* Every allocation of what the programs open fails once, those of OpenSSL too: nothing is opened by
  * halves, nothing is leaked (AddressSanitizer says so), and what is whole is what it is otherwise. */
 #include "binding_server.h"
+#include "bus/bus.h"
 #include "config/config.h"
 #include "event_settings.h"
 #include "failing_memory.h"
@@ -9,9 +10,11 @@
 #include "identify_subscriber.h"
 #include "node_choice.h"
 #include "outbox/outbox_table.h"
+#include "outbox_worker.h"
 #include "past_lookup.h"
 #include "publish_event.h"
 #include "redis_binding.h"
+#include "refresh_store.h"
 #include "token_desk.h"
 #include "token_families.h"
 #include "token_keys.h"
@@ -416,6 +419,53 @@ static void an_outbox_is_opened_whole_or_not_at_all(void **state)
     try_each(open_outbox_table, false, NO_END);
 }
 
+static struct outbox_settings outbox;
+
+static bool open_outbox_worker(void)
+{
+    char error[CONFIG_ERROR_SIZE];
+    struct outbox_worker *worker = outbox_worker_open(&outbox, error);
+    bool good = worker != NULL;
+    outbox_worker_close(&worker);
+    return good;
+}
+
+static void a_worker_of_the_outbox_is_opened_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    outbox.database.options =
+        (struct sql_options){.kind = SQL_SQLITE, .path = "/nowhere/outbox.db"};
+    outbox.event.acl.options =
+        (struct sql_options){.kind = SQL_SQLITE, .path = "/nowhere/topics.db"};
+    try_each(open_outbox_worker, false, NO_END);
+}
+
+/* ---- what says why ---- */
+
+static void the_bus_over_redis_says_that_memory_was_wanting(void **state)
+{
+    const struct bus_options options = {.engine = BUS_REDIS};
+    char error[BUS_ERROR_SIZE] = "";
+    (void)state;
+    failing_memory_at(1);
+    assert_null(bus_inbox_open(&options, 1, error));
+    assert_true(failing_memory_stop());
+    assert_string_equal(error, "no memory for the bus");
+}
+
+static void stores_of_refresh_tokens_say_that_memory_was_wanting(void **state)
+{
+    static const struct refresh_store_kind *const kinds[] = {&refresh_sqlite, &refresh_redis};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char error[REFRESH_STORE_ERROR_SIZE] = "";
+        failing_memory_at(1);
+        assert_null(kinds[i]->open(&settings.config, &settings.redis, error));
+        assert_true(failing_memory_stop());
+        assert_string_equal(error, "no memory");
+    }
+}
+
 /* ---- OpenSSL's memory ---- */
 
 static void *allocate(size_t size, const char *file, int line)
@@ -448,6 +498,9 @@ int main(void)
         cmocka_unit_test(a_key_file_is_closed_again),
         cmocka_unit_test(a_configuration_is_read_whole_or_not_at_all),
         cmocka_unit_test(an_outbox_is_opened_whole_or_not_at_all),
+        cmocka_unit_test(a_worker_of_the_outbox_is_opened_whole_or_not_at_all),
+        cmocka_unit_test(the_bus_over_redis_says_that_memory_was_wanting),
+        cmocka_unit_test(stores_of_refresh_tokens_say_that_memory_was_wanting),
     };
     if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
         return EXIT_FAILURE;

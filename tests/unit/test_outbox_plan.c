@@ -1,4 +1,5 @@
 /* In which order esn-outbox publishes rows, and how long it waits. */
+#include "failing_memory.h"
 #include "outbox/outbox_config.h"
 #include "pace.h"
 #include "queue_plan.h"
@@ -117,6 +118,18 @@ static void no_more_queues_are_held_than_there_is_room_for(void **state)
     held_queues_free(&held);
 }
 
+static void a_queue_is_not_held_without_memory_for_its_name(void **state)
+{
+    static struct held_queues held;
+    const struct sql_text name = text_of("q");
+    (void)state;
+    failing_memory_at(1);
+    assert_false(held_queues_add(&held, &name, 1));
+    assert_true(failing_memory_stop());
+    assert_false(held_queues_has(&held, &name));
+    held_queues_free(&held);
+}
+
 static void it_looks_ever_less_often_while_there_is_nothing(void **state)
 {
     const struct config config = {.outbox_poll_min = 5, .outbox_poll_max = 30, .outbox_retry = 150};
@@ -185,6 +198,7 @@ int main(void)
         cmocka_unit_test(nothing_makes_no_wave),
         cmocka_unit_test(queues_are_held_until_their_moment),
         cmocka_unit_test(no_more_queues_are_held_than_there_is_room_for),
+        cmocka_unit_test(a_queue_is_not_held_without_memory_for_its_name),
         cmocka_unit_test(it_looks_ever_less_often_while_there_is_nothing),
         cmocka_unit_test(it_tries_ever_less_often_while_nobody_answers),
     };
