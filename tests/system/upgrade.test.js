@@ -378,6 +378,7 @@ test('a new program that does not come up', async (t) => {
     'hangs at start': ['#!/bin/sh\nexec sleep 600\n', /^the new program was not ready within 500 ms/, { upgrade_time: '500ms' }],
     'reads state of another form': [speaks(7777, 'setInterval(() => {}, 1000);'), /^the new program reads state of form 7777, this one writes form \d/],
     'ends while it takes over': [speaks(FORM, `${untilAsked}process.exit(4);`), /^the new program ended with status 4 before it had taken over$/],
+    'hangs up before it ends': [speaks(FORM, `${untilAsked}fs.closeSync(3);\nprocess.exit(5);`), /^the new program ended with status 5 before it had taken over$/],
     'hangs while it takes over': [speaks(FORM, `${untilAsked}setInterval(() => {}, 1000);`), /no answer in time$/, { upgrade_pause: '500ms' }],
     'refuses': [speaks(FORM, `${untilAsked}fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);`), /^its own words$/],
     'refuses at once': [speaks(FORM, "fs.writeSync(3, '\\x02its own words');\nprocess.exit(0);"), /^its own words$/],
