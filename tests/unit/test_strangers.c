@@ -290,6 +290,59 @@ static void who_is_put_off_is_asked_once_in_a_turn(void **state)
     free(clients);
 }
 
+/* As if all addresses had had their share of this turn, and somebody waited. */
+static bool one_waits(void *context)
+{
+    struct server *server = ((struct daemon *)context)->server;
+    struct turn_shares *shares = &server->net.loop.watch.shares;
+
+    shares->now_ns = shares->quantum_ns = 0;
+    shares->put_off_now = 1;
+    return server->waiting.count == 1;
+}
+
+static void hold_a_request(struct daemon *daemon, struct client *client)
+{
+    client_open(client, daemon);
+    assert_true(client_send_text(client, "POST / HTTP/1.1\r\nHost: h\r\n"
+                                         "X-Forwarded-For: 192.0.2.7\r\n"
+                                         "Content-Length: 12\r\n\r\n{\"ep\":[\"a\"]}"));
+    daemon_turn_until(daemon, one_waits, daemon);
+    assert_true(daemon->server->service.bodies.used > 0);
+}
+
+static void a_request_that_waits_too_long_is_refused_and_given_up(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "trusted_proxies = unix\nheader_time = 1s\n");
+    hold_a_request(&daemon, &client);
+    client_expect(&client, "HTTP/1.1 503 Too much is asked for from this address\r\n");
+    client_expect_end(&client);
+    assert_true(client_has(&client, "Retry-After: 1\r\n"));
+    assert_int_equal(daemon.server->waiting.count, 0);
+    assert_int_equal(daemon.server->waiting.refused, 1);
+    assert_int_equal(daemon.server->service.bodies.used, 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
+static void a_request_that_waits_at_the_end_is_refused_and_given_up(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "trusted_proxies = unix\n");
+    hold_a_request(&daemon, &client);
+    daemon_stop(&daemon);
+    client_receive(&client);
+    assert_true(client_has(&client, "HTTP/1.1 503 Stopping\r\n"));
+    client_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +353,8 @@ int main(void)
         cmocka_unit_test(who_leaves_with_many_topics_is_gone_at_once),
         cmocka_unit_test(a_poll_of_many_topics_is_followed_by_another_one),
         cmocka_unit_test(who_is_put_off_is_asked_once_in_a_turn),
+        cmocka_unit_test(a_request_that_waits_too_long_is_refused_and_given_up),
+        cmocka_unit_test(a_request_that_waits_at_the_end_is_refused_and_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
