@@ -1,7 +1,9 @@
 /* What is watched for requests, what is kept, and that nothing is left open of what cannot be watched. */
+#include "handler_request.h"
 #include "handler_watch.h"
 
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -112,14 +114,20 @@ static struct handler_peer next(struct scene *scene)
     return peer;
 }
 
-static struct handler_peer connect_one(struct scene *scene, int *client)
+static int connect_to(const struct scene *scene)
 {
     struct sockaddr_in address;
     socklen_t size = sizeof address;
-    *client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(getsockname(scene->sockets.descriptors[0], (struct sockaddr *)&address, &size),
                      0);
-    assert_int_equal(connect(*client, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, size), 0);
+    return client;
+}
+
+static struct handler_peer connect_one(struct scene *scene, int *client)
+{
+    *client = connect_to(scene);
     struct handler_peer peer = next(scene);
     assert_false(peer.kept);
     return peer;
@@ -275,6 +283,43 @@ static void half_of_the_files_are_left_for_what_is_served(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+/* ---- requests ---- */
+
+static void send_request(int client)
+{
+    static const unsigned char request[] = {1, FCGI_BEGIN_REQUEST, 0, 1, 0, 8, 0, 0,
+                                            0, FCGI_RESPONDER,     0, 0, 0, 0, 0, 0, /**/
+                                            1, FCGI_PARAMS,        0, 1, 0, 0, 0, 0, /**/
+                                            1, FCGI_STDIN,         0, 1, 0, 0, 0, 0};
+    assert_int_equal(send(client, request, sizeof request, MSG_NOSIGNAL), sizeof request);
+}
+
+static void each_connection_has_to_keep_time(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct timeval limit;
+    open_scene(&scene);
+    struct handler_request *request =
+        handler_request_open_among_others(scene.sockets.descriptors[0], scene.watch);
+    assert_non_null(request);
+    for (int i = 0; i < 2; i++) {
+        int client = connect_to(&scene), peer = next_descriptor(), found;
+        socklen_t size = sizeof limit;
+        send_request(client);
+        while ((found = handler_request_accept(request, &scene.waiting)) == 0)
+            continue;
+        assert_int_equal(found, 1);
+        assert_true(handler_request_begin(request));
+        assert_int_equal(getsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, &size), 0);
+        assert_true(limit.tv_sec > 0);
+        handler_request_finish(request);
+        assert_int_equal(close(client), 0);
+    }
+    handler_request_close(&request);
+    close_scene(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +331,7 @@ int main(void)
         cmocka_unit_test(half_of_the_files_are_left_for_what_is_served),
         cmocka_unit_test(an_end_waits_for_what_is_kept),
         cmocka_unit_test(an_end_does_not_wait_for_ever),
+        cmocka_unit_test(each_connection_has_to_keep_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* The supervisor: when it says that it is ready, and when it gives up. */
+#include "captured_messages.h"
 #include "clock.h"
 #include "service_notify.h"
 #include "workers.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -199,6 +201,24 @@ static void notifies_an_abstract_socket_too(void **state)
     service_notify("READY=1"); /* nobody to tell */
 }
 
+static void says_why_it_cannot_notify(void **state)
+{
+    struct rlimit before, none;
+    (void)state;
+    captured_messages_begin();
+    assert_int_equal(setenv("NOTIFY_SOCKET", "/nowhere/notify", 1), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    service_notify("READY=1");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(captured_messages_count(strerror(EMFILE)), 1);
+    service_notify("READY=1");
+    assert_int_equal(captured_messages_count(strerror(ENOENT)), 1);
+    captured_messages_end();
+    assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +227,7 @@ int main(void)
         cmocka_unit_test(is_ready_once_a_worker_serves),
         cmocka_unit_test(a_worker_that_does_not_end_is_killed),
         cmocka_unit_test(notifies_an_abstract_socket_too),
+        cmocka_unit_test(says_why_it_cannot_notify),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
