@@ -329,6 +329,31 @@ static void a_request_that_waits_too_long_is_refused_and_given_up(void **state)
     daemon_stop(&daemon);
 }
 
+/* As that of one that speaks meanwhile. */
+static void close_connection(uv_handle_t *handle, void *context)
+{
+    struct connection *connection = connection_of_handle(handle);
+
+    (void)context;
+    if (connection != NULL && !uv_is_closing(handle))
+        connection_close(connection, CLOSE_TALKATIVE);
+}
+
+static void a_request_that_waits_is_given_up_with_its_connection(void **state)
+{
+    struct daemon daemon;
+    struct client client;
+
+    (void)state;
+    daemon_start(&daemon, "trusted_proxies = unix\n");
+    hold_a_request(&daemon, &client);
+    uv_walk(&daemon.server->net.loop.uv, close_connection, NULL);
+    assert_int_equal(daemon.server->waiting.count, 0);
+    assert_int_equal(daemon.server->service.bodies.used, 0);
+    client_close(&client);
+    daemon_stop(&daemon);
+}
+
 static void a_request_that_waits_at_the_end_is_refused_and_given_up(void **state)
 {
     struct daemon daemon;
@@ -354,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_poll_of_many_topics_is_followed_by_another_one),
         cmocka_unit_test(who_is_put_off_is_asked_once_in_a_turn),
         cmocka_unit_test(a_request_that_waits_too_long_is_refused_and_given_up),
+        cmocka_unit_test(a_request_that_waits_is_given_up_with_its_connection),
         cmocka_unit_test(a_request_that_waits_at_the_end_is_refused_and_given_up),
     };
 
