@@ -387,7 +387,7 @@ static bool read_all(int file, struct bytes *out)
     return !out->failed;
 }
 
-/* What stands against it; NULL: all of it was read. Where a writer of a pipe is missing nobody waits. */
+/* Why it could not be read; NULL: all of it was. Nobody waits for whoever might write into a pipe. */
 static const char *read_file(const char *path, struct bytes *out, struct stat *status)
 {
     const char *fault = NULL;
