@@ -175,6 +175,21 @@ describe('sessions in Redis', () => {
     assert.equal(await shop.redis.cli('DBSIZE'), before);
   });
 
+  test('that cannot be read are 503, and the log says since when and until when', async () => {
+    const id = newId();
+    const log = path.join(shop.bound.stack.folder, 'esn-subscribe.log');
+    const says = (words) => until(words, () => fs.readFileSync(log, 'utf8').includes(words));
+    await login(id);
+    await shop.redis.cli('SET', `PHPREDIS_SESSION:${id}`, 'uid|nonsense');
+    assert.equal((await shop.ask(id)).status, 503);
+    await says('sessions in Redis cannot be read reason=');
+    await shop.redis.cli('DEL', `PHPREDIS_SESSION:${id}`);
+    await login(id);
+    await (await shop.subscribe(id)).close();
+    await says('sessions in Redis can be read again');
+    await shop.bound.stack.untilTotal(0);
+  });
+
   test('are read while PHP holds their lock', async () => {
     const id = newId();
     await login(id);
