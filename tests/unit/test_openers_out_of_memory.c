@@ -199,6 +199,18 @@ static bool open_node_choice(void)
     return good;
 }
 
+static bool open_redis_binding(void)
+{
+    struct redis_binding_common common;
+    if (!redis_binding_common_open(&common, &settings.config))
+        return false;
+    struct redis_binding *binding = redis_binding_open(&settings.config, &settings.redis, &common);
+    bool good = binding != NULL;
+    redis_binding_close(&binding);
+    redis_binding_common_close(&common);
+    return good;
+}
+
 /* ---- what esn-event opens, and how any handler begins ---- */
 
 static struct event_settings event;
@@ -311,6 +323,13 @@ static void a_choice_of_daemons_is_opened_whole_or_not_at_all(void **state)
     assert_null(redis_url_read(&settings.redis.options.url, "redis://127.0.0.1:1/"));
     try_each(open_node_choice, false, NO_END);
     settings.config.bus_engine = CONFIG_BUS_ZEROMQ;
+}
+
+static void sessions_in_redis_are_opened_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_null(redis_url_read(&settings.redis.options.url, "redis://127.0.0.1:1/"));
+    try_each(open_redis_binding, false, NO_END);
 }
 
 /* With a key of its own to the sessions that PHP keeps in Redis. */
@@ -453,6 +472,16 @@ static void the_bus_over_redis_says_that_memory_was_wanting(void **state)
     assert_string_equal(error, "no memory for the bus");
 }
 
+static void the_outbox_says_that_memory_was_wanting(void **state)
+{
+    char error[CONFIG_ERROR_SIZE] = "";
+    (void)state;
+    failing_memory_at(1);
+    assert_null(outbox_worker_open(&outbox, error));
+    assert_true(failing_memory_stop());
+    assert_string_equal(error, "out of memory");
+}
+
 static void stores_of_refresh_tokens_say_that_memory_was_wanting(void **state)
 {
     static const struct refresh_store_kind *const kinds[] = {&refresh_sqlite, &refresh_redis};
@@ -493,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_handler_serves_or_says_that_it_cannot),
         cmocka_unit_test(what_subscribe_opens_is_whole_or_none),
         cmocka_unit_test(a_choice_of_daemons_is_opened_whole_or_not_at_all),
+        cmocka_unit_test(sessions_in_redis_are_opened_whole_or_not_at_all),
         cmocka_unit_test(sessions_are_opened_and_closed),
         cmocka_unit_test(a_signer_signs_with_its_own_key_or_not_at_all),
         cmocka_unit_test(a_key_file_is_closed_again),
@@ -500,6 +530,7 @@ int main(void)
         cmocka_unit_test(an_outbox_is_opened_whole_or_not_at_all),
         cmocka_unit_test(a_worker_of_the_outbox_is_opened_whole_or_not_at_all),
         cmocka_unit_test(the_bus_over_redis_says_that_memory_was_wanting),
+        cmocka_unit_test(the_outbox_says_that_memory_was_wanting),
         cmocka_unit_test(stores_of_refresh_tokens_say_that_memory_was_wanting),
     };
     if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)

@@ -319,6 +319,26 @@ static void within_is_refused_where_nobody_would_tell(void **state)
     publish_request_free(&request);
 }
 
+static void keep_is_refused_where_there_is_no_room_for_it(void **state)
+{
+    static const char body[] = "{\"ep\":[{\"topic\":\"a\",\"keep\":true}]," EVENT "}";
+    struct publish_limits own = limits;
+    struct publish_request request;
+    struct publish_fault fault = {0};
+
+    (void)state;
+    assert_false(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_int_equal(fault.status, 400);
+    assert_string_equal(fault.detail, "keep: [log] max_kept is 0, nothing is kept");
+    own.max_value = strlen("{\"type\":\"t\"}") - 1;
+    assert_false(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_int_equal(fault.status, 413);
+    own.max_value++;
+    assert_true(publish_request_parse(&request, body, sizeof body - 1, &own, &fault));
+    assert_true(request.points[0].keeps);
+    publish_request_free(&request);
+}
+
 static void allows_what_is_just_within_bounds(void **state)
 {
     struct publish_request request;
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(refuses_with_the_reason),
         cmocka_unit_test(allows_what_is_just_within_bounds),
         cmocka_unit_test(within_is_refused_where_nobody_would_tell),
+        cmocka_unit_test(keep_is_refused_where_there_is_no_room_for_it),
         cmocka_unit_test(makes_post_keys),
         cmocka_unit_test(bounds_ids),
     };

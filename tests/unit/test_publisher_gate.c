@@ -87,19 +87,21 @@ static void a_secret_opens_it_from_where_it_may_come(void **state)
 }
 
 #define NO_BODY "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
-#define COVERED                                                                                    \
-    "(\"@method\" \"@path\" \"@authority\" \"content-digest\");created=1700000000;keyid=\"shop\""
+#define PARTS "\"@method\" \"@path\" \"@authority\" \"content-digest\""
+#define SIGNED ";created=1700000000;keyid=\"shop\""
 
-/* A post to this authority that the shop has signed. */
-static void sign(const char *authority)
+/* A post to this authority that the shop has signed; `more`: other lines of what is signed, and
+ * their names. */
+static void sign_with(const char *authority, const char *more, const char *names)
 {
-    char base[512], value[128] = "s=:";
+    char base[512], value[128] = "s=:", input[256];
     unsigned char made[EVP_MAX_MD_SIZE];
     unsigned size;
+    (void)snprintf(input, sizeof input, "s=(" PARTS "%s)" SIGNED, names);
     int length = snprintf(base, sizeof base,
                           "\"@method\": POST\n\"@path\": /event\n\"@authority\": %s\n"
-                          "\"content-digest\": " NO_BODY "\n\"@signature-params\": " COVERED,
-                          authority);
+                          "\"content-digest\": " NO_BODY "\n%s\"@signature-params\": %s",
+                          authority, more, input + strlen("s="));
     assert_non_null(HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (unsigned char *)base,
                          (size_t)length, made, &size));
     (void)EVP_EncodeBlock((unsigned char *)value + 3, made, (int)size);
@@ -107,8 +109,13 @@ static void sign(const char *authority)
     set("REQUEST_METHOD", "POST");
     set("REQUEST_URI", "/event");
     set("HTTP_CONTENT_DIGEST", NO_BODY);
-    set("HTTP_SIGNATURE_INPUT", "s=" COVERED);
+    set("HTTP_SIGNATURE_INPUT", input);
     set("HTTP_SIGNATURE", value);
+}
+
+static void sign(const char *authority)
+{
+    sign_with(authority, "", "");
 }
 
 /* RFC 9421, section 2.2.3; a host that a client leaves out, or that is no more than a port, is as
@@ -153,11 +160,25 @@ static void a_signature_is_an_id(void **state)
     bytes_free(&id);
 }
 
+/* Its name in CGI begins with no HTTP_ (RFC 3875, section 4.1.3). */
+static void what_kind_of_content_it_is_may_be_signed(void **state)
+{
+    (void)state;
+    set("HTTPS", "");
+    set("HTTP_HOST", "a");
+    sign_with("a", "\"content-type\": application/json\n", " \"content-type\"");
+    set("CONTENT_TYPE", "application/json");
+    assert_null(why_not("", "192.0.2.7"));
+    set("CONTENT_TYPE", "text/plain");
+    assert_string_equal(why_not("", "192.0.2.7"), "the signature is not the publisher's");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_opens_it_from_where_it_may_come),
         cmocka_unit_test(a_host_is_signed_without_the_port_of_its_scheme),
+        cmocka_unit_test(what_kind_of_content_it_is_may_be_signed),
         cmocka_unit_test(a_signature_is_an_id),
     };
     return cmocka_run_group_tests(tests, load_publishers, free_publishers);
