@@ -483,7 +483,8 @@ static void who_is_there_is_said_of_those_who_are_named(void **state)
 
 static void what_cannot_be_taken_over_is_named(void **state)
 {
-    static struct heir heir;
+    static int descriptors[1];
+    static struct heir heir = {.descriptors = descriptors};
     struct daemon daemon;
     char error[SERVER_ERROR_SIZE] = "";
 
