@@ -336,6 +336,24 @@ describe('nodes', () => {
     for (const { facts } of nodes) assert.equal(facts.connid % 1024, facts.node);
   });
 
+  test('a node whose user may not SUBSCRIBE for a while says so, and hears notes when it may', async () => {
+    const rights = (...words) => scene.redis.cli('ACL', 'SETUSER', 'bus', ...words);
+    await rights('on', '>geheim', '~*', '&*', '+@all');
+    const password = path.join(scene.folder, 'redis.password');
+    fs.writeFileSync(password, 'geheim\n', { mode: 0o600 });
+    const relay = await scene.relay();
+    const node = await scene.node({ redis: { url: `unix:${relay.path}`, user: 'bus', password_file: password } });
+    await rights('-subscribe');
+    relay.cut();
+    await node.program.untilLog(/NOPERM/);
+    await rights('+subscribe');
+    const late = await scene.node();
+    await node.news('came', { node: late.facts.node });
+    late.say('note hello');
+    const isOfIt = (line) => line.node === late.facts.node && ['note', 'missed'].includes(line.news);
+    assert.equal((await node.find(isOfIt, 'what it has heard')).text, 'hello');
+  });
+
   test('have the number of a dead one when there is no other', async () => {
     const fill = "for i = 0, 1023 do redis.call('HSET', 'esn:nodes', i, string.format('%016x 1 0 0 0 ', i + 1)) end";
     await scene.redis.cli('EVAL', fill, '0');
