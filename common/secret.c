@@ -44,6 +44,11 @@ int secret_file_open(const char *path, char error[SECRET_ERROR_SIZE])
     return open_guarded(path, false, error);
 }
 
+int secret_public_file_open(const char *path, char error[SECRET_ERROR_SIZE])
+{
+    return open_guarded(path, true, error);
+}
+
 /* Reads at most `size` bytes; -1 with errno. */
 static ssize_t read_all(int file, char *buffer, size_t size)
 {

@@ -34,6 +34,8 @@ bool secret_bus_key_load(char key[SECRET_BUS_KEY_SIZE], const char *path, bool i
 /* Opens a file of a secret for reading: a regular one that nobody but its owner and group can
  * touch. -1 with a sentence in error. The caller closes. */
 int secret_file_open(const char *path, char error[SECRET_ERROR_SIZE]);
+/* The same, of a file that anybody may read. */
+int secret_public_file_open(const char *path, char error[SECRET_ERROR_SIZE]);
 
 /* Fills with random bytes of the system (RAND_bytes(3)); false when there are none. */
 bool secret_random(void *out, size_t size);

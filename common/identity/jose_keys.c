@@ -4,9 +4,9 @@
 #include "identity/ed25519.h"
 #include "identity/jose_key.h"
 #include "identity/jose_pem.h"
+#include "secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
@@ -387,20 +387,18 @@ static bool read_all(int file, struct bytes *out)
     return !out->failed;
 }
 
-/* Why it could not be read; NULL: all of it was. Nobody waits for whoever might write into a pipe. */
-static const char *read_file(const char *path, struct bytes *out, struct stat *status)
+static bool read_file(const char *path, struct bytes *out, struct stat *status,
+                      char error[JOSE_KEYS_ERROR_SIZE])
 {
-    const char *fault = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file < 0 || fstat(file, status) != 0)
-        fault = strerror(errno);
-    else if (!S_ISREG(status->st_mode))
-        fault = "no regular file";
-    else if (!read_all(file, out))
-        fault = strerror(errno);
-    if (file >= 0)
-        (void)close(file);
-    return fault;
+    _Static_assert((int)JOSE_KEYS_ERROR_SIZE >= (int)SECRET_ERROR_SIZE, "a sentence has to fit");
+    int file = secret_public_file_open(path, error);
+    if (file < 0)
+        return false;
+    bool good = fstat(file, status) == 0 && read_all(file, out);
+    if (!good)
+        (void)snprintf(error, JOSE_KEYS_ERROR_SIZE, "cannot read %s: %s", path, strerror(errno));
+    (void)close(file);
+    return good;
 }
 
 struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SIZE])
@@ -409,13 +407,10 @@ struct jose_keys *jose_keys_load(const char *path, char error[JOSE_KEYS_ERROR_SI
     struct stat status;
     struct jose_keys *keys = NULL;
     char fault[JOSE_KEYS_ERROR_SIZE];
-    const char *unread = read_file(path, &text, &status);
-    if (unread != NULL) {
-        snprintf(error, JOSE_KEYS_ERROR_SIZE, "cannot read %s: %s", path, unread);
-    } else if ((keys = jose_keys_parse(text.data != NULL ? text.data : "", text.length, fault)) ==
-               NULL) {
+    if (read_file(path, &text, &status, error) &&
+        (keys = jose_keys_parse(text.data != NULL ? text.data : "", text.length, fault)) == NULL) {
         snprintf(error, JOSE_KEYS_ERROR_SIZE, "%s: %.180s", path, fault);
-    } else if (has_secret(keys) && (status.st_mode & S_IRWXO) != 0) {
+    } else if (keys != NULL && has_secret(keys) && (status.st_mode & S_IRWXO) != 0) {
         snprintf(error, JOSE_KEYS_ERROR_SIZE,
                  "%s holds a secret and others can open it: chmod o= it", path);
         jose_keys_free(&keys);

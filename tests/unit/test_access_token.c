@@ -671,7 +671,7 @@ static void test_files(void **state)
     assert_non_null(strstr(error, "No such file"));
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_null(jose_keys_load(path, error));
-    assert_non_null(strstr(error, "no regular file"));
+    assert_non_null(strstr(error, "not a regular file"));
     assert_int_equal(unlink(path), 0);
 }
 
